@@ -1,0 +1,1 @@
+"""What must hold: the rules that judge exchanges, and what they find."""

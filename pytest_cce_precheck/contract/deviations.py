@@ -1,0 +1,127 @@
+"""The vendor's documents contradict each other: recognise each contradiction by name and write the document straight.
+
+Each function takes a document, yields the places where it follows the other document and mends them, so that the
+rest of the rules judge what remains. The document is the caller's own copy.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pytest_cce_precheck.contract.answer import Operation
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.wire.vocabulary import TaskState
+
+Mend = Callable[[dict[str, Any], Operation], Iterator[str]]
+
+
+def _tasks(document: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    path, items = "$.items", document.get("items")
+    if operation == "create":
+        status = document.get("status")
+        path, items = "$.status.items", status.get("items") if isinstance(status, dict) else None
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        if isinstance(item, dict):
+            yield f"{path}[{index}]", item
+
+
+def items_object(document: dict[str, Any], operation: Operation) -> Iterator[str]:
+    """D's example: `items` is the one task itself."""
+    items = document.get("items")
+    if operation == "list" and isinstance(items, dict) and isinstance(items.get("metadata"), dict):
+        document["items"] = [items]
+        yield "$.items"
+
+
+def create_status_shape(document: dict[str, Any], operation: Operation) -> Iterator[str]:
+    """P, G and J: the status of another call, with no list of tasks."""
+    status = document.get("status")
+    if (
+        operation == "create"
+        and isinstance(status, dict)
+        and "items" not in status
+        and status.keys() & {"phase", "itemsStatus"}
+    ):
+        document["status"] = {"items": []}
+        yield "$.status"
+
+
+def create_timestamp_spelling(document: dict[str, Any], operation: Operation) -> Iterator[str]:
+    """D's example: `createTimestamp`."""
+    for path, task in _tasks(document, operation):
+        metadata = task.get("metadata")
+        if isinstance(metadata, dict) and "createTimestamp" in metadata and "createTimeStamp" not in metadata:
+            metadata["createTimeStamp"] = metadata.pop("createTimestamp")
+            yield f"{path}.metadata.createTimestamp"
+
+
+def risk_list_beside_status(document: dict[str, Any], operation: Operation) -> Iterator[str]:
+    """D's example: `riskList` is a field of the task."""
+    for path, task in _tasks(document, operation):
+        status = task.get("status")
+        if "riskList" in task and isinstance(status, dict) and "riskList" not in status:
+            status["riskList"] = task.pop("riskList")
+            yield f"{path}.riskList"
+
+
+def status_without_message(document: dict[str, Any], operation: Operation) -> Iterator[str]:
+    """C's example: a task in Init has no message; in another state a missing message follows no document."""
+    for path, task in _tasks(document, operation):
+        status = task.get("status")
+        if isinstance(status, dict) and status.get("status") == TaskState.INIT and "message" not in status:
+            status["message"] = ""
+            yield f"{path}.status.message"
+
+
+# In this order: the first two make the list of tasks that the others walk.
+MENDS: tuple[tuple[str, Mend], ...] = (
+    ("PRE210", items_object),
+    ("PRE214", create_status_shape),
+    ("PRE211", create_timestamp_spelling),
+    ("PRE212", risk_list_beside_status),
+    ("PRE213", status_without_message),
+)
+
+
+def normalise(document: dict[str, Any], operation: Operation) -> tuple[dict[str, Any], list[Finding]]:
+    """Give the document as the tables have it, and a finding for each contradiction that it followed.
+
+    ``final-without-expiry`` and ``create-type-mismatch`` change no shape: they are found among the invariants.
+    """
+    straight = copy.deepcopy(document) if _may_deviate(document, operation) else document
+    findings = []
+    for code, mend in MENDS:
+        paths = list(mend(straight, operation))
+        if paths:
+            findings.append(deviation(code, paths, len(paths)))
+    return straight, findings
+
+
+def _may_deviate(document: dict[str, Any], operation: Operation) -> bool:
+    # a dry run on a copy of the shape alone would cost as much as the copy; this asks the same questions cheaply
+    if not isinstance(document.get("items"), list):
+        return True
+    for _, task in _tasks(document, operation):
+        metadata, status = task.get("metadata"), task.get("status")
+        if "riskList" in task or (isinstance(metadata, dict) and "createTimestamp" in metadata):
+            return True
+        if isinstance(status, dict) and "message" not in status:
+            return True
+    return False
+
+
+def deviation(code: str, paths: list[str], count: int) -> Finding:
+    """Write the finding of one deviation: which document it follows, where, and in how many places."""
+    rule = rules()[code]
+    where = f" in {count} places" if count > 1 else ""
+    return Finding(
+        code,
+        f"{rule.title}{where} ({rule.name})",
+        path=paths[0],
+        subject=(rule.name,),
+        evidence=(("documents", rule.source), ("places", json.dumps(paths[:3]))),
+    )

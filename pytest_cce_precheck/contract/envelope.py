@@ -1,0 +1,207 @@
+"""Rules on the answer before its content: status, headers, the body's form, the error envelopes.
+
+A rule is a generator ``(exchange) -> findings``; `ENVELOPE_RULES` and `ERROR_RULES` are the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.schema import schema_errors
+from pytest_cce_precheck.errors import BodyError, TransportError
+from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
+
+EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
+
+# a gateway between two tries of the same question: not a verdict on the service, see PRE113
+PASSING: Final = frozenset({429, 502, 503, 504})
+
+# a shorter text may stand in an answer by chance
+_SHORTEST_SECRET: Final = 8
+
+_INTERNALS = re.compile(
+    r"Traceback \(most recent call last\)|^\s+at [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \[|panic: |"
+    r"\b(SQLException|ORA-\d{5}|psycopg2|java\.lang\.|NullPointerException)\b|SQLSTATE",
+    re.MULTILINE,
+)
+
+
+def no_answer(error: TransportError) -> Finding:
+    """Write the finding of an answer that never came."""
+    return Finding("PRE101", f"{error.request.method} {error.request.target}: {error.detail}", subject=(error.reason,))
+
+
+def operation_status(exchange: Exchange) -> int:
+    """The success status of the call: 201 for a create (C), 200 for a list (D)."""
+    return HTTPStatus.CREATED if exchange.request.method == "POST" else HTTPStatus.OK
+
+
+def status_is_documented(exchange: Exchange) -> Iterator[Finding]:
+    """D, C, E: one success status each, and the error statuses."""
+    status = exchange.status
+    if 300 <= status < 400:
+        where = exchange.response.headers.get("Location", "nowhere")
+        yield Finding("PRE104", f"status {status}, a redirect to {where}", subject=(str(status),))
+    elif status >= 500 and status not in PASSING:
+        yield Finding("PRE103", f"status {status} {_phrase(status)}", subject=_asked(exchange))
+    elif status < 300 and status != operation_status(exchange):
+        message = f"status {status} {_phrase(status)} where {operation_status(exchange)} is documented"
+        yield Finding("PRE102", message, subject=(str(status),))
+
+
+def content_type_is_json(exchange: Exchange) -> Iterator[Finding]:
+    """D: answers are JSON. A captured body without headers is not judged."""
+    headers = exchange.response.headers
+    if not headers:
+        return
+    value = headers.get("Content-Type")
+    if value is None:
+        yield Finding("PRE105", "the answer has no Content-Type", subject=("absent",))
+        return
+    media_type, *parameters = (part.strip() for part in value.lower().split(";"))
+    if media_type != "application/json":
+        yield Finding("PRE105", f"Content-Type is {value!r}; application/json was expected", subject=(media_type,))
+    for parameter in parameters:
+        name, _, charset = parameter.partition("=")
+        if name.strip() == "charset" and charset.strip(' "') not in ("utf-8", "utf8", "us-ascii"):
+            yield Finding(
+                "PRE105", f"Content-Type declares the charset {charset!r}; JSON is UTF-8", subject=("charset",)
+            )
+
+
+def no_header_is_injected(exchange: Exchange) -> Iterator[Finding]:
+    """RFC 9110: what a parameter brings after a line break must not become a header."""
+    for _, value in exchange.request.params:
+        for line in value.splitlines()[1:]:
+            name, colon, content = line.partition(":")
+            if colon and name and exchange.response.headers.get(name, "").strip() == content.strip() != "":
+                yield Finding("PRE112", f"the parameter's second line became the header {name}", subject=(name,))
+
+
+def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
+    """E: on 429 the client waits as Retry-After says."""
+    if exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers:
+        value = exchange.response.headers.get("Retry-After")
+        if value is None:
+            yield Finding("PRE110", "429 without Retry-After")
+        elif not _is_delay(value):
+            yield Finding("PRE110", f"429 with Retry-After {value!r}: neither seconds nor an HTTP date")
+
+
+def no_credential_is_revealed(exchange: Exchange) -> Iterator[Finding]:
+    """E: an answer carries a code and a message; what the request was authenticated with is in neither."""
+    answered = exchange.response.body + b"\n".join(value.encode() for _, value in exchange.response.headers.pairs)
+    for name, value in exchange.request.headers.pairs:
+        secret = _secret_part(name, value)
+        if secret and secret.encode() in answered:
+            yield Finding("PRE608", f"the answer repeats the request's {name}", subject=(name,))
+
+
+def _secret_part(name: str, value: str) -> str | None:
+    if name.lower() in (TOKEN_HEADER.lower(), SECURITY_TOKEN_HEADER.lower()):
+        return value if len(value) >= _SHORTEST_SECRET else None
+    return value.rpartition("Signature=")[2] if name.lower() == "authorization" else None
+
+
+def request_id_is_sent(exchange: Exchange) -> Iterator[Finding]:
+    """An observation: the vendor's support asks for it."""
+    if exchange.response.headers and REQUEST_ID_HEADER not in exchange.response.headers:
+        yield Finding("PRE190", f"the answer has no {REQUEST_ID_HEADER}")
+
+
+ENVELOPE_RULES: Final[tuple[EnvelopeRule, ...]] = (
+    status_is_documented,
+    content_type_is_json,
+    no_header_is_injected,
+    throttling_says_when,
+    no_credential_is_revealed,
+    request_id_is_sent,
+)
+
+
+def read_object(exchange: Exchange) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """Read the body as one strict JSON object, or say what is wrong with it."""
+    try:
+        document = exchange.document
+    except BodyError as error:
+        return None, [Finding("PRE106", str(error), subject=(error.reason,))]
+    if isinstance(document, dict):
+        return document, []
+    kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(document), "a number")
+    return None, [Finding("PRE202", f"the body is {kind}; an object was expected", path="$")]
+
+
+def is_error_envelope(document: Mapping[str, Any]) -> bool:
+    """Whether a body is one of the two error forms, or means to be one."""
+    return bool(document.keys() & {"errorCode", "errorMessage", "error_code", "error_msg"}) and "items" not in document
+
+
+def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
+    """E: {errorCode, errorMessage}, or the gateway's {error_code, error_msg, request_id}."""
+    if exchange.request.method == "HEAD":
+        return
+    document, problems = read_object(exchange)
+    if document is None:
+        reason = problems[0].message
+        yield Finding("PRE107", f"status {exchange.status}, and {reason}", subject=(str(exchange.status), "body"))
+        return
+    gateway = bool(document.keys() & {"error_code", "error_msg"})
+    code_field, schema = ("error_code", "error_gateway") if gateway else ("errorCode", "error_cce")
+    for problem in schema_errors(document, schema):
+        if problem.code == "PRE108":
+            yield Finding("PRE108", problem.message, path=problem.path, subject=("format",))
+        else:
+            yield Finding(
+                "PRE107", f"status {exchange.status}: {problem.message}", path=problem.path, subject=(problem.path,)
+            )
+    code = document.get(code_field)
+    if (
+        not gateway
+        and isinstance(code, str)
+        and re.fullmatch(r"CCE\.\d{8}", code)
+        and code[6:9] != str(exchange.status)
+    ):
+        message = f"the code {code} names the status {code[6:9]}, the answer has {exchange.status}"
+        yield Finding("PRE108", message, path="$.errorCode", subject=("status",))
+
+
+def error_hides_internals(exchange: Exchange) -> Iterator[Finding]:
+    """A message is for the caller."""
+    text = exchange.response.body.decode("utf-8", "replace")
+    found = _INTERNALS.search(_unescaped(text))
+    if found:
+        yield Finding("PRE111", f"the error's text holds {found.group().strip()!r}")
+
+
+ERROR_RULES: Final[tuple[EnvelopeRule, ...]] = (error_has_an_envelope, error_hides_internals)
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return "\n".join(str(value) for value in json.loads(text).values())
+    except (ValueError, AttributeError, RecursionError):
+        return text
+
+
+def _is_delay(value: str) -> bool:
+    if value.isascii() and value.isdigit():
+        return True
+    try:
+        return parsedate_to_datetime(value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _asked(exchange: Exchange) -> tuple[str, ...]:
+    return tuple(sorted({name for name, _ in exchange.request.params})) or ("unfiltered",)
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""

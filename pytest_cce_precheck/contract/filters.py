@@ -1,0 +1,230 @@
+"""The relations between a filtered answer and the unfiltered lists read before and after it.
+
+Nothing here selects as a service would: a task of the unfiltered list either has the asked values in its own fields or
+it has not, and only tasks that are the same in both lists (`Bracket.stable`) are held against the answer. What the
+contract leaves open is a `Question` with several acceptable meanings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_cce_precheck.contract.answer import Answer, Task
+
+Conjunction = tuple[tuple[Filter, str], ...]
+Selection = tuple[Conjunction, ...]
+"""Tasks that satisfy one of these conjunctions."""
+
+EVERYTHING: Final[Selection] = ((),)
+NOTHING: Final[Selection] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to the list call, and what the contract lets it mean.
+
+    ``query`` is the text on the wire. ``meanings`` are the acceptable selections, the documented one first;
+    ``statuses`` the acceptable refusals. ``code`` names the rule that an answer outside them breaks, where it is not
+    plain soundness or completeness. ``classes`` says which class of each filter's values it covers (`explore.classes`).
+    """
+
+    query: str
+    meanings: tuple[Selection, ...]
+    statuses: frozenset[int] = frozenset()
+    code: str | None = None
+    about: tuple[str, ...] = ()
+    classes: tuple[tuple[Filter, str], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The question for people."""
+        return f"?{self.query}" if self.query else "the unfiltered list"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer showed; ``open_ids`` are tasks that could not be judged because they changed meanwhile."""
+
+    findings: tuple[Finding, ...] = ()
+    open_ids: frozenset[str] = frozenset()
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether every task that matters to the question was judged."""
+        return not self.open_ids
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Two unfiltered lists with questions between them."""
+
+    before: Answer
+    after: Answer
+
+    @cached_property
+    def stable(self) -> Mapping[str, Task]:
+        """The tasks that both lists show with the same content."""
+        later = self.after.by_id
+        return {
+            key: task for key, task in self.before.by_id.items() if key in later and later[key].content == task.content
+        }
+
+    @cached_property
+    def unsettled(self) -> Mapping[str, Task]:
+        """The tasks that came, went or changed between the two lists."""
+        both = {**self.before.by_id, **self.after.by_id}
+        return {key: task for key, task in both.items() if key not in self.stable}
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing changed."""
+        return not self.unsettled
+
+
+def satisfies(task: Task, selection: Selection) -> bool:
+    """Whether the task's own fields have the values of one of the conjunctions."""
+    return any(all(task.value_of(name) == value for name, value in conjunction) for conjunction in selection)
+
+
+def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
+    """Give the statuses that the contract lets this question have.
+
+    An id that nothing has may be a 404; whether that also goes for an id that exists but not with the other filters,
+    no source says.
+    """
+    names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
+    known = (*bracket.stable.values(), *bracket.unsettled.values())
+    missing = (
+        {404} if names - {Filter.TYPE} and not any(satisfies(task, question.meanings[0]) for task in known) else set()
+    )
+    return frozenset({200} | question.statuses | missing)
+
+
+def judge_selection(question: Question, answer: Answer, bracket: Bracket) -> Verdict:
+    """Hold the tasks that an answer shows against those that the bracket says it must show."""
+    shown = answer.by_id
+    readings = [_Reading.of(selection, shown, bracket) for selection in question.meanings]
+    fitting = next((reading for reading in readings if reading.fits), None)
+    findings: list[Finding] = []
+    if fitting is None:
+        findings += _selection_findings(question, min(readings, key=lambda reading: reading.size), bracket)
+    findings += _content_findings(question, shown, bracket)
+    open_ids = {
+        key
+        for key, task in bracket.unsettled.items()
+        if key not in shown and any(satisfies(task, selection) for selection in question.meanings)
+    }
+    unlisted = [task for key, task in shown.items() if key not in bracket.stable and key not in bracket.unsettled]
+    if bracket.quiet and not findings:
+        findings += [_unlisted(question, task) for task in unlisted]
+    else:
+        open_ids |= {task.id for task in unlisted if task.id is not None}
+    exchanges = (answer.exchange, bracket.before.exchange, bracket.after.exchange)
+    return Verdict(tuple(finding.seen_in(*exchanges) for finding in findings), frozenset(open_ids))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """An answer held against one meaning: what it shows too much, and what it leaves out."""
+
+    selection: Selection
+    extra: tuple[Task, ...]
+    missing: tuple[Task, ...]
+
+    @classmethod
+    def of(cls, selection: Selection, shown: Mapping[str, Task], bracket: Bracket) -> _Reading:
+        # a task's own fields decide; where the answer shows them differently from both lists, the lists do
+        extra = (task for key, task in shown.items() if not satisfies(bracket.stable.get(key, task), selection))
+        missing = (task for key, task in bracket.stable.items() if key not in shown and satisfies(task, selection))
+        return cls(selection, tuple(extra), tuple(missing))
+
+    @property
+    def fits(self) -> bool:
+        return not self.extra and not self.missing
+
+    @property
+    def size(self) -> int:
+        return len(self.extra) + len(self.missing)
+
+
+def _selection_findings(question: Question, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
+    filters = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
+    expected = sum(satisfies(task, reading.selection) for task in bracket.stable.values())
+    several = len(question.about) > 1
+    for tasks, code, verb in ((reading.extra, "PRE401", "shows"), (reading.missing, "PRE402", "leaves out")):
+        if tasks:
+            fact = f"{question.title} {verb} {_named(tasks)}"
+            values = "; ".join(_values(task, sorted(filters)) for task in tasks[:3])
+            yield Finding(
+                question.code or ("PRE404" if several else code),
+                f"{fact} ({values})" if values else fact,
+                path=tasks[0].path if tasks is reading.extra else "",
+                subject=question.about,
+                evidence=(
+                    ("question", question.title),
+                    ("must select", f"{expected} of the {len(bracket.stable)} tasks that both unfiltered lists show"),
+                    (verb, ", ".join(str(task.id) for task in tasks[:5])),
+                ),
+            )
+
+
+def _content_findings(question: Question, shown: Mapping[str, Task], bracket: Bracket) -> Iterable[Finding]:
+    for key, task in shown.items():
+        listed = bracket.stable.get(key)
+        if listed is not None and listed.content != task.content:
+            differences = "; ".join(task.differences(listed))
+            yield Finding(
+                "PRE403",
+                f"{question.title} shows task {key} otherwise than the unfiltered list does ({differences})",
+                path=task.path,
+                subject=question.about,
+                evidence=(("filtered / unfiltered", differences),),
+            )
+
+
+def _unlisted(question: Question, task: Task) -> Finding:
+    message = f"{question.title} shows task {task.id}, which the unfiltered lists before and after do not"
+    return Finding("PRE405", message, path=task.path, subject=question.about)
+
+
+@dataclass
+class CountMeaning:
+    """Which meanings of ``currentCount`` every answer so far agrees with; the contract leaves open which, not that it is one."""
+
+    possible: set[str] = field(default_factory=lambda: {"matching", "all"})
+
+    def judge(self, answer: Answer, bracket: Bracket) -> list[Finding]:
+        """Take one more answer into account; silent where the number of all tasks is not known for sure."""
+        listed, total = len(answer.tasks), len(bracket.before.tasks)
+        if answer.count is None or not bracket.quiet or answer.count < listed:
+            return []
+        agreeing = {name for name, value in (("matching", listed), ("all", total)) if value == answer.count}
+        path = "$.pageInfo.currentCount"
+        seen = (answer.exchange, bracket.before.exchange)
+        if not agreeing:
+            message = (
+                f"currentCount is {answer.count}: neither the {listed} that match nor all {total} tasks of the cluster"
+            )
+            return [Finding("PRE310", message, path, exchanges=seen)]
+        if not agreeing & self.possible:
+            before, now = next(iter(self.possible)), next(iter(agreeing))
+            message = f"currentCount counts the {now} tasks here, and the {before} ones in other answers of this run"
+            return [Finding("PRE310", message, path, exchanges=seen)]
+        self.possible &= agreeing
+        return []
+
+
+def _named(tasks: tuple[Task, ...]) -> str:
+    return f"task {tasks[0].id}" if len(tasks) == 1 else f"{len(tasks)} tasks, {tasks[0].id} first"
+
+
+def _values(task: Task, names: Iterable[str]) -> str:
+    return ", ".join(f"{Filter(name).field} {task.value_of(Filter(name))}" for name in names if name in set(Filter))

@@ -1,0 +1,259 @@
+"""What holds within one success answer, beyond its schema.
+
+A rule is a generator ``(answer) -> findings`` listed in a table; it reads what it needs, and is silent about a field
+that the schema rules have already found missing or wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from pytest_cce_precheck.contract.answer import Answer, Task
+from pytest_cce_precheck.contract.deviations import deviation
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.timestamps import Timestamp
+from pytest_cce_precheck.wire.vocabulary import TaskState
+
+AnswerRule = Callable[[Answer], Iterator[Finding]]
+
+# Clocks and zones differ by hours; a day is nobody's clock.
+_FUTURE_TOLERANCE: Final = 24 * 3600
+
+
+def only_final_tasks_expire(answer: Answer) -> Iterator[Finding]:
+    """D: only tasks in a final state have expireTimeStamp."""
+    for task in answer.tasks:
+        if task.state and not task.state.final and "expireTimeStamp" in task.metadata:
+            yield _about(task, "PRE301", f"is {task.state} and has an expireTimeStamp", ".metadata.expireTimeStamp")
+
+
+def final_tasks_expire(answer: Answer) -> Iterator[Finding]:
+    """D: final tasks have expireTimeStamp; D's example has none."""
+    paths = [
+        f"{task.path}.metadata.expireTimeStamp"
+        for task in answer.tasks
+        if task.state and task.state.final and task.metadata and "expireTimeStamp" not in task.metadata
+    ]
+    if paths:
+        yield deviation("PRE302", paths, len(paths))
+
+
+def creation_precedes_expiry(answer: Answer) -> Iterator[Finding]:
+    """D: created, then timed out."""
+    for task in answer.tasks:
+        if task.created and task.expires and not task.created < task.expires:
+            yield _about(
+                task,
+                "PRE303",
+                f"was created {task.metadata['createTimeStamp']} and expires {task.metadata['expireTimeStamp']}",
+                ".metadata.expireTimeStamp",
+            )
+
+
+def task_ids_are_unique(answer: Answer) -> Iterator[Finding]:
+    """D: the id identifies the task."""
+    for task_id, times in Counter(task.id for task in answer.tasks if task.id).items():
+        if times > 1:
+            paths = [task.path for task in answer.tasks if task.id == task_id]
+            yield Finding(
+                "PRE304", f"the task id {task_id} is listed {times} times", paths[1], evidence=(("places", str(paths)),)
+            )
+
+
+def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:
+    """D: Failed means risks found, Success none found, both finished; Init means not started."""
+    for task in answer.tasks:
+        states = [risk.state for risk in task.risks]
+        if task.state is TaskState.FAILED and states and None not in states and TaskState.FAILED not in states:
+            yield _about(
+                task, "PRE305", f"is Failed, and of its {len(states)} listed risks none is", ".status.riskList"
+            )
+        elif task.state is TaskState.FAILED:
+            for risk in task.risks:
+                if risk.state in (TaskState.INIT, TaskState.RUNNING):
+                    yield _about(
+                        task, "PRE311", f"is Failed, and its risk {risk.name} is {risk.state}", ".status.riskList"
+                    )
+        elif task.state is TaskState.SUCCESS:
+            for risk in task.risks:
+                if risk.state not in (TaskState.SUCCESS, None):
+                    yield _about(
+                        task, "PRE306", f"is Success, and its risk {risk.name} is {risk.state}", ".status.riskList"
+                    )
+        elif task.state is TaskState.INIT:
+            for risk in task.risks:
+                if risk.state not in (TaskState.INIT, None):
+                    yield _about(
+                        task, "PRE307", f"is Init, and its risk {risk.name} is {risk.state}", ".status.riskList"
+                    )
+
+
+def creation_is_past(answer: Answer) -> Iterator[Finding]:
+    """D: when the task was created."""
+    now = answer_date(answer)
+    for task in answer.tasks if now is not None else ():
+        if task.created and now is not None and task.created.seconds > now + _FUTURE_TOLERANCE:
+            message = (
+                f"was created {task.metadata['createTimeStamp']}, and the answer's Date is earlier by more than a day"
+            )
+            yield _about(task, "PRE308", message, ".metadata.createTimeStamp")
+
+
+def count_covers_items(answer: Answer) -> Iterator[Finding]:
+    """D: the number of tasks: those that match, or all of the cluster, so never less than are listed."""
+    listed = len(answer.tasks)
+    if answer.count is None or not isinstance(answer.document.get("items"), list):
+        return
+    unfiltered = not answer.exchange.request.query
+    if answer.count < listed or (unfiltered and answer.count != listed):
+        yield Finding(
+            "PRE309", f"currentCount is {answer.count}, and {listed} tasks are listed", "$.pageInfo.currentCount"
+        )
+
+
+LIST_RULES: Final[tuple[AnswerRule, ...]] = (
+    only_final_tasks_expire,
+    final_tasks_expire,
+    creation_precedes_expiry,
+    task_ids_are_unique,
+    verdict_follows_risks,
+    creation_is_past,
+    count_covers_items,
+)
+
+
+def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
+    """C: each in Init, its risks in Init and without message."""
+    for task in answer.tasks:
+        if task.state not in (TaskState.INIT, None):
+            yield _about(task, "PRE321", f"was just created and is {task.state}", ".status.status")
+            continue
+        for risk in task.risks:
+            if risk.state not in (TaskState.INIT, None):
+                yield _about(
+                    task, "PRE321", f"was just created, and its risk {risk.name} is {risk.state}", ".status.riskList"
+                )
+            elif "message" in risk.raw:
+                yield _about(
+                    task, "PRE321", f"was just created, and its risk {risk.name} has a message", ".status.riskList"
+                )
+
+
+def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
+    """C: the answer's spec is the request's; a type that differs is the deviation `create-type-mismatch`."""
+    asked = requested(answer)
+    if asked is None or not isinstance(answer.document.get("spec"), dict):
+        return
+    sent, received = _without_types(asked["spec"]), _without_types(answer.document["spec"])
+    if sent != received:
+        names = sorted(name for name in {**sent, **received} if sent.get(name) != received.get(name))
+        yield Finding(
+            "PRE320", f"the answer's spec differs from the request's in {', '.join(names)}", f"$.spec.{names[0]}"
+        )
+
+
+def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
+    """C: a task for each entry of addonList."""
+    asked = requested(answer)
+    if asked is None or _has_other_status(answer):
+        return
+    entries = [entry for entry in asked["spec"].get("addonList", []) if isinstance(entry, dict)]
+    if len(entries) != len(answer.tasks):
+        yield Finding(
+            "PRE322", f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created", "$.status.items"
+        )
+        return
+    waiting = list(answer.tasks)
+    for entry in entries:
+        task = max(waiting, key=lambda candidate: _likeness(entry, candidate))
+        waiting.remove(task)
+        yield from _created_as_asked(entry, task)
+
+
+def created_type_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
+    """C: type is the kind of check; C's own example gets another."""
+    asked = requested(answer)
+    entries = asked["spec"].get("addonList", []) if asked else []
+    wanted = Counter(entry.get("type") for entry in entries if isinstance(entry, dict))
+    got = Counter(task.metadata.get("type") for task in answer.tasks)
+    if asked and len(answer.tasks) == sum(wanted.values()) and wanted != got:
+        yield deviation("PRE323", ["$.status.items[0].metadata.type"], 1)
+
+
+CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
+    only_final_tasks_expire,
+    task_ids_are_unique,
+    creation_is_past,
+    created_tasks_are_in_init,
+    spec_is_as_sent,
+    created_tasks_are_those_asked_for,
+    created_type_is_the_one_asked_for,
+)
+
+
+def answer_date(answer: Answer) -> int | None:
+    """Give the answer's own Date as UTC seconds, None where there is none that can be read."""
+    try:
+        return int(parsedate_to_datetime(answer.exchange.response.headers["Date"]).timestamp())
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def world_time(answers: tuple[Answer, ...]) -> int | None:
+    """Estimate the service's clock: the latest Date, or the latest creation where that is later."""
+    dates = [date for answer in answers if (date := answer_date(answer)) is not None]
+    created = [
+        task.created.seconds for answer in answers for task in answer.tasks if isinstance(task.created, Timestamp)
+    ]
+    return max([*dates, *created], default=None)
+
+
+def requested(answer: Answer) -> dict[str, Any] | None:
+    """Give the create request that the answer is to, None where it was not kept or is none."""
+    try:
+        asked = parse_json(answer.exchange.request.body)
+    except BodyError:
+        return None
+    return asked if isinstance(asked, dict) and isinstance(asked.get("spec"), dict) else None
+
+
+def _has_other_status(answer: Answer) -> bool:
+    # as it was sent: normalised, the deviation `create-status-shape` looks like an empty list
+    status = answer.exchange.document.get("status")
+    return not isinstance(status, dict) or "items" not in status
+
+
+def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]:
+    for asked_name, field in (("addonTemplateName", "addonTemplateName"), ("addonInstanceID", "addonInstanceID")):
+        got = task.metadata.get(field)
+        if got is not None and entry.get(asked_name) != got:
+            yield _about(
+                task, "PRE322", f"has {field} {got!r}, asked for was {entry.get(asked_name)!r}", f".metadata.{field}"
+            )
+    spec = task.raw.get("spec")
+    target = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
+    if entry.get("targetVersion") and target is not None and target != entry["targetVersion"]:
+        message = f"has the target version {target!r}, asked for was {entry['targetVersion']!r}"
+        yield _about(task, "PRE322", message, ".spec.addonTargetVersion")
+
+
+def _likeness(entry: Mapping[str, Any], task: Task) -> int:
+    return sum(entry.get(name) == task.metadata.get(name) for name in ("addonInstanceID", "addonTemplateName", "type"))
+
+
+def _without_types(spec: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(spec))
+    for entry in plain.get("addonList", []) if isinstance(plain.get("addonList"), list) else []:
+        if isinstance(entry, dict):
+            entry.pop("type", None)
+    return plain
+
+
+def _about(task: Task, code: str, fact: str, below: str) -> Finding:
+    return Finding(code, f"task {task.id} {fact}", task.path + below)

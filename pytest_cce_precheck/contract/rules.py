@@ -1,0 +1,87 @@
+"""The table of finding codes: what each means, where the contract says so, what to do.
+
+The texts are data, in ``rules.toml`` beside this module; codes are permanent and never reused.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Severity(StrEnum):
+    """How much a finding matters to the run; Fatal, Warning and Failed belong to the vendor's domain."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for the most severe."""
+        return list(Severity).index(self)
+
+
+class Kind(StrEnum):
+    """What a finding says about the contract."""
+
+    VIOLATION = "violation"
+    DEVIATION = "deviation"
+    OBSERVATION = "observation"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One code's entry; ``name`` is the fact in kebab-case, a deviation is known by it."""
+
+    code: str
+    name: str
+    title: str
+    source: str
+    remedy: str
+    kind: Kind = Kind.VIOLATION
+    severity: Severity = Severity.ERROR
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """Give every rule by its code, in the order of the codes."""
+    table = tomllib.loads(files("pytest_cce_precheck.contract").joinpath("rules.toml").read_text("utf-8"))
+    return MappingProxyType({code: _rule(code, entry) for code, entry in sorted(table.items())})
+
+
+def _rule(code: str, entry: Mapping[str, str]) -> Rule:
+    kind = Kind(entry.get("kind", Kind.VIOLATION))
+    default = Severity.NOTE if kind is Kind.OBSERVATION else Severity.ERROR
+    return Rule(
+        code=code,
+        name=entry["name"],
+        title=entry["title"],
+        source=entry["source"],
+        remedy=entry["remedy"],
+        kind=kind,
+        severity=Severity(entry.get("severity", default)),
+    )
+
+
+def find_rule(code_or_name: str) -> Rule:
+    """Give the rule of a code (any case) or of a name; raises `ConfigurationError` with near matches."""
+    from_code = rules().get(code_or_name.upper())
+    if from_code is not None:
+        return from_code
+    for rule in rules().values():
+        if rule.name == code_or_name.lower():
+            return rule
+    known = [*rules(), *(rule.name for rule in rules().values())]
+    raise ConfigurationError(f"unknown finding code {code_or_name!r}{did_you_mean(code_or_name, known)}")

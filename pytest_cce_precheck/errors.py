@@ -1,0 +1,58 @@
+"""What can go wrong outside the contract: misuse of the tool, and answers that never arrived.
+
+Nothing here is a verdict on the service; verdicts are findings (``contract.findings``). This module imports
+nothing of the project, so that everything else may import it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.wire.exchange import Request
+
+TransportReason = Literal[
+    "unreachable", "name-not-found", "timeout", "tls", "connection-lost", "truncated", "too-large", "not-http"
+]
+
+
+class CcePrecheckError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class ConfigurationError(CcePrecheckError):
+    """An option, file or argument cannot be used as given."""
+
+
+class UnsafeCredentialsError(ConfigurationError):
+    """Credentials would travel in the clear, or to a host that they are not meant for."""
+
+
+class MissingCredentialsError(ConfigurationError):
+    """A call needs credentials and none are configured."""
+
+
+class BudgetExhaustedError(CcePrecheckError):
+    """The run has sent as many requests as its budget allows."""
+
+
+class TransportError(CcePrecheckError):
+    """No usable HTTP answer came back.
+
+    ``reason`` is one of a closed set (for programs), ``detail`` says it in words and never holds a credential.
+    """
+
+    def __init__(self, reason: TransportReason, detail: str, request: Request) -> None:
+        super().__init__(f"{request.method} {request.url}: {detail}")
+        self.reason: TransportReason = reason
+        self.detail = detail
+        self.request = request
+
+
+class BodyError(CcePrecheckError):
+    """A body is not the strict UTF-8 JSON that the endpoint promises; ``reason`` is for programs."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,129 @@
+"""The equivalence classes of the filters' values: a service treats all values of a class alike, or has a reason not to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_cce_precheck.contract.answer import Task
+
+ABSENT: Final = "absent"
+MATCHING: Final = "matching"
+OTHER: Final = "existing, not matching"
+UNKNOWN: Final = "unknown"
+EMPTY: Final = "empty"
+
+
+@dataclass(frozen=True)
+class Unselective:
+    """A class of values that no task has; ``make`` writes one from a real value, None where it cannot.
+
+    ``tier`` orders the classes by how often services get them wrong: 1 is asked first.
+    """
+
+    name: str
+    make: Callable[[str], str | None]
+    tier: int
+
+
+def _another(value: str) -> str | None:
+    # the same shape with another digit at the end, so that nothing but its absence can be held against it
+    for index in range(len(value) - 1, -1, -1):
+        if value[index] in "0123456789abcdef":
+            return value[:index] + ("0" if value[index] != "0" else "1") + value[index + 1 :]
+    return value + "0"
+
+
+def _one_wild(wild: str) -> Callable[[str], str | None]:
+    def make(value: str) -> str:
+        middle = len(value) // 2
+        return value[:middle] + wild + value[middle + 1 :]
+
+    return make
+
+
+ID_CLASSES: Final[tuple[Unselective, ...]] = (
+    Unselective(UNKNOWN, _another, 1),
+    Unselective("other case", str.swapcase, 1),
+    Unselective("prefix", lambda value: value[: max(1, len(value) // 2)], 1),
+    Unselective("wildcard %", lambda _: "%", 1),
+    Unselective("quote", lambda value: f"{value}' OR '1'='1", 2),
+    Unselective("suffix", lambda value: value[len(value) // 2 :], 2),
+    Unselective("longer", lambda value: value + "0", 2),
+    Unselective("blank after", lambda value: value + " ", 2),
+    Unselective("wildcard *", lambda _: "*", 2),
+    Unselective("long", lambda value: (value * 100)[:2000], 2),
+    Unselective("non-ASCII", lambda value: "插件é-" + value, 2),
+    Unselective("infix", lambda value: value[len(value) // 4 : len(value) // 4 + max(3, len(value) // 3)], 3),
+    Unselective("blank before", lambda value: " " + value, 3),
+    Unselective("one letter wild _", _one_wild("_"), 3),
+    Unselective("regular expression", lambda _: ".*", 3),
+    Unselective("one letter wild .", _one_wild("."), 4),
+    Unselective("one letter wild ?", _one_wild("?"), 4),
+    Unselective("path", lambda value: f"../{value}", 3),
+    Unselective("null byte", lambda value: value + "\x00", 3),
+    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 2),
+    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 3),
+    Unselective("null", lambda _: "null", 3),
+    Unselective("number", lambda _: "0", 4),
+    Unselective("comment", lambda value: f"{value}'--", 4),
+)
+
+TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
+    Unselective(UNKNOWN, lambda _: "addonUnknown", 1),
+    Unselective("other case", str.lower, 1),
+    Unselective("prefix", lambda _: "addon", 1),
+    Unselective("quote", lambda value: f"{value}' OR '1'='1", 2),
+    Unselective("wildcard *", lambda _: "*", 2),
+    Unselective("blank after", lambda value: value + " ", 2),
+    Unselective("long", lambda value: (value * 200)[:2000], 2),
+    Unselective("non-ASCII", lambda value: value + "é插", 2),
+    Unselective("upper case", str.upper, 3),
+    Unselective("wildcard %", lambda _: "%", 3),
+    Unselective("list", lambda _: ",".join(TaskType), 2),
+    Unselective("longer", lambda value: value + "s", 3),
+    Unselective("suffix", lambda value: value.removeprefix("addon"), 3),
+    Unselective("blank before", lambda value: " " + value, 3),
+    Unselective("all", lambda _: "all", 3),
+    Unselective("null", lambda _: "null", 3),
+    Unselective("null byte", lambda value: value + "\x00", 3),
+    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 3),
+    Unselective("regular expression", lambda _: ".*", 4),
+    Unselective("number", lambda _: "0", 4),
+    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 4),
+)
+
+CLASSES: Final = {
+    Filter.TYPE: TYPE_CLASSES,
+    Filter.TASK_ID: ID_CLASSES,
+    Filter.ADDON_INSTANCE_ID: ID_CLASSES,
+}
+
+# what a value that is no id at all may be refused with; a well-formed unknown one may only be a 404
+MALFORMED: Final = frozenset({400, 404, 414, 431})
+
+
+def refusals(name: Filter, value_class: str) -> frozenset[int]:
+    """Give the refusals that a value of this class may have, besides selecting nothing.
+
+    An unknown type may be a 400, an unknown id a 404; a text that is not shaped like an id may be refused as such.
+    """
+    if value_class in ("long", "line break", "null byte"):
+        return MALFORMED if name is not Filter.TYPE else frozenset({400, 414, 431})
+    if name is Filter.TYPE:
+        return frozenset({400})
+    return frozenset({404}) if value_class == UNKNOWN else MALFORMED
+
+
+def known_values(tasks: Iterable[Task]) -> dict[Filter, tuple[str, ...]]:
+    """Give the values that the endpoint itself shows, in the order of the list; both documented types always."""
+    listed = list(tasks)
+    values = {name: tuple(dict.fromkeys(value for task in listed if (value := task.value_of(name)))) for name in Filter}
+    values[Filter.TYPE] = tuple(TaskType)
+    return values

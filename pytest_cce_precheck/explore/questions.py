@@ -1,0 +1,86 @@
+"""Write questions: the query on the wire, what it may mean, and which classes it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Question, Selection
+from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, OTHER, refusals
+from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Task
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A filter with a value and the class that the value was chosen from."""
+
+    name: Filter
+    value: str
+    value_class: str
+
+
+def select(asked: Sequence[Asked], *, query: str | None = None, code: str | None = None) -> Question:
+    """Ask for the tasks that satisfy every filter given.
+
+    An empty value has two acceptable meanings, no filter or nothing; a value that no task has selects nothing and may
+    be refused. ``query`` spells the same question otherwise.
+    """
+    conjunction = tuple((item.name, item.value) for item in asked if item.value_class != EMPTY)
+    meanings: tuple[Selection, ...] = ((conjunction,),)
+    if any(item.value_class == EMPTY for item in asked):
+        meanings, code = ((conjunction,), NOTHING), code or "PRE412"
+    statuses: set[int] = set()
+    for item in asked:
+        if item.value_class not in (MATCHING, OTHER):
+            statuses |= refusals(item.name, item.value_class)
+    if len(asked) == 1 and asked[0].value_class not in (MATCHING, OTHER, EMPTY):
+        meanings, code = (NOTHING,), code or "PRE406"
+    return Question(
+        query=encode_query((item.name, item.value) for item in asked) if query is None else query,
+        meanings=meanings,
+        statuses=frozenset(statuses),
+        code=code,
+        about=tuple(sorted({str(item.name) for item in asked})),
+        classes=tuple((item.name, item.value_class) for item in asked),
+    )
+
+
+def matching(task: Task, *names: Filter) -> tuple[Asked, ...]:
+    """Give the filters that a task satisfies, of those named, leaving out what the task has no value for."""
+    values = ((name, task.value_of(name)) for name in names)
+    return tuple(Asked(name, value, MATCHING) for name, value in values if value)
+
+
+def other_value(name: Filter, task: Task, beside: Iterable[Asked], tasks: Sequence[Task]) -> str | None:
+    """Give a value that exists, for tasks that do not satisfy the filters ``beside``; None where the cluster has none."""
+    if name is Filter.TYPE:
+        return next(value for value in TaskType if value != task.value_of(name))
+    given = tuple(beside)
+    mine = task.value_of(name)
+    for candidate in tasks:
+        value = candidate.value_of(name)
+        if value is None or value == mine:
+            continue
+        sharing = [each for each in tasks if each.value_of(name) == value]
+        if not any(all(each.value_of(item.name) == item.value for item in given) for each in sharing):
+            return value
+    return next((value for each in tasks if (value := each.value_of(name)) not in (None, mine)), None)
+
+
+def everything(query: str, code: str, *, about: tuple[str, ...] = (), or_as: Selection | None = None) -> Question:
+    """Ask with what must not select: everything is shown (or the selection ``or_as``), or it is refused with 400."""
+    meanings = (EVERYTHING,) if or_as is None else (EVERYTHING, or_as)
+    return Question(query=query, meanings=meanings, statuses=frozenset({400}), code=code, about=about)
+
+
+SYNTHETIC: Final = {
+    Filter.TYPE: str(TaskType.STATIC),
+    Filter.TASK_ID: "0c0ffee0-7a5c-4e1d-9b1e-5eed5eed5eed",
+    Filter.ADDON_INSTANCE_ID: "0ddba11a-7a5c-4e1d-9b1e-5eed5eed5eed",
+}
+"""Well-formed values for a cluster that shows none."""

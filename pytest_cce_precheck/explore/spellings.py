@@ -1,0 +1,146 @@
+"""The same questions in other words: order, repetition, unknown parameters, letter case of names, percent-encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Question
+from pytest_cce_precheck.explore.classes import EMPTY, MATCHING
+from pytest_cce_precheck.explore.questions import Asked, everything, matching, select
+from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Task
+
+# paging and filters that other calls of the vendor have; this one documents none of them
+_UNKNOWN_PARAMETERS: Final = (
+    (1, "limit=1"),
+    (2, "precheck_probe=1"),
+    (2, "offset=1&limit=1"),
+    (3, "marker=0"),
+    (3, "status=Success"),
+    (3, "sort_key=type&sort_dir=desc"),
+    (4, "page=2&page_size=1"),
+    (4, "callback=probe"),
+)
+
+Spelling = tuple[int, Question]
+
+
+def spelling_questions(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
+    """Give every question of this family with its tier; ``anchors`` are tasks that exist, the first used most."""
+    yield from _empty(anchors)
+    yield from _unknown_parameters(anchors)
+    if anchors:
+        yield from _order(anchors)
+        yield from _repetition(anchors, values)
+        yield from _encoding(anchors[0])
+        yield from _names(anchors[0])
+    yield from _again(anchors)
+
+
+def _empty(anchors: Sequence[Task]) -> Iterator[Spelling]:
+    for name in Filter:
+        yield 1, select([Asked(name, "", EMPTY)])
+    yield 3, select([Asked(name, "", EMPTY) for name in Filter])
+    if anchors:
+        for name, other in (
+            (Filter.TYPE, Filter.TASK_ID),
+            (Filter.TASK_ID, Filter.TYPE),
+            (Filter.ADDON_INSTANCE_ID, Filter.TYPE),
+        ):
+            yield 3, select([Asked(name, "", EMPTY), *matching(anchors[0], other)])
+
+
+def _unknown_parameters(anchors: Sequence[Task]) -> Iterator[Spelling]:
+    for tier, query in _UNKNOWN_PARAMETERS:
+        yield tier, everything(query, "PRE409", about=(query.partition("=")[0],))
+    for task in anchors[:1]:
+        given = matching(task, Filter.TYPE)
+        query = encode_query((item.name, item.value) for item in given)
+        plain = select(given, query=f"{query}&limit=1", code="PRE409")
+        yield 3, Question(plain.query, plain.meanings, frozenset({400}), "PRE409", ("limit",))
+
+
+def _order(anchors: Sequence[Task]) -> Iterator[Spelling]:
+    for index, names in enumerate(combinations(Filter, 2)):
+        given = matching(anchors[index % len(anchors)], *reversed(names))
+        if len(given) == 2:
+            yield 2 if index else 1, select(given, code="PRE407")
+    orders = ((2, 1, 0), (1, 2, 0), (1, 0, 2), (2, 0, 1), (0, 2, 1))
+    for index, order in enumerate(orders):
+        names3 = [tuple(Filter)[position] for position in order]
+        given = matching(anchors[index % len(anchors)], *names3)
+        if len(given) == 3:
+            yield 2 if index == 0 else 3, select(given, code="PRE407")
+
+
+def _repetition(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
+    for index, name in enumerate(Filter):
+        given = matching(anchors[index % len(anchors)], name)
+        if given:
+            yield 2, _repeated(name, given[0].value, given[0].value)
+    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
+        if len(values[name]) > 1:
+            yield tier, _repeated(name, *values[name][:2])
+
+
+def _repeated(name: Filter, first: str, second: str) -> Question:
+    # one value said twice says nothing new; of two values the service may take either, both together, or none
+    ones = (((name, first),),), (((name, second),),)
+    either = (((name, first),), ((name, second),))
+    meanings = (ones[0],) if first == second else (either, *ones, NOTHING)
+    query = encode_query([(name, first), (name, second)])
+    return Question(query, meanings, frozenset({400}), "PRE408", (str(name),))
+
+
+def _encoding(task: Task) -> Iterator[Spelling]:
+    for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
+        for item in matching(task, name):
+            encoded = "".join(f"%{byte:02X}" for byte in item.value.encode())
+            yield tier, select([item], query=f"{name}={encoded}", code="PRE410")
+    for item in matching(task, Filter.TYPE):
+        yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
+        lower = item.value[:5] + f"%{ord(item.value[5]):02x}" + item.value[6:]
+        yield 4, select([item], query=f"type={lower}", code="PRE410")
+    for item in matching(task, Filter.TASK_ID):
+        twice = quote("".join(f"%{byte:02X}" for byte in item.value.encode()), safe="")
+        unselective = Asked(item.name, item.value, "twice encoded")
+        yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")
+
+
+def _names(task: Task) -> Iterator[Spelling]:
+    for tier, name, spelt in (
+        (2, Filter.TYPE, "TYPE"),
+        (2, Filter.TASK_ID, "Task_ID"),
+        (3, Filter.ADDON_INSTANCE_ID, "ADDON_INSTANCE_ID"),
+        (3, Filter.TASK_ID, "taskID"),
+        (4, Filter.ADDON_INSTANCE_ID, "addonInstanceID"),
+        (4, Filter.TASK_ID, "task_id[]"),
+    ):
+        for item in matching(task, name):
+            as_filter = (((name, item.value),),)
+            query = f"{quote(spelt, safe='')}={quote(item.value, safe='~')}"
+            yield tier, everything(query, "PRE413", about=(spelt,), or_as=as_filter)
+    for item in matching(task, Filter.TASK_ID):
+        query = f"{item.name}%5B%24ne%5D=x"
+        yield 4, everything(query, "PRE409", about=("task_id[$ne]",))
+
+
+def _again(anchors: Sequence[Task]) -> Iterator[Spelling]:
+    """The same questions once more, right after each other and after others."""
+    for index, value in enumerate(TaskType):
+        question = select([Asked(Filter.TYPE, value, MATCHING)], code="PRE411")
+        yield 1 if index == 0 else 2, question
+        yield 2, question
+        yield 3, question
+    for task in anchors[:2]:
+        for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
+            if given:
+                yield 2, select(given, code="PRE411")
+                yield 3, select(given, code="PRE411")
+    yield 2, Question("", (EVERYTHING,), code="PRE411", about=("unfiltered",))

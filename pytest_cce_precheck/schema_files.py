@@ -1,0 +1,73 @@
+"""The contract's JSON Schema files, found wherever this package was installed from.
+
+A wheel carries them inside the package; a checkout, an editable install and an unpacked sdist beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+OPENAPI: Final = "openapi"
+
+
+def schema_names() -> tuple[str, ...]:
+    """Name every schema file without its suffix, sorted; ``openapi.json`` is no schema and not among them.
+
+    >>> "list_answer" in schema_names()
+    True
+    """
+    return tuple(name for name in _file_names() if name != OPENAPI)
+
+
+@cache
+def schema_text(name: str) -> str:
+    """Read a schema file, or ``"openapi"``; raise `ConfigurationError` where there is none of that name."""
+    if name not in _file_names():
+        raise ConfigurationError(f"there is no schema {name!r}; there are: {', '.join(_file_names())}")
+    return _folder().joinpath(f"{name}.json").read_text(encoding="utf-8")
+
+
+def load_schema(name: str) -> dict[str, Any]:
+    """Parse a schema file, or ``"openapi"``, into a value of the caller's own.
+
+    >>> load_schema("page_info")["required"]
+    ['currentCount']
+    """
+    schema: dict[str, Any] = json.loads(schema_text(name))
+    return schema
+
+
+def find_folder(candidates: Iterable[Traversable]) -> Traversable:
+    """Give the first folder that holds the schemas; raise `ConfigurationError` naming all if none does."""
+    places = tuple(candidates)
+    for place in places:
+        # another distribution may well have a folder of this name
+        if place.joinpath("list_answer.json").is_file() and place.joinpath(f"{OPENAPI}.json").is_file():
+            return place
+    looked = " and ".join(str(place) for place in places)
+    raise ConfigurationError(
+        f"the contract's schemas are missing: looked in {looked}; reinstall pytest-cce-precheck, "
+        "or run from a complete checkout"
+    )
+
+
+@cache
+def _folder() -> Traversable:
+    package = resources.files("pytest_cce_precheck")
+    return find_folder((package.joinpath("schemas"), Path(__file__).resolve().parent.parent / "schemas"))
+
+
+@cache
+def _file_names() -> tuple[str, ...]:
+    files = (place.name for place in _folder().iterdir())
+    return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))

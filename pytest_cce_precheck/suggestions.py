@@ -1,0 +1,20 @@
+"""Near matches for a mistyped word."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Write the near matches of a mistyped word as the end of a message; empty where nothing is near.
+
+    >>> did_you_mean("PRE31", ["PRE301", "PRE401"])
+    '; did you mean PRE301?'
+    """
+    by_folded = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(given.lower(), list(by_folded), n=3, cutoff=0.7)
+    return f"; did you mean {' or '.join(by_folded[word] for word in near)}?" if near else ""

@@ -1,0 +1,138 @@
+"""The check that only good credentials are answered: none, wrong ones, and signatures that belong to something else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.contract.check import check
+from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.suite.inspection import Inspection
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+REFUSALS: Final = frozenset({401, 403})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request that must be refused; ``code`` names the rule that its acceptance breaks."""
+
+    tier: int
+    code: str
+    what: str
+    request: Request
+
+
+def bad_credentials(run: Inspection) -> None:
+    """Ask with credentials that must be refused, the most telling first."""
+    probes = sorted(_probes(run), key=lambda probe: probe.tier)
+    opening = run.opening()
+    known = [task.id for task in opening.tasks if task.id] if opening else []
+    for probe in probes[: run.shares.authentication]:
+        run.report(*refusal_findings(run.ask(probe.request, as_is=True), probe.code, probe.what, known))
+    # what a refused request did must not show either, and the right credentials must still work
+    run.unfiltered()
+
+
+def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:
+    """Judge the answer to a request that must be refused with 401 or 403."""
+    status = exchange.status
+    asked = f"{exchange.request.method} {exchange.request.target}"
+    if status < 300:
+        return [Finding(code, f"{asked} with {what} was answered with {status}", subject=(code,)).seen_in(exchange)]
+    findings = check(exchange)
+    if (
+        status not in REFUSALS
+        and status not in PASSING
+        and not any(each.code in ("PRE103", "PRE104") for each in findings)
+    ):
+        message = f"{asked} with {what} was refused with {status}; 401 or 403 was expected"
+        findings.append(Finding("PRE606", message, subject=(str(status),)).seen_in(exchange))
+    body = exchange.response.body.decode("utf-8", "replace")
+    shown = [key for key in known if key in body and key not in exchange.request.query]
+    if shown:
+        findings.append(Finding("PRE607", f"the refusal of {what} holds the task {shown[0]}").seen_in(exchange))
+    return findings
+
+
+def _probes(run: Inspection) -> Iterator[Probe]:
+    client = run.client
+    plain = client.list_request()
+    filtered = client.list_request(f"{Filter.TYPE}={TaskType.STATIC}")
+    yield Probe(1, "PRE601", "no credentials", plain)
+    yield Probe(2, "PRE601", "no credentials and a filter", filtered)
+    yield Probe(3, "PRE601", "an empty token", _with_token(plain, ""))
+    yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
+    yield Probe(
+        3,
+        "PRE602",
+        "a made-up bearer token",
+        replace(plain, headers=plain.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")),
+    )
+    credentials = client.credentials
+    if credentials.token is not None:
+        yield from _token_probes(plain, credentials.token.reveal())
+    made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(_made_up(run, 40)))
+    yield Probe(1, "PRE603", "an unknown access key", client.authenticated(plain, made_up))
+    if credentials.access_key is not None and credentials.secret_key is not None:
+        yield from _signature_probes(run, plain, filtered)
+
+
+def _token_probes(plain: Request, token: str) -> Iterator[Probe]:
+    yield Probe(
+        1,
+        "PRE602",
+        "a token whose last character differs",
+        _with_token(plain, token[:-1] + ("A" if token[-1] != "A" else "B")),
+    )
+    yield Probe(2, "PRE602", "the first half of the token", _with_token(plain, token[: len(token) // 2]))
+    yield Probe(2, "PRE602", "the token with more behind it", _with_token(plain, token + "x"))
+    if token.swapcase() != token:
+        yield Probe(2, "PRE602", "the token in the other letter case", _with_token(plain, token.swapcase()))
+
+
+def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Iterator[Probe]:
+    client = run.client
+    keys = replace(client.credentials, token=None)
+    wrong = replace(keys, secret_key=Secret(_made_up(run, 40)))
+    yield Probe(1, "PRE603", "a wrong secret", client.authenticated(plain, wrong))
+    signed = client.authenticated(plain, keys)
+    authorization = signed.headers["Authorization"]
+    flipped = authorization[:-1] + ("0" if authorization[-1] != "0" else "1")
+    yield Probe(
+        1,
+        "PRE604",
+        "a signature whose last digit differs",
+        replace(signed, headers=signed.headers.replacing("Authorization", flipped)),
+    )
+    yield Probe(1, "PRE604", "the signature of another query", replace(filtered, headers=signed.headers))
+    elsewhere = client.authenticated(client.list_request(cluster_id=run.unknown_id(client.cluster_id)), keys)
+    yield Probe(2, "PRE604", "the signature of another cluster's path", replace(plain, headers=elsewhere.headers))
+    other_method = client.authenticated(client.list_request(method="HEAD"), keys)
+    yield Probe(2, "PRE604", "the signature of another method", replace(plain, headers=other_method.headers))
+    later = signed.headers.replacing(DATE_HEADER, (utc_now() + timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ"))
+    yield Probe(2, "PRE604", "a date changed after signing", replace(signed, headers=later))
+    unsigned = authorization.partition("Signature=")[0] + "Signature="
+    yield Probe(
+        3, "PRE604", "an empty signature", replace(signed, headers=signed.headers.replacing("Authorization", unsigned))
+    )
+    yesterday = client.authenticated(plain, keys, now=utc_now() - timedelta(days=1))
+    yield Probe(1, "PRE605", "a signature of yesterday", yesterday)
+
+
+def _with_token(request: Request, token: str) -> Request:
+    return replace(request, headers=request.headers.replacing(TOKEN_HEADER, token))
+
+
+def _made_up(run: Inspection, length: int) -> str:
+    letters = random.Random(f"{run.settings.seed}/{length}")  # noqa: S311  repeatable, and meant to be refused
+    return "".join(letters.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(length))

@@ -1,0 +1,61 @@
+"""How the requests of a run are shared out, and the count that no run exceeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
+
+FULL: Final = 250
+LEAST: Final = 30
+
+
+@dataclass
+class Budget:
+    """A hard number of requests; retries count too."""
+
+    limit: int
+    sent: int = 0
+    retried: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many requests may still be sent."""
+        return self.limit - self.sent
+
+    def spend(self) -> None:
+        """Count one request; raises `BudgetExhaustedError` instead of exceeding the limit."""
+        if self.left <= 0:
+            raise BudgetExhaustedError(f"all {self.limit} requests of the budget are sent")
+        self.sent += 1
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How many requests each part of a run may plan; the rest of the budget is for brackets, retries and confirmations."""
+
+    questions: int
+    authentication: int
+    isolation: int
+    methods: int
+    creation: int
+    exploration: int
+
+    @classmethod
+    def of(cls, budget: int, *, writes: bool) -> Shares:
+        """Share out a budget; what the fixed parts do not need goes to the questions about filters."""
+        if budget < LEAST:
+            raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
+        authentication = _between(4, budget // 12, 16)
+        isolation = _between(4, budget // 15, 14)
+        methods = _between(2, budget // 60, 4)
+        creation = _between(8, budget // 7, 36) if writes else 0
+        exploration = budget // 25 if budget >= 2 * LEAST else 0
+        brackets = _between(5, budget // 12, 24)
+        questions = budget - authentication - isolation - methods - creation - exploration - brackets
+        return cls(max(questions, 4), authentication, isolation, methods, creation, exploration)
+
+
+def _between(low: int, wanted: int, high: int) -> int:
+    return max(low, min(wanted, high))

@@ -1,0 +1,201 @@
+"""The check of the life cycle from its start: create tasks, find exactly those, follow them to the end; refuse bad ones."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.contract.check import check, judge
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.suite.authentication import refusal_findings
+from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.suite.inspection import Inspection
+
+# a version that nobody asks for: tasks with it are ours, whoever else is at work in the cluster
+_MARK: Final = "0.0.0-precheck-probe"
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 4.0
+_QUESTIONS_PER_TASK: Final = 3
+
+
+def created_tasks(run: Inspection) -> None:
+    """Create a task of each type, find it by id, instance and type, and follow both to the end."""
+    if not run.settings.allow_writes:
+        run.give_up("life cycle from creation", "the create call may not be used (--cce-allow-writes)")
+        return
+    before = run.opening()
+    models = _models(before)
+    if before is None or not models:
+        run.give_up("life cycle from creation", "no listed task names an add-on instance to check")
+        return
+    addons = [_addon(models[0], TaskType.STATIC), _addon(models[-1], TaskType.UPGRADE)]
+    request = run.client.create_request(_body(run, addons))
+    answer, findings = judge(run.ask(request), expect={201})
+    run.report(*findings)
+    if answer is None or not all(task.id for task in answer.tasks):
+        return
+    _are_new(run, before, answer)
+    run.report(*run.history.observe(answer, complete=False))
+    _are_found(run, answer)
+    _are_followed(run, answer)
+
+
+def bad_requests(run: Inspection) -> None:
+    """Send create requests that break the contract; each must be refused, and make nothing."""
+    opening = run.opening()
+    models = _models(opening)
+    if not run.settings.allow_writes or not models:
+        run.give_up("bad create requests", "the create call may not be used, or no instance is known")
+        return
+    good = _body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])
+    # the life cycle has its share first: creation, three questions for each task, some polls
+    number = max(3, run.shares.creation // 2)
+    for bad in sorted(_bad(run, good), key=lambda each: each.tier)[:number]:
+        exchange = run.ask(run.client.create_request(bad.body))
+        if exchange.status < 300:
+            message = f"a create request with {bad.what} was answered with {exchange.status}"
+            run.report(Finding("PRE508", message, subject=("create",)).seen_in(exchange))
+        else:
+            run.report(*check(exchange, expect=bad.statuses))
+    unsigned = run.client.create_request(good)
+    known = list(opening.by_id) if opening else []
+    run.report(*refusal_findings(run.ask(unsigned, as_is=True), "PRE601", "no credentials", known))
+    _made_nothing(run)
+
+
+def _made_nothing(run: Inspection) -> None:
+    answer = run.unfiltered()
+    accepted = any(finding.code in ("PRE508", "PRE601") for finding in run.findings)
+    for task in answer.tasks if answer and not accepted else ():
+        if _MARK in task.content:
+            message = f"task {task.id} was made by a create request that was refused"
+            run.report(
+                Finding("PRE510", message, task.path).seen_in(answer.exchange) if answer else Finding("PRE510", message)
+            )
+
+
+def _models(answer: Answer | None) -> list[Task]:
+    """Give a task of each add-on instance that is known with its template."""
+    by_instance: dict[str, Task] = {}
+    for task in answer.tasks if answer else ():
+        instance = task.value_of(Filter.ADDON_INSTANCE_ID)
+        if instance and task.metadata.get("addonTemplateName"):
+            by_instance.setdefault(instance, task)
+    return list(by_instance.values())
+
+
+def _addon(task: Task, kind: TaskType, version: str | None = None) -> dict[str, Any]:
+    addon = {
+        "addonTemplateName": task.metadata["addonTemplateName"],
+        "addonInstanceID": task.value_of(Filter.ADDON_INSTANCE_ID),
+        "type": str(kind),
+        "values": {},
+    }
+    if kind is TaskType.UPGRADE:
+        spec = task.raw.get("spec")
+        known = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
+        addon["targetVersion"] = version or known or "1.0.1"
+    return addon
+
+
+def _body(run: Inspection, addons: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": KIND, "apiVersion": API_VERSION, "spec": {"clusterID": run.client.cluster_id, "addonList": addons}}
+
+
+def _are_new(run: Inspection, before: Answer, created: Answer) -> None:
+    for task in created.tasks:
+        if task.id in before.by_id:
+            message = f"the create call gave task {task.id}, which was listed before"
+            run.report(
+                Finding("PRE322", message, task.path, subject=("id",)).seen_in(created.exchange, before.exchange)
+            )
+
+
+def _are_found(run: Inspection, created: Answer) -> None:
+    for task in created.tasks[: run.shares.creation // (2 * _QUESTIONS_PER_TASK) or 1]:
+        for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID, Filter.TYPE):
+            value = task.value_of(name)
+            if value:
+                _is_found(run, created, task, name, value)
+
+
+def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value: str) -> None:
+    query = encode_query([(name, value)])
+    exchange = run.ask(run.client.list_request(query))
+    answer = run.judged(exchange, {200, 404})
+    found = answer.by_id.get(task.id or "") if answer else None
+    if found is None and (answer is not None or exchange.status == 404):
+        message = f"?{query} does not show task {task.id}, which the create call just made"
+        run.report(Finding("PRE507", message, subject=(str(name),)).seen_in(exchange, created.exchange))
+    elif answer is not None and name is Filter.TASK_ID:
+        run.report(*run.history.observe(answer, complete=False))
+        if len(answer.tasks) > 1:
+            message = f"?{query} shows {len(answer.tasks)} tasks, and the id is one task's"
+            run.report(Finding("PRE401", message, subject=(str(name),)).seen_in(exchange))
+
+
+def _are_followed(run: Inspection, created: Answer) -> None:
+    """Read the list until the tasks are finished, waiting a little longer each time, as far as the share goes."""
+    waiting = {task.id for task in created.tasks}
+    pause = _FIRST_WAIT
+    for poll in range(max(2, run.shares.creation // 3)):
+        answer = run.unfiltered()
+        if answer is None:
+            return
+        for task_id in waiting - answer.by_id.keys():
+            message = f"task {task_id}, just created, is not in the unfiltered list"
+            run.report(Finding("PRE507", message, subject=("unfiltered",)).seen_in(answer.exchange, created.exchange))
+        waiting = {key for key in waiting & answer.by_id.keys() if not _finished(answer, key)}
+        if not waiting:
+            return
+        if poll:
+            pause = min(pause * 1.7, _LONGEST_WAIT)
+        run.settings.wait(pause)
+    run.give_up(
+        "life cycle from creation", f"{len(waiting)} created tasks were not finished when the last poll was made"
+    )
+
+
+def _finished(answer: Answer, key: str | None) -> bool:
+    state = answer.by_id[key or ""].state
+    return state is None or state.final
+
+
+@dataclass(frozen=True)
+class _Bad:
+    tier: int
+    what: str
+    body: Any
+    statuses: frozenset[int] = frozenset({400})
+
+
+def _bad(run: Inspection, good: dict[str, Any]) -> Iterator[_Bad]:
+    def changed(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> dict[str, Any]:
+        body = copy.deepcopy(good)
+        change(body, body["spec"]["addonList"][0])
+        return body
+
+    another = run.unknown_id(run.client.cluster_id)
+    yield _Bad(1, "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion")))
+    yield _Bad(1, "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown")))
+    yield _Bad(1, "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID")))
+    yield _Bad(2, "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName")))
+    yield _Bad(2, "no type", changed(lambda _, addon: addon.pop("type")))
+    yield _Bad(2, "another kind", changed(lambda body, _: body.update(kind="Cluster")))
+    yield _Bad(2, "a body that is not JSON", b'{"kind": "AddonCheck",', frozenset({400, 415}))
+    yield _Bad(3, "no kind", changed(lambda body, _: body.pop("kind")))
+    yield _Bad(3, "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1")))
+    yield _Bad(3, "no apiVersion", changed(lambda body, _: body.pop("apiVersion")))
+    yield _Bad(3, "no spec", changed(lambda body, _: body.pop("spec")))
+    yield _Bad(3, "an empty addonList", changed(lambda body, _: body["spec"].update(addonList=[])))
+    yield _Bad(3, "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID")))
+    elsewhere = changed(lambda body, _: body["spec"].update(clusterID=another))
+    yield _Bad(3, "the clusterID of another cluster than the path's", elsewhere, frozenset({400, 403, 404}))
+    yield _Bad(4, "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5)))
+    yield _Bad(4, "an array as body", [good])

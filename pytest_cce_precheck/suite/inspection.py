@@ -1,0 +1,196 @@
+"""One run against one cluster: asks within the budget, reads the unfiltered lists around questions, keeps what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.contract.check import judge
+from pytest_cce_precheck.contract.envelope import PASSING, no_answer
+from pytest_cce_precheck.contract.filters import CountMeaning
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.lifecycle import History
+from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
+from pytest_cce_precheck.explore.classes import CLASSES
+from pytest_cce_precheck.explore.plan import Plan, covering_plan
+from pytest_cce_precheck.explore.questions import SYNTHETIC
+from pytest_cce_precheck.suite.budget import FULL, Budget, Shares
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+# a question that the gateway turns away is asked again this often, waiting at most so long each time
+_TRIES: Final = 5
+_LONGEST_WAIT: Final = 30.0
+_GONE: Final = 3
+_LOST: Final = frozenset({"connection-lost", "timeout", "unreachable"})
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Other clusters that isolation is checked against: one of the same project, one that must not be read."""
+
+    other_cluster_id: str | None = None
+    foreign_project_id: str | None = None
+    foreign_cluster_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run goes about it; ``wait`` sleeps, or advances a simulated clock."""
+
+    budget: int = FULL
+    seed: int = 0
+    allow_writes: bool = False
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    wait: Callable[[float], None] = time.sleep
+
+
+class Inspection:
+    """The state of a run. The checks (`suite.filters` and its neighbours) ask through it and report to it.
+
+    A finding whose identity was reported before is counted and not reported again: one cause, one finding.
+    """
+
+    def __init__(self, client: PrecheckClient, settings: Settings | None = None) -> None:
+        self.client = client
+        self.settings = settings or Settings()
+        self.budget = Budget(self.settings.budget)
+        self.shares = Shares.of(self.settings.budget, writes=self.settings.allow_writes)
+        self.history = History()
+        self.count_meaning = CountMeaning()
+        self.reached: set[tuple[Filter, str]] = set()
+        self.observations: dict[str, set[str]] = {}
+        self.inconclusive: list[str] = []
+        self._found: dict[tuple[str, ...], Finding] = {}
+        self._times: dict[tuple[str, ...], int] = {}
+        self._latest: Answer | None = None
+        self._lost = 0
+        self._plan: Plan | None = None
+
+    # ---- what was found
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything found so far, each fact once."""
+        return tuple(self._found.values())
+
+    def times(self, finding: Finding) -> int:
+        """How often a finding was seen."""
+        return self._times.get(finding.identity, 0)
+
+    def report(self, *findings: Finding) -> None:
+        """Take findings in."""
+        for finding in findings:
+            self._times[finding.identity] = self._times.get(finding.identity, 0) + 1
+            self._found.setdefault(finding.identity, finding)
+
+    def note(self, question: str, behaviour: str) -> None:
+        """Remember how the endpoint answers what the contract leaves open."""
+        self.observations.setdefault(question, set()).add(behaviour)
+
+    def give_up(self, what: str, why: str) -> None:
+        """Count something as inconclusive: neither a pass nor a finding."""
+        self.inconclusive.append(f"{what}: {why}")
+
+    def run(self, check: Check) -> tuple[Finding, ...]:
+        """Run one check and give the findings that are new with it.
+
+        An answer that never came is a finding; a budget that ran out is counted as inconclusive.
+        """
+        known = set(self._found)
+        try:
+            check(self)
+        except TransportError as error:
+            self.report(no_answer(error))
+        except BudgetExhaustedError as error:
+            self.give_up(check.__name__, str(error))
+        return tuple(finding for identity, finding in self._found.items() if identity not in known)
+
+    # ---- asking
+
+    def ask(self, request: Request, *, as_is: bool = False) -> Exchange:
+        """Send a request, and again where a gateway turns it away or a read loses its connection; the last answer stands.
+
+        Raises `BudgetExhaustedError`, and `TransportError` where no answer came.
+        """
+        for attempt in range(1, _TRIES + 1):
+            self.budget.spend()
+            try:
+                exchange = self.client.send(request, as_is=as_is)
+            except TransportError as error:
+                if request.method != "GET" or error.reason not in _LOST or attempt > 1:
+                    raise
+                self.budget.retried += 1
+                continue
+            if request.method == "GET":
+                self.history.asked(exchange)
+            if exchange.status not in PASSING or attempt == _TRIES:
+                break
+            self.report(*judge(exchange)[1])
+            self.budget.retried += 1
+            self.settings.wait(_delay(exchange, attempt))
+        return exchange
+
+    def lost(self, error: TransportError) -> None:
+        """Report an answer that never came; raises the error again where the endpoint seems to be gone."""
+        self._lost += 1
+        self.report(no_answer(error))
+        if self._lost >= _GONE:
+            raise error
+
+    def judged(self, exchange: Exchange, statuses: Container[int]) -> Answer | None:
+        """Judge an answer on its own and give it; None where it is no list of tasks that can be compared."""
+        if exchange.status in PASSING:
+            asked = f"{exchange.request.method} {exchange.request.target}"
+            message = f"{asked} was answered with {exchange.status} in all of {_TRIES} tries"
+            self.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+        answer, findings = judge(exchange, expect=statuses)
+        self.report(*findings)
+        return answer if answer is not None and answer.comparable else None
+
+    def unfiltered(self) -> Answer | None:
+        """Read the unfiltered list, and hold it against all earlier ones; None where it cannot be used."""
+        answer = self.judged(self.ask(self.client.list_request()), {200})
+        if answer is not None:
+            self.report(*self.history.observe(answer))
+        self._latest = answer
+        return answer
+
+    def opening(self) -> Answer | None:
+        """Give the latest unfiltered list, which opens the next bracket."""
+        return self._latest or self.unfiltered()
+
+    def unknown_id(self, real: str) -> str:
+        """Give an id of the same shape that nothing has."""
+        return CLASSES[Filter.TASK_ID][0].make(real or SYNTHETIC[Filter.TASK_ID]) or SYNTHETIC[Filter.TASK_ID]
+
+    def plan(self) -> Plan | None:
+        """Give the plan of the run's questions, made from what the first unfiltered list shows."""
+        if self._plan is None:
+            answer = self.opening()
+            if answer is not None:
+                self._plan = covering_plan(answer.tasks, questions=self.shares.questions, seed=self.settings.seed)
+        return self._plan
+
+
+def _delay(exchange: Exchange, attempt: int) -> float:
+    """Give the seconds that Retry-After asks for, bounded; without one, a short growing pause."""
+    value = exchange.response.headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_WAIT)
+    try:
+        seconds = (parsedate_to_datetime(value) - utc_now()).total_seconds()
+    except (TypeError, ValueError):
+        seconds = 0.1 * 2**attempt
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+Check = Callable[[Inspection], None]

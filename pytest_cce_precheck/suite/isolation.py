@@ -1,0 +1,140 @@
+"""The checks that a path shows its own cluster's tasks alone, and that nothing but GET works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.check import check, judge
+from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.suite.inspection import Inspection
+    from pytest_cce_precheck.wire.exchange import Request
+
+_NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request for a place that must not be readable."""
+
+    tier: int
+    what: str
+    request: Request
+    as_is: bool = False
+
+
+def unreadable_places(run: Inspection) -> None:
+    """Ask for clusters and projects that do not exist or are somebody else's."""
+    probes = sorted((*_unknown_places(run), *_foreign_places(run)), key=lambda probe: probe.tier)
+    for probe in probes[: max(2, run.shares.isolation - 5)]:
+        exchange = run.ask(probe.request, as_is=probe.as_is)
+        if exchange.status < 300:
+            tasks = judge(exchange)[0]
+            shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
+            message = f"{probe.what} was answered with {exchange.status}{shown}"
+            run.report(Finding("PRE611", message, subject=("place",)).seen_in(exchange))
+        else:
+            run.report(*check(exchange, expect=_NO_SUCH_PLACE))
+    run.unfiltered()
+
+
+def _unknown_places(run: Inspection) -> Iterator[Probe]:
+    client = run.client
+    cluster, project = client.cluster_id, client.project_id
+    yield Probe(1, "a cluster that does not exist", client.list_request(cluster_id=run.unknown_id(cluster)))
+    yield Probe(
+        1, "this cluster under a project that does not exist", client.list_request(project_id=run.unknown_id(project))
+    )
+    yield Probe(3, "the first half of the cluster's id", client.list_request(cluster_id=cluster[: len(cluster) // 2]))
+    yield Probe(3, "a cluster named %", client.list_request(cluster_id="%"))
+    yield Probe(4, "a cluster named *", client.list_request(cluster_id="*"))
+
+
+def _foreign_places(run: Inspection) -> Iterator[Probe]:
+    client, near = run.client, run.settings.neighbours
+    project, cluster = near.foreign_project_id, near.foreign_cluster_id
+    if project and cluster:
+        foreign = client.list_request(project_id=project, cluster_id=cluster)
+        yield Probe(1, "another account's cluster", foreign)
+        if client.credentials.kind == "token":
+            signed = client.authenticated(foreign)
+            own_header = replace(signed, headers=signed.headers.replacing(PROJECT_HEADER, client.project_id))
+            yield Probe(3, "another account's cluster, with the own X-Project-Id", own_header, as_is=True)
+    if cluster:
+        yield Probe(1, "another account's cluster under the own project", client.list_request(cluster_id=cluster))
+    if project:
+        yield Probe(2, "the own cluster under another account's project", client.list_request(project_id=project))
+
+
+def other_clusters_tasks(run: Inspection) -> None:
+    """Hold this cluster's tasks against those of another cluster of the same project."""
+    other_id = run.settings.neighbours.other_cluster_id
+    mine = run.opening()
+    if other_id is None or mine is None:
+        run.give_up("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+        return
+    theirs = run.judged(run.ask(run.client.list_request(cluster_id=other_id)), {200})
+    if theirs is None:
+        return
+    both = mine.by_id.keys() & theirs.by_id.keys()
+    if both:
+        message = f"task {min(both)} is listed in this cluster and in {other_id}"
+        run.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+    for question in _crossed_questions(run, mine, theirs, other_id):
+        answer = run.judged(run.ask(question.request), {200, 404})
+        foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
+        if foreign and answer:
+            message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
+            run.report(Finding("PRE610", message, foreign[0].path, subject=question.subject).seen_in(answer.exchange))
+    run.unfiltered()
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    what: str
+    request: Request
+    foreign: frozenset[str]
+    subject: tuple[str, ...]
+
+
+def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: str) -> Iterator[_Crossed]:
+    their_ids, my_ids = frozenset(theirs.by_id), frozenset(mine.by_id)
+    for task in theirs.tasks[:1]:
+        for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID):
+            value = task.value_of(name)
+            if value:
+                query = encode_query([(name, value)])
+                yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, (str(name),))
+        query = encode_query([(Filter.TYPE, task.value_of(Filter.TYPE) or "")])
+        yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, ("type",))
+    for task in mine.tasks[:1]:
+        query = encode_query([(Filter.TASK_ID, task.id or "")])
+        request = run.client.list_request(query, cluster_id=other_id)
+        yield _Crossed(f"?{query} in the other cluster", request, my_ids, ("task_id",))
+    query = encode_query([("cluster_id", other_id)])
+    yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, ("cluster_id",))
+
+
+def other_methods(run: Inspection) -> None:
+    """Send other methods to the list path, for a task that does not exist, so that nothing is lost if one works."""
+    client = run.client
+    known = run.opening()
+    query = encode_query([(Filter.TASK_ID, run.unknown_id(next(iter(known.by_id), "") if known else ""))])
+    for method in ("POST", "DELETE", "PUT", "PATCH")[: run.shares.methods]:
+        request = replace(client.list_request(query, method=method), body=b"" if method == "DELETE" else b"{}")
+        exchange = run.ask(request)
+        if exchange.status < 300:
+            message = f"{method} on the list path was answered with {exchange.status}"
+            run.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
+        elif exchange.status == 500:
+            run.report(
+                Finding("PRE103", f"{method} on the list path fails with 500", subject=(method,)).seen_in(exchange)
+            )
+    run.unfiltered()

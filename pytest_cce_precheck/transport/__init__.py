@@ -1,0 +1,1 @@
+"""How requests get there: over HTTP, or straight into the simulator."""

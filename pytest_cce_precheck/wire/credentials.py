@@ -1,0 +1,84 @@
+"""Credentials as values that do not show themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+AuthKind = Literal["token", "ak/sk"]
+
+
+class Secret:
+    """A text that no repr, format or traceback prints; ``reveal()`` gives it to whoever must send it.
+
+    >>> Secret("s3cr3t")
+    <Secret>
+    >>> f"{Secret('s3cr3t')}"
+    '<Secret>'
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Give the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<Secret>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An IAM token, or an access key with its secret (and a security token where the keys are temporary)."""
+
+    token: Secret | None = None
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+    security_token: Secret | None = None
+
+    @property
+    def kind(self) -> AuthKind | None:
+        """``"token"``, ``"ak/sk"``, or None where there is nothing to authenticate with; AK/SK goes first."""
+        if self.access_key and self.secret_key:
+            return "ak/sk"
+        return "token" if self.token else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must never be shown, for the redactor."""
+        fields = (self.token, self.access_key, self.secret_key, self.security_token)
+        return tuple(secret.reveal() for secret in fields if secret is not None)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Credentials:
+        """Read the names that the vendor's SDK and samples use.
+
+        ``CLOUD_SDK_AK``/``CLOUD_SDK_SK`` or ``HUAWEICLOUD_SDK_AK``/``HUAWEICLOUD_SDK_SK`` with
+        ``HUAWEICLOUD_SDK_SECURITY_TOKEN``, and a token as ``CCE_AUTH_TOKEN``. Empty values count as absent.
+        """
+
+        def secret(name: str) -> Secret | None:
+            return Secret(environment[name]) if environment.get(name) else None
+
+        prefixes = ("HUAWEICLOUD_SDK", "CLOUD_SDK")
+        # a key of one pair with the secret of the other would only ever be refused
+        prefix = next((p for p in prefixes if secret(f"{p}_AK") and secret(f"{p}_SK")), prefixes[0])
+        return cls(
+            token=secret("CCE_AUTH_TOKEN"),
+            access_key=secret(f"{prefix}_AK"),
+            secret_key=secret(f"{prefix}_SK"),
+            security_token=secret("HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+        )

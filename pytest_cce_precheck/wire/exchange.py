@@ -1,0 +1,137 @@
+"""One request and its response, as they were on the wire: what every mode makes and every check reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from pytest_cce_precheck.wire.body import parse_json
+
+
+class Headers(Mapping[str, str]):
+    """An immutable list of header fields; names are matched without regard to case.
+
+    >>> headers = Headers([("Content-Type", "application/json"), ("Via", "a"), ("via", "b")])
+    >>> headers["content-type"], headers["Via"], headers.get("Retry-After")
+    ('application/json', 'a, b', None)
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
+        # as a mapping, other Headers would lose the case of their names and merge what is repeated
+        source = pairs.pairs if isinstance(pairs, Headers) else pairs
+        items = source.items() if isinstance(source, Mapping) else source
+        self.pairs: tuple[tuple[str, str], ...] = tuple((str(name), str(value)) for name, value in items)
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        merged: dict[str, str] = {}
+        for name, value in self.pairs:
+            key = name.lower()
+            merged[key] = f"{merged[key]}, {value}" if key in merged else value
+        return merged
+
+    def __getitem__(self, name: str) -> str:
+        return self._by_name[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __hash__(self) -> int:
+        # Mapping takes it away with its __eq__, and a frozen Request would not hash
+        return hash(frozenset(self._by_name.items()))
+
+    def __repr__(self) -> str:
+        # Values may be credentials, and a repr reaches tracebacks with locals.
+        return f"Headers({', '.join(name for name, _ in self.pairs)})"
+
+    def replacing(self, name: str, value: str) -> Headers:
+        """Give these headers with ``name`` set to ``value``, in place of any of that name."""
+        return Headers((*self.without(name).pairs, (name, value)))
+
+    def without(self, name: str) -> Headers:
+        """Give these headers without ``name``."""
+        return Headers(pair for pair in self.pairs if pair[0].lower() != name.lower())
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as sent: ``path`` and ``query`` (without ``?``) are the percent-encoded text on the wire."""
+
+    method: str
+    endpoint: str
+    path: str
+    query: str = ""
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """The request target: path, and query where there is one."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def url(self) -> str:
+        """The absolute URL."""
+        return self.endpoint + self.target
+
+    @cached_property
+    def params(self) -> tuple[tuple[str, str], ...]:
+        """The query's names and values, decoded, in order; empty values are kept."""
+        return tuple(parse_qsl(self.query, keep_blank_values=True, encoding="utf-8", errors="replace"))
+
+    def with_headers(self, headers: Headers) -> Request:
+        """Give this request with other headers."""
+        return replace(self, headers=headers)
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response as received; ``elapsed`` is in seconds."""
+
+    status: int
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = field(default=b"", repr=False)
+    elapsed: float = 0.0
+
+    @cached_property
+    def document(self) -> Any:
+        """The body as strict JSON; raises `BodyError` where it is none."""
+        return parse_json(self.body)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request with its response."""
+
+    request: Request
+    response: Response
+
+    @property
+    def status(self) -> int:
+        """The response's HTTP status."""
+        return self.response.status
+
+    @property
+    def document(self) -> Any:
+        """The response's body as strict JSON; raises `BodyError` where it is none."""
+        return self.response.document
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of this exchange (``X-Request-Id``), for the vendor's support."""
+        return self.response.headers.get("X-Request-Id")
+
+
+def encode_query(params: Iterable[tuple[str, str]]) -> str:
+    """Write a query string the way the vendor's signer does: everything but ``A-Za-z0-9-._~`` is encoded.
+
+    >>> encode_query([("type", "addonStatic"), ("task_id", "a b+c/é")])
+    'type=addonStatic&task_id=a%20b%2Bc%2F%C3%A9'
+    """
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in params)

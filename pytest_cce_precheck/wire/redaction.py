@@ -1,0 +1,198 @@
+"""Show what was on the wire without the credentials that were: texts, headers, curl lines."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus, urlsplit
+
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_cce_precheck.wire.credentials import AuthKind
+    from pytest_cce_precheck.wire.exchange import Headers, Request
+
+MASK: Final = "***"
+
+SHOWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "allow",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "location",
+        "retry-after",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "x-project-id",
+        "x-request-id",
+        "x-sdk-date",
+    }
+)
+"""The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
+
+_SHORT: Final = 6
+_CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-auth-token", "x-security-token"})
+# what belongs to one sending: curl computes its own from the request
+_LEFT_TO_CURL: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "x-sdk-content-sha256",
+        "x-sdk-date",
+    }
+)
+
+
+class Redactor:
+    """Masks known secrets, in every spelling that they are likely to be met in.
+
+    A secret is found raw, percent-encoded, in Base64 (standard and URL-safe, padded or not) and as JSON
+    escapes it. One of fewer than six characters is masked only as a whole word, since it may be part of any.
+
+    >>> Redactor(["s3cr3t/key"]).text("GET /?sk=s3cr3t%2Fkey")
+    'GET /?sk=***'
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        anywhere: set[str] = set()
+        words: set[str] = set()
+        for secret in secrets:
+            if secret.strip():
+                (words if len(secret) < _SHORT else anywhere).update(_spellings(secret))
+        self._anywhere = tuple(sorted(anywhere))
+        self._words = tuple(re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in sorted(words))
+
+    def __repr__(self) -> str:
+        return "<Redactor>"
+
+    def text(self, text: str) -> str:
+        """Give ``text`` with every secret in it as ``***``; secrets that overlap are masked together."""
+        # words last: what stood against a secret stands as a word once that is masked
+        text = _mask(text, self._spans(text))
+        return _mask(text, self._word_spans(text))
+
+    def found_in(self, text: str) -> bool:
+        """Tell whether ``text`` holds a secret."""
+        return any(True for _ in chain(self._spans(text), self._word_spans(text)))
+
+    def headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
+        """Give every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
+        return tuple((self.text(name), self._header_value(name, value)) for name, value in headers.pairs)
+
+    def _header_value(self, name: str, value: str) -> str:
+        if name.lower() not in SHOWN_HEADERS:
+            return MASK
+        return self.text(_without_query(value) if name.lower() == "location" else value)
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        for spelling in self._anywhere:
+            start = text.find(spelling)
+            while start >= 0:
+                yield start, start + len(spelling)
+                # one character on: occurrences may overlap
+                start = text.find(spelling, start + 1)
+
+    def _word_spans(self, text: str) -> Iterator[tuple[int, int]]:
+        for word in self._words:
+            for match in word.finditer(text):
+                yield match.span()
+
+
+def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
+    """Write one shell line that repeats ``request``, with the token as ``$CCE_AUTH_TOKEN`` and no secret.
+
+    ``kind`` is how the request was authenticated. curl cannot sign, so a request that was signed is repeated
+    with a token. Headers that are not known to be harmless keep their name and lose their value; so do, where
+    ``kind`` is None, credentials that were sent all the same.
+    """
+    words = ["curl", "-sS", "-i"]
+    if request.method == "HEAD":
+        words.append("--head")
+    elif request.method != "GET" or request.body:
+        words += ["-X", request.method]
+    url = re.sub(r"[\x00-\x20\x7f]", lambda match: quote(match[0]), redactor.text(request.url))
+    # curl would expand brackets in a URL, and resolve dots in its path
+    words += ["--globoff"] if re.search(r"[\[\]{}]", url) else []
+    words += ["--path-as-is"] if "/." in request.path else []
+    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | _CREDENTIAL_HEADERS
+    for header in _curl_headers(request, redactor, left_out):
+        words += ["-H", header]
+    feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
+    line = shlex.join([*words, *data, url])
+    if kind is not None:
+        line += f' -H "{TOKEN_HEADER}: $CCE_AUTH_TOKEN"'
+    if kind == "ak/sk":
+        line += " # was signed with AK/SK; needs a token to repeat"
+    return feed + line
+
+
+def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]) -> Iterator[str]:
+    host = request.headers.get("Host")
+    if host not in (None, urlsplit(request.endpoint).netloc):
+        yield f"Host: {redactor.text(str(host))}"
+    if request.body and "Content-Type" not in request.headers:
+        # curl would call the body a form
+        yield "Content-Type:"
+    for name, value in redactor.headers(request.headers):
+        if name.lower() not in left_out:
+            # without a value, a colon would tell curl to leave the header out
+            yield f"{name}: {value}" if value else f"{name};"
+
+
+def _curl_body(body: str) -> tuple[str, list[str]]:
+    """Give what feeds curl, and the options that take it."""
+    if not body:
+        return "", []
+    if body.isprintable():
+        return "", ["--data-raw", body]
+    # line breaks would end the one line, and octets that are no text cannot stand in it
+    octets = body.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    plain = "".join(chr(octet) if 0x20 <= octet < 0x7F else f"\\0{octet:03o}" for octet in octets)
+    return f"printf %b {shlex.quote(plain)} | ", ["--data-binary", "@-"]
+
+
+def _mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    shown, end = [], 0
+    for start, stop in sorted(spans):
+        if start >= end:
+            shown += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join(shown) + text[end:]
+
+
+def _without_query(location: str) -> str:
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return MASK
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    octets = secret.encode("utf-8", "surrogatepass")
+    yield secret
+    # a header's value, as HTTP libraries show UTF-8
+    yield octets.decode("latin-1")
+    for encoded in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
+    for coded in (base64.b64encode(octets).decode(), base64.urlsafe_b64encode(octets).decode()):
+        yield coded
+        yield coded.rstrip("=")
+    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        yield escaped
+        yield escaped.replace("/", "\\/")

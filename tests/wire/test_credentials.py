@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import copy
+import logging
+import traceback
+
+import pytest
+
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+
+TEXT = "correct-horse-battery"
+
+
+@pytest.mark.parametrize(
+    "show", [repr, str, ascii, "{}".format, "%s".__mod__, "%r".__mod__, lambda secret: f"{secret!s:>10}"]
+)
+def test_a_secret_does_not_show_itself(show):
+    assert TEXT not in show(Secret(TEXT))
+
+
+def test_a_secret_refuses_a_format_that_it_does_not_know():
+    with pytest.raises(TypeError) as caught:
+        format(Secret(TEXT), ">30")
+    assert TEXT not in str(caught.value)
+
+
+def test_a_secret_does_not_show_in_a_traceback_with_locals():
+    def fail(secret: Secret, credentials: Credentials) -> None:
+        raise RuntimeError(f"{secret} {credentials}")
+
+    with pytest.raises(RuntimeError) as caught:
+        fail(Secret(TEXT), Credentials(token=Secret(TEXT)))
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert TEXT not in "".join(report.format())
+
+
+def test_a_secret_does_not_show_in_a_log(caplog):
+    logging.getLogger(__name__).warning("using %s of %r", Secret(TEXT), [Credentials(token=Secret(TEXT))])
+    assert TEXT not in caplog.text
+
+
+def test_a_secret_has_no_dict_for_a_debugger_to_print():
+    assert not hasattr(Secret(TEXT), "__dict__")
+
+
+def test_secrets_compare_and_hash_by_their_text():
+    assert Secret(TEXT) == Secret(TEXT) == copy.deepcopy(Secret(TEXT))
+    assert Secret(TEXT) != Secret("other")
+    assert Secret(TEXT) != TEXT
+    assert len({Secret(TEXT), Secret(TEXT)}) == 1
+
+
+def test_a_secret_reveals_its_text_when_asked():
+    assert Secret(TEXT).reveal() == TEXT
+
+
+def test_the_repr_of_credentials_shows_which_are_there_and_none_of_them():
+    shown = repr(Credentials(access_key=Secret("AK-1"), secret_key=Secret(TEXT)))
+    assert shown == "Credentials(token=None, access_key=<Secret>, secret_key=<Secret>, security_token=None)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({}, None),
+        ({"token": "t"}, "token"),
+        ({"access_key": "a"}, None),
+        ({"secret_key": "s"}, None),
+        ({"security_token": "x"}, None),
+        ({"access_key": "a", "token": "t"}, "token"),
+        ({"access_key": "a", "secret_key": "s"}, "ak/sk"),
+        ({"access_key": "a", "secret_key": "s", "token": "t"}, "ak/sk"),
+    ],
+)
+def test_a_whole_key_pair_goes_before_a_token(fields, kind):
+    assert Credentials(**{name: Secret(text) for name, text in fields.items()}).kind == kind
+
+
+def test_credentials_name_every_text_that_must_not_be_shown():
+    texts = ("t", "a", "s", "x")
+    assert Credentials(*map(Secret, texts)).secrets == texts
+    assert Credentials().secrets == ()
+
+
+def test_the_environment_is_read_under_the_names_of_the_vendors_sdk():
+    found = Credentials.from_environment(
+        {
+            "CCE_AUTH_TOKEN": "t",
+            "HUAWEICLOUD_SDK_AK": "a",
+            "HUAWEICLOUD_SDK_SK": "s",
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN": "x",
+        }
+    )
+    assert found == Credentials(Secret("t"), Secret("a"), Secret("s"), Secret("x"))
+
+
+def test_the_environment_is_read_under_the_names_of_the_vendors_samples():
+    found = Credentials.from_environment({"CLOUD_SDK_AK": "a", "CLOUD_SDK_SK": "s"})
+    assert found == Credentials(access_key=Secret("a"), secret_key=Secret("s"))
+
+
+def test_an_empty_variable_counts_as_absent():
+    names = ("CCE_AUTH_TOKEN", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+    assert Credentials.from_environment(dict.fromkeys(names, "")) == Credentials()
+
+
+def test_a_key_is_never_paired_with_the_secret_of_another_name():
+    mixed = {"HUAWEICLOUD_SDK_AK": "a", "CLOUD_SDK_SK": "s"}
+    assert Credentials.from_environment(mixed).kind is None
+    both = {**mixed, "CLOUD_SDK_AK": "b"}
+    assert Credentials.from_environment(both).access_key == Secret("b")
