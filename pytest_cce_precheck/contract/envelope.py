@@ -172,6 +172,16 @@ def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
         yield Finding("PRE108", message, path="$.errorCode", subject=("status",))
 
 
+def error_carries_no_tasks(exchange: Exchange) -> Iterator[Finding]:
+    """E: an error answers with its envelope and nothing else."""
+    document, _ = read_object(exchange)
+    found = sorted((document or {}).keys() & {"items", "pageInfo", "metadata"})
+    if found:
+        yield Finding(
+            "PRE607", f"status {exchange.status} carries {' and '.join(found)}", f"$.{found[0]}", subject=("body",)
+        )
+
+
 def error_hides_internals(exchange: Exchange) -> Iterator[Finding]:
     """A message is for the caller."""
     text = exchange.response.body.decode("utf-8", "replace")
@@ -180,7 +190,11 @@ def error_hides_internals(exchange: Exchange) -> Iterator[Finding]:
         yield Finding("PRE111", f"the error's text holds {found.group().strip()!r}")
 
 
-ERROR_RULES: Final[tuple[EnvelopeRule, ...]] = (error_has_an_envelope, error_hides_internals)
+ERROR_RULES: Final[tuple[EnvelopeRule, ...]] = (
+    error_has_an_envelope,
+    error_carries_no_tasks,
+    error_hides_internals,
+)
 
 
 def _unescaped(text: str) -> str:

@@ -22,8 +22,8 @@ from pytest_cce_precheck.wire.vocabulary import TaskState
 
 AnswerRule = Callable[[Answer], Iterator[Finding]]
 
-# Clocks and zones differ by hours; a day is nobody's clock.
-_FUTURE_TOLERANCE: Final = 24 * 3600
+# no server's clock is off by so much; a wrong zone is off by more
+_FUTURE_TOLERANCE: Final = 3600
 
 
 def only_final_tasks_expire(answer: Answer) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def creation_is_past(answer: Answer) -> Iterator[Finding]:
     for task in answer.tasks if now is not None else ():
         if task.created and now is not None and task.created.seconds > now + _FUTURE_TOLERANCE:
             message = (
-                f"was created {task.metadata['createTimeStamp']}, and the answer's Date is earlier by more than a day"
+                f"was created {task.metadata['createTimeStamp']}, and the answer's Date is earlier by more than an hour"
             )
             yield _about(task, "PRE308", message, ".metadata.createTimeStamp")
 

@@ -72,7 +72,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 3),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 4),
-    Unselective("comment", lambda value: f"{value}'--", 4),
+    Unselective("comment", lambda value: f"{value}' OR 1=1 -- ", 3),
 )
 
 TYPE_CLASSES: Final[tuple[Unselective, ...]] = (

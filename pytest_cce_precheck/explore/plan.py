@@ -10,7 +10,8 @@ order under a budget is what matters.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
@@ -73,8 +74,22 @@ def covering_plan(tasks: Sequence[Task], *, questions: int, seed: int = 0) -> Pl
         *_combinations(anchors, tasks, values),
         *(Planned(tier, "spelling", question) for tier, question in spelling_questions(anchors, values)),
     ]
-    ordered = sorted(_once(every), key=lambda planned: planned.tier)
+    ordered = _by_worth(_once(every))
     return Plan(tuple(ordered[:questions]), tuple(ordered[questions:]))
+
+
+def _by_worth(planned: Iterable[Planned]) -> list[Planned]:
+    """Sort by tier; within one, take from the families in turn, so that none waits for all of another's."""
+    places: Counter[tuple[int, Family]] = Counter()
+    ranked = []
+    for each in planned:
+        place = (each.tier, each.family)
+        ranked.append((each.tier, places[place], each))
+        places[place] += 1
+    sizes = {place: number for place, number in places.items()}
+    return [
+        each for _, _, each in sorted(ranked, key=lambda item: (item[0], item[1] / sizes[item[2].tier, item[2].family]))
+    ]
 
 
 def _anchors(tasks: Sequence[Task], seed: int) -> list[Task]:
@@ -115,7 +130,9 @@ def _unknown(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> 
             value = unselective.make(real)
             if value and value not in values[name]:
                 # letters and shape matter to the class, the value does not
-                yield Planned(unselective.tier, "unknown", select([Asked(name, value, unselective.name)]))
+                # the two ids are mostly compared by the same code: the rare classes of the second one wait
+                later = unselective.tier > 2 and name is Filter.ADDON_INSTANCE_ID
+                yield Planned(unselective.tier + later, "unknown", select([Asked(name, value, unselective.name)]))
     two = values[Filter.TASK_ID][:2]
     if len(two) == 2:
         yield Planned(2, "unknown", select([Asked(Filter.TASK_ID, ",".join(two), "list")]))
@@ -132,6 +149,11 @@ def _crossed(anchors: Sequence[Task]) -> Iterator[Planned]:
         if task.id and instance:
             yield Planned(3, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, task.id, "the other filter's id")]))
             yield Planned(3, "unknown", select([Asked(Filter.TASK_ID, instance, "the other filter's id")]))
+        for field in ("addonInstanceName", "addonTemplateName"):
+            value = task.metadata.get(field)
+            if isinstance(value, str) and value:
+                asked = Asked(Filter.ADDON_INSTANCE_ID, value, "the instance's name")
+                yield Planned(3, "unknown", select([asked]))
 
 
 def _real_value(name: Filter, anchors: Sequence[Task], index: int) -> str:
@@ -153,7 +175,8 @@ def _combinations(
         yield Planned(2 if index < _MORE else 4, "combinations", select(given))
     for index, task in enumerate(pool):
         late = index >= _MORE
-        yield Planned(4 if late else 2, "combinations", select(matching(task, *Filter)))
+        tier = 2 if index < _MORE // 2 else 4 if late else 3
+        yield Planned(tier, "combinations", select(matching(task, *Filter)))
         yield Planned(4 if late else 3, "combinations", select(matching(task, Filter.TYPE, Filter.TASK_ID)))
         yield Planned(4, "combinations", select(matching(task, Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)))
     yield from _rare_combinations(pool)
@@ -185,7 +208,7 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     if UNKNOWN not in present:
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 3 if present.count(UNKNOWN) == 1 else 4
+    return 3 if len(present) == 2 else 4
 
 
 def _rare_combinations(pool: Sequence[Task]) -> Iterator[Planned]:

@@ -62,8 +62,11 @@ def _unknown_parameters(anchors: Sequence[Task]) -> Iterator[Spelling]:
     for task in anchors[:1]:
         given = matching(task, Filter.TYPE)
         query = encode_query((item.name, item.value) for item in given)
-        plain = select(given, query=f"{query}&limit=1", code="PRE409")
-        yield 3, Question(plain.query, plain.meanings, frozenset({400}), "PRE409", ("limit",))
+        for tier, extra in ((2, "precheck_probe=1"), (3, "limit=1")):
+            plain = select(given, query=f"{extra}&{query}", code="PRE409")
+            yield tier, Question(plain.query, plain.meanings, frozenset({400}), "PRE409", (extra.partition("=")[0],))
+    many = "&".join(f"precheck_probe_{number}=1" for number in range(60))
+    yield 3, everything(many, "PRE409", about=("many parameters",))
 
 
 def _order(anchors: Sequence[Task]) -> Iterator[Spelling]:
@@ -107,7 +110,10 @@ def _encoding(task: Task) -> Iterator[Spelling]:
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
         lower = item.value[:5] + f"%{ord(item.value[5]):02x}" + item.value[6:]
         yield 4, select([item], query=f"type={lower}", code="PRE410")
-    for item in matching(task, Filter.TASK_ID):
+        yield 3, select([item], query=f"&type={item.value}&", code="PRE410")
+        broken = Asked(item.name, "\ufffd", "bytes that are not UTF-8")
+        yield 3, select([broken], query="type=%FF%FE", code="PRE410")
+    for item in matching(task, Filter.TASK_ID, Filter.TYPE):
         twice = quote("".join(f"%{byte:02X}" for byte in item.value.encode()), safe="")
         unselective = Asked(item.name, item.value, "twice encoded")
         yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")
@@ -136,11 +142,9 @@ def _again(anchors: Sequence[Task]) -> Iterator[Spelling]:
     for index, value in enumerate(TaskType):
         question = select([Asked(Filter.TYPE, value, MATCHING)], code="PRE411")
         yield 1 if index == 0 else 2, question
-        yield 2, question
         yield 3, question
     for task in anchors[:2]:
         for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
             if given:
-                yield 2, select(given, code="PRE411")
                 yield 3, select(given, code="PRE411")
-    yield 2, Question("", (EVERYTHING,), code="PRE411", about=("unfiltered",))
+                yield 4, select(given, code="PRE411")

@@ -12,6 +12,8 @@ from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.explore.classes import MATCHING
+from pytest_cce_precheck.explore.questions import Asked, matching, select
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
@@ -30,6 +32,7 @@ class Probe:
     code: str
     what: str
     request: Request
+    hidden: str = ""  # what the refusal must not tell
 
 
 def bad_credentials(run: Inspection) -> None:
@@ -38,9 +41,11 @@ def bad_credentials(run: Inspection) -> None:
     opening = run.opening()
     known = [task.id for task in opening.tasks if task.id] if opening else []
     for probe in probes[: run.shares.authentication]:
-        run.report(*refusal_findings(run.ask(probe.request, as_is=True), probe.code, probe.what, known))
-    # what a refused request did must not show either, and the right credentials must still work
-    run.unfiltered()
+        exchange = run.ask(probe.request, as_is=True)
+        run.report(*refusal_findings(exchange, probe.code, probe.what, known))
+        if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
+            message = f"the refusal of {probe.what} tells the right signature"
+            run.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))
 
 
 def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:
@@ -67,9 +72,12 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
 def _probes(run: Inspection) -> Iterator[Probe]:
     client = run.client
     plain = client.list_request()
-    filtered = client.list_request(f"{Filter.TYPE}={TaskType.STATIC}")
+    opening = run.opening()
+    first = opening.tasks[:1] if opening else ()
+    given = matching(first[0], *Filter) if first else (Asked(Filter.TYPE, TaskType.STATIC, MATCHING),)
+    filtered = client.list_request(select(given).query)
     yield Probe(1, "PRE601", "no credentials", plain)
-    yield Probe(2, "PRE601", "no credentials and a filter", filtered)
+    yield Probe(2, "PRE601", "no credentials and every filter", filtered)
     yield Probe(3, "PRE601", "an empty token", _with_token(plain, ""))
     yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
     yield Probe(
@@ -105,28 +113,35 @@ def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Ite
     keys = replace(client.credentials, token=None)
     wrong = replace(keys, secret_key=Secret(_made_up(run, 40)))
     yield Probe(1, "PRE603", "a wrong secret", client.authenticated(plain, wrong))
+    borrowed = replace(keys, access_key=Secret(_made_up(run, 20).upper()))
+    yield Probe(2, "PRE603", "an unknown access key and a known secret", client.authenticated(plain, borrowed))
     signed = client.authenticated(plain, keys)
-    authorization = signed.headers["Authorization"]
-    flipped = authorization[:-1] + ("0" if authorization[-1] != "0" else "1")
-    yield Probe(
-        1,
-        "PRE604",
-        "a signature whose last digit differs",
-        replace(signed, headers=signed.headers.replacing("Authorization", flipped)),
-    )
+    yield from _tampered(plain, signed)
     yield Probe(1, "PRE604", "the signature of another query", replace(filtered, headers=signed.headers))
-    elsewhere = client.authenticated(client.list_request(cluster_id=run.unknown_id(client.cluster_id)), keys)
+    other_cluster = run.settings.neighbours.other_cluster_id or run.unknown_id(client.cluster_id)
+    elsewhere = client.authenticated(client.list_request(cluster_id=other_cluster), keys)
     yield Probe(2, "PRE604", "the signature of another cluster's path", replace(plain, headers=elsewhere.headers))
     other_method = client.authenticated(client.list_request(method="HEAD"), keys)
     yield Probe(2, "PRE604", "the signature of another method", replace(plain, headers=other_method.headers))
+    old = client.authenticated(plain, keys, now=utc_now() - timedelta(hours=1))
+    yield Probe(1, "PRE605", "a signature that is an hour old", old)
+    early = client.authenticated(plain, keys, now=utc_now() + timedelta(days=1))
+    yield Probe(3, "PRE605", "a signature of tomorrow", early)
+
+
+def _tampered(plain: Request, signed: Request) -> Iterator[Probe]:
+    start, _, right = signed.headers["Authorization"].rpartition("=")
+
+    def saying(signature: str) -> Request:
+        return replace(plain, headers=signed.headers.replacing("Authorization", f"{start}={signature}"))
+
+    flipped = right[:-1] + ("0" if right[-1] != "0" else "1")
+    yield Probe(1, "PRE604", "a signature whose last digit differs", saying(flipped), hidden=right)
+    yield Probe(3, "PRE604", "an empty signature", saying(""), hidden=right)
+    undated = signed.headers.without(DATE_HEADER)
+    yield Probe(2, "PRE604", "no date, and a signature over one", replace(plain, headers=undated))
     later = signed.headers.replacing(DATE_HEADER, (utc_now() + timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ"))
-    yield Probe(2, "PRE604", "a date changed after signing", replace(signed, headers=later))
-    unsigned = authorization.partition("Signature=")[0] + "Signature="
-    yield Probe(
-        3, "PRE604", "an empty signature", replace(signed, headers=signed.headers.replacing("Authorization", unsigned))
-    )
-    yesterday = client.authenticated(plain, keys, now=utc_now() - timedelta(days=1))
-    yield Probe(1, "PRE605", "a signature of yesterday", yesterday)
+    yield Probe(2, "PRE604", "a date changed after signing", replace(plain, headers=later))
 
 
 def _with_token(request: Request, token: str) -> Request:

@@ -41,6 +41,7 @@ class Shares:
     methods: int
     creation: int
     exploration: int
+    transport: int
 
     @classmethod
     def of(cls, budget: int, *, writes: bool) -> Shares:
@@ -52,9 +53,10 @@ class Shares:
         methods = _between(2, budget // 60, 4)
         creation = _between(8, budget // 7, 36) if writes else 0
         exploration = budget // 25 if budget >= 2 * LEAST else 0
-        brackets = _between(5, budget // 12, 24)
-        questions = budget - authentication - isolation - methods - creation - exploration - brackets
-        return cls(max(questions, 4), authentication, isolation, methods, creation, exploration)
+        transport = _between(0, budget // 16, 13)
+        brackets = _between(5, budget // 14, 24)
+        questions = budget - authentication - isolation - methods - creation - exploration - transport - brackets
+        return cls(max(questions, 4), authentication, isolation, methods, creation, exploration, transport)
 
 
 def _between(low: int, wanted: int, high: int) -> int:

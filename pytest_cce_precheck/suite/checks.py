@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pytest_cce_precheck.suite import authentication, creation, exploration, filters, isolation
+from pytest_cce_precheck.suite import authentication, creation, exploration, filters, isolation, transport
 from pytest_cce_precheck.suite.inspection import Check, Inspection
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -17,6 +17,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     isolation.unreadable_places,
     isolation.other_clusters_tasks,
     isolation.other_methods,
+    transport.request_headers,
+    transport.simultaneous_questions,
     creation.created_tasks,
     creation.bad_requests,
     exploration.beyond_the_classes,

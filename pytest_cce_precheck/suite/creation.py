@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import check, judge
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
 
 # a version that nobody asks for: tasks with it are ours, whoever else is at work in the cluster
 _MARK: Final = "0.0.0-precheck-probe"
-_FIRST_WAIT: Final = 0.25
-_LONGEST_WAIT: Final = 4.0
+_FIRST_WAIT: Final = 0.15
+_LONGEST_WAIT: Final = 8.0
+_CLOSE_READS: Final = 5
+# a finished task must stay as it is
+_READS_AFTER_THE_END: Final = 2
+_AFTER_THE_END: Final = 0.6
 _QUESTIONS_PER_TASK: Final = 3
 
 
@@ -42,8 +48,10 @@ def created_tasks(run: Inspection) -> None:
         return
     _are_new(run, before, answer)
     run.report(*run.history.observe(answer, complete=False))
+    _are_all(run, before, answer)
     _are_found(run, answer)
     _are_followed(run, answer)
+    _are_not_lost_by_other_methods(run, answer)
 
 
 def bad_requests(run: Inspection) -> None:
@@ -55,7 +63,7 @@ def bad_requests(run: Inspection) -> None:
         return
     good = _body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])
     # the life cycle has its share first: creation, three questions for each task, some polls
-    number = max(3, run.shares.creation // 2)
+    number = max(3, run.shares.creation // 2 - 4)
     for bad in sorted(_bad(run, good), key=lambda each: each.tier)[:number]:
         exchange = run.ask(run.client.create_request(bad.body))
         if exchange.status < 300:
@@ -63,15 +71,22 @@ def bad_requests(run: Inspection) -> None:
             run.report(Finding("PRE508", message, subject=("create",)).seen_in(exchange))
         else:
             run.report(*check(exchange, expect=bad.statuses))
-    unsigned = run.client.create_request(good)
     known = list(opening.by_id) if opening else []
+    unsigned = run.client.create_request(good)
     run.report(*refusal_findings(run.ask(unsigned, as_is=True), "PRE601", "no credentials", known))
+    if run.client.credentials.kind == "ak/sk":
+        another = run.client.create_request(_body(run, [_addon(models[-1], TaskType.UPGRADE, _MARK)]))
+        swapped = replace(another, headers=run.client.authenticated(unsigned).headers)
+        if swapped.body != unsigned.body:
+            run.report(
+                *refusal_findings(run.ask(swapped, as_is=True), "PRE604", "the signature of another body", known)
+            )
     _made_nothing(run)
 
 
 def _made_nothing(run: Inspection) -> None:
     answer = run.unfiltered()
-    accepted = any(finding.code in ("PRE508", "PRE601") for finding in run.findings)
+    accepted = any(finding.code in ("PRE508", "PRE601", "PRE604", "PRE609") for finding in run.findings)
     for task in answer.tasks if answer and not accepted else ():
         if _MARK in task.content:
             message = f"task {task.id} was made by a create request that was refused"
@@ -117,6 +132,41 @@ def _are_new(run: Inspection, before: Answer, created: Answer) -> None:
             )
 
 
+def _are_all(run: Inspection, before: Answer, created: Answer) -> None:
+    """Look for tasks that were made beside those that the answer tells of: a twin for each of them."""
+    after = run.unfiltered()
+    if after is None:
+        return
+    fresh = Counter(_kind(task) for key, task in after.by_id.items() if key not in before.by_id)
+    told = Counter(_kind(task) for task in created.tasks)
+    if told and all(fresh[kind] >= 2 * number for kind, number in told.items()):
+        message = f"{created.exchange.request.target} made {fresh.total()} tasks and tells of {told.total()}"
+        run.report(Finding("PRE322", message, subject=("twins",)).seen_in(created.exchange, after.exchange))
+
+
+def _kind(task: Task) -> tuple[str | None, str | None]:
+    return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID)
+
+
+def _are_not_lost_by_other_methods(run: Inspection, created: Answer) -> None:
+    """Send DELETE for a task that is ours to lose, and a create request to the list path."""
+    task_id = created.tasks[0].id or ""
+    query = encode_query([(Filter.TASK_ID, task_id)])
+    before = run.opening()
+    run.ask(run.client.list_request(query, method="DELETE"))
+    models = _models(before)
+    if models:
+        body = json.dumps(_body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])).encode()
+        exchange = run.ask(replace(run.client.list_request(method="POST"), body=body))
+        if exchange.status < 300:
+            message = f"POST on the list path was answered with {exchange.status}"
+            run.report(Finding("PRE609", message, subject=("POST",)).seen_in(exchange))
+    after = run.unfiltered()
+    if before is not None and after is not None and task_id in before.by_id and task_id not in after.by_id:
+        message = f"task {task_id} was gone after DELETE on the list path"
+        run.report(Finding("PRE609", message, subject=("DELETE",)).seen_in(after.exchange, before.exchange))
+
+
 def _are_found(run: Inspection, created: Answer) -> None:
     for task in created.tasks[: run.shares.creation // (2 * _QUESTIONS_PER_TASK) or 1]:
         for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID, Filter.TYPE):
@@ -144,7 +194,7 @@ def _are_followed(run: Inspection, created: Answer) -> None:
     """Read the list until the tasks are finished, waiting a little longer each time, as far as the share goes."""
     waiting = {task.id for task in created.tasks}
     pause = _FIRST_WAIT
-    for poll in range(max(2, run.shares.creation // 3)):
+    for poll in range(max(3, run.shares.creation // 3)):
         answer = run.unfiltered()
         if answer is None:
             return
@@ -153,10 +203,15 @@ def _are_followed(run: Inspection, created: Answer) -> None:
             run.report(Finding("PRE507", message, subject=("unfiltered",)).seen_in(answer.exchange, created.exchange))
         waiting = {key for key in waiting & answer.by_id.keys() if not _finished(answer, key)}
         if not waiting:
-            return
-        if poll:
-            pause = min(pause * 1.7, _LONGEST_WAIT)
+            break
         run.settings.wait(pause)
+        # close reads first: a state that moves back does so for a moment only
+        pause = min(pause * (1.1 if poll < _CLOSE_READS else 2), _LONGEST_WAIT)
+    if not waiting:
+        for _ in range(_READS_AFTER_THE_END):
+            run.settings.wait(_AFTER_THE_END)
+            run.unfiltered()
+        return
     run.give_up(
         "life cycle from creation", f"{len(waiting)} created tasks were not finished when the last poll was made"
     )
@@ -182,6 +237,8 @@ def _bad(run: Inspection, good: dict[str, Any]) -> Iterator[_Bad]:
         return body
 
     another = run.unknown_id(run.client.cluster_id)
+    half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "type": "addonUnknown"}))
+    yield _Bad(1, "a good add-on and one of an unknown type", half_good)
     yield _Bad(1, "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion")))
     yield _Bad(1, "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown")))
     yield _Bad(1, "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID")))

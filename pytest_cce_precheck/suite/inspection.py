@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import judge
@@ -43,6 +43,39 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a run, or a part of it, has come."""
+
+    requests: int
+    retried: int
+    judged: int
+    inconclusive: tuple[str, ...]
+    reached: frozenset[tuple[Filter, str]]
+    not_reached: frozenset[tuple[Filter, str]]
+    observations: Mapping[str, frozenset[str]]
+
+    def __sub__(self, earlier: Progress) -> Progress:
+        return replace(
+            self,
+            requests=self.requests - earlier.requests,
+            retried=self.retried - earlier.retried,
+            judged=self.judged - earlier.judged,
+            inconclusive=self.inconclusive[len(earlier.inconclusive) :],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what the report is made of."""
+        return {
+            "requests": self.requests,
+            "retried": self.retried,
+            "inconclusive": list(self.inconclusive),
+            "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
+            "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
+            "observations": {question: sorted(seen) for question, seen in self.observations.items()},
+        }
+
+
+@dataclass(frozen=True)
 class Settings:
     """How a run goes about it; ``wait`` sleeps, or advances a simulated clock."""
 
@@ -73,6 +106,7 @@ class Inspection:
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
         self._lost = 0
+        self._judged = 0
         self._plan: Plan | None = None
 
     # ---- what was found
@@ -91,6 +125,19 @@ class Inspection:
         for finding in findings:
             self._times[finding.identity] = self._times.get(finding.identity, 0) + 1
             self._found.setdefault(finding.identity, finding)
+
+    def progress(self) -> Progress:
+        """Say how far the run has come."""
+        planned = self._plan.classes_left_out if self._plan is not None else frozenset()
+        return Progress(
+            self.budget.sent,
+            self.budget.retried,
+            self._judged,
+            tuple(self.inconclusive),
+            frozenset(self.reached),
+            planned - self.reached,
+            {question: frozenset(seen) for question, seen in self.observations.items()},
+        )
 
     def note(self, question: str, behaviour: str) -> None:
         """Remember how the endpoint answers what the contract leaves open."""
@@ -133,6 +180,7 @@ class Inspection:
             if request.method == "GET":
                 self.history.asked(exchange)
             if exchange.status not in PASSING or attempt == _TRIES:
+                self._judged += exchange.status not in PASSING
                 break
             self.report(*judge(exchange)[1])
             self.budget.retried += 1

@@ -150,7 +150,9 @@ def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]
     for name, value in redactor.headers(request.headers):
         if name.lower() not in left_out:
             # without a value, a colon would tell curl to leave the header out
-            yield f"{name}: {value}" if value else f"{name};"
+            header = f"{name}: {value}" if value.strip() else f"{name};"
+            # a folded line means a space (RFC 9112, 5.2)
+            yield re.sub(r"[\r\n]", " ", header)
 
 
 def _curl_body(body: str) -> tuple[str, list[str]]:

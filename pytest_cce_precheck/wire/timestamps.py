@@ -56,6 +56,15 @@ class Timestamp:
     offset_minutes: int = field(default=0, compare=False)
     digits: int = field(default=0, compare=False)
 
+    def agrees_with(self, other: Timestamp) -> bool:
+        """Whether both can be the same instant, one of them cut to fewer digits.
+
+        >>> parse_timestamp("2024-01-01T00:00:00.123456789Z").agrees_with(parse_timestamp("2024-01-01T00:00:00.123Z"))
+        True
+        """
+        unit = 10 ** (9 - min(self.digits, other.digits))
+        return self.seconds == other.seconds and self.nanoseconds // unit == other.nanoseconds // unit
+
     @classmethod
     def from_datetime(cls, moment: datetime, nanoseconds: int = 0, offset_minutes: int = 0) -> Timestamp:
         """Take the instant of an aware datetime, later by ``nanoseconds``, with no more digits than it needs.

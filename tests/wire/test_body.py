@@ -3,6 +3,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,11 +32,9 @@ def reason_of(body: bytes) -> str:
 
 
 @given(documents, st.booleans(), st.sampled_from([None, 2]))
-def test_every_json_document_is_read_as_it_was_written(document, ascii_only, indent):
+def test_every_json_document_is_read_as_it_was_written(document: Any, ascii_only: bool, indent: int | None) -> None:
     assert (
-        parse_json(
-            json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
-        )
+        parse_json(json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass"))
         == document
     )
 
@@ -45,13 +44,13 @@ def test_every_json_document_is_read_as_it_was_written(document, ascii_only, ind
     st.booleans(),
     st.data(),
 )
-def test_a_document_cut_anywhere_is_truncated(document, ascii_only, data):
+def test_a_document_cut_anywhere_is_truncated(document: Any, ascii_only: bool, data: st.DataObject) -> None:
     whole = json.dumps(document, ensure_ascii=ascii_only).encode()
     assert reason_of(whole[: data.draw(st.integers(1, len(whole) - 1))]) == "truncated"
 
 
 @given(st.binary(max_size=60))
-def test_any_octets_are_read_or_refused_as_a_bad_body(body):
+def test_any_octets_are_read_or_refused_as_a_bad_body(body: bytes) -> None:
     with contextlib.suppress(BodyError):
         parse_json(body)
 
@@ -91,12 +90,12 @@ def test_any_octets_are_read_or_refused_as_a_bad_body(body):
         (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "too-deep"),
     ],
 )
-def test_a_bad_body_is_refused_by_name(body, reason):
+def test_a_bad_body_is_refused_by_name(body: bytes, reason: str) -> None:
     assert reason_of(body) == reason
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
-def test_the_depth_limit_is_exact(opening, closing):
+def test_the_depth_limit_is_exact(opening: bytes, closing: bytes) -> None:
     def nested(depth: int) -> bytes:
         return opening * (depth - 1) + (b"[]" if opening == b"[" else b"{}") + closing * (depth - 1)
 
@@ -104,21 +103,21 @@ def test_the_depth_limit_is_exact(opening, closing):
     assert reason_of(nested(MAX_DEPTH + 1)) == "too-deep"
 
 
-def test_a_wide_document_is_not_a_deep_one():
+def test_a_wide_document_is_not_a_deep_one() -> None:
     assert len(parse_json(b"[" + b",".join([b"{}"] * 1000) + b"]")) == 1000
 
 
-def test_brackets_within_strings_are_not_nesting():
+def test_brackets_within_strings_are_not_nesting() -> None:
     assert parse_json(json.dumps("[" * 1000).encode()) == "[" * 1000
 
 
-def test_the_size_limit_is_exact(monkeypatch):
+def test_the_size_limit_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_module, "MAX_BYTES", 6)
     assert parse_json(b"[1234]") == [1234]
     assert reason_of(b"[12345]") == "too-large"
 
 
-def test_the_size_limit_stands_before_all_parsing():
+def test_the_size_limit_stands_before_all_parsing() -> None:
     assert reason_of(b"[" * (MAX_BYTES + 1)) == "too-large"
 
 
@@ -133,7 +132,7 @@ def test_the_size_limit_stands_before_all_parsing():
         (b'"\xe2\x82', "the JSON ends too early, within a character, after 3 bytes"),
     ],
 )
-def test_a_message_says_what_is_wrong_and_where(body, message):
+def test_a_message_says_what_is_wrong_and_where(body: bytes, message: str) -> None:
     with pytest.raises(BodyError) as caught:
         parse_json(body)
     assert str(caught.value) == message

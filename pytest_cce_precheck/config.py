@@ -1,0 +1,207 @@
+"""The settings of a run, each with the place that it came from: marker, option, environment, ini, default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from pytest_cce_precheck.errors import ConfigurationError
+
+Mode = Literal["simulate", "live"]
+FailOn = Literal["error", "warning", "note", "never"]
+Kind = Literal["text", "number", "flag", "list"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: ``--cce-<name>``, ini ``cce_<name>`` and environment ``CCE_<NAME>`` are the same words."""
+
+    name: str
+    help: str
+    kind: Kind = "text"
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    environment: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return f"--cce-{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The field of `Config`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def ini(self) -> str:
+        """The name in the ini file."""
+        return f"cce_{self.key}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables, the first one that is set counts."""
+        return (self.ini.upper(), *self.environment)
+
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option("mode", "where answers come from: the embedded service, or a real one", choices=("simulate", "live")),
+    Option("endpoint", "scheme and host of the service to test (live)", metavar="URL"),
+    Option("region", "region of the public service, in place of an endpoint (live)", metavar="NAME"),
+    Option("project-id", "the project (live)", metavar="ID", environment=("HUAWEICLOUD_SDK_PROJECT_ID",)),
+    Option("cluster-id", "the cluster whose tasks are listed (live)", metavar="ID"),
+    Option("other-cluster-id", "another cluster of the project, to check isolation against", metavar="ID"),
+    Option("foreign-project-id", "a project that the credentials must not read", metavar="ID"),
+    Option("foreign-cluster-id", "a cluster of that project", metavar="ID"),
+    Option("allow-writes", "let the suite use the create call (live)", kind="flag"),
+    Option(
+        "fault", "a defect that the embedded service shall have (repeatable; simulate)", kind="list", metavar="NAME"
+    ),
+    Option("fail-on", "the least severity that fails", choices=("error", "warning", "note", "never")),
+    Option(
+        "accept",
+        "CODE: REASON [until YYYY-MM-DD], a finding that shall not fail (repeatable)",
+        kind="list",
+        metavar="TEXT",
+    ),
+    Option("budget", "the number of requests that a run may send", kind="number", metavar="N"),
+    Option(
+        "seed", "the number that fixes the plan, the draws and the embedded service's world", kind="number", metavar="N"
+    ),
+    Option(
+        "timeout",
+        "seconds to wait for a connection and for each part of an answer (live)",
+        kind="number",
+        metavar="SECONDS",
+    ),
+    Option("report", "write the findings to a file: .json, .md or .html", metavar="PATH"),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings in force; ``sources`` says for each where it came from."""
+
+    mode: Mode = "simulate"
+    endpoint: str | None = None
+    region: str | None = None
+    project_id: str | None = None
+    cluster_id: str | None = None
+    other_cluster_id: str | None = None
+    foreign_project_id: str | None = None
+    foreign_cluster_id: str | None = None
+    allow_writes: bool = False
+    fault: tuple[str, ...] = ()
+    fail_on: FailOn = "error"
+    accept: tuple[str, ...] = ()
+    budget: int = 250
+    seed: int = 0
+    timeout: int = 30
+    report: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def service(self) -> str | None:
+        """The endpoint, as given or made from the region."""
+        return self.endpoint or (f"https://cce.{self.region}.myhuaweicloud.com" if self.region else None)
+
+    def source(self, key: str) -> str:
+        """Say where a setting came from."""
+        return self.sources.get(key, "default")
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """The settings that somebody set, as text with their sources, for the report header."""
+        return {
+            option.flag: f"{_shown(getattr(self, option.key))} ({self.sources[option.key]})"
+            for option in OPTIONS
+            if option.key in self.sources
+        }
+
+    def missing_for_live(self, *, credentials: bool) -> list[str]:
+        """Name everything that a live run still needs; ``credentials`` tells whether there are any."""
+        missing = []
+        if self.service is None:
+            missing.append("--cce-endpoint (or --cce-region)")
+        missing += [
+            f"--cce-{name}" for name in ("project-id", "cluster-id") if getattr(self, name.replace("-", "_")) is None
+        ]
+        if not credentials:
+            missing.append(
+                "credentials in the environment: CCE_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK with HUAWEICLOUD_SDK_SK"
+                " (CLOUD_SDK_AK with CLOUD_SDK_SK)"
+            )
+        return missing
+
+
+Lookup = Callable[[Option], Any]
+
+
+def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Config:
+    """Settle each setting from the command line, else the environment, else the ini file, else its default.
+
+    ``option`` and ``ini`` give what was written there, None or empty where nothing was. Raises `ConfigurationError` that
+    names the setting, the place and what was expected.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for each in OPTIONS:
+        variable = next((name for name in each.variables if environment.get(name)), None)
+        places = (
+            ("option", option(each)),
+            (f"environment {variable}", environment.get(variable) if variable else None),
+            ("ini", ini(each)),
+        )
+        for source, given in places:
+            if given not in (None, "", [], False):
+                values[each.key] = parsed(each, given, f"{each.flag} (from {source})")
+                sources[each.key] = source
+                break
+    config = Config(**values, sources=sources)
+    if config.endpoint and config.region:
+        raise ConfigurationError(
+            "--cce-endpoint and --cce-region are both given: one says the same as the other, leave one out"
+        )
+    if bool(config.foreign_project_id) != bool(config.foreign_cluster_id):
+        raise ConfigurationError(
+            "--cce-foreign-project-id and --cce-foreign-cluster-id belong together: give both or neither"
+        )
+    return config
+
+
+def parsed(option: Option, given: Any, where: str) -> Any:
+    """Read one setting's value; raises `ConfigurationError`."""
+    if option.kind == "list":
+        return (
+            tuple(given) if not isinstance(given, str) else tuple(part for part in given.splitlines() if part.strip())
+        )
+    if option.kind == "flag":
+        words = {
+            "true": True,
+            "yes": True,
+            "1": True,
+            "on": True,
+            "false": False,
+            "no": False,
+            "0": False,
+            "off": False,
+        }
+        if str(given).lower() not in words:
+            raise ConfigurationError(f"{where} is {given!r}: expected true or false")
+        return words[str(given).lower()]
+    if option.kind == "number":
+        try:
+            number = int(given)
+        except ValueError:
+            number = -1
+        if number < 0:
+            raise ConfigurationError(f"{where} is {given!r}: expected a whole number")
+        return number
+    if option.choices and given not in option.choices:
+        raise ConfigurationError(f"{where} is {given!r}: expected one of {', '.join(option.choices)}")
+    return str(given)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,102 @@
+"""One cause shows itself in many findings: tell the cause from what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+# A rule on the left explains those on the right, where both are about the same filters (or one of them is about none).
+_RESPELT = frozenset({"PRE407", "PRE408", "PRE409", "PRE410", "PRE411", "PRE412", "PRE413", "PRE414", "PRE415"})
+_SELECTIONS = _RESPELT | {"PRE404", "PRE405", "PRE507"}
+_ALL_FILTERS = _SELECTIONS | {"PRE401", "PRE402", "PRE403", "PRE406"}
+EXPLAINS: Final[dict[str, frozenset[str]]] = {
+    "PRE304": _ALL_FILTERS | {"PRE309", "PRE310", "PRE504", "PRE502", "PRE322"},
+    "PRE506": _ALL_FILTERS | {"PRE505", "PRE509"},
+    "PRE505": frozenset({"PRE405", "PRE411", "PRE506"}),
+    "PRE501": frozenset({"PRE403", *_RESPELT}),
+    "PRE502": frozenset({"PRE403", *_RESPELT}),
+    "PRE503": frozenset({"PRE403", *_RESPELT}),
+    "PRE504": frozenset({"PRE403", "PRE401", "PRE402", "PRE404", *_RESPELT}),
+    "PRE403": frozenset({"PRE501", "PRE502", "PRE503", "PRE504", *_RESPELT}),
+    "PRE401": _SELECTIONS | {"PRE310", "PRE406", "PRE610"},
+    "PRE402": _SELECTIONS | {"PRE310", "PRE406"},
+    "PRE406": _SELECTIONS | {"PRE610"},
+    "PRE404": _RESPELT,
+    "PRE405": frozenset({"PRE506"}),
+    "PRE610": frozenset({"PRE405"}),
+    "PRE611": frozenset({"PRE610"}),
+    "PRE309": frozenset({"PRE310"}),
+    "PRE601": frozenset({"PRE602", "PRE603", "PRE604", "PRE605"}),
+    "PRE604": frozenset({"PRE603", "PRE605"}),
+    "PRE102": frozenset({"PRE105", "PRE106"}),
+    "PRE109": frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE611", "PRE508"}),
+    "PRE508": frozenset({"PRE510"}),
+}
+# a field that is missing or wrong explains everything about the filter that selects by it
+_FIELD_RULES: Final = frozenset({"PRE201", "PRE202", "PRE203", "PRE206"})
+_FIELD_EXPLAINS: Final = _ALL_FILTERS | {"PRE102", "PRE504", "PRE322", "PRE323", "PRE406"}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A finding, and those that follow from it."""
+
+    finding: Finding
+    consequences: tuple[Finding, ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The cause's code, then those of what follows, each once."""
+        return tuple(dict.fromkeys((self.finding.code, *(each.code for each in self.consequences))))
+
+
+def causes(findings: Sequence[Finding]) -> list[Cause]:
+    """Group findings under their causes, the most severe first; each finding stands in one group."""
+    left = sorted(findings, key=lambda finding: (finding.severity.rank, _depth(finding), finding.code))
+    groups: list[Cause] = []
+    for finding in left:
+        for index, group in enumerate(groups):
+            if _explains(group.finding, finding):
+                groups[index] = Cause(group.finding, (*group.consequences, finding))
+                break
+        else:
+            groups.append(Cause(finding))
+    return groups
+
+
+def _depth(finding: Finding) -> int:
+    """Order by how much lies below: what explains most goes first."""
+    if finding.code in _FIELD_RULES and _field_filter(finding):
+        return -100
+    return -len(EXPLAINS.get(finding.code, ()))
+
+
+def _explains(cause: Finding, effect: Finding) -> bool:
+    if cause.code == effect.code:
+        return _same_fact(cause, effect)
+    field_filter = _field_filter(cause)
+    if cause.code in _FIELD_RULES and field_filter and effect.code in _FIELD_EXPLAINS:
+        return not _filters(effect) or field_filter in _filters(effect)
+    if effect.code not in EXPLAINS.get(cause.code, ()):
+        return False
+    mine, theirs = _filters(cause), _filters(effect)
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _same_fact(cause: Finding, effect: Finding) -> bool:
+    """Whether one filter alone, or both of several, stand behind two findings of the same code."""
+    mine, theirs = _filters(cause), _filters(effect)
+    return bool(mine) and mine < theirs
+
+
+def _filters(finding: Finding) -> frozenset[str]:
+    return frozenset(finding.subject) & frozenset(str(name) for name in Filter)
+
+
+def _field_filter(finding: Finding) -> str | None:
+    name = finding.path.rpartition(".")[2]
+    return next((str(each) for each in Filter if each.field == name and ".metadata." in finding.path), None)

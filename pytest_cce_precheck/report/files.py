@@ -1,0 +1,103 @@
+"""The report file: JSON for programs, Markdown and one self-contained HTML page for people."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Writer = Callable[[Mapping[str, Any]], str]
+
+_STYLE: Final = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;width:100%}td,th{border:1px solid #ccc;padding:.3rem .5rem;text-align:left;"
+    "vertical-align:top}code{overflow-wrap:anywhere}.failing{background:#fdecea}.accepted{background:#eef6ee}"
+)
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    """Write the report for programs."""
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_markdown(report: Mapping[str, Any]) -> str:
+    """Write the report as Markdown."""
+    rows = [
+        f"| {_cell(f['verdict'])} | {f['code']} | {_cell(f['message'])} | {_cell(_request(f))} |"
+        for f in report["findings"]
+    ]
+    parts = [f"# Contract check of {report['service']}", "", _sentence(report), ""]
+    if rows:
+        parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
+    for title, items in _lists(report):
+        parts += [f"## {title}", "", *(f"- {item}" for item in items), ""]
+    return "\n".join(parts)
+
+
+def as_html(report: Mapping[str, Any]) -> str:
+    """Write the report as one page that needs nothing else."""
+    e = html.escape
+    rows = "".join(
+        f'<tr class="{e(f["verdict"])}"><td>{e(f["verdict"])}</td><td>{e(f["code"])}</td><td>{e(f["message"])}</td>'
+        f"<td><code>{e(_request(f))}</code></td></tr>"
+        for f in report["findings"]
+    )
+    table = f"<table><tr><th>verdict<th>code<th>finding<th>request</tr>{rows}</table>" if rows else ""
+    lists = "".join(
+        f"<h2>{e(title)}</h2><ul>{''.join(f'<li>{e(item)}</li>' for item in items)}</ul>"
+        for title, items in _lists(report)
+    )
+    title = f"Contract check of {e(report['service'])}"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f"<h1>{title}</h1><p>{e(_sentence(report))}</p>{table}{lists}</html>\n"
+    )
+
+
+WRITERS: Final[Mapping[str, Writer]] = {".json": as_json, ".md": as_markdown, ".html": as_html}
+
+
+def writer_for(path: Path) -> Writer:
+    """Give the writer for a file's ending; raises `ConfigurationError` for another, or for a folder that is not there."""
+    writer = WRITERS.get(path.suffix)
+    if writer is None:
+        raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
+    return writer
+
+
+def _sentence(report: Mapping[str, Any]) -> str:
+    failing = sum(finding["verdict"] == "failing" for finding in report["findings"])
+    verdict = f"{failing} finding(s) break the contract" if failing else "no finding breaks the contract"
+    return f"Mode {report['mode']}, {report['requests']} requests ({report['retried']} retries): {verdict}."
+
+
+def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    lists = [
+        (
+            "Left open by the contract",
+            [f"{question}: {', '.join(seen)}" for question, seen in report["observations"].items()],
+        ),
+        ("Inconclusive", list(report["inconclusive"])),
+        ("Accepted but never met", list(report["acceptances_never_met"])),
+        ("Classes of filter values not reached", list(report["classes_not_reached"])),
+    ]
+    return [(title, items) for title, items in lists if items]
+
+
+def _request(finding: Mapping[str, Any]) -> str:
+    first = next(iter(finding["exchanges"]), None)
+    if first is None:
+        return ""
+    return f"{first['method']} {first['target']} → {first['status']} ({first['request_id'] or 'no request id'})"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\r", " ").replace("\n", " ")

@@ -1,0 +1,143 @@
+"""The section at the end of a run, and the report file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.report.files import writer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _pytest.terminal import TerminalReporter
+
+    from pytest_cce_precheck.config import Config
+
+Recorded = tuple[str, str, str]
+_SHOWN_INCONCLUSIVE = 5
+
+
+@dataclass
+class Summary:
+    """What all tests of a run recorded, whichever worker ran them."""
+
+    mode: str
+    service: str
+    findings: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    times: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    accepted: dict[str, str] = field(default_factory=dict)
+    unmet: list[str] = field(default_factory=list)
+    requests: int = 0
+    retried: int = 0
+    inconclusive: list[str] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
+    not_reached: set[str] = field(default_factory=set)
+    observations: dict[str, set[str]] = field(default_factory=dict)
+
+    def take(self, nodeid: str, name: str, value: str) -> None:
+        """Take in one recorded property."""
+        data = json.loads(value)
+        if name == "cce_accepted":
+            self.accepted[data["code"]] = data["reason"]
+        elif name == "cce_finding":
+            identity = (data["code"], *data["subject"])
+            self.times[identity] += 1
+            self.findings.setdefault(identity, {**data, "test": nodeid})
+        else:
+            self.requests += data["requests"]
+            self.retried += data["retried"]
+            self.inconclusive += data["inconclusive"]
+            self.reached |= set(data["reached"])
+            self.not_reached |= set(data["not_reached"])
+            for question, behaviours in data["observations"].items():
+                self.observations.setdefault(question, set()).update(behaviours)
+
+    def of_verdict(self, verdict: str) -> list[dict[str, Any]]:
+        """Give the findings of one verdict, in the order of their codes."""
+        chosen = [finding for finding in self.findings.values() if finding["verdict"] == verdict]
+        return sorted(chosen, key=lambda finding: (finding["code"], finding["message"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what the report file holds."""
+        return {
+            "tool": "pytest-cce-precheck",
+            "mode": self.mode,
+            "service": self.service,
+            "requests": self.requests,
+            "retried": self.retried,
+            "findings": [
+                finding for verdict in ("failing", "shown", "accepted") for finding in self.of_verdict(verdict)
+            ],
+            "accepted": self.accepted,
+            "acceptances_never_met": self.unmet,
+            "inconclusive": self.inconclusive,
+            "classes_reached": sorted(self.reached),
+            "classes_not_reached": sorted(self.not_reached - self.reached),
+            "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
+        }
+
+
+def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
+    """Add up what the tests recorded."""
+    service = "the embedded service" if config.mode == "simulate" else str(config.service)
+    summary = Summary(config.mode, service)
+    for nodeid, name, value in recorded:
+        summary.take(nodeid, name, value)
+    wanted = (Acceptance.parse(text) for text in config.accept)
+    summary.unmet = [f"{each.code} ({each.reason})" for each in wanted if each.code not in summary.accepted]
+    return summary
+
+
+def summarise(recorded: Iterable[Recorded], config: Config, terminal: TerminalReporter) -> None:
+    """Print the section, and write the report file where one is asked for."""
+    summary = collect(recorded, config)
+    terminal.section("cce-precheck", sep="=")
+    for line in lines(summary):
+        terminal.write_line(line)
+    if config.report is not None:
+        path = Path(config.report)
+        path.write_text(writer_for(path)(summary.to_dict()), encoding="utf-8")
+        terminal.write_line(f"report written to {path}")
+
+
+def lines(summary: Summary) -> Iterable[str]:
+    """Write the section for a person: what was checked, what failed, what is open."""
+    simulated = " (no real service was contacted)" if summary.mode == "simulate" else ""
+    retried = f", {summary.retried} of them retries" if summary.retried else ""
+    yield f"mode {summary.mode}: {summary.service}{simulated}" + (
+        f", {summary.requests} requests{retried}" if summary.requests else ""
+    )
+    failing = summary.of_verdict("failing")
+    for finding in failing:
+        yield f"  {finding['code']} {finding['message']}"
+    for finding in summary.of_verdict("accepted"):
+        yield f"  accepted: {finding['code']} {finding['message']} - {summary.accepted.get(finding['code'], '')}"
+    notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
+    for (code, severity), number in sorted(notes.items()):
+        times = f" ({number})" if number > 1 else ""
+        yield f"  {severity}: {code} {rules()[code].title}{times}"
+    for question, behaviours in sorted(summary.observations.items()):
+        yield f"  left open by the contract: {question} is answered with {' or '.join(sorted(behaviours))}"
+    if summary.unmet:
+        yield f"  accepted but never met: {', '.join(summary.unmet)}"
+    not_reached = sorted(summary.not_reached - summary.reached)
+    if summary.reached:
+        yield f"  {len(summary.reached)} classes of filter values reached, {len(not_reached)} not" + (
+            f" (raise --cce-budget): {', '.join(not_reached[:6])}{', …' if len(not_reached) > 6 else ''}"
+            if not_reached
+            else ""
+        )
+    if summary.inconclusive:
+        yield f"  inconclusive, neither passed nor failed: {len(summary.inconclusive)}"
+        yield from (f"    {each}" for each in summary.inconclusive[:_SHOWN_INCONCLUSIVE])
+        if len(summary.inconclusive) > _SHOWN_INCONCLUSIVE:
+            yield f"    … and {len(summary.inconclusive) - _SHOWN_INCONCLUSIVE} more"
+    if summary.requests:
+        broken = f"the contract does not hold: {len(failing)} finding{'s' if len(failing) != 1 else ''}"
+        yield broken if failing else "the contract holds, as far as it was checked"

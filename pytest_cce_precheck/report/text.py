@@ -1,0 +1,73 @@
+"""Findings as text: what a failed test prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.contract.rules import Kind
+from pytest_cce_precheck.wire.redaction import curl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_cce_precheck.contract.causes import Cause
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.wire.credentials import AuthKind
+    from pytest_cce_precheck.wire.exchange import Exchange
+    from pytest_cce_precheck.wire.redaction import Redactor
+
+_SAMPLES: Final = 3
+
+
+class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytest prints it as the failure's name
+    """The service's answers break the contract; ``findings`` holds what was found, the text says it."""
+
+    def __init__(self, text: str, findings: Sequence[Finding]) -> None:
+        super().__init__(text)
+        self.findings = tuple(findings)
+
+
+def describe(findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind | None) -> str:
+    """Write findings for a person: the first line is the first cause's code and fact, then the evidence.
+
+    ``kind`` is how requests were authenticated, for the curl lines; credentials appear nowhere.
+    """
+    groups = causes(findings)
+    blocks = ["\n".join(_cause_lines(group, redactor, kind)) for group in groups]
+    return redactor.text("\n\n".join(blocks))
+
+
+def headline(finding: Finding) -> str:
+    """Write a finding's code and fact on one line."""
+    return f"{finding.code} {finding.message}".replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
+    finding = cause.finding
+    yield headline(finding)
+    if finding.exchanges:
+        yield from _exchange_lines(finding.exchanges[0], redactor, kind)
+    if finding.path:
+        yield f"  at        {finding.path}"
+    for label, text in finding.evidence:
+        yield f"  {label:<9} {text}"
+    word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open"}.get(finding.kind, "contract")
+    yield f"  {word:<9} {finding.rule.source}"
+    yield f"  remedy    {finding.rule.remedy}"
+    if cause.consequences:
+        yield f"  also seen, which follows from it ({len(cause.consequences)}):"
+        for effect in cause.consequences[:_SAMPLES]:
+            yield f"    {headline(effect)}"
+        if len(cause.consequences) > _SAMPLES:
+            yield f"    … and {len(cause.consequences) - _SAMPLES} more"
+    yield f"  more      cce-precheck explain {finding.code}"
+
+
+def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
+    response = exchange.response
+    yield f"  request   {exchange.request.method} {exchange.request.url}"
+    content_type = response.headers.get("Content-Type", "no Content-Type")
+    yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {response.elapsed * 1000:.0f} ms"
+    yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
+    yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"

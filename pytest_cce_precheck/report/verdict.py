@@ -1,0 +1,39 @@
+"""From findings to a verdict: what is accepted, what fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.contract.rules import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from pytest_cce_precheck.config import FailOn
+    from pytest_cce_precheck.contract.acceptance import Acceptance
+    from pytest_cce_precheck.contract.findings import Finding
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Findings sorted by what they do: fail, be shown, or be accepted."""
+
+    failing: tuple[Finding, ...]
+    shown: tuple[Finding, ...]
+    accepted: tuple[tuple[Finding, Acceptance], ...]
+
+
+def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date) -> Verdict:
+    """Sort findings: what is accepted never fails, the rest fails from the severity ``fail_on`` upwards."""
+    failing, shown, accepted = [], [], []
+    for finding in findings:
+        acceptance = next((each for each in acceptances if each.covers(finding, today)), None)
+        if acceptance is not None:
+            accepted.append((finding, acceptance))
+        elif fail_on != "never" and finding.severity.rank <= Severity(fail_on).rank:
+            failing.append(finding)
+        else:
+            shown.append(finding)
+    return Verdict(tuple(failing), tuple(shown), tuple(accepted))
