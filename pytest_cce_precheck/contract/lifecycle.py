@@ -26,6 +26,9 @@ _LATER: Final = {
 _IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp")
 # below this many, one new task for each read is a coincidence
 _SIDE_EFFECTS: Final = 5
+_GAPS: Final = 3
+# one task in so many reads is too rare to be told from other people's work
+_RAREST: Final = 10
 
 
 def judge_series(answers: Iterable[Answer]) -> list[Finding]:
@@ -141,17 +144,27 @@ class History:
             return
         came = sum(gap.came for gap in gaps)
         gone = [key for gap in gaps for key in gap.gone_unfinished]
-        in_step = {name for name in ("any", "unfiltered", *Filter) if all(gap.asked[name] == gap.came for gap in gaps)}
-        if not gone and came >= _SIDE_EFFECTS and len(gaps) > 1 and in_step:
+        if not gone and came >= _SIDE_EFFECTS and any(_in_step(gaps, name) for name in ("any", "unfiltered", *Filter)):
             self._reported_side_effect = True
-            message = (
-                f"{came} tasks came into being, exactly one with each read, while nothing else in the cluster changed"
-            )
+            message = f"{came} tasks came into being in step with the reads, while nothing else in the cluster changed"
             yield Finding("PRE509", message).seen_in(answer.exchange)
         elif gone and not came and all(key in gap.asked_ids for gap in gaps for key in gap.gone_unfinished):
             self._reported_side_effect = True
             message = f"task {gone[0]} was unfinished when it was asked for by its id, and left the list with that; nothing else changed"
             yield Finding("PRE505", message).seen_in(answer.exchange)
+
+
+def _in_step(gaps: list[_Gap], name: str) -> bool:
+    """Whether tasks came with every read of a kind, or with every nth, all along."""
+    asked = came = 0
+    every = sum(gap.asked[name] for gap in gaps) / sum(gap.came for gap in gaps)
+    if len(gaps) < _GAPS or every > _RAREST:
+        return False
+    for gap in gaps:
+        asked, came = asked + gap.asked[name], came + gap.came
+        if abs(came - asked / every) > 1 + (every != 1):
+            return False
+    return True
 
 
 def _changes(earlier: Task, later: Task) -> Iterator[Finding]:

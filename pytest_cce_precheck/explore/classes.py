@@ -87,6 +87,7 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("upper case", str.upper, 3),
     Unselective("wildcard %", lambda _: "%", 3),
     Unselective("list", lambda _: ",".join(TaskType), 2),
+    Unselective("wide letters", lambda value: chr(ord(value[0]) + 0xFEE0) + value[1:], 3),
     Unselective("longer", lambda value: value + "s", 3),
     Unselective("suffix", lambda value: value.removeprefix("addon"), 3),
     Unselective("blank before", lambda value: " " + value, 3),

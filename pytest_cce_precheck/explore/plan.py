@@ -174,11 +174,11 @@ def _combinations(
         given = [Asked(Filter.TYPE, kind, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
         yield Planned(2 if index < _MORE else 4, "combinations", select(given))
     for index, task in enumerate(pool):
-        late = index >= _MORE
-        tier = 2 if index < _MORE // 2 else 4 if late else 3
-        yield Planned(tier, "combinations", select(matching(task, *Filter)))
-        yield Planned(4 if late else 3, "combinations", select(matching(task, Filter.TYPE, Filter.TASK_ID)))
-        yield Planned(4, "combinations", select(matching(task, Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)))
+        yield Planned(2 if index < _FIRST else 4, "combinations", select(matching(task, *Filter)))
+        # the anchors alternate in type: the first two show both types under each pair
+        tier = 2 if index < 2 else 4
+        yield Planned(tier, "combinations", select(matching(task, Filter.TYPE, Filter.TASK_ID)))
+        yield Planned(tier, "combinations", select(matching(task, Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)))
     yield from _rare_combinations(pool)
 
 

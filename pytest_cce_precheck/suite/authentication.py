@@ -78,14 +78,10 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     filtered = client.list_request(select(given).query)
     yield Probe(1, "PRE601", "no credentials", plain)
     yield Probe(2, "PRE601", "no credentials and every filter", filtered)
-    yield Probe(3, "PRE601", "an empty token", _with_token(plain, ""))
+    yield Probe(2, "PRE601", "an empty token", _with_token(plain, ""))
     yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
-    yield Probe(
-        3,
-        "PRE602",
-        "a made-up bearer token",
-        replace(plain, headers=plain.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")),
-    )
+    malformed = plain.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
+    yield Probe(2, "PRE601", "an Authorization that says nothing", replace(plain, headers=malformed))
     credentials = client.credentials
     if credentials.token is not None:
         yield from _token_probes(plain, credentials.token.reveal())

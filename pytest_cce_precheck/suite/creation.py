@@ -44,7 +44,7 @@ def created_tasks(run: Inspection) -> None:
     request = run.client.create_request(_body(run, addons))
     answer, findings = judge(run.ask(request), expect={201})
     run.report(*findings)
-    if answer is None or not all(task.id for task in answer.tasks):
+    if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
     _are_new(run, before, answer)
     run.report(*run.history.observe(answer, complete=False))
@@ -253,6 +253,6 @@ def _bad(run: Inspection, good: dict[str, Any]) -> Iterator[_Bad]:
     yield _Bad(3, "an empty addonList", changed(lambda body, _: body["spec"].update(addonList=[])))
     yield _Bad(3, "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID")))
     elsewhere = changed(lambda body, _: body["spec"].update(clusterID=another))
-    yield _Bad(3, "the clusterID of another cluster than the path's", elsewhere, frozenset({400, 403, 404}))
+    yield _Bad(2, "the clusterID of another cluster than the path's", elsewhere, frozenset({400, 403, 404}))
     yield _Bad(4, "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5)))
     yield _Bad(4, "an array as body", [good])

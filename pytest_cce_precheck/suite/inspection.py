@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 _LONGEST_WAIT: Final = 30.0
 _GONE: Final = 3
+# a shorter text may stand in an answer by chance
+_SHORTEST_SECRET: Final = 8
 _LOST: Final = frozenset({"connection-lost", "timeout", "unreachable"})
 
 
@@ -177,6 +179,7 @@ class Inspection:
                     raise
                 self.budget.retried += 1
                 continue
+            self._secrets_are_kept(exchange)
             if request.method == "GET":
                 self.history.asked(exchange)
             if exchange.status not in PASSING or attempt == _TRIES:
@@ -186,6 +189,18 @@ class Inspection:
             self.budget.retried += 1
             self.settings.wait(_delay(exchange, attempt))
         return exchange
+
+    def _secrets_are_kept(self, exchange: Exchange) -> None:
+        credentials = self.client.credentials
+        secrets = (credentials.secret_key, credentials.token, credentials.security_token)
+        for secret in secrets:
+            if (
+                secret
+                and len(secret.reveal()) >= _SHORTEST_SECRET
+                and secret.reveal().encode() in exchange.response.body
+            ):
+                message = f"the answer to {exchange.request.method} {exchange.request.target} holds a credential"
+                self.report(Finding("PRE608", message, subject=("secret",)).seen_in(exchange))
 
     def lost(self, error: TransportError) -> None:
         """Report an answer that never came; raises the error again where the endpoint seems to be gone."""

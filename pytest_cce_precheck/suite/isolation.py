@@ -52,7 +52,10 @@ def _unknown_places(run: Inspection) -> Iterator[Probe]:
         1, "this cluster under a project that does not exist", client.list_request(project_id=run.unknown_id(project))
     )
     yield Probe(3, "the first half of the cluster's id", client.list_request(cluster_id=cluster[: len(cluster) // 2]))
-    yield Probe(3, "a cluster named %", client.list_request(cluster_id="%"))
+    if cluster.swapcase() != cluster:
+        yield Probe(3, "the cluster's id in the other letter case", client.list_request(cluster_id=cluster.swapcase()))
+    yield Probe(3, "the cluster's id with more behind it", client.list_request(cluster_id=cluster + "0"))
+    yield Probe(4, "a cluster named %", client.list_request(cluster_id="%"))
     yield Probe(4, "a cluster named *", client.list_request(cluster_id="*"))
 
 

@@ -39,6 +39,10 @@ def request_headers(run: Inspection) -> None:
         variants.append((f"Content-Type {content_type}", run.client.authenticated(other).headers))
     lower = type(request.headers)((name.lower(), value) for name, value in request.headers.pairs)
     variants.append(("header names in lower case", lower))
+    bare = run.client.list_request(question.query)
+    variants.append(
+        ("no Accept", run.client.authenticated(replace(bare, headers=bare.headers.without("Accept"))).headers)
+    )
     exchanges = [(what, run.ask(replace(request, headers=headers), as_is=True)) for what, headers in variants]
     after = run.unfiltered()
     if after is None:

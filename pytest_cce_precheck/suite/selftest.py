@@ -1,0 +1,150 @@
+"""The checks against every known defect and every conforming variation: what is found, what is missed, at what cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.suggestions import did_you_mean
+from pytest_cce_precheck.suite.checks import inspect
+from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.transport.simulate import InProcessTransport
+
+if TYPE_CHECKING:
+    import argparse
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: what it was to find, what it found (causes first), and what it cost."""
+
+    name: str
+    conforming: bool
+    expected: tuple[str, ...]
+    codes: tuple[str, ...]
+    causes: tuple[str, ...]
+    messages: tuple[str, ...]
+    requests: int
+    inconclusive: int
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether a defect was found with a code that names its cause, or a variation raised nothing."""
+        return not self.codes if self.conforming else bool(self.codes)
+
+    @property
+    def named(self) -> bool:
+        """Whether the first cause found is one that the defect is known by."""
+        return self.conforming or bool(set(self.causes) & set(self.expected))
+
+
+def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
+    """Inspect the embedded service with one defect or variation, in this process and without HTTP."""
+    fault = FAULTS.get(name)
+    simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])
+    client = PrecheckClient(
+        InProcessTransport(simulator),
+        endpoint=simulator.endpoint,
+        project_id=simulator.project_id,
+        cluster_id=simulator.cluster_id,
+        credentials=simulator.credentials,
+    )
+    neighbours = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
+    settings = Settings(budget, seed, allow_writes=True, neighbours=neighbours, wait=simulator.clock.advance)
+    started = time.perf_counter()
+    run = inspect(Inspection(client, settings))
+    failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
+    groups = causes(failing)
+    return Row(
+        name=name,
+        conforming=fault is None,
+        expected=fault.codes if fault else (),
+        codes=tuple(dict.fromkeys(finding.code for finding in failing)),
+        causes=tuple(dict.fromkeys(group.finding.code for group in groups)),
+        messages=tuple(group.finding.message for group in groups),
+        requests=run.budget.sent,
+        inconclusive=len(run.inconclusive),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def selftest(options: argparse.Namespace) -> int:
+    """Run the matrix and print it; 1 where a defect was missed or a variation raised an alarm."""
+    names = _chosen(options.names)
+    rows = []
+    started = time.perf_counter()
+    for row in run_all(names, options.budget, options.seed, options.jobs or os.cpu_count() or 1):
+        rows.append(row)
+        _progress(len(rows), len(names))
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(matrix(rows, time.perf_counter() - started))
+    return 0 if all(row.right for row in rows) else 1
+
+
+def run_all(names: Sequence[str], budget: int, seed: int, jobs: int) -> Iterator[Row]:
+    """Run each by name, over several processes, in the order given."""
+    if jobs == 1 or len(names) == 1:
+        yield from (run_one(name, budget, seed) for name in names)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run_one, names, [budget] * len(names), [seed] * len(names), chunksize=4)
+
+
+def matrix(rows: Sequence[Row], seconds: float) -> str:
+    """Write the rows as a table, then the score."""
+    width = max(len(row.name) for row in rows)
+    lines = []
+    for row in rows:
+        verdict = ("silent" if row.right else "FALSE ALARM") if row.conforming else ("found" if row.right else "MISSED")
+        rest = [code for code in row.codes if code not in row.causes]
+        also = f" (and {', '.join(rest)})" if rest else ""
+        lines.append(
+            f"{row.name:<{width}}  {verdict:<11}  {row.requests:>4}  {row.seconds:5.2f} s  {' '.join(row.causes)}{also}"
+        )
+    return "\n".join([*lines, "", *_score(rows, seconds)]) + "\n"
+
+
+def _score(rows: Sequence[Row], seconds: float) -> Iterator[str]:
+    defects = [row for row in rows if not row.conforming]
+    variations = [row for row in rows if row.conforming]
+    if defects:
+        found, named = sum(row.right for row in defects), sum(row.right and row.named for row in defects)
+        yield f"defects found        {found} of {len(defects)}, {named} of them under a code that names the cause"
+    if variations:
+        yield f"variations flagged   {sum(not row.right for row in variations)} of {len(variations)}"
+    requests = sorted(row.requests for row in rows)
+    yield f"requests a run       {requests[len(requests) // 2]} (median), {requests[-1]} (most)"
+    yield f"time                 {seconds:.1f} s in all"
+
+
+def _chosen(names: Iterable[str]) -> list[str]:
+    known = [*FAULTS, *VARIATIONS]
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"unknown fault or variation {name!r}{did_you_mean(name, known)}; cce-precheck faults lists them"
+            )
+    return list(names) or known
+
+
+def _progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        filled = 30 * done // of
+        sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{of}" + ("\n" if done == of else ""))
+        sys.stderr.flush()
