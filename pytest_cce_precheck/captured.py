@@ -55,7 +55,7 @@ def as_exchange(body: bytes, asked: bytes | None = None, status: int | None = No
         document = None
     creates = asked is not None
     if isinstance(document, dict):
-        creates = creates or "items" not in document and ("spec" in document or "status" in document)
+        creates = creates or ("items" not in document and bool(document.keys() & {"spec", "status"}))
         if status is None and is_error_envelope(document):
             status = _status_of(document)
     request = Request("GET", _NOWHERE, list_path("project", "cluster"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, create_path, list_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.wire.credentials import Credentials
 
@@ -72,8 +73,8 @@ class PrecheckClient:
     def create_tasks(self, addons: Sequence[Mapping[str, Any]]) -> Exchange:
         """Create a check task for each of ``addons`` (POST …/addons/precheck).
 
-        Each is an object of ``addonTemplateName``, ``addonInstanceID``, ``type``, and ``targetVersion`` where the type is
-        ``addonUpgrade``; ``values`` is free.
+        Each is an object of ``addonTemplateName``, ``addonInstanceID``, ``type``, and ``targetVersion`` where the
+        type is ``addonUpgrade``; ``values`` is free.
         """
         spec = {"clusterID": self.cluster_id, "addonList": [dict(addon) for addon in addons]}
         return self.send(self.create_request({"kind": KIND, "apiVersion": API_VERSION, "spec": spec}))
@@ -112,7 +113,7 @@ class PrecheckClient:
 
 
 def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
-    """Give ``endpoint`` without a trailing slash; raises `ConfigurationError` where it is none, or is not safe to use."""
+    """Give ``endpoint`` without a trailing slash; raises `ConfigurationError` where it is none, or not safe to use."""
     parts = urlsplit(endpoint)
     if (
         parts.scheme not in ("http", "https")
@@ -126,7 +127,8 @@ def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
         )
     if parts.scheme == "http" and credentials.kind and not _is_loopback(parts.hostname):
         raise UnsafeCredentialsError(
-            f"credentials are not sent over plain HTTP to {parts.hostname}: use https://, or a loopback address for a local service"
+            f"credentials are not sent over plain HTTP to {parts.hostname}: use https://,"
+            " or a loopback address for a local service"
         )
     return f"{parts.scheme}://{parts.netloc}"
 

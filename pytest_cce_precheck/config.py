@@ -141,8 +141,8 @@ Lookup = Callable[[Option], Any]
 def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Config:
     """Settle each setting from the command line, else the environment, else the ini file, else its default.
 
-    ``option`` and ``ini`` give what was written there, None or empty where nothing was. Raises `ConfigurationError` that
-    names the setting, the place and what was expected.
+    ``option`` and ``ini`` give what was written there, None or empty where nothing was. Raises `ConfigurationError`
+    that names the setting, the place and what was expected.
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}

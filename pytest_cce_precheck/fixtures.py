@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.simulator.server import SimulatorServer
@@ -58,7 +59,7 @@ def cce_credentials(_cce_harness: Harness) -> Credentials:
 
 @pytest.fixture(scope="session")
 def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckClient:
-    """A client of the cluster under test, in the mode of the run: `list_tasks(...)` and `create_tasks(...)` give exchanges."""
+    """A client of the cluster under test in the run's mode: `list_tasks(...)`, `create_tasks(...)` give exchanges."""
     with as_usage_error():
         return _cce_harness.client(cce_credentials)
 

@@ -42,7 +42,7 @@ class Harness:
         self._client: PrecheckClient | None = None
 
     def credentials(self) -> Credentials:
-        """Give the simulator's credentials, or those of the environment; raises `ConfigurationError` where these lack."""
+        """Give the simulator's credentials, or the environment's; raises `ConfigurationError` where these lack."""
         if self.config.mode == "simulate":
             return self.simulator.credentials
         credentials = Credentials.from_environment(self._environment)
@@ -119,7 +119,7 @@ class Contract:
         return check(exchange)
 
     def verify(self, *exchanges: Exchange) -> None:
-        """Raise `ContractViolation` where an exchange shows a finding that fails (``--cce-fail-on``) and is not accepted."""
+        """Raise `ContractViolation` where a finding fails (``--cce-fail-on``) and is not accepted."""
         __tracebackhide__ = True
         found = {finding.identity: finding for exchange in exchanges for finding in check(exchange)}
         self.judge(tuple(found.values()))

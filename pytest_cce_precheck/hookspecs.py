@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 
 def pytest_cce_exchange(exchange: Exchange, item: pytest.Item) -> None:
-    """Called after each test with every exchange that it made through ``cce_client``, in order; the return value is ignored."""
+    """Called after each test with every exchange that ``cce_client`` made in it, in order; returns nothing."""

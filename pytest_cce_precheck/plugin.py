@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_cce_precheck import hookspecs
-from pytest_cce_precheck.config import OPTIONS, Config, resolve
+from pytest_cce_precheck.config import OPTIONS, Config, Option, resolve
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
     _cce_test,
@@ -24,6 +22,7 @@ from pytest_cce_precheck.fixtures import (
 )
 
 if TYPE_CHECKING:
+    import pytest
     from _pytest.terminal import TerminalReporter
 
 # pytest finds fixtures as attributes of the plugin
@@ -40,8 +39,8 @@ __all__ = [
 ]
 
 MARKERS = (
-    "cce(mode=None, faults=()): run only in this mode ('simulate' or 'live'); simulate these defects for this test alone",
-    "cce_allow(code, reason=..., until=None): accept a finding code (or a deviation's name) in this test, until YYYY-MM-DD",
+    "cce(mode=None, faults=()): run only in this mode ('simulate' or 'live'); simulate these defects in this test",
+    "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
 PROPERTIES = ("cce_finding", "cce_accepted", "cce_run")
@@ -61,9 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.choices:
             extra["metavar"] = "{" + ",".join(option.choices) + "}"
         group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help, **extra)
-        parser.addini(
-            option.ini, f"as {option.flag}", type="linelist" if option.kind == "list" else "string", default=None
-        )
+        parser.addini(option.ini, f"as {option.flag}", type=_ini_type(option), default=None)
+
+
+def _ini_type(option: Option) -> Literal["linelist", "string"]:
+    return "linelist" if option.kind == "list" else "string"
 
 
 def pytest_configure(config: pytest.Config) -> None:

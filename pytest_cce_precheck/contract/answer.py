@@ -97,7 +97,7 @@ class Task:
 
     @cached_property
     def content(self) -> str:
-        """Everything documented about the task, as text to compare; the order of risks and unknown fields do not count."""
+        """Everything documented about the task, as text to compare; risks in any order, no unknown fields."""
         spec = _object(self.raw.get("spec"))
         known = {
             **{name: self.metadata.get(name) for name in _METADATA},
@@ -126,7 +126,7 @@ class Answer:
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks listed or created, in the order of the answer; entries that are no object are left to the schema."""
+        """The tasks listed or created, in the order of the answer; what is no object is left to the schema."""
         path, items = "$.items", self.document.get("items")
         if self.operation == "create":
             path, items = "$.status.items", _object(self.document.get("status")).get("items")

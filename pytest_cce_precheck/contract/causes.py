@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_cce_precheck.contract.findings import Finding
 
 # A rule on the left explains those on the right, where both are about the same filters (or one of them is about none).
 _RESPELT = frozenset({"PRE407", "PRE408", "PRE409", "PRE410", "PRE411", "PRE412", "PRE413", "PRE414", "PRE415"})

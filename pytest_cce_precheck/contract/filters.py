@@ -156,7 +156,7 @@ class _Reading:
 
 
 def _selection_findings(question: Question, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
-    filters = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
+    filters: set[str] = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
     expected = sum(satisfies(task, reading.selection) for task in bracket.stable.values())
     several = len(question.about) > 1
     for tasks, code, verb in ((reading.extra, "PRE401", "shows"), (reading.missing, "PRE402", "leaves out")):
@@ -197,7 +197,7 @@ def _unlisted(question: Question, task: Task) -> Finding:
 
 @dataclass
 class CountMeaning:
-    """Which meanings of ``currentCount`` every answer so far agrees with; the contract leaves open which, not that it is one."""
+    """The meanings of ``currentCount`` that all answers so far agree with: the contract leaves open which it has."""
 
     possible: set[str] = field(default_factory=lambda: {"matching", "all"})
 

@@ -69,29 +69,29 @@ def task_ids_are_unique(answer: Answer) -> Iterator[Finding]:
 def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:
     """D: Failed means risks found, Success none found, both finished; Init means not started."""
     for task in answer.tasks:
-        states = [risk.state for risk in task.risks]
-        if task.state is TaskState.FAILED and states and None not in states and TaskState.FAILED not in states:
-            yield _about(
-                task, "PRE305", f"is Failed, and of its {len(states)} listed risks none is", ".status.riskList"
-            )
-        elif task.state is TaskState.FAILED:
-            for risk in task.risks:
-                if risk.state in (TaskState.INIT, TaskState.RUNNING):
-                    yield _about(
-                        task, "PRE311", f"is Failed, and its risk {risk.name} is {risk.state}", ".status.riskList"
-                    )
-        elif task.state is TaskState.SUCCESS:
-            for risk in task.risks:
-                if risk.state not in (TaskState.SUCCESS, None):
-                    yield _about(
-                        task, "PRE306", f"is Success, and its risk {risk.name} is {risk.state}", ".status.riskList"
-                    )
-        elif task.state is TaskState.INIT:
-            for risk in task.risks:
-                if risk.state not in (TaskState.INIT, None):
-                    yield _about(
-                        task, "PRE307", f"is Init, and its risk {risk.name} is {risk.state}", ".status.riskList"
-                    )
+        if task.state is TaskState.FAILED and task.risks and not _may_have(TaskState.FAILED, task):
+            fact = f"is Failed, and of its {len(task.risks)} listed risks none is"
+            yield _about(task, "PRE305", fact, ".status.riskList")
+            continue
+        code, fitting = _FITTING_RISKS.get(task.state, ("", frozenset(TaskState)))
+        for risk in task.risks:
+            if risk.state is not None and risk.state not in fitting:
+                yield _about(
+                    task, code, f"is {task.state}, and its risk {risk.name} is {risk.state}", ".status.riskList"
+                )
+
+
+# what the risks of a task in this state can be, and the code of those that cannot
+_FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState]]]] = {
+    TaskState.FAILED: ("PRE311", frozenset({TaskState.FAILED, TaskState.SUCCESS})),
+    TaskState.SUCCESS: ("PRE306", frozenset({TaskState.SUCCESS})),
+    TaskState.INIT: ("PRE307", frozenset({TaskState.INIT})),
+}
+
+
+def _may_have(state: TaskState, task: Task) -> bool:
+    # a status that the schema refuses may stand for any
+    return any(risk.state in (state, None) for risk in task.risks)
 
 
 def creation_is_past(answer: Answer) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer, Task
     from pytest_cce_precheck.wire.exchange import Exchange
 
-# D: Init, Running, then Failed or Success. A poll may miss Running, so what counts is that nothing moves back or sideways.
+# D: Init, Running, then Failed or Success. A poll may miss Running; what counts is that nothing moves back.
 _LATER: Final = {
     TaskState.INIT: {TaskState.RUNNING, TaskState.FAILED, TaskState.SUCCESS},
     TaskState.RUNNING: {TaskState.FAILED, TaskState.SUCCESS},
@@ -150,7 +150,7 @@ class History:
             yield Finding("PRE509", message).seen_in(answer.exchange)
         elif gone and not came and all(key in gap.asked_ids for gap in gaps for key in gap.gone_unfinished):
             self._reported_side_effect = True
-            message = f"task {gone[0]} was unfinished when it was asked for by its id, and left the list with that; nothing else changed"
+            message = f"task {gone[0]}, unfinished, left the list when it was asked for by its id; nothing else changed"
             yield Finding("PRE505", message).seen_in(answer.exchange)
 
 

@@ -1,15 +1,14 @@
-"""The equivalence classes of the filters' values: a service treats all values of a class alike, or has a reason not to."""
+"""The equivalence classes of the filters' values: a service treats all values of one alike, or has a reason not to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_cce_precheck.contract.answer import Task
 
@@ -54,23 +53,23 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("prefix", lambda value: value[: max(1, len(value) // 2)], 1),
     Unselective("wildcard %", lambda _: "%", 1),
     Unselective("quote", lambda value: f"{value}' OR '1'='1", 2),
-    Unselective("suffix", lambda value: value[len(value) // 2 :], 2),
-    Unselective("longer", lambda value: value + "0", 2),
+    Unselective("suffix", lambda value: value[len(value) // 2 :], 3),
+    Unselective("longer", lambda value: value + "0", 3),
     Unselective("blank after", lambda value: value + " ", 2),
     Unselective("wildcard *", lambda _: "*", 2),
     Unselective("long", lambda value: (value * 100)[:2000], 2),
     Unselective("non-ASCII", lambda value: "插件é-" + value, 2),
-    Unselective("infix", lambda value: value[len(value) // 4 : len(value) // 4 + max(3, len(value) // 3)], 3),
-    Unselective("blank before", lambda value: " " + value, 3),
+    Unselective("infix", lambda value: value[len(value) // 4 : len(value) // 4 + max(3, len(value) // 3)], 4),
+    Unselective("blank before", lambda value: " " + value, 4),
     Unselective("one letter wild _", _one_wild("_"), 3),
     Unselective("regular expression", lambda _: ".*", 3),
     Unselective("one letter wild .", _one_wild("."), 4),
     Unselective("one letter wild ?", _one_wild("?"), 4),
-    Unselective("path", lambda value: f"../{value}", 3),
+    Unselective("path", lambda value: f"../{value}", 4),
     Unselective("null byte", lambda value: value + "\x00", 3),
     Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 2),
-    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 3),
-    Unselective("null", lambda _: "null", 3),
+    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 4),
+    Unselective("null", lambda _: "null", 4),
     Unselective("number", lambda _: "0", 4),
     Unselective("comment", lambda value: f"{value}' OR 1=1 -- ", 3),
 )
@@ -84,17 +83,17 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("blank after", lambda value: value + " ", 2),
     Unselective("long", lambda value: (value * 200)[:2000], 2),
     Unselective("non-ASCII", lambda value: value + "é插", 2),
-    Unselective("upper case", str.upper, 3),
+    Unselective("upper case", str.upper, 4),
     Unselective("wildcard %", lambda _: "%", 3),
     Unselective("list", lambda _: ",".join(TaskType), 2),
     Unselective("wide letters", lambda value: chr(ord(value[0]) + 0xFEE0) + value[1:], 3),
-    Unselective("longer", lambda value: value + "s", 3),
-    Unselective("suffix", lambda value: value.removeprefix("addon"), 3),
-    Unselective("blank before", lambda value: " " + value, 3),
-    Unselective("all", lambda _: "all", 3),
-    Unselective("null", lambda _: "null", 3),
-    Unselective("null byte", lambda value: value + "\x00", 3),
-    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 3),
+    Unselective("longer", lambda value: value + "s", 4),
+    Unselective("suffix", lambda value: value.removeprefix("addon"), 4),
+    Unselective("blank before", lambda value: " " + value, 4),
+    Unselective("all", lambda _: "all", 4),
+    Unselective("null", lambda _: "null", 4),
+    Unselective("null byte", lambda value: value + "\x00", 4),
+    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 4),
     Unselective("regular expression", lambda _: ".*", 4),
     Unselective("number", lambda _: "0", 4),
     Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 4),

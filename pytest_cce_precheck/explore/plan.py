@@ -1,29 +1,30 @@
 """The covering plan: which questions to ask, the most telling first, so that a small budget finds most.
 
-Tier 1 holds each filter with a value that exists, the unknown values that services most often get wrong, and each pair
-of filters; tier 2 every value that the cluster shows (each may hide a single bad task) and other spellings; tier 3 every
-triple of the main classes and the rarer classes; tier 4 what is left. No library of covering arrays is used: they cover
-fixed values, while here a class's value ("exists, but does not match") depends on the other filters' values, and the
-order under a budget is what matters.
+Tier 1 holds each filter with a value that exists, the unknown values that services most often get wrong, and each
+pair of filters; tier 2 every value that the cluster shows (each may hide a single bad task), each type with each
+instance, and other spellings; tier 3 the rarer classes and spellings; tier 4 what is left of the triples. No library
+of covering arrays is used: they cover fixed values, while here a class's value ("exists, but does not match") depends
+on the other filters' values, and the order under a budget is what matters.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.contract.filters import Question
 from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
 from pytest_cce_precheck.explore.questions import SYNTHETIC, Asked, matching, other_value, select
 from pytest_cce_precheck.explore.spellings import spelling_questions
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.filters import Question
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
 FAMILIES: Final[tuple[Family, ...]] = ("values", "unknown", "combinations", "spelling")
@@ -86,7 +87,7 @@ def _by_worth(planned: Iterable[Planned]) -> list[Planned]:
         place = (each.tier, each.family)
         ranked.append((each.tier, places[place], each))
         places[place] += 1
-    sizes = {place: number for place, number in places.items()}
+    sizes = dict(places.items())
     return [
         each for _, _, each in sorted(ranked, key=lambda item: (item[0], item[1] / sizes[item[2].tier, item[2].family]))
     ]
@@ -130,15 +131,13 @@ def _unknown(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> 
             value = unselective.make(real)
             if value and value not in values[name]:
                 # letters and shape matter to the class, the value does not
-                # the two ids are mostly compared by the same code: the rare classes of the second one wait
-                later = unselective.tier > 2 and name is Filter.ADDON_INSTANCE_ID
-                yield Planned(unselective.tier + later, "unknown", select([Asked(name, value, unselective.name)]))
+                yield Planned(unselective.tier, "unknown", select([Asked(name, value, unselective.name)]))
     two = values[Filter.TASK_ID][:2]
     if len(two) == 2:
         yield Planned(2, "unknown", select([Asked(Filter.TASK_ID, ",".join(two), "list")]))
     instances = values[Filter.ADDON_INSTANCE_ID][:2]
     if len(instances) == 2:
-        yield Planned(3, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, ",".join(instances), "list")]))
+        yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, ",".join(instances), "list")]))
     yield from _crossed(anchors)
 
 
@@ -147,7 +146,7 @@ def _crossed(anchors: Sequence[Task]) -> Iterator[Planned]:
     for task in anchors[:1]:
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if task.id and instance:
-            yield Planned(3, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, task.id, "the other filter's id")]))
+            yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, task.id, "the other filter's id")]))
             yield Planned(3, "unknown", select([Asked(Filter.TASK_ID, instance, "the other filter's id")]))
         for field in ("addonInstanceName", "addonTemplateName"):
             value = task.metadata.get(field)
@@ -208,7 +207,7 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     if UNKNOWN not in present:
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 3 if len(present) == 2 else 4
+    return 4
 
 
 def _rare_combinations(pool: Sequence[Task]) -> Iterator[Planned]:

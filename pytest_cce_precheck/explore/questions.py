@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,8 @@ from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pytest_cce_precheck.contract.answer import Task
 
 
@@ -57,7 +58,7 @@ def matching(task: Task, *names: Filter) -> tuple[Asked, ...]:
 
 
 def other_value(name: Filter, task: Task, beside: Iterable[Asked], tasks: Sequence[Task]) -> str | None:
-    """Give a value that exists, for tasks that do not satisfy the filters ``beside``; None where the cluster has none."""
+    """Give a value that exists, for tasks that do not satisfy the filters ``beside``; None where there is none."""
     if name is Filter.TYPE:
         return next(value for value in TaskType if value != task.value_of(name))
     given = tuple(beside)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Question
+from pytest_cce_precheck.contract.filters import NOTHING, Question
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING
 from pytest_cce_precheck.explore.questions import Asked, everything, matching, select
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pytest_cce_precheck.contract.answer import Task
 
 # paging and filters that other calls of the vendor have; this one documents none of them
@@ -21,9 +22,9 @@ _UNKNOWN_PARAMETERS: Final = (
     (1, "limit=1"),
     (2, "precheck_probe=1"),
     (2, "offset=1&limit=1"),
-    (3, "marker=0"),
-    (3, "status=Success"),
-    (3, "sort_key=type&sort_dir=desc"),
+    (4, "marker=0"),
+    (4, "status=Success"),
+    (4, "sort_key=type&sort_dir=desc"),
     (4, "page=2&page_size=1"),
     (4, "callback=probe"),
 )
@@ -46,14 +47,14 @@ def spelling_questions(anchors: Sequence[Task], values: dict[Filter, tuple[str, 
 def _empty(anchors: Sequence[Task]) -> Iterator[Spelling]:
     for name in Filter:
         yield 1, select([Asked(name, "", EMPTY)])
-    yield 3, select([Asked(name, "", EMPTY) for name in Filter])
+    yield 4, select([Asked(name, "", EMPTY) for name in Filter])
     if anchors:
         for name, other in (
             (Filter.TYPE, Filter.TASK_ID),
             (Filter.TASK_ID, Filter.TYPE),
             (Filter.ADDON_INSTANCE_ID, Filter.TYPE),
         ):
-            yield 3, select([Asked(name, "", EMPTY), *matching(anchors[0], other)])
+            yield 4, select([Asked(name, "", EMPTY), *matching(anchors[0], other)])
 
 
 def _unknown_parameters(anchors: Sequence[Task]) -> Iterator[Spelling]:
@@ -79,7 +80,7 @@ def _order(anchors: Sequence[Task]) -> Iterator[Spelling]:
         names3 = [tuple(Filter)[position] for position in order]
         given = matching(anchors[index % len(anchors)], *names3)
         if len(given) == 3:
-            yield 2 if index == 0 else 3, select(given, code="PRE407")
+            yield 2 if index == 0 else 4, select(given, code="PRE407")
 
 
 def _repetition(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
@@ -123,7 +124,7 @@ def _names(task: Task) -> Iterator[Spelling]:
     for tier, name, spelt in (
         (2, Filter.TYPE, "TYPE"),
         (2, Filter.TASK_ID, "Task_ID"),
-        (3, Filter.ADDON_INSTANCE_ID, "ADDON_INSTANCE_ID"),
+        (4, Filter.ADDON_INSTANCE_ID, "ADDON_INSTANCE_ID"),
         (3, Filter.TASK_ID, "taskID"),
         (4, Filter.ADDON_INSTANCE_ID, "addonInstanceID"),
         (4, Filter.TASK_ID, "task_id[]"),
@@ -146,5 +147,4 @@ def _again(anchors: Sequence[Task]) -> Iterator[Spelling]:
     for task in anchors[:2]:
         for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
             if given:
-                yield 3, select(given, code="PRE411")
                 yield 4, select(given, code="PRE411")

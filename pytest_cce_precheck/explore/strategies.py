@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # everything but what a URL cannot hold at all
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
 def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[Asked]:
@@ -36,7 +36,7 @@ def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[Asked]:
 
 
 def filters(known: Mapping[Filter, Sequence[str]], *, at_least: int = 0) -> st.SearchStrategy[tuple[Asked, ...]]:
-    """Draw a combination of filters; ``known`` holds the values that the endpoint shows (`explore.classes.known_values`).
+    """Draw a combination of filters; ``known`` holds the values that the endpoint shows (`classes.known_values`).
 
     Shrinks towards fewer filters and towards values that exist.
     """

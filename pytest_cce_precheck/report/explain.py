@@ -11,7 +11,7 @@ ShownBy = Sequence[tuple[str, Sequence[str]]]
 
 _KINDS: Final = {
     Kind.VIOLATION: "a violation: it breaks the contract",
-    Kind.DEVIATION: "a deviation: it follows one of the vendor's own documents, which contradict each other; it fails unless accepted",
+    Kind.DEVIATION: "a deviation: it follows one of the vendor's contradicting documents; it fails unless accepted",
     Kind.OBSERVATION: "an observation: the contract leaves it open; it never fails",
 }
 FAMILIES: Final = {
@@ -53,8 +53,9 @@ def page(shown_by: ShownBy) -> str:
     parts = [
         "# Finding codes",
         "",
-        "Every code is permanent. `cce-precheck explain CODE` prints the same. The letters name the source: D the vendor's page",
-        "of the list call, C of the create call, E its error-code appendix, P, G and J its Python, Go and Java SDKs.",
+        "Every code is permanent; `cce-precheck explain CODE` prints the same. The letters name the source:",
+        "D the vendor's page of the list call, C of the create call, E its error-code appendix, P, G and J its",
+        "Python, Go and Java SDKs.",
         "",
         'To accept one: `@pytest.mark.cce_allow("PRE302", reason="…", until="2027-01-31")` on a test of yours, or',
         '`--cce-accept="PRE302: reason until 2027-01-31"` for a run (ini: `cce_accept`, one a line).',

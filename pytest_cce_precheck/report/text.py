@@ -68,6 +68,7 @@ def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | Non
     response = exchange.response
     yield f"  request   {exchange.request.method} {exchange.request.url}"
     content_type = response.headers.get("Content-Type", "no Content-Type")
-    yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {response.elapsed * 1000:.0f} ms"
+    milliseconds = f"{response.elapsed * 1000:.0f} ms"
+    yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
     yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"

@@ -33,7 +33,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Shares:
-    """How many requests each part of a run may plan; the rest of the budget is for brackets, retries and confirmations."""
+    """How many requests each part of a run may plan; the rest of the budget is for brackets and retries."""
 
     questions: int
     authentication: int
@@ -52,11 +52,12 @@ class Shares:
         isolation = _between(4, budget // 15, 14)
         methods = _between(2, budget // 60, 4)
         creation = _between(8, budget // 7, 36) if writes else 0
-        exploration = budget // 25 if budget >= 2 * LEAST else 0
+        exploration = budget // 40 if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13)
         brackets = _between(5, budget // 14, 24)
-        questions = budget - authentication - isolation - methods - creation - exploration - transport - brackets
-        return cls(max(questions, 4), authentication, isolation, methods, creation, exploration, transport)
+        retries = budget // 16
+        fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries
+        return cls(max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport)
 
 
 def _between(low: int, wanted: int, high: int) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.suite import authentication, creation, exploration, filters, isolation, transport
-from pytest_cce_precheck.suite.inspection import Check, Inspection
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.suite.inspection import Check, Inspection
 
 CHECKS: Final[tuple[Check, ...]] = (
     filters.the_unfiltered_list,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import Bracket, Question, acceptable_statuses, judge_selection
@@ -12,6 +11,8 @@ from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection

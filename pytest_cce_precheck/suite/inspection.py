@@ -1,4 +1,4 @@
-"""One run against one cluster: asks within the budget, reads the unfiltered lists around questions, keeps what was found."""
+"""One run against one cluster: asks within the budget, reads the unfiltered lists, keeps what was found."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Inspection:
     # ---- asking
 
     def ask(self, request: Request, *, as_is: bool = False) -> Exchange:
-        """Send a request, and again where a gateway turns it away or a read loses its connection; the last answer stands.
+        """Send a request, and again where a gateway turns it away or the connection is lost; the last answer stands.
 
         Raises `BudgetExhaustedError`, and `TransportError` where no answer came.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,8 @@ from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Request

@@ -1,4 +1,4 @@
-"""The checks of what lies around a question: request headers that must not matter, and other questions at the same time."""
+"""The checks of what lies around a question: request headers that must not matter, other questions meanwhile."""
 
 from __future__ import annotations
 
@@ -91,11 +91,15 @@ def simultaneous_questions(run: Inspection) -> None:
     for question, exchange in asked:
         if isinstance(exchange, TransportError):
             run.lost(exchange)
-            continue
-        run.history.asked(exchange)
-        if exchange.status in PASSING:
-            run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
-            continue
-        answer = run.judged(exchange, acceptable_statuses(question, Bracket(before, after)))
-        if answer is not None:
-            run.report(*judge_selection(question, answer, Bracket(before, after)).findings)
+        else:
+            _judge_simultaneous(run, question, exchange, Bracket(before, after))
+
+
+def _judge_simultaneous(run: Inspection, question: Question, exchange: Exchange, bracket: Bracket) -> None:
+    run.history.asked(exchange)
+    if exchange.status in PASSING:
+        run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
+        return
+    answer = run.judged(exchange, acceptable_statuses(question, bracket))
+    if answer is not None:
+        run.report(*judge_selection(question, answer, bracket).findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import responses
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from requests import PreparedRequest
-
-Received = tuple[int, list[tuple[str, str]], bytes]
 
 
 class InProcessTransport:
@@ -75,7 +73,7 @@ class Interception:
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             self._mock.add_callback(method, anything, callback=self._answer, content_type=None)
 
-    def _answer(self, prepared: PreparedRequest) -> Received:
+    def _answer(self, prepared: PreparedRequest) -> Any:
         request = as_request(prepared, self._simulator.endpoint)
         try:
             response = self._simulator.handle(request)
@@ -83,6 +81,7 @@ class Interception:
             raise _FAILURES.get(failure.reason, failures.ConnectionError)(
                 "the simulated service gave no answer"
             ) from None
+        # a list of pairs keeps repeated headers, which responses takes but its annotation does not know
         return response.status, list(response.headers.pairs), response.body
 
     def __enter__(self) -> Interception:
