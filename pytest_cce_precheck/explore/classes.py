@@ -47,8 +47,19 @@ def _one_wild(wild: str) -> Callable[[str], str | None]:
     return make
 
 
+def _widened(value: str) -> str:
+    # the full-width form of an ASCII letter lies this far above it
+    return chr(ord(value[0]) + 0xFEE0) + value[1:]
+
+
+def _everything_odd(value: str) -> str:
+    """Write one value of all that services stumble over; each has a class of its own too, to tell which it was."""
+    return f"{value}插é' OR '1'='1\r\nX-Precheck-Probe: injected{'%' * 1500}"
+
+
 ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective(UNKNOWN, _another, 1),
+    Unselective("everything odd", _everything_odd, 1),
     Unselective("other case", str.swapcase, 1),
     Unselective("prefix", lambda value: value[: max(1, len(value) // 2)], 1),
     Unselective("wildcard %", lambda _: "%", 1),
@@ -59,6 +70,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("wildcard *", lambda _: "*", 2),
     Unselective("long", lambda value: (value * 100)[:2000], 2),
     Unselective("non-ASCII", lambda value: "插件é-" + value, 2),
+    Unselective("wide letters", _widened, 3),
     Unselective("infix", lambda value: value[len(value) // 4 : len(value) // 4 + max(3, len(value) // 3)], 4),
     Unselective("blank before", lambda value: " " + value, 4),
     Unselective("one letter wild _", _one_wild("_"), 3),
@@ -86,7 +98,7 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("upper case", str.upper, 4),
     Unselective("wildcard %", lambda _: "%", 3),
     Unselective("list", lambda _: ",".join(TaskType), 2),
-    Unselective("wide letters", lambda value: chr(ord(value[0]) + 0xFEE0) + value[1:], 3),
+    Unselective("wide letters", _widened, 3),
     Unselective("longer", lambda value: value + "s", 4),
     Unselective("suffix", lambda value: value.removeprefix("addon"), 4),
     Unselective("blank before", lambda value: " " + value, 4),
@@ -114,7 +126,7 @@ def refusals(name: Filter, value_class: str) -> frozenset[int]:
 
     An unknown type may be a 400, an unknown id a 404; a text that is not shaped like an id may be refused as such.
     """
-    if value_class in ("long", "line break", "null byte"):
+    if value_class in ("long", "line break", "null byte", "everything odd"):
         return MALFORMED if name is not Filter.TYPE else frozenset({400, 414, 431})
     if name is Filter.TYPE:
         return frozenset({400})

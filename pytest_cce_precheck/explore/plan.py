@@ -167,15 +167,17 @@ def _combinations(
     if not pool:
         yield from _combinations_of_nothing()
         return
+    yield Planned(1, "combinations", select(matching(pool[0], *Filter)))
     yield from _main_combinations(pool, tasks)
     # each type with each instance shows every task again, under two filters at once
     for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
         given = [Asked(Filter.TYPE, kind, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
         yield Planned(2 if index < _MORE else 4, "combinations", select(given))
+    seen: set[str | None] = set()
     for index, task in enumerate(pool):
         yield Planned(2 if index < _FIRST else 4, "combinations", select(matching(task, *Filter)))
-        # the anchors alternate in type: the first two show both types under each pair
-        tier = 2 if index < 2 else 4
+        tier = 2 if task.value_of(Filter.TYPE) not in seen else 4
+        seen.add(task.value_of(Filter.TYPE))
         yield Planned(tier, "combinations", select(matching(task, Filter.TYPE, Filter.TASK_ID)))
         yield Planned(tier, "combinations", select(matching(task, Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)))
     yield from _rare_combinations(pool)

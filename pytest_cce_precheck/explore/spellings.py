@@ -46,7 +46,7 @@ def spelling_questions(anchors: Sequence[Task], values: dict[Filter, tuple[str, 
 
 def _empty(anchors: Sequence[Task]) -> Iterator[Spelling]:
     for name in Filter:
-        yield 1, select([Asked(name, "", EMPTY)])
+        yield 1 if name is Filter.TYPE else 2, select([Asked(name, "", EMPTY)])
     yield 4, select([Asked(name, "", EMPTY) for name in Filter])
     if anchors:
         for name, other in (
@@ -111,7 +111,15 @@ def _encoding(task: Task) -> Iterator[Spelling]:
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
         lower = item.value[:5] + f"%{ord(item.value[5]):02x}" + item.value[6:]
         yield 4, select([item], query=f"type={lower}", code="PRE410")
-        yield 3, select([item], query=f"&type={item.value}&", code="PRE410")
+        both = [item, *matching(task, Filter.TASK_ID)]
+        yield (
+            3,
+            select(
+                both,
+                query="&" + encode_query((each.name, each.value) for each in both).replace("&", "&&"),
+                code="PRE410",
+            ),
+        )
         broken = Asked(item.name, "\ufffd", "bytes that are not UTF-8")
         yield 3, select([broken], query="type=%FF%FE", code="PRE410")
     for item in matching(task, Filter.TASK_ID, Filter.TYPE):

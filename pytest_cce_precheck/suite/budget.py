@@ -48,7 +48,7 @@ class Shares:
         """Share out a budget; what the fixed parts do not need goes to the questions about filters."""
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 12, 20)
+        authentication = _between(4, budget // 8, 20)
         isolation = _between(4, budget // 15, 14)
         methods = _between(2, budget // 60, 4)
         creation = _between(8, budget // 7, 36) if writes else 0

@@ -41,7 +41,7 @@ def request_headers(run: Inspection) -> None:
     variants.append(("header names in lower case", lower))
     bare = run.client.list_request(question.query)
     variants.append(
-        ("no Accept", run.client.authenticated(replace(bare, headers=bare.headers.without("Accept"))).headers)
+        ("Accept */*", run.client.authenticated(replace(bare, headers=bare.headers.replacing("Accept", "*/*"))).headers)
     )
     exchanges = [(what, run.ask(replace(request, headers=headers), as_is=True)) for what, headers in variants]
     after = run.unfiltered()
