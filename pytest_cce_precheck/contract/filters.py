@@ -196,6 +196,29 @@ def _unlisted(question: Question, task: Task) -> Finding:
 
 
 @dataclass
+class Unlisted:
+    """Tasks that filters showed while the unfiltered lists did not, over a whole run.
+
+    One bracket proves nothing in a busy cluster: the task may have come and gone within it. Seen again later, it was
+    there all the time in between, when an unfiltered list left it out.
+    """
+
+    seen: dict[str, Bracket] = field(default_factory=dict)
+
+    def judge(self, question: Question, answer: Answer, bracket: Bracket) -> list[Finding]:
+        """Take one more answer into account."""
+        findings = []
+        for key, task in answer.by_id.items():
+            if key in bracket.before.by_id or key in bracket.after.by_id:
+                continue
+            earlier = self.seen.setdefault(key, bracket)
+            if earlier is not bracket:
+                seen_in = (answer.exchange, bracket.before.exchange)
+                findings.append(_unlisted(question, task).seen_in(*seen_in))
+        return findings
+
+
+@dataclass
 class CountMeaning:
     """The meanings of ``currentCount`` that all answers so far agree with: the contract leaves open which it has."""
 

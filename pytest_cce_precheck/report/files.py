@@ -64,19 +64,22 @@ WRITERS: Final[Mapping[str, Writer]] = {".json": as_json, ".md": as_markdown, ".
 
 
 def writer_for(path: Path) -> Writer:
-    """Give the writer for a file's ending; raises `ConfigurationError` for another, or for no such folder."""
+    """Give the writer for a file's ending; raises `ConfigurationError` for another, or where no file can be."""
     writer = WRITERS.get(path.suffix)
     if writer is None:
         raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")
     if not path.parent.is_dir():
         raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise ConfigurationError(f"--cce-report={path}: this is a folder; expected the name of a file")
     return writer
 
 
 def _sentence(report: Mapping[str, Any]) -> str:
     failing = sum(finding["verdict"] == "failing" for finding in report["findings"])
     verdict = f"{failing} finding(s) break the contract" if failing else "no finding breaks the contract"
-    return f"Mode {report['mode']}, {report['requests']} requests ({report['retried']} retries): {verdict}."
+    sent = f", {report['requests']} requests ({report['retried']} retries)" if report["requests"] else ""
+    return f"Mode {report['mode']}{sent}: {verdict}."
 
 
 def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -87,6 +90,7 @@ def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         ),
         ("Inconclusive", list(report["inconclusive"])),
         ("Accepted but never met", list(report["acceptances_never_met"])),
+        ("Accepted no longer", list(report["acceptances_expired"])),
         ("Classes of filter values not reached", list(report["classes_not_reached"])),
     ]
     return [(title, items) for title, items in lists if items]
@@ -100,4 +104,4 @@ def _request(finding: Mapping[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\r", " ").replace("\n", " ")
+    return text.replace("<", "&lt;").replace("|", "\\|").replace("\r", " ").replace("\n", " ")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
+from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from _pytest.terminal import TerminalReporter
 
@@ -31,8 +35,11 @@ class Summary:
     service: str
     findings: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     times: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    allowed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    met: set[tuple[str, str]] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
     unmet: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     requests: int = 0
     retried: int = 0
     inconclusive: list[str] = field(default_factory=list)
@@ -42,8 +49,13 @@ class Summary:
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
+        if name == "cce_mode":
+            return
         data = json.loads(value)
-        if name == "cce_accepted":
+        if name == "cce_allowed":
+            self.allowed[nodeid, data["code"]] = data
+        elif name == "cce_accepted":
+            self.met.add((nodeid, data["code"]))
             self.accepted[data["code"]] = data["reason"]
         elif name == "cce_finding":
             identity = (data["code"], *data["subject"])
@@ -76,6 +88,7 @@ class Summary:
             ],
             "accepted": self.accepted,
             "acceptances_never_met": self.unmet,
+            "acceptances_expired": self.expired,
             "inconclusive": self.inconclusive,
             "classes_reached": sorted(self.reached),
             "classes_not_reached": sorted(self.not_reached - self.reached),
@@ -89,9 +102,21 @@ def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
     summary = Summary(config.mode, service)
     for nodeid, name, value in recorded:
         summary.take(nodeid, name, value)
-    wanted = (Acceptance.parse(text) for text in config.accept)
-    summary.unmet = [f"{each.code} ({each.reason})" for each in wanted if each.code not in summary.accepted]
+    _sort_out(summary, [Acceptance.parse(text) for text in config.accept], datetime.now(UTC).date())
     return summary
+
+
+def _sort_out(summary: Summary, wanted: Iterable[Acceptance], today: date) -> None:
+    """Tell which acceptances ended, and which were never met."""
+    places = [(each, "", each.code in summary.accepted) for each in wanted]
+    for place, data in summary.allowed.items():
+        each = Acceptance.of(data["code"], data["reason"], data["until"])
+        places.append((each, f" in {place[0]}", place in summary.met))
+    for each, where, met in places:
+        if each.until is not None and today > each.until:
+            summary.expired.append(f"{each.code} ({each.reason}) until {each.until}{where}")
+        elif not met:
+            summary.unmet.append(f"{each.code} ({each.reason}){where}")
 
 
 def summarise(recorded: Iterable[Recorded], config: Config, terminal: TerminalReporter) -> None:
@@ -101,9 +126,18 @@ def summarise(recorded: Iterable[Recorded], config: Config, terminal: TerminalRe
     for line in lines(summary):
         terminal.write_line(line)
     if config.report is not None:
-        path = Path(config.report)
-        path.write_text(writer_for(path)(summary.to_dict()), encoding="utf-8")
-        terminal.write_line(f"report written to {path}")
+        write_report(Path(config.report), summary)
+        terminal.write_line(f"report written to {config.report}")
+
+
+def write_report(path: Path, summary: Summary) -> None:
+    """Write the report file; raises `ConfigurationError` where that cannot be."""
+    text = writer_for(path)(summary.to_dict())
+    try:
+        # half a character, which JSON can hold, cannot stand in a file
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigurationError(f"--cce-report={path} cannot be written: {error.strerror}") from None
 
 
 def lines(summary: Summary) -> Iterable[str]:
@@ -115,17 +149,26 @@ def lines(summary: Summary) -> Iterable[str]:
     )
     failing = summary.of_verdict("failing")
     for finding in failing:
-        yield f"  {finding['code']} {finding['message']}"
+        yield f"  {finding['code']} {one_line(finding['message'])}"
     for finding in summary.of_verdict("accepted"):
-        yield f"  accepted: {finding['code']} {finding['message']} - {summary.accepted.get(finding['code'], '')}"
+        reason = summary.accepted.get(finding["code"], "")
+        yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {reason}"
     notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
     for (code, severity), number in sorted(notes.items()):
         times = f" ({number})" if number > 1 else ""
         yield f"  {severity}: {code} {rules()[code].title}{times}"
     for question, behaviours in sorted(summary.observations.items()):
         yield f"  left open by the contract: {question} is answered with {' or '.join(sorted(behaviours))}"
-    if summary.unmet:
-        yield f"  accepted but never met: {', '.join(summary.unmet)}"
+    for title, places in (("accepted but never met", summary.unmet), ("accepted no longer", summary.expired)):
+        if places:
+            yield f"  {title}: {', '.join(places)}"
+    yield from _how_far(summary)
+    if summary.requests:
+        broken = f"the contract does not hold: {len(failing)} finding{'s' if len(failing) != 1 else ''}"
+        yield broken if failing else "the contract holds, as far as it was checked"
+
+
+def _how_far(summary: Summary) -> Iterable[str]:
     not_reached = sorted(summary.not_reached - summary.reached)
     if summary.reached:
         yield f"  {len(summary.reached)} classes of filter values reached, {len(not_reached)} not" + (
@@ -138,6 +181,3 @@ def lines(summary: Summary) -> Iterable[str]:
         yield from (f"    {each}" for each in summary.inconclusive[:_SHOWN_INCONCLUSIVE])
         if len(summary.inconclusive) > _SHOWN_INCONCLUSIVE:
             yield f"    … and {len(summary.inconclusive) - _SHOWN_INCONCLUSIVE} more"
-    if summary.requests:
-        broken = f"the contract does not hold: {len(failing)} finding{'s' if len(failing) != 1 else ''}"
-        yield broken if failing else "the contract holds, as far as it was checked"

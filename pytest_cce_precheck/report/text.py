@@ -23,6 +23,9 @@ _SAMPLES: Final = 3
 class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytest prints it as the failure's name
     """The service's answers break the contract; ``findings`` holds what was found, the text says it."""
 
+    # pytest prints the name with its module: the one to import it from, and short enough to leave the code in sight
+    __module__ = "pytest_cce_precheck"
+
     def __init__(self, text: str, findings: Sequence[Finding]) -> None:
         super().__init__(text)
         self.findings = tuple(findings)
@@ -34,13 +37,20 @@ def describe(findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind 
     ``kind`` is how requests were authenticated, for the curl lines; credentials appear nowhere.
     """
     groups = causes(findings)
-    blocks = ["\n".join(_cause_lines(group, redactor, kind)) for group in groups]
+    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind)) for group in groups]
     return redactor.text("\n\n".join(blocks))
 
 
 def headline(finding: Finding) -> str:
     """Write a finding's code and fact on one line."""
-    return f"{finding.code} {finding.message}".replace("\n", "\\n").replace("\r", "\\r")
+    return one_line(f"{finding.code} {finding.message}")
+
+
+def one_line(text: str) -> str:
+    """Give ``text`` as a terminal or a file takes it: what is not printable (a service sent it) is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
@@ -51,7 +61,8 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None) -> Ite
     if finding.path:
         yield f"  at        {finding.path}"
     for label, text in finding.evidence:
-        yield f"  {label:<9} {text}"
+        if text != finding.rule.source:
+            yield f"  {label:<9} {text}"
     word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open"}.get(finding.kind, "contract")
     yield f"  {word:<9} {finding.rule.source}"
     yield f"  remedy    {finding.rule.remedy}"

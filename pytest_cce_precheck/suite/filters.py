@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import Bracket, Question, acceptable_statuses, judge_selection
@@ -66,12 +67,12 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
     before = run.opening()
     waiting = list(questions)
     asked: Counter[str] = Counter()
-    # what is asked again must not eat what other checks have planned
-    allowance = len(waiting) // 4
+    # what retries and brackets cost beyond their share must not eat what other checks have planned
+    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST))
     size = _MOST
     while waiting and before is not None:
         batch, waiting = waiting[:size], waiting[size:]
-        exchanges = [_put(run, question) for question in batch]
+        exchanges = [_put(run, question, limit) for question in batch]
         after = run.unfiltered()
         if after is None:
             run.give_up(f"{len(batch)} questions", "the unfiltered list after them cannot be read")
@@ -80,8 +81,7 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
         for question, exchange in zip(batch, exchanges, strict=True):
             open_ids = _judged(run, question, exchange, bracket) if exchange is not None else frozenset[str]()
             asked[question.query] += 1
-            if open_ids and asked[question.query] < _AGAIN and allowance > 0:
-                allowance -= 1
+            if open_ids and asked[question.query] < _AGAIN and run.budget.sent < limit:
                 waiting.append(question)
             elif open_ids:
                 run.give_up(question.title, f"{len(open_ids)} of its tasks changed meanwhile")
@@ -89,9 +89,9 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
         before = after
 
 
-def _put(run: Inspection, question: Question) -> Exchange | None:
-    if run.budget.left <= _CLOSING:
-        run.give_up(question.title, "not asked, the budget is used up")
+def _put(run: Inspection, question: Question, limit: int) -> Exchange | None:
+    if min(run.budget.left, limit - run.budget.sent) <= _CLOSING:
+        run.give_up(question.title, "not asked, this check's share of the budget is used up")
         return None
     run.reached.update(question.classes)
     try:
@@ -110,6 +110,7 @@ def _judged(run: Inspection, question: Question, exchange: Exchange, bracket: Br
     run.report(*verdict.findings)
     if not verdict.findings:
         run.report(*run.count_meaning.judge(answer, bracket))
+        run.report(*run.unlisted.judge(question, answer, bracket))
     return verdict.open_ids
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, no_answer
-from pytest_cce_precheck.contract.filters import CountMeaning
+from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
@@ -101,6 +101,7 @@ class Inspection:
         self.shares = Shares.of(self.settings.budget, writes=self.settings.allow_writes)
         self.history = History()
         self.count_meaning = CountMeaning()
+        self.unlisted = Unlisted()
         self.reached: set[tuple[Filter, str]] = set()
         self.observations: dict[str, set[str]] = {}
         self.inconclusive: list[str] = []
