@@ -32,6 +32,7 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 
 # how many of the cluster's own values go into the first tiers; the rest are asked while the budget lasts
 _FIRST, _MORE = 3, 16
+_LOOKED_AT: Final = 64
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ def _combinations(
         yield from _combinations_of_nothing()
         return
     yield Planned(1, "combinations", select(matching(pool[0], *Filter)))
-    yield from _main_combinations(pool, tasks)
+    # a value that exists elsewhere is found among the first tasks or hardly at all; looking at all pairs is quadratic
+    yield from _main_combinations(pool, tasks[:_LOOKED_AT])
     # each type with each instance shows every task again, under two filters at once
     for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
         given = [Asked(Filter.TYPE, kind, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
@@ -176,10 +178,13 @@ def _combinations(
     seen: set[str | None] = set()
     for index, task in enumerate(pool):
         yield Planned(2 if index < _FIRST else 4, "combinations", select(matching(task, *Filter)))
+        pairs = [matching(task, each, Filter.TASK_ID) for each in (Filter.TYPE, Filter.ADDON_INSTANCE_ID)]
         tier = 2 if task.value_of(Filter.TYPE) not in seen else 4
-        seen.add(task.value_of(Filter.TYPE))
-        yield Planned(tier, "combinations", select(matching(task, Filter.TYPE, Filter.TASK_ID)))
-        yield Planned(tier, "combinations", select(matching(task, Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)))
+        # a task without an instance says nothing about the second pair
+        if all(len(pair) == 2 for pair in pairs):
+            seen.add(task.value_of(Filter.TYPE))
+        for pair in pairs:
+            yield Planned(tier, "combinations", select(pair))
     yield from _rare_combinations(pool)
 
 
@@ -209,7 +214,7 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     if UNKNOWN not in present:
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 4
+    return 3 if len(present) == 2 and MATCHING in present else 4
 
 
 def _rare_combinations(pool: Sequence[Task]) -> Iterator[Planned]:

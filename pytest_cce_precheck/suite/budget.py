@@ -55,7 +55,7 @@ class Shares:
         exploration = budget // 40 if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13)
         brackets = _between(5, budget // 14, 24)
-        retries = budget // 16
+        retries = budget // 25
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries
         return cls(max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport)
 

@@ -109,6 +109,7 @@ class Inspection:
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
         self._lost = 0
+        self._gone: TransportError | None = None
         self._judged = 0
         self._plan: Plan | None = None
 
@@ -156,9 +157,14 @@ class Inspection:
         An answer that never came is a finding; a budget that ran out is counted as inconclusive.
         """
         known = set(self._found)
+        if self._gone is not None:
+            self.give_up(check.__name__, f"not tried, the endpoint does not answer ({self._gone.detail})")
+            return ()
         try:
             check(self)
         except TransportError as error:
+            # what cannot be reached now is not waited for again, once for every check
+            self._gone = error if self._judged == 0 or self._lost >= _GONE else None
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
             self.give_up(check.__name__, str(error))
