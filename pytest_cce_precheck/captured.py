@@ -13,7 +13,7 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
-from pytest_cce_precheck.report.text import describe
+from pytest_cce_precheck.report.text import describe, headline
 from pytest_cce_precheck.report.verdict import verdict
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
@@ -30,20 +30,28 @@ _NOWHERE = "https://captured.example"
 
 def check_files(options: argparse.Namespace) -> int:
     """Judge each file; 1 where one of them breaks the contract."""
-    asked = _read(options.request) if options.request else None
+    asked = _read_request(options.request) if options.request else None
     acceptances = [Acceptance.parse(text) for text in options.accept]
+    today = datetime.now(UTC).date()
+    met: set[str] = set()
     broken = False
     reports = []
     for name in options.files:
         exchange = as_exchange(_read(name), asked, options.status)
         findings = check(exchange)
-        outcome = verdict(findings, fail_on="error", acceptances=acceptances, today=datetime.now(UTC).date())
+        outcome = verdict(findings, fail_on="error", acceptances=acceptances, today=today)
+        met |= {acceptance.code for _, acceptance in outcome.accepted}
         broken = broken or bool(outcome.failing)
         reports.append({"file": name, "findings": [each.to_dict() for each in findings], "holds": not outcome.failing})
         if not options.json:
             sys.stdout.write(_text(name, outcome.failing, outcome.shown, [each for each, _ in outcome.accepted]))
     if options.json:
         sys.stdout.write(json.dumps(reports, indent=2, ensure_ascii=False) + "\n")
+    for each in acceptances:
+        if each.until is not None and today > each.until:
+            sys.stderr.write(f"cce-precheck: accepted no longer: {each.code} ({each.reason}) until {each.until}\n")
+        elif each.code not in met:
+            sys.stderr.write(f"cce-precheck: accepted but never met: {each.code} ({each.reason})\n")
     return 1 if broken else 0
 
 
@@ -77,13 +85,24 @@ def _read(name: str) -> bytes:
         raise ConfigurationError(f"cannot read {name}: {error.strerror}") from None
 
 
+def _read_request(name: str) -> bytes:
+    body = _read(name)
+    try:
+        document = parse_json(body)
+    except BodyError as error:
+        raise ConfigurationError(f"--request {name} is no create request: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"--request {name} is no create request: expected a JSON object")
+    return body
+
+
 def _text(name: str, failing: tuple[Finding, ...], shown: tuple[Finding, ...], accepted: list[Finding]) -> str:
     parts = []
     if failing:
         without_wire = [replace(finding, exchanges=()) for finding in failing]
         parts.append(describe(without_wire, Redactor(()), kind=None) + "\n")
-    parts += [f"accepted: {finding.code} {finding.message}" for finding in accepted]
-    parts += [f"{finding.severity}: {finding.code} {finding.message}" for finding in shown]
+    parts += [f"accepted: {headline(finding)}" for finding in accepted]
+    parts += [f"{finding.severity}: {headline(finding)}" for finding in shown]
     number = len(failing)
     verdict_line = f"{number} finding{'s' if number != 1 else ''}" if failing else "the contract holds"
     return "\n".join([*parts, f"{name}: {verdict_line}", ""])

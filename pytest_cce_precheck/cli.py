@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_cce_precheck.errors import CcePrecheckError
@@ -18,6 +19,10 @@ OK, BROKEN, MISUSE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; give 0 where the contract holds, 1 where it does not, 2 where the command cannot be used so."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # a captured answer may hold what the terminal's encoding, or any, cannot write
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
@@ -38,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run the simulated service as an HTTP server on loopback")
-    serve.add_argument("--port", type=int, default=0, metavar="N", help="the port; 0, the default, takes a free one")
+    serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port; 0, the default, takes a free one")
     serve.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="a defect it shall have (repeatable)"
     )
@@ -92,6 +97,12 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of things: expected 0 or more")
     return number
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: expected a number from 0 to 65535")
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -12,26 +13,38 @@ from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import date
 
     from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
+T = TypeVar("T")
+
 config_key = pytest.StashKey[Config]()
 
 
 @contextmanager
 def as_usage_error() -> Iterator[None]:
-    """Show misuse as pytest shows it: one message, no traceback of ours."""
-    __tracebackhide__ = True
+    """Show misuse as pytest shows it at start-up and at the end: one message, exit status 4."""
     try:
         yield
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+@contextmanager
+def as_setup_error() -> Iterator[None]:
+    """Show misuse as the error of the test that it was found in: the message, no traceback of ours."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +57,7 @@ def cce_config(pytestconfig: pytest.Config) -> Config:
 def _cce_harness(cce_config: Config) -> Iterator[Harness]:
     from pytest_cce_precheck.harness import Harness
 
-    with as_usage_error():
+    with as_setup_error():
         harness = Harness(cce_config, os.environ)
     yield harness
     harness.close()
@@ -53,14 +66,14 @@ def _cce_harness(cce_config: Config) -> Iterator[Harness]:
 @pytest.fixture(scope="session")
 def cce_credentials(_cce_harness: Harness) -> Credentials:
     """What requests are authenticated with; override it to take credentials from elsewhere than the environment."""
-    with as_usage_error():
+    with as_setup_error():
         return _cce_harness.credentials()
 
 
 @pytest.fixture(scope="session")
 def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckClient:
     """A client of the cluster under test in the run's mode: `list_tasks(...)`, `create_tasks(...)` give exchanges."""
-    with as_usage_error():
+    with as_setup_error():
         return _cce_harness.client(cce_credentials)
 
 
@@ -69,8 +82,9 @@ def cce_contract(request: pytest.FixtureRequest, _cce_harness: Harness) -> Contr
     """The judge: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only tells."""
     from pytest_cce_precheck.harness import Contract
 
-    allowed = [allowance(marker) for marker in request.node.iter_markers("cce_allow")]
-    return Contract(_cce_harness, (*allowed, *_cce_harness.acceptances), request.node.user_properties.append)
+    with as_setup_error():
+        allowed = [allowance(marker) for marker in request.node.iter_markers("cce_allow")]
+    return Contract(_cce_harness, allowed, request.node.user_properties.append)
 
 
 @pytest.fixture
@@ -102,36 +116,48 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     harness: Harness = request.getfixturevalue("_cce_harness")
-    with as_usage_error():
-        mode, faults = marked(*marker.args, **marker.kwargs) if marker else (None, ())
+    with as_setup_error():
+        mode, faults = marked(marker) if marker else (None, ())
     if mode is not None and mode != harness.config.mode:
         pytest.skip(f"marked cce(mode={mode!r}), and this run is in mode {harness.config.mode}")
-    with as_usage_error(), harness.running(faults):
+    # when=call reports alone are summed up, and they are made before any teardown
+    request.node.user_properties.append(("cce_mode", harness.config.mode))
+    with ExitStack() as stack:
+        with as_setup_error():
+            stack.enter_context(harness.running(faults))
         yield
     for exchange in harness.exchanges:
         request.config.hook.pytest_cce_exchange(exchange=exchange, item=request.node)
 
 
-def marked(mode: str | None = None, faults: Any = ()) -> tuple[str | None, tuple[str, ...]]:
-    """Check the arguments of ``@pytest.mark.cce(mode=None, faults=())``."""
+def marked(marker: pytest.Mark) -> tuple[str | None, tuple[str, ...]]:
+    """Read ``@pytest.mark.cce(mode=None, faults=())``; raises `ConfigurationError`."""
+
+    def cce(mode: str | None = None, faults: Any = ()) -> tuple[str | None, Any]:
+        return mode, faults
+
+    mode, faults = called(cce, marker, "mode=None, faults=()")
     if mode not in (None, "simulate", "live"):
         raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected 'simulate' or 'live'")
-    if isinstance(faults, str):
+    if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
         raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
     return mode, tuple(faults)
 
 
-def allowance(marker: pytest.Mark) -> Any:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``."""
+def allowance(marker: pytest.Mark) -> Acceptance:
+    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
     from pytest_cce_precheck.contract.acceptance import Acceptance
 
-    def signature(code: str, *, reason: str, until: str | None = None) -> Acceptance:
+    def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
         return Acceptance.of(code, reason, until)
 
-    with as_usage_error():
-        try:
-            return signature(*marker.args, **marker.kwargs)
-        except TypeError as error:
-            raise ConfigurationError(
-                f"@pytest.mark.cce_allow: {error}; expected (code, reason=…, until=None)"
-            ) from None
+    return called(cce_allow, marker, "code, reason=…, until=None")
+
+
+def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:
+    """Call what has a marker's documented signature with what the marker was given."""
+    try:
+        inspect.signature(signature).bind(*marker.args, **marker.kwargs)
+    except TypeError as error:
+        raise ConfigurationError(f"@pytest.mark.{marker.name}: {error}; expected ({expected})") from None
+    return signature(*marker.args, **marker.kwargs)

@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -15,6 +15,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import ContractViolation, describe
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.startup import refuse_incomplete
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.wire.exchange import Exchange
+    from pytest_cce_precheck.wire.credentials import AuthKind
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 Record = tuple[str, str]
 
@@ -40,15 +42,14 @@ class Harness:
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
         self.simulator = Simulator(seed=config.seed, faults=config.fault)
         self._client: PrecheckClient | None = None
+        self.intercepting = False
 
     def credentials(self) -> Credentials:
         """Give the simulator's credentials, or the environment's; raises `ConfigurationError` where these lack."""
         if self.config.mode == "simulate":
             return self.simulator.credentials
         credentials = Credentials.from_environment(self._environment)
-        missing = self.config.missing_for_live(credentials=credentials.kind is not None)
-        if missing:
-            raise ConfigurationError("--cce-mode=live still needs: " + "; ".join(missing))
+        refuse_incomplete(self.config, credentials)
         return credentials
 
     def client(self, credentials: Credentials) -> PrecheckClient:
@@ -56,15 +57,26 @@ class Harness:
         if self._client is None:
             live = self.config.mode == "live"
             service = self.simulator
+            transport = HttpTransport(timeout=self.config.timeout)
             self._client = PrecheckClient(
-                HttpTransport(timeout=self.config.timeout),
+                transport if live else _Intercepted(transport, self),
                 endpoint=(self.config.service or "") if live else service.endpoint,
                 project_id=(self.config.project_id or "") if live else service.project_id,
                 cluster_id=(self.config.cluster_id or "") if live else service.cluster_id,
                 credentials=credentials,
                 observe=self._observe,
             )
+            if credentials.kind:
+                # what cannot be sent is better said here than in the middle of a test
+                self._client.authenticated(self._client.list_request())
         return self._client
+
+    @property
+    def redaction(self) -> tuple[Redactor, AuthKind | None]:
+        """Give what masks every credential that the run knows, and how its requests are authenticated."""
+        own = self._client.credentials if self._client is not None else Credentials()
+        found = Credentials.from_environment(self._environment)
+        return Redactor((*own.secrets, *found.secrets)), own.kind
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -92,8 +104,10 @@ class Harness:
             self.simulator = Simulator(seed=self.config.seed, faults=(*self.config.fault, *faults))
         try:
             with Interception(self.simulator):
+                self.intercepting = True
                 yield
         finally:
+            self.intercepting = False
             self.simulator = session
 
     def close(self) -> None:
@@ -102,17 +116,35 @@ class Harness:
             self._client.close()
 
 
+class _Intercepted:
+    """The client's way to the embedded service, also from where no test runs: a fixture of a wider scope."""
+
+    def __init__(self, transport: HttpTransport, harness: Harness) -> None:
+        self._transport = transport
+        self._harness = harness
+
+    def send(self, request: Request) -> Exchange:
+        if self._harness.intercepting:
+            return self._transport.send(request)
+        with Interception(self._harness.simulator):
+            return self._transport.send(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
 class Contract:
     """Judges exchanges; the fixture ``cce_contract``.
 
-    ``accept`` holds what the test's marker and the settings accept; ``record`` takes what the report is made of.
+    ``allowed`` holds what the test's markers accept; ``record`` takes what the report is made of.
     """
 
-    def __init__(self, harness: Harness, accept: Sequence[Acceptance], record: Callable[[Record], None]) -> None:
+    def __init__(self, harness: Harness, allowed: Sequence[Acceptance], record: Callable[[Record], None]) -> None:
         self._harness = harness
-        self._accept = tuple(accept)
+        self._accept = (*allowed, *harness.acceptances)
         self._record = record
-        self.met: set[str] = set()
+        for each in allowed:
+            self._record(("cce_allowed", json.dumps(_as_data(each))))
 
     def findings(self, exchange: Exchange) -> list[Finding]:
         """Give everything that an exchange shows against the contract, and fail nothing."""
@@ -130,17 +162,12 @@ class Contract:
         today = datetime.now(UTC).date()
         config = self._harness.config
         outcome = verdict(findings, fail_on=config.fail_on, acceptances=self._accept, today=today)
-        redactor, kind = self._redaction()
+        redactor, kind = self._harness.redaction
         for verdict_name, each in self._outcomes(outcome):
-            self._record(
-                (
-                    "cce_finding",
-                    redactor.text(json.dumps({**each.to_dict(), "verdict": verdict_name}, ensure_ascii=False)),
-                )
-            )
+            # all ASCII: a lone surrogate in an answer would not get from a worker to its controller
+            self._record(("cce_finding", redactor.text(json.dumps({**each.to_dict(), "verdict": verdict_name}))))
         for _, acceptance in outcome.accepted:
-            self.met.add(acceptance.code)
-            self._record(("cce_accepted", json.dumps({"code": acceptance.code, "reason": acceptance.reason})))
+            self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
         if outcome.failing:
             raise ContractViolation(describe(outcome.failing, redactor, kind=kind), outcome.failing)
         return outcome
@@ -150,7 +177,7 @@ class Contract:
         yield from (("shown", finding) for finding in outcome.shown)
         yield from (("accepted", finding) for finding, _ in outcome.accepted)
 
-    def _redaction(self) -> tuple[Redactor, Any]:
-        client = self._harness._client
-        credentials = client.credentials if client is not None else Credentials()
-        return Redactor(credentials.secrets), credentials.kind
+
+def _as_data(acceptance: Acceptance) -> dict[str, str | None]:
+    until = acceptance.until.isoformat() if acceptance.until else None
+    return {"code": acceptance.code, "reason": acceptance.reason, "until": until}

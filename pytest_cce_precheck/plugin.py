@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_cce_precheck import hookspecs
-from pytest_cce_precheck.config import OPTIONS, Config, Option, resolve
+from pytest_cce_precheck.config import OPTIONS, Option, resolve
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
     _cce_test,
@@ -43,7 +43,9 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = ("cce_finding", "cce_accepted", "cce_run")
+PROPERTIES = ("cce_mode", "cce_finding", "cce_allowed", "cce_accepted", "cce_run")
+# what is set here can be wrong in ways that only the heavier modules know
+LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -75,29 +77,28 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = resolve(
             lambda option: config.getoption(option.ini), os.environ, lambda option: config.getini(option.ini) or None
         )
-        _refuse_the_unusable(settled)
+        if settled.mode == "live" or not LOOKED_UP.isdisjoint(settled.sources):
+            from pytest_cce_precheck.startup import refuse_the_unusable
+
+            refuse_the_unusable(settled, os.environ, of_the_suite=_runs_the_suite(config))
     config.stash[config_key] = settled
 
 
-def _refuse_the_unusable(settled: Config) -> None:
-    # heavy imports only for those who set something that has to be looked up
-    if settled.fault or settled.accept or settled.mode == "live" or settled.report:
-        from pytest_cce_precheck.startup import refuse_the_unusable
-
-        refuse_the_unusable(settled, os.environ)
+def _runs_the_suite(config: pytest.Config) -> bool:
+    return any(SUITE in str(argument) for argument in config.args)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say the mode, and each setting with its source, in the runs that have to do with us."""
     settled = config.stash[config_key]
-    if not settled.settled and not any(SUITE in str(argument) for argument in config.args):
+    if not settled.settled and not _runs_the_suite(config):
         return []
-    settings = "; ".join(f"{flag} {value}" for flag, value in settled.settled.items())
+    settings = "; ".join(f"{flag} {value}" for flag, value in settled.settled.items() if flag != "--cce-mode")
     return [f"cce-precheck: mode {settled.mode} ({settled.source('mode')})" + (f"; {settings}" if settings else "")]
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Sum up what the tests recorded; only where a test has recorded something."""
+    """Sum up what the tests recorded; only where one of them has to do with us, or a report is asked for."""
     recorded = [
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
@@ -106,7 +107,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         for name, value in report.user_properties
         if name in PROPERTIES
     ]
-    if recorded:
+    if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise
 
         with as_usage_error():

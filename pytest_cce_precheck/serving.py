@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -51,10 +52,10 @@ def serve(options: argparse.Namespace) -> int:
     )
     try:
         server = SimulatorServer(simulator, port=options.port)
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError(
-            f"cannot listen on port {options.port}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+    except OSError as error:
+        # socket.create_server adds what it was about to the text, not so the system's own words
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigurationError(f"cannot listen on port {options.port}: {reason}") from None
     with server:
         facts = {**simulator.describe(), "endpoint": server.endpoint}
         if options.json:

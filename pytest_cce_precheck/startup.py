@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Request
+from pytest_cce_precheck.wire.signing import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,18 +22,38 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config import Config
 
 
-def refuse_the_unusable(config: Config, environment: Mapping[str, str]) -> None:
-    """Raise `ConfigurationError` for the first setting that no test could use."""
+def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_the_suite: bool = False) -> None:
+    """Raise `ConfigurationError` for the first setting that no test could use.
+
+    Credentials may come from elsewhere (the fixture ``cce_credentials``) in any run but one ``of_the_suite``.
+    """
     Simulator(faults=config.fault)
     for text in config.accept:
         Acceptance.parse(text)
     Shares.of(config.budget, writes=config.allow_writes)
+    if config.timeout < 1:
+        raise ConfigurationError(f"--cce-timeout is {config.timeout}: expected at least 1 second")
     if config.report is not None:
         writer_for(Path(config.report))
     if config.mode == "live":
-        if config.fault:
-            raise ConfigurationError(
-                "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"
-            )
-        if config.service is not None:
-            checked_endpoint(config.service, Credentials.from_environment(environment))
+        _refuse_for_live(config, Credentials.from_environment(environment), of_the_suite=of_the_suite)
+
+
+def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: bool) -> None:
+    if config.fault:
+        raise ConfigurationError(
+            "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"
+        )
+    if of_the_suite or config.missing_for_live(credentials=True):
+        refuse_incomplete(config, credentials)
+    if config.service is not None:
+        endpoint = checked_endpoint(config.service, credentials)
+        if credentials.kind:
+            authenticate(Request("GET", endpoint, "/"), credentials, now=datetime.now(UTC))
+
+
+def refuse_incomplete(config: Config, credentials: Credentials) -> None:
+    """Raise one `ConfigurationError` that lists everything that a live run still needs."""
+    missing = config.missing_for_live(credentials=credentials.kind is not None)
+    if missing:
+        raise ConfigurationError("--cce-mode=live still needs: " + "; ".join(missing))

@@ -58,7 +58,8 @@ class Summary:
             self.met.add((nodeid, data["code"]))
             self.accepted[data["code"]] = data["reason"]
         elif name == "cce_finding":
-            identity = (data["code"], *data["subject"])
+            # one fact may fail in one test and be accepted in another
+            identity = (data["verdict"], data["code"], *data["subject"])
             self.times[identity] += 1
             self.findings.setdefault(identity, {**data, "test": nodeid})
         else:

@@ -1,0 +1,158 @@
+"""Write the parts of the documentation that the code knows best.
+
+``python docs/generate.py`` brings docs/findings.md, docs/faults.md, the marked blocks of README.md and every code block
+that names its file up to date; ``--check`` only says which of them are not, and exits with 1 where one is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.config import OPTIONS, Config
+from pytest_cce_precheck.report.explain import page
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.variations import VARIATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+COMMAND: Final = "python docs/generate.py"
+SAMPLE: Final = "failed-without-a-failed-risk"
+_EXAMPLE: Final = re.compile(r"^```python file=(?P<file>\S+)\n(?:.*?\n)??```$", re.MULTILINE | re.DOTALL)
+_FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.MULTILINE | re.DOTALL)
+
+
+def findings(_: str) -> str:
+    """Write docs/findings.md."""
+    return page([(fault.name, fault.codes) for fault in FAULTS.values()])
+
+
+def faults(_: str) -> str:
+    """Write docs/faults.md."""
+    return "\n".join(_fault_lines()) + "\n"
+
+
+def _fault_lines() -> Iterator[str]:
+    yield "# Faults and variations"
+    yield ""
+    yield "What the simulated service can be told to do wrong, each a single defect, and the codes that name it."
+    yield "`cce-precheck faults` prints the same list, `cce-precheck selftest` runs the checks against all of it."
+    yield ""
+    yield "- In a run: `pytest --pyargs pytest_cce_precheck.suite --cce-fault=NAME`"
+    yield '- In a test: `@pytest.mark.cce(mode="simulate", faults=["NAME"])`'
+    yield "- Over HTTP: `cce-precheck serve --fault=NAME`"
+    for category in dict.fromkeys(fault.category for fault in FAULTS.values()):
+        yield from ("", f"## {category[0].upper()}{category[1:]}", "", "| name | codes | summary |", "|---|---|---|")
+        for fault in FAULTS.values():
+            if fault.category == category:
+                yield f"| `{fault.name}` | {' '.join(fault.codes)} | {_cell(fault.summary)} |"
+    yield from ("", "## Conforming variations", "")
+    yield "Other ways to follow the contract: no check may complain of them. `cce-precheck serve --variation=NAME`."
+    yield from ("", "| name | summary |", "|---|---|")
+    for variation in VARIATIONS.values():
+        yield f"| `{variation.name}` | {_cell(variation.summary)} |"
+
+
+def options() -> str:
+    """Write the table of options."""
+    lines = ["| option | ini | environment | default | meaning |", "|---|---|---|---|---|"]
+    for option in OPTIONS:
+        value = {"flag": "", "list": f"={option.metavar}"}.get(option.kind, f"={option.metavar}")
+        if option.choices:
+            value = "=" + "\\|".join(option.choices)
+        variables = ", ".join(f"`{name}`" for name in option.variables)
+        default = _default(getattr(Config(), option.key))
+        meaning = _cell(option.help)
+        lines.append(f"| `{option.flag}{value}` | `{option.ini}` | {variables} | {default} | {meaning} |")
+    return "\n".join(lines)
+
+
+def _default(value: object) -> str:
+    if value is False:
+        return "off"
+    return f"`{value}`" if value not in (None, ()) else ""
+
+
+def sample() -> str:
+    """Write what a run prints about a defect, without what differs from run to run."""
+    command = [sys.executable, "-m", "pytest", "--pyargs", "pytest_cce_precheck.suite", "-q", "--tb=short"]
+    with tempfile.TemporaryDirectory() as folder:
+        # the order of the tests numbers the requests, whose ids are shown
+        ran = subprocess.run(  # noqa: S603  our own interpreter, our own words
+            [*command, f"--cce-fault={SAMPLE}", "-p", "no:randomly", "-p", "no:cacheprovider"],
+            cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    failure = _FAILURE.search(ran.stdout)
+    if ran.returncode != 1 or failure is None:
+        raise SystemExit(f"--cce-fault={SAMPLE} shows no finding any more:\n{ran.stdout}{ran.stderr}")
+    printed = re.sub(r"\d+ ms$", "1 ms", failure[0], flags=re.MULTILINE)
+    return f"```text\n{printed}\n```"
+
+
+BLOCKS: Final[Mapping[str, Callable[[], str]]] = {"options": options, "finding": sample}
+
+
+def with_examples(text: str) -> str:
+    """Write each code block that names a file anew, with what the file holds."""
+    return _EXAMPLE.sub(lambda block: f"```python file={block['file']}\n{(ROOT / block['file']).read_text()}```", text)
+
+
+def readme(text: str) -> str:
+    """Write README.md: what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` anew, and the examples."""
+    for name, write in BLOCKS.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"README.md has no block {start.strip()} … {end}")
+        text = f"{before}{start}{write()}\n{end}{after}"
+    return with_examples(text)
+
+
+DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
+    "docs/findings.md": findings,
+    "docs/faults.md": faults,
+    "README.md": readme,
+    "docs/deviations.md": with_examples,
+    "docs/how-to-dependents.md": with_examples,
+    "docs/how-to-live.md": with_examples,
+    "docs/how-to-strategies.md": with_examples,
+}
+
+
+def outdated() -> Iterator[tuple[Path, str]]:
+    """Give each document that is out of date, with the text that it should have."""
+    for name, write in DOCUMENTS.items():
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        wanted = write(text)
+        if text != wanted:
+            yield path, wanted
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Bring the documentation up to date with the code.")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 where a document is old")
+    check = parser.parse_args().check
+    old = list(outdated())
+    for path, wanted in old:
+        if not check:
+            path.write_text(wanted, encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(ROOT)}: {f'out of date, run {COMMAND}' if check else 'written'}\n")
+    return int(check and bool(old))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Who may call: an IAM token or a signature, both checked for real."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.simulator.refusals import Refusal, unauthorized
+from pytest_cce_precheck.wire.signing import WINDOW, SignatureError, verify
+from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from pytest_cce_precheck.wire.credentials import Credentials, Secret
+    from pytest_cce_precheck.wire.exchange import Request
+
+
+def check_credentials(request: Request, credentials: Credentials, wall: datetime) -> Refusal | None:
+    """Refuse a request without credentials, and one with any wrong one; AK/SK and token may both be sent.
+
+    The refusal's reason is ``no-credentials``, ``token``, ``security-token``, or ``signature-`` with the
+    reason of the `SignatureError`.
+    """
+    token = request.headers.get(TOKEN_HEADER)
+    signed = "Authorization" in request.headers
+    if token is None and not signed:
+        return unauthorized("no-credentials")
+    if token is not None and not _same(token, credentials.token):
+        return unauthorized("token" if token else "no-credentials")
+    if not signed:
+        return None
+    temporary = request.headers.get(SECURITY_TOKEN_HEADER)
+    if temporary is not None and not _same(temporary, credentials.security_token):
+        return unauthorized("security-token")
+    return check_signature(request, credentials, wall)
+
+
+def check_signature(
+    request: Request, credentials: Credentials, wall: datetime, window: timedelta = WINDOW
+) -> Refusal | None:
+    """Refuse a signature that is not the access key's over this very request, or is dated outside the window."""
+
+    def secret_of(access_key: str) -> str | None:
+        known = _same(access_key, credentials.access_key) and credentials.secret_key is not None
+        return credentials.secret_key.reveal() if known and credentials.secret_key else None
+
+    try:
+        verify(request, secret_of=secret_of, now=wall, window=window)
+    except SignatureError as error:
+        return unauthorized(f"signature-{error.reason}")
+    return None
+
+
+def _same(sent: str, secret: Secret | None) -> bool:
+    return secret is not None and hmac.compare_digest(sent.encode("utf-8", "replace"), secret.reveal().encode())

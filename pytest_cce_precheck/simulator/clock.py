@@ -1,0 +1,67 @@
+"""The simulator's time: tasks move on, and expire, by this clock and no other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+# A fixed start makes the same seed give the same bytes.
+START: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """What the simulator asks for the time."""
+
+    def now(self) -> datetime:
+        """Give the time, aware and in UTC."""
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+
+
+class ManualClock:
+    """A clock that stands until it is advanced.
+
+    >>> clock = ManualClock()
+    >>> clock.advance(90)
+    >>> clock.now().isoformat()
+    '2025-08-13T03:26:07+00:00'
+    """
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = _utc(start)
+
+    def now(self) -> datetime:
+        """Give the time, aware and in UTC."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._now += _forward(seconds)
+
+
+class RunningClock:
+    """The real time, and what it was advanced by."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Give the time, aware and in UTC."""
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, ahead of the real time."""
+        self._ahead += _forward(seconds)
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError("the clock's start has no time zone; give an aware datetime")
+    return moment.astimezone(UTC)
+
+
+def _forward(seconds: float) -> timedelta:
+    if seconds < 0:
+        raise ValueError(f"a clock moves forward only, not by {seconds} s")
+    return timedelta(seconds=seconds)

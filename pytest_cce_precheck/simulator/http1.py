@@ -1,0 +1,107 @@
+"""HTTP/1.1 as bytes: read a request's head, write an answer. No I/O here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from pytest_cce_precheck.simulator.refusals import Refusal, refuse
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+MAX_HEAD: Final = 64 * 1024
+MAX_BODY: Final = 1024 * 1024
+END_OF_HEAD: Final = b"\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_REQUEST_LINE: Final = re.compile(rb"([A-Za-z!#$%&'*+.^_`|~-]{1,32}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
+_HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class BadHttp(Exception):  # noqa: N818  what is bad is the client's request
+    """No request that this server takes; answered with ``response``, then the connection is closed."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.response = refuse(Refusal("http", status, f"CCE.03{status}001", message))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's line and headers."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    length: int
+    keep_alive: bool
+    expects_continue: bool
+
+
+def parse_head(head: bytes) -> Head:
+    """Read the lines before the empty one; raise `BadHttp`."""
+    line, _, rest = head.partition(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise BadHttp(HTTPStatus.BAD_REQUEST, "The request line is malformed.")
+    if match[3] != b"1":
+        raise BadHttp(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here.")
+    headers = _parse_headers(rest)
+    path, query = _split_target(match[2].decode("latin-1"))
+    connection = headers.get("Connection", "").lower()
+    return Head(
+        method=match[1].decode("ascii"),
+        path=path,
+        query=query,
+        headers=headers,
+        length=_body_length(headers),
+        keep_alive="keep-alive" in connection if match[4] == b"0" else "close" not in connection,
+        expects_continue=headers.get("Expect", "").lower() == "100-continue",
+    )
+
+
+def format_response(response: Response, *, close: bool) -> bytes:
+    """Write an answer as it goes out, head and body in one piece."""
+    lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Status')}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.pairs]
+    if close and "Connection" not in response.headers:
+        lines.append("Connection: close")
+    # surrogates and other characters may come from a fault that copies a parameter into a header
+    return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + response.body
+
+
+def _parse_headers(block: bytes) -> Headers:
+    pairs = []
+    for line in block.decode("latin-1").split("\r\n") if block else ():
+        match = _HEADER.fullmatch(line)
+        if match is None or _CONTROL.search(match[2]):
+            raise BadHttp(HTTPStatus.BAD_REQUEST, "A header line is malformed.")
+        pairs.append((match[1], match[2]))
+    return Headers(pairs)
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    if not target.startswith("/"):
+        # a proxy's form; also what a client sends that was given the whole URL as the path
+        parts = urlsplit(target) if target.startswith(("http://", "https://")) else None
+        target = f"{parts.path or '/'}?{parts.query}" if parts else f"/{target}"
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _body_length(headers: Headers) -> int:
+    if "Transfer-Encoding" in headers:
+        raise BadHttp(HTTPStatus.LENGTH_REQUIRED, "Chunked bodies are not taken; send Content-Length.")
+    text = headers.get("Content-Length", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise BadHttp(HTTPStatus.BAD_REQUEST, "Content-Length is malformed.")
+    if len(text) > 9 or int(text) > MAX_BODY:
+        raise BadHttp(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY} bytes.")
+    return int(text)
+
+
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

@@ -1,0 +1,81 @@
+"""The errors that the simulator answers with, in CCE's own form (the vendor's error-code appendix)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+JSON: Final = "application/json"
+_RETRY_AFTER_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not served; ``reason`` is for the pipeline's hooks and never sent."""
+
+    reason: str
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def bad_request(reason: str, message: str) -> Refusal:
+    """Refuse with 400."""
+    return Refusal(reason, 400, "CCE.03400001", message)
+
+
+def unauthorized(reason: str, message: str = "Authorization failed.") -> Refusal:
+    """Refuse with 401; the message does not tell which credential was wrong."""
+    return Refusal(reason, 401, "CCE.01401001", message)
+
+
+def forbidden(reason: str, message: str) -> Refusal:
+    """Refuse with 403."""
+    return Refusal(reason, 403, "CCE.01403001", message)
+
+
+def not_found(reason: str, message: str = "Resource not found.") -> Refusal:
+    """Refuse with 404."""
+    return Refusal(reason, 404, "CCE.01404001", message)
+
+
+def method_not_allowed(allowed: str) -> Refusal:
+    """Refuse with 405 and the method that the path has."""
+    return Refusal("method", 405, "CCE.01405001", "Method not allowed.", (("Allow", allowed),))
+
+
+def throttled() -> Refusal:
+    """Refuse with 429 and ``Retry-After``."""
+    headers = (("Retry-After", str(_RETRY_AFTER_SECONDS)),)
+    return Refusal("throttled", 429, "CCE.02429001", "The request is too frequent, try again later.", headers)
+
+
+def unavailable() -> Refusal:
+    """Refuse with 503 and ``Retry-After``."""
+    headers = (("Retry-After", str(_RETRY_AFTER_SECONDS)),)
+    return Refusal("unavailable", 503, "CCE.01503001", "Service unavailable.", headers)
+
+
+def internal_error() -> Refusal:
+    """Refuse with 500."""
+    return Refusal("internal", 500, "CCE.01500001", "Internal error.")
+
+
+def refuse(refusal: Refusal) -> Response:
+    """Write the answer of a refusal."""
+    document = {"errorCode": refusal.code, "errorMessage": refusal.message}
+    return json_response(refusal.status, document, refusal.headers)
+
+
+def json_response(status: int, document: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """Write an answer with a JSON body; the pipeline adds the headers that every answer has."""
+    return Response(status, Headers((("Content-Type", JSON), *headers)), dumps(document))
+
+
+def dumps(document: object) -> bytes:
+    """Serialise as the service does: compact, UTF-8 unescaped."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

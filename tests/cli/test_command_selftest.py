@@ -1,0 +1,44 @@
+"""``cce-precheck selftest`` on a few names; all of them are the simulator's own business."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_cce_precheck.cli import main
+
+NAMES = ("type-filter-ignored", "final-without-expiry", "items-shuffled")
+
+
+def test_named_faults_are_found_and_variations_raise_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["selftest", "--jobs", "1", *NAMES]) == 0
+    text = capsys.readouterr().out
+    assert [line.split()[:2] for line in text.splitlines()[:3]] == [
+        ["type-filter-ignored", "found"],
+        ["final-without-expiry", "found"],
+        ["items-shuffled", "silent"],
+    ]
+    assert "defects found        2 of 2" in text
+    assert "variations flagged   0 of 1" in text
+
+
+def test_the_matrix_for_programs_names_codes_and_requests(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["selftest", "--jobs", "1", "--budget", "60", "--json", "final-without-expiry"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["causes"][0] == "PRE302"
+    assert row["requests"] <= 60
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["type-filter-ignord"], "unknown fault or variation 'type-filter-ignord'; did you mean type-filter-ignored"),
+        (["--budget", "3", "items-shuffled"], "a budget of 3 requests checks nothing: at least 30 are needed"),
+    ],
+)
+def test_what_cannot_be_tested_exits_with_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(["selftest", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"cce-precheck: {message}")

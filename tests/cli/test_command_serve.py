@@ -1,0 +1,89 @@
+"""``cce-precheck serve``: the embedded service in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from pytest_cce_precheck.cli import main
+from tests.processes import first_line, service, start
+
+
+def get(facts: dict[str, Any], token: str) -> Any:
+    path = f"/api/v3/projects/{facts['project_id']}/clusters/{facts['cluster_id']}/addons/precheck/tasks"
+    request = urllib.request.Request(facts["endpoint"] + path, headers={"X-Auth-Token": token})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_one_line_of_json_tells_a_program_all_it_needs() -> None:
+    with service("--tasks", "5", "--seed", "3", "--fault", "page-info-missing") as facts:
+        assert facts["endpoint"].startswith("http://127.0.0.1:")
+        assert (facts["seed"], facts["faults"]) == (3, ["page-info-missing"])
+        answer = get(facts, facts["token"])
+        assert len(answer["items"]) == 5
+        assert "pageInfo" not in answer
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            get(facts, "wrong")
+        with caught.value:
+            assert caught.value.code == 401
+
+
+def test_a_person_is_told_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> None:
+    process = start()
+    try:
+        lines = [first_line(process)]
+        assert process.stdout is not None
+        while "HUAWEICLOUD_SDK_SK" not in lines[-1]:
+            lines.append(process.stdout.readline())
+        text = "".join(lines)
+        assert text.startswith("The simulated service listens on http://127.0.0.1:")
+        assert "pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint=http://127.0.0.1:" in text
+        assert "export CCE_AUTH_TOKEN=SIMULATED-TOKEN-" in text
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0, "")
+
+
+def test_being_terminated_leaves_nothing_behind() -> None:
+    process = start("--json")
+    try:
+        facts = json.loads(first_line(process))
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert (out, err) == ("", "")
+    with pytest.raises(OSError, match=r"refused|10061"):
+        get(facts, facts["token"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fault", "page-info-mising"], "there is no fault 'page-info-mising'; did you mean page-info-missing"),
+        (["--variation", "item-shuffled"], "there is no variation 'item-shuffled'; did you mean items-shuffled"),
+    ],
+)
+def test_what_cannot_be_served_exits_with_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(["serve", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"cce-precheck: {message}")
+
+
+def test_a_port_in_use_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    assert capsys.readouterr().err == f"cce-precheck: cannot listen on port {port}: Address already in use\n"

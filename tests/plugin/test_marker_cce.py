@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+
+def test_a_test_marked_for_live_is_skipped_where_nothing_is_live(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cce(mode="live")
+        def test_live(cce_client): raise AssertionError
+
+        @pytest.mark.cce(mode="simulate")
+        def test_simulated(cce_client): pass
+        """
+    )
+    result = run("-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*marked cce(mode='live'), and this run is in mode simulate"])
+
+
+def test_faults_hold_for_the_marked_test_alone(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def codes(cce_client, cce_contract):
+            return [finding.code for finding in cce_contract.findings(cce_client.list_tasks())]
+
+        def test_before(cce_client, cce_contract):
+            assert codes(cce_client, cce_contract) == []
+
+        @pytest.mark.cce(faults=["final-without-expiry", "page-info-missing"])
+        def test_with_faults(cce_client, cce_contract, cce_simulator):
+            assert set(codes(cce_client, cce_contract)) == {"PRE201", "PRE302"}
+            assert [fault.name for fault in cce_simulator.faults] == ["final-without-expiry", "page-info-missing"]
+
+        def test_after(cce_client, cce_contract):
+            assert codes(cce_client, cce_contract) == []
+        """
+    )
+    run().assert_outcomes(passed=3)
+
+
+def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cce(faults=["page-info-missing"])
+        def test_both(cce_client, cce_contract):
+            found = {finding.code for finding in cce_contract.findings(cce_client.list_tasks())}
+            assert found == {"PRE201", "PRE302"}
+        """
+    )
+    run("--cce-fault=final-without-expiry").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("mode='replay'", "@pytest.mark.cce(mode='replay'): expected 'simulate' or 'live'"),
+        ("faults='page-info-missing'", "@pytest.mark.cce(faults='page-info-missing'): expected a list of names"),
+        ("faults=5", "@pytest.mark.cce(faults=5): expected a list of names"),
+        ("faults=['page-info-mising']", "there is no fault 'page-info-mising'; did you mean page-info-missing*?"),
+        ("colour='red'", "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, faults=())"),
+        ("'simulate', [], 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, faults=())"),
+    ],
+)
+def test_a_wrong_argument_is_that_tests_error_in_one_line(
+    pytester: pytest.Pytester, run: Run, arguments: str, message: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.cce({arguments})
+        def test_misused(): pass
+
+        def test_ordinary(): pass
+        """
+    )
+    result = run()
+    result.assert_outcomes(passed=1, errors=1)
+    # brackets mean something else to fnmatch
+    result.stdout.fnmatch_lines([message.replace("[", "[[]")])
+    assert "fixtures.py" not in result.stdout.str()
+
+
+def test_faults_in_a_live_run_are_that_tests_error(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cce(faults=["page-info-missing"])
+        def test_wrong(cce_client): pass
+        """
+    )
+    result = run("--cce-mode=live", "--cce-region=r", "--cce-project-id=p", "--cce-cluster-id=c")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the marker cce(faults=*) works on the embedded service alone (--cce-mode=simulate)"])

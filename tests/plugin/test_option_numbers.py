@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.projects import ORDINARY
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number"),
+        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number"),
+        ("--cce-budget=5", "a budget of 5 requests checks nothing: at least 30 are needed"),
+        ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number"),
+        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number"),
+        ("--cce-timeout=0", "--cce-timeout is 0: expected at least 1 second"),
+    ],
+)
+def test_a_number_that_is_none_or_out_of_range_stops_the_run(
+    pytester: pytest.Pytester, run: Run, option: str, message: str
+) -> None:
+    pytester.makepyfile(ORDINARY)
+    result = run(option)
+    assert result.ret == 4
+    assert result.stderr.str().strip() == f"ERROR: {message}"
+
+
+def test_a_flag_that_is_neither_true_nor_false_stops_the_run(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(ORDINARY)
+    monkeypatch.setenv("CCE_ALLOW_WRITES", "maybe")
+    result = run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: --cce-allow-writes (from environment CCE_ALLOW_WRITES) is 'maybe': expected true or false"]
+    )
+
+
+def test_the_seed_fixes_the_embedded_world(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pathlib
+        def test_world(cce_client):
+            with pathlib.Path("bodies").open("ab") as file:
+                file.write(cce_client.list_tasks().response.body + b"\\n")
+        """
+    )
+    for seed in (1, 1, 2):
+        run(f"--cce-seed={seed}").assert_outcomes(passed=1)
+    first, again, other = (pytester.path / "bodies").read_bytes().splitlines()
+    assert first == again
+    assert first != other
+
+
+def test_the_budget_is_never_exceeded_and_what_it_left_out_is_named(run_apart: Run) -> None:
+    result = run_apart("--pyargs", "pytest_cce_precheck.suite", "--cce-budget=40")
+    assert result.ret == 0
+    result.stdout.re_match_lines(
+        [r"mode simulate: .*, (\d|[1-3]\d|40) requests", r"  \d+ classes of filter values reached, \d+ not \(raise --cce"]
+    )

@@ -1,0 +1,236 @@
+"""A client of the simulator that needs no HTTP, and a script of questions that every fault must change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_cce_precheck.simulator.clock import ManualClock
+from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
+from pytest_cce_precheck.wire.signing import sign
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, create_path, list_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WALL: Final = datetime(2025, 8, 13, 12, 0, tzinfo=UTC)
+
+Answer = tuple[int, tuple[tuple[str, str], ...], bytes] | tuple[str, bytes]
+
+
+class Caller:
+    """Calls one simulator, with its token unless told otherwise."""
+
+    def __init__(self, **options: Any) -> None:
+        self.simulator = Simulator(**{"wall": lambda: WALL, "clock": ManualClock(), **options})
+        self.connection = 1
+
+    def request(self, query: str = "", *, method: str = "GET", cluster: str = "", project: str = "") -> Request:
+        simulator = self.simulator
+        path = list_path(project or simulator.project_id, cluster or simulator.cluster_id)
+        headers = Headers([("Host", "cce.simulated.example"), ("Content-Type", "application/json")])
+        return Request(method, simulator.endpoint, path, query, headers)
+
+    def with_token(self, request: Request, token: str | None = None) -> Request:
+        assert self.simulator.credentials.token is not None
+        text = self.simulator.credentials.token.reveal() if token is None else token
+        return request.with_headers(request.headers.replacing(TOKEN_HEADER, text))
+
+    def signed(self, request: Request, *, now: datetime = WALL, credentials: Credentials | None = None) -> Request:
+        keys = credentials or self.simulator.credentials
+        return sign(request, keys, now=now, project_id=self.simulator.project_id)
+
+    def send(self, request: Request) -> Response:
+        return self.simulator.handle(request, caller=self.connection)
+
+    def ask(self, query: str = "", **where: str) -> Response:
+        return self.send(self.with_token(self.request(query, **where)))
+
+    def ask_for(self, *pairs: tuple[str, str]) -> Response:
+        return self.ask(encode_query(pairs))
+
+    def items(self, query: str = "", **where: str) -> list[Any]:
+        response = self.ask(query, **where)
+        assert response.status == 200, response.body
+        items: list[Any] = response.document["items"]
+        return items
+
+    def ids(self, query: str = "", **where: str) -> list[str]:
+        return [item["metadata"]["taskID"] for item in self.items(query, **where)]
+
+    def order(self, *entries: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        spec = {"clusterID": self.simulator.cluster_id, "addonList": list(entries)}
+        return {"kind": "AddonCheck", "apiVersion": "v3", "spec": spec, **fields}
+
+    def entry(self, place: int = 0, type: str = "addonStatic", **fields: Any) -> dict[str, Any]:
+        instance = self.simulator.world.clusters[self.simulator.cluster_id].instances[place]
+        entry = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": type}
+        if type == "addonUpgrade":
+            entry["targetVersion"] = instance.versions[-1]
+        return {**entry, "values": {"basic": {"replicas": 2}}, **fields}
+
+    def create(self, order: Any) -> Response:
+        body = order if isinstance(order, bytes) else json.dumps(order).encode()
+        path = create_path(self.simulator.project_id, self.simulator.cluster_id)
+        return self.send(self.with_token(replace(self.request(method="POST"), path=path, body=body)))
+
+
+@pytest.fixture
+def call() -> Callable[..., Caller]:
+    """Make a caller of a new simulator with the given options."""
+    return Caller
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """A caller of the plain simulator."""
+    return Caller()
+
+
+@pytest.fixture
+def script() -> Callable[[Caller], list[Answer]]:
+    """Send every kind of question to a caller's simulator, and give its answers."""
+    return run_script
+
+
+def run_script(caller: Caller) -> list[Answer]:
+    return [_answer(caller, request) for request in _questions(caller)]
+
+
+def _answer(caller: Caller, request: Request) -> Answer:
+    try:
+        response = caller.send(request)
+    except NoAnswer as failure:
+        return failure.reason, failure.partial
+    return response.status, response.headers.pairs, response.body
+
+
+def _questions(caller: Caller) -> Iterator[Request]:
+    simulator = caller.simulator
+    # what the world holds is asked of the world: the simulator under test may be broken
+    tasks = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
+    others = simulator.world.tasks_of(simulator.other_cluster_id, simulator.clock.now())
+    yield from (caller.with_token(caller.request(query)) for query in _queries(tasks, others))
+    yield from _places(caller)
+    yield from _credentials(caller)
+    yield from _methods_and_headers(caller)
+    caller.connection = 2
+    yield caller.with_token(caller.request("type=addonUpgrade"))
+    yield from _creations(caller)
+
+
+def _queries(tasks: list[Any], others: list[Any]) -> Iterator[str]:
+    yield from [""] * 9
+    types = ("addonStatic", "addonUpgrade")
+    instances = {task.instance.id: None for task in tasks}
+    yield from (f"type={known}" for known in types)
+    yield from (f"addon_instance_id={instance}" for instance in instances)
+    yield from (f"task_id={task.id}" for task in tasks)
+    yield from (f"type={known}&addon_instance_id={instance}" for known in types for instance in instances)
+    yield from (f"addon_instance_id={instance}&type={known}" for known in types for instance in instances)
+    for task in tasks:
+        yield f"type={task.type}&task_id={task.id}"
+        yield f"task_id={task.id}&type={task.type}"
+        yield f"addon_instance_id={task.instance.id}&task_id={task.id}"
+        yield f"type={task.type}&task_id={task.id}&addon_instance_id={task.instance.id}"
+    first, last = tasks[0], tasks[-1]
+    yield f"type={last.type}&task_id={first.id}&addon_instance_id={first.instance.id}"
+    yield f"type={first.type}&task_id={first.id}&addon_instance_id={last.instance.id}"
+    yield f"task_id={first.id}&addon_instance_id={last.instance.id}"
+    yield f"type={last.type}&task_id={first.id}"
+    yield f"task_id={others[0].id}"
+    yield f"addon_instance_id={others[0].instance.id}"
+    yield from (f"type={value}" for value in ("bogus", "ADDONSTATIC", "addonS", "", "addon%53tatic"))
+    for name, known in (("task_id", first.id), ("addon_instance_id", first.instance.id)):
+        for value in _values_like(known):
+            yield encode_query([(name, value)])
+        yield f"{name}={known.replace('-', '%2d')}"
+    yield f"task_id={first.id}&task_id={first.id}"
+    yield "type=addonStatic&&type=addonUpgrade"
+    yield from ("limit=3", "offset=2", "foo=bar&type=addonStatic", "Type=addonStatic")
+    yield f"TASK_ID={first.id}"
+
+
+def _values_like(known: str) -> Iterator[str]:
+    yield from ("", "unknown", known.upper(), known[:8], f"{known}0", f" {known} ", f"{known},x", f"{known[:9]}%")
+    yield from (f"{known[:-1]}*", f"{known[:-1]}.", "' OR '1'='1", "é", f"{known[:-1]}\uff10", "x" * 1000, "a\nb")
+    yield from (f"{known[:-1]}{chr(ord(known[-1]) + 0xFEE0)}", f"x\r\nX-Injected: {known[:4]}", "100%")
+
+
+def _places(caller: Caller) -> Iterator[Request]:
+    simulator = caller.simulator
+    clusters = (simulator.other_cluster_id, simulator.empty_cluster_id, simulator.foreign_cluster_id)
+    cluster_id = simulator.cluster_id
+    for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0"):
+        yield caller.with_token(caller.request(cluster=cluster))
+    for cluster in (simulator.cluster_id, simulator.foreign_cluster_id):
+        for project in (simulator.foreign_project_id, "nobody"):
+            yield caller.with_token(caller.request(project=project, cluster=cluster))
+
+
+def _credentials(caller: Caller) -> Iterator[Request]:
+    plain, filtered = caller.request(), caller.request("type=addonStatic")
+    keys = caller.simulator.credentials
+    assert keys.token is not None
+    token = keys.token.reveal()
+    yield from (plain, filtered)
+    for wrong in ("", "wrong", token[:10], f"{token}x", f"{token[:-1]}x", token.lower()):
+        yield caller.with_token(plain, wrong)
+    signed = caller.signed(filtered)
+    yield signed
+    yield replace(signed, query="type=addonUpgrade")
+    yield replace(signed, path=caller.request(cluster=caller.simulator.other_cluster_id).path)
+    authorization = signed.headers["Authorization"]
+    last = "0" if authorization[-1] != "0" else "1"
+    yield signed.with_headers(signed.headers.replacing("Authorization", authorization[:-1] + last))
+    yield signed.with_headers(signed.headers.replacing("Authorization", "SDK-HMAC-SHA256 Access=x"))
+    yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("wrong")))
+    yield caller.signed(plain, credentials=replace(keys, access_key=Secret("nobody")))
+    yield caller.signed(plain, now=WALL - timedelta(days=1))
+
+
+def _methods_and_headers(caller: Caller) -> Iterator[Request]:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        yield caller.with_token(caller.request(method=method))
+    plain = caller.with_token(caller.request())
+    yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
+    yield plain.with_headers(Headers((name.lower(), value) for name, value in plain.headers.pairs))
+
+
+def _creations(caller: Caller) -> Iterator[Request]:
+    sent: list[Request] = []
+    original = caller.send
+    caller.send = lambda request: sent.append(request) or Response(0)  # type: ignore[method-assign,func-returns-value]
+    entry = caller.entry
+    for order in (
+        caller.order(entry(0), entry(1, "addonUpgrade")),
+        caller.order(entry(0), kind="Addon"),
+        caller.order(entry(0), apiVersion="v4"),
+        caller.order(entry(0), spec={"clusterID": "other", "addonList": [entry(0)]}),
+        caller.order(),
+        caller.order(entry(0, "addonOther")),
+        caller.order({name: value for name, value in entry(0).items() if name != "type"}),
+        caller.order(entry(0, "addonUpgrade", targetVersion="")),
+        caller.order(entry(0, addonInstanceID="nothing")),
+        caller.order(entry(0, addonTemplateName="npd")),
+        caller.order(entry(0), entry(1, "addonOther")),
+        b"{",
+    ):
+        caller.create(order)
+    caller.send = original  # type: ignore[method-assign]
+    simulator = caller.simulator
+    yield from sent
+    posted = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
+    for _ in range(3):
+        yield caller.with_token(caller.request())
+        for task in posted:
+            yield caller.with_token(caller.request(f"task_id={task.id}"))
+            yield caller.with_token(caller.request(f"addon_instance_id={task.instance.id}"))
+            yield caller.with_token(caller.request(f"type={task.type}"))
+        simulator.clock.advance(4)

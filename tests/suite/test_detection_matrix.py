@@ -1,0 +1,58 @@
+"""Every known defect is found under a code that names it, and no conforming variation raises an alarm."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.suite.selftest import run_one
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_defect_is_found_and_named(name: str) -> None:
+    row = run_one(name)
+    assert row.codes, f"{name} was not found"
+    assert row.named, f"{name} is {row.expected}, found as {row.causes}: {row.messages}"
+    assert row.requests <= 250
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_the_conforming_variation_raises_no_alarm(name: str) -> None:
+    row = run_one(name)
+    assert row.messages == ()
+    assert row.requests <= 250
+
+
+def test_a_quick_run_of_sixty_requests_finds_four_fifths_of_the_defects() -> None:
+    rows = [run_one(name, budget=60) for name in FAULTS]
+    assert max(row.requests for row in rows) <= 60
+    assert sum(row.right for row in rows) >= 0.8 * len(rows)
+
+
+def test_a_quick_run_raises_no_alarm_at_any_variation() -> None:
+    assert [row.messages for row in (run_one(name, budget=60) for name in VARIATIONS) if row.codes] == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_busy_cluster_raises_no_alarm(seed: int) -> None:
+    assert run_one("busy-cluster", seed=seed).messages == ()
+
+
+def test_every_failing_rule_has_a_defect_that_shows_it_first() -> None:
+    known_by = {fault.codes[0] for fault in FAULTS.values()}
+    assert [rule.code for rule in rules().values() if rule.kind is not Kind.OBSERVATION and rule.code not in known_by] == []
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    first, second = run_one("or-for-and", seed=7), run_one("or-for-and", seed=7)
+    assert (first.messages, first.requests) == (second.messages, second.requests)
+
+
+def test_the_catalogue_is_large_varied_and_a_third_of_it_subtle() -> None:
+    assert len(FAULTS) >= 80
+    assert len(VARIATIONS) >= 15
+    assert sum(fault.subtle for fault in FAULTS.values()) * 3 >= len(FAULTS)
+    wanted = {"schema", "soundness", "completeness", "combination", "invariants", "count", "isolation", "authentication"}
+    assert wanted | {"errors", "http", "life cycle", "safety", "robustness"} <= {fault.category.lower() for fault in FAULTS.values()}

@@ -1,0 +1,265 @@
+"""The documentation says what the code does: nothing undocumented, nothing that is not there, every example runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pytest_cce_precheck
+from pytest_cce_precheck import Simulator, SimulatorServer, hookspecs, plugin
+from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.config import OPTIONS
+from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.report.explain import page
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.wire.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+}
+README = PAGES["README.md"]
+EVERYTHING = "\n".join(PAGES.values())
+EXAMPLES = sorted(path for path in (ROOT / "tests" / "examples").glob("*.py") if path.name != "conftest.py")
+REGENERATE = "out of date; run: python docs/generate.py"
+
+
+def load_generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def blocks(language: str) -> Iterator[tuple[str, str, str]]:
+    """Give the code blocks of a language: page, what stands beside the language, text."""
+    for name, text in PAGES.items():
+        for match in re.finditer(rf"^```{language}\b *([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            yield name, match[1], match[2]
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--help"])
+    return capsys.readouterr().out
+
+
+# ---- everything is documented
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_option_is_documented_with_its_ini_name_and_its_variables(option):
+    row = next((line for line in README.splitlines() if re.match(rf"\| `{option.flag}[`=]", line)), "")
+    missing = [name for name in (option.ini, *option.variables) if f"`{name}`" not in row]
+    assert row, f"{option.flag}: {REGENERATE}"
+    assert missing == [], f"{option.flag}: {REGENERATE}"
+
+
+def test_every_variable_that_credentials_are_read_from_is_documented():
+    asked = set()
+
+    class Environment(dict):
+        def get(self, name, default=None):
+            asked.add(name)
+            return default
+
+        def __getitem__(self, name):
+            return self.get(name)
+
+    Credentials.from_environment(Environment())
+    assert asked
+    assert {name for name in asked if f"`{name}`" not in README} == set()
+
+
+def test_every_marker_is_documented_with_its_signature():
+    signatures = [marker.partition("): ")[0] + ")" for marker in plugin.MARKERS]
+    assert [each for each in signatures if f"`@pytest.mark.{each}`" not in README] == []
+
+
+def test_every_fixture_is_documented():
+    fixtures = [name for name in plugin.__all__ if not name.startswith("_")]
+    assert [name for name in fixtures if f"\n| `{name}` |" not in README] == []
+
+
+def test_every_hook_is_documented():
+    hooks = [name for name in vars(hookspecs) if name.startswith("pytest_cce_")]
+    assert hooks
+    assert [name for name in hooks if f"`{name}(" not in EVERYTHING] == []
+
+
+def test_every_code_is_documented():
+    entries = set(re.findall(r"^### (PRE\d{3}) ", PAGES["docs/findings.md"], re.MULTILINE))
+    assert entries == set(rules()), REGENERATE
+
+
+def test_every_fault_and_variation_is_documented():
+    rows = set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGES["docs/faults.md"], re.MULTILINE))
+    assert rows == {*FAULTS, *VARIATIONS}, REGENERATE
+
+
+def test_every_deviation_is_documented_by_code_and_name():
+    known = {(rule.code, rule.name) for rule in rules().values() if rule.kind is Kind.DEVIATION}
+    rows = re.findall(r"^\| (PRE\d{3}) \| `([a-z-]+)` \|", PAGES["docs/deviations.md"], re.MULTILINE)
+    assert set(rows) == known
+
+
+def test_every_subcommand_is_documented_with_exactly_its_flags(capsys):
+    commands = re.findall(r"^    ([a-z]+) ", help_of(capsys), re.MULTILINE)
+    rows = dict(re.findall(r"^\| `cce-precheck ([a-z]+)[^`]*` \|(.*)$", README, re.MULTILINE))
+    assert set(rows) == set(commands)
+    for command in commands:
+        flags = set(re.findall(r"--[a-z-]+", help_of(capsys, command))) - {"--help"}
+        assert set(re.findall(r"--[a-z-]+", rows[command])) == flags, command
+
+
+# ---- nothing is documented that is not there
+
+
+def test_every_option_that_is_mentioned_exists():
+    mentioned = set(re.findall(r"--(cce-[a-z-]+[a-z])", EVERYTHING))
+    assert mentioned - {option.flag.removeprefix("--") for option in OPTIONS} == set()
+
+
+def test_every_ini_name_in_an_example_exists():
+    names = {name for _, _, text in blocks("ini") for name in re.findall(r"^(cce_\w+)", text, re.MULTILINE)}
+    assert names
+    assert names - {option.ini for option in OPTIONS} == set()
+
+
+def test_every_code_that_is_mentioned_exists():
+    assert set(re.findall(r"PRE\d{3}", EVERYTHING)) - set(rules()) == set()
+
+
+def test_every_fault_that_is_mentioned_exists():
+    mentioned = set(re.findall(r"--(?:cce-)?fault=([a-z0-9-]+)", EVERYTHING))
+    for path in EXAMPLES:
+        mentioned |= {
+            name for names in re.findall(r"faults=\[(.*?)\]", path.read_text()) for name in names.split('"')[1::2]
+        }
+    assert mentioned
+    assert mentioned - set(FAULTS) == set()
+
+
+def test_every_link_between_pages_leads_somewhere():
+    broken = [
+        (name, target)
+        for name, text in PAGES.items()
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        if "://" not in target and not (ROOT / name).parent.joinpath(target).exists()
+    ]
+    assert broken == []
+
+
+# ---- what is written from the code is up to date
+
+
+def test_the_page_of_codes_is_what_the_code_says():
+    wanted = page([(fault.name, fault.codes) for fault in FAULTS.values()])
+    assert PAGES["docs/findings.md"] == wanted, REGENERATE
+
+
+@pytest.mark.parametrize("name", load_generator().DOCUMENTS)
+def test_a_written_page_is_up_to_date(name):
+    assert load_generator().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
+
+
+# ---- the examples run
+
+
+def test_every_python_block_is_a_file_of_the_examples():
+    shown = {}
+    for name, info, text in blocks("python"):
+        assert info.startswith("file=tests/examples/"), f"{name} has a block of its own:\n{text}"
+        path = ROOT / info.removeprefix("file=")
+        assert path.read_text(encoding="utf-8") == text, REGENERATE
+        shown[path] = name
+    assert [path.name for path in EXAMPLES if path not in shown] == []
+
+
+def test_the_example_tests_are_collected_with_the_tests():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert settings["testpaths"] == ["tests"]
+    assert [path.name for path in EXAMPLES if not path.name.startswith("test_")] == ["without_pytest.py"]
+
+
+def test_the_script_without_pytest_prints_what_it_finds(tmp_path):
+    ran = shell(f"{sys.executable} {ROOT}/tests/examples/without_pytest.py", tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, "PRE309 currentCount is 11, and 12 tasks are listed\n"), ran.stderr
+
+
+COMMANDS = [(name, text) for name, _, text in blocks("sh") if "pytest --pyargs" in text and name != "CONTRIBUTING.md"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with SimulatorServer(Simulator()) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("name", "text"), COMMANDS, ids=[f"{name}-{n}" for n, (name, _) in enumerate(COMMANDS)])
+def test_a_shell_block_does_what_it_says(name, text, server, tmp_path):
+    service = server.simulator
+    keys = service.credentials
+    # setting up anew would change the environment that the tests run in
+    script = text.replace('pip install -e ".[all]" && ', "")
+    for placeholder, value in {
+        "https://cce.staging.example.com": server.endpoint,
+        "PROJECT_ID": service.project_id,
+        "CLUSTER_ID": service.cluster_id,
+        "YOUR_TOKEN": keys.token.reveal(),
+        "YOUR_ACCESS_KEY": keys.access_key.reveal(),
+        "YOUR_SECRET_KEY": keys.secret_key.reveal(),
+    }.items():
+        script = re.sub(rf"(?<=[=\s]){re.escape(placeholder)}(?=\s)", value, script)
+    ran = shell(script, tmp_path)
+    broken = "--cce-fault" in script and "--cce-accept" not in script
+    assert ran.returncode == int(broken), ran.stdout + ran.stderr
+    assert ("the contract does not hold" if broken else "the contract holds") in ran.stdout
+    assert ("(no real service was contacted)" in ran.stdout) is ("--cce-mode=live" not in script)
+
+
+def test_the_readme_has_one_command_for_the_suite_and_one_for_the_tests():
+    commands = [text.strip() for name, _, text in blocks("sh") if name == "README.md"]
+    assert commands[:2] == [
+        'pip install -e ".[all]" && pytest --pyargs pytest_cce_precheck.suite',
+        "python -m pytest -n 2",
+    ]
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    ours = ("CCE_", "HUAWEICLOUD_SDK_", "CLOUD_SDK_", "PYTEST_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.run(
+        ["sh", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+# ---- the version
+
+
+def test_the_version_is_the_same_everywhere():
+    changes = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", PAGES["CHANGELOG.md"], re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == pytest_cce_precheck.__version__ == changes[0][0]
+
+
+def test_the_changelog_is_in_order():
+    changes = re.findall(r"^## \[([\d.]+)\] - (\S+)$", PAGES["CHANGELOG.md"], re.MULTILINE)
+    keys = [(date.fromisoformat(day), tuple(map(int, version.split(".")))) for version, day in changes]
+    assert keys == sorted(keys, reverse=True)
