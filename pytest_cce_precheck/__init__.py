@@ -63,14 +63,15 @@ _HOME = {
     "SimulatorServer": "simulator.server",
     "TransportError": "errors",
     "check": "contract.check",
-    "strategies": "explore",
+    "strategies": "explore.strategies",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    module = import_module(f"{__name__}.{_HOME[name]}")
+    return module if _HOME[name].endswith(f".{name}") else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -169,21 +169,19 @@ def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
             "PRE322", f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created", "$.status.items"
         )
         return
-    waiting = list(answer.tasks)
-    for entry in entries:
-        task = max(waiting, key=lambda candidate: _likeness(entry, candidate))
-        waiting.remove(task)
+    for entry, task in _paired(answer):
         yield from _created_as_asked(entry, task)
 
 
 def created_type_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
     """C: type is the kind of check; C's own example gets another."""
-    asked = requested(answer)
-    entries = asked["spec"].get("addonList", []) if asked else []
-    wanted = Counter(entry.get("type") for entry in entries if isinstance(entry, dict))
-    got = Counter(task.metadata.get("type") for task in answer.tasks)
-    if asked and len(answer.tasks) == sum(wanted.values()) and wanted != got:
-        yield deviation("PRE323", ["$.status.items[0].metadata.type"], 1)
+    other = [
+        f"{task.path}.metadata.type"
+        for entry, task in _paired(answer)
+        if task.metadata.get("type") is not None and entry.get("type") != task.metadata["type"]
+    ]
+    if other:
+        yield deviation("PRE323", other, len(other))
 
 
 CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
@@ -243,8 +241,21 @@ def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]
         yield _about(task, "PRE322", message, ".spec.addonTargetVersion")
 
 
-def _likeness(entry: Mapping[str, Any], task: Task) -> int:
-    return sum(entry.get(name) == task.metadata.get(name) for name in ("addonInstanceID", "addonTemplateName", "type"))
+def _paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
+    """Pair each check that was asked for with the created task that is most like it; nothing where the numbers differ."""
+    asked = requested(answer)
+    listed = asked["spec"].get("addonList") if asked else None
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    waiting = list(answer.tasks) if len(entries) == len(answer.tasks) else []
+    for entry in entries if waiting else ():
+        task = max(waiting, key=lambda candidate: _likeness(entry, candidate))
+        waiting.remove(task)
+        yield entry, task
+
+
+def _likeness(entry: Mapping[str, Any], task: Task) -> tuple[int, bool]:
+    same = sum(entry.get(name) == task.metadata.get(name) for name in ("addonInstanceID", "addonTemplateName"))
+    return same, entry.get("type") == task.metadata.get("type")
 
 
 def _without_types(spec: Mapping[str, Any]) -> dict[str, Any]:

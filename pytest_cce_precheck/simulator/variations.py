@@ -38,6 +38,18 @@ def _tasks_of(document: Document) -> list[Any]:
     return list(holder["items"])
 
 
+def _empty_combination_is_404(call: Call, response: Response) -> Response:
+    ids = {Filter.TASK_ID, Filter.ADDON_INSTANCE_ID} & set(call.question.filters)
+    if response.status != 200 or not ids or json.loads(response.body).get("items") != []:
+        return response
+    document = {"errorCode": not_found("none").code, "errorMessage": "No task matches."}
+    return replace(response, status=404, body=dumps(document))
+
+
+def _takes_any_add_on(_call: Call, refusal: Refusal | None) -> Refusal | None:
+    return None if refusal is not None and refusal.reason in ("instance", "template") else refusal
+
+
 def _shows(name: str, summary: str, change: Callable[[Any], None]) -> Variation:
     """Show tasks otherwise, in both calls."""
 
@@ -256,6 +268,16 @@ _ALL: Final = (
         check=_unknown_type_matches_nothing,
     ),
     Variation(name="unknown-ids-404", summary="An id that no task has gets 404.", check=_unknown_id_is_404),
+    Variation(
+        name="empty-combinations-404",
+        summary="404 where an id is given and no task satisfies all filters.",
+        respond=_empty_combination_is_404,
+    ),
+    Variation(
+        name="create-takes-any-add-on",
+        summary="The create call checks neither the instance nor its template.",
+        validate=_takes_any_add_on,
+    ),
     Variation(
         name="empty-value-matches-nothing",
         summary="An empty value is a value that no task has.",

@@ -109,7 +109,7 @@ class Inspection:
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
         self._lost = 0
-        self._gone: TransportError | None = None
+        self._gone: str | None = None
         self._judged = 0
         self._plan: Plan | None = None
 
@@ -158,13 +158,13 @@ class Inspection:
         """
         known = set(self._found)
         if self._gone is not None:
-            self.give_up(check.__name__, f"not tried, the endpoint does not answer ({self._gone.detail})")
+            self.give_up(check.__name__, f"not tried, the endpoint does not answer ({self._gone})")
             return ()
         try:
             check(self)
         except TransportError as error:
             # what cannot be reached now is not waited for again, once for every check
-            self._gone = error if self._judged == 0 or self._lost >= _GONE else None
+            self._gone = error.detail if self._judged == 0 or self._lost >= _GONE else None
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
             self.give_up(check.__name__, str(error))
@@ -228,7 +228,10 @@ class Inspection:
 
     def unfiltered(self) -> Answer | None:
         """Read the unfiltered list, and hold it against all earlier ones; None where it cannot be used."""
-        answer = self.judged(self.ask(self.client.list_request()), {200})
+        exchange = self.ask(self.client.list_request())
+        answer = self.judged(exchange, {200})
+        if exchange.status in PASSING:
+            self._gone = f"{exchange.status} in all of {_TRIES} tries"
         if answer is not None:
             self.report(*self.history.observe(answer))
         self._latest = answer

@@ -94,12 +94,12 @@ def _reason(failure: BaseException) -> tuple[TransportReason, str]:
             else _tls_problem(causes)
         )
         return "tls", f"the TLS connection failed: {hint}"
-    if among(failures.Timeout, urllib3.exceptions.TimeoutError):
-        return "timeout", "no answer within the time allowed"
     if among(urllib3.exceptions.NameResolutionError):
         return "name-not-found", "the host's name cannot be resolved"
     if among(urllib3.exceptions.NewConnectionError):
         return "unreachable", f"no connection: {_last_words(causes)}"
+    if among(failures.Timeout, urllib3.exceptions.TimeoutError):
+        return "timeout", "no answer within the time allowed"
     if among(urllib3.exceptions.IncompleteRead):
         return "truncated", "the answer ended before its Content-Length (or its last chunk) was reached"
     if among(failures.ContentDecodingError, urllib3.exceptions.DecodeError):

@@ -247,18 +247,6 @@ FAULTS: Final = (
         validate=accept("target-version"),
     ),
     _accepts(
-        name="create-accepts-an-unknown-instance",
-        subtle=True,
-        summary="A create for an instance that the cluster does not have is carried out.",
-        validate=accept("instance"),
-    ),
-    _accepts(
-        name="create-accepts-another-template",
-        subtle=True,
-        summary="A create whose template is not that of the instance is carried out.",
-        validate=accept("template"),
-    ),
-    _accepts(
         name="create-accepts-what-is-no-json",
         summary="A body that is no JSON is answered with 201 and no tasks.",
         validate=accept("not-json"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.faults.tools import asked_only, filtered, on_read
 from pytest_cce_precheck.simulator.pipeline import Call, Fault, Hook
-from pytest_cce_precheck.simulator.refusals import JSON, Refusal, dumps, not_found, unauthorized
+from pytest_cce_precheck.simulator.refusals import JSON, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
@@ -59,13 +59,6 @@ def _no_content(response: Response) -> Response:
     if not _nothing_found(response):
         return response
     return Response(204, response.headers.without("Content-Type"))
-
-
-def _missing_combination(call: Call, response: Response) -> Response:
-    if response.status != 200 or not _nothing_found(response) or len(call.question.filters) < 2:
-        return response
-    document = {"errorCode": not_found("none").code, "errorMessage": "No task matches."}
-    return Response(404, response.headers, dumps(document))
 
 
 def _inject(*filters: Filter) -> Hook[Response]:
@@ -184,13 +177,6 @@ FAULTS: Final = (
         subtle=True,
         summary="Answers to `type` have status 206.",
         respond=on_read(lambda call: asked_only(call, Filter.TYPE), _status(206)),
-    ),
-    _fault(
-        name="not-found-when-a-combination-is-empty",
-        codes=("PRE102",),
-        subtle=True,
-        summary="404 where each filter matches and no task matches all.",
-        respond=_missing_combination,
     ),
     _fault(
         name="header-injected-by-any-filter",
