@@ -107,9 +107,7 @@ def run_ours(name: str) -> Outcome:
             cluster_id=simulator.cluster_id,
             credentials=simulator.credentials,
         )
-        run = inspect(
-            Inspection(client, Settings(BUDGET, SEED, allow_writes=True, neighbours=neighbours, wait=wait))
-        )
+        run = inspect(Inspection(client, Settings(BUDGET, SEED, allow_writes=True, neighbours=neighbours, wait=wait)))
         client.close()
         seconds = time.perf_counter() - started
     failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
@@ -141,7 +139,7 @@ def chosen(only: Sequence[str], sample: int) -> list[str]:
     unknown = [name for name in only if name not in FAULTS and name not in VARIATIONS]
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; cce-precheck faults lists what there is")
-    return list(only) or [*list(FAULTS)[::sample], *VARIATIONS]
+    return list(dict.fromkeys(only)) or [*list(FAULTS)[::sample], *VARIATIONS]
 
 
 def by_category(rows: Iterable[Row]) -> Iterator[str]:

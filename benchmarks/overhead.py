@@ -1,8 +1,8 @@
 """What the plugin and the library cost, each against a floor measured in the same run.
 
-Ratios hold from machine to machine; absolute times do not. Runs alternate, and medians are given. Start-up is counted in
-instructions by valgrind where it is installed, in seconds of the clock otherwise; it is measured on the built wheel,
-since pytest rewrites the modules of an installed plugin, and not those of an editable one.
+Ratios hold from machine to machine; absolute times do not. Runs alternate, and medians are given. Start-up is counted
+in instructions by valgrind where it is installed, in milliseconds otherwise; it is measured on the built wheel, since
+pytest rewrites the modules of an installed plugin, and not those of an editable one.
 
     python benchmarks/overhead.py
     python benchmarks/overhead.py --only validation server
@@ -34,12 +34,12 @@ import schemathesis_peer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract import schema
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.explore import strategies
 from pytest_cce_precheck.explore.classes import known_values
+from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.exchange import Exchange
@@ -104,7 +104,8 @@ def unpacked_wheel(folder: Path) -> Path:
 def started(folder: Path, environment: Mapping[str, str]) -> tuple[float, float, str]:
     """Collect without and with the plugin; give both costs and their unit."""
     commands = [
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", *OTHERS, *extra] for extra in (["-p", f"no:{PLUGIN}"], [])
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *OTHERS, *extra]
+        for extra in (["-p", f"no:{PLUGIN}"], [])
     ]
 
     def run(command: Sequence[str]) -> str:
@@ -121,7 +122,7 @@ def started(folder: Path, environment: Mapping[str, str]) -> tuple[float, float,
     for command in commands:
         run(command)
     if shutil.which("valgrind") is None:
-        plain, ours = alternating(15, *(lambda c=command: seconds(c) for command in commands))  # type: ignore[misc]
+        plain, ours = alternating(15, *(lambda c=command: seconds(c) for command in commands))
         return plain, ours, "ms"
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     told = [re.search(r"Collected : (\d+)", run([*valgrind, *command])) for command in commands]
@@ -222,7 +223,7 @@ def server(_: argparse.Namespace) -> Iterator[Line]:
         overhead_http.serving(kinds[2]) as ready,
     ):
         rates = alternating(
-            5, *(lambda p=port: overhead_http.requests_a_second(p, 1.5) for port in (ours, rendering, ready))  # type: ignore[misc]
+            5, *(lambda p=port: overhead_http.requests_a_second(p, 1.5) for port in (ours, rendering, ready))
         )
     rate, *floors = rates
     for what, floor, goal in (
@@ -314,7 +315,7 @@ print((time.process_time() - begun) / count[0])
 
 def peer_example(command: Path, simulator: Simulator, port: int) -> float:
     """Measure the same in schemathesis' environment: a drawn case, called and validated."""
-    document = schemathesis_peer.adapted(schemathesis_peer.load_schema(schemathesis_peer.OPENAPI), simulator)
+    document = schemathesis_peer.adapted(load_schema(OPENAPI), simulator)
     for name, value in (("ProjectId", simulator.project_id), ("ClusterId", simulator.cluster_id)):
         document["components"]["parameters"][name]["schema"]["const"] = value
     token = simulator.credentials.token

@@ -49,7 +49,7 @@ class Ready(BaseHTTPRequestHandler):
     def body(self) -> bytes:
         return self.content
 
-    def do_GET(self) -> None:  # noqa: N802  the stdlib's name
+    def do_GET(self) -> None:
         body = self.body()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -70,14 +70,19 @@ class Rendering(Ready):
         return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+class Stdlib(ThreadingHTTPServer):
+    daemon_threads = True
+    # five by default: eight connections at once would wait a second for their turn
+    request_queue_size = 128
+
+
 def serve(kind: str) -> None:
     if kind == "simulator":
         with SimulatorServer(Simulator()) as server:
             print(server.port, flush=True)
             sys.stdin.read()
         return
-    with ThreadingHTTPServer(("127.0.0.1", 0), Rendering if kind == "rendering" else Ready) as plain:
-        plain.daemon_threads = True
+    with Stdlib(("127.0.0.1", 0), Rendering if kind == "rendering" else Ready) as plain:
         threading.Thread(target=plain.serve_forever, daemon=True).start()
         print(plain.server_port, flush=True)
         sys.stdin.read()
@@ -103,8 +108,8 @@ def serving(kind: str) -> Iterator[int]:
 def requests_a_second(port: int, seconds: float) -> float:
     """Ask again and again over eight connections, one question on the way on each, and count the answers."""
     asked = question(Simulator())
-    head = f"GET {asked.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {asked.headers[TOKEN_HEADER]}\r\n\r\n"
-    message = head.encode()
+    lines = (f"GET {asked.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"{TOKEN_HEADER}: {asked.headers[TOKEN_HEADER]}")
+    message = "\r\n".join((*lines, "", "")).encode()
     length = _answer_length(port, message)
     selector = selectors.DefaultSelector()
     for _ in range(CONNECTIONS):

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 TURNED_OFF = """\
 What was changed so that the conforming service passes: `addonList` has at least one entry, `targetVersion` may be null,
-and is not empty where an upgrade is asked for; cases with `type=` are left out, since no source says what an empty value
-means. No check is turned off. Shrinking is off, which saves the peer requests and loses no finding. 100 examples a call
-(its default), 10 stateful scenarios."""
+and is not empty where an upgrade is asked for; cases with `type=` are left out, since no source says what an empty
+value means. No check is turned off. Shrinking is off, which saves the peer requests and loses no finding. 100 examples
+a call (its default), 10 stateful scenarios."""
 
 LONGEST_SECONDS = 240
 

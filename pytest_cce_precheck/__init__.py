@@ -71,7 +71,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_HOME[name]}")
-    return module if _HOME[name].endswith(f".{name}") else getattr(module, name)
+    # `strategies` is a module itself; `contract.check` holds a function of its own name
+    return getattr(module, name, module)
 
 
 def __dir__() -> list[str]:

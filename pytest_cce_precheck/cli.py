@@ -13,6 +13,8 @@ from pytest_cce_precheck.errors import CcePrecheckError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 OK, BROKEN, MISUSE = 0, 1, 2
 
 
@@ -41,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_serve, _add_check, _add_listings, _add_selftest):
+        add(commands)
+    return parser
 
+
+def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="run the simulated service as an HTTP server on loopback")
     serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port; 0, the default, takes a free one")
     serve.add_argument(
@@ -55,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--json", action="store_true", help="print one line of JSON, for programs")
     serve.set_defaults(run=_serve)
 
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="judge captured answers without any server")
     check.add_argument("files", nargs="+", metavar="FILE", help="a JSON body; - reads standard input")
     check.add_argument("--request", metavar="FILE", help="the create request that the answer is to")
@@ -67,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     check.set_defaults(run=_check)
 
+
+def _add_listings(commands: Commands) -> None:
     explain = commands.add_parser("explain", help="say what a finding code means, where it comes from, what to do")
     explain.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; none lists them all")
     explain.set_defaults(run=_explain)
@@ -75,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--json", action="store_true", help="print them as JSON")
     faults.set_defaults(run=_faults)
 
+
+def _add_selftest(commands: Commands) -> None:
     selftest = commands.add_parser(
         "selftest", help="run the checks against every defect and variation, and show what was found"
     )
@@ -86,7 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     selftest.add_argument("--json", action="store_true", help="print the matrix as JSON")
     selftest.set_defaults(run=_selftest)
-    return parser
 
 
 def _count(text: str) -> int:

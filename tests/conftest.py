@@ -14,7 +14,7 @@ import pytest_cce_precheck.serving
 import pytest_cce_precheck.startup
 import pytest_cce_precheck.suite.conftest
 import pytest_cce_precheck.suite.selftest  # noqa: F401
-from pytest_cce_precheck import hookspecs, harness  # noqa: F401
+from pytest_cce_precheck import harness, hookspecs  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(OURS) and name != "CCE_REQUIRE_TOOLCHAINS" or name in (*PYTESTS, *PROXIES):
+        if (name.startswith(OURS) and name != "CCE_REQUIRE_TOOLCHAINS") or name in (*PYTESTS, *PROXIES):
             monkeypatch.delenv(name)
 
 

@@ -20,6 +20,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # a client that goes away shall not hold a thread
     timeout = 10
+    # head and body are two writes, and the second would wait for the first one's acknowledgement
+    disable_nagle_algorithm = True
 
     def handle_one_request(self) -> None:
         try:

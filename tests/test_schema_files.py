@@ -71,9 +71,7 @@ def test_a_pattern_covers_the_whole_text(name: str) -> None:
 
 def test_the_only_integer_is_the_count_which_stands_in_no_array() -> None:
     holders = [name for name in NAMES for node in nodes(load_schema(name)) if node.get("type") == "integer"]
-    users = [
-        name for name in NAMES for node in nodes(load_schema(name)) if node.get("$ref") == "page_info.json"
-    ]
+    users = [name for name in NAMES for node in nodes(load_schema(name)) if node.get("$ref") == "page_info.json"]
     assert (holders, users) == (["page_info"], ["list_answer"])
 
 
@@ -196,9 +194,7 @@ def test_the_example_of_every_error_is_one() -> None:
 
 
 def test_the_checkout_and_so_an_editable_install_finds_its_own_files() -> None:
-    assert schema_text("list_answer") == (CHECKOUT / "schemas" / "list_answer.json").read_text(
-        encoding="utf-8"
-    )
+    assert schema_text("list_answer") == (CHECKOUT / "schemas" / "list_answer.json").read_text(encoding="utf-8")
 
 
 def test_a_loaded_schema_is_the_callers_own() -> None:
@@ -218,9 +214,7 @@ def test_missing_files_are_an_error_that_names_both_places(tmp_path: Path) -> No
     beside.mkdir()
     with pytest.raises(ConfigurationError) as refusal:
         find_folder((inside, beside))
-    assert str(refusal.value).startswith(
-        f"the contract's schemas are missing: looked in {inside} and {beside}; "
-    )
+    assert str(refusal.value).startswith(f"the contract's schemas are missing: looked in {inside} and {beside}; ")
 
 
 def test_the_packages_own_files_go_before_those_beside_it(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]
 
 
 def _paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
-    """Pair each check that was asked for with the created task that is most like it; nothing where the numbers differ."""
+    """Pair each check that was asked for with the created task that is most like it; none where numbers differ."""
     asked = requested(answer)
     listed = asked["spec"].get("addonList") if asked else None
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []

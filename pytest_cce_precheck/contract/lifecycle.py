@@ -158,7 +158,7 @@ def _in_step(gaps: list[_Gap], name: str) -> bool:
     """Whether tasks came with every read of a kind, or with every nth, all along."""
     asked = came = 0
     every = sum(gap.asked[name] for gap in gaps) / sum(gap.came for gap in gaps)
-    if len(gaps) < _GAPS or every > _RAREST:
+    if len(gaps) < _GAPS or not 1 <= every <= _RAREST:
         return False
     for gap in gaps:
         asked, came = asked + gap.asked[name], came + gap.came

@@ -12,7 +12,7 @@ ShownBy = Sequence[tuple[str, Sequence[str]]]
 _KINDS: Final = {
     Kind.VIOLATION: "a violation: it breaks the contract",
     Kind.DEVIATION: "a deviation: it follows one of the vendor's contradicting documents; it fails unless accepted",
-    Kind.OBSERVATION: "an observation: the contract leaves it open; it never fails",
+    Kind.OBSERVATION: "an observation: the contract leaves it open; it fails nothing unless --cce-fail-on=note",
 }
 FAMILIES: Final = {
     "1": "Transport, envelope, headers",

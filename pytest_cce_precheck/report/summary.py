@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
-from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.text import headline, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from _pytest.terminal import TerminalReporter
@@ -33,6 +35,7 @@ class Summary:
 
     mode: str
     service: str
+    seed: int = 0
     findings: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     times: Counter[tuple[str, ...]] = field(default_factory=Counter)
     allowed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class Summary:
             "tool": "pytest-cce-precheck",
             "mode": self.mode,
             "service": self.service,
+            "seed": self.seed,
             "requests": self.requests,
             "retried": self.retried,
             "findings": [
@@ -100,7 +104,7 @@ class Summary:
 def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
     """Add up what the tests recorded."""
     service = "the embedded service" if config.mode == "simulate" else str(config.service)
-    summary = Summary(config.mode, service)
+    summary = Summary(config.mode, service, config.seed)
     for nodeid, name, value in recorded:
         summary.take(nodeid, name, value)
     _sort_out(summary, [Acceptance.parse(text) for text in config.accept], datetime.now(UTC).date())
@@ -146,11 +150,14 @@ def lines(summary: Summary) -> Iterable[str]:
     simulated = " (no real service was contacted)" if summary.mode == "simulate" else ""
     retried = f", {summary.retried} of them retries" if summary.retried else ""
     yield f"mode {summary.mode}: {summary.service}{simulated}" + (
-        f", {summary.requests} requests{retried}" if summary.requests else ""
+        f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
-    failing = summary.of_verdict("failing")
-    for finding in failing:
-        yield f"  {finding['code']} {one_line(finding['message'])}"
+    groups = causes([_as_finding(data) for data in summary.of_verdict("failing")])
+    for group in groups:
+        yield f"  {headline(group.finding)}"
+        if group.consequences:
+            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
+            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
     for finding in summary.of_verdict("accepted"):
         reason = summary.accepted.get(finding["code"], "")
         yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {reason}"
@@ -165,18 +172,20 @@ def lines(summary: Summary) -> Iterable[str]:
             yield f"  {title}: {', '.join(places)}"
     yield from _how_far(summary)
     if summary.requests:
-        broken = f"the contract does not hold: {len(failing)} finding{'s' if len(failing) != 1 else ''}"
-        yield broken if failing else "the contract holds, as far as it was checked"
+        broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
+        yield broken if groups else "the contract holds, as far as it was checked"
+
+
+def _as_finding(data: Mapping[str, Any]) -> Finding:
+    return Finding(data["code"], data["message"], data["path"], tuple(data["subject"]))
 
 
 def _how_far(summary: Summary) -> Iterable[str]:
     not_reached = sorted(summary.not_reached - summary.reached)
     if summary.reached:
-        yield f"  {len(summary.reached)} classes of filter values reached, {len(not_reached)} not" + (
-            f" (raise --cce-budget): {', '.join(not_reached[:6])}{', …' if len(not_reached) > 6 else ''}"
-            if not_reached
-            else ""
-        )
+        rest = f"{', '.join(not_reached[:4])}{', …' if len(not_reached) > 4 else ''}"
+        beyond = f"; {len(not_reached)} rarer ones are beyond --cce-budget: {rest}" if not_reached else ""
+        yield f"  {len(summary.reached)} classes of filter values reached{beyond}"
     if summary.inconclusive:
         yield f"  inconclusive, neither passed nor failed: {len(summary.inconclusive)}"
         yield from (f"    {each}" for each in summary.inconclusive[:_SHOWN_INCONCLUSIVE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.harness import Contract, Harness
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the suite in its own order, whoever shuffles tests: the first failure is then the cause, not what follows."""
+    ours = sorted((item for item in items if item.path.parent == Path(__file__).parent), key=_place)
+    places = [number for number, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    for number, item in zip(places, ours, strict=True):
+        items[number] = item
+
+
+def _place(item: pytest.Item) -> int:
+    return item.reportinfo()[1] or 0
 
 
 @pytest.fixture(scope="session")

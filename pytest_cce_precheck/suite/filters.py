@@ -68,7 +68,7 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
     waiting = list(questions)
     asked: Counter[str] = Counter()
     # what retries and brackets cost beyond their share must not eat what other checks have planned
-    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST))
+    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1
     size = _MOST
     while waiting and before is not None:
         batch, waiting = waiting[:size], waiting[size:]

@@ -35,6 +35,10 @@ class Probe:
 def unreadable_places(run: Inspection) -> None:
     """Ask for clusters and projects that do not exist or are somebody else's."""
     probes = sorted((*_unknown_places(run), *_foreign_places(run)), key=lambda probe: probe.tier)
+    if run.settings.neighbours.foreign_cluster_id is None:
+        run.give_up(
+            "isolation between accounts", "no foreign project and cluster are given (--cce-foreign-project-id, …)"
+        )
     for probe in probes[: max(3, run.shares.isolation - 5)]:
         exchange = run.ask(probe.request, as_is=probe.as_is)
         if exchange.status < 300:

@@ -59,7 +59,8 @@ def _judge_variant(run: Inspection, question: Question, what: str, exchange: Exc
     answer = run.judged(exchange, acceptable_statuses(question, bracket))
     if answer is not None:
         findings = judge_selection(question, answer, bracket).findings
-        run.report(*(replace(finding, subject=(what,)) for finding in findings))
+        told = (replace(finding, message=f"{finding.message}, asked with {what}") for finding in findings)
+        run.report(*(replace(finding, subject=(*finding.subject, what)) for finding in told))
 
 
 def simultaneous_questions(run: Inspection) -> None:

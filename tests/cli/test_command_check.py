@@ -150,9 +150,7 @@ def test_a_body_of_50_megabytes_is_refused_at_once(check: Check, tmp_path: Path)
     assert out.startswith("PRE106 the body has 50,000,000 bytes; at most 33,554,432 are read\n")
 
 
-@pytest.mark.parametrize(
-    ("path", "reason"), [("missing.json", "No such file or directory"), (".", "Is a directory")]
-)
+@pytest.mark.parametrize(("path", "reason"), [("missing.json", "No such file or directory"), (".", "Is a directory")])
 @pytest.mark.parametrize("option", [(), ("--request",)])
 def test_a_file_that_cannot_be_read_exits_with_2(
     check: Check, tmp_path: Path, right: Path, path: str, reason: str, option: tuple[str, ...]

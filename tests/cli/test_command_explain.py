@@ -69,7 +69,10 @@ def test_faults_are_listed_for_programs(capsys: Captured) -> None:
     assert [variation["name"] for variation in listed["variations"]] == list(VARIATIONS)
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["check"], ["serve", "--port", "99999"], ["serve", "--port", "-1"], ["serve", "--tasks", "-1"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nonsense"], ["check"], ["serve", "--port", "99999"], ["serve", "--port", "-1"], ["serve", "--tasks", "-1"]],
+)
 def test_a_command_that_cannot_be_used_so_exits_with_2(capsys: Captured, words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)

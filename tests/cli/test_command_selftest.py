@@ -37,8 +37,6 @@ def test_the_matrix_for_programs_names_codes_and_requests(capsys: pytest.Capture
         (["--budget", "3", "items-shuffled"], "a budget of 3 requests checks nothing: at least 30 are needed"),
     ],
 )
-def test_what_cannot_be_tested_exits_with_2(
-    capsys: pytest.CaptureFixture[str], words: list[str], message: str
-) -> None:
+def test_what_cannot_be_tested_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     assert main(["selftest", *words]) == 2
     assert capsys.readouterr().err.startswith(f"cce-precheck: {message}")

@@ -47,7 +47,7 @@ def test_a_person_is_told_how_to_run_the_suite_and_control_c_ends_it_cleanly() -
         assert "pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint=http://127.0.0.1:" in text
         assert "export CCE_AUTH_TOKEN=SIMULATED-TOKEN-" in text
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        _out, err = process.communicate(timeout=10)
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")
@@ -73,9 +73,7 @@ def test_being_terminated_leaves_nothing_behind() -> None:
         (["--variation", "item-shuffled"], "there is no variation 'item-shuffled'; did you mean items-shuffled"),
     ],
 )
-def test_what_cannot_be_served_exits_with_2(
-    capsys: pytest.CaptureFixture[str], words: list[str], message: str
-) -> None:
+def test_what_cannot_be_served_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     assert main(["serve", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

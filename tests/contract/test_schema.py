@@ -440,9 +440,7 @@ def test_deeply_nested_unknown_content_is_accepted() -> None:
         ((*METADATA, "extra", float("inf")), True),
     ],
 )
-def test_what_jsonschema_rs_cannot_judge_is_left_to_jsonschema(
-    steps: tuple[Any, ...], accepted: bool
-) -> None:
+def test_what_jsonschema_rs_cannot_judge_is_left_to_jsonschema(steps: tuple[Any, ...], accepted: bool) -> None:
     document = put(answer(), *steps)
     assert (errors_of(document) == []) is accepted
     assert errors_of(document) == explained(document, "list_answer")
@@ -467,9 +465,7 @@ def test_a_create_answer_in_the_shape_that_the_sdks_model_lacks_its_items() -> N
     assert list(unknown_fields(document, "create_answer")) == ["$.status.phase", "$.status.itemsStatus"]
 
 
-@pytest.mark.parametrize(
-    "code", ["CCE.0140100", "CCE.014010011", "cce.01401001", "CCE01401001", "CCE.01401001\n", ""]
-)
+@pytest.mark.parametrize("code", ["CCE.0140100", "CCE.014010011", "cce.01401001", "CCE01401001", "CCE.01401001\n", ""])
 def test_an_error_code_of_another_form_is_refused(code: str) -> None:
     assert places({"errorCode": code, "errorMessage": "no"}, "error_cce") == [("PRE108", "$.errorCode")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -65,7 +64,7 @@ def not_http(handler: Handler) -> None:
     ("answer", "code", "fact"),
     [
         (always(200, b"<!doctype html><title>Sign in</title>", "text/html"), "PRE106", "HTML"),
-        (always(502, b"<html>Bad Gateway</html>", "text/html"), "PRE103", "502"),
+        (always(502, b"<html>Bad Gateway</html>", "text/html"), "PRE113", "502"),
         (always(200, b""), "PRE106", "the body is empty"),
         (always(200, b'{"kind": "AddonCheck", "items": ['), "PRE106", "ends too early"),
         (half_the_body, "PRE101", "ended before its Content-Length"),
@@ -86,9 +85,7 @@ def not_http(handler: Handler) -> None:
         "50-megabytes", "no-answer", "not-http", "not-gzip", "array", "401",
     ],
 )  # fmt: skip
-def test_a_broken_answer_is_a_finding_that_names_it(
-    run: Run, answer: Answer, code: str, fact: str
-) -> None:
+def test_a_broken_answer_is_a_finding_that_names_it(run: Run, answer: Answer, code: str, fact: str) -> None:
     started = time.monotonic()
     with serving(answer) as server:
         text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), started)

@@ -69,7 +69,10 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
         ("faults='page-info-missing'", "@pytest.mark.cce(faults='page-info-missing'): expected a list of names"),
         ("faults=5", "@pytest.mark.cce(faults=5): expected a list of names"),
         ("faults=['page-info-mising']", "there is no fault 'page-info-mising'; did you mean page-info-missing*?"),
-        ("colour='red'", "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, faults=())"),
+        (
+            "colour='red'",
+            "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, faults=())",
+        ),
         ("'simulate', [], 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, faults=())"),
     ],
 )

@@ -79,9 +79,7 @@ def test_an_allowance_that_is_never_met_is_reported_with_its_test(pytester: pyte
     )
     result = run()
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(
-        ["  accepted but never met: PRE302 (no longer needed) in test_it.py::test_right"]
-    )
+    result.stdout.fnmatch_lines(["  accepted but never met: PRE302 (no longer needed) in test_it.py::test_right"])
 
 
 def test_an_allowance_holds_for_its_own_test_alone(pytester: pytest.Pytester, run: Run) -> None:

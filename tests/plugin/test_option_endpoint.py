@@ -35,9 +35,7 @@ def test_a_live_run_on_several_workers_is_told_once(pytester: pytest.Pytester, r
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
-def test_only_what_is_missing_is_listed(
-    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_is_missing_is_listed(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile(VERIFIES)
     monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
     monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "p")
@@ -62,9 +60,7 @@ def test_a_project_without_credentials_gets_one_line_for_each_test_that_needs_th
     assert "fixtures.py" not in result.stdout.str()
 
 
-def test_credentials_may_come_from_the_projects_own_fixture(
-    pytester: pytest.Pytester, run: Run
-) -> None:
+def test_credentials_may_come_from_the_projects_own_fixture(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makeconftest(
         """
         import pytest

@@ -14,9 +14,7 @@ def test_an_unknown_fault_stops_the_run_with_its_near_matches(pytester: pytest.P
     pytester.makepyfile(ORDINARY)
     result = run("--cce-fault=final-without-expir")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(
-        ["ERROR: there is no fault 'final-without-expir'; did you mean final-without-expiry*?"]
-    )
+    result.stderr.fnmatch_lines(["ERROR: there is no fault 'final-without-expir'; did you mean final-without-expiry*?"])
 
 
 def test_a_fault_makes_the_embedded_service_wrong(pytester: pytest.Pytester, run: Run) -> None:
@@ -34,7 +32,9 @@ def test_faults_in_the_ini_file_are_one_a_line(pytester: pytest.Pytester, run: R
     pytester.makeini("[pytest]\ncce_fault =\n    final-without-expiry\n    page-info-missing")
     result = run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["cce-precheck: mode simulate*--cce-fault final-without-expiry, page-info-missing (ini)"])
+    result.stdout.fnmatch_lines(
+        ["cce-precheck: mode simulate*--cce-fault final-without-expiry, page-info-missing (ini)"]
+    )
 
 
 def test_a_fault_in_a_live_run_stops_it(pytester: pytest.Pytester, run: Run) -> None:

@@ -62,5 +62,8 @@ def test_the_budget_is_never_exceeded_and_what_it_left_out_is_named(run_apart: R
     result = run_apart("--pyargs", "pytest_cce_precheck.suite", "--cce-budget=40")
     assert result.ret == 0
     result.stdout.re_match_lines(
-        [r"mode simulate: .*, (\d|[1-3]\d|40) requests", r"  \d+ classes of filter values reached, \d+ not \(raise --cce"]
+        [
+            r"mode simulate: .*, (\d|[1-3]\d|40) requests",
+            r"  \d+ classes of filter values reached, \d+ not \(raise --cce",
+        ]
     )

@@ -54,10 +54,14 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
         """
     )
     pytester.makepyfile(ORDINARY)
-    pytester.runpytest_subprocess("-p", "pytest_cce_precheck.plugin", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "pytest_cce_precheck.plugin", "-p", "no:cacheprovider").assert_outcomes(
+        passed=1
+    )
     heavy, ours = json.loads((pytester.path / "imported.json").read_bytes())
     assert heavy == []
-    assert set(ours) == {f"pytest_cce_precheck{name}" for name in ("", ".config", ".errors", ".fixtures", ".hookspecs", ".plugin")}
+    assert set(ours) == {
+        f"pytest_cce_precheck{name}" for name in ("", ".config", ".errors", ".fixtures", ".hookspecs", ".plugin")
+    }
 
 
 def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester, run_apart: Run) -> None:

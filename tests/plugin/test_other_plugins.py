@@ -95,5 +95,7 @@ def test_strict_markers_and_strict_settings_know_all_that_is_ours(pytester: pyte
 def test_a_random_order_changes_no_verdict(pytester: pytest.Pytester) -> None:
     require_module("pytest_randomly")
     pytester.makepyfile(SEVERAL, test_more=VERIFIES)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", "-p", "randomly", "--randomly-seed=2")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-W", "error", "-p", "randomly", "--randomly-seed=2"
+    )
     result.assert_outcomes(passed=6, failed=1)

@@ -101,9 +101,7 @@ def test_secrets_are_nowhere_in_a_red_suite(
     with serving(tell_tales) as server:
         loud = ("-vv", "--tb=long", "--showlocals", "--log-level=DEBUG", "-o", "log_cli=true", "-ra")
         report = f"--cce-report=findings.{ending}"
-        result = run(
-            "--pyargs", "pytest_cce_precheck.suite", *LIVE, f"--cce-endpoint={server.endpoint}", *loud, report
-        )
+        result = run("--pyargs", "pytest_cce_precheck.suite", *LIVE, f"--cce-endpoint={server.endpoint}", *loud, report)
     assert result.ret == 1
     shown = [result.stdout.str(), result.stderr.str(), (pytester.path / f"findings.{ending}").read_text("utf-8")]
     assert "PRE608" in shown[0]

@@ -42,7 +42,9 @@ def test_a_busy_cluster_raises_no_alarm(seed: int) -> None:
 
 def test_every_failing_rule_has_a_defect_that_shows_it_first() -> None:
     known_by = {fault.codes[0] for fault in FAULTS.values()}
-    assert [rule.code for rule in rules().values() if rule.kind is not Kind.OBSERVATION and rule.code not in known_by] == []
+    assert [
+        rule.code for rule in rules().values() if rule.kind is not Kind.OBSERVATION and rule.code not in known_by
+    ] == []
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -54,5 +56,16 @@ def test_the_catalogue_is_large_varied_and_a_third_of_it_subtle() -> None:
     assert len(FAULTS) >= 80
     assert len(VARIATIONS) >= 15
     assert sum(fault.subtle for fault in FAULTS.values()) * 3 >= len(FAULTS)
-    wanted = {"schema", "soundness", "completeness", "combination", "invariants", "count", "isolation", "authentication"}
-    assert wanted | {"errors", "http", "life cycle", "safety", "robustness"} <= {fault.category.lower() for fault in FAULTS.values()}
+    wanted = {
+        "schema",
+        "soundness",
+        "completeness",
+        "combination",
+        "invariants",
+        "count",
+        "isolation",
+        "authentication",
+    }
+    assert wanted | {"errors", "http", "life cycle", "safety", "robustness"} <= {
+        fault.category.lower() for fault in FAULTS.values()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -17,10 +17,8 @@ from hypothesis.stateful import (
 )
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.contract.answer import Answer
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.explore.classes import known_values
@@ -28,8 +26,14 @@ from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import InProcessTransport
-from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.wire.exchange import Exchange
 
 
 class CheckTasks(RuleBasedStateMachine):
@@ -96,7 +100,6 @@ class CheckTasks(RuleBasedStateMachine):
     def reading_changes_nothing(self) -> None:
         if hasattr(self, "latest"):
             assert Bracket(self.latest, self.read()).quiet
-
 
 
 def silent(findings: Iterable[Finding]) -> None:

@@ -1,0 +1,118 @@
+"""Series of answers: legal histories are silent, each illegal step is named."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_cce_precheck.contract.lifecycle import History, judge_series
+from tests.contract.answers import Document, answer_to, listing, task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATES = ("Init", "Running", "Failed")
+
+
+def codes_of(*lists: list[Document]) -> list[str]:
+    return [finding.code for finding in judge_series(answer_to(listing(each)) for each in lists)]
+
+
+def moved(document: Document, change: Callable[[Document], Any]) -> Document:
+    other = copy.deepcopy(document)
+    change(other)
+    return other
+
+
+def test_a_task_that_goes_its_way_is_silent() -> None:
+    assert codes_of(*([task(1, state)] for state in STATES)) == []
+    assert codes_of([task(1, "Init")], [task(1, "Success")]) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [("Running", "Init"), ("Failed", "Running"), ("Success", "Failed"), ("Failed", "Success"), ("Success", "Init")],
+)
+def test_a_task_does_not_move_back_or_sideways(earlier: str, later: str) -> None:
+    assert codes_of([task(1, earlier)], [task(1, later)]) == ["PRE501"]
+
+
+def test_a_finished_task_stays_as_it_is() -> None:
+    done = task(1, "Success")
+    assert codes_of([done], [moved(done, lambda d: d["status"].update(message="other"))]) == ["PRE502"]
+    later = moved(done, lambda d: d["metadata"].update(expireTimeStamp="2026-11-26T00:00:00Z"))
+    assert codes_of([done], [later]) == ["PRE503"]
+
+
+@pytest.mark.parametrize("field", ["type", "addonTemplateName", "addonInstanceID"])
+def test_what_a_task_is_does_not_change(field: str) -> None:
+    running = task(1, "Running", "addonUpgrade")
+    value = "addonStatic" if field == "type" else "other"
+    assert codes_of([running], [moved(running, lambda d: d["metadata"].update({field: value}))]) == ["PRE504"]
+
+
+def test_a_creation_time_may_be_cut_but_not_changed() -> None:
+    made = task(1, "Init")
+    cut = moved(made, lambda d: d["metadata"].update(createTimeStamp="2026-11-22T18:00:00.123+08:00"))
+    other = moved(made, lambda d: d["metadata"].update(createTimeStamp="2026-11-22T18:00:00.124+08:00"))
+    assert codes_of([made], [cut]) == []
+    assert codes_of([made], [other]) == ["PRE504"]
+
+
+def test_a_finished_task_stays_until_its_expiry_and_may_leave_after_it() -> None:
+    early = task(1, "Success")
+    due = moved(early, lambda d: d["metadata"].update(expireTimeStamp="2026-11-23T09:59:59Z"))
+    assert codes_of([early, task(2)], [task(2)]) == ["PRE505"]
+    assert codes_of([due, task(2)], [task(2)]) == []
+
+
+def test_a_task_does_not_come_back() -> None:
+    due = moved(task(1), lambda d: d["metadata"].update(expireTimeStamp="2026-11-23T09:00:00Z"))
+    assert codes_of([due], [], [due]) == ["PRE506"]
+
+
+def test_an_unfinished_task_that_is_gone_proves_nothing_by_itself() -> None:
+    assert codes_of([task(1, "Running"), task(2)], [task(2)]) == []
+
+
+def test_reads_that_add_a_task_each_are_found_and_other_peoples_tasks_are_not() -> None:
+    def series(steps: list[int], asked: list[int]) -> list[str]:
+        history, listed, found = History(), 0, []
+        for step, questions in zip(steps, asked, strict=True):
+            listed += step
+            answer = answer_to(listing([task(number, "Init") for number in range(listed)]))
+            for _ in range(questions):
+                history.asked(answer.exchange)
+            found += [finding.code for finding in history.observe(answer)]
+        return found
+
+    assert series([1, 4, 1, 3, 2], [1, 4, 1, 3, 2]) == ["PRE509"]
+    assert series([1, 0, 4, 0, 2], [1, 4, 1, 3, 2]) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(1, 6)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_legal_histories_of_any_shape_are_silent(plans: list[tuple[int, int, int]]) -> None:
+    """Each task is made at some step, moves on every few steps, and leaves some time after its expiry has come."""
+    lists = []
+    for step in range(12):
+        shown = []
+        for number, (made, pace, stays) in enumerate(plans):
+            state = STATES[min((step - made) // (pace + 1), 2)] if step >= made else None
+            done = made + 2 * (pace + 1)
+            if state is not None and step < done + stays:
+                document = task(number, state)
+                if state == "Failed":
+                    document["metadata"]["expireTimeStamp"] = "2026-11-23T09:30:00Z"
+                shown.append(document)
+        lists.append(shown)
+    assert codes_of(*lists) == []

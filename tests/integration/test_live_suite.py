@@ -1,0 +1,135 @@
+"""The suite in live mode against ``cce-precheck serve`` in a process of its own: the verdicts are those of a simulated run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pytest_cce_precheck import Request, Response, Simulator, SimulatorServer
+from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.faults import FAULTS
+from tests.processes import service
+from tests.toolchains import require_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Run
+
+TIMEOUT = 120
+
+
+def live(facts: dict[str, Any]) -> list[str]:
+    """Give the options that the service itself prints for a person."""
+    ids = ("project", "cluster", "other_cluster", "foreign_project", "foreign_cluster")
+    options = [f"--cce-{each.replace('_', '-')}-id={facts[f'{each}_id']}" for each in ids]
+    return ["--cce-mode=live", f"--cce-endpoint={facts['endpoint']}", *options]
+
+
+def credentials(facts: dict[str, Any], kind: str) -> dict[str, str]:
+    if kind == "token":
+        return {"CCE_AUTH_TOKEN": facts["token"]}
+    return {"HUAWEICLOUD_SDK_AK": facts["access_key"], "HUAWEICLOUD_SDK_SK": facts["secret_key"]}
+
+
+def suite(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    folder.mkdir()
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "--junitxml=junit.xml"]
+    return subprocess.run(
+        [*words, "--pyargs", "pytest_cce_precheck.suite", *options],
+        cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    cases = ET.parse(folder / "junit.xml").iter("testcase")
+    return {
+        case.attrib["name"]: next((each.tag for each in case if each.tag != "properties"), "passed") for case in cases
+    }
+
+
+def test_every_way_to_run_the_suite_live_gives_the_verdicts_of_a_simulated_run(tmp_path: Path) -> None:
+    require_module("xdist")
+    ways = {"token": ("token", ()), "keys": ("keys", ()), "workers": ("keys", ("-n", "2"))}
+    with ExitStack() as stack:
+        services = {name: stack.enter_context(service()) for name in ways}
+
+        def run_one(name: str) -> subprocess.CompletedProcess[str]:
+            kind, options = ways[name]
+            facts = services[name]
+            arguments = (*live(facts), "--cce-allow-writes", *options)
+            return suite(tmp_path / name, *arguments, **credentials(facts, kind))
+
+        # created tasks are followed to their end, which is waiting above all
+        with ThreadPoolExecutor(len(ways)) as pool:
+            done = dict(zip(ways, pool.map(run_one, ways), strict=True))
+    simulated = suite(tmp_path / "simulated")
+    assert simulated.returncode == 0, simulated.stdout
+    assert "no real service was contacted" in simulated.stdout
+    for name, run in done.items():
+        assert run.returncode == 0, run.stdout
+        assert verdicts(tmp_path / name) == verdicts(tmp_path / "simulated"), run.stdout
+        assert f"mode live: {services[name]['endpoint']}" in run.stdout
+        assert "no real service was contacted" not in run.stdout
+        shown = run.stdout + run.stderr + (tmp_path / name / "junit.xml").read_text("utf-8")
+        assert not [secret for secret in ("token", "access_key", "secret_key") if services[name][secret] in shown]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("type-filter-ignored", "token"),
+        ("one-task-not-found-by-id", "keys"),
+        ("final-without-expiry", "token"),
+        ("cluster-ignored", "keys"),
+        ("signature-ignored", "keys"),
+        ("empty-token-accepted", "token"),
+        ("answers-half", "token"),
+        ("state-flickers", "keys"),
+    ],
+)
+def test_a_faulty_service_turns_the_suite_red_with_the_faults_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch, fault: str, kind: str
+) -> None:
+    with service("--fault", fault) as facts:
+        for name, value in credentials(facts, kind).items():
+            monkeypatch.setenv(name, value)
+        result = run("--pyargs", "pytest_cce_precheck.suite", *live(facts))
+    assert result.ret == 1
+    text = result.stdout.str()
+    assert any(code in text for code in FAULTS[fault].codes), text
+    assert "the contract does not hold" in text
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_nothing_is_created_in_live_mode_without_leave(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, leave: bool
+) -> None:
+    posted = []
+
+    class Watched(Simulator):
+        def handle(self, request: Request, *, caller: int | None = None) -> Response:
+            response = super().handle(request, caller=caller)
+            # to post to the list's own path is to try whether it is answered
+            if request.method == "POST" and request.path.endswith("/addons/precheck"):
+                posted.append(response.status)
+            return response
+
+    # the clock of a service that is left running moves by itself
+    with SimulatorServer(Watched(clock=RunningClock() if leave else None)) as server:
+        facts = {**server.simulator.describe(), "endpoint": server.endpoint}
+        for name, value in credentials(facts, "token").items():
+            monkeypatch.setenv(name, value)
+        only = ("-k", "bad_create", "--cce-allow-writes") if leave else ()
+        result = run("--pyargs", "pytest_cce_precheck.suite", *live(facts), *only)
+    assert result.ret == 0, result.stdout.str()
+    assert bool(posted) == leave
+    text = result.stdout.str()
+    assert ("life cycle from creation: the create call may not be used (--cce-allow-writes)" in text) != leave
