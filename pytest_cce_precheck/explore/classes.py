@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from pytest_cce_precheck.contract.answer import Task
 
@@ -17,6 +17,8 @@ MATCHING: Final = "matching"
 OTHER: Final = "existing, not matching"
 UNKNOWN: Final = "unknown"
 EMPTY: Final = "empty"
+
+_DIGITS: Final = "0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,14 @@ class Unselective:
     tier: int
 
 
-def _another(value: str) -> str | None:
-    # the same shape with another digit at the end, so that nothing but its absence can be held against it
+def unknown_value(value: str, known: Container[str] = ()) -> str:
+    """Give a value of the same shape that is not among ``known``: nothing but its absence can be held against it."""
     for index in range(len(value) - 1, -1, -1):
-        if value[index] in "0123456789abcdef":
-            return value[:index] + ("0" if value[index] != "0" else "1") + value[index + 1 :]
+        if value[index] in _DIGITS:
+            for digit in _DIGITS:
+                other = value[:index] + digit + value[index + 1 :]
+                if other != value and other not in known:
+                    return other
     return value + "0"
 
 
@@ -58,7 +63,7 @@ def _everything_odd(value: str) -> str:
 
 
 ID_CLASSES: Final[tuple[Unselective, ...]] = (
-    Unselective(UNKNOWN, _another, 1),
+    Unselective(UNKNOWN, unknown_value, 1),
     Unselective("everything odd", _everything_odd, 1),
     Unselective("other case", str.swapcase, 1),
     Unselective("prefix", lambda value: value[: max(1, len(value) // 2)], 1),

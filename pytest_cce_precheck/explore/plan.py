@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values, unknown_value
 from pytest_cce_precheck.explore.questions import SYNTHETIC, Asked, matching, other_value, select
 from pytest_cce_precheck.explore.spellings import spelling_questions
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -23,7 +23,10 @@ from pytest_cce_precheck.wire.vocabulary import Filter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from collections.abc import Container
+
     from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.explore.classes import Unselective
     from pytest_cce_precheck.contract.filters import Question
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
@@ -129,7 +132,7 @@ def _unknown(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> 
     for name in Filter:
         for index, unselective in enumerate(CLASSES[name]):
             real = _real_value(name, anchors, index)
-            value = unselective.make(real)
+            value = _of_class(unselective, real, values[name])
             if value and value not in values[name]:
                 # letters and shape matter to the class, the value does not
                 yield Planned(unselective.tier, "unknown", select([Asked(name, value, unselective.name)]))
@@ -140,6 +143,12 @@ def _unknown(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> 
     if len(instances) == 2:
         yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, ",".join(instances), "list")]))
     yield from _crossed(anchors)
+
+
+def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
+    """Write a value of the class; an unknown one must not be, by chance, somebody's."""
+    value = unselective.make(real)
+    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
 
 
 def _crossed(anchors: Sequence[Task]) -> Iterator[Planned]:
@@ -170,7 +179,7 @@ def _combinations(
         return
     yield Planned(1, "combinations", select(matching(pool[0], *Filter)))
     # a value that exists elsewhere is found among the first tasks or hardly at all; looking at all pairs is quadratic
-    yield from _main_combinations(pool, tasks[:_LOOKED_AT])
+    yield from _main_combinations(pool, tasks[:_LOOKED_AT], values)
     # each type with each instance shows every task again, under two filters at once
     for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
         given = [Asked(Filter.TYPE, kind, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
@@ -188,7 +197,9 @@ def _combinations(
     yield from _rare_combinations(pool)
 
 
-def _main_combinations(pool: Sequence[Task], tasks: Sequence[Task]) -> Iterator[Planned]:
+def _main_combinations(
+    pool: Sequence[Task], tasks: Sequence[Task], values: dict[Filter, tuple[str, ...]]
+) -> Iterator[Planned]:
     """Every pair, then every triple of the main classes; pairs that both exist go first."""
     triples = [triple for triple in product(MAIN_CLASSES, repeat=3) if sum(each != ABSENT for each in triple) > 1]
     for index, classes in enumerate(triples):
@@ -201,7 +212,7 @@ def _main_combinations(pool: Sequence[Task], tasks: Sequence[Task]) -> Iterator[
             if each == OTHER:
                 value = other_value(name, task, asked, tasks)
             elif each == UNKNOWN:
-                value = CLASSES[name][0].make(task.value_of(name) or SYNTHETIC[name])
+                value = _of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
             if value:
                 asked.append(Asked(name, value, each))
         asked.sort(key=lambda item: list(Filter).index(item.name))

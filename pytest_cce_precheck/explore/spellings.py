@@ -109,8 +109,6 @@ def _encoding(task: Task) -> Iterator[Spelling]:
             yield tier, select([item], query=f"{name}={encoded}", code="PRE410")
     for item in matching(task, Filter.TYPE):
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
-        lower = item.value[:5] + f"%{ord(item.value[5]):02x}" + item.value[6:]
-        yield 4, select([item], query=f"type={lower}", code="PRE410")
         both = [item, *matching(task, Filter.TASK_ID)]
         yield (
             3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
@@ -14,25 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # everything but what a URL cannot hold at all
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+_MADE_FROM: Final = 8
+_TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
 def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[Asked]:
     """Draw a value of one filter with its class: one that exists, one of `explore.classes`, or a mutation of either."""
-    real = st.sampled_from(list(known) or [SYNTHETIC[name]])
-    existing = real.map(lambda value: Asked(name, value, MATCHING if value in known else UNKNOWN))
-
-    def of_class(value: str) -> st.SearchStrategy[Asked]:
-        made = [
-            Asked(name, text, each.name) for each in CLASSES[name] if (text := each.make(value)) and text not in known
-        ]
-        return st.sampled_from(made)
-
-    mutated = st.builds(_mutated, real, st.integers(0, 40), st.integers(0, 3), _TEXT)
+    real = list(known) or [SYNTHETIC[name]]
+    listed = [Asked(name, value, MATCHING if value in known else UNKNOWN) for value in real]
+    # in one list, so that shrinking goes towards values that exist and not towards the empty one
+    listed += [
+        Asked(name, text, each.name)
+        for value in real[:_MADE_FROM]
+        for each in CLASSES[name]
+        if (text := each.make(value)) and text not in known
+    ]
+    listed.append(Asked(name, "", EMPTY))
+    mutated = st.builds(_mutated, st.sampled_from(real), st.integers(0, 40), st.integers(0, 3), _TEXT)
     beyond = mutated.filter(lambda text: bool(text) and text not in known).map(
         lambda text: Asked(name, text, "mutated")
     )
-    return st.one_of(existing, real.flatmap(of_class), beyond, st.just(Asked(name, "", EMPTY)))
+    return st.sampled_from(listed) | beyond
 
 
 def filters(known: Mapping[Filter, Sequence[str]], *, at_least: int = 0) -> st.SearchStrategy[tuple[Asked, ...]]:

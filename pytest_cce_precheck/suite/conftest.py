@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the suite in its own order, whoever shuffles tests: the first failure is then the cause, not what follows."""
+    """Keep the suite in its own order, whoever shuffles tests: the first failure is then the cause."""
     ours = sorted((item for item in items if item.path.parent == Path(__file__).parent), key=_place)
     places = [number for number, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for number, item in zip(places, ours, strict=True):

@@ -15,7 +15,7 @@ from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
-from pytest_cce_precheck.explore.classes import CLASSES
+from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import Plan, covering_plan
 from pytest_cce_precheck.explore.questions import SYNTHETIC
 from pytest_cce_precheck.suite.budget import FULL, Budget, Shares
@@ -243,7 +243,7 @@ class Inspection:
 
     def unknown_id(self, real: str) -> str:
         """Give an id of the same shape that nothing has."""
-        return CLASSES[Filter.TASK_ID][0].make(real or SYNTHETIC[Filter.TASK_ID]) or SYNTHETIC[Filter.TASK_ID]
+        return unknown_value(real or SYNTHETIC[Filter.TASK_ID], self._latest.by_id if self._latest else ())
 
     def plan(self) -> Plan | None:
         """Give the plan of the run's questions, made from what the first unfiltered list shows."""

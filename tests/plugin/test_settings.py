@@ -54,8 +54,10 @@ def test_the_header_names_each_setting_with_its_source(
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            ("cce-precheck: mode simulate (default); --cce-cluster-id a-cluster (environment CCE_CLUSTER_ID);"
-            " --cce-allow-writes True (option); --cce-budget 100 (ini); --cce-seed 4 (option)")
+            (
+                "cce-precheck: mode simulate (default); --cce-cluster-id a-cluster (environment CCE_CLUSTER_ID);"
+                " --cce-allow-writes True (option); --cce-budget 100 (ini); --cce-seed 4 (option)"
+            )
         ]
     )
 
