@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 from pytest_cce_precheck.errors import ConfigurationError, UnsafeCredentialsError
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # one answer is one exchange: what a person reads as "the client's language" does not change the wire
 _HEADERS = (("Accept", "application/json"), ("Accept-Encoding", "gzip"), ("Content-Type", "application/json"))
+# scheme and host, perhaps a port: no user, path, query or fragment
+_ENDPOINT: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f/?#@\\]+/*", re.IGNORECASE)
 
 
 def utc_now() -> datetime:
@@ -114,16 +117,13 @@ class PrecheckClient:
 
 def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
     """Give ``endpoint`` without a trailing slash; raises `ConfigurationError` where it is none, or not safe to use."""
-    parts = urlsplit(endpoint)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.path.strip("/")
-        or parts.query
-        or parts.username
-    ):
+    parts = _split(endpoint)
+    if parts is None or parts.hostname is None:
+        # a password may stand before the @
+        shown = re.sub("//.*@", "//***@", endpoint)
         raise ConfigurationError(
-            f"the endpoint {endpoint!r} is not usable: expected scheme and host alone, such as https://cce.eu-west-101.myhuaweicloud.com"
+            f"the endpoint {shown!r} is not usable: expected scheme and host alone,"
+            " such as https://cce.eu-west-101.myhuaweicloud.com"
         )
     if parts.scheme == "http" and credentials.kind and not _is_loopback(parts.hostname):
         raise UnsafeCredentialsError(
@@ -131,6 +131,17 @@ def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
             " or a loopback address for a local service"
         )
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(endpoint: str) -> SplitResult | None:
+    # urlsplit drops line breaks, and looks at a port only when it is asked for
+    if not _ENDPOINT.fullmatch(endpoint):
+        return None
+    try:
+        parts = urlsplit(endpoint)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _is_loopback(host: str) -> bool:

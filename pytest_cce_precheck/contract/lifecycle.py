@@ -85,7 +85,7 @@ class History:
             if earlier is not None:
                 findings += [
                     finding.seen_in(answer.exchange, earlier.answer.exchange)
-                    for finding in _changes(earlier.task, task)
+                    for finding in _changes(earlier.task, task, created=earlier.answer.operation == "create")
                 ]
                 self._gap.other_changes += earlier.task.content != task.content
             if complete and key in self._gone:
@@ -167,17 +167,18 @@ def _in_step(gaps: list[_Gap], name: str) -> bool:
     return True
 
 
-def _changes(earlier: Task, later: Task) -> Iterator[Finding]:
-    key, path = later.id, later.path
+def _identity_changes(earlier: Task, later: Task, *, created: bool) -> list[str]:
+    """Name the fields that say what a task is and differ; the create call may know more of it than the list shows."""
     changed = [name for name in _IDENTITY if earlier.metadata.get(name) != later.metadata.get(name)]
-    if (
-        changed == ["createTimeStamp"]
-        and earlier.created
-        and later.created
-        and earlier.created.agrees_with(later.created)
-    ):
-        # the create call may know more digits than the store keeps; the same moment is the same identity
-        changed = []
+    if earlier.created and later.created and earlier.created.agrees_with(later.created):
+        # cut to fewer digits, it is the same moment
+        changed = [name for name in changed if name != "createTimeStamp"]
+    return [name for name in changed if not (created and name not in later.metadata)]
+
+
+def _changes(earlier: Task, later: Task, *, created: bool) -> Iterator[Finding]:
+    key, path = later.id, later.path
+    changed = _identity_changes(earlier, later, created=created)
     if changed:
         detail = ", ".join(f"{name} {earlier.metadata.get(name)!r} -> {later.metadata.get(name)!r}" for name in changed)
         yield Finding("PRE504", f"task {key} changed what it is: {detail}", f"{path}.metadata", subject=tuple(changed))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.lifecycle import History, judge_series
-from tests.contract.answers import Document, answer_to, listing, task
+from tests.contract.answers import Document, answer_to, created, creation, listing, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,20 @@ def test_a_creation_time_may_be_cut_but_not_changed() -> None:
     other = moved(made, lambda d: d["metadata"].update(createTimeStamp="2026-11-22T18:00:00.124+08:00"))
     assert codes_of([made], [cut]) == []
     assert codes_of([made], [other]) == ["PRE504"]
+
+
+def test_the_create_call_may_show_an_optional_field_that_the_list_leaves_out() -> None:
+    asked, document = creation()
+    answer, _ = judge(created(document, asked))
+    assert answer is not None
+    listed = copy.deepcopy(document["status"]["items"])
+    for item in listed:
+        del item["metadata"]["addonInstanceName"]
+    history = History()
+    assert history.observe(answer, complete=False) == []
+    assert history.observe(answer_to(listing(listed))) == []
+    listed[0]["metadata"]["addonInstanceName"] = "another"
+    assert [finding.code for finding in history.observe(answer_to(listing(listed)))] == ["PRE504"]
 
 
 def test_a_finished_task_stays_until_its_expiry_and_may_leave_after_it() -> None:

@@ -111,7 +111,7 @@ TestCheckTasks.settings = settings(max_examples=25, stateful_step_count=15, dead
 
 
 class CheckTasksThatRunAgain(CheckTasks):
-    faults = ("created-task-runs-again",)
+    faults = ("finished-task-runs-again",)
 
 
 def test_the_machine_catches_a_finished_task_that_runs_again() -> None:
