@@ -152,7 +152,8 @@ def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
         return
     sent, received = _without_types(asked["spec"]), _without_types(answer.document["spec"])
     if sent != received:
-        names = sorted(name for name in {**sent, **received} if sent.get(name) != received.get(name))
+        # a field that is null is not one that is missing
+        names = sorted(name for name in {**sent, **received} if sent.get(name, ...) != received.get(name, ...))
         yield Finding(
             "PRE320", f"the answer's spec differs from the request's in {', '.join(names)}", f"$.spec.{names[0]}"
         )
@@ -163,7 +164,7 @@ def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
     asked = requested(answer)
     if asked is None or _has_other_status(answer):
         return
-    entries = [entry for entry in asked["spec"].get("addonList", []) if isinstance(entry, dict)]
+    entries = _entries(asked)
     if len(entries) != len(answer.tasks):
         yield Finding(
             "PRE322", f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created", "$.status.items"
@@ -243,14 +244,17 @@ def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]
 
 def _paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
     """Pair each check that was asked for with the created task that is most like it; none where numbers differ."""
-    asked = requested(answer)
-    listed = asked["spec"].get("addonList") if asked else None
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    entries = _entries(requested(answer))
     waiting = list(answer.tasks) if len(entries) == len(answer.tasks) else []
     for entry in entries if waiting else ():
         task = max(waiting, key=lambda candidate: _likeness(entry, candidate))
         waiting.remove(task)
         yield entry, task
+
+
+def _entries(asked: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    listed = asked["spec"].get("addonList") if asked else None
+    return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
 
 
 def _likeness(entry: Mapping[str, Any], task: Task) -> tuple[int, bool]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -208,7 +209,4 @@ def test_what_no_terminal_can_write_is_escaped(tmp_path: Path) -> None:
 
 
 def run(words: list[str], **environment: str) -> subprocess.CompletedProcess[bytes]:
-    import os
-
-    done: Any = subprocess.run(words, capture_output=True, timeout=60, check=False, env={**os.environ, **environment})
-    return done
+    return subprocess.run(words, capture_output=True, timeout=60, check=False, env={**os.environ, **environment})

@@ -47,7 +47,7 @@ def test_a_person_is_told_how_to_run_the_suite_and_control_c_ends_it_cleanly() -
         assert "pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint=http://127.0.0.1:" in text
         assert "export CCE_AUTH_TOKEN=SIMULATED-TOKEN-" in text
         process.send_signal(signal.SIGINT)
-        _out, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=10)
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")

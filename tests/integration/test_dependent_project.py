@@ -56,7 +56,7 @@ def test_the_schemas_are_those_of_the_wheel():
     assert load_schema("openapi")["openapi"].startswith("3.1")
     print(json.dumps(str(package)))
 ''',
-    "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--strict-markers", "--strict-config"]\nfilterwarnings = ["error"]\n',
+    "pytest.ini": "[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n",
 }
 
 

@@ -1,4 +1,4 @@
-"""The suite in live mode against ``cce-precheck serve`` in a process of its own: the verdicts are those of a simulated run."""
+"""The suite in live mode against ``cce-precheck serve``: the verdicts are those of a simulated run."""
 
 from __future__ import annotations
 

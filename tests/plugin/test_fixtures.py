@@ -42,7 +42,8 @@ def test_the_client_lists_and_creates_and_the_simulator_knows_its_ids(pytester: 
     pytester.makepyfile(
         """
         def test_round_trip(cce_client, cce_simulator, cce_contract):
-            assert (cce_client.project_id, cce_client.cluster_id) == (cce_simulator.project_id, cce_simulator.cluster_id)
+            assert cce_client.project_id == cce_simulator.project_id
+            assert cce_client.cluster_id == cce_simulator.cluster_id
             first = cce_client.list_tasks().document["items"][0]["metadata"]
             created = cce_client.create_tasks([{
                 "addonTemplateName": first["addonTemplateName"],
