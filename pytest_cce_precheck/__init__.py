@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.transport.live import HttpTransport
     from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
-    from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
+    from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+    from pytest_cce_precheck.wire.vocabulary import Filter
 
 __version__ = "0.1.0"
 
@@ -30,7 +31,9 @@ __all__ = [
     "ContractViolation",
     "Credentials",
     "Exchange",
+    "Filter",
     "Finding",
+    "Headers",
     "HttpTransport",
     "InProcessTransport",
     "Interception",
@@ -51,7 +54,9 @@ _HOME = {
     "ContractViolation": "report.text",
     "Credentials": "wire.credentials",
     "Exchange": "wire.exchange",
+    "Filter": "wire.vocabulary",
     "Finding": "contract.findings",
+    "Headers": "wire.exchange",
     "HttpTransport": "transport.live",
     "InProcessTransport": "transport.simulate",
     "Interception": "transport.simulate",

@@ -69,6 +69,7 @@ class PrecheckClient:
 
         Raises `TransportError` where no answer comes back; an error status is an exchange like any other.
         """
+        __tracebackhide__ = True
         given = {Filter.TYPE: type, Filter.TASK_ID: task_id, Filter.ADDON_INSTANCE_ID: addon_instance_id}
         query = encode_query((name, value) for name, value in given.items() if value is not None)
         return self.send(self.list_request(query))
@@ -79,6 +80,7 @@ class PrecheckClient:
         Each is an object of ``addonTemplateName``, ``addonInstanceID``, ``type``, and ``targetVersion`` where the
         type is ``addonUpgrade``; ``values`` is free.
         """
+        __tracebackhide__ = True
         spec = {"clusterID": self.cluster_id, "addonList": [dict(addon) for addon in addons]}
         return self.send(self.create_request({"kind": KIND, "apiVersion": API_VERSION, "spec": spec}))
 
@@ -105,6 +107,7 @@ class PrecheckClient:
 
     def send(self, request: Request, *, as_is: bool = False) -> Exchange:
         """Authenticate a request and send it; ``as_is`` sends it with the headers that it has."""
+        __tracebackhide__ = True
         exchange = self._transport.send(request if as_is else self.authenticated(request))
         if self.observe is not None:
             self.observe(exchange)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.contract import deviations, envelope, invariants
 from pytest_cce_precheck.contract.answer import Answer, Operation
+from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.schema import schema_errors, unknown_fields
 
@@ -26,12 +27,14 @@ def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[F
     >>> [finding.code for finding in check(Exchange(asked, Response(200, body=b"{")))]
     ['PRE106']
     """
-    _, findings = judge(exchange, expect=expect)
+    answer, findings = judge(exchange, expect=expect)
+    if answer is not None and answer.operation == "list":
+        findings += [finding.seen_in(exchange) for finding in unsound(answer)]
     return findings
 
 
 def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[Answer | None, list[Finding]]:
-    """Do as `check`, and give the success answer too, where there is one to read."""
+    """Do as `check` for all but the filters, and give the success answer too, where there is one to read."""
     findings = [finding for rule in envelope.ENVELOPE_RULES for finding in rule(exchange)]
     answer: Answer | None = None
     if exchange.status < 300:

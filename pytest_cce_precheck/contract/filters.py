@@ -7,15 +7,16 @@ contract leaves open is a `Question` with several acceptable meanings.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.wire.vocabulary import Filter
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.contract.answer import Answer, Task
 
@@ -94,6 +95,22 @@ def satisfies(task: Task, selection: Selection) -> bool:
     return any(all(task.value_of(name) == value for name, value in conjunction) for conjunction in selection)
 
 
+def unsound(answer: Answer) -> Iterator[Finding]:
+    """D: each task shown has the value of every filter that was asked for; this needs no second answer.
+
+    A filter that is empty, or given twice, may mean several things and is not judged here.
+    """
+    given = Counter(name for name, _ in answer.exchange.request.params)
+    for name, value in answer.exchange.request.params:
+        if given[name] > 1 or not value or name not in set(Filter):
+            continue
+        wrong = [task for task in answer.tasks if task.value_of(Filter(name)) != value]
+        if wrong:
+            code = "PRE406" if name == Filter.TYPE and value not in set(TaskType) else "PRE401"
+            fact = f"?{name}={value} shows {_named(tuple(wrong))} ({_values(wrong[0], [name])})"
+            yield Finding(code, fact, wrong[0].path, subject=(name,))
+
+
 def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
     """Give the statuses that the contract lets this question have.
 
@@ -101,7 +118,8 @@ def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
     no source says.
     """
     names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
-    known = (*bracket.stable.values(), *bracket.unsettled.values())
+    # asked before it came or after it went, a task is one that the service does not know
+    known = [task for key, task in bracket.before.by_id.items() if key in bracket.after.by_id]
     missing = (
         {404} if names - {Filter.TYPE} and not any(satisfies(task, question.meanings[0]) for task in known) else set()
     )

@@ -205,12 +205,13 @@ def answer_date(answer: Answer) -> int | None:
 
 
 def world_time(answers: tuple[Answer, ...]) -> int | None:
-    """Estimate the service's clock: the latest Date, or the latest creation where that is later."""
+    """Estimate the service's clock: the latest Date, or the latest creation if later; None without a Date."""
     dates = [date for answer in answers if (date := answer_date(answer)) is not None]
     created = [
         task.created.seconds for answer in answers for task in answer.tasks if isinstance(task.created, Timestamp)
     ]
-    return max([*dates, *created], default=None)
+    # the latest creation alone may be of last week, and everything since would seem to lie ahead
+    return max([*dates, *created]) if dates else None
 
 
 def requested(answer: Answer) -> dict[str, Any] | None:

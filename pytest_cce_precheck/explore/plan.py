@@ -21,13 +21,11 @@ from pytest_cce_precheck.explore.spellings import spelling_questions
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from collections.abc import Container
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import Task
-    from pytest_cce_precheck.explore.classes import Unselective
     from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.explore.classes import Unselective
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
 FAMILIES: Final[tuple[Family, ...]] = ("values", "unknown", "combinations", "spelling")

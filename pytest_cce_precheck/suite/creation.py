@@ -64,10 +64,13 @@ def created_tasks(run: Inspection) -> None:
 
 def bad_requests(run: Inspection) -> None:
     """Send create requests that break the contract; each must be refused, and make nothing."""
+    if not run.settings.allow_writes:
+        run.give_up("bad create requests", "the create call may not be used (--cce-allow-writes)")
+        return
     opening = run.opening()
     models = _models(opening)
-    if not run.settings.allow_writes or not models:
-        run.give_up("bad create requests", "the create call may not be used, or no instance is known")
+    if not models:
+        run.give_up("bad create requests", "no listed task names an add-on instance to check")
         return
     good = _body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])
     # the life cycle has its share first: creation, three questions for each task, some polls

@@ -34,6 +34,7 @@ class HttpTransport:
 
     def send(self, request: Request) -> Exchange:
         """Send ``request`` as it is; the query's text is not touched."""
+        __tracebackhide__ = True
         prepared = self._session.prepare_request(
             requests.Request(request.method, request.endpoint + request.path, data=request.body or None)
         )
@@ -42,10 +43,11 @@ class HttpTransport:
         if request.body:
             prepared.headers["Content-Length"] = str(len(request.body))
         prepared.url = request.url
-        settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
         started = time.monotonic()
         try:
-            with self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings) as received:
+            with self._session.send(
+                prepared, timeout=self._timeout, allow_redirects=False, **self._surroundings(request)
+            ) as received:
                 body = b"".join(self._body(received, started, request))
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
@@ -64,6 +66,17 @@ class HttpTransport:
             if time.monotonic() - started > self._deadline:
                 raise TransportError("timeout", f"the answer was not complete after {self._deadline:g} s", request)
             yield chunk
+
+    def _send(self, prepared: requests.PreparedRequest, request: Request) -> requests.Response:
+        __tracebackhide__ = True
+        # in no local: a proxy's URL may hold a password, and a traceback may show locals
+        surroundings = self._session.merge_environment_settings
+        return self._session.send(
+            prepared,
+            timeout=self._timeout,
+            allow_redirects=False,
+            **surroundings(request.url, {}, True, None, None),
+        )
 
     def close(self) -> None:
         """Close the connections."""

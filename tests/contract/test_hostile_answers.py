@@ -37,7 +37,8 @@ STEPS = (
 ORDER, MADE = creation()
 CREATE_STEPS = (
     ("spec",), ("spec", "addonList"), ("spec", "addonList", 0), ("status",), ("status", "items"),
-    ("status", "items", 0), ("status", "items", 0, "metadata"), ("status", "items", 0, "spec"), ("status", "items", 0, "status"),
+    ("status", "items", 0), ("status", "items", 0, "metadata"), ("status", "items", 0, "spec"),
+    ("status", "items", 0, "status"),
     ("status", "items", 0, "metadata", "type"), ("status", "items", 0, "metadata", "addonInstanceID"),
     ("status", "items", 0, "status", "riskList"), ("status", "items", 0, "status", "riskList", 0),
 )  # fmt: skip

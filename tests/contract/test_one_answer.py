@@ -235,8 +235,17 @@ def test_a_redirect_is_a_finding_that_names_where_it_leads() -> None:
 
 def test_a_header_that_a_parameter_smuggled_in_is_found() -> None:
     query = "type=addonStatic%0D%0AX-Probe:%20yes"
-    assert codes(answered(listing(), query=query, headers=[*HEADERS, ("X-Probe", "yes")])) == ["PRE112"]
-    assert codes(answered(listing(), query=query)) == []
+    assert codes(answered(listing([]), query=query, headers=[*HEADERS, ("X-Probe", "yes")])) == ["PRE112"]
+    assert codes(answered(listing([]), query=query)) == []
+
+
+def test_a_single_answer_shows_a_filter_that_is_unsound() -> None:
+    both, static = listing(), listing([task(1), task(2)])
+    assert codes(answered(both, query="type=addonStatic")) == ["PRE401"]
+    assert codes(answered(static, query="type=addonStatic")) == []
+    assert codes(answered(static, query="type=addonUnknown")) == ["PRE406"]
+    for open_question in ("type=", "type=addonStatic&type=addonUpgrade", "TYPE=addonStatic", "limit=1"):
+        assert codes(answered(both, query=open_question)) == []
 
 
 @pytest.mark.parametrize(

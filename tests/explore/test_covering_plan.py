@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
-from tests.contract.answers import answer_to, listing, task
 
-from pytest_cce_precheck.contract.answer import Task
 from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, known_values
 from pytest_cce_precheck.explore.plan import FAMILIES, MAIN_CLASSES, covering_plan
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
+from tests.contract.answers import answer_to, listing, task
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Task
 
 AMPLE = 10_000
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.servers import Handler, serving
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
@@ -18,9 +16,11 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request
+from tests.servers import Handler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SECRET = "planted-token-0123456789"
 
