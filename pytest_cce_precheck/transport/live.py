@@ -45,9 +45,7 @@ class HttpTransport:
         prepared.url = request.url
         started = time.monotonic()
         try:
-            with self._session.send(
-                prepared, timeout=self._timeout, allow_redirects=False, **self._surroundings(request)
-            ) as received:
+            with self._send(prepared, request) as received:
                 body = b"".join(self._body(received, started, request))
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
