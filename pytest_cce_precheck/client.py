@@ -93,7 +93,10 @@ class PrecheckClient:
 
     def create_request(self, body: Any) -> Request:
         """Write a create request, not yet authenticated; ``body`` is JSON to be, or bytes as they are."""
-        content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        # half of a surrogate pair, which UTF-8 cannot hold, stays the escape that JSON writes it with
+        content = (
+            body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
+        )
         return Request(
             "POST", self.endpoint, create_path(self.project_id, self.cluster_id), "", Headers(_HEADERS), content
         )

@@ -101,6 +101,7 @@ def test_a_create_request_holds_the_cluster_and_what_is_asked_for() -> None:
 def test_a_create_request_may_hold_anything_that_a_test_wants_to_send() -> None:
     assert client().create_request(b"{").body == b"{"
     assert client().create_request(None).body == b"null"
+    assert client().create_request("é \ud800").body == b'"\xc3\xa9 \\ud800"'
 
 
 @pytest.mark.parametrize("request_of", [lambda each: each.list_request(), lambda each: each.create_request({})])

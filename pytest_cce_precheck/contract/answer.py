@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,7 @@ _METADATA = (
 )  # fmt: skip
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class Task:
         )
 
     def value_of(self, name: Filter) -> str | None:
-        """The value that a filter selects this task by."""
-        return _text(self.metadata.get(name.field))
+        """The value that a filter selects this task by; None where no URL can hold it (half of a surrogate pair)."""
+        value = _text(self.metadata.get(name.field))
+        return None if value is None or _SURROGATE.search(value) else value
 
     @cached_property
     def content(self) -> str:

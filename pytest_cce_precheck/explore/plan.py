@@ -152,13 +152,13 @@ def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str
 def _crossed(anchors: Sequence[Task]) -> Iterator[Planned]:
     """An id given to the other id's filter: it exists, but not there."""
     for task in anchors[:1]:
-        instance = task.value_of(Filter.ADDON_INSTANCE_ID)
-        if task.id and instance:
-            yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, task.id, "the other filter's id")]))
+        key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
+        if key and instance:
+            yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")]))
             yield Planned(3, "unknown", select([Asked(Filter.TASK_ID, instance, "the other filter's id")]))
         for field in ("addonInstanceName", "addonTemplateName"):
             value = task.metadata.get(field)
-            if isinstance(value, str) and value:
+            if isinstance(value, str) and value.isprintable() and value:
                 asked = Asked(Filter.ADDON_INSTANCE_ID, value, "the instance's name")
                 yield Planned(3, "unknown", select([asked]))
 
@@ -192,7 +192,7 @@ def _combinations(
             seen.add(task.value_of(Filter.TYPE))
         for pair in pairs:
             yield Planned(tier, "combinations", select(pair))
-    yield from _rare_combinations(pool)
+    yield from _rare_combinations(pool, values)
 
 
 def _main_combinations(
@@ -226,14 +226,14 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     return 3 if len(present) == 2 and MATCHING in present else 4
 
 
-def _rare_combinations(pool: Sequence[Task]) -> Iterator[Planned]:
+def _rare_combinations(pool: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
     """A rarer class of one filter beside a matching value of another."""
     for (name, other), offset in zip(combinations(Filter, 2), range(3), strict=True):
         for index, unselective in enumerate(CLASSES[name][1:]):
             task = pool[(index + offset) % len(pool)]
             value = unselective.make(task.value_of(name) or SYNTHETIC[name])
             beside = matching(task, other)
-            if value and beside:
+            if value and value not in values[name] and beside:
                 yield Planned(4, "combinations", select([Asked(name, value, unselective.name), *beside]))
 
 

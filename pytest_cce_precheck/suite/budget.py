@@ -44,11 +44,14 @@ class Shares:
     transport: int
 
     @classmethod
-    def of(cls, budget: int, *, writes: bool) -> Shares:
-        """Share out a budget; what the fixed parts do not need goes to the questions about filters."""
+    def of(cls, budget: int, *, writes: bool, probes: int = 20) -> Shares:
+        """Share out a budget; what the fixed parts do not need goes to the questions about filters.
+
+        ``probes`` is how many ways of bad credentials there are to try.
+        """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 8, 20)
+        authentication = _between(4, budget // 8, min(probes, 20))
         isolation = _between(4, budget // 15, 14)
         methods = _between(2, budget // 60, 4)
         creation = _between(8, budget // 7, 36) if writes else 0

@@ -18,6 +18,7 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import Plan, covering_plan
 from pytest_cce_precheck.explore.questions import SYNTHETIC
+from pytest_cce_precheck.suite.authentication import number_of_probes
 from pytest_cce_precheck.suite.budget import FULL, Budget, Shares
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -98,7 +99,9 @@ class Inspection:
         self.client = client
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
-        self.shares = Shares.of(self.settings.budget, writes=self.settings.allow_writes)
+        self.shares = Shares.of(
+            self.settings.budget, writes=self.settings.allow_writes, probes=number_of_probes(client.credentials)
+        )
         self.history = History()
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()

@@ -1,0 +1,115 @@
+"""A run keeps to its budget and its permissions, and says what it could not judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.suite import authentication, creation, filters
+from pytest_cce_precheck.suite.checks import CHECKS, inspect
+from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.wire.vocabulary import Filter, create_path
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.wire.credentials import Credentials
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+
+class Recorder(InProcessTransport):
+    """Remembers every request; stands for a network that is down where told so."""
+
+    def __init__(self, simulator: Simulator, *, down: bool = False) -> None:
+        super().__init__(simulator)
+        self.sent: list[Request] = []
+        self.down = down
+
+    def send(self, request: Request) -> Exchange:
+        self.sent.append(request)
+        if self.down:
+            raise TransportError("unreachable", "no connection", request)
+        return super().send(request)
+
+
+def run_of(
+    simulator: Simulator, *, down: bool = False, credentials: Credentials | None = None, **settings: object
+) -> tuple[Inspection, Recorder]:
+    transport = Recorder(simulator, down=down)
+    client = PrecheckClient(
+        transport,
+        endpoint=simulator.endpoint,
+        project_id=simulator.project_id,
+        cluster_id=simulator.cluster_id,
+        credentials=credentials or simulator.credentials,
+    )
+    given = Settings(wait=simulator.clock.advance, **settings)  # type: ignore[arg-type]
+    return Inspection(client, given), transport
+
+
+@pytest.mark.parametrize("budget", [30, 60, 250])
+@pytest.mark.parametrize("variation", ["busy-cluster", "throttled", "no-tasks"])
+def test_a_run_never_sends_more_than_its_budget(budget: int, variation: str) -> None:
+    run, transport = run_of(Simulator(variations=[variation]), budget=budget, allow_writes=True)
+    inspect(run)
+    assert len(transport.sent) == run.budget.sent <= budget
+
+
+def test_a_run_without_leave_to_write_never_uses_the_create_call_and_deletes_nothing_that_exists() -> None:
+    simulator = Simulator()
+    run, transport = run_of(simulator)
+    inspect(run)
+    path = create_path(simulator.project_id, simulator.cluster_id)
+    assert [request for request in transport.sent if request.path == path] == []
+    unsafe = [request for request in transport.sent if request.method != "GET"]
+    ids = set(run.opening().by_id)  # type: ignore[union-attr]
+    assert unsafe
+    assert all(dict(request.params)[Filter.TASK_ID] not in ids for request in unsafe)
+
+
+def test_what_may_not_be_written_is_inconclusive_and_not_passed() -> None:
+    run, transport = run_of(Simulator())
+    for check in (creation.created_tasks, creation.bad_requests):
+        assert run.run(check) == ()
+    assert transport.sent == []
+    assert len(run.inconclusive) == 2
+    assert all("--cce-allow-writes" in reason for reason in run.inconclusive)
+
+
+def test_an_endpoint_that_is_down_is_one_finding_and_is_not_tried_for_every_check() -> None:
+    run, transport = run_of(Simulator(), down=True)
+    inspect(run)
+    assert [finding.code for finding in run.findings] == ["PRE101"]
+    assert len(transport.sent) <= 3
+    assert len(run.inconclusive) == len(CHECKS) - 1
+
+
+def test_a_throttled_question_is_asked_again_and_the_retries_are_counted() -> None:
+    run, _ = run_of(Simulator(variations=["throttled"]))
+    assert run.run(filters.existing_values) == ()
+    assert run.budget.retried > 0
+
+
+def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried() -> None:
+    own = Simulator().credentials
+    kinds = (own, replace(own, token=None), replace(own, access_key=None, secret_key=None))
+    for credentials in kinds:
+        run, _ = run_of(Simulator(), credentials=credentials)
+        probes = list(authentication._probes(run))
+        assert len(probes) == authentication.number_of_probes(credentials)
+        assert len({probe.what for probe in probes}) == len(probes)
+
+
+def test_another_cluster_is_needed_to_check_isolation_and_its_absence_is_told() -> None:
+    alone, _ = run_of(Simulator())
+    inspect(alone)
+    assert any("--cce-other-cluster-id" in reason for reason in alone.inconclusive)
+    simulator = Simulator()
+    near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
+    run, _ = run_of(simulator, neighbours=near)
+    inspect(run)
+    assert not any("isolation" in reason for reason in run.inconclusive)
