@@ -59,7 +59,7 @@ class Cause:
 
 def causes(findings: Sequence[Finding]) -> list[Cause]:
     """Group findings under their causes, the most severe first; each finding stands in one group."""
-    left = sorted(findings, key=lambda finding: (finding.severity.rank, _depth(finding), finding.code))
+    left = sorted(findings, key=_place)
     groups: list[Cause] = []
     for finding in left:
         for index, group in enumerate(groups):
@@ -69,6 +69,11 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
         else:
             groups.append(Cause(finding))
     return groups
+
+
+def _place(finding: Finding) -> tuple[int, int, str, int]:
+    # of one code, a filter alone goes before the combinations that it spoils
+    return finding.severity.rank, _depth(finding), finding.code, len(_filters(finding))
 
 
 def _depth(finding: Finding) -> int:

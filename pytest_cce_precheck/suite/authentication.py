@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 REFUSALS: Final = frozenset({401, 403})
-# none, half and made-up credentials; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,6 @@ class Probe:
     what: str
     request: Request
     hidden: str = ""  # what the refusal must not tell
-
-
-def number_of_probes(credentials: Credentials) -> int:
-    """Count the ways of bad credentials that can be tried: a token and a key can each be spoilt in their own ways."""
-    signed = credentials.access_key is not None and credentials.secret_key is not None
-    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + _OF_A_SIGNATURE * signed
 
 
 def bad_credentials(run: Inspection) -> None:

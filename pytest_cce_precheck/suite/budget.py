@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
+if TYPE_CHECKING:
+    from pytest_cce_precheck.wire.credentials import Credentials
+
 FULL: Final = 250
 LEAST: Final = 30
+# the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
+_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11
 
 
 @dataclass
@@ -65,3 +70,9 @@ class Shares:
 
 def _between(low: int, wanted: int, high: int) -> int:
     return max(low, min(wanted, high))
+
+
+def number_of_probes(credentials: Credentials) -> int:
+    """Count the ways of bad credentials that can be tried: a token and a key can each be spoilt in their own ways."""
+    signed = credentials.access_key is not None and credentials.secret_key is not None
+    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + _OF_A_SIGNATURE * signed

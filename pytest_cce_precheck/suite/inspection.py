@@ -18,8 +18,7 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import Plan, covering_plan
 from pytest_cce_precheck.explore.questions import SYNTHETIC
-from pytest_cce_precheck.suite.authentication import number_of_probes
-from pytest_cce_precheck.suite.budget import FULL, Budget, Shares
+from pytest_cce_precheck.suite.budget import FULL, Budget, Shares, number_of_probes
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters
+from pytest_cce_precheck.suite.budget import number_of_probes
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
@@ -100,7 +101,7 @@ def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried(
     for credentials in kinds:
         run, _ = run_of(Simulator(), credentials=credentials)
         probes = list(authentication._probes(run))
-        assert len(probes) == authentication.number_of_probes(credentials)
+        assert len(probes) == number_of_probes(credentials)
         assert len({probe.what for probe in probes}) == len(probes)
 
 
