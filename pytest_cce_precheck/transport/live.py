@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -33,19 +34,11 @@ class HttpTransport:
         self._session.auth = _as_it_is
 
     def send(self, request: Request) -> Exchange:
-        """Send ``request`` as it is; the query's text is not touched."""
+        """Send ``request``; of the query's text, only what no URL may hold is escaped on the way."""
         __tracebackhide__ = True
-        prepared = self._session.prepare_request(
-            requests.Request(request.method, request.endpoint + request.path, data=request.body or None)
-        )
-        prepared.headers.clear()
-        prepared.headers.update(dict(request.headers.pairs))
-        if request.body:
-            prepared.headers["Content-Length"] = str(len(request.body))
-        prepared.url = request.url
         started = time.monotonic()
         try:
-            with self._send(prepared, request) as received:
+            with self._send(request) as received:
                 body = b"".join(self._body(received, started, request))
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
@@ -65,8 +58,16 @@ class HttpTransport:
                 raise TransportError("timeout", f"the answer was not complete after {self._deadline:g} s", request)
             yield chunk
 
-    def _send(self, prepared: requests.PreparedRequest, request: Request) -> requests.Response:
+    def _send(self, request: Request) -> requests.Response:
         __tracebackhide__ = True
+        prepared = self._session.prepare_request(
+            requests.Request(request.method, request.endpoint + request.path, data=request.body or None)
+        )
+        prepared.headers.clear()
+        prepared.headers.update(dict(request.headers.pairs))
+        if request.body:
+            prepared.headers["Content-Length"] = str(len(request.body))
+        prepared.url = request.url
         # in no local: a proxy's URL may hold a password, and a traceback may show locals
         surroundings = self._session.merge_environment_settings
         return self._session.send(
@@ -111,7 +112,7 @@ def _reason(failure: BaseException) -> tuple[TransportReason, str]:
         return "unreachable", f"no connection: {_last_words(causes)}"
     if among(failures.Timeout, urllib3.exceptions.TimeoutError):
         return "timeout", "no answer within the time allowed"
-    if among(urllib3.exceptions.IncompleteRead):
+    if among(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
         return "truncated", "the answer ended before its Content-Length (or its last chunk) was reached"
     if among(failures.ContentDecodingError, urllib3.exceptions.DecodeError):
         return "not-http", "the body is not encoded as its Content-Encoding says"

@@ -134,4 +134,9 @@ def encode_query(params: Iterable[tuple[str, str]]) -> str:
     >>> encode_query([("type", "addonStatic"), ("task_id", "a b+c/é")])
     'type=addonStatic&task_id=a%20b%2Bc%2F%C3%A9'
     """
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in params)
+    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in params)
+
+
+def _encoded(text: str) -> str:
+    # half a surrogate pair, which JSON can hold, is sent as what it is
+    return quote(text, safe="~", errors="surrogatepass")
