@@ -33,7 +33,7 @@ from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.server import SimulatorServer
-from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
@@ -53,22 +53,33 @@ TIMEOUT = 2.0
 
 
 class Counting(Simulator):
-    """A simulator that counts what it is asked."""
+    """A simulator that counts what it is asked, and remembers a failure of its own."""
 
     requests = 0
+    failed = False
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:
         self.requests += 1
-        return super().handle(request, caller=caller)
+        try:
+            return super().handle(request, caller=caller)
+        except NoAnswer:
+            raise
+        except Exception:
+            self.failed = True
+            raise
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One tool's run: what it complained of, and what that cost; ``waited`` are seconds of the service's clock."""
+    """One tool's run: what it complained of, and what that cost.
+
+    ``waited`` are seconds of the service's clock. Where the simulator itself ``failed``, its 500 is none of the defect.
+    """
 
     told: tuple[str, ...]
     requests: int
     seconds: float
+    failed: bool
     waited: float = 0.0
 
 
@@ -112,27 +123,27 @@ def run_ours(name: str) -> Outcome:
         seconds = time.perf_counter() - started
     failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
     told = tuple(f"{group.finding.code} {group.finding.message}" for group in causes(failing))
-    return Outcome(told, simulator.requests, seconds, sum(waits))
+    return Outcome(told, simulator.requests, seconds, simulator.failed, sum(waits))
 
 
-def run_peer(name: str, command: Path) -> Outcome:
+def run_peer(name: str, command: Path, examples: int) -> Outcome:
     simulator = simulated(name)
     with SimulatorServer(simulator) as server:
-        done = schemathesis_peer.run(command, simulator, server.endpoint, TIMEOUT)
-    return Outcome(done.failures, simulator.requests, done.seconds)
+        done = schemathesis_peer.run(command, simulator, server.endpoint, TIMEOUT, examples)
+    return Outcome(done.failures, simulator.requests, done.seconds, simulator.failed)
 
 
-def compare(name: str, command: Path) -> Row:
+def compare(name: str, command: Path, examples: int) -> Row:
     category = FAULTS[name].category if name in FAULTS else VARIATION
-    return Row(name, category, run_ours(name), run_peer(name, command))
+    return Row(name, category, run_ours(name), run_peer(name, command, examples))
 
 
-def run_all(names: Sequence[str], command: Path, jobs: int) -> Iterator[Row]:
+def run_all(names: Sequence[str], command: Path, jobs: int, examples: int) -> Iterator[Row]:
     if jobs == 1:
-        yield from (compare(name, command) for name in names)
+        yield from (compare(name, command, examples) for name in names)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(partial(compare, command=command), names)
+        yield from pool.map(partial(compare, command=command, examples=examples), names)
 
 
 def chosen(only: Sequence[str], sample: int) -> list[str]:
@@ -193,6 +204,7 @@ def missed(rows: Iterable[Row], tool: str) -> Iterator[str]:
 
 def document(rows: Sequence[Row], versions: str) -> str:
     faults = sum(row.category != VARIATION for row in rows)
+    failed = [row.name for row in rows if row.ours.failed or row.peer.failed]
     parts = [
         f"{versions}. {faults} of {len(FAULTS)} defects, {len(rows) - faults} of {len(VARIATIONS)} variations.",
         "\n".join(by_category(rows)),
@@ -202,12 +214,14 @@ def document(rows: Sequence[Row], versions: str) -> str:
         "Missed by this project:\n\n" + ("\n".join(missed(rows, "ours")) or "none"),
         "Missed by schemathesis:\n\n" + ("\n".join(missed(rows, "peer")) or "none"),
     ]
+    if failed:
+        parts.append(f"Not to be counted, since the simulated service itself failed: {', '.join(failed)}")
     return "\n\n".join(parts) + "\n"
 
 
 def healthy_first(command: Path) -> None:
     """Stop where a tool complains of the service as it should be: its settings would be at fault."""
-    row = Row(HEALTHY, VARIATION, run_ours(HEALTHY), run_peer(HEALTHY, command))
+    row = Row(HEALTHY, VARIATION, run_ours(HEALTHY), run_peer(HEALTHY, command, schemathesis_peer.EXAMPLES))
     for tool, outcome in (("this project", row.ours), ("schemathesis", row.peer)):
         if outcome.told:
             sys.exit(f"{tool} complains of the service without a defect: {'; '.join(outcome.told)}")
@@ -217,7 +231,7 @@ def measure(options: argparse.Namespace, command: Path) -> None:
     healthy_first(command)
     names = chosen(options.only, options.sample)
     rows: list[Row] = []
-    for row in run_all(names, command, options.jobs):
+    for row in run_all(names, command, options.jobs, options.examples):
         rows.append(row)
         verdicts = " ".join(f"{'+' if outcome.told else '-'}" for outcome in (row.ours, row.peer))
         sys.stderr.write(f"{len(rows):>4}/{len(names)}  {verdicts}  {row.name}\n")
@@ -240,6 +254,9 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="every Nth defect; all variations")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many to run at the same time")
     parser.add_argument("--schemathesis", type=Path, metavar="PATH", help="its command, in place of a new environment")
+    parser.add_argument(
+        "--examples", type=int, default=schemathesis_peer.EXAMPLES, metavar="N", help="schemathesis' examples a call"
+    )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every run's result, after each")
     parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the tables, which are printed too")
     options = parser.parse_args()

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 TURNED_OFF = """\
 What was changed so that the conforming service passes: `addonList` has at least one entry, `targetVersion` may be null,
 and is not empty where an upgrade is asked for; cases with `type=` are left out, since no source says what an empty
-value means. No check is turned off. Shrinking is off, which saves the peer requests and loses no finding. 100 examples
-a call (its default), 10 stateful scenarios."""
+value means. No check is turned off. Shrinking is off, which saves the peer requests and loses no finding."""
 
 LONGEST_SECONDS = 240
+# its default
+EXAMPLES = 100
 
 _SETTINGS = """\
 seed = 1
@@ -38,12 +39,12 @@ request-timeout = {timeout}
 rate-limit = "auto"
 
 [generation]
-max-examples = 100
+max-examples = {examples}
 no-shrink = true
 database = "none"
 
 [phases.stateful.generation]
-max-examples = 10
+max-examples = {scenarios}
 
 [auth.openapi]
 token = {{ api_key = {token} }}
@@ -97,12 +98,12 @@ def version(command: Path) -> str:
     return told.stdout.split()[-1]
 
 
-def run(command: Path, simulator: Simulator, endpoint: str, timeout: float) -> PeerRun:
-    """Let schemathesis test the simulator that answers at ``endpoint``."""
+def run(command: Path, simulator: Simulator, endpoint: str, timeout: float, examples: int) -> PeerRun:
+    """Let schemathesis test the simulator that answers at ``endpoint``; a tenth as many scenarios as examples."""
     with tempfile.TemporaryDirectory(prefix="detection-") as name:
         folder = Path(name)
         (folder / "openapi.json").write_text(json.dumps(adapted(load_schema(OPENAPI), simulator)), encoding="utf-8")
-        (folder / "schemathesis.toml").write_text(settings(simulator, timeout), encoding="utf-8")
+        (folder / "schemathesis.toml").write_text(settings(simulator, timeout, examples), encoding="utf-8")
         (folder / "hooks.py").write_text(_HOOKS, encoding="utf-8")
         arguments = ["--config-file", "schemathesis.toml", "run", "openapi.json", "--url", endpoint, "--no-color"]
         started = time.perf_counter()
@@ -125,12 +126,14 @@ def _failures(report: dict[str, Any], status: int) -> tuple[str, ...]:
     return tuple(told) or (("exit status 1",) if status else ())
 
 
-def settings(simulator: Simulator, timeout: float) -> str:
+def settings(simulator: Simulator, timeout: float, examples: int = EXAMPLES) -> str:
     """Write schemathesis.toml: the token, and the real ids by the probability with which they are used."""
     tasks = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
     token = simulator.credentials.token
     return _SETTINGS.format(
         timeout=timeout,
+        examples=examples,
+        scenarios=examples // 10,
         token=json.dumps(token.reveal() if token else ""),
         projects=json.dumps([simulator.project_id]),
         clusters=json.dumps([simulator.cluster_id]),
