@@ -82,7 +82,7 @@ def _make(entry: dict[str, Any], cluster: Cluster, world: World, now: datetime) 
     instance = cluster.instance(str(entry.get("addonInstanceID"))) or Instance(
         str(entry.get("addonInstanceID")), f"cceaddon-{template}", template, ()
     )
-    known = entry.get("type") in set(TaskType)
+    known = isinstance(entry.get("type"), str) and entry["type"] in set(TaskType)
     task_type = TaskType(entry["type"]) if known else TaskType.STATIC
     target = entry.get("targetVersion") if task_type is TaskType.UPGRADE else None
     return world.make(instance, task_type, target if isinstance(target, str) else None, now)
