@@ -1,126 +1,139 @@
-"""What `test_house` leaves out: annotations, mutation, imports inside functions, the table as written, public names."""
+"""Who imports whom: in one direction, never in a circle, strangers never, and nothing heavy before it is needed."""
 
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from importlib.util import resolve_name
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
-import pytest_cce_precheck
+from tests.source import MODULES, TREES, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE: Final = Path(pytest_cce_precheck.__file__).parent
-TREES: Final = {
-    str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
+    Place = Literal["top", "type checking", "try", "within"]
+
+# a module may import from its own level and from those below
+LEVELS: Final = (
+    {"errors", "suggestions"},
+    {"config", "schema_files", "wire"},
+    {"contract", "simulator", "explore", "cassette"},
+    {"transport"},
+    {"client"},
+    {"report", "suite", "startup", "harness", "sdk", "modes"},
+    {"hookspecs", "fixtures", "claims", "running", "serving", "captured", "recordings"},
+    {"plugin", "cli", ""},
+)
+LEVEL: Final = {part: number for number, parts in enumerate(LEVELS) for part in parts}
+# what shares a level with these, and what lies above it, they do not know even in an annotation
+STRANGERS: Final[dict[str, set[str]]] = {
+    "wire": set(),
+    "contract": {"simulator", "explore", "cassette"},
+    "simulator": {"contract", "explore", "cassette"},
+    "explore": {"simulator"},
+    "cassette": {"contract", "simulator", "explore"},
 }
-LAZY: Final = {"plugin.py", "fixtures.py", "cli.py", "__init__.py"}
-MUTATORS: Final = {
-    "append",
-    "extend",
-    "insert",
-    "add",
-    "update",
-    "setdefault",
-    "pop",
-    "popitem",
-    "remove",
-    "discard",
-    "clear",
-}
-STRANGERS: Final = {
-    "contract": {"simulator", "explore", "transport", "client", "suite", "report"},
-    "simulator": {"contract", "explore", "transport", "client", "suite", "report"},
-    "explore": {"simulator", "transport", "client", "suite", "report"},
-    "wire": {"contract", "simulator", "explore", "transport", "client", "suite", "report"},
-}
+LAZY: Final = {"plugin", "fixtures", "cli", ""}
+HEAVY: Final = {"requests", "responses", "jsonschema", "jsonschema_rs", "hypothesis", "yaml", "jinja2", "urllib3"}
 
 
-def modules_named(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            yield str(node.module)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-
-
-@pytest.mark.parametrize("name", [name for name in TREES if name.partition("/")[0] in STRANGERS])
-def test_the_parts_do_not_know_each_other_even_in_annotations(name: str) -> None:
-    named = {module.split(".")[1] for module in modules_named(TREES[name]) if module.startswith("pytest_cce_precheck.")}
-    assert named & STRANGERS[name.partition("/")[0]] == set()
-
-
-@pytest.mark.parametrize("name", [name for name in TREES if name not in LAZY])
-def test_functions_import_nothing_at_all(name: str) -> None:
-    functions = (node for node in ast.walk(TREES[name]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    assert [module for function in functions for module in modules_named(function)] == []
-
-
-@pytest.mark.parametrize("name", TREES)
-def test_what_a_module_holds_is_never_changed(name: str) -> None:
+def imports_of(name: str) -> Iterator[tuple[str, Place]]:
+    """Give each module that a module imports, and where it does so."""
     tree = TREES[name]
-    targets = [
-        target
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    ]
-    held = {target.id for target in targets if isinstance(target, ast.Name)}
-    assert [node for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal)] == []
-    changed = [
-        ast.unparse(node)
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.Attribute) and node.attr in MUTATORS and is_one_of(node.value, held))
-        or (isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and is_one_of(node.value, held))
-    ]
-    assert changed == []
+    places: dict[ast.AST, Place] = dict.fromkeys(tree.body, "top")
+    for block in tree.body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            places |= dict.fromkeys(block.body, "type checking")
+        elif isinstance(block, ast.Try):
+            places |= dict.fromkeys(block.body, "try")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((module, places.get(node, "within")) for module in modules_named(node, name))
 
 
-def is_one_of(node: ast.expr, names: set[str]) -> bool:
-    return isinstance(node, ast.Name) and node.id in names
+def modules_named(node: ast.Import | ast.ImportFrom, within: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    else:
+        package = within if MODULES[within].stem == "__init__" else within.rpartition(".")[0]
+        origin = resolve_name("." * node.level + (node.module or ""), package)
+        deeper = (f"{origin}.{alias.name}" for alias in node.names)
+        yield from (module if module in MODULES else origin for module in deeper)
 
 
-def test_the_table_of_codes_is_written_in_their_order_under_the_heading_of_their_hundred() -> None:
-    text = (PACKAGE / "contract" / "rules.toml").read_text("utf-8")
-    codes = re.findall(r"^\[(PRE\d{3})\]$", text, re.MULTILINE)
-    assert codes == sorted(codes)
-    assert len(codes) == len(set(codes))
-    for section in re.split(r"^# ---- ", text, flags=re.MULTILINE)[1:]:
-        hundred = section[:4]
-        assert {code[:4] for code in re.findall(r"^\[(PRE\d{3})\]$", section, re.MULTILINE)} == {hundred}
+def is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "pytest_cce_precheck"
 
 
-def test_every_public_name_is_there_and_said_to_type_checkers_too() -> None:
-    for name in pytest_cce_precheck.__all__:
-        assert getattr(pytest_cce_precheck, name) is not None
-    assert {*pytest_cce_precheck.__all__, "__version__"} == set(dir(pytest_cce_precheck))
-    assert pytest_cce_precheck.__all__ == sorted(pytest_cce_precheck.__all__)
-    [guarded] = [node for node in TREES["__init__.py"].body if isinstance(node, ast.If)]
-    announced = {alias.name for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert announced == set(pytest_cce_precheck.__all__)
+IMPORTS: Final = {name: sorted(set(imports_of(name))) for name in MODULES}
+RUN_TIME: Final = {
+    name: [module for module, place in found if is_ours(module) and place != "type checking"]
+    for name, found in IMPORTS.items()
+}
 
 
-def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Exchanges'"):
-        pytest_cce_precheck.Exchanges  # noqa: B018  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_from_its_level_and_below(name: str) -> None:
+    assert [other for other in RUN_TIME[name] if LEVEL[part_of(other)] > LEVEL[part_of(name)]] == []
 
 
-@pytest.mark.parametrize("name", sorted(pytest_cce_precheck.__all__))
-def test_a_public_name_is_what_its_home_calls_so(name: str) -> None:
-    home = import_module(f"pytest_cce_precheck.{pytest_cce_precheck._HOME[name]}")
-    value = getattr(pytest_cce_precheck, name)
-    assert value is home or value is getattr(home, name)
+@pytest.mark.parametrize("name", [name for name in MODULES if part_of(name) in STRANGERS])
+def test_strangers_do_not_know_each_other_even_in_annotations(name: str) -> None:
+    known = {part_of(module) for module, _ in IMPORTS[name] if is_ours(module)}
+    assert known & STRANGERS[part_of(name)] == set()
+    assert {part for part in known if LEVEL[part] > LEVEL[part_of(name)]} == set()
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    waiting = {name: {*found} - {name} for name, found in RUN_TIME.items()}
+    while ready := [name for name, needed in waiting.items() if not needed & waiting.keys()]:
+        for name in ready:
+            del waiting[name]
+    assert waiting == {}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if part_of(name) not in LAZY])
+def test_only_what_may_be_missing_is_imported_elsewhere_than_at_the_top(name: str) -> None:
+    assert [
+        module for module, place in IMPORTS[name] if place == "within" or (place == "try" and is_ours(module))
+    ] == []
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert loaded_by("import pytest_cce_precheck") & HEAVY == set()
 
 
 def test_the_contract_can_be_used_without_what_it_does_not_need() -> None:
-    words = "import sys; from pytest_cce_precheck import check, PrecheckClient, Exchange; print(sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
-    for heavy in ("requests", "responses", "hypothesis", "pytest"):
-        assert f"'{heavy}'" not in loaded
+    loaded = loaded_by("from pytest_cce_precheck import check, PrecheckClient, Exchange")
+    assert loaded & {"requests", "responses", "hypothesis", "pytest"} == set()
+
+
+def test_a_run_without_our_fixtures_imports_nothing_heavy_from_start_to_end(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        f"""
+        import sys
+
+        def loaded():
+            return sorted({HEAVY!r} & sys.modules.keys())
+
+        def pytest_sessionstart():
+            assert loaded() == []
+
+        def pytest_unconfigure():
+            print("heavy at the end:", loaded())
+        """
+    )
+    pytester.makepyfile("def test_of_a_dependent(): assert 1 + 1 == 2")
+    # hypothesis' own plugin imports it in its summary; that is not ours to answer for
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:xdist")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["heavy at the end: []"])

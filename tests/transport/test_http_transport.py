@@ -123,7 +123,9 @@ def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> N
 @pytest.mark.parametrize(
     "query",
     [
+        "",
         "type=addonStatic",
+        "type=a%20b",
         "type=%FF%FE",
         "task_id=a%00b",
         "task_id=a+b%2Bc",
@@ -133,6 +135,7 @@ def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> N
         "=x",
         "task_id%5B%24ne%5D=x",
         "t%79pe=addonStatic",
+        "task_id=%2D%7E",
         "task_id=a%2Fb/c?d",
         "task_id=%E6%8F%92%E4%BB%B6",
         "a=b=c;d:@!$'()*,~",
@@ -142,7 +145,8 @@ def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> N
 def test_the_query_arrives_byte_for_byte(transport: HttpTransport, query: str) -> None:
     with serving(always(200, b"{}")) as server:
         transport.send(asked(server.endpoint, query))
-        assert server.seen[0].requestline == f"GET {PATH}?{query} HTTP/1.1"
+        target = f"{PATH}?{query}" if query else PATH
+        assert server.seen[0].requestline == f"GET {target} HTTP/1.1"
 
 
 def test_an_encoded_slash_in_the_path_stays_encoded(transport: HttpTransport) -> None:
@@ -193,6 +197,11 @@ def test_a_chunked_body_is_put_together(transport: HttpTransport) -> None:
 def test_a_body_without_length_ends_with_the_connection(transport: HttpTransport) -> None:
     with talking(saying(b'HTTP/1.0 200 OK\r\n\r\n{"a":', b" 1}")) as endpoint:
         assert transport.send(asked(endpoint)).response.body == b'{"a": 1}'
+
+
+def test_a_gzipped_body_is_unpacked(transport: HttpTransport) -> None:
+    with serving(always(200, gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")) as server:
+        assert transport.send(asked(server.endpoint)).response.body == b'{"a": 1}'
 
 
 @pytest.mark.parametrize("body", [b"", b"<!doctype html><title>Sign in</title>", b"\x00\xff"])
