@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from datetime import timedelta
+from typing import Any, Final, Literal, get_args
 
 from pytest_cce_precheck.errors import ConfigurationError
 
-Mode = Literal["simulate", "live"]
+Mode = Literal["simulate", "replay", "record", "live"]
 FailOn = Literal["error", "warning", "note", "never"]
-Kind = Literal["text", "number", "flag", "list"]
+Kind = Literal["text", "number", "flag", "list", "age"]
+
+MODES: Final = get_args(Mode)
+_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,19 @@ class Option:
 
 
 OPTIONS: Final[tuple[Option, ...]] = (
-    Option("mode", "where answers come from: the embedded service, or a real one", choices=("simulate", "live")),
-    Option("endpoint", "scheme and host of the service to test (live)", metavar="URL"),
-    Option("region", "region of the public service, in place of an endpoint (live)", metavar="NAME"),
-    Option("project-id", "the project (live)", metavar="ID", environment=("HUAWEICLOUD_SDK_PROJECT_ID",)),
-    Option("cluster-id", "the cluster whose tasks are listed (live)", metavar="ID"),
+    Option("mode", "where answers come from: the embedded service, cassettes, or a real service", choices=MODES),
+    Option("endpoint", "scheme and host of the service to test (live, record)", metavar="URL"),
+    Option("region", "region of the public service, in place of an endpoint (live, record)", metavar="NAME"),
+    Option("project-id", "the project (live, record)", metavar="ID", environment=("HUAWEICLOUD_SDK_PROJECT_ID",)),
+    Option("cluster-id", "the cluster whose tasks are listed (live, record)", metavar="ID"),
     Option("other-cluster-id", "another cluster of the project, to check isolation against", metavar="ID"),
     Option("foreign-project-id", "a project that the credentials must not read", metavar="ID"),
     Option("foreign-cluster-id", "a cluster of that project", metavar="ID"),
-    Option("allow-writes", "let the suite use the create call (live)", kind="flag"),
+    Option("allow-writes", "let the suite use the create call (live, record)", kind="flag"),
+    Option("cassette-dir", "the folder of the cassettes (record, replay)", metavar="PATH"),
+    Option("max-age", "an older cassette is a finding: 12h, 30d, 8w (replay)", kind="age", metavar="AGE"),
+    Option("pseudonyms", "keep stand-ins in place of project, cluster, instance and task ids (record)", kind="flag"),
+    Option("record-in-ci", "record although CI is set in the environment (record)", kind="flag"),
     Option(
         "fault", "a defect that the embedded service shall have (repeatable; simulate)", kind="list", metavar="NAME"
     ),
@@ -92,6 +101,10 @@ class Config:
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
     allow_writes: bool = False
+    cassette_dir: str = "cce-cassettes"
+    max_age: timedelta | None = None
+    pseudonyms: bool = False
+    record_in_ci: bool = False
     fault: tuple[str, ...] = ()
     fail_on: FailOn = "error"
     accept: tuple[str, ...] = ()
@@ -120,7 +133,7 @@ class Config:
         }
 
     def missing_for_live(self, *, credentials: bool) -> list[str]:
-        """Name everything that a live run still needs; ``credentials`` tells whether there are any."""
+        """Name everything that a real service still needs; ``credentials`` tells whether there are any."""
         missing = []
         if self.service is None:
             missing.append("--cce-endpoint (or --cce-region)")
@@ -198,10 +211,17 @@ def parsed(option: Option, given: Any, where: str) -> Any:
         if number < 0:
             raise ConfigurationError(f"{where} is {given!r}: expected a whole number")
         return number
+    if option.kind == "age":
+        age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())
+        if age is None:
+            raise ConfigurationError(f"{where} is {given!r}: expected a number with h, d or w, such as 30d")
+        return timedelta(**{_UNITS[age[2]]: int(age[1])})
     if option.choices and given not in option.choices:
         raise ConfigurationError(f"{where} is {given!r}: expected one of {', '.join(option.choices)}")
     return str(given)
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(hours=1)}h" if value % timedelta(days=1) else f"{value.days}d"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -15,6 +15,8 @@ TransportReason = Literal[
     "unreachable", "name-not-found", "timeout", "tls", "connection-lost", "truncated", "too-large", "not-http"
 ]
 
+MissReason = Literal["no-such-request", "used-up", "no-test"]
+
 
 class CcePrecheckError(Exception):
     """Base of every error that this project raises on purpose."""
@@ -56,3 +58,23 @@ class BodyError(CcePrecheckError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+class CassetteError(CcePrecheckError):
+    """A recording cannot be used."""
+
+
+class CassetteMissingError(CassetteError):
+    """There is no recording where one is needed."""
+
+
+class CassetteCorruptError(CassetteError):
+    """A file is no cassette that can be read; the message says where it stops being one."""
+
+
+class CassetteMissError(CassetteError):
+    """A request was made that the cassette has no answer for; ``reason`` is for programs."""
+
+    def __init__(self, reason: MissReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: MissReason = reason

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_cce_precheck.config import Config
-from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import date
+    from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.acceptance import Acceptance
+    from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
+    from pytest_cce_precheck.modes.base import RunningTest
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
-T = TypeVar("T")
-
 config_key = pytest.StashKey[Config]()
+running_key = pytest.StashKey["tuple[Harness, RunningTest]"]()
 
 
 @contextmanager
@@ -40,10 +41,10 @@ def as_usage_error() -> Iterator[None]:
 
 @contextmanager
 def as_setup_error() -> Iterator[None]:
-    """Show misuse as the error of the test that it was found in: the message, no traceback of ours."""
+    """Show what stops a test as the error of that test: the message, no traceback of ours."""
     try:
         yield
-    except ConfigurationError as error:
+    except CcePrecheckError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
@@ -80,11 +81,16 @@ def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckC
 @pytest.fixture
 def cce_contract(request: pytest.FixtureRequest, _cce_harness: Harness) -> Contract:
     """The judge: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only tells."""
-    from pytest_cce_precheck.harness import Contract
-
     with as_setup_error():
-        allowed = [allowance(marker) for marker in request.node.iter_markers("cce_allow")]
-    return Contract(_cce_harness, allowed, request.node.user_properties.append)
+        return contract_of(request.node, _cce_harness)
+
+
+@pytest.fixture(scope="session")
+def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
+    """Strategies of filter combinations: `data.draw(cce_filters())` in a hypothesis test; on replay, recorded ones."""
+    from pytest_cce_precheck.drawing import Filters
+
+    return Filters(_cce_harness, cce_client)
 
 
 @pytest.fixture
@@ -96,6 +102,7 @@ def cce_simulator(_cce_harness: Harness, _cce_test: None) -> Simulator:
 @pytest.fixture
 def cce_server(cce_simulator: Simulator) -> Iterator[SimulatorServer]:
     """The embedded service as a real HTTP server on loopback (`.endpoint`), for an SDK in any language."""
+    from pytest_cce_precheck.modes.base import RunningTest
     from pytest_cce_precheck.simulator.server import SimulatorServer
 
     with SimulatorServer(cce_simulator) as server:
@@ -108,56 +115,53 @@ def cce_exchanges(_cce_harness: Harness, _cce_test: None) -> list[Exchange]:
     return _cce_harness.exchanges
 
 
+@pytest.fixture(scope="session")
+def cce_cassette_dir(cce_config: Config, pytestconfig: pytest.Config) -> Path:
+    """The folder of the cassettes (--cce-cassette-dir, from pytest's root); override it to choose another in code."""
+    return pytestconfig.rootpath / cce_config.cassette_dir
+
+
 @pytest.fixture(autouse=True)
 def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     # Every test of every dependent passes here: look first, import later.
-    marker = request.node.get_closest_marker("cce")
-    if marker is None and not any(name.startswith(("cce_", "_cce_h")) for name in request.fixturenames):
+    node = request.node
+    if node.get_closest_marker("cce") is None and not any(
+        name.startswith(("cce_", "_cce_h")) for name in request.fixturenames
+    ):
         yield
         return
+    from pytest_cce_precheck.running import running_test
+
     harness: Harness = request.getfixturevalue("_cce_harness")
     with as_setup_error():
-        mode, faults = marked(marker) if marker else (None, ())
-    if mode is not None and mode != harness.config.mode:
-        pytest.skip(f"marked cce(mode={mode!r}), and this run is in mode {harness.config.mode}")
+        test = running_test(request, harness.config)
     # when=call reports alone are summed up, and they are made before any teardown
-    request.node.user_properties.append(("cce_mode", harness.config.mode))
+    node.user_properties.append(("cce_mode", harness.config.mode))
+    node.stash[running_key] = (harness, test)
     with ExitStack() as stack:
         with as_setup_error():
-            stack.enter_context(harness.running(faults))
+            stack.enter_context(harness.running(test))
         yield
+        with as_setup_error():
+            stack.close()
     for exchange in harness.exchanges:
-        request.config.hook.pytest_cce_exchange(exchange=exchange, item=request.node)
+        request.config.hook.pytest_cce_exchange(exchange=exchange, item=node)
 
 
-def marked(marker: pytest.Mark) -> tuple[str | None, tuple[str, ...]]:
-    """Read ``@pytest.mark.cce(mode=None, faults=())``; raises `ConfigurationError`."""
+def contract_of(item: pytest.Item, harness: Harness) -> Contract:
+    """Give the judge of a test, with what its markers accept; raises `ConfigurationError`."""
+    from pytest_cce_precheck.harness import Contract
 
-    def cce(mode: str | None = None, faults: Any = ()) -> tuple[str | None, Any]:
-        return mode, faults
-
-    mode, faults = called(cce, marker, "mode=None, faults=()")
-    if mode not in (None, "simulate", "live"):
-        raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected 'simulate' or 'live'")
-    if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
-        raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
-    return mode, tuple(faults)
+    allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
+    return Contract(harness, allowed, item.user_properties.append)
 
 
 def allowance(marker: pytest.Mark) -> Acceptance:
     """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
+    from pytest_cce_precheck.claims import called
     from pytest_cce_precheck.contract.acceptance import Acceptance
 
     def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
         return Acceptance.of(code, reason, until)
 
     return called(cce_allow, marker, "code, reason=…, until=None")
-
-
-def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:
-    """Call what has a marker's documented signature with what the marker was given."""
-    try:
-        inspect.signature(signature).bind(*marker.args, **marker.kwargs)
-    except TypeError as error:
-        raise ConfigurationError(f"@pytest.mark.{marker.name}: {error}; expected ({expected})") from None
-    return signature(*marker.args, **marker.kwargs)

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.modes.base import Mode
+from pytest_cce_precheck.modes.live import Live
+from pytest_cce_precheck.modes.recording import Recorded
+from pytest_cce_precheck.modes.replaying import Replayed
+from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import ContractViolation, describe
 from pytest_cce_precheck.report.verdict import Verdict, verdict
-from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.startup import refuse_incomplete
 from pytest_cce_precheck.transport.live import HttpTransport
-from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.modes.base import Mode, RunningTest
+    from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 Record = tuple[str, str]
+
+
+_MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
+    "simulate": lambda config, _: Simulated(config),
+    "replay": Replayed,
+    "record": Recorded,
+    "live": Live,
+}
 
 
 class Harness:
@@ -37,34 +48,37 @@ class Harness:
 
     def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
         self.config = config
-        self._environment = environment
+        self.mode = _MODES[config.mode](config, environment)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
-        self.simulator = Simulator(seed=config.seed, faults=config.fault)
+        self.test: RunningTest | None = None
+        self._environment = environment
         self._client: PrecheckClient | None = None
-        self.intercepting = False
+
+    @cached_property
+    def _idle(self) -> Simulated:
+        return Simulated(self.config)
+
+    @property
+    def simulator(self) -> Simulator:
+        """The embedded service: the one that answers in this test, in other modes one that nobody else calls."""
+        return (self.mode if isinstance(self.mode, Simulated) else self._idle).simulator
 
     def credentials(self) -> Credentials:
-        """Give the simulator's credentials, or the environment's; raises `ConfigurationError` where these lack."""
-        if self.config.mode == "simulate":
-            return self.simulator.credentials
-        credentials = Credentials.from_environment(self._environment)
-        refuse_incomplete(self.config, credentials)
-        return credentials
+        """Give what the mode authenticates with; raises `ConfigurationError` where it lacks."""
+        return self.mode.credentials()
 
     def client(self, credentials: Credentials) -> PrecheckClient:
         """Give the session's client."""
         if self._client is None:
-            live = self.config.mode == "live"
-            service = self.simulator
-            transport = HttpTransport(timeout=self.config.timeout)
+            target = self.mode.target
             self._client = PrecheckClient(
-                transport if live else _Intercepted(transport, self),
-                endpoint=(self.config.service or "") if live else service.endpoint,
-                project_id=(self.config.project_id or "") if live else service.project_id,
-                cluster_id=(self.config.cluster_id or "") if live else service.cluster_id,
+                _Guarded(HttpTransport(timeout=self.config.timeout), self),
+                endpoint=target.endpoint,
+                project_id=target.project_id,
+                cluster_id=target.cluster_id,
                 credentials=credentials,
-                observe=self._observe,
+                observe=self.exchanges.append,
             )
             if credentials.kind:
                 # what cannot be sent is better said here than in the middle of a test
@@ -78,37 +92,22 @@ class Harness:
         found = Credentials.from_environment(self._environment)
         return Redactor((*own.secrets, *found.secrets)), own.kind
 
-    def _observe(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass: on the simulator's clock where there is one."""
-        if self.config.mode == "simulate":
-            self.simulator.clock.advance(seconds)
-        else:
-            time.sleep(seconds)
-
     @contextmanager
-    def running(self, faults: Sequence[str]) -> Iterator[None]:
-        """Stand between a test and the network: simulated answers, with the test's own faults, and an empty log."""
+    def running(self, test: RunningTest) -> Iterator[None]:
+        """Stand between a test and the network, as the mode does, with an empty log."""
         self.exchanges.clear()
-        if self.config.mode != "simulate":
-            if faults:
-                raise ConfigurationError(
-                    "the marker cce(faults=…) works on the embedded service alone (--cce-mode=simulate)"
-                )
-            yield
-            return
-        session = self.simulator
-        if faults:
-            self.simulator = Simulator(seed=self.config.seed, faults=(*self.config.fault, *faults))
-        try:
-            with Interception(self.simulator):
-                self.intercepting = True
+        with self.mode.running(test):
+            self.test = test
+            if self._client is not None and isinstance(self.mode, Replayed):
+                # each cassette was recorded from a cluster of its own
+                target = self.mode.target
+                self._client.endpoint = target.endpoint
+                self._client.project_id, self._client.cluster_id = target.project_id, target.cluster_id
+                self._client.credentials = self.mode.credentials()
+            try:
                 yield
-        finally:
-            self.intercepting = False
-            self.simulator = session
+            finally:
+                self.test = None
 
     def close(self) -> None:
         """Let go of connections."""
@@ -116,17 +115,17 @@ class Harness:
             self._client.close()
 
 
-class _Intercepted:
-    """The client's way to the embedded service, also from where no test runs: a fixture of a wider scope."""
+class _Guarded:
+    """The client's way out, also from where no test runs: a fixture of a wider scope."""
 
     def __init__(self, transport: HttpTransport, harness: Harness) -> None:
         self._transport = transport
         self._harness = harness
 
     def send(self, request: Request) -> Exchange:
-        if self._harness.intercepting:
+        if self._harness.test is not None:
             return self._transport.send(request)
-        with Interception(self._harness.simulator):
+        with self._harness.mode.outside_a_test():
             return self._transport.send(request)
 
     def close(self) -> None:

@@ -5,45 +5,55 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
+
 from pytest_cce_precheck import hookspecs
 from pytest_cce_precheck.config import OPTIONS, Option, resolve
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
     _cce_test,
     as_usage_error,
+    cce_cassette_dir,
     cce_client,
     cce_config,
     cce_contract,
     cce_credentials,
     cce_exchanges,
+    cce_filters,
     cce_server,
     cce_simulator,
     config_key,
+    contract_of,
+    running_key,
 )
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Generator
+
     from _pytest.terminal import TerminalReporter
 
 # pytest finds fixtures as attributes of the plugin
 __all__ = [
     "_cce_harness",
     "_cce_test",
+    "cce_cassette_dir",
     "cce_client",
     "cce_config",
     "cce_contract",
     "cce_credentials",
     "cce_exchanges",
+    "cce_filters",
     "cce_server",
     "cce_simulator",
 ]
 
 MARKERS = (
-    "cce(mode=None, faults=()): run only in this mode ('simulate' or 'live'); simulate these defects in this test",
+    "cce(mode=None, cassette=None, faults=(), repeats=False): run only in this mode; the cassette's name;"
+    + " simulate these defects in this test; let each recording be given again and again",
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = ("cce_mode", "cce_finding", "cce_allowed", "cce_accepted", "cce_run")
+PROPERTIES = ("cce_mode", "cce_cassette", "cce_finding", "cce_allowed", "cce_accepted", "cce_run")
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -77,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = resolve(
             lambda option: config.getoption(option.ini), os.environ, lambda option: config.getini(option.ini) or None
         )
-        if settled.mode == "live" or not LOOKED_UP.isdisjoint(settled.sources):
+        if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             from pytest_cce_precheck.startup import refuse_the_unusable
 
             refuse_the_unusable(settled, os.environ, of_the_suite=_runs_the_suite(config))
@@ -86,6 +96,51 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse two tests that would record one cassette, before either runs."""
+    if session.config.stash[config_key].mode == "record":
+        from pytest_cce_precheck.claims import claims
+
+        with as_usage_error():
+            claims(session.items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge a cassette's age before the test, and report what was used of it after."""
+    if running_key not in item.stash:
+        return (yield)
+    from pytest_cce_precheck.running import age_finding, use_of_cassette
+
+    harness, test = item.stash[running_key]
+    finding = age_finding(test, harness.config)
+    if finding is not None:
+        contract_of(item, harness).judge([finding])
+    try:
+        return (yield)
+    finally:
+        used = use_of_cassette(test)
+        if used is not None:
+            item.user_properties.append(("cce_cassette", used))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the mode whether the test came to its end; only then is anything recorded."""
+    report = yield
+    if report.when == "call" and running_key in item.stash:
+        from pytest_cce_precheck.running import outcome_is_evidence, overlooked_misses
+
+        _, test = item.stash[running_key]
+        test.finished = outcome_is_evidence(report, call.excinfo.value if call.excinfo else None)
+        overlooked = overlooked_misses(test) if report.passed else None
+        if overlooked is not None:
+            report.outcome, report.longrepr = "failed", overlooked
+    return report
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -35,15 +35,20 @@ def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_th
         raise ConfigurationError(f"--cce-timeout is {config.timeout}: expected at least 1 second")
     if config.report is not None:
         writer_for(Path(config.report))
-    if config.mode == "live":
+    if config.fault and config.mode != "simulate":
+        raise ConfigurationError(
+            "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"
+        )
+    if config.mode == "record" and environment.get("CI", "").lower() in ("1", "true") and not config.record_in_ci:
+        raise ConfigurationError(
+            "--cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
+            " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
+        )
+    if config.mode in ("live", "record"):
         _refuse_for_live(config, Credentials.from_environment(environment), of_the_suite=of_the_suite)
 
 
 def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: bool) -> None:
-    if config.fault:
-        raise ConfigurationError(
-            "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"
-        )
     if of_the_suite or config.missing_for_live(credentials=True):
         refuse_incomplete(config, credentials)
     if config.service is not None:
@@ -53,7 +58,7 @@ def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: 
 
 
 def refuse_incomplete(config: Config, credentials: Credentials) -> None:
-    """Raise one `ConfigurationError` that lists everything that a live run still needs."""
+    """Raise one `ConfigurationError` that lists everything that a run against a real service still needs."""
     missing = config.missing_for_live(credentials=credentials.kind is not None)
     if missing:
-        raise ConfigurationError("--cce-mode=live still needs: " + "; ".join(missing))
+        raise ConfigurationError(f"--cce-mode={config.mode} still needs: " + "; ".join(missing))

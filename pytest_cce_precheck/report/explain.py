@@ -21,6 +21,7 @@ FAMILIES: Final = {
     "4": "Filters",
     "5": "Sequences and life cycle",
     "6": "Authentication, isolation, safety",
+    "7": "SDK fidelity",
 }
 
 

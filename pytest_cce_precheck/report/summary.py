@@ -18,7 +18,7 @@ from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.text import headline, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from _pytest.terminal import TerminalReporter
@@ -49,13 +49,16 @@ class Summary:
     reached: set[str] = field(default_factory=set)
     not_reached: set[str] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
+    cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
         if name == "cce_mode":
             return
         data = json.loads(value)
-        if name == "cce_allowed":
+        if name == "cce_cassette":
+            self.cassettes[data["name"]] = data
+        elif name == "cce_allowed":
             self.allowed[nodeid, data["code"]] = data
         elif name == "cce_accepted":
             self.met.add((nodeid, data["code"]))
@@ -98,12 +101,13 @@ class Summary:
             "classes_reached": sorted(self.reached),
             "classes_not_reached": sorted(self.not_reached - self.reached),
             "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
+            "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 
 
 def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
     """Add up what the tests recorded."""
-    service = "the embedded service" if config.mode == "simulate" else str(config.service)
+    service = {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
     summary = Summary(config.mode, service, config.seed)
     for nodeid, name, value in recorded:
         summary.take(nodeid, name, value)
@@ -147,11 +151,12 @@ def write_report(path: Path, summary: Summary) -> None:
 
 def lines(summary: Summary) -> Iterable[str]:
     """Write the section for a person: what was checked, what failed, what is open."""
-    simulated = " (no real service was contacted)" if summary.mode == "simulate" else ""
+    simulated = "" if summary.mode in ("live", "record") else " (no real service was contacted)"
     retried = f", {summary.retried} of them retries" if summary.retried else ""
     yield f"mode {summary.mode}: {summary.service}{simulated}" + (
         f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
+    yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
     groups = causes([_as_finding(data) for data in summary.of_verdict("failing")])
     for group in groups:
         yield f"  {headline(group.finding)}"
@@ -174,6 +179,23 @@ def lines(summary: Summary) -> Iterable[str]:
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
         yield broken if groups else "the contract holds, as far as it was checked"
+
+
+def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:
+    """Say how old the recordings are, and what of them nobody asked for."""
+    if not cassettes:
+        return
+    recorded = sorted((datetime.fromisoformat(each["recorded_at"]), each["name"]) for each in cassettes)
+    oldest, name = recorded[0]
+    days = (now - oldest).days
+    age = "today" if days < 1 else f"{days} day{'s' if days > 1 else ''} ago ({name})"
+    endpoints = ", ".join(sorted({each["endpoint"] for each in cassettes}))
+    number = len(cassettes)
+    yield f"  {number} cassette{'s' if number > 1 else ''} of {endpoints}, the oldest recorded {age}"
+    left = [each for each in cassettes if each["unused"]]
+    if left:
+        unused = sum(each["unused"] for each in left)
+        yield f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings were not asked for"
 
 
 def _as_finding(data: Mapping[str, Any]) -> Finding:

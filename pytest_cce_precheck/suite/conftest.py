@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.harness import Contract, Harness
+    from pytest_cce_precheck.modes.base import RunningTest
 
 
 @pytest.hookimpl(trylast=True)
@@ -31,37 +34,82 @@ def _place(item: pytest.Item) -> int:
     return item.reportinfo()[1] or 0
 
 
-@pytest.fixture(scope="session")
-def _cce_inspection(cce_config: Config, cce_client: PrecheckClient, _cce_harness: Harness) -> Inspection:
-    simulated = cce_config.mode == "simulate"
-    service = _cce_harness.simulator
+class Suite:
+    """The one inspection that all tests of the suite share, made when the first of them knows how."""
+
+    def __init__(self, harness: Harness, client: PrecheckClient) -> None:
+        self._harness = harness
+        self._client = client
+        self._inspection: Inspection | None = None
+
+    def inspection(self, test: RunningTest) -> Inspection:
+        """Give the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
+        mode = self._harness.config.mode
+        if self._inspection is None:
+            settings = _settings(self._harness) if mode != "replay" else _recorded(test.notes, self._harness)
+            self._inspection = Inspection(self._client, settings)
+        if mode == "record":
+            test.notes["suite"] = _as_notes(self._inspection.settings)
+        if mode in ("record", "replay"):
+            self._inspection.begin(Memory(test.notes.get("questions", {}) if mode == "replay" else None))
+        return self._inspection
+
+
+def _settings(harness: Harness) -> Settings:
+    config, service = harness.config, harness.simulator
+    simulated = config.mode == "simulate"
     neighbours = Neighbours(
-        cce_config.other_cluster_id or (service.other_cluster_id if simulated else None),
-        cce_config.foreign_project_id or (service.foreign_project_id if simulated else None),
-        cce_config.foreign_cluster_id or (service.foreign_cluster_id if simulated else None),
+        config.other_cluster_id or (service.other_cluster_id if simulated else None),
+        config.foreign_project_id or (service.foreign_project_id if simulated else None),
+        config.foreign_cluster_id or (service.foreign_cluster_id if simulated else None),
     )
-    settings = Settings(
-        budget=cce_config.budget,
-        seed=cce_config.seed,
+    return Settings(
+        budget=config.budget,
+        seed=config.seed,
         # the embedded service is nobody's cluster
-        allow_writes=cce_config.allow_writes or simulated,
+        allow_writes=config.allow_writes or simulated,
         neighbours=neighbours,
-        wait=_cce_harness.wait,
+        wait=harness.mode.wait,
+        tests_apart=len(CHECKS) if config.mode == "record" else 0,
     )
-    return Inspection(cce_client, settings)
+
+
+def _as_notes(settings: Settings) -> dict[str, Any]:
+    return {
+        "budget": settings.budget,
+        "seed": settings.seed,
+        "allow_writes": settings.allow_writes,
+        "neighbours": asdict(settings.neighbours),
+        "tests_apart": settings.tests_apart,
+    }
+
+
+def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
+    recorded = {**notes.get("suite", {}), "wait": harness.mode.wait}
+    neighbours = Neighbours(**recorded.pop("neighbours", {}))
+    return Settings(**recorded, neighbours=neighbours)
+
+
+@pytest.fixture(scope="session")
+def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient) -> Suite:
+    return Suite(_cce_harness, cce_client)
 
 
 @pytest.fixture
 def holds(
-    request: pytest.FixtureRequest, _cce_inspection: Inspection, cce_contract: Contract
+    request: pytest.FixtureRequest, _cce_harness: Harness, _cce_suite: Suite, cce_contract: Contract
 ) -> Callable[[Check], None]:
     """Run one check and fail with what it finds; a check that could judge nothing is skipped, not passed."""
 
     def run(check: Check) -> None:
         __tracebackhide__ = True
-        before = _cce_inspection.progress()
-        findings = _cce_inspection.run(check)
-        progress = _cce_inspection.progress() - before
+        test = _cce_harness.test
+        assert test is not None
+        inspection = _cce_suite.inspection(test)
+        before = inspection.progress()
+        findings = inspection.run(check)
+        test.notes["questions"] = inspection.memory.as_data()
+        progress = inspection.progress() - before
         request.node.user_properties.append(("cce_run", json.dumps(progress.to_dict())))
         cce_contract.judge(findings)
         if not progress.judged:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import known_values
-from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.suite.memory import DRAWN
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.contract.filters import Question
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # a question and the unfiltered list that closes its bracket
 _COST: Final = 2
+_OFTEN: Final = 20
 
 
 class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
@@ -33,21 +36,27 @@ def beyond_the_classes(run: Inspection) -> None:
         return
     known = known_values(opening.tasks)
     answers = _Answers(run, limit=min(run.budget.limit, run.budget.sent + run.shares.exploration))
+    recorded = run.memory.questions(DRAWN, tuple)
+    for question in recorded:
+        # in their order, so that each keeps the bracket that it was asked in
+        answers.findings(question)
+    drawn = st.sampled_from(recorded) if recorded else filters(known, at_least=1).map(select)
     simplest: list[tuple[Finding, ...]] = []
 
     # no explain phase: it asks seven times as much and says what the finding says already
     @seed(run.settings.seed)
     @settings(
-        max_examples=run.shares.exploration // _COST,
+        # of what is recorded, all is drawn, and nothing asked again
+        max_examples=max(run.shares.exploration // _COST, _OFTEN * len(recorded)),
         phases=(Phase.generate, Phase.shrink),
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    @given(asked=filters(known, at_least=1))
-    def every_drawn_question_is_answered_rightly(asked: tuple[Asked, ...]) -> None:
-        findings = answers.findings(select(asked))
+    @given(question=drawn)
+    def every_drawn_question_is_answered_rightly(question: Question) -> None:
+        findings = answers.findings(question)
         if findings:
             simplest[:] = [findings]
             raise _Wrong
@@ -75,6 +84,7 @@ class _Answers:
             if self.failure is not None or self._run.budget.sent + _COST > self._limit:
                 return ()
             self._judged[question.query] = ()
+            self._run.memory.drawn(question)
             try:
                 self._judged[question.query] = self._asked(question)
             except CcePrecheckError as failure:

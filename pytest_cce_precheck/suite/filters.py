@@ -53,13 +53,12 @@ def spellings(run: Inspection) -> None:
 
 
 def _ask_family(run: Inspection, family: Family) -> None:
-    plan = run.plan()
-    if plan is None:
+    if run.opening() is None:
         run.give_up(
             f"filters, {family}", "the unfiltered list cannot be read, so there is nothing to hold answers against"
         )
         return
-    ask_in_brackets(run, plan.family(family))
+    ask_in_brackets(run, run.questions(family))
 
 
 def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,14 +16,17 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.explore.plan import Plan, covering_plan
+from pytest_cce_precheck.explore.plan import covering_plan
 from pytest_cce_precheck.explore.questions import SYNTHETIC
-from pytest_cce_precheck.suite.budget import FULL, Budget, Shares, number_of_probes
+from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
+from pytest_cce_precheck.suite.memory import Memory
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.explore.plan import Family, Plan
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 # a question that the gateway turns away is asked again this often, waiting at most so long each time
@@ -79,13 +82,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run goes about it; ``wait`` sleeps, or advances a simulated clock."""
+    """How a run goes about it.
+
+    ``wait`` sleeps, or advances a simulated clock; ``tests_apart`` is how many tests read the unfiltered list each for
+    itself, because each has a cassette of its own.
+    """
 
     budget: int = FULL
     seed: int = 0
     allow_writes: bool = False
     neighbours: Neighbours = field(default_factory=Neighbours)
     wait: Callable[[float], None] = time.sleep
+    tests_apart: int = 0
 
 
 class Inspection:
@@ -99,7 +107,8 @@ class Inspection:
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
         self.shares = Shares.of(
-            self.settings.budget, writes=self.settings.allow_writes, probes=number_of_probes(client.credentials)
+            max(self.settings.budget - self.settings.tests_apart, LEAST),
+            writes=self.settings.allow_writes, probes=number_of_probes(client.credentials)
         )
         self.history = History()
         self.count_meaning = CountMeaning()
@@ -114,6 +123,12 @@ class Inspection:
         self._gone: str | None = None
         self._judged = 0
         self._plan: Plan | None = None
+        self.memory = Memory()
+
+    def begin(self, memory: Memory) -> None:
+        """Begin a test whose cassette shall be enough for itself: what earlier tests have read is read again."""
+        self.memory = memory
+        self._latest = None
 
     # ---- what was found
 
@@ -247,13 +262,18 @@ class Inspection:
         """Give an id of the same shape that nothing has."""
         return unknown_value(real or SYNTHETIC[Filter.TASK_ID], self._latest.by_id if self._latest else ())
 
-    def plan(self) -> Plan | None:
-        """Give the plan of the run's questions, made from what the first unfiltered list shows."""
-        if self._plan is None:
-            answer = self.opening()
-            if answer is not None:
-                self._plan = covering_plan(answer.tasks, questions=self.shares.questions, seed=self.settings.seed)
-        return self._plan
+    def questions(self, family: Family) -> Sequence[Question]:
+        """Give the run's questions of one family; none where the unfiltered list cannot be read.
+
+        They are planned from what the first unfiltered list shows; on replay they are those that were recorded.
+        """
+        answer = self.opening()
+        if answer is None:
+            return ()
+        if self._plan is None and not self.memory.replaying:
+            self._plan = covering_plan(answer.tasks, questions=self.shares.questions, seed=self.settings.seed)
+        plan = self._plan
+        return self.memory.questions(family, lambda: plan.family(family) if plan is not None else ())
 
 
 def _delay(exchange: Exchange, attempt: int) -> float:

@@ -65,8 +65,7 @@ def _judge_variant(run: Inspection, question: Question, what: str, exchange: Exc
 
 def simultaneous_questions(run: Inspection) -> None:
     """Ask different questions at the same time, twice over, so that each new connection carries two of them."""
-    plan = run.plan()
-    questions = plan.family("values")[:_AT_ONCE] if plan else ()
+    questions = run.questions("values")[:_AT_ONCE]
     if len(questions) < 2 or run.shares.transport < 2 * _AT_ONCE:
         run.give_up("simultaneous questions", "too few questions, or no budget left for them")
         return

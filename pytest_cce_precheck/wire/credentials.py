@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 AuthKind = Literal["token", "ak/sk"]
@@ -64,6 +64,15 @@ class Credentials:
         """Every text that must never be shown, for the redactor."""
         fields = (self.token, self.access_key, self.secret_key, self.security_token)
         return tuple(secret.reveal() for secret in fields if secret is not None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which of the four there are."""
+        return tuple(each.name for each in fields(self) if getattr(self, each.name) is not None)
+
+    def only(self, names: Iterable[str]) -> Credentials:
+        """Give those of ``names``, as far as there are any."""
+        return Credentials(**{name: getattr(self, name) for name in names if name in self.names})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Credentials:

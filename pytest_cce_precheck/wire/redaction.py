@@ -6,19 +6,23 @@ import base64
 import json
 import re
 import shlex
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
+from pytest_cce_precheck.wire.secrets import looks_like_secret
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Headers, Request
 
 MASK: Final = "***"
+
+Span = tuple[int, int, str]
+"""From where to where a text is masked, and with what."""
 
 SHOWN_HEADERS: Final = frozenset(
     {
@@ -58,36 +62,47 @@ _LEFT_TO_CURL: Final = frozenset(
 
 
 class Redactor:
-    """Masks known secrets, in every spelling that they are likely to be met in.
+    """Masks known secrets, in every spelling that they are likely to be met in, and what looks like others.
 
     A secret is found raw, percent-encoded, in Base64 (standard and URL-safe, padded or not) and as JSON
     escapes it. One of fewer than six characters is masked only as a whole word, since it may be part of any.
+    ``instead`` gives a known secret another text than the mask, which is then spelt as the secret was.
 
-    >>> Redactor(["s3cr3t/key"]).text("GET /?sk=s3cr3t%2Fkey")
-    'GET /?sk=***'
+    >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
+    'GET /?q=***&password=***'
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        anywhere: set[str] = set()
-        words: set[str] = set()
-        for secret in secrets:
-            if secret.strip():
-                (words if len(secret) < _SHORT else anywhere).update(_spellings(secret))
-        self._anywhere = tuple(sorted(anywhere))
-        self._words = tuple(re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in sorted(words))
+    def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
+        anywhere: dict[str, str] = {}
+        words: dict[str, str] = {}
+        for secret in filter(str.strip, secrets):
+            shown = _spellings(instead[secret]) if instead and secret in instead else repeat(MASK)
+            for spelling, other in zip(_spellings(secret), shown, strict=False):
+                (words if len(secret) < _SHORT else anywhere).setdefault(spelling, other)
+        self._anywhere = tuple(sorted(anywhere.items()))
+        self._words = tuple(
+            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), shown) for word, shown in sorted(words.items())
+        )
 
     def __repr__(self) -> str:
         return "<Redactor>"
 
     def text(self, text: str) -> str:
-        """Give ``text`` with every secret in it as ``***``; secrets that overlap are masked together."""
-        # words last: what stood against a secret stands as a word once that is masked
-        text = _mask(text, self._spans(text))
-        return _mask(text, self._word_spans(text))
+        """Give ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one."""
+        alike = ((each.start, each.end, MASK) for each in looks_like_secret(text))
+        return self._without_words(masked(text, chain(self._spans(text), alike)))
+
+    def known(self, text: str) -> str:
+        """Give ``text`` with the known secrets masked, and nothing else."""
+        return self._without_words(masked(text, self._spans(text)))
+
+    def found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Give from where to where ``text`` holds a known secret."""
+        return ((start, end) for start, end, _ in chain(self._spans(text), self._word_spans(text)))
 
     def found_in(self, text: str) -> bool:
-        """Tell whether ``text`` holds a secret."""
-        return any(True for _ in chain(self._spans(text), self._word_spans(text)))
+        """Tell whether ``text`` holds a known secret."""
+        return any(True for _ in self.found(text))
 
     def headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
         """Give every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
@@ -96,20 +111,43 @@ class Redactor:
     def _header_value(self, name: str, value: str) -> str:
         if name.lower() not in SHOWN_HEADERS:
             return MASK
-        return self.text(_without_query(value) if name.lower() == "location" else value)
+        return self.text(without_query(value) if name.lower() == "location" else value)
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
-        for spelling in self._anywhere:
+    def _without_words(self, text: str) -> str:
+        # after all else: what stood against a secret stands as a word once that is masked
+        return masked(text, self._word_spans(text))
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        for spelling, shown in self._anywhere:
             start = text.find(spelling)
             while start >= 0:
-                yield start, start + len(spelling)
+                yield start, start + len(spelling), shown
                 # one character on: occurrences may overlap
                 start = text.find(spelling, start + 1)
 
-    def _word_spans(self, text: str) -> Iterator[tuple[int, int]]:
-        for word in self._words:
+    def _word_spans(self, text: str) -> Iterator[Span]:
+        for word, shown in self._words:
             for match in word.finditer(text):
-                yield match.span()
+                yield *match.span(), shown
+
+
+def masked(text: str, spans: Iterable[Span]) -> str:
+    """Give ``text`` with each span replaced; of spans that overlap, all by what the first and longest shows."""
+    pieces, end = [], 0
+    for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= end:
+            pieces += [text[end:start], shown]
+        end = max(end, stop)
+    return "".join(pieces) + text[end:] if pieces else text
+
+
+def without_query(location: str) -> str:
+    """Give a URL without user, password, query and fragment; ``***`` for one that cannot be read."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return MASK
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
@@ -167,24 +205,8 @@ def _curl_body(body: str) -> tuple[str, list[str]]:
     return f"printf %b {shlex.quote(plain)} | ", ["--data-binary", "@-"]
 
 
-def _mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    shown, end = [], 0
-    for start, stop in sorted(spans):
-        if start >= end:
-            shown += [text[end:start], MASK]
-        end = max(end, stop)
-    return "".join(shown) + text[end:]
-
-
-def _without_query(location: str) -> str:
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return MASK
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
 def _spellings(secret: str) -> Iterator[str]:
+    """Give as many for each secret, in one order: one secret's stand for another's."""
     octets = secret.encode("utf-8", "surrogatepass")
     yield secret
     # a header's value, as HTTP libraries show UTF-8

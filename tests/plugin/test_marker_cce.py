@@ -65,15 +65,17 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("mode='replay'", "@pytest.mark.cce(mode='replay'): expected 'simulate' or 'live'"),
+        ("mode='lve'", "@pytest.mark.cce(mode='lve'): expected one of simulate, replay, record, live"),
+        ("cassette=5", "@pytest.mark.cce(cassette=5): expected the name of a file"),
+        ("repeats='yes'", "@pytest.mark.cce(repeats='yes'): expected True or False"),
         ("faults='page-info-missing'", "@pytest.mark.cce(faults='page-info-missing'): expected a list of names"),
         ("faults=5", "@pytest.mark.cce(faults=5): expected a list of names"),
         ("faults=['page-info-mising']", "there is no fault 'page-info-mising'; did you mean page-info-missing*?"),
         (
             "colour='red'",
-            "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, faults=())",
+            "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, cassette=None,*",
         ),
-        ("'simulate', [], 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, faults=())"),
+        ("'live', 'a', [], True, 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, *)"),
     ],
 )
 def test_a_wrong_argument_is_that_tests_error_in_one_line(

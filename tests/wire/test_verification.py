@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -116,7 +116,34 @@ def test_a_signed_header_cannot_be_taken_away(name: str) -> None:
     assert reason_of(FULL.with_headers(FULL.headers.without(name))) == "mismatch"
 
 
-@pytest.mark.parametrize("name", ["Host", "X-Sdk-Date", "X-Project-Id", "X-Security-Token", "X-Sdk-Content-Sha256"])
+def test_a_request_of_the_vendors_go_sdk_is_verified_though_it_does_not_sign_its_host() -> None:
+    """As huaweicloud-sdk-go-v3 0.1.207 sent it."""
+    names = "user-agent;x-project-id;x-sdk-date"
+    signature = "b9fc3cbece514e4a51c664a040de1ae1bdcad2c0f1e8f1168c712d2000073e0f"
+    system = "os/Debian_GNU/Linux#12_(bookworm)#amd64 go/go1.26.8"
+    sent = request(
+        endpoint="http://127.0.0.1:18082",
+        path="/api/v3/projects/a-project/clusters/a-cluster/addons/precheck/tasks",
+        query="task_id=a%20b%2Bc%2F%C3%A9&type=addonStatic",
+        headers=Headers(
+            {
+                "Host": "127.0.0.1:18082",
+                "User-Agent": f"huaweicloud-usdk-go/3.0; {system}; app/00000000-0000-0000-0000-000000000000",
+                "Authorization": f"SDK-HMAC-SHA256 Access=EXAMPLE-AK, SignedHeaders={names}, Signature={signature}",
+                "Content-Type": "application/json",
+                "X-Project-Id": "a-project",
+                "X-Sdk-Date": "20261124T034955Z",
+                "Accept-Encoding": "gzip",
+            }
+        ),
+    )
+    then = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
+    verify(sent, secret_of={"EXAMPLE-AK": "EXAMPLE-SK"}.get, now=then)
+    with pytest.raises(SignatureError, match="does not match|mismatch|signature"):
+        verify(replace(sent, query="type=addonStatic"), secret_of={"EXAMPLE-AK": "EXAMPLE-SK"}.get, now=then)
+
+
+@pytest.mark.parametrize("name", ["X-Sdk-Date", "X-Project-Id", "X-Security-Token", "X-Sdk-Content-Sha256"])
 def test_a_header_that_carries_weight_must_be_signed(name: str) -> None:
     plain = sign(request(headers=Headers({name: "x"})), KEYS, now=NOW, project_id="p")
     signed = plain.headers["Authorization"]

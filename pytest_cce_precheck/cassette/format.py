@@ -1,0 +1,260 @@
+"""The cassette file: versioned JSON of recorded calls, written byte-stable, read lazily.
+
+A file as it was written is split without parsing its answers (`layout`); what somebody laid out otherwise is parsed
+whole. Reading runs no code, and is bounded in size and depth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from pytest_cce_precheck.cassette.bodies import as_bytes, as_data
+from pytest_cce_precheck.cassette.layout import HEAD, Part, split, written
+from pytest_cce_precheck.errors import CassetteCorruptError, TransportReason
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+VERSION: Final = 1
+RULES: Final = 1
+"""The version of the rules of redaction: a cassette that was sealed under them needs not be redacted again."""
+MAX_CASSETTE: Final = 512 * 1024 * 1024
+_REASONS: Final = get_args(TransportReason)
+
+_CONFLICT: Final = "\n<<<<<<< "
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A call that got no usable answer: `TransportError`'s reason and detail."""
+
+    reason: TransportReason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded call: the request, and the answer or the failure; ``repeats`` lets it be given again and again."""
+
+    request: Request
+    outcome: Response | Failure
+    repeats: bool = False
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The exchange, or None where no answer came."""
+        return Exchange(self.request, self.outcome) if isinstance(self.outcome, Response) else None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a cassette's recordings come from.
+
+    ``recorded_at`` is in UTC, ``credentials`` names the kinds that were in use (`Credentials.names`), ``source`` is
+    ``record``, or the format that the recordings were imported from; ``notes`` is what the recording test wants to
+    know when it is replayed.
+    """
+
+    tool: str
+    recorded_at: datetime
+    endpoint: str
+    source: str = "record"
+    test: str | None = None
+    project_id: str | None = None
+    cluster_id: str | None = None
+    credentials: tuple[str, ...] = ()
+    pseudonyms: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Cassette:
+    """The recordings of one file, parsed when they are asked for.
+
+    ``sealed`` tells that they are as they were written, redacted under the rules that hold today.
+    """
+
+    def __init__(
+        self, name: str, origin: Origin, parts: Sequence[Part | dict[str, Any]], *, sealed: bool = False
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self.sealed = sealed
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def request(self, number: int) -> Request:
+        """Give the request of a recording, counted from 0; raises `CassetteCorruptError`."""
+        part = self._parts[number]
+        with self._reading(number):
+            return _request(part.read_request() if isinstance(part, Part) else part["request"], self.origin.endpoint)
+
+    def outcome(self, number: int) -> tuple[Response | Failure, bool]:
+        """Give what came of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
+        part = self._parts[number]
+        with self._reading(number):
+            data, body = part.read_outcome(as_written=self.sealed) if isinstance(part, Part) else (part, None)
+            return _outcome(data, body), data.get("repeats") is True
+
+    def recording(self, number: int) -> Recording:
+        """Give a recording, counted from 0; raises `CassetteCorruptError`."""
+        return Recording(self.request(number), *self.outcome(number))
+
+    def __iter__(self) -> Iterator[Recording]:
+        return (self.recording(number) for number in range(len(self)))
+
+    @contextmanager
+    def _reading(self, number: int) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise CassetteCorruptError(
+                f"recording {number + 1} of {self.name} cannot be read: {_said(error)}; record it again"
+            ) from None
+
+
+def loads(text: str, name: str) -> Cassette:
+    """Read a cassette's text; ``name`` is for messages. Raises `CassetteCorruptError`."""
+    if _CONFLICT in text:
+        raise CassetteCorruptError(
+            f"{name} holds the marks of a merge that was not finished; finish it, or record it again"
+        )
+    head, _, rest = text.partition(HEAD)
+    parts = split(rest)
+    if parts is not None:
+        document = _document(f'{head}\n  "recordings":[]\n}}', name)
+        sealed = isinstance(document, dict) and document.get("seal") == _seal(rest)
+        return Cassette(name, _origin(document, name), parts, sealed=sealed)
+    document = _document(text, name)
+    origin = _origin(document, name)
+    if not isinstance(document.get("recordings"), list):
+        raise CassetteCorruptError(f"{name} is no cassette: its recordings are missing; record it again")
+    return Cassette(name, origin, document["recordings"])
+
+
+def dumps(origin: Origin, recordings: Sequence[Recording], *, redacted: bool = False) -> str:
+    """Write a cassette: the same recordings give the same text. What is ``redacted`` is sealed as such."""
+    head: dict[str, Any] = {"cassette": VERSION}
+    for name, value in asdict(origin).items():
+        if value not in (None, {}, ()):
+            head[name] = value if not isinstance(value, datetime) else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    head["recordings"] = [_as_data(recording, origin.endpoint) for recording in recordings]
+    text = written(head)
+    before, found, rest = text.partition(HEAD)
+    return f'{before}\n  "seal":"{_seal(rest)}",{found}{rest}' if redacted and found else text
+
+
+def _seal(recordings: str) -> str:
+    return f"{RULES}:{hashlib.sha256(recordings.encode()).hexdigest()}"
+
+
+def _document(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CassetteCorruptError(f"{name} is no cassette: {_said(error)}; record it again") from None
+
+
+def _origin(document: Any, name: str) -> Origin:
+    if not isinstance(document, dict) or "cassette" not in document:
+        raise CassetteCorruptError(
+            f'{name} is no cassette: it has no "cassette": {VERSION}; HAR files and vcrpy\'s are taken in with'
+            " cce-precheck cassettes import"
+        )
+    if document["cassette"] != VERSION:
+        raise CassetteCorruptError(
+            f"{name} is a cassette of version {document['cassette']!r}, and this is a tool for version {VERSION}:"
+            " install a newer pytest-cce-precheck, or record it again"
+        )
+    try:
+        known = {key: document[key] for key in Origin.__dataclass_fields__ if key in document}
+        known["recorded_at"] = datetime.strptime(known["recorded_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        for key, value in known.items():
+            _of_kind(key, value)
+        return Origin(**{**known, "credentials": tuple(known.get("credentials", ()))})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CassetteCorruptError(f"{name} is no cassette: {_said(error)}; record it again") from None
+
+
+def _of_kind(key: str, value: Any) -> None:
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "recorded_at": datetime,
+        "pseudonyms": bool,
+        "notes": dict,
+        "credentials": list,
+    }
+    texts = value if isinstance(value, list) else ()
+    if not isinstance(value, kinds.get(key, str)) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"its {key} is {value!r}")
+
+
+def _as_data(recording: Recording, endpoint: str) -> dict[str, Any]:
+    asked = recording.request
+    request: dict[str, Any] = {"method": asked.method}
+    if asked.endpoint != endpoint:
+        request["endpoint"] = asked.endpoint
+    request |= {"path": asked.path, "query": asked.query, "headers": _headers_as_data(asked.headers)}
+    if asked.body:
+        request["body"] = as_data(asked.body)
+    data: dict[str, Any] = {"request": request}
+    if isinstance(recording.outcome, Failure):
+        data["failure"] = asdict(recording.outcome)
+    else:
+        answer = recording.outcome
+        data["response"] = {"status": answer.status, "headers": _headers_as_data(answer.headers)}
+        if answer.body:
+            data["response"]["body"] = as_data(answer.body)
+    if recording.repeats:
+        data["repeats"] = True
+    return data
+
+
+def _headers_as_data(headers: Headers) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name, value in headers.pairs:
+        data[name] = [*([data[name]] if isinstance(data[name], str) else data[name]), value] if name in data else value
+    return data
+
+
+def _outcome(data: dict[str, Any], body: bytes | None) -> Response | Failure:
+    if "failure" in data:
+        failure = Failure(data["failure"]["reason"], str(data["failure"]["detail"]))
+        if failure.reason not in _REASONS:
+            raise ValueError(f"a failure's reason is one of {', '.join(_REASONS)}")
+        return failure
+    answer = data["response"]
+    if not isinstance(answer["status"], int) or not 100 <= answer["status"] <= 999:
+        raise ValueError("a response's status is a number of three digits")
+    if body is None:
+        body = as_bytes(answer["body"]) if "body" in answer else b""
+    return Response(answer["status"], _headers(answer), body)
+
+
+def _request(data: dict[str, Any], endpoint: str) -> Request:
+    texts = {"endpoint": endpoint, "query": ""} | {
+        name: data[name] for name in ("method", "endpoint", "path", "query") if name in data
+    }
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a request's method, endpoint, path and query are texts")
+    return Request(**texts, headers=_headers(data), body=as_bytes(data["body"]) if "body" in data else b"")
+
+
+def _headers(data: dict[str, Any]) -> Headers:
+    return Headers(
+        (name, value)
+        for name, values in data.get("headers", {}).items()
+        for value in ([values] if isinstance(values, str) else values)
+    )
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing"
+    return str(error) or type(error).__name__

@@ -1,0 +1,106 @@
+"""Find the recording of a request: by a key, in the order of recording; a miss is explained."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from pytest_cce_precheck.cassette.misses import explained
+from pytest_cce_precheck.errors import BodyError, CassetteMissError
+from pytest_cce_precheck.wire.body import parse_json
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.cassette.format import Cassette, Failure
+    from pytest_cce_precheck.wire.exchange import Request, Response
+
+Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
+
+
+def key_of(request: Request) -> Key:
+    """Give what two requests must share: method, path, the query's parameters in any order, the body's content.
+
+    No header: no signature is compared, nor anything else that differs from one sending to the next.
+    """
+    return request.method, request.path, tuple(sorted(parameters(request.query))), content_of(request.body)
+
+
+def parameters(query: str) -> list[tuple[bytes, bytes]]:
+    """Give the names and values of a query as the octets that they mean, in order, repetitions too.
+
+    >>> parameters("type=a%20b&type=a+b&x")
+    [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
+    """
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return [(_octets(name), _octets(value)) for name, _, value in pairs]
+
+
+def content_of(body: bytes) -> object:
+    """Give a body's JSON in a form that can be compared whatever its spelling, else its octets."""
+    if not body:
+        return b""
+    try:
+        return _frozen(parse_json(body))
+    except BodyError:
+        return body
+
+
+def _octets(text: str) -> bytes:
+    return unquote_to_bytes(text.replace("+", " "))
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, dict):
+        return frozenset((name, _frozen(member)) for name, member in value.items())
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    # to Python, true is 1 and 1 is 1.0; to JSON's readers they differ
+    return type(value).__name__, value
+
+
+class Playback:
+    """The recordings of one cassette as one test uses them up; may be shared by threads.
+
+    Each recording is given once, those of the same key in their order (where some spell the query as the request
+    does, these first); one that ``repeats`` is given again when its key has no other left.
+    """
+
+    def __init__(self, cassette: Cassette) -> None:
+        self.cassette = cassette
+        self._lock = threading.Lock()
+        self._waiting: dict[Key, list[int]] = defaultdict(list)
+        self._repeating: dict[Key, int] = {}
+        self._used: set[int] = set()
+        for number in range(len(cassette)):
+            self._waiting[key_of(cassette.request(number))].append(number)
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        """The recordings that nobody asked for, counted from 0."""
+        return tuple(number for number in range(len(self.cassette)) if number not in self._used)
+
+    def find(self, request: Request) -> Response | Failure:
+        """Give what came of the request when it was recorded; raises `CassetteMissError`."""
+        key = key_of(request)
+        with self._lock:
+            number = self._next(key, request)
+            if number is None:
+                used_up = key in self._waiting
+                raise CassetteMissError(
+                    "used-up" if used_up else "no-such-request", explained(request, self.cassette, self._used)
+                )
+            self._used.add(number)
+        outcome, repeats = self.cassette.outcome(number)
+        if repeats:
+            self._repeating[key] = number
+        return outcome
+
+    def _next(self, key: Key, request: Request) -> int | None:
+        waiting = self._waiting.get(key)
+        if not waiting:
+            return self._repeating.get(key)
+        if len(waiting) == 1:
+            return waiting.pop()
+        same = (place for place, number in enumerate(waiting) if self.cassette.request(number).query == request.query)
+        return waiting.pop(next(same, 0))

@@ -1,0 +1,90 @@
+"""Which tests have to do with us, what their marker says, and which cassette is whose."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_cce_precheck.cassette.files import file_name
+from pytest_cce_precheck.config import MODES
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pytest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What ``@pytest.mark.cce(...)`` says."""
+
+    mode: str | None = None
+    cassette: str | None = None
+    faults: tuple[str, ...] = ()
+    repeats: bool = False
+
+
+def marked(item: pytest.Item) -> Marked:
+    """Read a test's marker ``cce``; raises `ConfigurationError`."""
+    marker = item.get_closest_marker("cce")
+    if marker is None:
+        return Marked()
+
+    def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> Marked:
+        if mode not in (None, *MODES):
+            raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(MODES)}")
+        if cassette is not None and not (isinstance(cassette, str) and cassette):
+            raise ConfigurationError(f"@pytest.mark.cce(cassette={cassette!r}): expected the name of a file")
+        if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
+            raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
+        if not isinstance(repeats, bool):
+            raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
+        return Marked(mode, cassette, tuple(faults), repeats)
+
+    return called(cce, marker, "mode=None, cassette=None, faults=(), repeats=False")
+
+
+def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:
+    """Call what has a marker's documented signature with what the marker was given."""
+    try:
+        inspect.signature(signature).bind(*marker.args, **marker.kwargs)
+    except TypeError as error:
+        raise ConfigurationError(f"@pytest.mark.{marker.name}: {error}; expected ({expected})") from None
+    return signature(*marker.args, **marker.kwargs)
+
+
+def cassette_name(item: pytest.Item, marker: Marked) -> str:
+    """Give the cassette of a test: the one that its marker names, or one after module and test."""
+    if marker.cassette is not None:
+        return marker.cassette
+    module = getattr(getattr(item, "module", None), "__name__", None)
+    place, _, test = item.nodeid.partition("::")
+    return file_name(module or place, test or item.name)
+
+
+def claims(items: Iterable[pytest.Item]) -> Mapping[str, str]:
+    """Give the cassette of each test that may use one, and the test; raises `ConfigurationError` where two claim one.
+
+    Where names differ in case alone, some file systems hold one file.
+    """
+    claimed: dict[str, tuple[str, str]] = {}
+    for item in items:
+        if concerned(item):
+            name = cassette_name(item, marked(item)).removesuffix(".json")
+            other = claimed.setdefault(name.lower(), (name, item.nodeid))[1]
+            if other != item.nodeid:
+                raise ConfigurationError(
+                    f"two tests would record the cassette {name}.json: {other} and {item.nodeid};"
+                    " give one of them another (cce(cassette=...))"
+                )
+    return dict(claimed.values())
+
+
+def concerned(item: pytest.Item) -> bool:
+    """Tell whether a test has to do with us: by the marker ``cce``, or by a fixture of ours."""
+    names = getattr(item, "fixturenames", ())
+    return any(name.startswith(("cce_", "_cce_h")) for name in names) or item.get_closest_marker("cce") is not None

@@ -1,0 +1,44 @@
+"""Questions as they were recorded: what a replayed property may draw, since nothing else has an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
+from pytest_cce_precheck.explore.questions import Asked
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+
+def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[Asked, ...], ...]:
+    """Give the combinations of filters that list calls asked, each once, the simplest first.
+
+    A value's class is told by what the recorded answers show: it exists, or is unknown. Calls with other parameters,
+    or with one of the three twice, are no such combination and are left out.
+    """
+    kept = [exchange for exchange in exchanges if exchange.request.method == "GET"]
+    known = {name: {value for exchange in kept for value in _values(exchange, name)} for name in Filter}
+    found: dict[tuple[Asked, ...], None] = {}
+    for exchange in kept:
+        names = [name for name, _ in exchange.request.params]
+        if len(set(names)) == len(names) and set(names) <= set(Filter):
+            given = dict(exchange.request.params)
+            found[tuple(_asked(name, given[name], known[name]) for name in Filter if name in given)] = None
+    return tuple(sorted(found, key=len))
+
+
+def _asked(name: Filter, value: str, known: Iterable[str]) -> Asked:
+    return Asked(name, value, EMPTY if not value else MATCHING if value in known else UNKNOWN)
+
+
+def _values(exchange: Exchange, name: Filter) -> Sequence[str]:
+    try:
+        items = exchange.document["items"]
+        return [str(task["metadata"][name.field]) for task in items if name.field in task["metadata"]]
+    except (BodyError, TypeError, KeyError):
+        return ()

@@ -1,0 +1,78 @@
+"""What all modes share: the running test as they see it, and what the harness asks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_cce_precheck.errors import CassetteError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.cassette.matching import Playback
+    from pytest_cce_precheck.wire.credentials import Credentials
+
+
+@dataclass(frozen=True)
+class Target:
+    """The service and the cluster that the client speaks to."""
+
+    endpoint: str
+    project_id: str
+    cluster_id: str
+
+
+def _kept(recording: Recording, _: Recording) -> Recording:
+    return recording
+
+
+@dataclass
+class RunningTest:
+    """One test as its mode sees it.
+
+    ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again,
+    ``before_record`` is given each recording, redacted and as it was, and gives what is kept. ``finished`` is told
+    before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay.
+    """
+
+    name: str
+    faults: Sequence[str] = ()
+    cassette: Path | None = None
+    repeats: bool = False
+    before_record: Callable[[Recording, Recording], Recording] = _kept
+    finished: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
+    playback: Playback | None = None
+    misses: list[CassetteError] = field(default_factory=list)
+
+
+class Mode(Protocol):
+    """What the harness asks of a mode."""
+
+    @property
+    def target(self) -> Target:
+        """The service and the cluster; on replay, those of the running test's cassette."""
+
+    def credentials(self) -> Credentials:
+        """Give what requests are authenticated with; raises `ConfigurationError` where it lacks."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def outside_a_test(self) -> AbstractContextManager[object]:
+        """Stand by while a fixture of a wider scope than a test makes a call."""
+
+    def running(self, test: RunningTest) -> AbstractContextManager[object]:
+        """Stand by while a test runs."""
+
+
+def refuse_faults(test: RunningTest) -> None:
+    """Raise `ConfigurationError` where a test wants defects of a service that is not the embedded one."""
+    if test.faults:
+        raise ConfigurationError(
+            "the marker cce(faults=…) works on the embedded service alone (--cce-mode=simulate)"
+        )

@@ -1,0 +1,92 @@
+"""Answers from a real service, kept in the test's cassette."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck.cassette import files
+from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
+from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms, ids_in
+from pytest_cce_precheck.cassette.redaction import Redaction
+from pytest_cce_precheck.cassette.scan import refuse
+from pytest_cce_precheck.modes.base import RunningTest, refuse_faults
+from pytest_cce_precheck.modes.live import Live
+from pytest_cce_precheck.modes.replaying import refused_outside_a_test
+from pytest_cce_precheck.transport.record import Recorder
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+
+class Recorded(Live):
+    """A live run that keeps what each test asked and was answered."""
+
+    def outside_a_test(self) -> AbstractContextManager[object]:
+        """Refuse: there would be nowhere to keep it."""
+        return refused_outside_a_test("record")
+
+    @contextmanager
+    def running(self, test: RunningTest) -> Iterator[None]:
+        """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
+        refuse_faults(test)
+        recorder = Recorder(self.target.endpoint)
+        with recorder:
+            yield
+        if test.finished and test.cassette is not None and recorder.recordings:
+            files.write(test.cassette, self._written(test, recorder.recordings))
+
+    def _written(self, test: RunningTest, recordings: Sequence[Recording]) -> str:
+        credentials = Credentials.from_environment(self.environment)
+        redaction = Redaction(credentials, pseudonyms=self._pseudonyms(recordings))
+        kept = [test.before_record(_redacted(each, redaction), each) for each in recordings]
+        origin = Origin(
+            tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
+            recorded_at=self._now(),
+            endpoint=self.target.endpoint,
+            test=test.name,
+            project_id=redaction.text(self.target.project_id),
+            cluster_id=redaction.text(self.target.cluster_id),
+            credentials=credentials.names,
+            pseudonyms=self.config.pseudonyms,
+            notes=json.loads(redaction.text(json.dumps(test.notes, ensure_ascii=False))),
+        )
+        text = dumps(origin, [replace(each, repeats=True) if test.repeats else each for each in kept], redacted=True)
+        refuse(text, credentials, str(test.cassette))
+        return text
+
+    def _pseudonyms(self, recordings: Sequence[Recording]) -> Pseudonyms | None:
+        if not self.config.pseudonyms:
+            return None
+        config = self.config
+        given = (
+            config.project_id,
+            config.cluster_id,
+            config.other_cluster_id,
+            config.foreign_project_id,
+            config.foreign_cluster_id,
+        )
+        bodies = [each.request.body for each in recordings]
+        bodies += [each.outcome.body for each in recordings if isinstance(each.outcome, Response)]
+        return Pseudonyms({each for each in given if each} | {found for body in bodies for found in ids_in(body)})
+
+    def _now(self) -> datetime:
+        # reproducible-builds.org: who wants the same bytes again says what time it is
+        given = self.environment.get("SOURCE_DATE_EPOCH", "")
+        return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+
+
+def _redacted(recording: Recording, redaction: Redaction) -> Recording:
+    outcome: Any = recording.outcome
+    if isinstance(outcome, Response):
+        outcome = redaction.response(outcome)
+    else:
+        outcome = replace(outcome, detail=redaction.text(outcome.detail))
+    return replace(recording, request=redaction.request(recording.request), outcome=outcome)

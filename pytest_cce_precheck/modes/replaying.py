@@ -1,0 +1,104 @@
+"""Answers from the test's cassette."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pytest_cce_precheck.cassette import files
+from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
+from pytest_cce_precheck.cassette.redaction import REPLAY_CREDENTIALS, Redaction
+from pytest_cce_precheck.errors import CassetteMissError, CassetteMissingError
+from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
+from pytest_cce_precheck.transport.interception import Interceptor
+from pytest_cce_precheck.transport.replay import Replayer
+from pytest_cce_precheck.wire.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from pytest_cce_precheck.cassette.format import Origin
+    from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.wire.exchange import Request
+
+# where neither settings nor a cassette name a service
+_NOWHERE: Final = "https://cce.replayed.example"
+_NOBODY: Final = "not-recorded"
+
+
+class Replayed:
+    """What was recorded for each test; needs no network, no credentials and no settings."""
+
+    def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = environment
+        self._origin: Origin | None = None
+
+    @property
+    def target(self) -> Target:
+        """What the settings name, and for the rest what the running test's cassette was recorded from."""
+        config, origin = self._config, self._origin
+        return Target(
+            config.service or (origin.endpoint if origin else _NOWHERE),
+            config.project_id or (origin and origin.project_id) or _NOBODY,
+            config.cluster_id or (origin and origin.cluster_id) or _NOBODY,
+        )
+
+    def credentials(self) -> Credentials:
+        """Give stand-ins of the kinds that the recording was made with."""
+        return REPLAY_CREDENTIALS.only(self._origin.credentials) if self._origin else REPLAY_CREDENTIALS
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing: what was waited for has happened."""
+
+    def outside_a_test(self) -> AbstractContextManager[object]:
+        """Refuse: no cassette is open."""
+        return refused_outside_a_test("replay")
+
+    @contextmanager
+    def running(self, test: RunningTest) -> Iterator[None]:
+        """Answer from the test's cassette; raises `CassetteCorruptError` where it cannot be read."""
+        refuse_faults(test)
+        with self._answering(test):
+            try:
+                yield
+            finally:
+                self._origin = None
+
+    def _answering(self, test: RunningTest) -> Interceptor:
+        own = [self._config.service] if self._config.service else []
+        try:
+            if test.cassette is None:
+                raise CassetteMissingError(f"{test.name} has no cassette")
+            cassette = files.read(test.cassette, record_with=f"pytest --cce-mode=record '{test.name}'")
+        except CassetteMissingError as error:
+            # only a test that calls needs one
+            return Interceptor([*own, _NOWHERE], answer=_missing(test, error))
+        self._origin = cassette.origin
+        test.notes.update(cassette.origin.notes)
+        given = (self._config.project_id, self._config.cluster_id)
+        pseudonyms = Pseudonyms({each for each in given if each}) if cassette.origin.pseudonyms else None
+        redaction = Redaction(Credentials.from_environment(self._environment), pseudonyms=pseudonyms)
+        replayer = Replayer(cassette, redaction, own)
+        test.playback, test.misses = replayer.playback, replayer.misses
+        return replayer
+
+
+def _missing(test: RunningTest, error: CassetteMissingError) -> Callable[[Request], NoReturn]:
+    def answer(_: Request) -> NoReturn:
+        test.misses.append(error)
+        raise error
+
+    return answer
+
+
+@contextmanager
+def refused_outside_a_test(mode: str) -> Iterator[None]:
+    """Raise `CassetteMissError` for a call that no test makes."""
+    raise CassetteMissError(
+        "no-test",
+        f"a call was made outside of a test, in mode {mode}: cassettes belong to tests, so let the test make it,"
+        " or a fixture of function scope",
+    )
+    yield

@@ -1,0 +1,88 @@
+"""What surrounds a test: its cassette before, its age at the call, what is kept and reported after."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cce_precheck.cassette.files import place
+from pytest_cce_precheck.claims import cassette_name, marked
+from pytest_cce_precheck.contract.freshness import too_old
+from pytest_cce_precheck.modes.base import RunningTest
+from pytest_cce_precheck.report.text import ContractViolation
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.contract.findings import Finding
+
+
+def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
+    """Say what a mode needs to know of a test; skips one that is marked for another mode.
+
+    Raises `ConfigurationError` where its marker, or its cassette's name, cannot be used.
+    """
+    item: pytest.Item = request.node
+    wanted = marked(item)
+    if wanted.mode not in (None, config.mode):
+        pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
+    test = RunningTest(item.nodeid, wanted.faults, repeats=wanted.repeats or _is_hypothesis_test(item))
+    if config.mode in ("record", "replay"):
+        test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
+
+        def before_record(recording: Recording, original: Recording) -> Recording:
+            hook = request.config.hook.pytest_cce_before_record
+            return hook(recording=recording, original=original, item=item) or recording
+
+        test.before_record = before_record
+    return test
+
+
+def _is_hypothesis_test(item: pytest.Item) -> bool:
+    # it asks the same question again and again, how often is chance
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
+
+
+def age_finding(test: RunningTest, config: Config) -> Finding | None:
+    """Give a finding where the test's cassette is older than ``--cce-max-age``."""
+    if test.playback is None or config.max_age is None:
+        return None
+    cassette = test.playback.cassette
+    return too_old(cassette.origin.recorded_at, name=cassette.name, now=datetime.now(UTC), limit=config.max_age)
+
+
+def use_of_cassette(test: RunningTest) -> str | None:
+    """Write what the report says of the test's cassette: where it is from, its age, what of it was used."""
+    if test.playback is None:
+        return None
+    cassette, unused = test.playback.cassette, test.playback.unused
+    data: dict[str, Any] = {
+        "name": cassette.name,
+        "endpoint": cassette.origin.endpoint,
+        "recorded_at": cassette.origin.recorded_at.isoformat(),
+        "recordings": len(cassette),
+        "unused": len(unused),
+    }
+    return json.dumps(data)
+
+
+def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) -> bool:
+    """Tell whether a test came to its end, so that what it recorded is whole.
+
+    It passed, gave up (a skip), or ended with a verdict on the service; any other failure may have cut it short.
+    """
+    if hasattr(report, "wasxfail"):
+        return False
+    return report.passed or report.skipped or isinstance(error, ContractViolation)
+
+
+def overlooked_misses(test: RunningTest) -> str | None:
+    """Say which requests had no recording though the test passed: its code may catch everything."""
+    if not (test.finished and test.misses):
+        return None
+    number = len(test.misses)
+    which = "a request" if number == 1 else f"{number} requests"
+    return f"the test passed, but {which} had no recording:\n" + "\n".join(dict.fromkeys(map(str, test.misses)))

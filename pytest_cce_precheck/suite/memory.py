@@ -1,0 +1,59 @@
+"""What a recorded test of the suite asked, so that its replay asks the very same, whatever would be planned today."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.contract.filters import Question
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DRAWN: Final = "drawn"
+
+
+class Memory:
+    """The questions that one test asks, by the name of what plans them.
+
+    ``recorded`` holds those that were asked when the test was recorded: they are asked again, and no others.
+    """
+
+    def __init__(self, recorded: Mapping[str, Any] | None = None) -> None:
+        self.replaying = recorded is not None
+        self._questions = {
+            name: [_question(data) for data in questions] for name, questions in (recorded or {}).items()
+        }
+
+    def questions(self, name: str, planned: Callable[[], Sequence[Question]]) -> Sequence[Question]:
+        """Give the recorded questions, or else those that are ``planned``, and remember them."""
+        if not self.replaying:
+            self._questions[name] = list(planned())
+        return tuple(self._questions.get(name, ()))
+
+    def drawn(self, question: Question) -> None:
+        """Remember a question that was not planned, but drawn."""
+        if not self.replaying:
+            self._questions.setdefault(DRAWN, []).append(question)
+
+    def as_data(self) -> dict[str, Any]:
+        """Give what the cassette keeps."""
+        return {
+            name: [{**asdict(question), "statuses": sorted(question.statuses)} for question in asked]
+            for name, asked in self._questions.items()
+        }
+
+
+def _question(data: Mapping[str, Any]) -> Question:
+    return Question(
+        query=data["query"],
+        meanings=tuple(
+            tuple(tuple((Filter(name), value) for name, value in conjunction) for conjunction in selection)
+            for selection in data["meanings"]
+        ),
+        statuses=frozenset(data["statuses"]),
+        code=data["code"],
+        about=tuple(data["about"]),
+        classes=tuple((Filter(name), value_class) for name, value_class in data["classes"]),
+    )

@@ -1,0 +1,136 @@
+"""The one place where calls of `requests` are caught: for our own client, the vendor's SDK and any other code alike."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import responses
+from requests.adapters import HTTPAdapter
+from responses.registries import FirstMatchRegistry
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.transport.failures import failure
+from pytest_cce_precheck.wire.exchange import Headers, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    import requests
+    from requests import PreparedRequest
+
+    from pytest_cce_precheck.wire.exchange import Response
+
+    Send = Callable[..., requests.Response]
+
+
+class Interceptor:
+    """Catches every `requests` call of this process to ``endpoints`` while the ``with`` block runs.
+
+    Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
+    caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
+    request and the function that sends, which it may call.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        answer: Callable[[Request], Response] | None = None,
+        sent: Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response] | None = None,
+    ) -> None:
+        self._endpoints = tuple(endpoints)
+        self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
+        self._answer = answer
+        self._sent = sent
+        self._mock: responses.RequestsMock | None = None
+        self._send: Send = HTTPAdapter.send
+
+    def __enter__(self) -> Self:
+        # somebody's own mock may be active: what is not for our endpoints is theirs
+        self._send = HTTPAdapter.send
+        mock = responses.RequestsMock(
+            assert_all_requests_are_fired=False,
+            passthru_prefixes=("",),
+            registry=_Registry,
+            real_adapter_send=self._passed,  # type: ignore[arg-type]  # every argument is handed on
+        )
+        if self._sent is None:
+            self.add_to(mock)
+        mock.start()
+        self._mock = mock
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._mock is not None:
+            self._mock.stop(allow_assert=False)
+            self._mock = None
+
+    def add_to(self, mock: responses.RequestsMock) -> None:
+        """Let a mock of somebody's own answer the calls to our endpoints."""
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            mock.add(responses.CallbackResponse(method, self._ours, callback=self._called, content_type=None))
+
+    def _called(self, prepared: PreparedRequest) -> Any:
+        assert self._answer is not None
+        try:
+            response = self._answer(as_request(prepared, self._endpoint_of(prepared)))
+        except TransportError as error:
+            raise failure(error.reason, error.detail) from None
+        # a list of pairs keeps repeated headers, which responses takes but its annotation does not know
+        return response.status, list(response.headers.pairs), response.body
+
+    def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
+        def send() -> requests.Response:
+            return self._send(adapter, prepared, **how)
+
+        ours = self._sent is not None and self._ours.match(str(prepared.url))
+        return self._sent(adapter, prepared, send) if self._sent is not None and ours else send()
+
+    def _endpoint_of(self, prepared: PreparedRequest) -> str:
+        match = self._ours.match(str(prepared.url))
+        return match[0] if match else self._endpoints[0]
+
+
+class _Registry(FirstMatchRegistry):
+    """Looks at the endpoint once, in place of all methods' patterns one after the other."""
+
+    def find(self, request: PreparedRequest) -> tuple[responses.BaseResponse | None, list[str]]:
+        for each in self.registered:
+            if each.method == request.method and isinstance(each.url, re.Pattern) and each.url.match(str(request.url)):
+                return each, []
+        # one reason for each, whoever asks
+        return None, ["another endpoint"] * len(self.registered)
+
+
+def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
+    """Give a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes."""
+    raw = HTTPResponse(
+        BytesIO(response.body),
+        headers=HTTPHeaderDict(response.headers.pairs),
+        status=response.status,
+        preload_content=False,
+        request_method=prepared.method,
+        **more,
+    )
+    return adapter.build_response(prepared, raw)
+
+
+def as_request(prepared: PreparedRequest, endpoint: str) -> Request:
+    """Give a request of `requests` as the wire would have carried it."""
+    parts = urlsplit(str(prepared.url))
+    body = prepared.body or b""
+    if isinstance(body, str):
+        body = body.encode()
+    headers = [(name, _text(value)) for name, value in prepared.headers.items()]
+    if not any(name.lower() == "host" for name, _ in headers):
+        headers.append(("Host", parts.netloc))
+    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, Headers(headers), bytes(body))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,77 @@
+"""Let calls through and keep them: what was asked, and what came of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.cassette.format import Failure, Recording
+from pytest_cce_precheck.cassette.matching import key_of
+from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
+from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
+from pytest_cce_precheck.transport.reading import read_body
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+    from requests import PreparedRequest
+    from requests.adapters import HTTPAdapter
+
+    from pytest_cce_precheck.wire.exchange import Request
+
+_DEADLINE: Final = 120.0
+# they are about one way of sending the body, and a cassette keeps what was sent
+_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
+
+
+class Recorder(Interceptor):
+    """Keeps every call of this process to ``endpoint`` while the ``with`` block runs.
+
+    A caller gets the body freed of its content coding, as it will be on replay.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__([endpoint], sent=self._record)
+        self._endpoint = endpoint
+        self._kept: list[tuple[bool, Recording]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """What was kept, in its order; what other threads did meanwhile, in an order that does not change."""
+        ordered: list[Recording] = []
+        for in_main_thread, kept in groupby(self._kept, key=lambda each: each[0]):
+            recordings = [recording for _, recording in kept]
+            ordered += recordings if in_main_thread else sorted(recordings, key=lambda each: repr(key_of(each.request)))
+        return ordered
+
+    def _record(
+        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[], requests.Response]
+    ) -> requests.Response:
+        request = as_request(prepared, self._endpoint)
+        try:
+            received = send()
+            with received:
+                body = read_body(received.raw, started=time.monotonic(), deadline=_DEADLINE)
+        except FAILURES as error:
+            reason, detail = reason_of(error)
+            self._keep(request, Failure(reason, detail))
+            raise failure(reason, detail) from error
+        headers = Headers(received.raw.headers.items())
+        for name in _OF_THE_SENDING:
+            headers = headers.without(name)
+        self._keep(request, Response(received.status_code, headers, body))
+        headers = headers.replacing("Content-Length", str(len(body)))
+        # where requests looks for cookies
+        original = getattr(received.raw, "_original_response", None)
+        whole = Response(received.status_code, headers, body)
+        return as_response(adapter, prepared, whole, reason=received.reason, original_response=original)
+
+    def _keep(self, request: Request, outcome: Response | Failure) -> None:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        with self._lock:
+            self._kept.append((in_main_thread, Recording(request, outcome)))

@@ -1,0 +1,80 @@
+"""Answer calls from a cassette; nothing is sent, and nobody waits."""
+
+from __future__ import annotations
+
+import http.client
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.cassette.format import Failure
+from pytest_cce_precheck.cassette.matching import Playback
+from pytest_cce_precheck.errors import CassetteError, CassetteMissError, TransportError
+from pytest_cce_precheck.transport.failures import failure
+from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import requests
+    from requests import PreparedRequest
+    from requests.adapters import HTTPAdapter
+
+    from pytest_cce_precheck.cassette.format import Cassette
+    from pytest_cce_precheck.cassette.redaction import Redaction
+    from pytest_cce_precheck.wire.exchange import Request
+
+
+class Replayer(Interceptor):
+    """Answers every call of this process to the cassette's endpoint, or to others of ``endpoints``.
+
+    What is asked and what is answered goes through ``redaction``, as it did when it was recorded. `CassetteMissError`
+    is raised where nothing was recorded for a request, and kept in ``misses``: code that catches everything hides it.
+    """
+
+    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = ()) -> None:
+        endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
+        super().__init__(endpoints, answer=self._replay, sent=self._replay_call)
+        self.playback = Playback(cassette)
+        self.misses: list[CassetteError] = []
+        self._redaction = redaction
+
+    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
+        # what urllib3 tried again when it was recorded, it tried again below this
+        try:
+            response = self._replay(as_request(prepared, self.playback.cassette.origin.endpoint))
+        except TransportError as error:
+            raise failure(error.reason, error.detail) from None
+        return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
+
+    def _replay(self, request: Request) -> Response:
+        try:
+            outcome = self.playback.find(self._redaction.request(request))
+        except CassetteMissError as miss:
+            self.misses.append(miss)
+            raise
+        if isinstance(outcome, Failure):
+            raise TransportError(outcome.reason, outcome.detail, request)
+        if not self.playback.cassette.sealed or self._redaction.knows_of(outcome):
+            outcome = self._redaction.response(outcome)
+        return Response(outcome.status, _replayed(outcome), outcome.body)
+
+
+def _replayed(response: Response) -> Headers:
+    if not response.headers:
+        # an imported body may have none, and is then not judged by them
+        return response.headers
+    headers = response.headers.replacing("Content-Length", str(len(response.body)))
+    asked_to_wait = response.headers.get("Retry-After")
+    # what is no usable value stays as it is, for the rule that it breaks
+    return headers.replacing("Retry-After", "0") if asked_to_wait and _is_usable(asked_to_wait) else headers
+
+
+def _is_usable(value: str) -> bool:
+    if value.isascii() and value.isdigit():
+        return True
+    try:
+        return parsedate_to_datetime(value).astimezone(UTC) is not None
+    except (TypeError, ValueError):
+        return False
