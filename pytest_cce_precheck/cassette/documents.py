@@ -28,7 +28,7 @@ _FREE: Final = "values"
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _TOKEN: Final = re.compile(
     # Python's spelling too
-    rf"(?P<string>{_STRING}\"?|'(?:[^'\"\\\n]|\\.)*+')(?P<colon>\s*+:)?"
+    rf"(?P<string>{_STRING}\"?|'[^'\"\\\n]*+')(?P<colon>\s*+:)?"
     r"|(?P<open>[{\[])|(?P<close>[}\]])|(?P<comma>,)|(?P<word>[^\s\"'{}\[\],:]++)|\s++|.",
     re.DOTALL,
 )

@@ -38,7 +38,9 @@ def file_name(module: str, test: str) -> str:
     folders = [
         _plain(part) for part in module.removesuffix(".py").replace("\\", "/").split("/") if part not in ("", ".", "..")
     ]
-    return "/".join([*folders, _plain(test.replace("::", ".")) + SUFFIX])
+    # the parameters' ids may hold two colons too
+    function, bracket, parameters = test.partition("[")
+    return "/".join([*folders, _plain(function.replace("::", ".") + bracket + parameters) + SUFFIX])
 
 
 def _plain(name: str) -> str:
@@ -56,10 +58,16 @@ def place(folder: Path, name: str) -> Path:
             f"the cassette {name!r} is not usable: expected a name within {folder}, without '..' and not absolute"
         )
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
+    try:
+        target = path.resolve()
+        within = target.is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:
+        # RuntimeError before Python 3.13: a symbolic link leads in a circle
+        raise ConfigurationError(f"the cassette {path} is not usable: {error}") from None
     # a link in the folder may lead anywhere
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not within:
         raise ConfigurationError(
-            f"the cassette {path} is not usable: a symbolic link leads out of {folder}, to {path.resolve()}"
+            f"the cassette {path} is not usable: a symbolic link leads out of {folder}, to {target}"
         )
     return path
 
@@ -99,11 +107,11 @@ def write(path: Path, text: str) -> None:
             raise IsADirectoryError(errno.EISDIR, "it is a directory")
         path.parent.mkdir(parents=True, exist_ok=True)
         finished = path.with_name(f".cce-{secrets.token_hex(8)}.tmp")
-        _write_whole(finished, text.encode())
         try:
+            _write_whole(finished, text.encode())
             finished.replace(path)
-        except OSError:
-            finished.unlink()
+        except BaseException:
+            finished.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise ConfigurationError(f"the cassette {path} cannot be written: {error.strerror}") from None

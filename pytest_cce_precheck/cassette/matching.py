@@ -47,7 +47,8 @@ def content_of(body: bytes) -> object:
 
 
 def _octets(text: str) -> bytes:
-    return unquote_to_bytes(text.replace("+", " "))
+    # half a surrogate pair can stand in a cassette that somebody edited
+    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
 
 
 def _frozen(value: object) -> object:
@@ -91,9 +92,10 @@ class Playback:
                     "used-up" if used_up else "no-such-request", explained(request, self.cassette, self._used)
                 )
             self._used.add(number)
-        outcome, repeats = self.cassette.outcome(number)
-        if repeats:
-            self._repeating[key] = number
+            # within the lock: another thread may ask for what repeats before this one has seen that it does
+            outcome, repeats = self.cassette.outcome(number)
+            if repeats:
+                self._repeating[key] = number
         return outcome
 
     def _next(self, key: Key, request: Request) -> int | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, unquote_plus
 
 from pytest_cce_precheck.cassette.documents import redacted
+from pytest_cce_precheck.cassette.echoes import HEADER
 from pytest_cce_precheck.cassette.pseudonyms import folded
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers
@@ -44,6 +45,7 @@ RESPONSE_HEADERS: Final = (SHOWN_HEADERS - {"accept", "user-agent", "x-project-i
     "www-authenticate",
     # what a filter brings after a line break: a finding
     "x-precheck-probe",
+    HEADER.lower(),
     "x-precheck-masked",
 }
 REVEALING: Final = "X-Precheck-Masked"
@@ -57,6 +59,7 @@ PROBES: Final = frozenset(
 )
 """The parameters beside the filters that the suite asks with, to see that they select nothing."""
 
+_HARMLESS: Final = frozenset(REPLAY_CREDENTIALS.secrets)
 _PARAMETERS: Final = frozenset(map(folded, (*Filter, *PROBES)))
 # `precheck_probe_7`, `task_id[]`, `task_id[$ne]`
 _DECORATED: Final = re.compile(r"(?s)(.*?)(?:_\d{1,3}|\[(?:\$ne)?\])?")
@@ -104,7 +107,7 @@ class Redaction:
             path=self._path(request.path),
             query=self._query(request.query),
             headers=Headers(self._kept(request.headers, REQUEST_HEADERS)),
-            body=self._body(request.body, derived=True),
+            body=self._body(request.body, self._made_from_an_id),
         )
 
     def response(self, response: Response) -> Response:
@@ -112,7 +115,7 @@ class Redaction:
         headers = self._kept(response.headers, RESPONSE_HEADERS)
         dropped = (value for name, value in response.headers.pairs if name.lower() not in RESPONSE_HEADERS)
         revealing = ((REVEALING, shown) for shown in map(self._revealed, dropped) if shown)
-        body = self._body(response.body, derived=False)
+        body = self._body(response.body, self._redactor.known)
         return replace(response, headers=Headers([*headers, *revealing]), body=body)
 
     def knows_of(self, response: Response) -> bool:
@@ -176,17 +179,14 @@ class Redaction:
             text = _settled(text, partial(_decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
         return text
 
-    def _body(self, body: bytes, *, derived: bool) -> bytes:
+    def _made_from_an_id(self, value: str) -> str:
+        return self._redactor.known(self._pseudonyms.derived(value) if self._pseudonyms else value)
+
+    def _body(self, body: bytes, clean_id: Clean) -> bytes:
         if not body:
             return body
         text, encoding = _decoded(body)
-        clean_id: Clean = self._redactor.known
-        shown = text
-        if self._pseudonyms:
-            stand_in = self._pseudonyms
-            shown = stand_in.text(text)
-            if derived:
-                clean_id = lambda value: self._redactor.known(stand_in.derived(value))  # noqa: E731
+        shown = self._pseudonyms.text(text) if self._pseudonyms else text
         # a secret may be spelt like JSON itself
         shown = _settled(shown, lambda text: self._redactor.known(redacted(text, self._clean, clean_id)))
         # JSON writes what an encoding has no octets for as an escape
@@ -205,9 +205,6 @@ def _stand_ins(credentials: Credentials, known: Redactor) -> Iterator[tuple[str,
         # a secret that is within a stand-in would be there still
         if secret and not known.found_in(stand_in.reveal()):
             yield secret.reveal(), stand_in.reveal()
-
-
-_HARMLESS: Final = frozenset(REPLAY_CREDENTIALS.secrets)
 
 
 def _settled(text: str, clean: Clean) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_plus
@@ -109,7 +110,8 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
     places = {(start, KNOWN) for start in _known(whole, credentials.secrets)}
     places |= {(each.start, each.kind) for each in sightings(whole)}
     yield from ((path_at(place), kind) for place, kind in sorted(places))
-    yield from ((path, NAMED) for path, text in seen if _is_named(path) and _is_secret(text))
+    of_a_secret = cache(names_a_secret)
+    yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
 
 
 def _known(text: str, secrets: Iterable[str]) -> Iterator[int]:
@@ -118,10 +120,10 @@ def _known(text: str, secrets: Iterable[str]) -> Iterator[int]:
         yield from (match.start() for match in re.finditer(re.escape(part), text))
 
 
-def _is_named(path: Path) -> bool:
-    """Whether the name of a member says that its value, or each value of its list, is a secret."""
-    name = next((step for step in reversed(path) if not isinstance(step, int)), None)
-    return name is not None and not isinstance(name, _Key) and names_a_secret(name)
+def _name_of(path: Path) -> str:
+    """Give the name of the member that holds what is at a path, or a list of it; none for a name itself."""
+    name = next((step for step in reversed(path) if not isinstance(step, int)), "")
+    return "" if isinstance(name, _Key) else name
 
 
 def _is_secret(text: str) -> bool:

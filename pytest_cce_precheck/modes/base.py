@@ -73,6 +73,4 @@ class Mode(Protocol):
 def refuse_faults(test: RunningTest) -> None:
     """Raise `ConfigurationError` where a test wants defects of a service that is not the embedded one."""
     if test.faults:
-        raise ConfigurationError(
-            "the marker cce(faults=…) works on the embedded service alone (--cce-mode=simulate)"
-        )
+        raise ConfigurationError("the marker cce(faults=…) works on the embedded service alone (--cce-mode=simulate)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette import files
+from pytest_cce_precheck.cassette.echoes import marked
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
-from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms, ids_in
+from pytest_cce_precheck.cassette.identities import pseudonyms_for
 from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.cassette.scan import refuse
 from pytest_cce_precheck.modes.base import RunningTest, refuse_faults
@@ -22,8 +22,10 @@ from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+
+    from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
 
 
 class Recorded(Live):
@@ -45,7 +47,8 @@ class Recorded(Live):
 
     def _written(self, test: RunningTest, recordings: Sequence[Recording]) -> str:
         credentials = Credentials.from_environment(self.environment)
-        redaction = Redaction(credentials, pseudonyms=self._pseudonyms(recordings))
+        pseudonyms = self._pseudonyms(recordings)
+        redaction = Redaction(credentials, pseudonyms=pseudonyms)
         kept = [test.before_record(_redacted(each, redaction), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
@@ -56,7 +59,7 @@ class Recorded(Live):
             cluster_id=redaction.text(self.target.cluster_id),
             credentials=credentials.names,
             pseudonyms=self.config.pseudonyms,
-            notes=json.loads(redaction.text(json.dumps(test.notes, ensure_ascii=False))),
+            notes=_noted(test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)),
         )
         text = dumps(origin, [replace(each, repeats=True) if test.repeats else each for each in kept], redacted=True)
         refuse(text, credentials, str(test.cassette))
@@ -73,9 +76,7 @@ class Recorded(Live):
             config.foreign_project_id,
             config.foreign_cluster_id,
         )
-        bodies = [each.request.body for each in recordings]
-        bodies += [each.outcome.body for each in recordings if isinstance(each.outcome, Response)]
-        return Pseudonyms({each for each in given if each} | {found for body in bodies for found in ids_in(body)})
+        return pseudonyms_for([each for each in given if each], recordings)
 
     def _now(self) -> datetime:
         # reproducible-builds.org: who wants the same bytes again says what time it is
@@ -83,10 +84,18 @@ class Recorded(Live):
         return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
 
 
+def _noted(note: Any, redacted: Callable[[str], str]) -> Any:
+    if isinstance(note, dict):
+        return {name: _noted(member, redacted) for name, member in note.items()}
+    if isinstance(note, list | tuple):
+        return [_noted(member, redacted) for member in note]
+    return redacted(note) if isinstance(note, str) else note
+
+
 def _redacted(recording: Recording, redaction: Redaction) -> Recording:
     outcome: Any = recording.outcome
     if isinstance(outcome, Response):
-        outcome = redaction.response(outcome)
+        outcome = redaction.response(marked(recording.request, outcome))
     else:
         outcome = replace(outcome, detail=redaction.text(outcome.detail))
     return replace(recording, request=redaction.request(recording.request), outcome=outcome)

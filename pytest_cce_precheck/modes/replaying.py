@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_cce_precheck.cassette import files
-from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
 from pytest_cce_precheck.cassette.redaction import REPLAY_CREDENTIALS, Redaction
 from pytest_cce_precheck.errors import CassetteMissError, CassetteMissingError
 from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
@@ -60,11 +59,11 @@ class Replayed:
     def running(self, test: RunningTest) -> Iterator[None]:
         """Answer from the test's cassette; raises `CassetteCorruptError` where it cannot be read."""
         refuse_faults(test)
-        with self._answering(test):
-            try:
+        try:
+            with self._answering(test):
                 yield
-            finally:
-                self._origin = None
+        finally:
+            self._origin = None
 
     def _answering(self, test: RunningTest) -> Interceptor:
         own = [self._config.service] if self._config.service else []
@@ -77,10 +76,7 @@ class Replayed:
             return Interceptor([*own, _NOWHERE], answer=_missing(test, error))
         self._origin = cassette.origin
         test.notes.update(cassette.origin.notes)
-        given = (self._config.project_id, self._config.cluster_id)
-        pseudonyms = Pseudonyms({each for each in given if each}) if cassette.origin.pseudonyms else None
-        redaction = Redaction(Credentials.from_environment(self._environment), pseudonyms=pseudonyms)
-        replayer = Replayer(cassette, redaction, own)
+        replayer = Replayer(cassette, Redaction(Credentials.from_environment(self._environment)), own)
         test.playback, test.misses = replayer.playback, replayer.misses
         return replayer
 

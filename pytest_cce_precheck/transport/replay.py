@@ -7,11 +7,16 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.cassette.echoes import repeated
 from pytest_cce_precheck.cassette.format import Failure
+from pytest_cce_precheck.cassette.identities import asked_ids
 from pytest_cce_precheck.cassette.matching import Playback
+from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
+from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.errors import CassetteError, CassetteMissError, TransportError
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
+from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
     from pytest_cce_precheck.cassette.format import Cassette
-    from pytest_cce_precheck.cassette.redaction import Redaction
     from pytest_cce_precheck.wire.exchange import Request
 
 
@@ -30,7 +34,8 @@ class Replayer(Interceptor):
     """Answers every call of this process to the cassette's endpoint, or to others of ``endpoints``.
 
     What is asked and what is answered goes through ``redaction``, as it did when it was recorded. `CassetteMissError`
-    is raised where nothing was recorded for a request, and kept in ``misses``: code that catches everything hides it.
+    is raised where nothing was recorded for a request, `CassetteCorruptError` where that cannot be read; both are kept
+    in ``misses``: code that catches everything hides them.
     """
 
     def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = ()) -> None:
@@ -50,15 +55,29 @@ class Replayer(Interceptor):
 
     def _replay(self, request: Request) -> Response:
         try:
-            outcome = self.playback.find(self._redaction.request(request))
-        except CassetteMissError as miss:
+            outcome = self._found(self._redaction.request(request))
+        except CassetteError as miss:
             self.misses.append(miss)
             raise
         if isinstance(outcome, Failure):
             raise TransportError(outcome.reason, outcome.detail, request)
         if not self.playback.cassette.sealed or self._redaction.knows_of(outcome):
             outcome = self._redaction.response(outcome)
-        return Response(outcome.status, _replayed(outcome), outcome.body)
+        response = repeated(request, outcome)
+        return Response(response.status, _replayed(response), response.body)
+
+    def _found(self, request: Request) -> Response | Failure:
+        try:
+            return self.playback.find(request)
+        except CassetteMissError as miss:
+            if not self.playback.cassette.origin.pseudonyms:
+                raise
+            # the cassette's own ids are stand-ins; who asks with real ones means these
+            mapped = Redaction(Credentials(), pseudonyms=Pseudonyms(asked_ids(request))).request(request)
+            try:
+                return self.playback.find(mapped)
+            except CassetteMissError:
+                raise miss from None
 
 
 def _replayed(response: Response) -> Headers:
