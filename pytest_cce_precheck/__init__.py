@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError, TransportError
     from pytest_cce_precheck.explore import strategies
     from pytest_cce_precheck.report.text import ContractViolation
+    from pytest_cce_precheck.sdk.pytest_support import assert_lossless
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.live import HttpTransport
@@ -44,6 +45,7 @@ __all__ = [
     "Simulator",
     "SimulatorServer",
     "TransportError",
+    "assert_lossless",
     "check",
     "strategies",
 ]
@@ -67,6 +69,7 @@ _HOME = {
     "Simulator": "simulator.service",
     "SimulatorServer": "simulator.server",
     "TransportError": "errors",
+    "assert_lossless": "sdk.pytest_support",
     "check": "contract.check",
     "strategies": "explore.strategies",
 }

@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_cce_precheck.errors import CcePrecheckError
+from pytest_cce_precheck.recordings.arguments import add_cassettes
+from pytest_cce_precheck.sdk.arguments import add_corpus, add_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_serve, _add_check, _add_listings, _add_selftest):
         add(commands)
+    add_cassettes(commands, _cassettes)
+    add_sdk(commands, _sdk)
+    add_corpus(commands, _corpus)
     return parser
 
 
@@ -59,6 +64,9 @@ def _add_serve(commands: Commands) -> None:
     )
     serve.add_argument("--seed", type=int, default=0, metavar="N", help="fixes ids and tasks")
     serve.add_argument("--tasks", type=_count, default=12, metavar="N", help="how many tasks the main cluster has")
+    serve.add_argument(
+        "--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster a case"
+    )
     serve.add_argument("--json", action="store_true", help="print one line of JSON, for programs")
     serve.set_defaults(run=_serve)
 
@@ -177,6 +185,24 @@ def _selftest(options: argparse.Namespace) -> int:
     from pytest_cce_precheck.suite.selftest import selftest
 
     return selftest(options)
+
+
+def _cassettes(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.recordings.command import cassettes_command
+
+    return cassettes_command(options)
+
+
+def _sdk(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.sdk.command import sdk_command
+
+    return sdk_command(options)
+
+
+def _corpus(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.sdk.command import corpus_command
+
+    return corpus_command(options)
 
 
 def run() -> NoReturn:

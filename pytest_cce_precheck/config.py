@@ -84,6 +84,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         kind="number",
         metavar="SECONDS",
     ),
+    Option("driver", "the command of a driver for the fixture cce_sdk (repeatable)", kind="list", metavar="CMD"),
     Option("report", "write the findings to a file: .json, .md or .html", metavar="PATH"),
 )
 
@@ -111,6 +112,7 @@ class Config:
     budget: int = 250
     seed: int = 0
     timeout: int = 30
+    driver: tuple[str, ...] = ()
     report: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 

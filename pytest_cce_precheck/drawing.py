@@ -49,7 +49,7 @@ class Filters:
             answer, findings = judge(self._client.list_tasks())
             if answer is None:
                 reason = findings[0].message if findings else "it is no list"
-                raise ConfigurationError(f"there are no values to draw from: the unfiltered list is not usable, {reason}")
+                raise ConfigurationError(f"there is nothing to draw from, the unfiltered list is not usable: {reason}")
             self._known = known_values(answer.tasks)
         return filters(self._known, at_least=at_least)
 

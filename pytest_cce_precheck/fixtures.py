@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
+    from pytest_cce_precheck.sdk.driver import Driver
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
 config_key = pytest.StashKey[Config]()
-running_key = pytest.StashKey["tuple[Harness, RunningTest]"]()
+running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
 
 
 @contextmanager
@@ -102,7 +103,6 @@ def cce_simulator(_cce_harness: Harness, _cce_test: None) -> Simulator:
 @pytest.fixture
 def cce_server(cce_simulator: Simulator) -> Iterator[SimulatorServer]:
     """The embedded service as a real HTTP server on loopback (`.endpoint`), for an SDK in any language."""
-    from pytest_cce_precheck.modes.base import RunningTest
     from pytest_cce_precheck.simulator.server import SimulatorServer
 
     with SimulatorServer(cce_simulator) as server:
@@ -113,6 +113,24 @@ def cce_server(cce_simulator: Simulator) -> Iterator[SimulatorServer]:
 def cce_exchanges(_cce_harness: Harness, _cce_test: None) -> list[Exchange]:
     """The exchanges that this test has made through `cce_client` so far."""
     return _cce_harness.exchanges
+
+
+@pytest.fixture(scope="session")
+def cce_sdk(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    """A started driver of an SDK, one run for each --cce-driver; the Python SDK's where none is named."""
+    from pytest_cce_precheck.sdk.pytest_support import sdk_driver
+
+    with as_setup_error(), sdk_driver(request.param) as driver:
+        yield driver
+
+
+@pytest.fixture
+def cce_sdk_client(cce_client: PrecheckClient) -> Any:
+    """The vendor's Python client (extra [sdk]) of the service and cluster of `cce_client`, in the run's mode."""
+    from pytest_cce_precheck.sdk.vendor import vendor_client
+
+    with as_setup_error():
+        return vendor_client(cce_client.endpoint, cce_client.project_id, cce_client.credentials)
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.modes.base import Mode
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
@@ -26,6 +24,7 @@ from pytest_cce_precheck.wire.redaction import Redactor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.modes.base import Mode, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator

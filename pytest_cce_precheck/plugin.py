@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -20,6 +21,8 @@ from pytest_cce_precheck.fixtures import (
     cce_credentials,
     cce_exchanges,
     cce_filters,
+    cce_sdk,
+    cce_sdk_client,
     cce_server,
     cce_simulator,
     config_key,
@@ -43,13 +46,14 @@ __all__ = [
     "cce_credentials",
     "cce_exchanges",
     "cce_filters",
+    "cce_sdk",
+    "cce_sdk_client",
     "cce_server",
     "cce_simulator",
 ]
 
 MARKERS = (
-    "cce(mode=None, cassette=None, faults=(), repeats=False): run only in this mode; the cassette's name;"
-    + " simulate these defects in this test; let each recording be given again and again",
+    "cce(mode=None, cassette=None, faults=(), repeats=False): the mode to run in; the cassette; defects; answers repeat",
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
@@ -96,6 +100,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of `cce_sdk` once for each driver."""
+    if "cce_sdk" in metafunc.fixturenames:
+        from pytest_cce_precheck.sdk.pytest_support import driver_commands
+
+        with as_usage_error():
+            commands = driver_commands(metafunc.config.stash[config_key].driver)
+        names = [" ".join(Path(word).name for word in command) for command in commands]
+        metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=names)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

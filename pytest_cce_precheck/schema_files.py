@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 OPENAPI: Final = "openapi"
+CASSETTE: Final = "cassette"
 
 
 def schema_names() -> tuple[str, ...]:
-    """Name every schema file without its suffix, sorted; ``openapi.json`` is no schema and not among them.
+    """Name every schema of what calls and drivers say, without its suffix, sorted.
 
-    >>> "list_answer" in schema_names()
-    True
+    ``openapi.json`` is no schema, and ``cassette.json`` is that of a file: they are not among them.
+
+    >>> "list_answer" in schema_names(), "cassette" in schema_names()
+    (True, False)
     """
-    return tuple(name for name in _file_names() if name != OPENAPI)
+    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE))
 
 
 @cache

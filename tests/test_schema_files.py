@@ -27,6 +27,8 @@ NAMES = (
     *("addon_check_task", "check_task_metadata", "check_task_risk", "check_task_spec", "check_task_status"),
     *("create_answer", "create_request", "error_cce", "error_gateway", "list_answer", "page_info"),
 )
+TOOLS = ("corpus_case", "driver_call", "driver_error", "driver_hello", "driver_introduction", "driver_value")
+"""The forms of the project's own files and messages, which are no part of the contract."""
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
@@ -40,11 +42,11 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
 # --- what the schemas say
 
 
-def test_every_object_of_the_contract_has_its_file() -> None:
-    assert schema_names() == NAMES
+def test_every_object_of_the_contract_has_its_file_and_so_has_every_form_of_our_own() -> None:
+    assert schema_names() == tuple(sorted((*NAMES, *TOOLS)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *TOOLS])
 def test_a_schema_is_valid_2020_12_and_says_what_it_describes(name: str) -> None:
     schema = load_schema(name)
     Draft202012Validator.check_schema(schema)
@@ -55,7 +57,14 @@ def test_a_schema_is_valid_2020_12_and_says_what_it_describes(name: str) -> None
     assert schema["examples"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TOOLS)
+def test_the_examples_of_a_form_have_it(name: str) -> None:
+    schema = load_schema(name)
+    for example in schema["examples"]:
+        Draft202012Validator(schema).validate(example)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *TOOLS])
 def test_a_schema_refers_only_to_its_siblings_and_combines_nothing(name: str) -> None:
     for node in nodes(load_schema(name)):
         assert not {"oneOf", "anyOf", "allOf", "additionalProperties", "unevaluatedProperties"} & node.keys()
@@ -264,4 +273,4 @@ def test_the_schemas_load_from_what_is_built_without_the_checkout(built: Path, k
     origin, texts = json.loads(run.stdout)
     assert Path(origin).is_relative_to(built / kind)
     assert Path(origin).name == Path(schema_files.__file__).name
-    assert texts == {name: schema_text(name) for name in (*NAMES, "openapi")}
+    assert texts == {name: schema_text(name) for name in (*NAMES, *TOOLS, "openapi")}

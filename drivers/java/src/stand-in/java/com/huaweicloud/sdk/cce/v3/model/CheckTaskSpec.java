@@ -1,0 +1,8 @@
+package com.huaweicloud.sdk.cce.v3.model;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+
+public class CheckTaskSpec {
+    @JsonProperty("addonTargetVersion")
+    private String addonTargetVersion;
+}

@@ -1,0 +1,22 @@
+package com.huaweicloud.sdk.cce.v3.model;
+
+import com.fasterxml.jackson.annotation.JsonValue;
+
+/** What the SDK's enums come to: a text, known or not. */
+public abstract class EnumText {
+    private final String value;
+
+    EnumText(String value) {
+        this.value = value;
+    }
+
+    @JsonValue
+    public String getValue() {
+        return value;
+    }
+
+    @Override
+    public String toString() {
+        return value;
+    }
+}

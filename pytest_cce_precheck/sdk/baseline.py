@@ -1,0 +1,72 @@
+"""What is known to be wrong with a version of an SDK, as a file: what is new fails, what is gone is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.sdk.reports import Fault, faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_cce_precheck.sdk.run import SdkReport
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The identities of what is known, and of which SDK."""
+
+    sdk: str
+    version: str
+    known: frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A report against a baseline."""
+
+    new: tuple[Fault, ...]
+    gone: tuple[tuple[str, ...], ...]
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file; raises `ConfigurationError` where it is none."""
+    try:
+        document = json.loads(path.read_bytes())
+        if document["format"] != FORMAT:
+            raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
+        known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
+        return Baseline(str(document["sdk"]), str(document["version"]), known)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the baseline {path} cannot be read: {error.strerror}; --update-baseline writes one"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path} is no baseline: {error!r}; --update-baseline writes one") from None
+
+
+def write_baseline(path: Path, report: SdkReport) -> None:
+    """Write down everything that is wrong now, the same bytes for the same report."""
+    known = [{"identity": list(fault.identity), "example": fault.cells[0].case.name} for fault in faults(report)]
+    document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
+    text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"the baseline {path} cannot be written: {error.strerror}") from None
+
+
+def against(baseline: Baseline, report: SdkReport) -> Comparison:
+    """Give what is wrong now and not known, and what is known and no longer wrong; raises for another SDK's file."""
+    if baseline.sdk != report.introduction.sdk:
+        raise ConfigurationError(
+            f"the baseline is of {baseline.sdk}, and the driver speaks for {report.introduction.sdk}"
+        )
+    now = {fault.identity: fault for fault in faults(report)}
+    new = tuple(fault for identity, fault in now.items() if identity not in baseline.known)
+    return Comparison(new, tuple(sorted(baseline.known - now.keys())))

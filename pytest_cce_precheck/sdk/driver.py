@@ -1,0 +1,230 @@
+"""A driver as a process: started once, asked line by line, every wait bounded, ended with the ``with`` block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shlex
+import subprocess
+import threading
+from collections import deque
+from typing import IO, TYPE_CHECKING, Final, Literal
+
+from pytest_cce_precheck.errors import CcePrecheckError
+from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction
+from pytest_cce_precheck.wire.body import MAX_BYTES
+from pytest_cce_precheck.wire.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from pytest_cce_precheck.sdk.protocol import Answer, Call, Introduction
+    from pytest_cce_precheck.wire.credentials import Credentials
+
+DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-of-order", "version"]
+
+PASSED_ON: Final = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE"),
+        *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
+    }
+)
+"""The variables that a driver inherits; nothing else of the environment reaches it but its own credentials."""
+
+_UNREAD: Final = 64
+_GRACE: Final = 2.0
+_SHOWN: Final = 200
+_LOG_LINES: Final = 20
+_LOG_LINE: Final = 500
+_WAYS_OUT: Final[Mapping[str, str]] = {
+    "not-found": "build the driver, or give its path",
+    "hangs": "look where it waits; if the call is only slow, give it more patience",
+    "rubbish": "nothing but messages may go to standard output; logs go to standard error",
+    "died": "read its standard error; an error of the SDK is to be answered, not to be died of",
+    "floods": "answer each message once, with one line",
+    "out-of-order": "answer the messages in their order, each with its own id",
+    "version": "build the driver anew for this version of the protocol",
+}
+
+
+class DriverError(CcePrecheckError):
+    """A driver does not keep to the protocol; ``reason`` is one of a closed set, the text says all about it."""
+
+    def __init__(self, reason: DriverReason, text: str) -> None:
+        super().__init__(text)
+        self.reason: DriverReason = reason
+
+
+class Driver:
+    """Runs ``command`` while the ``with`` block does; it is asked one message at a time.
+
+    ``credentials`` and the variables in `PASSED_ON` of ``environment`` are all that it gets. The first answer may take
+    ``patience`` seconds, any other ``tries`` times the call's own timeout and ``patience`` more. A `DriverError` ends
+    the process; `start` begins anew.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        credentials: Credentials,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        patience: float = 20.0,
+        tries: int = 4,
+    ) -> None:
+        self.command = tuple(command)
+        self._environment = {**{n: v for n, v in environment.items() if n in PASSED_ON}, **_variables(credentials)}
+        self._redactor = Redactor(credentials.secrets)
+        self._patience = patience
+        self._tries = tries
+        self._number = -1
+        self._process: _Process | None = None
+
+    def __enter__(self) -> Driver:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> Introduction:
+        """Start the program (anew) and let it introduce itself."""
+        self.close()
+        self._number = -1
+        try:
+            self._process = _Process(self.command, self._environment)
+        except OSError as error:
+            raise self._error("not-found", f"could not be started: {error.strerror or error}") from None
+        line = self._ask({"do": "hello"}, self._patience)
+        try:
+            self.introduction: Introduction = read_introduction(line, self._number)
+        except ProtocolError as error:
+            raise self._misread(error, line) from None
+        return self.introduction
+
+    def call(self, call: Call) -> Answer:
+        """Make a call through the SDK, and give what it ended with; raises `DriverError`."""
+        line = self._ask(call.message(), call.timeout * self._tries + self._patience)
+        try:
+            return read_answer(line, self._number)
+        except ProtocolError as error:
+            raise self._misread(error, line) from None
+
+    def close(self) -> None:
+        """End the program: by the end of its input, else by force; may be called twice."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def _ask(self, message: Mapping[str, object], seconds: float) -> bytes:
+        if self._process is None:
+            raise self._error("died", "was ended before, and is asked again")
+        self._number += 1
+        self._process.send(encode(self._number, message))
+        try:
+            line = self._process.lines.get(timeout=seconds)
+        except queue.Empty:
+            raise self._error("hangs", f"gave no answer to message {self._number} within {seconds:g} s") from None
+        if isinstance(line, bytes):
+            return line
+        if line == "floods":
+            raise self._error("floods", f"sent more than was asked for, or a line of more than {MAX_BYTES:,} bytes")
+        status = self._process.status()
+        ended = "closed its standard output" if status is None else f"ended with exit status {status}"
+        raise self._error("died", f"{ended} where the answer to message {self._number} was expected")
+
+    def _misread(self, error: ProtocolError, line: bytes) -> DriverError:
+        shown = self._redactor.text(line[:_SHOWN].decode("utf-8", "replace"))
+        return self._error(error.reason, f"answered with what is not right: {error}; it sent {shown!r}")
+
+    def _error(self, reason: DriverReason, fact: str) -> DriverError:
+        process, self._process = self._process, None
+        log: list[str] = []
+        if process is not None:
+            process.end()
+            log = [self._redactor.text(line) for line in process.log]
+        text = f"the driver `{shlex.join(self.command)}` {fact}"
+        if log:
+            text += "\n  its standard error ends with\n" + "".join(f"    {line}\n" for line in log).rstrip("\n")
+        return DriverError(reason, f"{text}\n  way out: {_WAYS_OUT[reason]}")
+
+
+class _Process:
+    """The child with its three pipes, each at the end of a thread, since any of them may block for ever."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._child = subprocess.Popen(  # noqa: S603  the command is the user's own
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.lines: queue.Queue[bytes | Literal["end", "floods"]] = queue.Queue()
+        self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=work, args=(pipe,), name="cce-sdk-driver", daemon=True)
+            for work, pipe in (
+                (self._write, self._child.stdin),
+                (self._read, self._child.stdout),
+                (self._read_log, self._child.stderr),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, line: bytes) -> None:
+        self._to_send.put(line)
+
+    def status(self) -> int | None:
+        """Give the exit status of a child that is about to end, None where it does not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._child.wait(_GRACE)
+        return None
+
+    def end(self) -> None:
+        self._to_send.put(None)
+        if self.status() is None:
+            self._child.terminate()
+        if self.status() is None:
+            self._child.kill()
+            self._child.wait()
+        for thread in self._threads:
+            # a grandchild may hold a pipe open; the thread is a daemon
+            thread.join(_GRACE)
+
+    def _write(self, pipe: IO[bytes]) -> None:
+        # a child that is gone, or does not read, shows by its answers
+        with contextlib.suppress(OSError), pipe:
+            while (line := self._to_send.get()) is not None:
+                pipe.write(line)
+                pipe.flush()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while line := pipe.readline(MAX_BYTES + 1):
+                if len(line) > MAX_BYTES or self.lines.qsize() >= _UNREAD:
+                    self.lines.put("floods")
+                    return
+                self.lines.put(line)
+        self.lines.put("end")
+
+    def _read_log(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while line := pipe.readline(_LOG_LINE):
+                self.log.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+def _variables(credentials: Credentials) -> dict[str, str]:
+    named = {
+        "HUAWEICLOUD_SDK_AK": credentials.access_key,
+        "HUAWEICLOUD_SDK_SK": credentials.secret_key,
+        "HUAWEICLOUD_SDK_SECURITY_TOKEN": credentials.security_token,
+        "CCE_AUTH_TOKEN": credentials.token,
+    }
+    return {name: secret.reveal() for name, secret in named.items() if secret}

@@ -1,0 +1,53 @@
+"""What the fixture ``cce_sdk`` hands out, and `assert_lossless`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck.report.text import ContractViolation, headline
+from pytest_cce_precheck.sdk.case import Case, CaseKind
+from pytest_cce_precheck.sdk.cases import find_case
+from pytest_cce_precheck.sdk.command import driver_command
+from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
+from pytest_cce_precheck.sdk.driver import Driver
+from pytest_cce_precheck.sdk.judgement import Verdict, judge
+from pytest_cce_precheck.sdk.run import call_of, corpus_credentials
+from pytest_cce_precheck.sdk.versions import python_driver
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_cce_precheck.sdk.protocol import Operation
+
+
+def driver_commands(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Give the commands that ``--cce-driver`` names, or the Python driver where it names none."""
+    return tuple(map(driver_command, texts)) or (python_driver(),)
+
+
+def sdk_driver(command: Sequence[str]) -> Driver:
+    """Give the driver that ``cce_sdk`` is, not yet started: a context manager."""
+    return Driver(command, corpus_credentials())
+
+
+def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, operation: Operation = "list") -> None:
+    """Fail where the SDK of a started driver does not hold what it is sent.
+
+    ``answer`` is the name of a case, or the body of a success answer to ``operation``. Raises `ContractViolation`
+    where a documented field is lost, coerced or invented, where the call fails, and where the SDK has no such call.
+    """
+    __tracebackhide__ = True
+    case = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
+    with corpus_server(Corpus([case])) as server:
+        cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
+    if cell.verdict not in (Verdict.WHOLE, Verdict.ACCEPTED) and cell.findings:
+        told = "\n".join(map(headline, cell.findings))
+        raise ContractViolation(f"{driver.introduction.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
+
+
+def _case_of(body: bytes | dict[str, Any], operation: Operation) -> Case:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = Response(201 if operation == "create" else 200, Headers({"Content-Type": "application/json"}), content)
+    return Case("the body given", CaseKind.EXAMPLE, "The body given.", answer, operation, number=1)

@@ -1,0 +1,172 @@
+"""The driver of the vendor's Python SDK, huaweicloudsdkcce: answers JSON messages, one a line.
+
+It imports nothing of this project, so that this one file also runs in an environment that holds another version of
+the SDK alone. What it tells is read off the SDK's own objects, never off the body that the SDK keeps beside them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from huaweicloudsdkcce import v3
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceResponseException
+from huaweicloudsdkcore.http.http_config import HttpConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Document = dict[str, Any]
+
+PROTOCOL = 1
+DISTRIBUTION = "huaweicloudsdkcce"
+CALLS = {
+    "list": ("list_addon_precheck_tasks", "ListAddonPrecheckTasksRequest"),
+    "create": ("batch_create_addon_precheck", "BatchCreateAddonPrecheckRequest"),
+}
+
+
+class MessageError(Exception):
+    """A message cannot be understood."""
+
+
+class Calls:
+    """Makes the calls; keeps a client for each way of asking, as an application does."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._clients: dict[tuple[Any, ...], Any] = {}
+
+    def client(self, endpoint: str, project_id: str, authentication: str, timeout: float) -> Any:
+        """Give the SDK's client, made with the SDK's own defaults but for the timeout."""
+        key = (endpoint, project_id, authentication, timeout)
+        if key not in self._clients:
+            credentials = BasicCredentials(
+                self._environment["HUAWEICLOUD_SDK_AK"], self._environment["HUAWEICLOUD_SDK_SK"], project_id
+            )
+            if authentication == "temporary":
+                credentials = credentials.with_security_token(self._environment["HUAWEICLOUD_SDK_SECURITY_TOKEN"])
+            elif authentication != "ak/sk":
+                raise MessageError(f"the SDK cannot authenticate with {authentication!r}")
+            config = HttpConfig.get_default_config()
+            config.timeout = timeout
+            builder = v3.CceClient.new_builder().with_credentials(credentials).with_http_config(config)
+            self._clients[key] = builder.with_endpoint(endpoint).build()
+        return self._clients[key]
+
+    def call(self, message: Document) -> Document:
+        """Make one call and give the answer's members."""
+        try:
+            method, request_type = CALLS[message["operation"]]
+            client = self.client(*(message[n] for n in ("endpoint", "project_id", "authentication", "timeout")))
+            request = getattr(v3, request_type)(cluster_id=message["cluster_id"])
+            if message["operation"] == "list":
+                for name, text in message["filters"].items():
+                    setattr(request, name, text)
+            else:
+                request.body = create_body(request, message)
+            call = getattr(client, method)
+        except (KeyError, AttributeError) as error:
+            raise MessageError(f"{type(error).__name__}: {error}") from error
+        try:
+            answer = call(request)
+        except Exception as error:
+            return {"outcome": "error", "error": described(error)}
+        status = answer.status_code
+        return {"outcome": "value", "value": tree(answer), **({} if status is None else {"status": status})}
+
+
+def create_body(request: Any, message: Document) -> Any:
+    """Fill the SDK's own models, by the wire's names."""
+    spec = {"clusterID": message["cluster_id"], "addonList": message["addons"]}
+    document = {"kind": "AddonCheck", "apiVersion": "v3", "spec": spec}
+    return filled(type(request).openapi_types["body"], document)
+
+
+def filled(type_name: str, value: Any) -> Any:
+    """Give ``value`` as what the SDK calls ``type_name``; what its models do not have is left out."""
+    if type_name.startswith("list["):
+        return [filled(type_name[5:-1], part) for part in value]
+    model = getattr(v3, type_name, None)
+    if model is None:
+        return value
+    known = {attribute: name for attribute, name in model.attribute_map.items() if name in value}
+    return model(**{a: filled(model.openapi_types[a], value[name]) for a, name in known.items()})
+
+
+def tree(held: Any) -> Any:
+    """Give what an object of the SDK holds, by the names of the wire."""
+    if hasattr(held, "openapi_types"):
+        named = ((held.attribute_map[attribute], getattr(held, attribute)) for attribute in held.openapi_types)
+        return {name: tree(value) for name, value in named if value is not None}
+    if isinstance(held, dict):
+        return {str(name): tree(value) for name, value in held.items() if value is not None}
+    if isinstance(held, (list, tuple)):
+        return [tree(value) for value in held]
+    if isinstance(held, decimal.Decimal):
+        return float(held)
+    if isinstance(held, (datetime.datetime, datetime.date)):
+        return held.isoformat()
+    return held
+
+
+def described(error: Exception) -> Document:
+    """Say what an exception tells; `expected` where the SDK documents its type."""
+    told: Document = {"class": type(error).__name__, "expected": isinstance(error, SdkException), "message": str(error)}
+    if isinstance(error, SdkException):
+        told["message"] = str(error.error_msg or "")
+    if isinstance(error, ServiceResponseException):
+        facts = {"status": error.status_code, "code": error.error_code, "request_id": error.request_id}
+        told.update((name, fact if name == "status" else str(fact)) for name, fact in facts.items() if fact)
+    return told
+
+
+def introduction() -> Document:
+    """Say who answers here."""
+    has = [name for name, (method, request) in CALLS.items() if hasattr(v3.CceClient, method) and hasattr(v3, request)]
+    return {
+        "language": f"Python {platform.python_version()}",
+        "sdk": {"name": DISTRIBUTION, "version": metadata.version(DISTRIBUTION)},
+        "operations": has,
+        "authentication": ["ak/sk", "temporary"],
+    }
+
+
+def answer_to(line: bytes, calls: Calls) -> Document:
+    """Give the answer to one line."""
+    head: Document = {"protocol": PROTOCOL, "id": None}
+    try:
+        message = json.loads(line)
+        head["id"] = message["id"]
+        if message["protocol"] != PROTOCOL:
+            raise MessageError(f"protocol {message['protocol']!r}; this driver speaks {PROTOCOL}")
+        if message["do"] == "hello":
+            return {**head, **introduction()}
+        if message["do"] == "call":
+            return {**head, **calls.call(message)}
+        raise MessageError(f"do {message['do']!r}; this driver knows hello and call")
+    except (MessageError, ValueError, KeyError, TypeError) as error:
+        text = f"{type(error).__name__}: {error}" if not isinstance(error, MessageError) else str(error)
+        return {**head, "outcome": "error", "error": {"class": "ProtocolError", "expected": False, "message": text}}
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    calls = Calls(os.environ)
+    answers = sys.stdout
+    # what the SDK may print must not come between the messages
+    sys.stdout = sys.stderr
+    for line in sys.stdin.buffer:
+        answers.write(json.dumps(answer_to(line, calls), separators=(",", ":")) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Each thing that an SDK gets wrong as the text of a bug report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck.report.text import headline, one_line
+from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.wire.exchange import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.run import SdkReport
+
+_SHOWN: Final = 800
+_SAMPLES: Final = 4
+_HEADING: Final = 160
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with an SDK: what it is known by, and every case that shows it.
+
+    ``conforming`` tells whether it shows on an answer that follows the contract.
+    """
+
+    finding: Finding
+    conforming: bool
+    cells: tuple[Cell, ...]
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What it is known by from one run to another."""
+        return (*self.finding.identity, "conforming" if self.conforming else "broken")
+
+
+def faults(report: SdkReport) -> tuple[Fault, ...]:
+    """Give everything that is wrong in a report, each once, in the order of the codes; notes are left out."""
+    found: dict[tuple[str, ...], tuple[Finding, bool, list[Cell]]] = {}
+    for cell in report.cells:
+        for finding in cell.findings:
+            if finding.severity is not Severity.NOTE:
+                key = (*finding.identity, str(cell.case.conforming))
+                found.setdefault(key, (finding, cell.case.conforming, []))[2].append(cell)
+    listed = (Fault(finding, conforming, tuple(cells)) for finding, conforming, cells in found.values())
+    return tuple(sorted(listed, key=lambda fault: (fault.finding.code, not fault.conforming, fault.identity)))
+
+
+def bug_reports(report: SdkReport) -> str:
+    """Write a report, as Markdown, for everything that is wrong."""
+    return "\n".join(line for fault in faults(report) for line in (*_lines(report, fault), ""))
+
+
+def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
+    rule, cell = fault.finding.rule, fault.cells[0]
+    introduction, case = report.introduction, cell.case
+    yield f"### {headline(fault.finding)[:_HEADING]}"
+    yield ""
+    yield f"- SDK: {introduction.name}, {introduction.language}"
+    yield f"- Rule: {rule.title}"
+    yield f"- Contract: {rule.source}"
+    yield f"- What to do: {rule.remedy}"
+    follows = "follows" if case.conforming else "breaks"
+    yield f"- Shown by: {_cases(fault)}; the answer {follows} the contract"
+    yield ""
+    yield "What was served:"
+    yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(cell))
+    yield "What came out:"
+    yield from _fenced("json", _came(cell))
+    yield "To repeat it:"
+    language, text = reproducer(introduction, case)
+    yield from _fenced(language, text)
+
+
+def _cases(fault: Fault) -> str:
+    names = [f"`{cell.case.name}`" for cell in fault.cells]
+    more = f" and {len(names) - _SAMPLES} more" if len(names) > _SAMPLES else ""
+    return ", ".join(names[:_SAMPLES]) + more
+
+
+def _served(cell: Cell) -> str:
+    answer = cell.case.answer
+    if not isinstance(answer, Response):
+        ends = "is closed" if answer.connection == "closes" else "is held without another byte"
+        return f"{_cut(answer.raw.decode('latin-1')) or 'nothing'}\n(and then the connection {ends})"
+    head = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.pairs)]
+    return "\n".join([*map(one_line, head), "", _cut(answer.body.decode("utf-8", "backslashreplace"))])
+
+
+def _came(cell: Cell) -> str:
+    if cell.answer is None:
+        return '"the driver did not survive it"'
+    if cell.answer.error is None:
+        return _cut(json.dumps(cell.answer.value))
+    error = cell.answer.error
+    told = {"class": error.type, "message": error.message, "status": error.status, "code": error.code}
+    return _cut(json.dumps({**told, "request_id": error.request_id}))
+
+
+def _cut(text: str) -> str:
+    text = "\n".join(map(one_line, text.splitlines()))
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _fenced(language: str, text: str) -> Iterator[str]:
+    yield from ("", f"```{language}", text.replace("```", "'''"), "```", "")

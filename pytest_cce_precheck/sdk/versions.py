@@ -1,0 +1,161 @@
+"""Versions of the Python SDK against each other: an environment for each, the same driver file in it, what changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.sdk.cases import corpus_cases
+from pytest_cce_precheck.sdk.reports import Fault, faults
+from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+DISTRIBUTION: Final = "huaweicloudsdkcce"
+DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
+_INSTALL_SECONDS: Final = 600
+_VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What changed from one version to the next; of the first, everything counts as new."""
+
+    before: str | None
+    after: SdkReport
+    appeared: tuple[str, ...]
+    vanished: tuple[str, ...]
+    new: tuple[Fault, ...]
+    gone: tuple[Fault, ...]
+
+    @property
+    def text(self) -> str:
+        """The change in words."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        version = self.after.introduction.version
+        yield f"{DISTRIBUTION} {version}" if self.before is None else f"{DISTRIBUTION} {self.before} -> {version}"
+        yield from (f"  call appeared: {operation}" for operation in self.appeared)
+        yield from (f"  call vanished: {operation}" for operation in self.vanished)
+        yield from (f"  now wrong: {fault.finding.code} {fault.finding.message}" for fault in self.new)
+        yield from (f"  no longer wrong: {fault.finding.code} {fault.finding.message}" for fault in self.gone)
+        if not (self.appeared or self.vanished or self.new or self.gone):
+            yield "  nothing changed" if self.after.introduction.operations else "  has neither call"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the change for programs."""
+        return {
+            "before": self.before,
+            "after": self.after.introduction.version,
+            "appeared": list(self.appeared),
+            "vanished": list(self.vanished),
+            "new": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.new],
+            "gone": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.gone],
+        }
+
+
+def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
+    """Give the command of the Python driver; any interpreter that has the SDK will do."""
+    # -P: the driver's own folder must not stand before the SDK's modules
+    return interpreter, "-P", str(DRIVER_FILE)
+
+
+def compare_versions(wanted: Sequence[str]) -> tuple[Step, ...]:
+    """Run every version that is wanted, and give what changed from each to the next."""
+    versions = resolve(wanted, available_versions)
+    reports = [run_sdks([python_driver(environment_of(version))], corpus_cases())[0] for version in versions]
+    return tuple(steps(reports))
+
+
+def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
+    """Give what changed from each report to the next."""
+    before: SdkReport | None = None
+    for report in reports:
+        had = set(before.introduction.operations) if before else set()
+        has = set(report.introduction.operations)
+        old = {fault.identity: fault for fault in faults(before)} if before else {}
+        now = {fault.identity: fault for fault in faults(report)}
+        yield Step(
+            before.introduction.version if before else None,
+            report,
+            tuple(sorted(has - had)),
+            tuple(sorted(had - has)),
+            tuple(fault for identity, fault in now.items() if identity not in old),
+            # what a vanished call got wrong is not mended
+            tuple(fault for identity, fault in old.items() if identity not in now and has >= had),
+        )
+        before = report
+
+
+def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """Give the versions that are wanted, ranges (``A..B``) written out; ``available()`` names all there are."""
+    versions: list[str] = []
+    for text in wanted:
+        first, between, last = text.partition("..")
+        for version in (first, last) if between else (first,):
+            if not _VERSION.fullmatch(version):
+                raise ConfigurationError(
+                    f"{version!r} is no version: expected one like 3.1.219, or a range 3.1.190..3.1.219"
+                )
+        if between:
+            versions += [v for v in sorted(available(), key=_key) if _key(first) <= _key(v) <= _key(last)]
+        else:
+            versions.append(first)
+    if len(versions) < 2:
+        found = f"found {', '.join(versions)}" if versions else "found none"
+        raise ConfigurationError(f"a comparison needs two versions or more: {found} in {' '.join(wanted)}")
+    return tuple(versions)
+
+
+def available_versions() -> list[str]:
+    """Ask pip for every released version."""
+    text = _asked([sys.executable, "-m", "pip", "index", "versions", DISTRIBUTION], "its versions could not be listed")
+    listed = re.search(r"^Available versions: (.*)$", text, re.MULTILINE)
+    if listed is None:
+        raise ConfigurationError(f"pip lists no versions of {DISTRIBUTION}: {text.strip()[:200]}")
+    return [version.strip() for version in listed[1].split(",")]
+
+
+def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Give the interpreter of a virtual environment that has this version; it is made once, and kept."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-cce-precheck"
+    folder = cache / f"{DISTRIBUTION}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    complete = folder / "complete"
+    if not complete.is_file():
+        _asked([sys.executable, "-m", "venv", "--clear", str(folder)], f"no environment could be made in {folder}")
+        install = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _asked([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
+        complete.touch()
+    return str(interpreter)
+
+
+def _asked(command: Sequence[str], failure: str) -> str:
+    try:
+        ran = subprocess.run(  # noqa: S603  our own interpreter and pip
+            list(command),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_INSTALL_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: no end within {_INSTALL_SECONDS} s") from None
+    if ran.returncode != 0:
+        said = (ran.stderr or ran.stdout).strip().splitlines()
+        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: {said[-1] if said else 'no reason was given'}")
+    return ran.stdout
+
+
+def _key(version: str) -> tuple[int, ...]:
+    # pip also lists what is no plain version; it sorts first and falls out of every range
+    return tuple(map(int, version.split("."))) if _VERSION.fullmatch(version) else ()

@@ -1,0 +1,170 @@
+"""A driver as a process: what it is given, and every way in which it can fail, told in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.sdk import driver as driver_module
+from pytest_cce_precheck.sdk.driver import Driver, DriverError
+from pytest_cce_precheck.sdk.protocol import Answer, SdkError
+from tests.sdk.fakes import CALL, CREDENTIALS, answering, script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "_GRACE", 0.2)
+
+
+def failure_of(command: tuple[str, ...], **options: float) -> DriverError:
+    with pytest.raises(DriverError) as caught, Driver(command, CREDENTIALS, **options) as driver:
+        driver.call(CALL)
+    return caught.value
+
+
+def test_a_driver_is_started_once_and_asked_again_and_again(tmp_path: Path) -> None:
+    command = answering(tmp_path, "say(message, outcome='value', status=200, value={'pid': os.getpid()})")
+    with Driver(command, CREDENTIALS) as driver:
+        assert driver.introduction.name == "fake 1.0"
+        assert driver.introduction.operations == ("list", "create")
+        first, second = driver.call(CALL), driver.call(CALL)
+    assert first == second
+    assert (first.status, first.error) == (200, None)
+
+
+def test_an_error_tells_what_the_sdk_tells_and_nothing_where_it_tells_nothing(tmp_path: Path) -> None:
+    command = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True, 'code': 'X'})")
+    with Driver(command, CREDENTIALS) as driver:
+        assert driver.call(CALL) == Answer(error=SdkError("E", expected=True, message="", code="X"))
+
+
+def test_a_driver_gets_its_credentials_and_nothing_else_of_the_environment(tmp_path: Path) -> None:
+    command = answering(tmp_path, "say(message, outcome='value', value=dict(os.environ))")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "JAVA_HOME": "/java",
+        "AWS_SECRET": "other",
+        "HUAWEICLOUD_SDK_AK": "mine",
+    }
+    with Driver(command, CREDENTIALS, environment=environment) as driver:
+        value = driver.call(CALL).value
+    assert value is not None
+    given = set(value) - {"LC_CTYPE"}  # the interpreter sets it for itself
+    assert given == {
+        *("PATH", "JAVA_HOME", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
+        *("HUAWEICLOUD_SDK_SECURITY_TOKEN", "CCE_AUTH_TOKEN"),
+    }
+    assert value["HUAWEICLOUD_SDK_AK"] != "mine"
+
+
+def test_no_credential_is_ever_in_a_message(tmp_path: Path) -> None:
+    command = answering(tmp_path, "say(message, outcome='value', value={'line': line})")
+    with Driver(command, CREDENTIALS) as driver:
+        assert not any(secret in json.dumps(driver.call(CALL).value) for secret in CREDENTIALS.secrets)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "said"),
+    [
+        ("print('DEBUG calling', flush=True)", "rubbish", "the body is not JSON"),
+        ("print('[1]', flush=True)", "rubbish", "a message is a JSON object"),
+        ("say(message, outcome='value')", "rubbish", "value is missing"),
+        ("say(message, outcome='maybe', value={})", "rubbish", 'outcome must be "value"'),
+        ("say(message, outcome='error', error={'class': 'E'})", "rubbish", "expected is missing"),
+        (
+            "say({'id': 7}, outcome='value', value={})",
+            "out-of-order",
+            "message 1 was to be answered, the answer is to 7",
+        ),
+        ("print(json.dumps({'protocol': 2, 'id': 1}), flush=True)", "version", "the message says 2"),
+        ("sys.exit(3)", "died", "ended with exit status 3"),
+        ("os.close(1); sys.stdin.read()", "died", "where the answer to message 1 was expected"),
+    ],
+)
+def test_an_answer_that_is_not_right_is_named(tmp_path: Path, body: str, reason: str, said: str) -> None:
+    error = failure_of(answering(tmp_path, body))
+    assert error.reason == reason
+    assert said in str(error)
+    assert str(error).startswith(f"the driver `{sys.executable} -S -E {tmp_path}")
+    assert "way out: " in str(error).splitlines()[-1]
+
+
+def test_a_driver_of_another_version_fails_when_it_introduces_itself(tmp_path: Path) -> None:
+    command = script(tmp_path, "message = json.loads(input()); hello(message, protocol=2)")
+    error = failure_of(command)
+    assert (error.reason, "build the driver anew" in str(error)) == ("version", True)
+
+
+def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    error = failure_of(answering(tmp_path, "sys.stdin.read()"), patience=0.3, tries=0)
+    assert error.reason == "hangs"
+    assert "gave no answer to message 1 within 0.3 s" in str(error)
+
+
+def test_an_answer_that_comes_twice_is_a_flood(tmp_path: Path) -> None:
+    command = answering(tmp_path, "say(message, outcome='value', value={})\nsay(message, outcome='value', value={})")
+    with Driver(command, CREDENTIALS) as driver:
+        driver.call(CALL)
+        with pytest.raises(DriverError, match="message 2 was to be answered, and 1 was answered once more") as caught:
+            driver.call(CALL)
+    assert caught.value.reason == "floods"
+
+
+def test_lines_that_nobody_reads_are_not_kept_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "_UNREAD", 0)
+    error = failure_of(answering(tmp_path, ""))
+    assert (error.reason, "sent more than was asked for" in str(error)) == ("floods", True)
+
+
+def test_a_line_without_end_is_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "MAX_BYTES", 1000)
+    error = failure_of(answering(tmp_path, "print('x' * 2000, end='', flush=True); sys.stdin.read()"))
+    assert (error.reason, "a line of more than 1,000 bytes" in str(error)) == ("floods", True)
+
+
+def test_a_program_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    error = failure_of((str(tmp_path / "no-such-driver"),))
+    assert error.reason == "not-found"
+    assert "could not be started: No such file or directory" in str(error)
+    assert "way out: build the driver" in str(error)
+
+
+def test_the_end_of_its_log_is_shown_without_a_credential(tmp_path: Path) -> None:
+    body = "for n in range(50): print('log', n, os.environ['HUAWEICLOUD_SDK_SK'], file=sys.stderr)\nsys.exit(1)"
+    text = str(failure_of(answering(tmp_path, body)))
+    assert "    log 30 ***\n" in text
+    assert "log 29 " not in text
+    assert not any(secret in text for secret in CREDENTIALS.secrets)
+
+
+def test_what_it_sent_is_shown_in_part_and_without_a_credential(tmp_path: Path) -> None:
+    body = "print(os.environ['HUAWEICLOUD_SDK_SK'] + ' ' + 'x' * 500, flush=True)"
+    text = str(failure_of(answering(tmp_path, body)))
+    assert "it sent '*** " in text
+    assert text.count("x" * 10) < 20
+
+
+def test_a_driver_that_failed_can_be_started_anew(tmp_path: Path) -> None:
+    with Driver(answering(tmp_path, "sys.exit(0)"), CREDENTIALS) as driver:
+        with pytest.raises(DriverError, match="exit status 0"):
+            driver.call(CALL)
+        with pytest.raises(DriverError, match="was ended before, and is asked again"):
+            driver.call(CALL)
+        assert driver.start().sdk == "fake"
+
+
+def test_nothing_is_left_of_a_driver_that_does_not_end_by_itself(tmp_path: Path) -> None:
+    body = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    body += "say(message, outcome='value', value={'pid': os.getpid()})\nwhile True: time.sleep(1)"
+    with Driver(answering(tmp_path, body), CREDENTIALS) as driver:
+        value = driver.call(CALL).value
+    assert value is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(value["pid"], 0)

@@ -1,0 +1,140 @@
+"""The vendor's Python SDK through its driver: what it loses, and that nothing is said of what it reads whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck import ContractViolation, Simulator
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.judgement import Cell, Verdict
+from pytest_cce_precheck.sdk.made_cases import listing, task
+from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
+from pytest_cce_precheck.sdk.vendor import vendor_client
+from pytest_cce_precheck.sdk.run import run_sdk
+from pytest_cce_precheck.sdk.versions import python_driver
+from tests.sdk.fakes import CREDENTIALS
+from tests.toolchains import require_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cce_precheck.sdk.driver import Driver
+
+require_module("huaweicloudsdkcce.v3")
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    with sdk_driver(python_driver()) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def cells(driver: Driver) -> dict[str, Cell]:
+    """Every case but those that wait."""
+    cases = [case for case in corpus_cases() if case.timeout > 1]
+    return {cell.case.name: cell for cell in run_sdk(driver, CREDENTIALS, cases).cells}
+
+
+def facts(cell: Cell) -> set[tuple[str, str]]:
+    return {(finding.code, finding.subject[0]) for finding in cell.findings}
+
+
+def test_the_vendors_own_list_example_is_read_as_a_list_of_one_without_its_time_and_its_risks(
+    cells: dict[str, Cell],
+) -> None:
+    cell = cells["example-list"]
+    assert cell.verdict is Verdict.LOSS
+    assert facts(cell) == {
+        ("PRE711", "$.items"),
+        ("PRE710", "$.items.metadata.createTimestamp"),
+        ("PRE710", "$.items.riskList"),
+    }
+
+
+def test_of_a_create_answer_no_task_can_be_read(cells: dict[str, Cell]) -> None:
+    assert facts(cells["example-create"]) == {("PRE710", "$.status.items")}
+    created = [
+        cell for cell in cells.values() if cell.case.operation == "create" and cell.case.expect.outcome == "value"
+    ]
+    with_tasks = [cell for cell in created if cell.case.documented["status"].get("items")]
+    assert with_tasks
+    assert {cell.verdict for cell in with_tasks} == {Verdict.LOSS}
+
+
+def test_a_text_for_a_count_becomes_a_number_and_a_text_for_a_status_an_empty_object(cells: dict[str, Cell]) -> None:
+    [count] = cells["page-info-current-count-is-text-1"].findings
+    assert count.message == '$.pageInfo.currentCount was sent as "1", and is 1'
+    [status] = cells["entry-status-is-text-failed"].findings
+    assert status.message == '$.items[0].status was sent as "Failed", and is {}'
+
+
+def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(cells: dict[str, Cell]) -> None:
+    lists = [
+        cell
+        for cell in cells.values()
+        if cell.case.operation == "list"
+        and cell.case.kind in ("variation", "request")
+        and cell.case.answer.status == 200
+    ]
+    assert len(lists) > 60
+    assert [
+        (cell.case.name, cell.findings) for cell in lists if cell.verdict is not Verdict.WHOLE or cell.findings
+    ] == []
+
+
+def test_fields_that_nobody_documents_are_dropped_and_no_loss(cells: dict[str, Cell]) -> None:
+    assert cells["unknown-fields"].verdict is Verdict.WHOLE
+    assert "$.items[*].metadata.labels" in cells["unknown-fields"].dropped
+
+
+def test_nothing_is_wrong_with_what_it_sends(cells: dict[str, Cell]) -> None:
+    sent = {finding.code for cell in cells.values() for finding in cell.findings if finding.code < "PRE710"}
+    assert sent == set()
+
+
+def test_a_throttled_call_loses_code_and_request_id(cells: dict[str, Cell]) -> None:
+    assert {subject for _, subject in facts(cells["error-429-cce"])} == {"code", "message", "request_id"}
+    assert cells["error-403-cce"].findings == ()
+
+
+def test_an_answer_that_breaks_off_ends_in_an_error_that_is_not_the_sdks(cells: dict[str, Cell]) -> None:
+    assert cells["list-cut-short"].verdict is Verdict.CRASH
+    assert cells["body-half"].verdict is Verdict.LOSS
+
+
+def test_a_body_of_ones_own_is_held_to_be_lossless(driver: Driver) -> None:
+    assert_lossless(driver, listing(task()))
+    assert_lossless(driver, json.dumps(listing(task())).encode())
+    assert_lossless(driver, "twelve-tasks")
+    with pytest.raises(ContractViolation, match=r"(?s)huaweicloudsdkcce .* with example-create: silent loss\nPRE710"):
+        assert_lossless(driver, "example-create")
+    with pytest.raises(ContractViolation, match=r"PRE711 \$\.pageInfo\.currentCount"):
+        assert_lossless(driver, {**listing(), "pageInfo": {"currentCount": "0"}})
+
+
+def test_the_driver_runs_from_its_file_alone() -> None:
+    *_, path = python_driver()
+    messages = b'{"protocol":1,"id":0,"do":"hello"}\nnonsense\n{"protocol":1,"id":2,"do":"dance"}\n'
+    ran = subprocess.run([sys.executable, "-P", path], input=messages, check=True, capture_output=True)
+    hello, nonsense, dance = map(json.loads, ran.stdout.splitlines())
+    assert (hello["sdk"]["name"], hello["operations"]) == ("huaweicloudsdkcce", ["list", "create"])
+    assert (nonsense["outcome"], nonsense["error"]["class"]) == ("error", "ProtocolError")
+    assert dance["error"]["message"] == "do 'dance'; this driver knows hello and call"
+
+
+def test_a_client_of_the_vendors_sdk_is_wired_to_a_service() -> None:
+    simulator = Simulator()
+    client = vendor_client(simulator.endpoint, simulator.project_id, simulator.credentials)
+    assert type(client).__name__ == "CceClient"
+
+
+def test_a_case_that_is_mistyped_has_its_near_matches(driver: Driver) -> None:
+    with pytest.raises(Exception, match="there is no case 'exampel-list'; did you mean example-list"):
+        assert_lossless(driver, "exampel-list")
+    assert find_case("example-list").number == 1

@@ -1,0 +1,184 @@
+"""``cce-precheck sdk`` and ``cce-precheck corpus``, with SDKs that are fakes, on a handful of cases."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.sdk import command
+from pytest_cce_precheck.sdk.cases import find_case
+from tests.processes import service
+from tests.sdk.fakes import answering, fake_sdk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("every-field", "twelve-tasks", "kind-is-text-cluster", "create-one", "error-403-cce", "list-closed")
+RIGHT = shlex.join(fake_sdk())
+LOSING = shlex.join(fake_sdk("field-lost"))
+
+
+@pytest.fixture(autouse=True)
+def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, NAMES)))
+
+
+def test_an_sdk_without_a_fault_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sdk", "run", "--driver", RIGHT]) == 0
+    out = capsys.readouterr().out
+    assert "whole     3\n" in out
+    assert "6 cases; 6 are not shown: every SDK reads the answer whole" in out
+
+
+def test_a_loss_fails_and_is_told_once_with_all_its_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sdk", "run", "--driver", LOSING]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^every-field +silent loss PRE710$", out, re.MULTILINE)
+    told = [line for line in out.splitlines() if line.startswith("PRE710")]
+    assert len(told) == 2
+    assert told[0].startswith(
+        'PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone [2 cases'
+    )
+
+
+def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["sdk", "run", "--driver", LOSING, "--markdown"])
+    out = capsys.readouterr().out
+    assert "| `every-field` | Every field is there. | silent loss PRE710 |" in out
+    for part in (
+        '### PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone',
+        "- SDK: fake 1.0, Fake 1",
+        "- Contract: D, C: the fields of the answer",
+        "- Shown by: `every-field`, `twelve-tasks`; the answer follows the contract",
+        "```http\nHTTP/1.1 200\n",
+        '"do":"call","operation":"list","endpoint":"http://127.0.0.1:4711"',
+    ):
+        assert part in out
+
+
+def test_json_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sdk", "run", "--driver", LOSING, "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["sdks"] == [{"sdk": "fake", "version": "1.0", "language": "Fake 1"}]
+    first = document["cases"][0]
+    assert (first["name"], first["cells"][0]["verdict"], first["cells"][0]["right"]) == (
+        "every-field",
+        "silent loss",
+        False,
+    )
+    assert first["cells"][0]["findings"][0]["path"] == "$.items[0].spec"
+
+
+def test_a_table_sets_sdks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sdk", "table", "--driver", RIGHT, "--driver", LOSING, "--markdown"]) == 0
+    out = capsys.readouterr().out
+    assert "| verdict | fake 1.0 (Fake 1) | fake 1.0 (Fake 1) |" in out
+    assert "| whole | 3 | 1 |" in out
+    assert "| `every-field` | Every field is there. | whole | silent loss PRE710 |" in out
+
+
+def test_a_driver_that_dies_of_a_case_is_started_anew(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    body = "if 'case-0003' in line: sys.exit(9)\nsay(message, outcome='error', error={'class': 'E', 'expected': True})"
+    main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, body)), "--json"])
+    cells = [case["cells"][0] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert [cell["verdict"] for cell in cells] == ["crash", "error", "error", "error", "error", "error"]
+    assert "ended with exit status 9" in cells[0]["findings"][-1]["message"]
+
+
+def test_a_driver_that_dies_of_everything_is_given_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, "sys.exit(1)"))]) == 2
+    assert "ended with exit status 1" in capsys.readouterr().err
+
+
+def test_what_an_sdk_does_not_offer_is_not_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True})")
+    script = tmp_path / "driver.py"
+    script.write_text(script.read_text().replace("hello(message)", "hello(message, operations=[])"))
+    assert main(["sdk", "table", "--driver", shlex.join(path)]) == 0
+    assert "not offered  6\n" in capsys.readouterr().out
+
+
+# --- the baseline
+
+
+def test_what_the_baseline_knows_does_not_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = str(tmp_path / "known.json")
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", file, "--update-baseline"]) == 0
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", file]) == 0
+    assert capsys.readouterr().out.endswith("nothing is wrong but what the baseline knows\n")
+
+
+def test_what_is_new_fails_and_what_is_gone_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "known.json"
+    main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
+    assert json.loads(file.read_bytes())["known"] == []
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", str(file)]) == 1
+    assert "new: PRE710 $.items[0].spec was sent as" in capsys.readouterr().out
+    main(["sdk", "run", "--driver", LOSING, "--baseline", str(file), "--update-baseline"])
+    capsys.readouterr()
+    assert main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)["baseline"]
+    assert (compared["new"], [gone[0] for gone in compared["gone"]]) == ([], ["PRE710", "PRE710"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read: No such file or directory; --update-baseline writes one"),
+        ("{", "is no baseline"),
+        ("[]", "is no baseline"),
+        ('{"format": 2}', "has format 2; this version reads 1"),
+        ('{"format": 1, "sdk": "other", "version": "1", "known": []}', "is of other, and the driver speaks for fake"),
+    ],
+)
+def test_a_baseline_that_is_none_exits_with_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "known.json"
+    if text is not None:
+        file.write_text(text)
+    assert main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--driver", RIGHT, "--update-baseline"], "give both"),
+        (["run", "--driver", "no-such-program"], "could not be started: No such file or directory"),
+        (["run", "--driver", "'"], "cannot be read: No closing quotation"),
+        (["run", "--driver", " "], "the driver's command is empty"),
+        (["table"], "a table needs SDKs: give --python, or --driver once for each"),
+        (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
+        (["compare", "--python", "latest", "3.1.200"], "'latest' is no version"),
+    ],
+)
+def test_what_cannot_be_done_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(["sdk", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+# --- the corpus
+
+
+def test_the_corpus_is_written_to_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["corpus", "export", str(tmp_path / "new")]) == 0
+    assert capsys.readouterr().out == f"6 cases in {tmp_path / 'new'}\n"
+    assert len(list((tmp_path / "new").iterdir())) == 7
+
+
+def test_the_corpus_is_served_over_http() -> None:
+    with service("--corpus") as facts:
+        assert facts["endpoint"].startswith("http://127.0.0.1:")
+        assert facts["cases"] > 300
+        assert facts["access_key"].startswith("SIMULATED-AK-")
+
+
+def test_a_corpus_with_a_fault_makes_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--corpus", "--fault", "count-one-short"]) == 2
+    assert "--corpus serves every fault and variation as a case of its own" in capsys.readouterr().err
