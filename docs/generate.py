@@ -123,6 +123,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/deviations.md": with_examples,
     "docs/how-to-dependents.md": with_examples,
     "docs/how-to-live.md": with_examples,
+    "docs/how-to-recordings.md": with_examples,
     "docs/how-to-strategies.md": with_examples,
 }
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pytest
 
 from pytest_cce_precheck.cassette.files import file_name
 from pytest_cce_precheck.config import MODES
@@ -13,9 +16,10 @@ from pytest_cce_precheck.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import pytest
-
 T = TypeVar("T")
+
+refusal_key: Final = pytest.StashKey[str]()
+"""Why no test of ours can run, where that cannot stop the run: a worker of xdist would only seem to crash."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def claims(items: Iterable[pytest.Item]) -> Mapping[str, str]:
     claimed: dict[str, tuple[str, str]] = {}
     for item in items:
         if concerned(item):
-            name = cassette_name(item, marked(item)).removesuffix(".json")
+            name = str(PurePosixPath(cassette_name(item, marked(item)))).removesuffix(".json")
             other = claimed.setdefault(name.lower(), (name, item.nodeid))[1]
             if other != item.nodeid:
                 raise ConfigurationError(

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_cce_precheck import hookspecs
 from pytest_cce_precheck.config import OPTIONS, Option, resolve
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
     _cce_test,
@@ -116,10 +117,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse two tests that would record one cassette, before either runs."""
     if session.config.stash[config_key].mode == "record":
-        from pytest_cce_precheck.claims import claims
+        from pytest_cce_precheck.claims import claims, refusal_key
 
-        with as_usage_error():
+        try:
             claims(session.items)
+        except ConfigurationError as error:
+            if not hasattr(session.config, "workerinput"):
+                raise pytest.UsageError(str(error)) from None
+            session.config.stash[refusal_key] = str(error)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,13 +153,15 @@ def pytest_runtest_makereport(
     """Tell the mode whether the test came to its end; only then is anything recorded."""
     report = yield
     if report.when == "call" and running_key in item.stash:
-        from pytest_cce_precheck.running import outcome_is_evidence, overlooked_misses
+        from pytest_cce_precheck.running import missed, outcome_is_evidence
 
         _, test = item.stash[running_key]
         test.finished = outcome_is_evidence(report, call.excinfo.value if call.excinfo else None)
-        overlooked = overlooked_misses(test) if report.passed else None
-        if overlooked is not None:
-            report.outcome, report.longrepr = "failed", overlooked
+        told = missed(test, call.excinfo.value if call.excinfo else None)
+        if told is not None:
+            report.outcome, report.longrepr = "failed", told
+        elif test.misses:
+            report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
     return report
 
 

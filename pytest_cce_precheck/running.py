@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
-from pytest_cce_precheck.claims import cassette_name, marked
+from pytest_cce_precheck.claims import cassette_name, marked, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.errors import CassetteError
 from pytest_cce_precheck.modes.base import RunningTest
 from pytest_cce_precheck.report.text import ContractViolation
 
@@ -26,6 +28,8 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
     Raises `ConfigurationError` where its marker, or its cassette's name, cannot be used.
     """
     item: pytest.Item = request.node
+    if refusal_key in item.config.stash:
+        raise ConfigurationError(item.config.stash[refusal_key])
     wanted = marked(item)
     if wanted.mode not in (None, config.mode):
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
@@ -79,9 +83,14 @@ def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) 
     return report.passed or report.skipped or isinstance(error, ContractViolation)
 
 
-def overlooked_misses(test: RunningTest) -> str | None:
-    """Say which requests had no recording though the test passed: its code may catch everything."""
-    if not (test.finished and test.misses):
+def missed(test: RunningTest, error: BaseException | None) -> str | None:
+    """Say which requests had no recording, where the test failed of that or did not notice.
+
+    The way through requests and responses that such a call took tells nobody anything.
+    """
+    if isinstance(error, CassetteError):
+        return str(error)
+    if error is not None or not test.misses:
         return None
     number = len(test.misses)
     which = "a request" if number == 1 else f"{number} requests"

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
-from pytest_cce_precheck.cassette.matching import key_of
+from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.transport.reading import read_body
@@ -46,7 +46,7 @@ class Recorder(Interceptor):
         ordered: list[Recording] = []
         for in_main_thread, kept in groupby(self._kept, key=lambda each: each[0]):
             recordings = [recording for _, recording in kept]
-            ordered += recordings if in_main_thread else sorted(recordings, key=lambda each: repr(key_of(each.request)))
+            ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
         return ordered
 
     def _record(
@@ -75,3 +75,9 @@ class Recorder(Interceptor):
         in_main_thread = threading.current_thread() is threading.main_thread()
         with self._lock:
             self._kept.append((in_main_thread, Recording(request, outcome)))
+
+
+def _by_question(recording: Recording) -> tuple[object, ...]:
+    # by the octets: the order of what `key_of` gives differs from one process to the next
+    request = recording.request
+    return request.method, request.path, sorted(parameters(request.query)), request.body
