@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.live import HttpTransport
+    from pytest_cce_precheck.transport.mocks import add_recordings
     from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
     from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
@@ -45,6 +46,7 @@ __all__ = [
     "Simulator",
     "SimulatorServer",
     "TransportError",
+    "add_recordings",
     "assert_lossless",
     "check",
     "strategies",
@@ -69,6 +71,7 @@ _HOME = {
     "Simulator": "simulator.service",
     "SimulatorServer": "simulator.server",
     "TransportError": "errors",
+    "add_recordings": "transport.mocks",
     "assert_lossless": "sdk.pytest_support",
     "check": "contract.check",
     "strategies": "explore.strategies",

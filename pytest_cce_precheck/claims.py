@@ -71,21 +71,25 @@ def cassette_name(item: pytest.Item, marker: Marked) -> str:
 
 
 def claims(items: Iterable[pytest.Item]) -> Mapping[str, str]:
-    """Give the cassette of each test that may use one, and the test; raises `ConfigurationError` where two claim one.
+    """Give each cassette that a test may use, and the test; raises `ConfigurationError` where two would record one.
 
     Where names differ in case alone, some file systems hold one file.
     """
-    claimed: dict[str, tuple[str, str]] = {}
+    claimed: dict[str, str] = {}
+    recorded: dict[str, str] = {}
     for item in items:
         if concerned(item):
-            name = str(PurePosixPath(cassette_name(item, marked(item)))).removesuffix(".json")
-            other = claimed.setdefault(name.lower(), (name, item.nodeid))[1]
+            marker = marked(item)
+            name = str(PurePosixPath(cassette_name(item, marker))).removesuffix(".json")
+            claimed.setdefault(name, item.nodeid)
+            # those that only replay may share one
+            other = recorded.setdefault(name.lower(), item.nodeid) if marker.mode in (None, "record") else item.nodeid
             if other != item.nodeid:
                 raise ConfigurationError(
                     f"two tests would record the cassette {name}.json: {other} and {item.nodeid};"
                     " give one of them another (cce(cassette=...))"
                 )
-    return dict(claimed.values())
+    return claimed
 
 
 def concerned(item: pytest.Item) -> bool:

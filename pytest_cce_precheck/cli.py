@@ -62,6 +62,13 @@ def _add_serve(commands: Commands) -> None:
     serve.add_argument(
         "--variation", action="append", default=[], metavar="NAME", help="a conforming variation (repeatable)"
     )
+    serve.add_argument(
+        "--staging", metavar="PROFILE", help="be as hard to test as a shared service: busy, lagging, throttled, …"
+    )
+    serve.add_argument(
+        "--time-scale", type=_factor, default=1.0, metavar="F", help="others in staging work F times as fast"
+    )
+    serve.add_argument("--tls", action="store_true", help="speak HTTPS, by a CA made for it; needs openssl")
     serve.add_argument("--seed", type=int, default=0, metavar="N", help="fixes ids and tasks")
     serve.add_argument("--tasks", type=_count, default=12, metavar="N", help="how many tasks the main cluster has")
     serve.add_argument(
@@ -117,6 +124,16 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of things: expected 0 or more")
     return number
+
+
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no factor: expected a number above 0")
+    return factor
 
 
 def _port(text: str) -> int:

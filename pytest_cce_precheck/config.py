@@ -76,6 +76,18 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("budget", "the number of requests that a run may send", kind="number", metavar="N"),
     Option(
+        "rate",
+        "requests a second, of all workers together; 0, the default: any (live, record)",
+        kind="number",
+        metavar="N",
+    ),
+    Option(
+        "run-time",
+        "seconds after which nothing is sent; 0, the default: never (live, record)",
+        kind="number",
+        metavar="SECONDS",
+    ),
+    Option(
         "seed", "the number that fixes the plan, the draws and the embedded service's world", kind="number", metavar="N"
     ),
     Option(
@@ -110,6 +122,8 @@ class Config:
     fail_on: FailOn = "error"
     accept: tuple[str, ...] = ()
     budget: int = 250
+    rate: int = 0
+    run_time: int = 0
     seed: int = 0
     timeout: int = 30
     driver: tuple[str, ...] = ()

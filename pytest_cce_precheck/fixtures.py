@@ -56,11 +56,13 @@ def cce_config(pytestconfig: pytest.Config) -> Config:
 
 
 @pytest.fixture(scope="session")
-def _cce_harness(cce_config: Config) -> Iterator[Harness]:
+def _cce_harness(cce_config: Config, pytestconfig: pytest.Config) -> Iterator[Harness]:
     from pytest_cce_precheck.harness import Harness
+    from pytest_cce_precheck.metering import meter_of
 
     with as_setup_error():
-        harness = Harness(cce_config, os.environ)
+        workers = getattr(pytestconfig, "workerinput", {}).get("workercount", 1)
+        harness = Harness(cce_config, os.environ, meter_of(cce_config, pytestconfig), workers=workers)
     yield harness
     harness.close()
 

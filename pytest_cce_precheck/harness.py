@@ -18,6 +18,7 @@ from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import ContractViolation, describe
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.modes.base import Mode, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -45,8 +48,12 @@ _MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
 class Harness:
     """The service and the client of a session, and what the running test has seen of them."""
 
-    def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], meter: Meter | None = None, *, workers: int = 1
+    ) -> None:
         self.config = config
+        self.workers = workers if meter is not None else 1
+        self._meter = meter
         self.mode = _MODES[config.mode](config, environment)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
@@ -71,8 +78,9 @@ class Harness:
         """Give the session's client."""
         if self._client is None:
             target = self.mode.target
+            transport: Transport = HttpTransport(timeout=self.config.timeout)
             self._client = PrecheckClient(
-                _Guarded(HttpTransport(timeout=self.config.timeout), self),
+                _Guarded(PacedTransport(transport, self._meter) if self._meter is not None else transport, self),
                 endpoint=target.endpoint,
                 project_id=target.project_id,
                 cluster_id=target.cluster_id,
@@ -107,6 +115,8 @@ class Harness:
                 yield
             finally:
                 self.test = None
+                if self._client is not None and self._client.credentials.kind:
+                    test.credentials = self._client.credentials
 
     def close(self) -> None:
         """Let go of connections."""
@@ -117,7 +127,7 @@ class Harness:
 class _Guarded:
     """The client's way out, also from where no test runs: a fixture of a wider scope."""
 
-    def __init__(self, transport: HttpTransport, harness: Harness) -> None:
+    def __init__(self, transport: Transport, harness: Harness) -> None:
         self._transport = transport
         self._harness = harness
 

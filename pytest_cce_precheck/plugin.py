@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 MARKERS = (
-    "cce(mode=None, cassette=None, faults=(), repeats=False): the mode to run in; the cassette; defects; answers repeat",
+    "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, defects, answers repeat",
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
@@ -138,10 +138,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finding = age_finding(test, harness.config)
     if finding is not None:
         contract_of(item, harness).judge([finding])
+    complete = False
     try:
-        return (yield)
+        result = yield
+        complete = True
+        return result
     finally:
-        used = use_of_cassette(test)
+        used = use_of_cassette(test, complete=complete)
         if used is not None:
             item.user_properties.append(("cce_cassette", used))
 
@@ -158,11 +161,21 @@ def pytest_runtest_makereport(
         _, test = item.stash[running_key]
         test.finished = outcome_is_evidence(report, call.excinfo.value if call.excinfo else None)
         told = missed(test, call.excinfo.value if call.excinfo else None)
-        if told is not None:
+        # what is expected to fail is never recorded, so it may well miss a recording
+        if told is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give the workers of pytest-xdist one budget and one rate."""
+    if node.config.stash[config_key].mode in ("live", "record"):
+        from pytest_cce_precheck.metering import tell_worker
+
+        tell_worker(node, node.config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -58,11 +58,14 @@ def age_finding(test: RunningTest, config: Config) -> Finding | None:
     return too_old(cassette.origin.recorded_at, name=cassette.name, now=datetime.now(UTC), limit=config.max_age)
 
 
-def use_of_cassette(test: RunningTest) -> str | None:
-    """Write what the report says of the test's cassette: where it is from, its age, what of it was used."""
+def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
+    """Write what the report says of the test's cassette: where it is from, its age, what of it was used.
+
+    A test that did not come to its end, not ``complete``, has left nothing unused.
+    """
     if test.playback is None:
         return None
-    cassette, unused = test.playback.cassette, test.playback.unused
+    cassette, unused = test.playback.cassette, test.playback.unused if complete else ()
     data: dict[str, Any] = {
         "name": cassette.name,
         "endpoint": cassette.origin.endpoint,

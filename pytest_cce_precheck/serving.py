@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID
@@ -15,6 +17,8 @@ from pytest_cce_precheck.sdk.run import corpus_credentials
 from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.staging.service import Staging
+from pytest_cce_precheck.simulator.tls import private_ca
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +48,23 @@ or with AK/SK in place of the token:
   export HUAWEICLOUD_SDK_SK={secret_key}
 """
 
+_STAGING_FOR_PEOPLE = """\
+
+It is staging, profile {staging}: {summary}
+"""
+
+_IAM_FOR_PEOPLE = """\
+The token expires; POST {endpoint}{iam_path} gives another to
+user {iam_user} of domain {iam_domain}, password {iam_password}, for the project above.
+"""
+
+_TLS_FOR_PEOPLE = """\
+
+Its certificate is of a CA that was made for it. Clients on requests, and curl, learn to trust it by
+
+  export REQUESTS_CA_BUNDLE={ca_file} CURL_CA_BUNDLE={ca_file}
+"""
+
 _CORPUS_FOR_PEOPLE = """\
 The corpus listens on {endpoint} (Ctrl-C ends it).
 
@@ -65,28 +86,54 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _serve_simulator(options: argparse.Namespace) -> int:
-    simulator = Simulator(
-        seed=options.seed,
-        tasks=options.tasks,
-        faults=options.fault,
-        variations=options.variation,
-        clock=RunningClock(),
-    )
-    with _listening(lambda: SimulatorServer(simulator, port=options.port), options.port) as server:
-        facts = {**simulator.describe(), "endpoint": server.endpoint}
-        if options.json:
-            sys.stdout.write(json.dumps(facts) + "\n")
-        else:
-            names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
-            sys.stdout.write(_FOR_PEOPLE.format(**{**facts, "faults": names}))
+    simulator = _simulator(options)
+    idle = simulator.profile.idle if isinstance(simulator, Staging) else None
+    with ExitStack() as stack:
+        ca = stack.enter_context(private_ca()) if options.tls else None
+        if ca is not None:
+            # ended by the system's own hand, the process would leave the CA's file behind
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        tls = ca.context if ca else None
+        server = stack.enter_context(
+            _listening(lambda: SimulatorServer(simulator, options.port, tls=tls, idle=idle), options.port)
+        )
+        facts = {**simulator.describe(), "endpoint": server.endpoint, **({"ca_file": str(ca.file)} if ca else {})}
+        sys.stdout.write(json.dumps(facts) + "\n" if options.json else _for_people(simulator, facts))
         sys.stdout.flush()
         threading.Event().wait()
     return 0
 
 
+def _simulator(options: argparse.Namespace) -> Simulator:
+    settings: dict[str, Any] = {
+        "seed": options.seed,
+        "tasks": options.tasks,
+        "faults": options.fault,
+        "variations": options.variation,
+        "clock": RunningClock(),
+    }
+    if options.staging is None:
+        if options.time_scale != 1:
+            raise ConfigurationError("--time-scale is for others' work in staging: give a --staging profile too")
+        return Simulator(**settings)
+    return Staging(options.staging, **settings, time_scale=options.time_scale)
+
+
+def _for_people(simulator: Simulator, facts: dict[str, Any]) -> str:
+    names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
+    text = _FOR_PEOPLE.format(**{**facts, "faults": names})
+    if isinstance(simulator, Staging):
+        text += _STAGING_FOR_PEOPLE.format(summary=simulator.profile.summary, **facts)
+    if "iam_path" in facts:
+        text += _IAM_FOR_PEOPLE.format(**facts)
+    return text + (_TLS_FOR_PEOPLE.format(**facts) if "ca_file" in facts else "")
+
+
 def _serve_corpus(options: argparse.Namespace) -> int:
     if options.fault or options.variation:
         raise ConfigurationError("--corpus serves every fault and variation as a case of its own: leave the names out")
+    if options.staging or options.tls:
+        raise ConfigurationError("--corpus is served as it is, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()
     corpus = Corpus(credentials=credentials)
     with _listening(lambda: corpus_server(corpus, options.port), options.port) as server:

@@ -118,7 +118,7 @@ def test_every_deviation_is_documented_by_code_and_name():
 
 
 def test_every_subcommand_is_documented_with_exactly_its_flags(capsys):
-    commands = re.findall(r"^    ([a-z]+) ", help_of(capsys), re.MULTILINE)
+    commands = re.findall(r"^    ([a-z]+)\b", help_of(capsys), re.MULTILINE)
     rows = dict(re.findall(r"^\| `cce-precheck ([a-z]+)[^`]*` \|(.*)$", README, re.MULTILINE))
     assert set(rows) == set(commands)
     for command in commands:

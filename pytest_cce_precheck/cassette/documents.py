@@ -78,7 +78,7 @@ def _properties(schema: Any) -> Iterator[str]:
 
 def _is_documented(text: str) -> bool:
     """Tell, quickly, whether a walk would find nothing but known keys, and texts that are what they seem."""
-    if "\\" in text or text.rstrip()[-1:] not in ("}", "]") or ("'" in text and _OTHER_KEY.search(text)):
+    if "\\" in text or text.count('"') % 2 or ("'" in text and _OTHER_KEY.search(text)):
         return False
     keys = {string for string, colon in _KEY.findall(text) if colon}
     return all(name != _FREE and is_known(name) for name in (key[1:-1] for key in keys))
@@ -147,17 +147,13 @@ class _Walk:
         return f"{string[0]}masked_{number}{string[-1]}"
 
     def _string(self, string: str) -> str:
-        within = self._within[-1]
-        cut = not _is_closed(string)
-        if cut and within.is_object and not self._keyed and within.keys != "free":
+        within, closed = self._within[-1], _is_closed(string)
+        if within.is_object and not self._keyed and not closed and within.keys != "free":
             # the text ends within a key
-            return (
-                string
-                if within.keys == "known" and _begins_a_known_name(string[1:])
-                else f'"masked_{len(within.numbers) + 1}'
-            )
+            is_known_yet = within.keys == "known" and _begins_a_known_name(string[1:])
+            return string if is_known_yet else f"{string[0]}masked_{len(within.numbers) + 1}"
         if self._masking:
-            return string[0] + MASK + ("" if cut else string[0])
+            return string[0] + MASK + (string[0] if closed else "")
         return _changed(string, self._clean_id if self._is_id else self._clean)
 
     def _word(self, word: str) -> str:

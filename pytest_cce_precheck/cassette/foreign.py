@@ -83,9 +83,13 @@ def member(data: Any, name: str, kind: type[T]) -> T:
     value = data.get(name) if isinstance(data, dict) else None
     # to Python, true is a number
     if not isinstance(value, kind) or isinstance(value, bool):
-        shown = "missing" if value is None else f"{str(value)[:40]!r}"
-        raise ValueError(f"its {name} is {shown}; expected {_KINDS[kind]}")
+        raise ValueError(f"its {name} is {'missing' if value is None else shown(value)}; expected {_KINDS[kind]}")
     return value
+
+
+def shown(value: Any) -> str:
+    """Give a value for a message; of a container its kind alone, since a few lines of YAML hold a billion texts."""
+    return _KINDS[type(value)] if isinstance(value, dict | list) else repr(str(value)[:40])
 
 
 def optional(data: Any, name: str, kind: type[T]) -> T:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # the names of an application's own fields start so
 _FAILURE: Final = "_failure"
 _REPEATS: Final = "_repeats"
+_ENCODING: Final = "_encoding"
 
 
 def is_har(document: Any) -> bool:
@@ -55,11 +56,11 @@ def _posted(asked: Any) -> bytes:
     posted = optional(asked, "postData", dict)
     if not posted.get("text") and posted.get("params"):
         raise ValueError("its body was kept as a form; expected a text")
-    return _content(posted)
+    return _octets(posted, optional(posted, _ENCODING, str))
 
 
-def _content(data: Any) -> bytes:
-    text, encoding = optional(data, "text", str), optional(data, "encoding", str)
+def _octets(data: Any, encoding: str) -> bytes:
+    text = optional(data, "text", str)
     if encoding == "base64":
         try:
             return base64.b64decode(text, validate=True)
@@ -85,7 +86,7 @@ def _outcome(entry: Any) -> Response | Failure:
         raise ValueError(
             f"its answer had {content['size']} bytes, which the file does not hold: export the HAR with its content"
         )
-    return Response(status, as_received(_pairs(answer)), _content(content))
+    return Response(status, as_received(_pairs(answer)), _octets(content, optional(content, "encoding", str)))
 
 
 def _time(text: str) -> datetime:
@@ -139,7 +140,8 @@ def _request_data(request: Request) -> dict[str, Any]:
         "bodySize": len(request.body),
     }
     if request.body:
-        data["postData"] = {"mimeType": request.headers.get("Content-Type", ""), "params": [], **_text(request.body)}
+        # what was posted has no encoding of the format's own
+        data["postData"] = {"mimeType": request.headers.get("Content-Type", ""), **_text(request.body, _ENCODING)}
     return data
 
 
@@ -152,7 +154,7 @@ def _response_data(response: Response) -> dict[str, Any]:
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": _header_data(response.headers),
-        "content": {"size": len(response.body), "mimeType": mime_type, **_text(response.body)},
+        "content": {"size": len(response.body), "mimeType": mime_type, **_text(response.body, "encoding")},
         "redirectURL": response.headers.get("Location", ""),
         "headersSize": -1,
         "bodySize": len(response.body),
@@ -163,8 +165,8 @@ def _header_data(headers: Headers) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in headers.pairs]
 
 
-def _text(body: bytes) -> dict[str, str]:
+def _text(body: bytes, encoding: str) -> dict[str, str]:
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:
-        return {"text": base64.b64encode(body).decode(), "encoding": "base64"}
+        return {"text": base64.b64encode(body).decode(), encoding: "base64"}

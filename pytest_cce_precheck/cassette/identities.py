@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms, ids_in
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.wire.exchange import Request
+
+
+_ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 
 def asked_ids(request: Request) -> set[str]:
@@ -29,10 +33,14 @@ def asked_ids(request: Request) -> set[str]:
 def pseudonyms_for(given: Iterable[str], recordings: Sequence[Recording]) -> Pseudonyms:
     """Give stand-ins for the ids that are ``given``, those that recorded answers show, and those that were asked for.
 
-    What was made from such an id (a prefix, another last character) is no id of its own: it stays made from it.
+    What was made from such an id (a prefix, a wildcard in it) is no id of its own: it stays made from it.
     """
     answers = [each.outcome for each in recordings if isinstance(each.outcome, Response)]
     shown = {found for answer in answers for found in ids_in(answer.body)}
     real = Pseudonyms(shown | set(given))
     asked = {named for each in recordings for named in asked_ids(each.request)}
-    return Pseudonyms(shown | set(given) | {named for named in asked if real.derived(named) == named})
+    lengths = {len(each) for each in shown.union(given)}
+    whole = {
+        named for named in asked if (len(named) in lengths and _ID.fullmatch(named)) or real.derived(named) == named
+    }
+    return Pseudonyms(shown | set(given) | whole)

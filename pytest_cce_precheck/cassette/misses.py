@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.wire.body import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,18 +25,18 @@ def explained(request: Request, cassette: Cassette, used: Collection[int]) -> st
     """Write what a person needs: the request, the cassette, the closest recording, what differs, the way out."""
     origin = cassette.origin
     again = f"record it again (--cce-mode=record {origin.test})" if origin.test else "record it again"
+    number = f"{len(cassette)} recording{'s' if len(cassette) != 1 else ''}"
     lines = [
         f"no recording for {_named(request)}",
-        f"  mode:     replay, of {cassette.name} ({len(cassette)} recordings of {origin.recorded_at:%Y-%m-%d})",
+        f"  mode:     replay, of {cassette.name} ({number} of {origin.recorded_at:%Y-%m-%d})",
     ]
     closest = _closest(request, cassette)
     if closest is None:
         lines.append("  closest:  none, the cassette is empty")
     else:
-        number, differences = closest
-        recorded = cassette.request(number)
-        times = " (given already)" if number in used else " (not asked for yet)"
-        lines.append(f"  closest:  recording {number + 1}, {_named(recorded)}{times}")
+        place, differences = closest
+        times = " (given already)" if place in used else " (not asked for yet)"
+        lines.append(f"  closest:  recording {place + 1}, {_named(cassette.request(place))}{times}")
         lines += [f"  differs:  {difference}" for difference in differences]
         if not differences:
             lines.append("  differs:  in nothing, but each recording is given once, and this was asked for once more")
@@ -50,7 +54,8 @@ def _closest(request: Request, cassette: Cassette) -> tuple[int, list[str]] | No
     for number in range(min(len(cassette), _LOOKED_AT)):
         recorded = cassette.request(number)
         differences = list(_differences(request, recorded))
-        likeness = difflib.SequenceMatcher(None, recorded.query, request.query, autojunk=False).real_quick_ratio()
+        queries = recorded.query[:_LONGEST], request.query[:_LONGEST]
+        likeness = difflib.SequenceMatcher(None, *queries, autojunk=False).quick_ratio()
         candidates.append((len(differences), -likeness, number, differences))
     if not candidates:
         return None
@@ -63,7 +68,7 @@ def _differences(asked: Request, recorded: Request) -> Iterator[str]:
         yield f"the method is {asked.method}, recorded {recorded.method}"
     if asked.path != recorded.path:
         yield from _path_differences(asked.path, recorded.path)
-    given, known = asked.params, recorded.params
+    given, known = _parameters(asked.query), _parameters(recorded.query)
     for name in dict.fromkeys(name for name, _ in (*given, *known)):
         mine = sorted(value for each, value in given if each == name)
         theirs = sorted(value for each, value in known if each == name)
@@ -71,6 +76,11 @@ def _differences(asked: Request, recorded: Request) -> Iterator[str]:
             yield f"the parameter {name} is {_values(mine)}, recorded {_values(theirs)}"
     if asked.body != recorded.body:
         yield from _body_differences(asked.body, recorded.body)
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    # octets that are no text are to be told apart too
+    return parse_qsl(query, keep_blank_values=True, errors="backslashreplace")
 
 
 def _path_differences(asked: str, recorded: str) -> Iterator[str]:
@@ -86,8 +96,8 @@ def _path_differences(asked: str, recorded: str) -> Iterator[str]:
 
 def _body_differences(asked: bytes, recorded: bytes) -> Iterator[str]:
     try:
-        mine, theirs = (json.dumps(json.loads(body), sort_keys=True, indent=1) for body in (asked, recorded))
-    except (ValueError, RecursionError):
+        mine, theirs = (json.dumps(parse_json(body), sort_keys=True, indent=1) for body in (asked, recorded))
+    except BodyError:
         yield "the body is another"
         return
     lines = difflib.unified_diff(theirs.splitlines(), mine.splitlines(), n=0, lineterm="")

@@ -76,15 +76,15 @@ class Pseudonyms:
     """Stand-ins for ``ids``: consistent, as long, and of the same form.
 
     A digit stands for a digit, a letter for a letter of its case (a hexadecimal one in a hexadecimal id), all else for
-    itself; the last hexadecimal digit is kept, since that is where an id is made one that nothing has. A stand-in
-    depends on its id alone, so it is the same in every cassette, unless two of one set would be the same. An id of
-    fewer than six characters, or without a digit, is a word and stays.
+    itself; the last hexadecimal digit is kept, since that is where an id is made one that nothing has, and ids that
+    differ in it alone have stand-ins that do. A stand-in depends on its id alone, so it is the same in every cassette,
+    unless two of one set would be the same. An id of fewer than six characters, or without a digit, is a word.
 
     >>> stand_ins = Pseudonyms(["8ca259cc-553b-11e9-926f-0255ac101a31"])
     >>> stand_ins.text("task 8ca259cc-553b-11e9-926f-0255ac101a31 is unknown")
-    'task 9cd035fa-112d-15e3-924b-1957ac553c11 is unknown'
+    'task 3ac243ae-421b-78e7-916a-0245aa450d91 is unknown'
     >>> stand_ins.derived("8CA259CC-553B%")
-    '9CD035FA-112D%'
+    '3AC243AE-421B%'
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
@@ -192,7 +192,8 @@ def _stand_in(text: str, turn: int) -> str:
     last = max(map(text.rfind, "0123456789abcdef"))
     changed = last if last >= len(text) // 2 else len(text) - 1
     made = []
-    for character, octet in zip(text[:changed], _octets(text, turn), strict=False):
+    # without the digit that is kept: ids that differ in it alone have stand-ins that do
+    for character, octet in zip(text[:changed], _octets(text[:changed] + text[changed + 1 :], turn), strict=False):
         if character in "0123456789":
             made.append(chr(ord("0") + octet % 10))
         elif character.isascii() and character.isalpha():

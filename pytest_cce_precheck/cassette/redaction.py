@@ -7,6 +7,7 @@ when it is loaded and to the request that is looked up; done twice, it changes n
 
 from __future__ import annotations
 
+import base64
 import codecs
 import re
 from dataclasses import replace
@@ -46,10 +47,7 @@ RESPONSE_HEADERS: Final = (SHOWN_HEADERS - {"accept", "user-agent", "x-project-i
     # what a filter brings after a line break: a finding
     "x-precheck-probe",
     HEADER.lower(),
-    "x-precheck-masked",
 }
-REVEALING: Final = "X-Precheck-Masked"
-"""A header that stands for another, whatever its name, that revealed a credential: a finding."""
 
 PROBES: Final = frozenset(
     {
@@ -59,7 +57,13 @@ PROBES: Final = frozenset(
 )
 """The parameters beside the filters that the suite asks with, to see that they select nothing."""
 
-_HARMLESS: Final = frozenset(REPLAY_CREDENTIALS.secrets)
+_HARMLESS: Final = re.compile(
+    "|".join(
+        text
+        for each in REPLAY_CREDENTIALS.secrets
+        for text in (each, base64.b64encode(each.encode()).decode().strip("="))
+    )
+)
 _PARAMETERS: Final = frozenset(map(folded, (*Filter, *PROBES)))
 # `precheck_probe_7`, `task_id[]`, `task_id[$ne]`
 _DECORATED: Final = re.compile(r"(?s)(.*?)(?:_\d{1,3}|\[(?:\$ne)?\])?")
@@ -67,6 +71,7 @@ _ID_FILTERS: Final = frozenset(map(folded, (Filter.TASK_ID, Filter.ADDON_INSTANC
 _SEGMENTS: Final = frozenset({"", ".", "..", "api", "v3", "projects", "clusters", "addons", "precheck", "tasks"})
 _BEFORE_IDS: Final = frozenset({"projects", "clusters"})
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=[\s,]|\Z)")
+_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PASSES: Final = 5
 _ENCODINGS: Final = 3
 _CACHED: Final = 1024
@@ -87,7 +92,6 @@ class Redaction:
         self._pseudonyms = pseudonyms
         self._path = lru_cache(_CACHED)(self._new_path)
         self._query = lru_cache(_CACHED)(self._new_query)
-        self._revealed = lru_cache(_CACHED)(self._new_revealed)
         self._header = lru_cache(_CACHED)(self._new_header)
         self._short_text = lru_cache(_CACHED)(self.text)
 
@@ -95,8 +99,11 @@ class Redaction:
         return "<Redaction>"
 
     def text(self, text: str) -> str:
-        """Give a text, such as a failure's, without secrets."""
-        return self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
+        """Give a text, such as a failure's, without secrets, also where it quotes a URL."""
+        text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
+        if "%" not in text:
+            return text
+        return _WORD.sub(lambda word: self._encoded(word[0], self._clean, unquote) if "%" in word[0] else word[0], text)
 
     def request(self, request: Request) -> Request:
         """Give a request without secrets, and without the headers that authenticate it."""
@@ -112,11 +119,11 @@ class Redaction:
 
     def response(self, response: Response) -> Response:
         """Give a response without secrets."""
-        headers = self._kept(response.headers, RESPONSE_HEADERS)
-        dropped = (value for name, value in response.headers.pairs if name.lower() not in RESPONSE_HEADERS)
-        revealing = ((REVEALING, shown) for shown in map(self._revealed, dropped) if shown)
-        body = self._body(response.body, self._redactor.known)
-        return replace(response, headers=Headers([*headers, *revealing]), body=body)
+        return replace(
+            response,
+            headers=Headers(self._kept(response.headers, RESPONSE_HEADERS)),
+            body=self._body(response.body, self._redactor.known),
+        )
 
     def knows_of(self, response: Response) -> bool:
         """Tell whether a response holds one of the known secrets, whatever masks look-alikes."""
@@ -136,14 +143,11 @@ class Redaction:
             if plain in kept:
                 yield name, self._header(plain, value)
 
-    def _new_revealed(self, value: str) -> str:
-        shown = self._redactor.known(value)
-        return ", ".join(each for each in REPLAY_CREDENTIALS.secrets if each in shown) if shown != value else ""
-
     def _new_header(self, name: str, value: str) -> str:
         if name == "location":
-            value = without_query(value)
-        elif name == "www-authenticate":
+            # without its secrets it may be read as another URL
+            return _settled(value, lambda text: self.text(without_query(text)))
+        if name == "www-authenticate":
             scheme = _SCHEME.match(value)
             value = scheme[1] if scheme else MASK
         return self.text(value)
@@ -194,8 +198,13 @@ class Redaction:
 
 
 def sightings(text: str) -> Iterator[Sighting]:
-    """Give what looks like a secret and is not one of ours that stands in for one."""
-    return (each for each in looks_like_secret(text) if text[each.start : each.end] not in _HARMLESS)
+    """Give what looks like a secret and does not just hold one of ours that stands in for one."""
+    return (each for each in looks_like_secret(text) if not _is_harmless(text[each.start : each.end]))
+
+
+def _is_harmless(text: str) -> bool:
+    rest = _HARMLESS.sub("", text)
+    return rest != text and (not rest or not any(looks_like_secret(rest)))
 
 
 def _stand_ins(credentials: Credentials, known: Redactor) -> Iterator[tuple[str, str]]:

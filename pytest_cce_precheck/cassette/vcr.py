@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from pytest_cce_precheck.cassette.foreign import Foreign, as_received, as_request, is_call_to, member, optional, reading
+from pytest_cce_precheck.cassette.foreign import (
+    Foreign,
+    as_received,
+    as_request,
+    is_call_to,
+    member,
+    optional,
+    reading,
+    shown,
+)
 from pytest_cce_precheck.cassette.format import Recording
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.wire.body import MAX_BYTES
+from pytest_cce_precheck.wire.body import MAX_BYTES, MAX_DEPTH
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ _EITHER: Final = zlib.MAX_WBITS | 32
 def load_yaml(text: str, name: str) -> Any:
     """Parse YAML that holds data and nothing else; raises `ConfigurationError`."""
     try:
+        _refuse_depth(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader in either case
     except yaml.constructor.ConstructorError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -44,6 +54,15 @@ def load_yaml(text: str, name: str) -> Any:
         raise ConfigurationError(f"{name} is neither JSON nor YAML that can be read: {said}") from None
 
 
+def _refuse_depth(text: str) -> None:
+    # to make what is nested, libYAML's loader calls itself, and the process ends where its stack does
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
+
+
 def is_vcr(document: Any) -> bool:
     """Tell whether a parsed document means to be a cassette of vcrpy."""
     return isinstance(document, dict) and "interactions" in document
@@ -53,7 +72,7 @@ def from_vcr(document: Any, name: str) -> Foreign:
     """Take in the calls of a parsed cassette of vcrpy; raises `ConfigurationError` that names the interaction."""
     with reading(name):
         if document.get("version", _VERSION) != _VERSION:
-            raise ValueError(f"its version is {document['version']!r}; expected {_VERSION}")
+            raise ValueError(f"its version is {shown(document['version'])}; expected {_VERSION}")
         interactions = member(document, "interactions", list)
     recordings = []
     for number, each in enumerate(interactions, 1):
@@ -71,7 +90,7 @@ def _response(answer: Any) -> Response:
     # httpx's calls were kept in another form than the others for a while
     status = answer["status_code"] if "status_code" in answer else member(member(answer, "status", dict), "code", int)
     if not isinstance(status, int) or not 100 <= status <= 999:
-        raise ValueError(f"its status is {status!r}; expected a number of three digits")
+        raise ValueError(f"its status is {shown(status)}; expected a number of three digits")
     headers = Headers(_pairs(answer))
     body = _octets(answer["content"] if "content" in answer else answer.get("body"))
     return Response(status, as_received(headers.pairs), _decoded(body, headers.get("Content-Encoding", "")))
@@ -81,7 +100,7 @@ def _pairs(data: Any) -> Iterator[tuple[str, str]]:
     for name, values in optional(data, "headers", dict).items():
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, str | int | float):
-                raise ValueError(f"its header {name} is {str(value)[:40]!r}; expected a text")
+                raise ValueError(f"its header {name} is {shown(value)}; expected a text")
             yield str(name), str(value)
 
 
@@ -97,7 +116,7 @@ def _octets(body: Any) -> bytes:
         return body.encode("utf-8", "surrogatepass")
     if body is None or isinstance(body, bytes):
         return body or b""
-    raise ValueError(f"its body is {str(body)[:40]!r}; expected a text or octets")
+    raise ValueError(f"its body is {shown(body)}; expected a text or octets")
 
 
 def _decoded(body: bytes, coding: str) -> bytes:

@@ -36,7 +36,8 @@ class RunningTest:
 
     ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again,
     ``before_record`` is given each recording, redacted and as it was, and gives what is kept. ``finished`` is told
-    before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay.
+    before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay,
+    ``credentials`` what the session's client authenticates with, where it has any.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RunningTest:
     before_record: Callable[[Recording, Recording], Recording] = _kept
     finished: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    credentials: Credentials | None = None
     playback: Playback | None = None
     misses: list[CassetteError] = field(default_factory=list)
 

@@ -46,9 +46,10 @@ class Recorded(Live):
             files.write(test.cassette, self._written(test, recorder.recordings))
 
     def _written(self, test: RunningTest, recordings: Sequence[Recording]) -> str:
-        credentials = Credentials.from_environment(self.environment)
+        found = Credentials.from_environment(self.environment)
+        credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)
-        redaction = Redaction(credentials, pseudonyms=pseudonyms)
+        redaction = Redaction(credentials, also=found.secrets, pseudonyms=pseudonyms)
         kept = [test.before_record(_redacted(each, redaction), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
@@ -62,7 +63,8 @@ class Recorded(Live):
             notes=_noted(test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)),
         )
         text = dumps(origin, [replace(each, repeats=True) if test.repeats else each for each in kept], redacted=True)
-        refuse(text, credentials, str(test.cassette))
+        for each in dict.fromkeys((credentials, found)):
+            refuse(text, each, str(test.cassette))
         return text
 
     def _pseudonyms(self, recordings: Sequence[Recording]) -> Pseudonyms | None:

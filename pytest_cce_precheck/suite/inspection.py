@@ -84,8 +84,8 @@ class Progress:
 class Settings:
     """How a run goes about it.
 
-    ``wait`` sleeps, or advances a simulated clock; ``tests_apart`` is how many tests read the unfiltered list each for
-    itself, because each has a cassette of its own.
+    ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
+    cassette each, and workers, read the unfiltered list each for itself.
     """
 
     budget: int = FULL
@@ -93,7 +93,7 @@ class Settings:
     allow_writes: bool = False
     neighbours: Neighbours = field(default_factory=Neighbours)
     wait: Callable[[float], None] = time.sleep
-    tests_apart: int = 0
+    kept_back: int = 0
 
 
 class Inspection:
@@ -107,7 +107,7 @@ class Inspection:
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
         self.shares = Shares.of(
-            max(self.settings.budget - self.settings.tests_apart, LEAST),
+            max(self.settings.budget - self.settings.kept_back, min(self.settings.budget, LEAST)),
             writes=self.settings.allow_writes, probes=number_of_probes(client.credentials)
         )
         self.history = History()

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import responses
 from requests.adapters import HTTPAdapter
+from requests.exceptions import RetryError
 from responses.registries import FirstMatchRegistry
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import MaxRetryError, ResponseError
 
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.transport.failures import failure
@@ -33,7 +35,7 @@ class Interceptor:
 
     Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
     caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request and the function that sends, which it may call.
+    request and the function that sends by an adapter, which it may call.
     """
 
     def __init__(
@@ -85,11 +87,11 @@ class Interceptor:
         return response.status, list(response.headers.pairs), response.body
 
     def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
-        def send() -> requests.Response:
-            return self._send(adapter, prepared, **how)
+        def send(by: HTTPAdapter) -> requests.Response:
+            return self._send(by, prepared, **how)
 
         ours = self._sent is not None and self._ours.match(str(prepared.url))
-        return self._sent(adapter, prepared, send) if self._sent is not None and ours else send()
+        return self._sent(adapter, prepared, send) if self._sent is not None and ours else send(adapter)
 
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))
@@ -108,7 +110,14 @@ class _Registry(FirstMatchRegistry):
 
 
 def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
-    """Give a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes."""
+    """Give a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes.
+
+    Raises requests' `RetryError` where the adapter would have been tired of trying again.
+    """
+    if adapter.max_retries.raise_on_status and _is_tried_again(adapter, prepared, response.status):
+        pool = adapter.poolmanager.connection_from_url(str(prepared.url))
+        cause = ResponseError(ResponseError.SPECIFIC_ERROR.format(status_code=response.status))
+        raise RetryError(MaxRetryError(pool, prepared.path_url, cause), request=prepared)
     raw = HTTPResponse(
         BytesIO(response.body),
         headers=HTTPHeaderDict(response.headers.pairs),
@@ -118,6 +127,11 @@ def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Respo
         **more,
     )
     return adapter.build_response(prepared, raw)
+
+
+def _is_tried_again(adapter: HTTPAdapter, prepared: PreparedRequest, status: int) -> bool:
+    # with none left, a status is tried again for its own sake alone, not for its Retry-After
+    return adapter.max_retries.new(total=0).is_retry(str(prepared.method), status)
 
 
 def as_request(prepared: PreparedRequest, endpoint: str) -> Request:

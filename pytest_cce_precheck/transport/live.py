@@ -9,6 +9,7 @@ import requests
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
+from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 
 
@@ -24,6 +25,8 @@ class HttpTransport:
         self._deadline = deadline
         self._session = requests.Session()
         self._session.auth = _as_it_is
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, WatchingAdapter(deadline))
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way."""

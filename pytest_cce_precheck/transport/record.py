@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.matching import parameters
@@ -50,11 +50,11 @@ class Recorder(Interceptor):
         return ordered
 
     def _record(
-        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[], requests.Response]
+        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], requests.Response]
     ) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            received = send()
+            received = send(_Patient(adapter))
             with received:
                 body = read_body(received.raw, started=time.monotonic(), deadline=_DEADLINE)
         except FAILURES as error:
@@ -75,6 +75,17 @@ class Recorder(Interceptor):
         in_main_thread = threading.current_thread() is threading.main_thread()
         with self._lock:
             self._kept.append((in_main_thread, Recording(request, outcome)))
+
+
+class _Patient:
+    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: it is to be kept."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        self._adapter = adapter
+        self.max_retries = adapter.max_retries.new(raise_on_status=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
 
 
 def _by_question(recording: Recording) -> tuple[object, ...]:

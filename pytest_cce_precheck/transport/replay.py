@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cassette.echoes import repeated
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.identities import asked_ids
 from pytest_cce_precheck.cassette.matching import Playback
-from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
+from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms, ids_in
 from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.errors import CassetteError, CassetteMissError, TransportError
 from pytest_cce_precheck.transport.failures import failure
@@ -73,11 +74,18 @@ class Replayer(Interceptor):
             if not self.playback.cassette.origin.pseudonyms:
                 raise
             # the cassette's own ids are stand-ins; who asks with real ones means these
-            mapped = Redaction(Credentials(), pseudonyms=Pseudonyms(asked_ids(request))).request(request)
+            real = Pseudonyms(asked_ids(request) - self._stand_ins)
+            mapped = Redaction(Credentials(), pseudonyms=real).request(request)
             try:
                 return self.playback.find(mapped)
             except CassetteMissError:
                 raise miss from None
+
+    @cached_property
+    def _stand_ins(self) -> frozenset[str]:
+        recordings = list(self.playback.cassette)
+        shown = [ids_in(each.outcome.body) for each in recordings if isinstance(each.outcome, Response)]
+        return frozenset().union(*shown, *(asked_ids(each.request) for each in recordings))
 
 
 def _replayed(response: Response) -> Headers:

@@ -70,7 +70,7 @@ def _value(match: re.Match[str]) -> str:
 # ---- long runs of letters and digits: keys and tokens
 
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}+={0,2}")
-_ESCAPE: Final = re.compile(r"[nrtbf]|u[0-9a-fA-F]{4}")
+_ESCAPE: Final = re.compile(r"[nrtbf/]|u[0-9a-fA-F]{4}")
 _PIECE: Final = re.compile(r"[A-Za-z0-9]+")
 _ACCESS_KEY_LENGTH: Final = 20
 _SECRET_KEY_LENGTH: Final = 40
@@ -130,7 +130,7 @@ _IS: Final = (
     r"(?P<closed>(?:[\"'\]\\]|%22|%27|%5[cCdD]){0,6})[ \t]{0,8}"
     r"(?P<sign>[:：]|%3[aA]|={1,2}>?|%3[dD])(?P<gap>(?:[ \t+]|%20){0,8})"
     r"(?:\"(?P<json>(?:[^\"\\\r\n\x00]|\\.)*+)"
-    r"|\\+\"(?P<nested>[^\"\\\r\n\x00]*+)"
+    r"|(?P<escape>\\+)\"(?P<nested>[^\"\\\r\n\x00]*+)"
     r"|\\*'(?P<quoted>[^\"'\\\r\n\x00]*+)"
     rf"|(?:%22|%27)?(?P<bare>(?:(?i:basic|bearer|sdk-hmac-sha256)[ ]{{1,3}})?{_BARE}))"
 )
@@ -139,24 +139,29 @@ _NAME_HINTS: Final = (
     *("password", "passwd", "passphrase", "pwd", "secret", "token", "authorization", "cookie", "signature", "key"),
     *("密码", "口令", "密钥"),
 )
-_LITERAL: Final = re.compile(r"(?i:true|false|null|none|nil|undefined|nan)")
-_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_LITERAL: Final = re.compile(r"(?i:true|false|null|none|nil|undefined|nan|-?infinity)")
+# after a quoted name: a number, an array or an object of JSON, which would not be JSON any more
+_JSON: Final = re.compile(r"-?[0-9][0-9.eE+-]*|[\[{].*")
 # a word of a sentence, or the number of one; a place to look
 _SAID: Final = re.compile(r"[A-Z]?[a-z]+(?:[-'][a-z]+)*|[A-Z]+|[0-9]{1,5}|https?://.*")
-# `$CCE_AUTH_TOKEN` and `%s` stand for a value
-_PLACEHOLDER: Final = re.compile(r"\$\{?\w+\}?|\$\(.*|%[sdr]|\.\.\.|…")
+# nothing, or nothing that is not masked, and perhaps the rest of a URL
+_MASKED: Final = re.compile(r"\**(?:\Z|(?<=\*\*\*)[^A-Za-z0-9])")
+# what stands for a value: `$CCE_AUTH_TOKEN`, `%s`, `{token}`, `os.environ[`
+_PLACEHOLDER: Final = re.compile(r"\$\{?\w+\}?|\$\(.*|%[sdr]|\{\w*|[A-Za-z_][\w.]*[(\[]|\.\.\.|…")
 
 
 def _is_value(match: re.Match[str]) -> bool:
     value = _value(match)
-    if not value.strip("*") or _PLACEHOLDER.fullmatch(value):
+    if _MASKED.match(value) or _PLACEHOLDER.fullmatch(value):
         return False
     if match.lastgroup == "quoted":
         # the parameter 'token': 'token' is required
         return not _SECRET_NAME.fullmatch(value)
     if match.lastgroup != "bare":
-        return True
-    if not any(map(str.isalnum, value)) or _LITERAL.fullmatch(value) or (match["closed"] and _NUMBER.fullmatch(value)):
+        # `"the password:", "…"`: the quote that seems to open a value closes the text that the name is in
+        alike = match["closed"].count("\\") == len(match["escape"] or "")
+        return ('"' in match["closed"] and alike) or value.lstrip()[:1] not in tuple(",:}]")
+    if not any(map(str.isalnum, value)) or _LITERAL.fullmatch(value) or (match["closed"] and _JSON.fullmatch(value)):
         return False
     if match["gap"] or match["sign"] in (":", "："):
         # said in a sentence, unless it looks like no word
@@ -216,5 +221,7 @@ _LOOKS: Final = (
         re.compile(r"(?i:bearer|sdk-hmac-sha256) {1,3}(?P<bearer>[A-Za-z0-9._~+/-]{16,}+=*)"),
         _has_digit,
     ),
-    _Look("access key id", ("access=",), re.compile(r"Access=(?P<access>[^\s,\"'\\]++), *SignedHeaders"), _is_shown),
+    _Look(
+        "access key id", ("access=",), re.compile(r"Access=(?P<access>[^\s,=\"'\\]++), {0,3}SignedHeaders"), _is_shown
+    ),
 )

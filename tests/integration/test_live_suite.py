@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -133,3 +134,24 @@ def test_nothing_is_created_in_live_mode_without_leave(
     assert bool(posted) == leave
     text = result.stdout.str()
     assert ("life cycle from creation: the create call may not be used (--cce-allow-writes)" in text) != leave
+
+
+@pytest.mark.parametrize(("budget", "rate"), [(60, 0), (40, 50)])
+def test_two_workers_never_send_one_request_too_many_or_too_early(tmp_path: Path, budget: int, rate: int) -> None:
+    require_module("xdist")
+    arrived: list[float] = []
+
+    class Counted(Simulator):
+        def handle(self, request: Request, *, caller: int | None = None) -> Response:
+            arrived.append(time.monotonic())
+            return super().handle(request, caller=caller)
+
+    with SimulatorServer(Counted(clock=RunningClock())) as server:
+        facts = {**server.simulator.describe(), "endpoint": server.endpoint}
+        bounds = (f"--cce-budget={budget}", f"--cce-rate={rate}", "-n", "2")
+        ran = suite(tmp_path / "run", *live(facts), *bounds, **credentials(facts, "token"))
+    assert ran.returncode == 0, ran.stdout
+    assert budget // 2 < len(arrived) <= budget
+    if rate:
+        # what was sent late may arrive together with the next, but not before its own time
+        assert all(time_of - arrived[0] >= number / rate - 0.05 for number, time_of in enumerate(arrived))

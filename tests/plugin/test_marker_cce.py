@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.recordings import files_in
+
 if TYPE_CHECKING:
     from tests.conftest import Run
 
@@ -113,3 +115,64 @@ def test_faults_in_a_live_run_are_that_tests_error(
     result = run("--cce-mode=live", "--cce-region=r", "--cce-project-id=p", "--cce-cluster-id=c")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["the marker cce(faults=*) works on the embedded service alone (--cce-mode=simulate)"])
+
+
+# ---- cassettes
+
+ASKS = """
+import pytest
+
+@pytest.mark.cce(cassette="shared/tasks")
+def test_recorded(cce_client):
+    assert cce_client.list_tasks().status == 200
+
+@pytest.mark.cce(mode="replay", cassette="shared/tasks.json")
+@pytest.mark.parametrize("number", range(2))
+def test_only_replayed(cce_client, number):
+    assert cce_client.list_tasks().status == 200
+
+@pytest.mark.cce(mode="record")
+def test_only_recorded(cce_client):
+    assert cce_client.list_tasks().status == 200
+"""
+
+
+def test_a_cassette_may_be_named_and_shared_by_those_that_only_replay_it(
+    pytester: pytest.Pytester, record: Run, replay: Run
+) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    record().assert_outcomes(passed=2, skipped=2)
+    assert list(files_in(pytester.path / "cassettes")) == ["shared/tasks.json", "test_it/test_only_recorded.json"]
+    result = replay("-rs")
+    result.assert_outcomes(passed=3, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*marked cce(mode='record'), and this run is in mode replay"])
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.cce(repeats=True)\n"])
+def test_answers_may_be_given_again_and_again(pytester: pytest.Pytester, record: Run, replay: Run, mark: str) -> None:
+    asks = f"import pytest\n\n{mark}def test_it(cce_client):\n    for _ in range({{}}): cce_client.list_tasks()\n"
+    pytester.makepyfile(test_it=asks.format(1))
+    record().assert_outcomes(passed=1)
+    pytester.makepyfile(test_it=asks.format(3))
+    result = replay()
+    if mark:
+        result.assert_outcomes(passed=1)
+    else:
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*ask once, or let it repeat (cce(repeats=True), and record it again)*"])
+
+
+def test_a_hypothesis_test_may_ask_as_often_as_it_likes(pytester: pytest.Pytester, record: Run, replay: Run) -> None:
+    pytester.makepyfile(
+        test_it="""
+        from hypothesis import given, settings, strategies as st
+
+        @settings(max_examples={}, database=None, deadline=None)
+        @given(type=st.sampled_from(["addonStatic", "addonUpgrade"]))
+        def test_it(cce_client, type):
+            found = cce_client.list_tasks(type=type).document["items"]
+            assert {{task["metadata"]["type"] for task in found}} == {{type}}
+        """.format(6)
+    )
+    record("--hypothesis-seed=1").assert_outcomes(passed=1)
+    replay("--hypothesis-seed=2").assert_outcomes(passed=1)

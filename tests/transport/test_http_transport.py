@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -407,6 +407,35 @@ def test_an_answer_that_drips_runs_into_the_deadline() -> None:
         error = failed(sender, asked(endpoint))
         gone.set()
     assert (error.reason, error.detail) == ("timeout", "the answer was not complete after 0.2 s")
+    sender.close()
+
+
+@pytest.mark.parametrize("piece", [b"X-Slow: 1\r\n", b"H"], ids=["headers", "status line"])
+def test_a_head_that_drips_runs_into_the_deadline(piece: bytes) -> None:
+    gone = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" if len(piece) > 1 else b"")
+        with suppress(OSError):
+            while not gone.wait(0.05):
+                connection.sendall(piece)
+
+    sender = HttpTransport(timeout=5.0, deadline=0.2)
+    with talking(drip) as endpoint:
+        error = failed(sender, asked(endpoint))
+        gone.set()
+    assert error.reason == "timeout"
+    sender.close()
+
+
+def test_an_answer_in_time_is_not_cut_off_afterwards() -> None:
+    sender = HttpTransport(timeout=5.0, deadline=0.2)
+    with serving(always(200, b"{}")) as server:
+        request = asked(server.endpoint)
+        first = sender.send(request)
+        threading.Event().wait(0.3)
+        assert sender.send(request).response.body == first.response.body == b"{}"
     sender.close()
 
 

@@ -1,0 +1,145 @@
+"""``cce-precheck cassettes``: what each of its commands prints, and the status that it ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.cassette.files import read
+from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.recordings import comparison, verification
+from pytest_cce_precheck.recordings.found import cassettes_in
+from pytest_cce_precheck.recordings.importing import give_out, take_in
+from pytest_cce_precheck.recordings.listing import table
+from pytest_cce_precheck.recordings.pruning import delete, pruning
+from pytest_cce_precheck.recordings.showing import shown
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.redaction import Redactor
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
+
+
+def cassettes_command(options: argparse.Namespace) -> int:
+    """Run ``cce-precheck cassettes …``: 1 where a cassette does not hold, or has changed in what it must not."""
+    credentials = Credentials.from_environment(os.environ)
+    redactor = Redactor(credentials.secrets)
+    try:
+        return _ACTIONS[options.action](options, credentials, redactor)
+    except CcePrecheckError as error:
+        # it may quote what a file holds
+        raise ConfigurationError(redactor.text(str(error))) from None
+
+
+def _list(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
+    found = cassettes_in(Path(options.folder))
+    cassettes = [(each.name, each.cassette) for each in found if each.cassette is not None]
+    if cassettes:
+        _print(table(cassettes, datetime.now(UTC)), redactor)
+    else:
+        _print([f"{options.folder} holds no cassettes\n"], redactor)
+    problems = [each.problem for each in found if each.cassette is None]
+    _complain(problems, redactor)
+    return 2 if problems else 0
+
+
+def _show(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
+    cassette = read(Path(options.file))
+    for piece in shown(cassette, redactor, bodies=options.bodies, number=options.number):
+        sys.stdout.write(piece)
+    return 0
+
+
+def _verify(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
+    acceptances = [Acceptance.parse(text) for text in options.accept]
+    today = datetime.now(UTC).date()
+    results = []
+    for each in verification.verified([Path(path) for path in options.paths], credentials, acceptances, today):
+        results.append(each)
+        if not options.json:
+            sys.stdout.write(verification.in_words(each, redactor))
+    if options.json:
+        _print_json([each.to_dict() for each in results], redactor)
+    elif len(results) > 1:
+        sys.stdout.write(verification.sum_of(results))
+    met = {acceptance.code for each in results for _, acceptance in each.verdict.accepted}
+    _complain(_unused(acceptances, met, today), redactor)
+    return int(any(each.errors for each in results))
+
+
+def _diff(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
+    result = comparison.compared(Path(options.old), Path(options.new))
+    if options.json:
+        _print_json(result.to_dict(), redactor)
+    else:
+        _print(comparison.in_words(result), redactor)
+    return int(any(difference.change.grade == "error" for difference in result.differences))
+
+
+def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
+    folder = Path(options.folder)
+    result = pruning(folder, options.pytest)
+    _complain((f"left alone: {what}" for what in result.left_alone), redactor)
+    if options.yes:
+        delete(result.unclaimed, folder)
+    number = len(result.unclaimed)
+    done = "deleted" if options.yes else "would be deleted with --yes"
+    _print((f"{path}\n" for path in result.unclaimed), redactor)
+    what = (
+        f"{number} cassette{'s' if number != 1 else ''} that no test claims {done}"
+        if number
+        else "every one is claimed"
+    )
+    _print(
+        [f"{result.claimed} of {result.claimed + number} cassettes are claimed by {result.tests} tests; {what}\n"],
+        redactor,
+    )
+    return 0
+
+
+def _import(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
+    _print([take_in(options.files, Path(options.out), credentials)], redactor)
+    return 0
+
+
+def _export(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
+    _print([give_out(Path(options.file), Path(options.har), credentials)], redactor)
+    return 0
+
+
+def _unused(acceptances: Sequence[Acceptance], met: set[str], today: date) -> Iterable[str]:
+    for each in acceptances:
+        if each.until is not None and today > each.until:
+            yield f"accepted no longer: {each.code} ({each.reason}) until {each.until}"
+        elif each.code not in met:
+            yield f"accepted but never met: {each.code} ({each.reason})"
+
+
+def _print(lines: Iterable[str], redactor: Redactor) -> None:
+    sys.stdout.write(redactor.text("".join(lines)))
+
+
+def _print_json(document: Any, redactor: Redactor) -> None:
+    sys.stdout.write(redactor.text(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def _complain(lines: Iterable[str], redactor: Redactor) -> None:
+    sys.stderr.writelines(f"cce-precheck: {redactor.text(line)}\n" for line in lines)
+
+
+_ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace, Credentials, Redactor], int]]] = {
+    "list": _list,
+    "show": _show,
+    "verify": _verify,
+    "diff": _diff,
+    "prune": _prune,
+    "import": _import,
+    "export": _export,
+}

@@ -1,0 +1,135 @@
+"""The ledger's file: entries are added as text, so that comments and order stay, and every write is read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pytest_cce_precheck.contract.findings import Finding
+
+_SOON: Final = 30
+
+
+def add(path: Path, entry: Known, findings: Iterable[Finding], today: date) -> None:
+    """Write an entry below the others; the file is made where there is none.
+
+    Raises `ConfigurationError` where the entry has ended, is there already, is about none of ``findings`` or about
+    nothing that the others do not cover, and where the file could not be read afterwards.
+    """
+    text = _read(path)
+    ledger = Ledger.parse(text, str(path))
+    if entry.expired(today):
+        raise ConfigurationError(f"until {entry.until} is over: an entry has to end on a later day")
+    for number, other in enumerate(ledger.entries, 1):
+        if (other.code, other.where) == (entry.code, entry.where):
+            raise ConfigurationError(
+                f"{path} has {entry.title} already, as entry {number} ({state(other, today)}): change that one"
+            )
+    about = [finding for finding in findings if entry.matches(finding)]
+    if not about:
+        places = sorted({place for finding in findings if finding.code == entry.code for place in _places_of(finding)})
+        raise ConfigurationError(f"no finding of the report is {entry.title}; there it is at {' or '.join(places)}")
+    if not ledger.settle(about, today).rest:
+        [_, other] = ledger.settle(about, today).known[0]
+        raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
+    _write(path, appended(text, entry, str(path)))
+
+
+def appended(text: str, entry: Known, name: str) -> str:
+    """Give a ledger's text with one more entry; raises `ConfigurationError` where it would not read as that."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if not text else end if text.endswith("\n") else end * 2
+    added = text + gap + end.join([*_table(entry), ""])
+    expected = Ledger((*Ledger.parse(text, name).entries, entry))
+    try:
+        whole = Ledger.parse(added, name) == expected
+    except ConfigurationError:
+        whole = False
+    if not whole:
+        raise ConfigurationError(
+            f"{name} would not read as its entries and {entry.title}: write each entry under [[known]], as text"
+            " without half characters"
+        )
+    return added
+
+
+def state(entry: Known, today: date) -> str:
+    """Say whether an entry is in force: ``active``, ``expires in n days`` in its last month, ``expired``.
+
+    >>> entry = Known.checked("PRE302", "agreed", date(2027, 1, 31), owner="team")
+    >>> state(entry, date(2026, 1, 1)), state(entry, date(2027, 1, 30)), state(entry, date(2027, 2, 1))
+    ('active', 'expires in 1 day', 'expired 1 day ago')
+    """
+    if entry.until is None:
+        return "active"
+    days = (entry.until - today).days
+    if days < 0:
+        return f"expired {_days(-days)} ago"
+    if days == 0:
+        return "expires today"
+    return f"expires in {_days(days)}" if days <= _SOON else "active"
+
+
+def listing(ledger: Ledger, today: date) -> Iterator[str]:
+    """Write a line for each entry: state, code and place, reason with owner, ticket and day."""
+    states = [state(entry, today) for entry in ledger.entries]
+    widths = [max(map(len, column), default=0) for column in (states, [entry.title for entry in ledger.entries])]
+    for said, entry in zip(states, ledger.entries, strict=True):
+        yield one_line(f"{said:<{widths[0]}}  {entry.title:<{widths[1]}}  {entry.rule_name}: {entry.said}")
+
+
+def _days(number: int) -> str:
+    return f"{number} day{'s' if number != 1 else ''}"
+
+
+def _places_of(finding: Finding) -> Iterable[str]:
+    return [*finding.subject, *filter(None, [finding.path])]
+
+
+def _table(entry: Known) -> Iterator[str]:
+    yield "[[known]]"
+    for key in KEYS:
+        value = getattr(entry, key)
+        if value:
+            yield f"{key} = {value.isoformat() if isinstance(value, date) else _basic_string(value)}"
+
+
+def _basic_string(text: str) -> str:
+    # TOML escapes as JSON does, and forbids one character more
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigurationError(f"the ledger {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the ledger {path} is not UTF-8 (byte {error.start})") from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Put the new text in place at once: a process that is killed leaves the old one."""
+    # a link stays one
+    target = path.resolve()
+    waiting = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            waiting.write_bytes(text.encode())
+            waiting.replace(target)
+        finally:
+            waiting.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the ledger {path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,61 @@
+"""A report that an earlier run has written (``--cce-report=….json``), read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.rules import find_rule, rules
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+TOOL = "pytest-cce-precheck"
+
+
+@dataclass(frozen=True)
+class SavedReport:
+    """What a report says; ``document`` is the whole, each finding with what the run kept of its exchanges."""
+
+    name: str
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> SavedReport:
+        """Read one; raises `ConfigurationError` where the file is no such report."""
+        wanted = f"expected what --cce-report={path.stem}.json writes"
+        try:
+            document = json.loads(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"the report {path} cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise ConfigurationError(f"{path} is no JSON report; {wanted}") from None
+        if not isinstance(document, dict) or document.get("tool") != TOOL:
+            raise ConfigurationError(f"{path} is no report of {TOOL}; {wanted}")
+        for finding in document.get("findings", ()):
+            if finding.get("code") not in rules():
+                raise ConfigurationError(f"{path} has a finding of the unknown code {finding.get('code')!r}; {wanted}")
+        return cls(str(path), document)
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        """All findings, whatever became of them."""
+        return tuple(self.document.get("findings", ()))
+
+    def of_code(self, code_or_name: str) -> Sequence[Mapping[str, Any]]:
+        """Give the findings of a code, the failing first; raises `ConfigurationError` where there are none."""
+        code = find_rule(code_or_name).code
+        found = [finding for finding in self.findings if finding["code"] == code]
+        if not found:
+            there = ", ".join(sorted({finding["code"] for finding in self.findings})) or "no finding at all"
+            raise ConfigurationError(f"{self.name} has no {code}; it has {there}")
+        return found
+
+
+def as_finding(data: Mapping[str, Any]) -> Finding:
+    """Give a finding as a run recorded it, without its exchanges."""
+    return Finding(data["code"], data["message"], data.get("path", ""), tuple(data.get("subject", ())))

@@ -1,0 +1,107 @@
+"""A hard number of requests, a rate and an end for a run, whichever of its processes sends them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+# how long a process waits for others that count at the same moment
+_PATIENCE: Final = 60.0
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, sent INTEGER, free_at REAL, ends_at REAL)"
+_BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
+
+
+class Meter:
+    """Counts the requests of a run and spaces them; the processes that give the same ``path`` share one count.
+
+    ``limit`` is the most requests, ``rate`` the most a second, ``seconds`` how long the run may take from its first
+    process on; None means no bound. A process that is killed leaves the count as it is.
+    """
+
+    def __init__(
+        self,
+        path: str = ":memory:",
+        *,
+        limit: int | None = None,
+        rate: float | None = None,
+        seconds: float | None = None,
+        now: Callable[[], float] = time.time,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._limit, self._rate, self._seconds = limit, rate, seconds
+        self._now, self._wait = now, wait
+        self._lock = threading.Lock()
+        try:
+            # without a transaction of its own making: `take` says where one begins
+            self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            self._file.execute(_CREATE)
+            self._file.execute(_BEGIN, (now() + seconds if seconds is not None else None,))
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"the requests of the run cannot be counted in {path}: {error}") from None
+
+    @property
+    def sent(self) -> int:
+        """How many requests all processes have sent."""
+        with self._lock, closing(self._file.execute("SELECT sent FROM run")) as rows:
+            return int(rows.fetchone()[0])
+
+    def take(self) -> None:
+        """Count one request and wait until it may be sent.
+
+        Raises `BudgetExhaustedError` where all are sent, or the run's time is over or would be by then.
+        """
+        with self._lock:
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                slot, now = self._next(), self._now()
+                self._file.execute("COMMIT")
+            except BaseException:
+                self._file.execute("ROLLBACK")
+                raise
+        if slot > now:
+            self._wait(slot - now)
+
+    def _next(self) -> float:
+        with closing(self._file.execute("SELECT sent, free_at, ends_at FROM run")) as rows:
+            sent, free_at, ends_at = rows.fetchone()
+        slot = max(self._now(), free_at)
+        if self._limit is not None and sent >= self._limit:
+            raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent")
+        if ends_at is not None and slot > ends_at:
+            raise BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over")
+        following = slot + 1 / self._rate if self._rate else 0.0
+        self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (following,))
+        return float(slot)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+class PacedTransport:
+    """Sends what a meter lets through."""
+
+    def __init__(self, transport: Transport, meter: Meter) -> None:
+        self._transport = transport
+        self._meter = meter
+
+    def send(self, request: Request) -> Exchange:
+        """Count, wait, send; raises `BudgetExhaustedError` in place of sending one too many."""
+        self._meter.take()
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        """Let go of connections and of the count."""
+        self._transport.close()
+        self._meter.close()

@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.cassette.files import read
+from tests.plugin.projects import VERIFIES
+from tests.recordings import CASSETTES, files_in, recording_from
+from tests.servers import serving
+from tests.toolchains import require_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_cce_precheck.simulator.server import SimulatorServer
+    from tests.conftest import Run
+    from tests.servers import Handler
+
+NAMED = "test_upgrade_checks_meet_the_contract"
+
+
+def cassettes(pytester: pytest.Pytester) -> Path:
+    return pytester.path / "cassettes"
+
+
+def names(pytester: pytest.Pytester) -> list[str]:
+    return list(files_in(cassettes(pytester)))
+
+
+# ---- what is written
+
+
+def test_a_test_has_one_cassette_that_says_where_it_is_from(
+    pytester: pytest.Pytester, record: Run, service: SimulatorServer
+) -> None:
+    pytester.makepyfile(test_it=VERIFIES)
+    result = record()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"mode record: {service.endpoint}"])
+    assert names(pytester) == [f"test_it/{NAMED}.json"]
+    cassette = read(cassettes(pytester) / "test_it" / f"{NAMED}.json")
+    [recording] = cassette
+    assert recording.request.query == "type=addonUpgrade"
+    assert recording.exchange is not None
+    assert recording.exchange.document["kind"] == "AddonCheck"
+    origin = cassette.origin
+    assert (origin.endpoint, origin.test) == (service.endpoint, f"test_it.py::{NAMED}")
+    assert (origin.project_id, origin.cluster_id) == (service.simulator.project_id, service.simulator.cluster_id)
+    assert (origin.credentials, origin.source, cassette.sealed) == (("token",), "record", True)
+
+
+def test_what_is_recorded_is_replayed_when_the_service_is_gone(
+    pytester: pytest.Pytester, record: Run, replay: Run
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest, requests
+
+        @pytest.fixture
+        def everything(cce_client):
+            yield cce_client.list_tasks().document
+            assert cce_client.list_tasks(task_id="afterwards").status == 200
+
+        @pytest.mark.parametrize("type", ["addonStatic", pytest.param("addonUpgrade", id="a/b: é")])
+        def test_listed(cce_client, everything, type):
+            listed = cce_client.list_tasks(type=type).document["items"]
+            assert listed == [task for task in everything["items"] if task["metadata"]["type"] == type]
+
+        class TestOthers:
+            def test_that_use_requests(self, cce_client):
+                request = cce_client.authenticated(cce_client.list_request("type=addonStatic"))
+                answer = requests.get(request.url, headers=dict(request.headers.pairs), timeout=5)
+                assert answer.json() == cce_client.list_tasks(type="addonStatic").document
+        """
+    )
+    record().assert_outcomes(passed=3)
+    module = "test_what_is_recorded_is_replayed_when_the_service_is_gone"
+    recorded = names(pytester)
+    assert {f"{module}/test_listed[addonStatic].json", f"{module}/TestOthers.test_that_use_requests.json"} < {*recorded}
+    assert len(recorded) == 3
+    before = files_in(cassettes(pytester))
+    replay().assert_outcomes(passed=3)
+    assert files_in(cassettes(pytester)) == before
+
+
+def test_a_second_recording_replaces_the_first_one_whole(
+    pytester: pytest.Pytester, record: Run, service: SimulatorServer
+) -> None:
+    ask = "def test_it(cce_client):\n    " + "cce_client.list_tasks(type={!r})"
+    pytester.makepyfile(test_it=ask.format("a") + "\n    cce_client.list_tasks()")
+    record().assert_outcomes(passed=1)
+    pytester.makepyfile(test_it=ask.format("b"))
+    record().assert_outcomes(passed=1)
+    assert [each.request.query for each in read(cassettes(pytester) / "test_it" / "test_it.json")] == ["type=b"]
+
+
+def test_no_credential_is_in_a_cassette(pytester: pytest.Pytester, record: Run, service: SimulatorServer) -> None:
+    pytester.makepyfile(VERIFIES)
+    record()
+    for content in files_in(cassettes(pytester)).values():
+        assert not [secret for secret in service.simulator.credentials.secrets if secret.encode() in content]
+
+
+# ---- when it is written
+
+FINISHED = """
+import pytest
+from pytest_cce_precheck import ContractViolation
+
+@pytest.fixture
+def asked(cce_client):
+    return cce_client.list_tasks(type="addonUpgrade")
+
+def test_passed(asked): pass
+
+def test_skipped(asked):
+    pytest.skip("seen enough")
+
+def test_violation(asked, cce_contract):
+    cce_contract.verify(asked)
+
+@pytest.mark.cce_allow("PRE302", reason="agreed")
+def test_accepted(asked, cce_contract):
+    cce_contract.verify(asked)
+"""
+UNFINISHED = """
+import pytest
+
+@pytest.fixture
+def asked(cce_client):
+    return cce_client.list_tasks(type="addonUpgrade")
+
+@pytest.fixture
+def broken(asked):
+    raise RuntimeError("in a fixture")
+
+@pytest.fixture
+def skipping(asked):
+    pytest.skip("in a fixture")
+
+def test_failed(asked): assert False
+def test_error(asked): raise OSError
+def test_pytest_fail(asked): pytest.fail("so")
+def test_error_in_setup(broken): pass
+def test_skipped_in_setup(skipping): pass
+@pytest.mark.skip
+def test_not_run(asked): pass
+@pytest.mark.xfail
+def test_xfail(asked): assert False
+@pytest.mark.xfail(strict=False)
+def test_xpass(asked): pass
+@pytest.mark.xfail(strict=True)
+def test_xpass_strict(asked): pass
+def test_xfail_called(asked): pytest.xfail("so")
+@pytest.mark.cce(mode="simulate")
+def test_of_another_mode(cce_client): raise AssertionError
+def test_that_asks_nothing(cce_client): pass
+"""
+
+
+def old_cassettes(pytester: pytest.Pytester, source: str) -> dict[str, bytes]:
+    """Leave an old cassette for each test of a module; give them."""
+    folder = cassettes(pytester) / "test_it"
+    folder.mkdir(parents=True)
+    tests = [line.split("(")[0].removeprefix("def ") for line in source.splitlines() if line.startswith("def test_")]
+    for test in tests:
+        (folder / f"{test}.json").write_bytes(b"the old one\r\n")
+    return files_in(cassettes(pytester))
+
+
+def test_what_came_to_its_end_is_kept_a_violation_too(
+    pytester: pytest.Pytester, record: Run, service: SimulatorServer
+) -> None:
+    pytester.makepyfile(test_it=FINISHED)
+    old = old_cassettes(pytester, FINISHED)
+    service.simulator = type(service.simulator)(faults=["final-without-expiry"])
+    record().assert_outcomes(passed=2, failed=1, skipped=1)
+    new = files_in(cassettes(pytester))
+    assert new.keys() == old.keys()
+    for name in new:
+        assert [each.request.query for each in read(cassettes(pytester) / name)] == ["type=addonUpgrade"]
+
+
+def test_whatever_did_not_leaves_the_old_cassette_byte_for_byte(pytester: pytest.Pytester, record: Run) -> None:
+    pytester.makepyfile(test_it=UNFINISHED)
+    old = old_cassettes(pytester, UNFINISHED)
+    record().assert_outcomes(passed=1, failed=4, errors=1, skipped=3, xfailed=2, xpassed=1)
+    assert files_in(cassettes(pytester)) == old
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("raise KeyboardInterrupt", 2),
+        ("pytest.exit('enough')", 2),
+        ("os.kill(os.getpid(), signal.SIGINT); signal.pause()", 2),
+    ],
+)
+def test_an_interrupted_test_leaves_the_old_cassette_byte_for_byte(
+    pytester: pytest.Pytester, service: SimulatorServer, ending: str, status: int
+) -> None:
+    source = f"""
+import os, pytest, signal
+
+def test_before(cce_client):
+    cce_client.list_tasks()
+
+def test_interrupted(cce_client):
+    cce_client.list_tasks()
+    {ending}
+"""
+    pytester.makepyfile(test_it=source)
+    old = old_cassettes(pytester, source)
+    options = ("-p", "no:cacheprovider", "-p", "no:randomly", "-W", "error", *recording_from(service))
+    assert pytester.runpytest_inprocess(*options, no_reraise_ctrlc=True).ret == status
+    new = files_in(cassettes(pytester))
+    assert new["test_it/test_interrupted.json"] == old["test_it/test_interrupted.json"]
+    assert b"the old one" not in new["test_it/test_before.json"]
+    assert new.keys() == old.keys()
+
+
+def test_what_cannot_be_written_is_an_error_and_leaves_nothing(pytester: pytest.Pytester, record: Run) -> None:
+    pytester.makepyfile(test_it=VERIFIES)
+    pytester.makefile("", cassettes="somebody's file")
+    result = record()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["the cassette */cassettes/test_it/*.json cannot be written: *"])
+    assert "fixtures.py" not in result.stdout.str()
+    assert (pytester.path / "cassettes").read_text() == "somebody's file"
+
+
+# ---- the same again
+
+
+def constant(handler: Handler) -> None:
+    """Answer the same to the same question, with no date."""
+    body = json.dumps({"kind": "AddonCheck", "message": handler.path}).encode()
+    handler.send_response_only(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+SEVERAL = """
+import pytest, requests, threading
+
+@pytest.mark.parametrize("number", range(6))
+def test_asks(cce_client, number):
+    for _ in range(2):
+        cce_client.list_tasks(task_id=str(number))
+
+def test_asks_in_threads(cce_client):
+    threads = [threading.Thread(target=cce_client.list_tasks, kwargs={"task_id": str(n)}) for n in range(5)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+
+def test_creates(cce_client):
+    addon = {"addonTemplateName": "a", "addonInstanceID": "b", "type": "addonStatic"}
+    cce_client.create_tasks([addon])
+"""
+
+
+def test_the_same_world_gives_the_same_files_alone_on_workers_and_in_any_order(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_module("xdist")
+    require_module("pytest_randomly")
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up-token")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    pytester.makepyfile(test_it=SEVERAL)
+    with serving(constant) as server:
+        options = ("--cce-mode=record", f"--cce-endpoint={server.endpoint}", "--cce-project-id=p", "--cce-cluster-id=c")
+        ways = {
+            "alone": run,
+            "again": run,
+            "workers": lambda *more: pytester.runpytest_subprocess(
+                "-n", "2", "-p", "no:randomly", "-W", "error", *more
+            ),
+            "shuffled": lambda *more: pytester.runpytest_inprocess("-p", "randomly", "-W", "error", *more),
+        }
+        for name, way in ways.items():
+            way("-p", "no:cacheprovider", f"--cce-cassette-dir={name}", *options).assert_outcomes(passed=8)
+    alone = files_in(pytester.path / "alone")
+    assert len(alone) == 8
+    assert read(pytester.path / "alone" / "test_it" / "test_creates.json").origin.recorded_at.year == 2023
+    for name in ways:
+        assert files_in(pytester.path / name) == alone
+    # and from any of them the tests are replayed on workers
+    monkeypatch.delenv("CCE_AUTH_TOKEN")
+    replayed = pytester.runpytest_subprocess(
+        "-n", "2", "-W", "error", "--cce-mode=replay", "--cce-cassette-dir=workers"
+    )
+    replayed.assert_outcomes(passed=8)
+
+
+# ---- what is refused
+
+
+def test_a_run_with_nothing_is_told_at_once_what_it_needs(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(VERIFIES)
+    result = run("--cce-mode=record", "--pyargs", "pytest_cce_precheck.suite")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: --cce-mode=record still needs: --cce-endpoint (or --cce-region); --cce-project-id; --cce-cluster-id;"
+            " credentials in the environment: CCE_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK with HUAWEICLOUD_SDK_SK*"
+        ]
+    )
+
+
+def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, record: Run) -> None:
+    pytester.makepyfile(VERIFIES)
+    result = record("--cce-fault=page-info-missing")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: --cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"]
+    )
+
+
+@pytest.mark.parametrize("other", ["tasks", "Tasks", "tasks.json", "./tasks"])
+def test_two_tests_that_claim_one_cassette_stop_the_run_before_either(
+    pytester: pytest.Pytester, record: Run, service: SimulatorServer, other: str
+) -> None:
+    pytester.makepyfile(
+        test_it=f"""
+        import pytest
+
+        @pytest.mark.cce(cassette="tasks")
+        def test_a(cce_client): cce_client.list_tasks()
+
+        @pytest.mark.cce(cassette={other!r})
+        def test_b(cce_client): cce_client.list_tasks()
+
+        def test_c(): pass
+        """
+    )
+    result = record()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: two tests would record the cassette *asks.json: test_it.py::test_a and test_it.py::test_b;"
+            " give one of them another (cce(cassette=...))"
+        ]
+    )
+    assert names(pytester) == []
+    # where one of them is left out there is no quarrel
+    record("-k", "test_b").assert_outcomes(passed=1)
+
+
+def test_on_workers_two_tests_that_claim_one_cassette_stop_the_run_too(
+    pytester: pytest.Pytester, service: SimulatorServer
+) -> None:
+    require_module("xdist")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.cce(cassette="tasks")
+        @pytest.mark.parametrize("number", range(3))
+        def test_a(cce_client, number): cce_client.list_tasks()
+
+        def test_b(): pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-n", "1", "-p", "no:randomly", *recording_from(service))
+    result.assert_outcomes(passed=1, errors=3)
+    told = "two tests would record the cassette tasks.json: test_it.py::test_a[0] and test_it.py::test_a[1]; give one"
+    assert result.stdout.str().count(told) >= 3
+    assert "fixtures.py" not in result.stdout.str()
+    assert names(pytester) == []
+
+
+def test_tests_that_have_nothing_to_do_with_us_claim_nothing(pytester: pytest.Pytester, record: Run) -> None:
+    pytester.makepyfile(
+        test_a="def test_it(): pass", test_A="def test_it(): pass", test_b="def test_it(cce_client): pass"
+    )
+    record().assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("name", ["../tasks", "/tmp/tasks", "a/../../tasks", "a\x00b"])
+def test_a_cassette_outside_of_the_folder_is_that_tests_error(
+    pytester: pytest.Pytester, record: Run, name: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.cce(cassette={name!r})
+        def test_outside(cce_client): cce_client.list_tasks()
+
+        def test_inside(cce_client): cce_client.list_tasks()
+        """
+    )
+    result = record()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["the cassette '*' is not usable: expected a name within */cassettes, without*"])
+    assert len(names(pytester)) == 1
+    assert not (pytester.path / "tasks.json").exists()
+
+
+@pytest.mark.parametrize("scope", ["session", "module", "class"])
+def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
+    pytester: pytest.Pytester, record: Run, service: SimulatorServer, scope: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.fixture(scope={scope!r})
+        def shared(cce_client):
+            return cce_client.list_tasks()
+
+        def test_shares(shared): pass
+        def test_does_not(cce_client): cce_client.list_tasks()
+        """
+    )
+    result = record()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*a call was made outside of a test, in mode record: cassettes belong to tests, so let the test make it,"
+            " or a fixture of function scope*"
+        ]
+    )
+    assert len(names(pytester)) == 1
+
+
+# ---- credentials from elsewhere
+
+
+def test_credentials_of_the_projects_own_fixture_are_kept_out_and_replayed(
+    pytester: pytest.Pytester, service: SimulatorServer, run: Run, replay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = service.simulator.credentials.token
+    assert token is not None
+    monkeypatch.delenv("CCE_AUTH_TOKEN")
+    monkeypatch.setenv("FROM_THE_VAULT", token.reveal())
+    pytester.makeconftest(
+        """
+        import os
+        import pytest
+        from pytest_cce_precheck import Credentials, Secret
+
+        @pytest.fixture(scope="session")
+        def cce_credentials():
+            return Credentials(token=Secret(os.environ["FROM_THE_VAULT"]))
+        """
+    )
+    pytester.makepyfile(
+        test_it="""
+        def test_echo(cce_client):
+            token = cce_client.credentials.token.reveal()
+            assert cce_client.list_tasks(task_id=token).status == 200
+        """
+    )
+    run(*recording_from(service)).assert_outcomes(passed=1)
+    [content] = files_in(cassettes(pytester)).values()
+    assert token.reveal().encode() not in content
+    assert json.loads(content)["credentials"] == ["token"]
+    replay().assert_outcomes(passed=1)
+
+
+def test_a_folder_option_is_needed_by_nobody(pytester: pytest.Pytester, run: Run, service: SimulatorServer) -> None:
+    pytester.makepyfile(test_it=VERIFIES)
+    run(*(option for option in recording_from(service) if option != CASSETTES)).assert_outcomes(passed=1)
+    assert list(files_in(pytester.path / "cce-cassettes")) == [f"test_it/{NAMED}.json"]

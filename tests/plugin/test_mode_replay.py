@@ -1,0 +1,423 @@
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cce_precheck.cassette.files import write
+from pytest_cce_precheck.cassette.format import dumps
+from tests.plugin.projects import VERIFIES
+from tests.recordings import ENDPOINT, REPLAY, answered, failed, files_in, origin, recording_from
+from tests.servers import always, serving
+from tests.toolchains import require_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.simulator.server import SimulatorServer
+    from tests.conftest import Run
+
+ASKS = "def test_it(cce_client):\n    assert cce_client.list_tasks(type='x').status == 200\n"
+
+
+def keep(pytester: pytest.Pytester, *recordings: Recording, test: str = "test_it", **changes: Any) -> Path:
+    """Keep recordings of a project ``p`` and a cluster ``c`` for a test of the module ``test_it``."""
+    path = pytester.path / "cassettes" / "test_it" / f"{test}.json"
+    known = {"project_id": "p", "cluster_id": "c", "credentials": ("token",), "test": f"test_it.py::{test}"}
+    write(path, dumps(origin(**{**known, **changes}), recordings, redacted=True))
+    return path
+
+
+# ---- what it needs
+
+
+def test_nothing_is_needed_but_the_cassettes(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    keep(pytester, answered("type=x"))
+    result = run(*REPLAY)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "cce-precheck: mode replay (option); --cce-cassette-dir cassettes (option)",
+            "mode replay: recorded answers (no real service was contacted)",
+            f"  1 cassette of {ENDPOINT}, the oldest recorded * days ago (*/cassettes/test_it/test_it.json)",
+        ]
+    )
+    assert "not asked for" not in result.stdout.str()
+
+
+def test_what_was_not_asked_for_is_counted(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS + ASKS.replace("test_it", "test_other"))
+    keep(pytester, answered("type=x"), answered("type=y"), answered("type=x"))
+    keep(pytester, answered("type=x"), test="test_other", endpoint="https://other.example")
+    result = run(*REPLAY)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            f"  2 cassettes of {ENDPOINT}, https://other.example, the oldest recorded * days ago (*)",
+            "  2 of their 4 recordings were not asked for",
+        ]
+    )
+
+
+def test_the_report_says_which_cassettes_were_used(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    path = keep(pytester, answered("type=x"), answered())
+    run(*REPLAY, "--cce-report=report.json")
+    [used] = json.loads((pytester.path / "report.json").read_text("utf-8"))["cassettes"]
+    assert used == {
+        "name": str(path), "endpoint": ENDPOINT, "recorded_at": "2026-01-02T03:04:05+00:00", "recordings": 2, "unused": 1
+    }  # fmt: skip
+
+
+def test_a_part_of_the_tests_runs_in_any_order_from_cassettes_alone(
+    pytester: pytest.Pytester, run: Run, service: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_module("pytest_randomly")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_asks(cce_client, cce_contract, number):
+            task = cce_client.list_tasks().document["items"][number]["metadata"]["taskID"]
+            exchange = cce_client.list_tasks(task_id=task)
+            cce_contract.verify(exchange)
+            assert len(exchange.document["items"]) == 1
+        """
+    )
+    run(*recording_from(service)).assert_outcomes(passed=6)
+    service.close()
+    monkeypatch.delenv("CCE_AUTH_TOKEN")
+    before = files_in(pytester.path / "cassettes")
+    run(*REPLAY, "-k", "1 or 4").assert_outcomes(passed=2, deselected=4)
+    for seed in (1, 2):
+        shuffled = pytester.runpytest_inprocess("-p", "randomly", f"--randomly-seed={seed}", "-W", "error", *REPLAY)
+        shuffled.assert_outcomes(passed=6)
+    assert files_in(pytester.path / "cassettes") == before
+
+
+def test_each_test_has_the_service_and_the_cluster_of_its_own_cassette(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        def seen(client):
+            names = client.credentials.names
+            return client.endpoint, client.project_id, client.cluster_id, names
+
+        def test_a(cce_client):
+            assert seen(cce_client) == ("https://a.example", "pa", "ca", ("token",))
+
+        def test_none(cce_client):
+            assert seen(cce_client)[0] not in ("https://a.example", "https://b.example")
+
+        def test_b(cce_client):
+            assert seen(cce_client) == ("https://b.example", "pb", "cb", ("access_key", "secret_key"))
+        """
+    )
+    keep(pytester, answered(), test="test_a", endpoint="https://a.example", project_id="pa", cluster_id="ca")
+    keep(
+        pytester, answered(), test="test_b", endpoint="https://b.example", project_id="pb", cluster_id="cb",
+        credentials=("access_key", "secret_key"),
+    )  # fmt: skip
+    run(*REPLAY).assert_outcomes(passed=3)
+    run(*REPLAY, "-k", "test_b").assert_outcomes(passed=1)
+
+
+def test_settings_that_are_given_count_more_than_the_cassettes(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    keep(pytester, answered("type=x"))
+    elsewhere = "--cce-endpoint=https://elsewhere.example"
+    run(*REPLAY, elsewhere).assert_outcomes(passed=1)
+    result = run(*REPLAY, elsewhere, "--cce-project-id=q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*  differs:  the project is q, recorded p"])
+
+
+# ---- no cassette, no recording
+
+
+def test_a_test_without_a_cassette_fails_at_its_first_call_and_is_told_how_to_record_it(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(test_it=ASKS + "\ndef test_asks_nothing(cce_client): pass")
+    result = run(*REPLAY)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "there is no cassette */cassettes/test_it/test_it.json; record it:"
+            " pytest --cce-mode=record 'test_it.py::test_it'"
+        ]
+    )
+
+
+def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    keep(pytester, answered("type=y"), answered())
+    result = run(*REPLAY)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "no recording for GET */tasks?type=x",
+            "*  mode:     replay, of */cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
+            "*  closest:  recording 1, GET */tasks?type=y (not asked for yet)",
+            "*  differs:  the parameter type is 'x', recorded 'y'",
+            "*  way out:  record it again (--cce-mode=record test_it.py::test_it), or ask what was recorded",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ([answered("type=y")], "the test passed, but 2 requests had no recording:"),
+        ([answered("type=x")], "the test passed, but a request had no recording:"),
+        (None, "the test passed, but 2 requests had no recording:"),
+    ],
+)
+def test_a_miss_that_the_tests_code_swallowed_fails_the_test_all_the_same(
+    pytester: pytest.Pytester, run: Run, kept: list[Recording] | None, told: str
+) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import requests
+
+        def test_it(cce_client):
+            for _ in range(2):
+                try:
+                    cce_client.list_tasks(type="x")
+                except Exception:
+                    pass
+
+        def test_after(cce_client): pass
+        """
+    )
+    if kept is not None:
+        keep(pytester, *kept)
+    result = run(*REPLAY)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([told])
+    expected = "no recording for GET */tasks[?]type=x" if kept else "there is no cassette *; record it: pytest *"
+    result.stdout.fnmatch_lines([expected])
+    # the same twice is said once
+    assert result.stdout.str().count("way out:" if kept else "; record it: ") == 1
+
+
+def test_a_recording_that_cannot_be_read_fails_the_test_even_if_that_is_swallowed(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(
+        test_it="""
+        def test_it(cce_client):
+            try:
+                cce_client.list_tasks(type="x")
+            except Exception:
+                pass
+        """
+    )
+    path = keep(pytester, answered("type=x"))
+    path.write_text(path.read_text("utf-8").replace('"status":200', '"status":"fine"'), "utf-8")
+    result = run(*REPLAY)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["recording 1 of */test_it.json cannot be read: a response's status is a number of*"])
+
+
+@pytest.mark.parametrize("mark", ["xfail(strict=True)", "skipif(False, reason='never')"])
+def test_a_test_that_fails_by_itself_is_told_its_own_failure(pytester: pytest.Pytester, run: Run, mark: str) -> None:
+    pytester.makepyfile(
+        test_it=f"""
+        import pytest
+
+        @pytest.mark.{mark}
+        def test_it(cce_client):
+            try:
+                cce_client.list_tasks(type="x")
+            except Exception:
+                pass
+            assert 1 == 2
+        """
+    )
+    keep(pytester, answered())
+    result = run(*REPLAY)
+    result.assert_outcomes(**({"xfailed": 1} if "xfail" in mark else {"failed": 1}))
+    assert "the test passed" not in result.stdout.str()
+
+
+def test_what_is_expected_to_fail_is_never_recorded_and_may_fail_of_that(
+    pytester: pytest.Pytester, record: Run, replay: Run
+) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.xfail(reason="not there yet")
+        def test_it(cce_client):
+            assert cce_client.list_tasks().document["items"] == []
+        """
+    )
+    for way in (record, replay):
+        way().assert_outcomes(xfailed=1)
+    assert files_in(pytester.path / "cassettes") == {}
+
+
+def test_a_failure_is_replayed_to_our_client_and_to_others(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest, requests
+        from pytest_cce_precheck import TransportError
+
+        def test_it(cce_client):
+            with pytest.raises(TransportError) as caught:
+                cce_client.list_tasks()
+            assert (caught.value.reason, caught.value.detail) == ("timeout", "no answer")
+            with pytest.raises(requests.Timeout):
+                requests.get(cce_client.list_request().url)
+        """
+    )
+    keep(pytester, failed(), failed())
+    run(*REPLAY).assert_outcomes(passed=1)
+
+
+# ---- no cassette at all
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def of_another_version(path: Path) -> None:
+    path.write_text(path.read_text("utf-8").replace('"cassette":1', '"cassette":2'), "utf-8")
+
+
+def no_json(path: Path) -> None:
+    path.write_text("cassette: 1\n", "utf-8")
+
+
+def no_utf8(path: Path) -> None:
+    path.write_bytes(b'{"cassette": "\xe9"}')
+
+
+def unmerged(path: Path) -> None:
+    path.write_text(path.read_text("utf-8") + "<<<<<<< HEAD\n", "utf-8")
+
+
+def too_deep(path: Path) -> None:
+    path.write_text("[" * 200_000, "utf-8")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link_out(path: Path) -> None:
+    outside = path.parent.parent.parent / "outside.json"
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (cut, "*/test_it.json is no cassette: *; record it again"),
+        (of_another_version, "*/test_it.json is a cassette of version 2, and this is a tool for version 1: *"),
+        (no_json, "*/test_it.json is no cassette: *; record it again"),
+        (no_utf8, "*/test_it.json is no cassette: byte 14 is not UTF-8; record it again"),
+        (unmerged, "*/test_it.json holds the marks of a merge that was not finished*"),
+        (too_deep, "*/test_it.json is no cassette: *; record it again"),
+        (a_folder, "*/test_it.json is a directory; expected a cassette (JSON): move it away"),
+        (a_pipe, "*/test_it.json is no regular file; expected a cassette (JSON): move it away"),
+        (a_link_out, "the cassette */test_it.json is not usable: a symbolic link leads out of */cassettes, to *"),
+    ],
+)
+def test_what_is_no_cassette_is_that_tests_error_and_no_other_tests(
+    pytester: pytest.Pytester, run: Run, spoil: Callable[[Path], None], told: str
+) -> None:
+    pytester.makepyfile(test_it=ASKS + ASKS.replace("test_it", "test_other"))
+    keep(pytester, answered("type=x"), test="test_other")
+    spoil(keep(pytester, answered("type=x")))
+    result = run(*REPLAY)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([told])
+    assert "fixtures.py" not in result.stdout.str()
+
+
+def test_after_a_cassette_that_cannot_be_read_nothing_is_sent_to_its_service(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(test_it=ASKS + ASKS.replace("test_it", "test_without_cassette"))
+    with serving(always(200, b"{}")) as server:
+        path = keep(pytester, answered("type=x"), endpoint=server.endpoint)
+        path.write_text(path.read_text("utf-8").replace('"method":"GET"', '"method":5'), "utf-8")
+        result = run(*REPLAY)
+    result.assert_outcomes(failed=1, errors=1)
+    assert server.seen == []
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
+    pytester: pytest.Pytester, run: Run, when: str
+) -> None:
+    before, after = ("cce_client.list_tasks()", "") if when == "before" else ("", "cce_client.list_tasks()")
+    pytester.makepyfile(
+        test_it=f"""
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def shared(cce_client):
+            {before}
+            yield
+            {after}
+
+        def test_it(shared): pass
+        """
+    )
+    keep(pytester, answered())
+    result = run(*REPLAY)
+    result.assert_outcomes(errors=1, passed=1 if when == "after" else 0)
+    result.stdout.fnmatch_lines(
+        [
+            "*CassetteMissError: a call was made outside of a test, in mode replay: cassettes belong to tests, so let the*"
+        ]
+    )
+
+
+def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.cce(faults=["page-info-missing"])
+        def test_it(cce_client): pass
+        """
+    )
+    result = run(*REPLAY)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the marker cce(faults=*) works on the embedded service alone (--cce-mode=simulate)"])
+    result = run(*REPLAY, "--cce-fault=page-info-missing")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --cce-fault works on the embedded service alone: leave it out, or use *"])
+
+
+def test_the_verdict_of_a_replay_is_that_of_the_recording(
+    pytester: pytest.Pytester, record: Run, replay: Run, service: SimulatorServer
+) -> None:
+    pytester.makepyfile(VERIFIES)
+    service.simulator = type(service.simulator)(faults=["final-without-expiry"])
+    for way in (record, replay):
+        result = way()
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*ContractViolation: PRE302 *"])

@@ -1,0 +1,248 @@
+"""One place where the calls of `requests` are caught, whoever makes them; what is not ours is left alone."""
+
+from __future__ import annotations
+
+import threading
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import responses
+from requests.adapters import HTTPAdapter
+
+from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.transport.failures import failure, reason_of
+from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
+from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from tests.recordings import ENDPOINT, PATH, asked
+from tests.servers import always, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from requests import PreparedRequest
+
+    from pytest_cce_precheck.errors import TransportReason
+
+    Way = Literal["answer", "sent"]
+
+OTHER = "https://cce.other.example:8443"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Caught:
+    """Answers what is caught, by either way, and remembers it."""
+
+    def __init__(self, response: Response | TransportReason = Response(200)) -> None:  # noqa: B008  it is immutable
+        self.response = response
+        self.seen: list[Request] = []
+
+    def by(self, way: Way, *endpoints: str) -> Interceptor:
+        if way == "answer":
+            return Interceptor(endpoints or [ENDPOINT], answer=self._answer)
+        return Interceptor(endpoints or [ENDPOINT], sent=self._sent)
+
+    def _answer(self, request: Request) -> Response:
+        self.seen.append(request)
+        if isinstance(self.response, str):
+            raise TransportError(self.response, "so it was said", request)
+        return self.response
+
+    def _sent(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
+        try:
+            return as_response(adapter, prepared, self._answer(as_request(prepared, ENDPOINT)))
+        except TransportError as error:
+            raise failure(error.reason, error.detail) from None
+
+
+ways = pytest.mark.parametrize("way", ["answer", "sent"])
+
+
+# ---- whoever asks
+
+
+@ways
+@pytest.mark.parametrize("method", METHODS)
+def test_every_call_of_any_user_is_caught_as_it_would_have_been_sent(way: Way, method: str) -> None:
+    caught = Caught(Response(207, Headers([("Via", "a"), ("Via", "b")]), b"" if method == "HEAD" else b"[]"))
+    with caught.by(way):
+        answer = requests.request(
+            method, f"{ENDPOINT}{PATH}?type=a%2Bb&x=%00", data=b"\x00\xff", headers={"X-A": "1"}, timeout=1
+        )
+    [request] = caught.seen
+    assert (request.method, request.endpoint, request.target) == (method, ENDPOINT, f"{PATH}?type=a%2Bb&x=%00")
+    assert (request.body, request.headers["X-A"], request.headers["Host"]) == (b"\x00\xff", "1", "cce.recorded.example")
+    assert (answer.status_code, answer.headers["Via"]) == (207, "a, b")
+    assert answer.content == (b"" if method == "HEAD" else b"[]")
+
+
+@ways
+def test_our_own_client_and_others_are_caught_in_one_place(way: Way) -> None:
+    caught, transport = Caught(Response(200, Headers(), b"{}")), HttpTransport(timeout=1)
+    client = PrecheckClient(
+        transport, endpoint=ENDPOINT, project_id="p", cluster_id="c", credentials=Credentials(token=Secret("made-up"))
+    )
+    with caught.by(way), requests.Session() as session:
+        assert client.list_tasks(type="addonStatic").document == {}
+        assert session.get(f"{ENDPOINT}{PATH}", params={"type": "addonStatic"}, timeout=1).json() == {}
+    client.close()
+    assert [request.target for request in caught.seen] == [f"{PATH}?type=addonStatic"] * 2
+
+
+@ways
+def test_calls_of_other_threads_are_caught_too(way: Way) -> None:
+    caught = Caught()
+    with caught.by(way):
+        threads = [threading.Thread(target=requests.get, args=(ENDPOINT,), kwargs={"timeout": 1}) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(caught.seen) == 4
+
+
+@ways
+def test_an_adapter_of_somebodys_own_is_caught_as_well(way: Way) -> None:
+    class Mine(HTTPAdapter):
+        def send(self, request: PreparedRequest, *arguments: Any, **how: Any) -> requests.Response:
+            request.headers["X-Mine"] = "yes"
+            return super().send(request, *arguments, **how)
+
+    caught = Caught()
+    with caught.by(way), requests.Session() as session:
+        session.mount("https://", Mine())
+        session.get(ENDPOINT, timeout=1)
+    assert caught.seen[0].headers["X-Mine"] == "yes"
+
+
+@ways
+@pytest.mark.parametrize("given", [bytes.decode, bytes, BytesIO])
+def test_a_body_may_be_given_as_text_bytes_or_file(way: Way, given: Callable[[bytes], Any]) -> None:
+    caught, body = Caught(), '{"é":1}'.encode()
+    with caught.by(way):
+        requests.post(ENDPOINT, data=given(body), timeout=1)
+    assert caught.seen[0].body == body
+
+
+# ---- what is ours
+
+
+@ways
+def test_several_endpoints_may_be_caught_and_each_is_named(way: Way) -> None:
+    caught = Caught()
+    with caught.by(way, ENDPOINT, OTHER):
+        for endpoint in (ENDPOINT, OTHER, f"{OTHER}/", f"{ENDPOINT}?x"):
+            requests.get(endpoint, timeout=1)
+    assert [request.target for request in caught.seen] == ["/", "/", "/", "/?x"]
+    if way == "answer":
+        assert [request.endpoint for request in caught.seen] == [ENDPOINT, OTHER, OTHER, ENDPOINT]
+
+
+@ways
+def test_other_hosts_are_reached_as_ever(way: Way) -> None:
+    caught = Caught()
+    with serving(always(200, b'{"other": true}')) as server, caught.by(way):
+        answer = requests.get(f"{server.endpoint}/p?of={ENDPOINT}/", timeout=5)
+        assert answer.json() == {"other": True}
+        assert requests.get(ENDPOINT, timeout=1).status_code == 200
+    assert (len(server.seen), len(caught.seen)) == (1, 1)
+
+
+@ways
+@pytest.mark.parametrize("near", [".evil.invalid/", "x.invalid/", ":99999/", "@evil.invalid/"])
+def test_a_host_that_only_begins_like_ours_is_not_ours(way: Way, near: str) -> None:
+    caught = Caught()
+    with caught.by(way), pytest.raises(requests.RequestException):
+        requests.get(ENDPOINT + near, timeout=0.01)
+    assert caught.seen == []
+
+
+def test_where_requests_sends_it_may_be_sent_indeed() -> None:
+    def sent(adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], Any]) -> requests.Response:
+        answer: requests.Response = send(adapter)
+        answer.headers["X-Seen"] = str(prepared.url)
+        return answer
+
+    with serving(always(200, b"{}")) as server, Interceptor([server.endpoint], sent=sent):
+        answer = requests.get(f"{server.endpoint}/a", timeout=5)
+    assert (answer.headers["X-Seen"], answer.content, len(server.seen)) == (f"{server.endpoint}/a", b"{}", 1)
+
+
+# ---- beside others
+
+
+@ways
+def test_a_mock_of_somebodys_own_keeps_what_is_not_ours(way: Way) -> None:
+    caught = Caught()
+    with responses.RequestsMock() as theirs:
+        theirs.get("https://theirs.example/x", json={"theirs": True})
+        with caught.by(way):
+            assert requests.get("https://theirs.example/x", timeout=1).json() == {"theirs": True}
+            assert requests.get(ENDPOINT, timeout=1).status_code == 200
+        assert len(theirs.calls) == 1
+    assert len(caught.seen) == 1
+
+
+def test_a_mock_of_somebodys_own_can_be_given_our_answers() -> None:
+    caught = Caught(Response(418))
+    with responses.RequestsMock() as theirs:
+        caught.by("answer").add_to(theirs)
+        theirs.assert_all_requests_are_fired = False
+        assert requests.get(ENDPOINT, timeout=1).status_code == 418
+    assert len(caught.seen) == 1
+
+
+@pytest.mark.parametrize("inner", ["answer", "sent"])
+@pytest.mark.parametrize("outer", ["answer", "sent"])
+def test_of_two_that_stand_within_each_other_the_inner_one_is_asked_first(outer: Way, inner: Way) -> None:
+    first, second = Caught(Response(201)), Caught(Response(202))
+    with first.by(outer, ENDPOINT, OTHER), second.by(inner):
+        assert [requests.get(url, timeout=1).status_code for url in (ENDPOINT, OTHER)] == [202, 201]
+    assert (len(first.seen), len(second.seen)) == (1, 1)
+
+
+@ways
+def test_after_the_block_nothing_is_caught_however_it_ended(way: Way) -> None:
+    untouched, interceptor = HTTPAdapter.send, Caught().by(way)
+    with interceptor:
+        assert HTTPAdapter.send is not untouched
+    assert HTTPAdapter.send is untouched
+    with pytest.raises(KeyboardInterrupt), interceptor:
+        raise KeyboardInterrupt
+    assert HTTPAdapter.send is untouched
+
+
+# ---- no answer
+
+
+@ways
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("timeout", requests.ReadTimeout),
+        ("tls", requests.exceptions.SSLError),
+        ("truncated", requests.exceptions.ChunkedEncodingError),
+        ("connection-lost", requests.ConnectionError),
+        ("unreachable", requests.ConnectionError),
+        ("name-not-found", requests.ConnectionError),
+        ("not-http", requests.ConnectionError),
+        ("too-large", requests.ConnectionError),
+    ],
+)
+def test_no_answer_is_requests_own_failure_for_others_and_ours_for_our_client(
+    way: Way, reason: TransportReason, kind: type[requests.RequestException]
+) -> None:
+    transport = HttpTransport(timeout=1)
+    with Caught(reason).by(way):
+        with pytest.raises(kind, match="so it was said") as raised:
+            requests.get(ENDPOINT, timeout=1)
+        assert reason_of(raised.value) == (reason, "so it was said")
+        with pytest.raises(TransportError) as ours:
+            transport.send(asked())
+    transport.close()
+    assert (ours.value.reason, ours.value.detail) == (reason, "so it was said")
