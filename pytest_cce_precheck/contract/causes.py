@@ -29,10 +29,11 @@ EXPLAINS: Final[dict[str, frozenset[str]]] = {
     "PRE402": _SELECTIONS | {"PRE310", "PRE406"},
     "PRE406": _SELECTIONS | {"PRE610"},
     "PRE404": _RESPELT,
-    "PRE405": frozenset({"PRE506"}),
-    "PRE610": frozenset({"PRE405"}),
+    "PRE405": frozenset({"PRE506", "PRE507"}),
+    "PRE411": frozenset({"PRE414", "PRE415", "PRE507"}),
+    "PRE610": frozenset({"PRE405", "PRE507"}),
     "PRE611": frozenset({"PRE610"}),
-    "PRE309": frozenset({"PRE310"}),
+    "PRE309": frozenset({"PRE310", "PRE405", "PRE507"}),
     "PRE601": frozenset({"PRE602", "PRE603", "PRE604", "PRE605"}),
     "PRE604": frozenset({"PRE603", "PRE605"}),
     "PRE102": frozenset({"PRE105", "PRE106"}),
@@ -71,9 +72,9 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
     return groups
 
 
-def _place(finding: Finding) -> tuple[int, int, str, int]:
-    # of one code, a filter alone goes before the combinations that it spoils
-    return finding.severity.rank, _depth(finding), finding.code, len(_filters(finding))
+def _place(finding: Finding) -> tuple[int, int, str, int, int]:
+    # of one code, a filter alone goes before the combinations that it spoils, and before other words for it
+    return finding.severity.rank, _depth(finding), finding.code, len(_words(finding)), len(_filters(finding))
 
 
 def _depth(finding: Finding) -> int:
@@ -98,7 +99,15 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 def _same_fact(cause: Finding, effect: Finding) -> bool:
     """Whether one filter alone, or both of several, stand behind two findings of the same code."""
     mine, theirs = _filters(cause), _filters(effect)
-    return bool(mine) and mine < theirs
+    if cause.code == "PRE405" and mine:
+        # whatever filter shows them, it is the unfiltered list that hides tasks
+        return True
+    return bool(mine) and not _words(cause) and (mine <= theirs or (not theirs and bool(_words(effect))))
+
+
+def _words(finding: Finding) -> frozenset[str]:
+    """Give what a finding is about beside filters: another spelling, an unknown parameter, a header."""
+    return frozenset(finding.subject) - _filters(finding)
 
 
 def _filters(finding: Finding) -> frozenset[str]:
