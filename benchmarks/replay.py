@@ -75,7 +75,7 @@ Way = "Callable[[Recorded, Path], Any]"
 @contextmanager
 def dictionary(recorded: Recorded, _: Path) -> Iterator[requests.Session]:
     """The floor: a dict lookup in an adapter."""
-    known = {url: recorded.body for url in recorded.urls}
+    known = dict.fromkeys(recorded.urls, recorded.body)
 
     class Adapter(BaseAdapter):
         def send(self, request: Any, **_: Any) -> requests.Response:
@@ -224,7 +224,7 @@ def calls_table(most: int, folder: Path) -> Iterator[str]:
     at_many = median_of_rounds(
         {name: _measure(way, many, folder, CALLS if name in _QUICK else 8) for name, (way, _) in installed.items()}, 3
     )
-    yield f"| a replayed call | version | µs, {FEW} recordings | against one registered answer | {most:,} against {FEW} |"
+    yield f"| a replayed call | version | µs, {FEW} recordings | against one answer of responses | {most:,} to {FEW} |"
     yield "|---|---|---|---|---|"
     yield f"| {FLOOR} | {_version('responses')} | {floor * 1e6:.0f} | 1.00 | – |"
     for name, time_of_few in at_few.items():

@@ -11,8 +11,7 @@ import pytest
 from pytest_cce_precheck.cassette.files import place
 from pytest_cce_precheck.claims import cassette_name, marked, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
-from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.errors import CassetteError
+from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.modes.base import RunningTest
 from pytest_cce_precheck.report.text import ContractViolation
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.harness import Harness
 
 
 def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
@@ -74,6 +74,12 @@ def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
         "unused": len(unused),
     }
     return json.dumps(data)
+
+
+def learnt(harness: Harness) -> str | None:
+    """Write what the report says of a real service beside its answers; None where a test has learnt nothing new."""
+    known = harness.learnt()
+    return json.dumps(known) if any(known.values()) else None
 
 
 def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) -> bool:

@@ -61,8 +61,8 @@ def place(folder: Path, name: str) -> Path:
     try:
         target = path.resolve()
         within = target.is_relative_to(folder.resolve())
-    except (OSError, RuntimeError) as error:
-        # RuntimeError before Python 3.13: a symbolic link leads in a circle
+    except (OSError, RuntimeError, ValueError) as error:
+        # RuntimeError before Python 3.13: a symbolic link leads in a circle; ValueError: half a surrogate pair
         raise ConfigurationError(f"the cassette {path} is not usable: {error}") from None
     # a link in the folder may lead anywhere
     if not within:

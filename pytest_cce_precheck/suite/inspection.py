@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 _LONGEST_WAIT: Final = 30.0
 _GONE: Final = 3
+# where the very first list is refused so, everything else would be too
+_REFUSED: Final = frozenset({401, 403})
 # a shorter text may stand in an answer by chance
 _SHORTEST_SECRET: Final = 8
 _LOST: Final = frozenset({"connection-lost", "timeout", "unreachable"})
@@ -108,7 +110,8 @@ class Inspection:
         self.budget = Budget(self.settings.budget)
         self.shares = Shares.of(
             max(self.settings.budget - self.settings.kept_back, min(self.settings.budget, LEAST)),
-            writes=self.settings.allow_writes, probes=number_of_probes(client.credentials)
+            writes=self.settings.allow_writes,
+            probes=number_of_probes(client.credentials),
         )
         self.history = History()
         self.count_meaning = CountMeaning()
@@ -121,6 +124,7 @@ class Inspection:
         self._latest: Answer | None = None
         self._lost = 0
         self._gone: str | None = None
+        self._read = False
         self._judged = 0
         self._plan: Plan | None = None
         self.memory = Memory()
@@ -175,13 +179,14 @@ class Inspection:
         """
         known = set(self._found)
         if self._gone is not None:
-            self.give_up(check.__name__, f"not tried, the endpoint does not answer ({self._gone})")
+            self.give_up(check.__name__, f"not tried, {self._gone}")
             return ()
         try:
             check(self)
         except TransportError as error:
             # what cannot be reached now is not waited for again, once for every check
-            self._gone = error.detail if self._judged == 0 or self._lost >= _GONE else None
+            gone = self._judged == 0 or self._lost >= _GONE
+            self._gone = f"the endpoint does not answer ({error.detail})" if gone else None
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
             self.give_up(check.__name__, str(error))
@@ -248,8 +253,11 @@ class Inspection:
         exchange = self.ask(self.client.list_request())
         answer = self.judged(exchange, {200})
         if exchange.status in PASSING:
-            self._gone = f"{exchange.status} in all of {_TRIES} tries"
+            self._gone = f"the endpoint does not answer ({exchange.status} in all of {_TRIES} tries)"
+        elif exchange.status in _REFUSED and not self._read:
+            self._gone = f"the endpoint refuses the credentials ({exchange.status})"
         if answer is not None:
+            self._read = True
             self.report(*self.history.observe(answer))
         self._latest = answer
         return answer

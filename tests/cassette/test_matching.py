@@ -194,11 +194,11 @@ def test_a_recorded_failure_is_given_in_its_place() -> None:
 
 def test_what_nobody_asked_for_is_known() -> None:
     player = numbered("", "type=x", "", "type=y")
-    assert player.unused == (0, 1, 2, 3)
+    assert list(player.unused) == [0, 1, 2, 3]
     statuses(player, "", "type=y")
     miss(player, asked("type=z"))
-    assert player.unused == (1, 2)
-    assert numbered().unused == ()
+    assert list(player.unused) == [1, 2]
+    assert list(numbered().unused) == []
 
 
 def test_a_recording_that_cannot_be_read_is_found_when_its_turn_comes() -> None:
@@ -220,7 +220,7 @@ def test_threads_share_the_recordings_and_each_is_given_once() -> None:
         outcomes = list(pool.map(lambda query: (query, player.find(asked(query))), questions))
     given = sorted((query, outcome.body) for query, outcome in outcomes if isinstance(outcome, Response))
     assert given == sorted((query, str(number).encode()) for number, query in enumerate(questions))
-    assert player.unused == ()
+    assert list(player.unused) == []
 
 
 def test_a_thread_never_misses_what_another_is_about_to_find_repeating() -> None:

@@ -35,7 +35,7 @@ HEADERS: Final = (("Accept", "application/json"), ("Accept-Encoding", "gzip"), (
 # each with so many of the plan's questions, and 2,000 tasks are in the measurements
 BEHAVIOURS: Final = [
     *(((), (name,)) for name in VARIATIONS if name != "many-tasks"),
-    *(((name,), ()) for name in sorted(FAULTS)),
+    *(((name,), ()) for name in sorted(FAULTS)[::3]),
 ]
 QUESTIONS: Final = 12
 TOKEN_REPLAYED: Final = str(REPLAY_CREDENTIALS.token and REPLAY_CREDENTIALS.token.reveal())

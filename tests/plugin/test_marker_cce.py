@@ -167,12 +167,12 @@ def test_a_hypothesis_test_may_ask_as_often_as_it_likes(pytester: pytest.Pyteste
         test_it="""
         from hypothesis import given, settings, strategies as st
 
-        @settings(max_examples={}, database=None, deadline=None)
+        @settings(max_examples=6, database=None, deadline=None)
         @given(type=st.sampled_from(["addonStatic", "addonUpgrade"]))
         def test_it(cce_client, type):
             found = cce_client.list_tasks(type=type).document["items"]
-            assert {{task["metadata"]["type"] for task in found}} == {{type}}
-        """.format(6)
+            assert {task["metadata"]["type"] for task in found} == {type}
+        """
     )
     record("--hypothesis-seed=1").assert_outcomes(passed=1)
     replay("--hypothesis-seed=2").assert_outcomes(passed=1)

@@ -303,12 +303,11 @@ def test_a_run_with_nothing_is_told_at_once_what_it_needs(pytester: pytest.Pytes
     pytester.makepyfile(VERIFIES)
     result = run("--cce-mode=record", "--pyargs", "pytest_cce_precheck.suite")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(
-        [
-            "ERROR: --cce-mode=record still needs: --cce-endpoint (or --cce-region); --cce-project-id; --cce-cluster-id;"
-            " credentials in the environment: CCE_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK with HUAWEICLOUD_SDK_SK*"
-        ]
+    told = (
+        "ERROR: --cce-mode=record still needs: --cce-endpoint (or --cce-region); --cce-project-id; --cce-cluster-id;"
+        " credentials in the environment: CCE_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK with HUAWEICLOUD_SDK_SK*"
     )
+    result.stderr.fnmatch_lines([told])
 
 
 def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, record: Run) -> None:
@@ -339,12 +338,11 @@ def test_two_tests_that_claim_one_cassette_stop_the_run_before_either(
     )
     result = record()
     assert result.ret == 4
-    result.stderr.fnmatch_lines(
-        [
-            "ERROR: two tests would record the cassette *asks.json: test_it.py::test_a and test_it.py::test_b;"
-            " give one of them another (cce(cassette=...))"
-        ]
+    told = (
+        "ERROR: two tests would record the cassette *asks.json: test_it.py::test_a and test_it.py::test_b;"
+        " give one of them another (cce(cassette=...))"
     )
+    result.stderr.fnmatch_lines([told])
     assert names(pytester) == []
     # where one of them is left out there is no quarrel
     record("-k", "test_b").assert_outcomes(passed=1)
@@ -401,17 +399,18 @@ def test_a_cassette_outside_of_the_folder_is_that_tests_error(
     assert not (pytester.path / "tasks.json").exists()
 
 
+@pytest.mark.parametrize("call", ["cce_client.list_tasks()", "requests.get(cce_client.list_request().url)"])
 @pytest.mark.parametrize("scope", ["session", "module", "class"])
 def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
-    pytester: pytest.Pytester, record: Run, service: SimulatorServer, scope: str
+    pytester: pytest.Pytester, record: Run, scope: str, call: str
 ) -> None:
     pytester.makepyfile(
         f"""
-        import pytest
+        import pytest, requests
 
         @pytest.fixture(scope={scope!r})
         def shared(cce_client):
-            return cce_client.list_tasks()
+            return {call}
 
         def test_shares(shared): pass
         def test_does_not(cce_client): cce_client.list_tasks()
@@ -419,12 +418,11 @@ def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
     )
     result = record()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        [
-            "*a call was made outside of a test, in mode record: cassettes belong to tests, so let the test make it,"
-            " or a fixture of function scope*"
-        ]
+    told = (
+        "*a call was made outside of a test, in mode record: cassettes belong to tests, so let the test make it,"
+        " or a fixture of function scope*"
     )
+    result.stdout.fnmatch_lines([told])
     assert len(names(pytester)) == 1
 
 

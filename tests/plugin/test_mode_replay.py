@@ -69,8 +69,9 @@ def test_the_report_says_which_cassettes_were_used(pytester: pytest.Pytester, ru
     path = keep(pytester, answered("type=x"), answered())
     run(*REPLAY, "--cce-report=report.json")
     [used] = json.loads((pytester.path / "report.json").read_text("utf-8"))["cassettes"]
+    recorded_at = "2026-01-02T03:04:05+00:00"
     assert used == {
-        "name": str(path), "endpoint": ENDPOINT, "recorded_at": "2026-01-02T03:04:05+00:00", "recordings": 2, "unused": 1
+        "name": str(path), "endpoint": ENDPOINT, "recorded_at": recorded_at, "recordings": 2, "unused": 1
     }  # fmt: skip
 
 
@@ -148,12 +149,8 @@ def test_a_test_without_a_cassette_fails_at_its_first_call_and_is_told_how_to_re
     pytester.makepyfile(test_it=ASKS + "\ndef test_asks_nothing(cce_client): pass")
     result = run(*REPLAY)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "there is no cassette */cassettes/test_it/test_it.json; record it:"
-            " pytest --cce-mode=record 'test_it.py::test_it'"
-        ]
-    )
+    told = "there is no cassette */test_it/test_it.json; record it: pytest --cce-mode=record 'test_it.py::test_it'"
+    result.stdout.fnmatch_lines([told])
 
 
 def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytester, run: Run) -> None:
@@ -367,14 +364,15 @@ def test_after_a_cassette_that_cannot_be_read_nothing_is_sent_to_its_service(
 # ---- what is refused
 
 
+@pytest.mark.parametrize("call", ["cce_client.list_tasks()", "requests.get(cce_client.list_request().url)"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
-    pytester: pytest.Pytester, run: Run, when: str
+    pytester: pytest.Pytester, run: Run, when: str, call: str
 ) -> None:
-    before, after = ("cce_client.list_tasks()", "") if when == "before" else ("", "cce_client.list_tasks()")
+    before, after = (call, "") if when == "before" else ("", call)
     pytester.makepyfile(
         test_it=f"""
-        import pytest
+        import pytest, requests
 
         @pytest.fixture(scope="module")
         def shared(cce_client):
@@ -388,11 +386,29 @@ def test_a_call_outside_of_a_test_is_refused_and_says_what_to_do(
     keep(pytester, answered())
     result = run(*REPLAY)
     result.assert_outcomes(errors=1, passed=1 if when == "after" else 0)
-    result.stdout.fnmatch_lines(
-        [
-            "*CassetteMissError: a call was made outside of a test, in mode replay: cassettes belong to tests, so let the*"
-        ]
+    told = "*CassetteMissError: a call was made outside of a test, in mode replay: cassettes belong to tests, so *"
+    result.stdout.fnmatch_lines([told])
+
+
+def test_a_client_that_is_as_old_as_the_session_misses_what_it_could_not_know(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest, requests
+
+        @pytest.fixture(scope="session")
+        def url(cce_client):
+            return cce_client.list_request().url
+
+        def test_it(url):
+            requests.get(url)
+        """
     )
+    keep(pytester, answered())
+    result = run(*REPLAY)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no recording for GET *", "  differs:  the project is not-recorded, recorded p"])
 
 
 def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, run: Run) -> None:

@@ -14,7 +14,8 @@ def test_an_unknown_mode_stops_the_run(pytester: pytest.Pytester, run: Run) -> N
     pytester.makepyfile(ORDINARY)
     result = run("--cce-mode=lve")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-mode (from option) is 'lve': expected one of simulate, replay, record, live"])
+    expected = "expected one of simulate, replay, record, live"
+    result.stderr.fnmatch_lines([f"ERROR: --cce-mode (from option) is 'lve': {expected}"])
     assert "1 passed" not in result.stdout.str()
 
 

@@ -14,8 +14,8 @@ from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.judgement import Cell, Verdict
 from pytest_cce_precheck.sdk.made_cases import listing, task
 from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
-from pytest_cce_precheck.sdk.vendor import vendor_client
 from pytest_cce_precheck.sdk.run import run_sdk
+from pytest_cce_precheck.sdk.vendor import vendor_client
 from pytest_cce_precheck.sdk.versions import python_driver
 from tests.sdk.fakes import CREDENTIALS
 from tests.toolchains import require_module

@@ -61,10 +61,11 @@ class Inspected:
             self.codes[check.__name__] = sorted(finding.code for finding in found)
             self.unused[check.__name__] = len(test.playback.unused) if test.playback else 0
             self.inconclusive = list(inspection.inconclusive)
-        harness.close()
 
 
-def recorded(simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch, **more: bool) -> Inspected:
+def recorded(
+    simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch, *, pseudonyms: bool = False
+) -> Inspected:
     """Record from a simulator in this process, whose clock goes as fast as is waited."""
     monkeypatch.setattr(Recorded, "wait", lambda _, seconds: simulator.clock.advance(seconds))
     config = Config(
@@ -78,7 +79,7 @@ def recorded(simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch
         allow_writes=True,
         budget=BUDGET,
         timeout=1,
-        **more,
+        pseudonyms=pseudonyms,
     )
     with Interception(simulator):
         return Inspected(Harness(config, keys_of(simulator)), folder)

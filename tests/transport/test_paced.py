@@ -142,8 +142,8 @@ def test_processes_share_a_limit_to_the_request_though_one_is_killed_while_it_co
 
 
 def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be counted in .*: unable to open database file"):
+    with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: unable to open database file"):
         Meter(str(tmp_path / "nowhere" / "run.sqlite"))
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
-    with pytest.raises(ConfigurationError, match="cannot be counted in .*: file is not a database"):
+    with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
         Meter(str(tmp_path / "text"))

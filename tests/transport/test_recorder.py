@@ -261,9 +261,12 @@ def test_nobody_listening_is_kept_as_a_failure_too() -> None:
 
 def test_an_answer_that_is_too_large_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_BYTES", 10)
-    with serving(always(200, BODY)) as server, Recorder(server.endpoint) as recorder:
-        with pytest.raises(requests.ConnectionError):
-            requests.get(server.endpoint, timeout=5)
+    with (
+        serving(always(200, BODY)) as server,
+        Recorder(server.endpoint) as recorder,
+        pytest.raises(requests.ConnectionError),
+    ):
+        requests.get(server.endpoint, timeout=5)
     outcome = only(recorder).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason == "too-large"
