@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,3 +21,11 @@ def require_module(name: str) -> ModuleType:
         if os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1":
             pytest.fail(f"CCE_REQUIRE_TOOLCHAINS=1, but {name} cannot be imported: {error}", pytrace=False)
         pytest.skip(f"needs {name}, which is not installed: {error}", allow_module_level=True)
+
+
+def require_program(name: str) -> str:
+    """Find the program ``name``; where it is missing, skip, or fail if ``CCE_REQUIRE_TOOLCHAINS`` is 1."""
+    found = shutil.which(name)
+    if found is None and os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1":
+        pytest.fail(f"CCE_REQUIRE_TOOLCHAINS=1, but there is no program {name}", pytrace=False)
+    return found or pytest.skip(f"needs the program {name}, which is not installed", allow_module_level=True)

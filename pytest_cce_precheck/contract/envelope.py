@@ -21,6 +21,7 @@ from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKE
 EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
 
 # a gateway between two tries of the same question: not a verdict on the service, see PRE113
+THROTTLED: Final = 429
 PASSING: Final = frozenset({429, 502, 503, 504})
 
 # a shorter text may stand in an answer by chance

@@ -13,16 +13,23 @@ from pytest_cce_precheck.simulator.world import Pace
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from random import Random
 
     from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.simulator.population import Places
+    from pytest_cce_precheck.simulator.world import World
     from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5
 _LONGEST_STEP: Final = 1.0
 _CHANCE_OF_A_TASK: Final = 0.35
 _TASKS_AT_FIRST: Final = 6
+_WAITS: Final = (0.5, 4.0)
+_RUNS: Final = (1.0, 8.0)
+_KEPT: Final = (15.0, 60.0)
+LONGEST_LIFE: Final = _WAITS[1] + _RUNS[1] + _KEPT[1]
+"""Seconds from the creation of another's task to its end."""
 
 
 def busy(call: Call, answer: Response | None) -> Response | None:
@@ -30,24 +37,20 @@ def busy(call: Call, answer: Response | None) -> Response | None:
     rng = call.rng
     if call.count("busy") == 1:
         for _ in range(_TASKS_AT_FIRST):
-            _add(call, rng)
+            add_task(call.world, call.places, call.now, rng)
     call.clock.advance(rng.uniform(0.05, _LONGEST_STEP))
     call.now = call.clock.now()
     call.world.sweep(call.now)
     if rng.random() < _CHANCE_OF_A_TASK:
-        _add(call, rng)
+        add_task(call.world, call.places, call.now, rng)
     return refuse(throttled()) if call.number % _THROTTLED_EVERY == 0 else answer
 
 
-def _add(call: Call, rng: Random) -> None:
-    main = rng.random() < 0.8
-    cluster_id = call.places.cluster_id if main else call.places.other_cluster_id
-    call.world.add(cluster_id, _task(call, cluster_id, rng))
-
-
-def _task(call: Call, cluster_id: str, rng: Random) -> Task:
-    instance = rng.choice(call.world.clusters[cluster_id].instances)
+def add_task(world: World, places: Places, created: datetime, rng: Random, scale: float = 1.0) -> None:
+    """Let somebody else create a task, mostly in the main cluster; it lives ``scale`` times as fast."""
+    cluster_id = places.cluster_id if rng.random() < 0.8 else places.other_cluster_id
+    instance = rng.choice(world.clusters[cluster_id].instances)
     task_type = rng.choice(tuple(TaskType))
     target = rng.choice(instance.versions) if task_type is TaskType.UPGRADE else None
-    pace = Pace(waits=rng.uniform(0.5, 4.0), runs=rng.uniform(1.0, 8.0), kept=rng.uniform(15.0, 60.0))
-    return call.world.make(instance, task_type, target, call.now, pace)
+    waits, runs, kept = (rng.uniform(*limits) / scale for limits in (_WAITS, _RUNS, _KEPT))
+    world.add(cluster_id, world.make(instance, task_type, target, created, Pace(waits, runs, kept)))

@@ -1,6 +1,7 @@
 """The simulator over HTTP/1.1 on the loopback interface, for a client in any language.
 
-One thread serves all connections: the simulator only computes, so more threads would wait for each other.
+One thread serves all connections: the simulator only computes, so more threads would wait for each other. Nothing that
+takes time holds it up: not a TLS handshake, nor an answer that is to be late.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import itertools
 import logging
 import selectors
 import socket
+import ssl
+import struct
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.simulator.delivery import Reset, parts
 from pytest_cce_precheck.simulator.http1 import (
     CONTINUE,
     END_OF_HEAD,
+    MAX_BODY,
     MAX_HEAD,
     BadHttp,
     Head,
@@ -37,11 +43,13 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 HOLD_SECONDS: Final = 60.0
+_HANDSHAKE_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 5.0
 _DRAIN_BYTES: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 64 * 1024
 _BACKLOG: Final = 128
 _KNOWN_REQUESTS: Final = 256
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger(__name__)
 
@@ -52,20 +60,34 @@ class _Connection:
     number: int
     received: bytearray = field(default_factory=bytearray)
     to_send: bytes = b""
+    later: deque[tuple[float, bytes]] = field(default_factory=deque)
+    """Parts of an answer, each with the moment at which it goes out."""
     head: Head | None = None
+    greeting: ssl.SSLSocket | None = None
+    """The socket, until its TLS handshake is done."""
     closing: bool = False
     """Close once everything is sent."""
+    resetting: bool = False
+    """Close with a reset."""
     held: bool = False
     """Send what there is, and then nothing: a fault that lets the client wait."""
     drained: int = -1
     """Bytes thrown away since the end of our side; -1 while our side is open."""
     deadline: float | None = None
+    """When the connection is dropped."""
+
+    @property
+    def due(self) -> float:
+        """When something is to be done without the client."""
+        moments = [self.later[0][0]] if self.later else []
+        return min(moments if self.deadline is None else [*moments, self.deadline], default=float("inf"))
 
 
 class SimulatorServer:
     """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 takes a free one.
 
-    A fault that gives no answer closes the connection, cuts it off, or holds it for a minute at most.
+    A fault that gives no answer closes the connection, cuts it off, or holds it for a minute at most. With ``tls`` it
+    speaks HTTPS; a connection on which nothing is asked for ``idle`` seconds is closed.
 
     >>> from pytest_cce_precheck.simulator.service import Simulator
     >>> with SimulatorServer(Simulator()) as server:
@@ -73,12 +95,16 @@ class SimulatorServer:
     'http://127.0.0.1'
     """
 
-    def __init__(self, simulator: Simulator, port: int = 0) -> None:
+    def __init__(
+        self, simulator: Simulator, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
+    ) -> None:
         self.simulator = simulator
+        self._tls = tls
+        self._idle = idle
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
-        self.endpoint = f"http://{HOST}:{self.port}"
+        self.endpoint = f"{'https' if tls else 'http'}://{HOST}:{self.port}"
         self._wake, self._woken = socket.socketpair()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -122,7 +148,7 @@ class SimulatorServer:
                         self._serve(key.data, events)
                     else:
                         key.data()
-                self._drop_overdue()
+                self._act_on_time()
         finally:
             for key in list(select.get_map().values()):
                 if isinstance(key.data, _Connection):
@@ -133,10 +159,20 @@ class SimulatorServer:
             sock, _ = self._listener.accept()
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(sock, selectors.EVENT_READ, _Connection(sock, next(self._numbers)))
+            connection = _Connection(sock, next(self._numbers))
+            if self._tls is not None:
+                secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                connection.sock = connection.greeting = secured
+                self._set_deadline(connection, _HANDSHAKE_SECONDS)
+            elif self._idle is not None:
+                self._set_deadline(connection, self._idle)
+            self._selector.register(connection.sock, selectors.EVENT_READ, connection)
 
     def _serve(self, connection: _Connection, events: int) -> None:
         try:
+            if connection.greeting is not None:
+                self._greet(connection, connection.greeting)
+                return
             if events & selectors.EVENT_READ:
                 data = connection.sock.recv(_RECEIVE)
                 if not data:
@@ -145,10 +181,24 @@ class SimulatorServer:
                 self._receive(connection, data)
             if connection.sock.fileno() >= 0 and (connection.to_send or connection.closing):
                 self._send(connection)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             self._drop(connection)
+
+    def _greet(self, connection: _Connection, sock: ssl.SSLSocket) -> None:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantWriteError:
+            self._watch(connection, selectors.EVENT_WRITE)
+            return
+        except ssl.SSLWantReadError:
+            self._watch(connection, selectors.EVENT_READ)
+            return
+        self._watch(connection, selectors.EVENT_READ)
+        connection.greeting = connection.deadline = None
+        if self._idle is not None:
+            self._set_deadline(connection, self._idle)
 
     def _receive(self, connection: _Connection, data: bytes) -> None:
         if connection.held:
@@ -158,9 +208,16 @@ class SimulatorServer:
             if connection.drained > _DRAIN_BYTES:
                 self._drop(connection)
             return
+        connection.deadline = None
         connection.received += data
+        self._answer(connection)
+        if connection.later and len(connection.received) > MAX_HEAD + MAX_BODY:
+            # nobody who waits for an answer has so much to ask
+            self._drop(connection)
+
+    def _answer(self, connection: _Connection) -> None:
         # a client may send several requests before it reads: answered in their order
-        while connection.received and not connection.closing and not connection.held:
+        while connection.received and not (connection.closing or connection.held or connection.later):
             if not self._answer_next(connection):
                 return
 
@@ -177,13 +234,20 @@ class SimulatorServer:
             response = self._handle(request, connection)
         except NoAnswer as fault:
             connection.to_send += fault.partial
+            connection.resetting = isinstance(fault, Reset)
             connection.held = fault.reason == "timeout"
             connection.closing = not connection.held
             if connection.held:
                 self._set_deadline(connection, HOLD_SECONDS)
             return False
         connection.closing = not keep_alive or _announces_close(response)
-        connection.to_send += format_response(response, close=connection.closing)
+        for seconds, data in parts(response, close=connection.closing):
+            if seconds or connection.later:
+                connection.later.append((monotonic() + seconds, data))
+            else:
+                connection.to_send += data
+        if connection.later:
+            self._waiting.add(connection)
         return True
 
     def _read_request(self, connection: _Connection) -> tuple[Request | None, bool]:
@@ -229,7 +293,7 @@ class SimulatorServer:
         if connection.to_send:
             try:
                 sent = connection.sock.send(connection.to_send)
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantWriteError):
                 sent = 0
             connection.to_send = connection.to_send[sent:]
         if connection.to_send:
@@ -237,11 +301,19 @@ class SimulatorServer:
             self._watch(connection, selectors.EVENT_WRITE)
             return
         self._watch(connection, selectors.EVENT_READ)
-        if connection.closing and connection.drained < 0:
+        if connection.later:
+            return
+        if connection.resetting:
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._drop(connection)
+        elif connection.closing and connection.drained < 0:
             # closed outright, with bytes unread, the client would lose the answer to a reset
+            _say_goodbye(connection.sock)
             connection.sock.shutdown(socket.SHUT_WR)
             connection.drained = 0
             self._set_deadline(connection, _DRAIN_SECONDS)
+        elif self._idle is not None and not (connection.held or connection.closing):
+            self._set_deadline(connection, self._idle)
 
     def _watch(self, connection: _Connection, events: int) -> None:
         if self._selector.get_key(connection.sock).events != events:
@@ -252,13 +324,23 @@ class SimulatorServer:
         self._waiting.add(connection)
 
     def _next_deadline(self) -> float | None:
-        deadlines = [connection.deadline for connection in self._waiting if connection.deadline is not None]
-        return max(min(deadlines) - monotonic(), 0.0) if deadlines else None
+        due = min((connection.due for connection in self._waiting), default=float("inf"))
+        return max(due - monotonic(), 0.0) if due < float("inf") else None
 
-    def _drop_overdue(self) -> None:
+    def _act_on_time(self) -> None:
         now = monotonic() if self._waiting else 0.0
-        for connection in [c for c in self._waiting if c.deadline is not None and c.deadline <= now]:
-            self._drop(connection)
+        for connection in [connection for connection in self._waiting if connection.due <= now]:
+            if connection.deadline is not None and connection.deadline <= now:
+                _say_goodbye(connection.sock)
+                self._drop(connection)
+                continue
+            while connection.later and connection.later[0][0] <= now:
+                connection.to_send += connection.later.popleft()[1]
+            try:
+                self._answer(connection)
+                self._send(connection)
+            except OSError:
+                self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
         self._waiting.discard(connection)
@@ -278,6 +360,14 @@ def serve_forever(simulator: Simulator, port: int = 0, *, ready: Callable[[str],
         pass
     finally:
         server.close()
+
+
+def _say_goodbye(sock: socket.socket) -> None:
+    """End TLS in its own words; a client takes a silent end for an attack."""
+    if isinstance(sock, ssl.SSLSocket):
+        # the client's own goodbye is not waited for, and after an end there is nothing left to end
+        with contextlib.suppress(OSError, ValueError):
+            sock.unwrap()
 
 
 def _announces_close(response: Response) -> bool:

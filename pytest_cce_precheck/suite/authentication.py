@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
+# FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
+_IN_A_ROW: Final = 4
 REFUSALS: Final = frozenset({401, 403})
 
 
@@ -41,7 +43,14 @@ def bad_credentials(run: Inspection) -> None:
     probes = sorted(_probes(run), key=lambda probe: probe.tier)
     opening = run.opening()
     known = [task.id for task in opening.tasks if task.id] if opening else []
+    key = run.client.credentials.access_key
+    in_a_row = 0
     for probe in probes[: run.shares.authentication]:
+        if key and key.reveal() in probe.request.headers.get("Authorization", ""):
+            in_a_row += 1
+        if in_a_row > _IN_A_ROW:
+            run.unfiltered()
+            in_a_row = 1
         exchange = run.ask(probe.request, as_is=True)
         run.report(*refusal_findings(exchange, probe.code, probe.what, known))
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):

@@ -155,7 +155,7 @@ def _are_new(run: Inspection, before: Answer, created: Answer) -> None:
 def _are_all(run: Inspection, before: Answer, created: Answer) -> None:
     """Look for tasks that were made beside those that the answer tells of: a twin for each of them."""
     after = run.unfiltered()
-    if after is None:
+    if after is None or run.created_unseen:
         return
     fresh = Counter(_kind(task) for key, task in after.by_id.items() if key not in before.by_id)
     told = Counter(_kind(task) for task in created.tasks)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import judge
-from pytest_cce_precheck.contract.envelope import PASSING, no_answer
+from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 # a question that the gateway turns away is asked again this often, waiting at most so long each time
 _TRIES: Final = 5
 _LONGEST_WAIT: Final = 30.0
+_LOSSES: Final = 3
+_FEW, _RARELY = 10, 10
 _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
 _REFUSED: Final = frozenset({401, 403})
 # a shorter text may stand in an answer by chance
 _SHORTEST_SECRET: Final = 8
-_LOST: Final = frozenset({"connection-lost", "timeout", "unreachable"})
+# under TLS, a connection that is reset looks like one that ended
+_LOST: Final = frozenset({"connection-lost", "timeout", "unreachable", "truncated"})
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ class Inspection:
         self._found: dict[tuple[str, ...], Finding] = {}
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
-        self._lost = 0
+        self.created_unseen = False
+        self._lost = self._losses = 0
         self._gone: str | None = None
         self._read = False
         self._judged = 0
@@ -204,9 +208,17 @@ class Inspection:
             try:
                 exchange = self.client.send(request, as_is=as_is)
             except TransportError as error:
-                if request.method != "GET" or error.reason not in _LOST or attempt > 1:
+                # an endpoint that has never answered is not waited for so often
+                if error.reason not in _LOST or attempt > (_LOSSES if self._judged else 1):
                     raise
+                # what was created all the same, nobody was told of
+                self.created_unseen = self.created_unseen or request.method == "POST"
                 self.budget.retried += 1
+                self._losses += 1
+                if self._losses >= _FEW and self._losses * _RARELY > self.budget.sent:
+                    # one lost now and then is the network's; so many are the service's
+                    self.report(no_answer(error))
+                self.settings.wait(_pause(attempt))
                 continue
             self._secrets_are_kept(exchange)
             if request.method == "GET":
@@ -214,10 +226,16 @@ class Inspection:
             if exchange.status not in PASSING or attempt == _TRIES:
                 self._judged += exchange.status not in PASSING
                 break
-            self.report(*judge(exchange)[1])
+            self._passing(exchange)
+            self.created_unseen = self.created_unseen or (request.method == "POST" and exchange.status != THROTTLED)
             self.budget.retried += 1
             self.settings.wait(_delay(exchange, attempt))
         return exchange
+
+    def _passing(self, exchange: Exchange) -> None:
+        """Judge what comes from the gateway's own mouth; a 502, 503 or 504 may be any machine's, in any form."""
+        if exchange.status == THROTTLED:
+            self.report(*judge(exchange)[1])
 
     def _secrets_are_kept(self, exchange: Exchange) -> None:
         credentials = self.client.credentials
@@ -244,6 +262,8 @@ class Inspection:
             asked = f"{exchange.request.method} {exchange.request.target}"
             message = f"{asked} was answered with {exchange.status} in all of {_TRIES} tries"
             self.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+            self._passing(exchange)
+            return None
         answer, findings = judge(exchange, expect=statuses)
         self.report(*findings)
         return answer if answer is not None and answer.comparable else None
@@ -286,14 +306,21 @@ class Inspection:
 
 def _delay(exchange: Exchange, attempt: int) -> float:
     """Give the seconds that Retry-After asks for, bounded; without one, a short growing pause."""
-    value = exchange.response.headers.get("Retry-After", "")
+    headers = exchange.response.headers
+    value = headers.get("Retry-After", "")
     if value.isascii() and value.isdigit():
         return min(float(value), _LONGEST_WAIT)
     try:
-        seconds = (parsedate_to_datetime(value) - utc_now()).total_seconds()
+        # by the service's clock, which need not be ours
+        said = parsedate_to_datetime(headers["Date"]) if "Date" in headers else utc_now()
+        seconds = (parsedate_to_datetime(value) - said).total_seconds()
     except (TypeError, ValueError):
-        seconds = 0.1 * 2**attempt
+        seconds = _pause(attempt)
     return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def _pause(attempt: int) -> float:
+    return 0.1 * 2.0**attempt
 
 
 Check = Callable[[Inspection], None]

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -17,9 +18,13 @@ import pytest
 import requests
 
 from pytest_cce_precheck.simulator import server as server_module
+from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse
 from pytest_cce_precheck.simulator.http1 import MAX_BODY, MAX_HEAD, BadHttp, format_response, parse_head
 from pytest_cce_precheck.simulator.server import SimulatorServer, serve_forever
 from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.staging.profiles import Connections, Profile
+from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
@@ -294,6 +299,113 @@ def test_an_injected_header_reaches_the_client(session):
         url = f"{server.endpoint}{path_of(server)}?task_id=x%0D%0AX-Injected:%20yes"
         response = session.get(url, headers=token_of(server), timeout=WAIT)
         assert response.headers["X-Injected"] == "yes"
+
+
+# ---- answers that take their time
+
+
+class Scripted(Simulator):
+    """Answers as told, by the query of the request."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self.answers = answers
+
+    def handle(self, request, *, caller=None):
+        answer = self.answers.get(request.query, Response(200, Headers([("Content-Length", "2")]), b"ok"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def slow(elapsed, drips=0.0, body=b"0123456789" * 10):
+    return SlowResponse(200, Headers([("Content-Length", str(len(body)))]), body, elapsed, drips)
+
+
+def test_a_slow_answer_comes_late_and_keeps_nobody_else_waiting():
+    with SimulatorServer(Scripted({"slow": slow(0.3)})) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
+            started = time.monotonic()
+            sock.sendall(b"GET /?slow HTTP/1.1\r\n\r\nGET /?quick HTTP/1.1\r\nConnection: close\r\n\r\n")
+            assert raw(server, b"GET / HTTP/1.0\r\n\r\n").endswith(b"ok")
+            assert time.monotonic() - started < 0.25
+            received = b""
+            while chunk := sock.recv(65536):
+                received += chunk
+        assert time.monotonic() - started >= 0.3
+        # what was asked behind the slow one is answered behind it
+        assert received.index(b"0123456789") < received.index(b"ok")
+
+
+def test_a_body_drips_as_long_as_it_shall():
+    with SimulatorServer(Scripted({"": slow(0.3, 0.2)})) as server:
+        started = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            arrivals = []
+            while chunk := sock.recv(65536):
+                arrivals.append((time.monotonic() - started, chunk))
+    head, _, body = b"".join(chunk for _, chunk in arrivals).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert body == b"0123456789" * 10
+    assert len(arrivals) > 3
+    assert arrivals[0][0] >= 0.1
+    assert arrivals[-1][0] >= 0.3
+
+
+def test_a_client_that_does_not_wait_for_a_slow_answer_disturbs_nobody():
+    with SimulatorServer(Scripted({"slow": slow(0.1, 0.1)})) as server:
+        raw(server, b"GET /?slow HTTP/1.1\r\n\r\n", half_close=True)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
+            # more than anybody has to ask
+            sock.sendall(b"GET /?slow HTTP/1.1\r\n\r\n")
+            with suppress(ConnectionError):
+                for _ in range(200):
+                    sock.sendall(b"x" * 65536)
+        assert raw(server, b"GET / HTTP/1.0\r\n\r\n").endswith(b"ok")
+
+
+def test_a_reset_comes_after_what_arrives():
+    partial = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+    with (
+        SimulatorServer(Scripted({"": Reset(partial)})) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock,
+    ):
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        # a kernel may throw away with the reset what its reader has not taken yet
+        with pytest.raises(ConnectionResetError):
+            assert all(partial.endswith(chunk) for chunk in iter(lambda: sock.recv(65536), b""))
+
+
+def test_a_connection_on_which_nothing_is_asked_is_closed():
+    with SimulatorServer(Scripted({"slow": slow(0.3)}), idle=0.1) as server:
+        assert raw(server, b"") == b""
+        started = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
+            for query, answer in ((b"", b"ok"), (b"slow", b"0123456789")):
+                sock.sendall(b"GET /?%b HTTP/1.1\r\n\r\n" % query)
+                assert sock.recv(65536).endswith(answer)
+            assert sock.recv(65536) == b""
+        assert 0.4 <= time.monotonic() - started < WAIT / 2
+
+
+def test_staging_over_http_lets_clients_wait_and_loses_connections(session):
+    connections = Connections(dropped=0.1, reset=0.1, slow=0.1, dripping=0.1, longest=0.25, idle=0.2)
+    staging = Staging(Profile(name="own", summary="Made for a test.", connections=connections), clock=RunningClock())
+    outcomes = Counter()
+    with SimulatorServer(staging, idle=connections.idle) as server:
+        for _ in range(60):
+            try:
+                answer = session.get(server.endpoint + path_of(server), headers=token_of(server), timeout=WAIT)
+                outcomes["late" if answer.elapsed.total_seconds() > 0.15 else answer.status_code] += 1
+            except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                outcomes["lost"] += 1
+    happened = staging.happened
+    assert min(happened[what] for what in ("dropped", "reset", "slow", "dripping")) > 0
+    # requests itself asks once more on a connection that was kept alive and is gone
+    assert 0 < outcomes["lost"] <= happened["dropped"] + happened["reset"]
+    assert outcomes["late"] > 0
+    assert outcomes[200] > 20
 
 
 # ---- start and end

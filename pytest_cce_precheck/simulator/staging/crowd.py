@@ -1,0 +1,97 @@
+"""The others: who works in the same clusters, and the replicas that show their work late."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
+from pytest_cce_precheck.simulator.pipeline import Variation
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from pytest_cce_precheck.simulator.pipeline import Call, Document
+    from pytest_cce_precheck.simulator.refusals import Refusal
+    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.wire.exchange import Response
+
+# a replica may still show what the primary lists no more
+_KEPT: Final = timedelta(seconds=60)
+_MISSED: Final = 10
+
+
+class Crowd:
+    """Others create ``rate`` tasks a second by the clock, at moments that the seed fixes; no request makes them.
+
+    They have done so for some time at ``start``. ``scale`` makes all they do that many times as fast.
+    """
+
+    def __init__(self, rate: float, *, seed: int, start: datetime, scale: float, happened: Counter[str]) -> None:
+        self._rng = Random(f"{seed}:others")  # noqa: S311  test data, no secret
+        self._rate = rate * scale
+        self._scale = scale
+        self._life = timedelta(seconds=LONGEST_LIFE / scale)
+        self._next = start - self._life
+        self._happened = happened
+
+    def variation(self) -> Variation:
+        """Give what lets the simulator know of them."""
+        return Variation(name="others-at-work", summary="Others create tasks.", before=self._catch_up)
+
+    def _catch_up(self, call: Call, answer: Response | None) -> Response | None:
+        if call.now - self._next > _MISSED * self._life:
+            # after a long time without a request, next to nothing of what was created in it is left
+            self._next = call.now - self._life
+        while self._next <= call.now:
+            add_task(call.world, call.places, self._next, self._rng, self._scale)
+            self._happened["others' tasks"] += 1
+            self._next += timedelta(seconds=self._rng.expovariate(self._rate))
+        call.world.sweep(call.now - _KEPT)
+        return answer
+
+
+class Replicas:
+    """Read replicas, each of which catches up with the primary every so many ``seconds``: one answers each list.
+
+    So no replica goes back in time, each is at most its number of seconds behind, and two may disagree.
+    """
+
+    def __init__(self, seconds: tuple[float, ...], happened: Counter[str]) -> None:
+        self._seconds = seconds
+        self._happened = happened
+
+    def variation(self) -> Variation:
+        """Give what lets the simulator read from them."""
+        summary = "Lists come from replicas that lag."
+        return Variation(
+            name="replicas", summary=summary, observe=self._observe, check=_back_at_a_refusal, document=_back
+        )
+
+    def _observe(self, call: Call, tasks: list[Task]) -> list[Task]:
+        rng = Random(f"{call.seed}:replica:{call.number}")  # noqa: S311  as above
+        behind = _behind(rng.choice(self._seconds), call.now)
+        if call.route is None or not behind:
+            return tasks
+        self._happened["from a replica that is behind"] += 1
+        # the answer is rendered as of then as well
+        call.now -= behind
+        known = call.world.tasks_of(call.route.cluster_id, call.now)
+        return [task for task in known if task.created.at <= call.now]
+
+
+def _behind(seconds: float, now: datetime) -> timedelta:
+    return timedelta(seconds=now.timestamp() % seconds) if seconds else timedelta()
+
+
+def _back(call: Call, document: Document) -> Document:
+    """Let the Date be the present one: a replica's data is old, its clock is right."""
+    call.now = call.clock.now()
+    return document
+
+
+def _back_at_a_refusal(call: Call, refusal: Refusal | None) -> Refusal | None:
+    if refusal is not None:
+        call.now = call.clock.now()
+    return refusal

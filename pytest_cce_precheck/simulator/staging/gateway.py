@@ -1,0 +1,109 @@
+"""The gateway and the network in front of the service: what becomes of a request and of its answer on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Final, Literal
+
+from pytest_cce_precheck.simulator.staging.answers import out_of_service, turned_away
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
+    from pytest_cce_precheck.wire.exchange import Response
+
+_STATUSES: Final = (502, 503, 504)
+_SHORTEST_DELAY: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How a request and its answer get through; ``what`` names what happens, and is empty where nothing does.
+
+    ``answer`` stands in for the service's, which has worked in vain where the request ``reaches`` it.
+    """
+
+    what: str = ""
+    answer: Response | None = None
+    reaches: bool = True
+    lost: Literal["dropped", "reset"] | None = None
+    elapsed: float = 0.0
+    drips: float = 0.0
+
+
+class Gateway:
+    """Decides on each request by its number, the seed and the time."""
+
+    def __init__(self, profile: Profile, seed: int) -> None:
+        self._profile = profile
+        self._seed = seed
+        self._bucket = _Bucket(profile.throttle) if profile.throttle else None
+        self._outage: tuple[datetime, int] | None = None
+
+    def passage(self, number: int, now: datetime, request_id: str) -> Passage:
+        """Say what becomes of the ``number``-th request."""
+        rng = Random(f"{self._seed}:gateway:{number}")  # noqa: S311  test data, no secret
+        return (
+            self._in_an_outage(rng, now, request_id) or self._throttled(rng, now, request_id) or self._on_the_way(rng)
+        )
+
+    def _in_an_outage(self, rng: Random, now: datetime, request_id: str) -> Passage | None:
+        outages = self._profile.outages
+        if outages is None:
+            return None
+        if self._outage is None or now >= self._outage[0] + timedelta(seconds=outages.apart):
+            if rng.random() >= outages.chance:
+                return None
+            length = timedelta(seconds=rng.uniform(_SHORTEST_DELAY, outages.longest))
+            self._outage = (now + length, rng.choice(_STATUSES))
+        until, status = self._outage
+        if now >= until:
+            return None
+        # whoever waits for a service that does not answer in time may have asked it all the same
+        reaches = status != 503 and rng.random() < 0.5
+        return Passage(f"outage {status}", out_of_service(status, request_id, rng), reaches)
+
+    def _throttled(self, rng: Random, now: datetime, request_id: str) -> Passage | None:
+        throttle = self._profile.throttle
+        if throttle is None or self._bucket is None:
+            return None
+        by_chance = rng.random() < throttle.at_random
+        wait = 0.0 if by_chance else self._bucket.wait(now)
+        if not by_chance and not wait:
+            return None
+        what = "throttled by chance" if by_chance else "throttled"
+        return Passage(what, turned_away(wait, now, request_id, rng), reaches=False)
+
+    def _on_the_way(self, rng: Random) -> Passage:
+        chances = self._profile.connections
+        if chances is None:
+            return Passage()
+        drawn, delay = rng.random(), rng.uniform(_SHORTEST_DELAY, chances.longest)
+        for chance, passage in (
+            (chances.dropped, Passage("dropped", lost="dropped", reaches=rng.random() < 0.5)),
+            (chances.reset, Passage("reset", lost="reset")),
+            (chances.slow, Passage("slow", elapsed=delay)),
+            (chances.dripping, Passage("dripping", elapsed=delay, drips=delay)),
+        ):
+            if drawn < chance:
+                return passage
+            drawn -= chance
+        return Passage()
+
+
+class _Bucket:
+    def __init__(self, throttle: Throttle) -> None:
+        self._rate, self._burst = throttle.rate, throttle.burst
+        self._level = float(throttle.burst)
+        self._at: datetime | None = None
+
+    def wait(self, now: datetime) -> float:
+        """Take one request out; where the bucket is empty, give the seconds until there is one again."""
+        passed = (now - self._at).total_seconds() if self._at else 0.0
+        self._level = min(self._level + max(passed, 0.0) * self._rate, self._burst)
+        self._at = now
+        if self._level < 1:
+            return (1 - self._level) / self._rate
+        self._level -= 1
+        return 0.0

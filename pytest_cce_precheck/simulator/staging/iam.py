@@ -1,0 +1,162 @@
+"""Who may come in, and for how long: tokens that expire and the call that gives new ones, keys that get locked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.simulator.refusals import json_response
+from pytest_cce_precheck.simulator.staging.answers import gateway_error
+from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.credentials import Secret
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.simulator.staging.profiles import Lock, TokenLife
+    from pytest_cce_precheck.wire.exchange import Request, Response
+
+TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
+_ACCESS: Final = re.compile(r"Access=([^\s,]+)")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom the token call knows."""
+
+    domain: str
+    user: str
+    password: Secret
+    project_id: str
+
+    @classmethod
+    def simulated(cls, seed: int, project_id: str) -> Account:
+        """Make the account of a seed."""
+        password = Secret(f"SIMULATED-PASSWORD-{sha256(f'{seed}:password'.encode()).hexdigest()[:20]}")
+        return cls("SIMULATED-DOMAIN", "SIMULATED-USER", password, project_id)
+
+
+@dataclass
+class _Issued:
+    until: datetime
+    uses: int
+
+
+class Tokens:
+    """The tokens that were issued; the ``first``, which nobody had to ask for, begins with its first use."""
+
+    def __init__(self, life: TokenLife, account: Account, first: Secret, seed: int) -> None:
+        self._life = life
+        self._account = account
+        self._first = first
+        self._seed = seed
+        self._issued: dict[str, _Issued] = {}
+
+    def admit(self, request: Request, now: datetime) -> Request | None:
+        """Give the request as the service takes it, with the one token that it knows; None where a token has expired.
+
+        What else is wrong with the credentials is left to the service.
+        """
+        token = request.headers.get(TOKEN_HEADER, "")
+        issued = self._issued.get(token)
+        if issued is None:
+            if token != self._first.reveal():
+                return request
+            issued = self._issue(token, now)
+        if now >= issued.until or not issued.uses:
+            return None
+        issued.uses -= 1
+        return request.with_headers(request.headers.replacing(TOKEN_HEADER, self._first.reveal()))
+
+    def answer(self, request: Request, now: datetime) -> Response:
+        """Answer the token call as IAM does."""
+        if request.method != "POST":
+            return _iam_error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
+        try:
+            auth = parse_json(request.body)
+            user = _within(auth, "auth", "identity", "password", "user")
+            given = (_within(user, "domain", "name"), _within(user, "name"), _within(user, "password"))
+            methods = _within(auth, "auth", "identity", "methods")
+            project = _within(auth, "auth", "scope", "project", "id")
+        except (BodyError, LookupError, TypeError):
+            return _iam_error(400, "Bad Request", "The request body is invalid.")
+        account = self._account
+        if methods != ["password"] or given != (account.domain, account.user, account.password.reveal()):
+            return _iam_error(401, "Unauthorized", "The username or password is wrong.")
+        if project != account.project_id:
+            return _iam_error(403, "Forbidden", "The user has no role in the project.")
+        return self._new(now)
+
+    def _new(self, now: datetime) -> Response:
+        token = f"SIMULATED-TOKEN-{sha256(f'{self._seed}:token:{len(self._issued)}'.encode()).hexdigest()[:40]}"
+        until = self._issue(token, now).until
+        domain = {"name": self._account.domain}
+        document = {
+            "token": {
+                "expires_at": f"{until:%Y-%m-%dT%H:%M:%S.%fZ}",
+                "issued_at": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+                "methods": ["password"],
+                "project": {"id": self._account.project_id, "domain": domain},
+                "user": {"name": self._account.user, "domain": domain},
+                "roles": [],
+                "catalog": [],
+            }
+        }
+        return json_response(201, document, (("X-Subject-Token", token),))
+
+    def _issue(self, token: str, now: datetime) -> _Issued:
+        self._issued[token] = _Issued(now + timedelta(seconds=self._life.seconds), self._life.requests)
+        return self._issued[token]
+
+
+class KeyLock:
+    """Counts what an access key is refused in a row, and says until when it is locked."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+        self._refused: dict[str, int] = {}
+        self._until: dict[str, datetime] = {}
+
+    def locks_out(self, request: Request, now: datetime) -> bool:
+        """Whether the request is signed with a key that is locked."""
+        until = self._until.get(_key_of(request))
+        return until is not None and now < until
+
+    def note(self, request: Request, status: int, now: datetime) -> None:
+        """Take the service's answer into account."""
+        key = _key_of(request)
+        if not key:
+            return
+        self._refused[key] = self._refused.get(key, 0) + 1 if status == 401 else 0
+        if self._refused[key] > self._lock.failures:
+            self._refused[key] = 0
+            self._until[key] = now + timedelta(seconds=self._lock.seconds)
+
+
+def token_has_expired(request_id: str) -> Response:
+    """Write the gateway's refusal of a token that was good once."""
+    return gateway_error(401, "APIG.0307", "The token must be updated.", request_id)
+
+
+def key_is_locked(request_id: str) -> Response:
+    """Write the gateway's refusal of a key that was refused too often."""
+    message = "Incorrect IAM authentication information: AK access failed to reach the limit,forbidden."
+    return gateway_error(401, "APIG.0301", message, request_id)
+
+
+def _key_of(request: Request) -> str:
+    match = _ACCESS.search(request.headers.get("Authorization", ""))
+    return match[1] if match else ""
+
+
+def _within(document: Any, *names: str) -> Any:
+    for name in names:
+        document = document[name]
+    return document
+
+
+def _iam_error(status: int, title: str, message: str) -> Response:
+    return json_response(status, {"error": {"code": status, "message": message, "title": title}})

@@ -1,0 +1,167 @@
+"""The simulated service as staging is: behind a gateway, shared, and by a clock that others set."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.simulator.clock import Clock, ManualClock
+from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
+from pytest_cce_precheck.simulator.pipeline import NoAnswer
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.staging.answers import refused_by_the_gateway
+from pytest_cce_precheck.simulator.staging.crowd import Crowd, Replicas
+from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage
+from pytest_cce_precheck.simulator.staging.iam import (
+    TOKEN_PATH,
+    Account,
+    KeyLock,
+    Tokens,
+    key_is_locked,
+    token_has_expired,
+)
+from pytest_cce_precheck.simulator.staging.profiles import Profile, find_profile
+from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pytest_cce_precheck.simulator.pipeline import Fault, Variation
+
+# what a request takes by a clock that stands; a running one sees to that itself
+_LEAST: Final = 0.01
+
+
+class Staging(Simulator):
+    """A simulator that is as hard to test as a shared installation, and follows the contract all the same.
+
+    ``profile`` is a name in `PROFILES`, or a `Profile`; ``time_scale`` is how many times as fast others work. All
+    that happens comes from the seed, the clock and the order of the requests, and is counted in ``happened``. A
+    `ManualClock` moves on with each request by the time that its answer takes; in real time it is the server that
+    lets a client wait.
+
+    >>> staging = Staging("lagging", seed=3)
+    >>> staging.handle(Request("GET", staging.endpoint, "/")).document["error_code"]
+    'APIG.0301'
+    """
+
+    def __init__(
+        self,
+        profile: str | Profile,
+        *,
+        seed: int = 0,
+        tasks: int = 12,
+        faults: Iterable[str | Fault] = (),
+        variations: Iterable[str | Variation] = (),
+        clock: Clock | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time_scale: float = 1.0,
+    ) -> None:
+        self.profile = profile if isinstance(profile, Profile) else find_profile(profile)
+        self.happened: Counter[str] = Counter()
+        clock = clock or ManualClock()
+        self._stands = isinstance(clock, ManualClock)
+        skew = timedelta(seconds=self.profile.skew)
+        shown = _SkewedClock(clock, skew) if skew else clock
+        others = self._others(seed, shown.now(), time_scale)
+        super().__init__(
+            seed=seed,
+            tasks=tasks,
+            faults=faults,
+            variations=(*others, *variations),
+            clock=shown,
+            wall=lambda: wall() + skew,
+        )
+        self.account = Account.simulated(seed, self.project_id)
+        token, life, lock = self.credentials.token, self.profile.tokens, self.profile.lock
+        self._tokens = Tokens(life, self.account, token, seed) if life and token else None
+        self._key_lock = KeyLock(lock) if lock else None
+        self._gateway = Gateway(self.profile, seed)
+        self._gate = threading.Lock()
+        self._asked = 0
+
+    def _others(self, seed: int, start: datetime, scale: float) -> Iterator[Variation]:
+        profile, happened = self.profile, self.happened
+        if profile.traffic:
+            yield Crowd(profile.traffic, seed=seed, start=start, scale=scale, happened=happened).variation()
+        if profile.replicas:
+            yield Replicas(profile.replicas, happened).variation()
+
+    def describe(self) -> dict[str, Any]:
+        """Give what a client needs to call, the profile's name, and where tokens expire also how to get new ones."""
+        facts = super().describe()
+        facts["variations"] = [name for name in facts["variations"] if name in VARIATIONS]
+        facts["staging"] = self.profile.name
+        if self._tokens is not None:
+            account = self.account
+            facts |= {"iam_path": TOKEN_PATH, "iam_domain": account.domain, "iam_user": account.user}
+            facts["iam_password"] = account.password.reveal()
+        return facts
+
+    def handle(self, request: Request, *, caller: int | None = None) -> Response:
+        """Answer one request as staging does; raise `NoAnswer` where the connection fails."""
+        if not self.profile.gateway:
+            return super().handle(request, caller=caller)
+        with self._gate:
+            self._asked += 1
+            now = self.clock.now()
+            request_id = sha256(f"{self.seed}:gateway:{self._asked}".encode()).hexdigest()[:32]
+            if self._tokens is not None and request.path == TOKEN_PATH:
+                return self._sent(_own(request, self._tokens.answer(request, now), now), Passage("token call"))
+            passage = self._gateway.passage(self._asked, now, request_id)
+            response = self._served(request, caller, now, request_id) if passage.reaches else None
+            if passage.answer is not None:
+                response = _own(request, passage.answer, now)
+            return self._sent(response, passage)
+
+    def _served(self, request: Request, caller: int | None, now: datetime, request_id: str) -> Response:
+        admitted = self._tokens.admit(request, now) if self._tokens else request
+        if admitted is None:
+            self.happened["token expired"] += 1
+            return _own(request, token_has_expired(request_id), now)
+        if self._key_lock and self._key_lock.locks_out(request, now):
+            self.happened["key locked"] += 1
+            return _own(request, key_is_locked(request_id), now)
+        response = super().handle(admitted, caller=caller)
+        if self._key_lock:
+            self._key_lock.note(request, response.status, now)
+        return refused_by_the_gateway(request, response)
+
+    def _sent(self, response: Response | None, passage: Passage) -> Response:
+        """Let the answer go its way, if it gets through."""
+        self.happened[passage.what or "passed"] += 1
+        if self._stands:
+            self.clock.advance(max(passage.elapsed, _LEAST))
+        if response is None or passage.lost == "dropped":
+            raise NoAnswer("connection-lost")
+        if passage.lost == "reset":
+            raise Reset(half_of(response))
+        if not passage.elapsed:
+            return response
+        return SlowResponse(response.status, response.headers, response.body, passage.elapsed, passage.drips)
+
+
+class _SkewedClock:
+    """A clock that is ahead of another."""
+
+    def __init__(self, clock: Clock, ahead: timedelta) -> None:
+        self._clock = clock
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+
+def _own(request: Request, answer: Response, now: datetime) -> Response:
+    """Give an answer of the gateway with the headers that the simulator adds to its own."""
+    date = ("Date", format_datetime(now.replace(microsecond=0), usegmt=True))
+    headers = Headers((date, *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
+    return Response(answer.status, headers, b"" if request.method == "HEAD" else answer.body)

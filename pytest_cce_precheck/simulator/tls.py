@@ -1,0 +1,79 @@
+"""TLS for the server on loopback: a certificate by a CA that nobody knows yet, made by the program ``openssl``."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONFIGURATION: Final = """\
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = pytest-cce-precheck, simulated
+[ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature, keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = IP:127.0.0.1, DNS:localhost
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+"""
+_KEY: Final = "-newkey rsa:2048 -nodes -sha256 -config openssl.cnf"
+_SIGNED: Final = "-CA ca.pem -CAkey ca.key -set_serial 2 -sha256 -days 7 -extfile openssl.cnf -extensions server"
+_COMMANDS: Final = (
+    f"req -x509 {_KEY} -extensions ca -days 7 -keyout ca.key -out ca.pem",
+    f"req {_KEY} -keyout server.key -out server.csr",
+    f"x509 -req -in server.csr {_SIGNED} -out server.pem",
+)
+
+
+@dataclass(frozen=True)
+class PrivateCa:
+    """The file with the CA's certificate, for clients, and what the server needs."""
+
+    file: Path
+    context: ssl.SSLContext
+
+
+@contextmanager
+def private_ca() -> Iterator[PrivateCa]:
+    """Make a CA, and its certificate for 127.0.0.1 and localhost; no key is kept, the file lasts as long as the block.
+
+    Raises `ConfigurationError` where ``openssl`` is missing or fails.
+    """
+    program = shutil.which("openssl")
+    if program is None:
+        raise ConfigurationError("TLS needs the program openssl, which is not installed (or not in PATH)")
+    with tempfile.TemporaryDirectory(prefix="cce-precheck-ca-") as shown:
+        with tempfile.TemporaryDirectory(prefix="cce-precheck-keys-") as workshop:
+            folder = Path(workshop)
+            (folder / "openssl.cnf").write_text(_CONFIGURATION, encoding="ascii")
+            for command in _COMMANDS:
+                _run(program, command, folder)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(folder / "server.pem", folder / "server.key")
+            file = Path(shutil.copy(folder / "ca.pem", shown))
+        yield PrivateCa(file, context)
+
+
+def _run(program: str, command: str, folder: Path) -> None:
+    words = [program, *command.split()]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  words of ours
+    if done.returncode:
+        raise ConfigurationError(f"openssl {command.split()[0]} failed: {done.stderr.strip()[-400:]}")
