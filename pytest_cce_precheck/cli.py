@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.recordings.arguments import add_cassettes
+from pytest_cce_precheck.report.arguments import add_history, add_ledger
 from pytest_cce_precheck.sdk.arguments import add_corpus, add_sdk
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     add_cassettes(commands, _cassettes)
     add_sdk(commands, _sdk)
     add_corpus(commands, _corpus)
+    add_ledger(commands, _ledger)
+    add_history(commands, _history)
     return parser
 
 
@@ -220,6 +223,18 @@ def _corpus(options: argparse.Namespace) -> int:
     from pytest_cce_precheck.sdk.command import corpus_command
 
     return corpus_command(options)
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.report.command import ledger_command
+
+    return ledger_command(options)
+
+
+def _history(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.report.command import history_command
+
+    return history_command(options)
 
 
 def run() -> NoReturn:

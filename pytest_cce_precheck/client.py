@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import Credentials
 
 # one answer is one exchange: what a person reads as "the client's language" does not change the wire
@@ -36,7 +39,9 @@ class PrecheckClient:
 
     ``endpoint`` is scheme and host (``https://cce.<region>.myhuaweicloud.com``); ``observe`` is called with every
     exchange. Credentials are refused over plain HTTP to a host that is not this machine
-    (`UnsafeCredentialsError`), and are needed when the first call is made, not before.
+    (`UnsafeCredentialsError`), and are needed when the first call is made, not before. With ``tokens`` the token of the
+    credentials is renewed in time, and when the service answers 401 to a request that was sent with it: that request is
+    sent once more.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class PrecheckClient:
         credentials: Credentials,
         now: Callable[[], datetime] = utc_now,
         observe: Callable[[Exchange], None] | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.endpoint = checked_endpoint(endpoint, credentials)
         self.project_id = project_id
@@ -57,6 +63,7 @@ class PrecheckClient:
         self.observe = observe
         self._transport = transport
         self._now = now
+        self._tokens = tokens
 
     def list_tasks(
         self,
@@ -106,12 +113,28 @@ class PrecheckClient:
     ) -> Request:
         """Give ``request`` with the client's credentials, or others; raises `MissingCredentialsError` without any."""
         project = request.path.split("/projects/", 1)[-1].split("/", 1)[0]
-        return authenticate(request, credentials or self.credentials, now=now or self._now(), project_id=project)
+        return authenticate(request, credentials or self._own(), now=now or self._now(), project_id=project)
+
+    def _own(self) -> Credentials:
+        if self._tokens is not None:
+            self.credentials = replace(self.credentials, token=self._tokens.current())
+        return self.credentials
 
     def send(self, request: Request, *, as_is: bool = False) -> Exchange:
         """Authenticate a request and send it; ``as_is`` sends it with the headers that it has."""
         __tracebackhide__ = True
-        exchange = self._transport.send(request if as_is else self.authenticated(request))
+        if as_is or self._tokens is None:
+            return self._sent(request if as_is else self.authenticated(request))
+        exchange = self._sent(self.authenticated(request))
+        if exchange.status == HTTPStatus.UNAUTHORIZED and self._tokens.replaced(exchange.request):
+            exchange = self._sent(self.authenticated(request))
+        if exchange.status < HTTPStatus.BAD_REQUEST:
+            self._tokens.accepted(exchange.request)
+        return exchange
+
+    def _sent(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
+        exchange = self._transport.send(request)
         if self.observe is not None:
             self.observe(exchange)
         return exchange

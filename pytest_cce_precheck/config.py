@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 
 Mode = Literal["simulate", "replay", "record", "live"]
 FailOn = Literal["error", "warning", "note", "never"]
-Kind = Literal["text", "number", "flag", "list", "age"]
+Kind = Literal["text", "number", "flag", "list", "age", "command"]
 
 MODES: Final = get_args(Mode)
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
@@ -59,6 +60,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("other-cluster-id", "another cluster of the project, to check isolation against", metavar="ID"),
     Option("foreign-project-id", "a project that the credentials must not read", metavar="ID"),
     Option("foreign-cluster-id", "a cluster of that project", metavar="ID"),
+    Option(
+        "token-command",
+        "a command that prints an IAM token, run again for a new one (live, record)",
+        "command",
+        metavar="CMD",
+    ),
     Option("allow-writes", "let the suite use the create call (live, record)", kind="flag"),
     Option("cassette-dir", "the folder of the cassettes (record, replay)", metavar="PATH"),
     Option("max-age", "an older cassette is a finding: 12h, 30d, 8w (replay)", kind="age", metavar="AGE"),
@@ -74,6 +81,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
         kind="list",
         metavar="TEXT",
     ),
+    Option("ledger", "the file of known failures; cce-known.toml where there is one", metavar="PATH"),
+    Option("ledger-strict", "fail where a known failure has expired, or a whole run did not meet it", kind="flag"),
     Option("budget", "the number of requests that a run may send", kind="number", metavar="N"),
     Option(
         "rate",
@@ -97,6 +106,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         metavar="SECONDS",
     ),
     Option("driver", "the command of a driver for the fixture cce_sdk (repeatable)", kind="list", metavar="CMD"),
+    Option("history", "an SQLite file that keeps what becomes of each test from run to run", metavar="PATH"),
     Option("report", "write the findings to a file: .json, .md or .html", metavar="PATH"),
 )
 
@@ -113,6 +123,8 @@ class Config:
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
+    # its arguments are nobody's business
+    token_command: tuple[str, ...] = field(default=(), repr=False)
     allow_writes: bool = False
     cassette_dir: str = "cce-cassettes"
     max_age: timedelta | None = None
@@ -121,12 +133,15 @@ class Config:
     fault: tuple[str, ...] = ()
     fail_on: FailOn = "error"
     accept: tuple[str, ...] = ()
+    ledger: str | None = None
+    ledger_strict: bool = False
     budget: int = 250
     rate: int = 0
     run_time: int = 0
     seed: int = 0
     timeout: int = 30
     driver: tuple[str, ...] = ()
+    history: str | None = None
     report: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -143,7 +158,7 @@ class Config:
     def settled(self) -> dict[str, str]:
         """The settings that somebody set, as text with their sources, for the report header."""
         return {
-            option.flag: f"{_shown(getattr(self, option.key))} ({self.sources[option.key]})"
+            option.flag: f"{_shown(option, getattr(self, option.key))} ({self.sources[option.key]})"
             for option in OPTIONS
             if option.key in self.sources
         }
@@ -159,7 +174,8 @@ class Config:
         if not credentials:
             missing.append(
                 "credentials in the environment: CCE_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK with HUAWEICLOUD_SDK_SK"
-                " (CLOUD_SDK_AK with CLOUD_SDK_SK)"
+                " (CLOUD_SDK_AK with CLOUD_SDK_SK), or CCE_IAM_USER with CCE_IAM_PASSWORD and CCE_IAM_DOMAIN;"
+                " or --cce-token-command"
             )
         return missing
 
@@ -206,19 +222,9 @@ def parsed(option: Option, given: Any, where: str) -> Any:
             tuple(given) if not isinstance(given, str) else tuple(part for part in given.splitlines() if part.strip())
         )
     if option.kind == "flag":
-        words = {
-            "true": True,
-            "yes": True,
-            "1": True,
-            "on": True,
-            "false": False,
-            "no": False,
-            "0": False,
-            "off": False,
-        }
-        if str(given).lower() not in words:
-            raise ConfigurationError(f"{where} is {given!r}: expected true or false")
-        return words[str(given).lower()]
+        return _flag(given, where)
+    if option.kind == "command":
+        return _command(given, where)
     if option.kind == "number":
         try:
             number = int(given)
@@ -237,7 +243,35 @@ def parsed(option: Option, given: Any, where: str) -> Any:
     return str(given)
 
 
-def _shown(value: Any) -> str:
+def _flag(given: Any, where: str) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "1": True,
+        "on": True,
+        "false": False,
+        "no": False,
+        "0": False,
+        "off": False,
+    }
+    if str(given).lower() not in words:
+        raise ConfigurationError(f"{where} is {given!r}: expected true or false")
+    return words[str(given).lower()]
+
+
+def _command(given: str, where: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(given))
+    except ValueError as error:
+        raise ConfigurationError(f"{where} is no command: {str(error).lower()}") from None
+    if not words:
+        raise ConfigurationError(f"{where} is empty: expected a command and its arguments")
+    return words
+
+
+def _shown(option: Option, value: Any) -> str:
+    if option.kind == "command":
+        return value[0] if len(value) == 1 else f"{value[0]} …"
     if isinstance(value, timedelta):
         return f"{value // timedelta(hours=1)}h" if value % timedelta(days=1) else f"{value.days}d"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -57,14 +57,16 @@ def cce_config(pytestconfig: pytest.Config) -> Config:
 
 @pytest.fixture(scope="session")
 def _cce_harness(cce_config: Config, pytestconfig: pytest.Config) -> Iterator[Harness]:
+    from pytest_cce_precheck.contract.ledger import known_failures
     from pytest_cce_precheck.harness import Harness
     from pytest_cce_precheck.metering import meter_of
 
     with as_setup_error():
         workers = getattr(pytestconfig, "workerinput", {}).get("workercount", 1)
         harness = Harness(cce_config, os.environ, meter_of(cce_config, pytestconfig), workers=workers)
-    yield harness
-    harness.close()
+        harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
+    with harness.standing():
+        yield harness
 
 
 @pytest.fixture(scope="session")

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
+from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
-from pytest_cce_precheck.report.text import ContractViolation, describe
+from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe
 from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.redaction import Redactor
+from pytest_cce_precheck.wire.redaction import Redactor, curl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import requests
+    from requests import PreparedRequest
+    from requests.adapters import HTTPAdapter
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.paced import Meter
+    from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -60,6 +67,8 @@ class Harness:
         self.test: RunningTest | None = None
         self._environment = environment
         self._client: PrecheckClient | None = None
+        self._ahead: list[float] = []
+        self._told = (0, 0)
 
     @cached_property
     def _idle(self) -> Simulated:
@@ -79,13 +88,16 @@ class Harness:
         if self._client is None:
             target = self.mode.target
             transport: Transport = HttpTransport(timeout=self.config.timeout)
+            tokens = self._tokens
             self._client = PrecheckClient(
                 _Guarded(PacedTransport(transport, self._meter) if self._meter is not None else transport, self),
                 endpoint=target.endpoint,
                 project_id=target.project_id,
                 cluster_id=target.cluster_id,
                 credentials=credentials,
-                observe=self.exchanges.append,
+                observe=self._observe,
+                # the fixture cce_credentials may have been overridden
+                tokens=tokens if tokens is not None and tokens.issued(credentials.token) else None,
             )
             if credentials.kind:
                 # what cannot be sent is better said here than in the middle of a test
@@ -96,8 +108,29 @@ class Harness:
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """Give what masks every credential that the run knows, and how its requests are authenticated."""
         own = self._client.credentials if self._client is not None else Credentials()
-        found = Credentials.from_environment(self._environment)
-        return Redactor((*own.secrets, *found.secrets)), own.kind
+        found = Credentials.from_environment(self._environment).secrets
+        return Redactor((*own.secrets, *(self.mode.secrets if isinstance(self.mode, Live) else found))), own.kind
+
+    @property
+    def _tokens(self) -> Tokens | None:
+        return self.mode.tokens if isinstance(self.mode, Live) else None
+
+    def _observe(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        ahead = seconds_ahead(exchange, datetime.now(UTC)) if isinstance(self.mode, Live) else None
+        if ahead is not None:
+            self._ahead.append(ahead)
+
+    @property
+    def skew(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of a real service's, where that is worth a word."""
+        return skew_of(self._ahead)
+
+    def learnt(self) -> dict[str, Any]:
+        """Give what became known of a real service since it was last asked: how its clock goes, tokens renewed."""
+        renewed = self._tokens.renewed if self._tokens is not None else 0
+        (answers, tokens), self._told = self._told, (len(self._ahead), renewed)
+        return {"ahead": [round(each, 1) for each in self._ahead[answers:]], "renewed": renewed - tokens}
 
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
@@ -105,23 +138,43 @@ class Harness:
         self.exchanges.clear()
         with self.mode.running(test):
             self.test = test
-            if self._client is not None and isinstance(self.mode, Replayed):
-                # each cassette was recorded from a cluster of its own
-                target = self.mode.target
-                self._client.endpoint = target.endpoint
-                self._client.project_id, self._client.cluster_id = target.project_id, target.cluster_id
-                self._client.credentials = self.mode.credentials()
+            self._follow_the_cassette()
             try:
                 yield
             finally:
                 self.test = None
                 if self._client is not None and self._client.credentials.kind:
                     test.credentials = self._client.credentials
+        self._follow_the_cassette()
 
-    def close(self) -> None:
-        """Let go of connections."""
+    def _follow_the_cassette(self) -> None:
+        # each was recorded from a cluster of its own, and where none is open there is no service
+        if self._client is not None and isinstance(self.mode, Replayed):
+            target = self.mode.target
+            self._client.endpoint = target.endpoint
+            self._client.project_id, self._client.cluster_id = target.project_id, target.cluster_id
+            self._client.credentials = self.mode.credentials()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Stand by for a session: where cassettes are used, nobody else may call the service outside of a test either.
+
+        Lets go of connections at the end.
+        """
+        with ExitStack() as stack:
+            if self.config.mode in ("record", "replay"):
+                stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._sent_by_others))
+            yield
         if self._client is not None:
             self._client.close()
+
+    def _sent_by_others(
+        self, adapter: HTTPAdapter, _: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
+    ) -> requests.Response:
+        if self.test is not None:
+            return send(adapter)
+        with self.mode.outside_a_test():
+            return send(adapter)
 
 
 class _Guarded:
@@ -171,19 +224,32 @@ class Contract:
         config = self._harness.config
         outcome = verdict(findings, fail_on=config.fail_on, acceptances=self._accept, today=today)
         redactor, kind = self._harness.redaction
-        for verdict_name, each in self._outcomes(outcome):
+        for each, more in self._outcomes(outcome):
             # all ASCII: a lone surrogate in an answer would not get from a worker to its controller
-            self._record(("cce_finding", redactor.text(json.dumps({**each.to_dict(), "verdict": verdict_name}))))
+            self._record(("cce_finding", redactor.text(json.dumps({**_with_wire(each, redactor, kind), **more}))))
         for _, acceptance in outcome.accepted:
             self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
         if outcome.failing:
-            raise ContractViolation(describe(outcome.failing, redactor, kind=kind), outcome.failing)
+            raise ContractViolation(
+                describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing
+            )
         return outcome
 
-    def _outcomes(self, outcome: Verdict) -> Iterator[tuple[str, Finding]]:
-        yield from (("failing", finding) for finding in outcome.failing)
-        yield from (("shown", finding) for finding in outcome.shown)
-        yield from (("accepted", finding) for finding, _ in outcome.accepted)
+    def _outcomes(self, outcome: Verdict) -> Iterator[tuple[Finding, dict[str, str]]]:
+        yield from ((finding, {"verdict": "failing"}) for finding in outcome.failing)
+        yield from ((finding, {"verdict": "shown"}) for finding in outcome.shown)
+        yield from ((finding, {"verdict": "accepted", "reason": by.said}) for finding, by in outcome.accepted)
+
+
+def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
+    """Give a finding as data, with what a ticket to the vendor needs of its exchanges."""
+    data = finding.to_dict()
+    for told, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
+        told["date"] = exchange.response.headers.get("Date")
+    if finding.exchanges:
+        own = None if finding.code in OTHER_CREDENTIALS else kind
+        data["exchanges"][0]["curl"] = curl(finding.exchanges[0].request, redactor, kind=own)
+    return data
 
 
 def _as_data(acceptance: Acceptance) -> dict[str, str | None]:

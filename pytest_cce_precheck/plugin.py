@@ -58,7 +58,7 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = ("cce_mode", "cce_cassette", "cce_finding", "cce_allowed", "cce_accepted", "cce_run")
+PROPERTIES = ("cce_mode", "cce_cassette", "cce_finding", "cce_allowed", "cce_accepted", "cce_live", "cce_run")
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -96,6 +96,13 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_cce_precheck.startup import refuse_the_unusable
 
             refuse_the_unusable(settled, os.environ, of_the_suite=_runs_the_suite(config))
+        if settled.history or settled.ledger or (config.rootpath / "cce-known.toml").is_file():
+            from pytest_cce_precheck.contract.ledger import find_ledger
+            from pytest_cce_precheck.report.bookkeeping import keep_books
+
+            ledger = find_ledger(settled.ledger, config.rootpath)
+            strict, history = settled.ledger_strict, settled.history
+            keep_books(config, settled, ledger=ledger, strict=strict, history_file=history)
     config.stash[config_key] = settled
 
 
@@ -132,7 +139,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a cassette's age before the test, and report what was used of it after."""
     if running_key not in item.stash:
         return (yield)
-    from pytest_cce_precheck.running import age_finding, use_of_cassette
+    from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
 
     harness, test = item.stash[running_key]
     finding = age_finding(test, harness.config)
@@ -147,6 +154,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         used = use_of_cassette(test, complete=complete)
         if used is not None:
             item.user_properties.append(("cce_cassette", used))
+        known = learnt(harness)
+        if known is not None:
+            item.user_properties.append(("cce_live", known))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import checked_endpoint
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -12,7 +13,8 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite.budget import Shares
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, TokenCommand, Tokens
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.signing import authenticate
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_cce_precheck.config import Config
+
+# what stands for a token that nobody has fetched yet
+_TO_COME: Final = Credentials(token=Secret("to-come"))
 
 
 def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_the_suite: bool = False) -> None:
@@ -45,7 +50,8 @@ def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_th
             " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
         )
     if config.mode in ("live", "record"):
-        _refuse_for_live(config, Credentials.from_environment(environment), of_the_suite=of_the_suite)
+        credentials, tokens = Credentials.from_environment(environment), tokens_for(config, environment)
+        _refuse_for_live(config, _TO_COME if tokens else credentials, of_the_suite=of_the_suite)
 
 
 def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: bool) -> None:
@@ -55,6 +61,28 @@ def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: 
         endpoint = checked_endpoint(config.service, credentials)
         if credentials.kind:
             authenticate(Request("GET", endpoint, "/"), credentials, now=datetime.now(UTC))
+
+
+def tokens_for(config: Config, environment: Mapping[str, str]) -> Tokens | None:
+    """Give what fetches tokens, where the settings say how; a token of the environment goes before, keys before IAM.
+
+    Raises `ConfigurationError` where that cannot be used. Nothing is fetched here.
+    """
+    found = Credentials.from_environment(environment)
+    if found.token is not None:
+        return None
+    if config.token_command:
+        return Tokens(TokenCommand(config.token_command, environment))
+    if found.kind is not None:
+        return None
+    account = IamAccount.from_environment(environment, region=config.region, project_id=config.project_id or "")
+    if account is None:
+        return None
+    try:
+        endpoint = checked_endpoint(account.endpoint, _TO_COME)
+    except ConfigurationError as error:
+        raise type(error)(f"CCE_IAM_ENDPOINT: {error}") from None
+    return Tokens(IamTokens(replace(account, endpoint=endpoint), timeout=config.timeout))
 
 
 def refuse_incomplete(config: Config, credentials: Credentials) -> None:

@@ -51,6 +51,11 @@ class Acceptance:
             raise ConfigurationError(f"cannot accept {text!r}: expected CODE: REASON [until YYYY-MM-DD]")
         return cls.of(match["code"], match["reason"], match["until"])
 
+    @property
+    def said(self) -> str:
+        """The reason, for people."""
+        return self.reason
+
     def covers(self, finding: Finding, today: date) -> bool:
         """Whether this accepts ``finding`` on that day."""
         return finding.code == self.code and (self.until is None or today <= self.until)

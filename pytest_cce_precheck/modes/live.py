@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
-from pytest_cce_precheck.startup import refuse_incomplete
+from pytest_cce_precheck.startup import refuse_incomplete, tokens_for
+from pytest_cce_precheck.transport.tokens import PASSWORD
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.transport.tokens import Tokens
 
 
 class Live:
@@ -31,10 +34,23 @@ class Live:
         return Target(config.service or "", config.project_id or "", config.cluster_id or "")
 
     def credentials(self) -> Credentials:
-        """Give the environment's."""
+        """Give the environment's, or a token that is fetched."""
         credentials = Credentials.from_environment(self.environment)
+        if self.tokens is not None:
+            credentials = Credentials(token=self.tokens.current())
         refuse_incomplete(self.config, credentials)
         return credentials
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """What fetches and renews tokens, where there is one to be fetched."""
+        return tokens_for(self.config, self.environment)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be shown: what the environment holds, and each token so far."""
+        found = Credentials.from_environment(self.environment).secrets
+        return (*found, self.environment.get(PASSWORD, ""), *(self.tokens.secrets if self.tokens else ()))
 
     def wait(self, seconds: float) -> None:
         """Sleep."""

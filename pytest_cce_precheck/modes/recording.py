@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +20,16 @@ from pytest_cce_precheck.modes.base import RunningTest, refuse_faults
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.transport.record import Recorder
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
+    from pytest_cce_precheck.wire.exchange import Request
 
 
 class Recorded(Live):
@@ -43,13 +47,25 @@ class Recorded(Live):
         with recorder:
             yield
         if test.finished and test.cassette is not None and recorder.recordings:
-            files.write(test.cassette, self._written(test, recorder.recordings))
+            files.write(test.cassette, self._written(test, self._standing(recorder.recordings)))
+
+    def _standing(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """Leave out what was refused for its token and asked again: there is none to renew on replay."""
+        asked_again = Counter(map(_as_sent, self.tokens.superseded if self.tokens else ()))
+        standing = []
+        for each in recordings:
+            refused = isinstance(each.outcome, Response) and each.outcome.status == HTTPStatus.UNAUTHORIZED
+            if refused and asked_again[_as_sent(each.request)]:
+                asked_again[_as_sent(each.request)] -= 1
+            else:
+                standing.append(each)
+        return standing
 
     def _written(self, test: RunningTest, recordings: Sequence[Recording]) -> str:
         found = Credentials.from_environment(self.environment)
         credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)
-        redaction = Redaction(credentials, also=found.secrets, pseudonyms=pseudonyms)
+        redaction = Redaction(credentials, also=self.secrets, pseudonyms=pseudonyms)
         kept = [test.before_record(_redacted(each, redaction), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
@@ -63,7 +79,8 @@ class Recorded(Live):
             notes=_noted(test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)),
         )
         text = dumps(origin, [replace(each, repeats=True) if test.repeats else each for each in kept], redacted=True)
-        for each in dict.fromkeys((credentials, found)):
+        others = (Credentials(token=Secret(each)) for each in self.secrets if each)
+        for each in dict.fromkeys((credentials, found, *others)):
             refuse(text, each, str(test.cassette))
         return text
 
@@ -84,6 +101,10 @@ class Recorded(Live):
         # reproducible-builds.org: who wants the same bytes again says what time it is
         given = self.environment.get("SOURCE_DATE_EPOCH", "")
         return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+
+
+def _as_sent(request: Request) -> tuple[object, ...]:
+    return request.method, request.target, request.body, Secret(request.headers.get(TOKEN_HEADER, ""))
 
 
 def _noted(note: Any, redacted: Callable[[str], str]) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
+from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_cce_precheck.contract.findings import Finding
@@ -20,16 +22,14 @@ if TYPE_CHECKING:
 _SOON: Final = 30
 
 
-def add(path: Path, entry: Known, findings: Iterable[Finding], today: date) -> None:
+def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> None:
     """Write an entry below the others; the file is made where there is none.
 
-    Raises `ConfigurationError` where the entry has ended, is there already, is about none of ``findings`` or about
-    nothing that the others do not cover, and where the file could not be read afterwards.
+    ``findings`` are those of the entry's code in the report. Raises `ConfigurationError` where the entry is there
+    already, is about none of them or about nothing that the others do not cover, and where the file would not read.
     """
     text = _read(path)
     ledger = Ledger.parse(text, str(path))
-    if entry.expired(today):
-        raise ConfigurationError(f"until {entry.until} is over: an entry has to end on a later day")
     for number, other in enumerate(ledger.entries, 1):
         if (other.code, other.where) == (entry.code, entry.where):
             raise ConfigurationError(
@@ -37,8 +37,10 @@ def add(path: Path, entry: Known, findings: Iterable[Finding], today: date) -> N
             )
     about = [finding for finding in findings if entry.matches(finding)]
     if not about:
-        places = sorted({place for finding in findings if finding.code == entry.code for place in _places_of(finding)})
-        raise ConfigurationError(f"no finding of the report is {entry.title}; there it is at {' or '.join(places)}")
+        places = sorted({place for finding in findings for place in (*finding.subject, finding.path) if place})
+        raise ConfigurationError(
+            f"no finding of the report is {entry.title}; there it is at {' or '.join(places) or 'no place'}"
+        )
     if not ledger.settle(about, today).rest:
         [_, other] = ledger.settle(about, today).known[0]
         raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
@@ -52,8 +54,8 @@ def appended(text: str, entry: Known, name: str) -> str:
     added = text + gap + end.join([*_table(entry), ""])
     expected = Ledger((*Ledger.parse(text, name).entries, entry))
     try:
-        whole = Ledger.parse(added, name) == expected
-    except ConfigurationError:
+        whole = Ledger.parse(added.encode().decode(), name) == expected
+    except (ConfigurationError, UnicodeEncodeError):
         whole = False
     if not whole:
         raise ConfigurationError(
@@ -85,15 +87,11 @@ def listing(ledger: Ledger, today: date) -> Iterator[str]:
     states = [state(entry, today) for entry in ledger.entries]
     widths = [max(map(len, column), default=0) for column in (states, [entry.title for entry in ledger.entries])]
     for said, entry in zip(states, ledger.entries, strict=True):
-        yield one_line(f"{said:<{widths[0]}}  {entry.title:<{widths[1]}}  {entry.rule_name}: {entry.said}")
+        yield one_line(f"{said:<{widths[0]}}  {entry.title:<{widths[1]}}  {find_rule(entry.code).name}: {entry.said}")
 
 
 def _days(number: int) -> str:
     return f"{number} day{'s' if number != 1 else ''}"
-
-
-def _places_of(finding: Finding) -> Iterable[str]:
-    return [*finding.subject, *filter(None, [finding.path])]
 
 
 def _table(entry: Known) -> Iterator[str]:
@@ -128,6 +126,8 @@ def _write(path: Path, text: str) -> None:
     try:
         try:
             waiting.write_bytes(text.encode())
+            if target.exists():
+                shutil.copymode(target, waiting)
             waiting.replace(target)
         finally:
             waiting.unlink(missing_ok=True)

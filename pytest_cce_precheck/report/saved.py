@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule, rules
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-TOOL = "pytest-cce-precheck"
+TOOL: Final = "pytest-cce-precheck"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class SavedReport:
         if not isinstance(document, dict) or document.get("tool") != TOOL:
             raise ConfigurationError(f"{path} is no report of {TOOL}; {wanted}")
         for finding in document.get("findings", ()):
-            if finding.get("code") not in rules():
-                raise ConfigurationError(f"{path} has a finding of the unknown code {finding.get('code')!r}; {wanted}")
+            if not isinstance(finding, dict) or not finding.keys() >= {"code", "message", "exchanges"}:
+                raise ConfigurationError(f"{path} has a finding without code, message or exchanges; {wanted}")
+            if finding["code"] not in rules():
+                raise ConfigurationError(f"{path} has a finding of the unknown code {finding['code']!r}; {wanted}")
         return cls(str(path), document)
 
     @property

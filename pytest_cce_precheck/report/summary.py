@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.causes import causes
-from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
+from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import headline, one_line
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Summary:
     not_reached: set[str] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ahead: list[float] = field(default_factory=list)
+    renewed: int = 0
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
@@ -58,6 +61,9 @@ class Summary:
         data = json.loads(value)
         if name == "cce_cassette":
             self.cassettes[data["name"]] = data
+        elif name == "cce_live":
+            self.ahead += data["ahead"]
+            self.renewed += data["renewed"]
         elif name == "cce_allowed":
             self.allowed[nodeid, data["code"]] = data
         elif name == "cce_accepted":
@@ -65,7 +71,7 @@ class Summary:
             self.accepted[data["code"]] = data["reason"]
         elif name == "cce_finding":
             # one fact may fail in one test and be accepted in another
-            identity = (data["verdict"], data["code"], *data["subject"])
+            identity = self._identity(data)
             self.times[identity] += 1
             self.findings.setdefault(identity, {**data, "test": nodeid})
         else:
@@ -76,6 +82,10 @@ class Summary:
             self.not_reached |= set(data["not_reached"])
             for question, behaviours in data["observations"].items():
                 self.observations.setdefault(question, set()).update(behaviours)
+
+    @staticmethod
+    def _identity(data: Mapping[str, Any]) -> tuple[str, ...]:
+        return (data["verdict"], *as_finding(data).identity)
 
     def of_verdict(self, verdict: str) -> list[dict[str, Any]]:
         """Give the findings of one verdict, in the order of their codes."""
@@ -91,8 +101,12 @@ class Summary:
             "seed": self.seed,
             "requests": self.requests,
             "retried": self.retried,
+            "tokens_renewed": self.renewed,
+            "clock_skew": skew_of(self.ahead),
             "findings": [
-                finding for verdict in ("failing", "shown", "accepted") for finding in self.of_verdict(verdict)
+                {**finding, "times": self.times[self._identity(finding)]}
+                for verdict in ("failing", "shown", "accepted")
+                for finding in self.of_verdict(verdict)
             ],
             "accepted": self.accepted,
             "acceptances_never_met": self.unmet,
@@ -156,16 +170,16 @@ def lines(summary: Summary) -> Iterable[str]:
     yield f"mode {summary.mode}: {summary.service}{simulated}" + (
         f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
+    yield from _live_lines(summary)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
-    groups = causes([_as_finding(data) for data in summary.of_verdict("failing")])
+    groups = causes([as_finding(data) for data in summary.of_verdict("failing")])
     for group in groups:
         yield f"  {headline(group.finding)}"
         if group.consequences:
             codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
             yield f"    and {len(group.consequences)} more that follow from it ({codes})"
     for finding in summary.of_verdict("accepted"):
-        reason = summary.accepted.get(finding["code"], "")
-        yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {reason}"
+        yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
     notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
     for (code, severity), number in sorted(notes.items()):
         times = f" ({number})" if number > 1 else ""
@@ -179,6 +193,14 @@ def lines(summary: Summary) -> Iterable[str]:
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
         yield broken if groups else "the contract holds, as far as it was checked"
+
+
+def _live_lines(summary: Summary) -> Iterable[str]:
+    if summary.renewed:
+        yield f"  {summary.renewed} token{'s' if summary.renewed > 1 else ''} renewed"
+    skew = skew_of(summary.ahead)
+    if skew is not None:
+        yield f"  {in_words(skew)}"
 
 
 def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:
@@ -196,10 +218,6 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     if left:
         unused = sum(each["unused"] for each in left)
         yield f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings were not asked for"
-
-
-def _as_finding(data: Mapping[str, Any]) -> Finding:
-    return Finding(data["code"], data["message"], data["path"], tuple(data["subject"]))
 
 
 def _how_far(summary: Summary) -> Iterable[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
+from pytest_cce_precheck.report.triage import triage
 from pytest_cce_precheck.wire.redaction import curl
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.redaction import Redactor
 
 _SAMPLES: Final = 3
+# a status that nobody had reason to expect; other findings are of refusals that were asked for as well
+_UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
 # found by asking with credentials that must be refused, or with none: to repeat that with good ones shows nothing
-_OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
+OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 
 
 class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytest prints it as the failure's name
@@ -33,13 +36,16 @@ class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytes
         self.findings = tuple(findings)
 
 
-def describe(findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind | None) -> str:
+def describe(
+    findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind | None, skew: float | None = None
+) -> str:
     """Write findings for a person: the first line is the first cause's code and fact, then the evidence.
 
-    ``kind`` is how requests were authenticated, for the curl lines; credentials appear nowhere.
+    ``kind`` is how requests were authenticated, for the curl lines; credentials appear nowhere. ``skew`` is by how many
+    seconds the local clock is ahead of the service's, where that is known.
     """
     groups = causes(findings)
-    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind)) for group in groups]
+    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in groups]
     return redactor.text("\n\n".join(blocks))
 
 
@@ -55,11 +61,14 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
+def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: float | None) -> Iterator[str]:
     finding = cause.finding
     yield headline(finding)
     if finding.exchanges:
-        yield from _exchange_lines(finding.exchanges[0], redactor, None if finding.code in _OTHER_CREDENTIALS else kind)
+        yield from _exchange_lines(finding.exchanges[0], redactor, None if finding.code in OTHER_CREDENTIALS else kind)
+    told = triage(finding.exchanges[0], skew) if finding.exchanges and finding.code in _UNEXPECTED else None
+    if told is not None:
+        yield f"  triage    {told}"
     if finding.path:
         yield f"  at        {finding.path}"
     for label, text in finding.evidence:

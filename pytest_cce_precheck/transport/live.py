@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -12,6 +13,11 @@ from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests.adapters import HTTPAdapter
+
 
 class HttpTransport:
     """A `requests` session for one endpoint.
@@ -20,13 +26,19 @@ class HttpTransport:
     and certificate bundles come from the environment, as requests reads them; credentials never do (no ``.netrc``).
     """
 
-    def __init__(self, *, timeout: float = 30.0, deadline: float = 120.0) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float = 30.0,
+        deadline: float = 120.0,
+        adapter: Callable[[float], HTTPAdapter] = WatchingAdapter,
+    ) -> None:
         self._timeout = timeout
         self._deadline = deadline
         self._session = requests.Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, WatchingAdapter(deadline))
+            self._session.mount(scheme, adapter(deadline))
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way."""

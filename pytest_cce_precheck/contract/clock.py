@@ -1,0 +1,56 @@
+"""How far this machine's clock is from the service's, told from the Date of its answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+UNSPOKEN: Final = 5.0
+"""Seconds that no word is lost about: a Date has whole ones, and an answer takes its time."""
+
+# a Date is cut to its second
+_CUT: Final = timedelta(seconds=0.5)
+
+
+def date_of(exchange: Exchange) -> datetime | None:
+    """Give the answer's Date (RFC 9110, 6.6.1), None where it has none that can be read."""
+    try:
+        date = parsedate_to_datetime(exchange.response.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
+    """Give by how many seconds the local clock, which read ``received``, is ahead of the service's, below 0 if behind.
+
+    The service is taken to have written its Date half-way between question and answer.
+    """
+    date = date_of(exchange)
+    if date is None:
+        return None
+    written = received - timedelta(seconds=exchange.response.elapsed / 2)
+    return (written - date - _CUT).total_seconds()
+
+
+def skew_of(seconds: Sequence[float]) -> float | None:
+    """Give the median of what several answers told; None where it is too little to speak of, or there were none."""
+    middle = median(seconds) if seconds else 0.0
+    return middle if abs(middle) > UNSPOKEN else None
+
+
+def in_words(skew: float) -> str:
+    """Say a skew for a person.
+
+    >>> in_words(-412.3)
+    "this machine's clock is 412 s behind the service's"
+    """
+    side = "ahead of" if skew > 0 else "behind"
+    return f"this machine's clock is {abs(skew):.0f} s {side} the service's"

@@ -1,0 +1,237 @@
+"""The ledger: findings that are known, each accepted with an owner and until a day, and perhaps in one place alone."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.suggestions import did_you_mean
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_cce_precheck.contract.findings import Finding
+
+LEDGER_FILE: Final = "cce-known.toml"
+NEEDED: Final = ("code", "reason", "owner", "until")
+KEYS: Final = ("code", "where", "reason", "owner", "until", "since", "ticket")
+_DAYS: Final = ("until", "since")
+_STEP: Final = r'\.\*|\.[^\W\d]\w*|\[\*\]|\[\d+\]|\["[^"]*"\]'
+_PATH: Final = re.compile(rf"\$(?:{_STEP})*")
+_WILD: Final = {"[*]": r"\[\d+\]", ".*": r"(?:\.\w+|\[\"[^\"]*\"\])"}
+_HEADER: Final = re.compile(r"^[ \t]*\[\[[ \t]*(?:known|\"known\"|'known')[ \t]*\]\]", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Known(Acceptance):
+    """An accepted code that somebody answers for; ``where`` narrows it to a place.
+
+    That is a JSON path (``$.items[*].status.riskList``; ``[*]`` is any index, ``.*`` any field), or what the finding
+    is about: a filter (``task_id``), a field, or a filter and what else (``type: Accept */*``).
+    """
+
+    where: str = ""
+    owner: str = ""
+    since: date | None = None
+    ticket: str = ""
+
+    @classmethod
+    def checked(
+        cls, code: str, reason: str, until: date, *, owner: str, where: str = "", since: date | None = None,
+        ticket: str = "",
+    ) -> Known:  # fmt: skip
+        """Check and make one; raises `ConfigurationError` that names what is wrong."""
+        accepted = Acceptance.of(code, reason, until)
+        if not owner.strip():
+            raise ConfigurationError(f"accepting {accepted.code} needs an owner: who sees to it that it ends?")
+        if since is not None and since > until:
+            raise ConfigurationError(f"since {since} is after until {until}: expected an earlier day")
+        return cls(accepted.code, accepted.reason, until, _checked_place(where.strip()), owner.strip(), since, ticket)
+
+    @property
+    def title(self) -> str:
+        """The code, and the place where it is narrowed to one."""
+        return f"{self.code} at {self.where}" if self.where else self.code
+
+    @property
+    def said(self) -> str:
+        """The reason, with who answers for it, the ticket and the last day."""
+        told = [self.owner, *filter(None, [self.ticket]), f"until {self.until}"]
+        return f"{self.reason} ({', '.join(told)})"
+
+    def expired(self, today: date) -> bool:
+        """Whether it covers nothing any more."""
+        return self.until is not None and today > self.until
+
+    def matches(self, finding: Finding) -> bool:
+        """Whether this is about ``finding``, expired or not."""
+        return finding.code == self.code and (not self.where or _is_at(self.where, finding))
+
+    def covers(self, finding: Finding, today: date) -> bool:
+        """Whether this accepts ``finding`` on that day."""
+        return self.matches(finding) and not self.expired(today)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Findings held against a ledger: those that it covers, the rest; entries that ended, and that met none."""
+
+    known: tuple[tuple[Finding, Known], ...]
+    rest: tuple[Finding, ...]
+    expired: tuple[Known, ...]
+    never_met: tuple[Known, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Everything that is known, in the order of the file."""
+
+    entries: tuple[Known, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """Read a ledger file; raises `ConfigurationError` that names the file, the entry and the line."""
+        try:
+            text = path.read_bytes().decode()
+        except OSError as error:
+            raise ConfigurationError(f"the ledger {path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"the ledger {path} is not UTF-8 (byte {error.start})") from None
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, name: str = LEDGER_FILE) -> Ledger:
+        """Read a ledger's text; ``name`` is what messages call it."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{name} is no TOML: {error}") from None
+        for key in document:
+            if key != "known":
+                raise ConfigurationError(
+                    f"{name} has the unknown key {key!r}; expected [[known]] tables{did_you_mean(key, ['known'])}"
+                )
+        tables = document.get("known", [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise ConfigurationError(f"{name}: known is no list of tables; write each entry under [[known]]")
+        entries: list[Known] = []
+        for table, place in zip(tables, _places(text, name, len(tables)), strict=True):
+            try:
+                entry = _entry(table)
+                _refuse_twice(entry, entries)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{place}: {error}") from None
+            entries.append(entry)
+        return cls(tuple(entries))
+
+    def settle(self, findings: Iterable[Finding], today: date) -> Settled:
+        """Hold findings against the entries; of several that cover one, the first does."""
+        known, rest = [], []
+        met: set[Known] = set()
+        for finding in findings:
+            met.update(entry for entry in self.entries if entry.matches(finding))
+            entry = next((entry for entry in self.entries if entry.covers(finding, today)), None)
+            if entry is not None:
+                known.append((finding, entry))
+            else:
+                rest.append(finding)
+        expired = tuple(entry for entry in self.entries if entry.expired(today))
+        never_met = tuple(entry for entry in self.entries if entry not in met and not entry.expired(today))
+        return Settled(tuple(known), tuple(rest), expired, never_met)
+
+
+def find_ledger(given: str | None, root: Path) -> Path | None:
+    """Give the ledger's file: the one that is ``given``, from ``root``, else ``cce-known.toml`` there if it exists."""
+    path = root / (given or LEDGER_FILE)
+    return path if given or path.is_file() else None
+
+
+def known_failures(given: str | None, root: Path) -> tuple[Known, ...]:
+    """Give the entries of the ledger that `find_ledger` finds; none where there is none."""
+    path = find_ledger(given, root)
+    return Ledger.read(path).entries if path else ()
+
+
+def _places(text: str, name: str, number: int) -> Iterator[str]:
+    lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text)]
+    # a header in a comment or in a string, or entries written as one array: then no line is better than a wrong one
+    known = len(lines) == number
+    yield from (f"{name}, entry {n + 1}" + (f" (line {lines[n]})" if known else "") for n in range(number))
+
+
+def _entry(table: Mapping[str, Any]) -> Known:
+    for key in table:
+        if key not in KEYS:
+            raise ConfigurationError(
+                f"unknown key {key!r}; an entry may have {', '.join(KEYS)}{did_you_mean(key, KEYS)}"
+            )
+    missing = [key for key in NEEDED if key not in table]
+    if missing:
+        raise ConfigurationError(f"{' and '.join(missing)} missing; an entry needs {', '.join(NEEDED)}")
+    texts = {key: _text(key, value) for key, value in table.items() if key not in _DAYS}
+    days = {key: day(table[key], key) for key in _DAYS if key in table}
+    return Known.checked(
+        texts["code"],
+        texts["reason"],
+        days["until"],
+        owner=texts["owner"],
+        where=texts.get("where", ""),
+        since=days.get("since"),
+        ticket=texts.get("ticket", ""),
+    )
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{key} is {value!r}: expected a text")
+    return value
+
+
+def day(value: Any, name: str) -> date:
+    """Give a day, given as one or as YYYY-MM-DD; raises `ConfigurationError`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ConfigurationError(f"{name} is {str(value)!r}: expected a day as YYYY-MM-DD")
+
+
+def _refuse_twice(entry: Known, earlier: list[Known]) -> None:
+    for number, other in enumerate(earlier, 1):
+        if (other.code, other.where) == (entry.code, entry.where):
+            raise ConfigurationError(f"{entry.title} is known from entry {number} already: keep one of the two")
+
+
+def _checked_place(where: str) -> str:
+    if where.startswith("$"):
+        if not _PATH.fullmatch(where):
+            raise ConfigurationError(
+                f'where {where!r} is no JSON path: expected $ and steps such as .items, [*], [3], .* or ["a b"]'
+            )
+    elif where.startswith((".", "[")) or "[*]" in where:
+        raise ConfigurationError(f"where {where!r} is no JSON path: one starts with $, as in $.items[*].status")
+    name, colon, _ = where.partition(": ")
+    if colon and not where.startswith("$") and name not in set(Filter):
+        filters = [str(each) for each in Filter]
+        raise ConfigurationError(
+            f"where {where!r}: {name!r} is no filter; expected one of {', '.join(filters)}{did_you_mean(name, filters)}"
+        )
+    return where
+
+
+def _is_at(where: str, finding: Finding) -> bool:
+    if where.startswith("$"):
+        steps = (_WILD.get(step, re.escape(step)) for step in re.findall(_STEP, where))
+        return re.fullmatch(r"\$" + "".join(steps), finding.path) is not None
+    name, colon, rest = where.partition(": ")
+    return where in finding.subject or (bool(colon) and {name, rest} <= set(finding.subject))

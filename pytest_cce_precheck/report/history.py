@@ -1,0 +1,155 @@
+"""What became of each check from run to run, in an SQLite file that several runs may write to at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Final, Literal
+
+from pytest_cce_precheck.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+Result = Literal["passed", "failed", "inconclusive", "skipped"]
+
+VERSION: Final = 1
+KEPT: Final = 10_000
+# "CCEh", which SQLite keeps in the file's head for whom it belongs to
+_APPLICATION: Final = 0x43434568
+_SECONDS: Final = 30.0
+_TABLE: Final = """
+CREATE TABLE outcome (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, test TEXT NOT NULL, mode TEXT NOT NULL,
+    endpoint TEXT NOT NULL, cluster TEXT NOT NULL, result TEXT NOT NULL, codes TEXT NOT NULL,
+    requests INTEGER, retried INTEGER, seconds REAL NOT NULL
+)
+"""
+_INDEX: Final = "CREATE INDEX outcome_of_test ON outcome (test, id)"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check in one run.
+
+    ``at`` is when the run began (ISO 8601, UTC), ``codes`` those that failed it, parted by blanks; ``requests`` and
+    ``retried`` are None where nobody counted.
+    """
+
+    run: str
+    at: str
+    test: str
+    mode: str
+    endpoint: str
+    cluster: str
+    result: Result
+    codes: str
+    requests: int | None
+    retried: int | None
+    seconds: float
+
+
+_COLUMNS: Final = ", ".join(field.name for field in fields(Outcome))
+_MARKS: Final = ", ".join("?" for _ in fields(Outcome))
+
+
+def prepare(path: Path) -> None:
+    """Make sure that a run can write its outcomes here; raises `ConfigurationError` where it could not."""
+    with _opened(path) as connection:
+        _make(connection)
+
+
+def append(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write the outcomes of a run, all or none; of each test the newest `KEPT` stay."""
+    rows = list(outcomes)
+    tests = sorted({row.test for row in rows})
+    with _opened(path) as connection:
+        _make(connection)
+        with _transaction(connection):
+            connection.executemany(
+                f"INSERT INTO outcome ({_COLUMNS}) VALUES ({_MARKS})",  # noqa: S608  our own columns
+                map(astuple, rows),
+            )
+            connection.executemany(
+                "DELETE FROM outcome WHERE test = ? AND id <="
+                " (SELECT id FROM outcome WHERE test = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                [(test, test, KEPT) for test in tests],
+            )
+
+
+def latest(path: Path, last: int) -> tuple[Outcome, ...]:
+    """Give the newest ``last`` outcomes of each test on each target, the oldest first; what was skipped is left out.
+
+    Raises `ConfigurationError` where there is no history.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"there is no history {path}; --cce-history={path} begins one")
+    with _opened(path) as connection:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM (SELECT *, row_number() OVER"  # noqa: S608  our own columns
+            " (PARTITION BY test, mode, endpoint, cluster ORDER BY id DESC) AS age"
+            " FROM outcome WHERE result != 'skipped') WHERE age <= ? ORDER BY id",
+            (last,),
+        )
+        return tuple(Outcome(*row) for row in rows)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"the history {path} cannot be: there is no folder {path.parent}")
+    try:
+        new = not path.exists() or not path.stat().st_size
+        with closing(sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)) as connection:
+            if not new:
+                _refuse_others(connection, path)
+            yield connection
+    except (OSError, sqlite3.DatabaseError) as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            raise ConfigurationError(f"{path} is no history, and no SQLite file at all: name another file") from None
+        raise ConfigurationError(f"the history {path} cannot be used: {error}") from None
+
+
+def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
+    [application] = connection.execute("PRAGMA application_id").fetchone()
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION:
+        raise ConfigurationError(f"{path} is another program's SQLite file, no history: name another file")
+    if version != VERSION:
+        raise ConfigurationError(
+            f"the history {path} has version {version}, and this is for {VERSION}: upgrade, or begin another file"
+        )
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    """Make the table where the file is new; another run may be about to do so too."""
+    with _transaction(connection):
+        if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            connection.execute(_TABLE)
+            connection.execute(_INDEX)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # it needs the file for itself, and does not always wait for that: who comes next will do it
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

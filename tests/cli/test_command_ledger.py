@@ -1,0 +1,163 @@
+"""``cce-precheck ledger`` and ``cce-precheck history``: known failures are kept, tickets written, checks judged."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_cce_precheck.contract.ledger import Ledger
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.arguments import add_history, add_ledger
+from pytest_cce_precheck.report.command import history_command, ledger_command
+from pytest_cce_precheck.report.history import Outcome, append
+from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., tuple[int, str]]
+
+TODAY: Final = datetime.now(UTC).date()
+LATER: Final = str(TODAY + timedelta(days=60))
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    add_ledger(commands, ledger_command)
+    add_history(commands, history_command)
+
+    def command(*arguments: str) -> tuple[int, str]:
+        options = parser.parse_args(arguments)
+        status = options.run(options)
+        return status, capsys.readouterr().out
+
+    return command
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> str:
+    return str(write_report(tmp_path / "findings.json", NO_EXPIRY, UNSOUND, UNSOUND_TASK))
+
+
+def known(code: str, until: str, *more: str) -> tuple[str, ...]:
+    return ("--code", code, "--reason", 'fixed in "24.1"', "--owner", "team-cce", "--until", until, *more)
+
+
+def test_what_is_added_is_listed(command: Command, report: str, tmp_path: Path) -> None:
+    assert command("ledger", "add", report, *known("final-without-expiry", LATER, "--ticket", "CCE-7")) == (
+        0,
+        f"cce-known.toml has PRE302 until {LATER}: 1 of the report's 1 findings\n",
+    )
+    status, out = command("ledger", "add", report, *known("PRE401", str(TODAY), "--where", "type"))
+    assert (status, out) == (0, f"cce-known.toml has PRE401 at type until {TODAY}: 1 of the report's 2 findings\n")
+    status, out = command("ledger", "list")
+    assert out.splitlines() == [
+        f'active         PRE302          final-without-expiry: fixed in "24.1" (team-cce, CCE-7, until {LATER})',
+        f'expires today  PRE401 at type  filter-unsound: fixed in "24.1" (team-cce, until {TODAY})',
+    ]
+    assert status == 0
+    assert {entry.since for entry in Ledger.read(tmp_path / "cce-known.toml").entries} == {TODAY}
+
+
+def test_check_ends_with_1_where_an_entry_has_expired(command: Command, report: str, tmp_path: Path) -> None:
+    command("ledger", "add", report, *known("PRE302", LATER))
+    assert command("ledger", "check") == (0, "cce-known.toml: 0 of 1 entries expired\n")
+    path = tmp_path / "cce-known.toml"
+    path.write_text(path.read_text().replace(LATER, "2020-01-31").replace(str(TODAY), "2020-01-01"))
+    status, out = command("ledger", "check")
+    assert status == 1
+    assert out.startswith("PRE302 expired ")
+    assert out.endswith("(team-cce, until 2020-01-31)\ncce-known.toml: 1 of 1 entries expired\n")
+
+
+def test_another_file_can_be_named(command: Command, report: str, tmp_path: Path) -> None:
+    command("ledger", "add", report, *known("PRE302", LATER), "--file", "other.toml")
+    assert command("ledger", "list", "--file", "other.toml")[1].startswith("active  PRE302")
+    assert not (tmp_path / "cce-known.toml").exists()
+    (tmp_path / "empty.toml").touch()
+    assert command("ledger", "list", "--file", "empty.toml") == (0, "empty.toml holds no entries\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (known("PRE305", LATER), "findings.json has no PRE305; it has PRE302, PRE401"),
+        (known("PRE3o2", LATER), "unknown finding code 'PRE3o2'"),
+        (known("PRE302", "2020-01-31"), "--until 2020-01-31 is over: an entry has to end on a later day"),
+        (known("PRE302", "soon"), "--until is 'soon': expected a day as YYYY-MM-DD"),
+        (known("PRE401", LATER, "--where", "taskid: prefix"), "'taskid' is no filter"),
+        (known("PRE401", LATER, "--where", "limit"), "there it is at $.items[0] or $.items[4] or task_id or type"),
+        (known("PRE302", LATER, "--owner", ""), "accepting PRE302 needs an owner"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(
+    command: Command, report: str, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        command("ledger", "add", report, *arguments)
+    assert message in str(caught.value)
+    assert not (tmp_path / "cce-known.toml").exists()
+
+
+def test_what_is_known_already_is_refused(command: Command, report: str) -> None:
+    command("ledger", "add", report, *known("PRE302", LATER))
+    with pytest.raises(ConfigurationError, match="has PRE302 already, as entry 1"):
+        command("ledger", "add", report, *known("final-without-expiry", LATER))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("<html>", "is no JSON report; expected what --cce-report=report.json writes"),
+        ('{"findings": []}', "is no report of pytest-cce-precheck"),
+        ('{"tool": "pytest-cce-precheck", "findings": [3]}', "has a finding without code, message or exchanges"),
+        (
+            '{"tool": "pytest-cce-precheck", "findings": [{"code": "PRE999", "message": "", "exchanges": []}]}',
+            "has a finding of the unknown code 'PRE999'",
+        ),
+        ('{"tool": "pytest-cce-precheck", "findings": []}', "has no PRE302; it has no finding at all"),
+    ],
+)
+def test_a_file_that_is_no_report_is_named(command: Command, tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(ConfigurationError, match=message):
+        command("ledger", "ticket", "report.json", "--code", "PRE302")
+
+
+@pytest.mark.parametrize(
+    ("language", "english", "chinese"), [("en", True, False), ("zh", False, True), ("both", True, True)]
+)
+def test_a_ticket_is_written_in_the_language_asked_for(
+    command: Command, report: str, language: str, english: bool, chinese: bool
+) -> None:
+    status, out = command("ledger", "ticket", report, "--code", "PRE302", "--language", language)
+    assert status == 0
+    assert ("5. What is expected" in out) is english
+    assert ("5. 期望结果" in out) is chinese
+
+
+def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:
+    row = Outcome("r", "2026-06-01T07:28:00+00:00", "test_it", "live", "https://e", "c", "failed", "PRE302", 3, 0, 0.1)
+    append(tmp_path / "history.sqlite", [row, row])
+    status, out = command("history", "history.sqlite")
+    assert status == 0
+    assert out.splitlines()[-1].split() == ["2", "2", "0", "0", "100%", "100%", "failed", "test_it", "(PRE302)"]
+    [judged] = json.loads(command("history", "history.sqlite", "--json", "--last", "1")[1])
+    assert (judged["runs"], judged["reliability"]) == (1, 1.0)
+
+
+def test_no_number_of_runs_is_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command("history", "history.sqlite", "--last", "0")
+    assert "'0' is no number of runs: expected 1 or more" in capsys.readouterr().err

@@ -1,0 +1,30 @@
+"""``--cce-history``: what became of each test is kept from run to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.report.history import latest
+from tests.plugin.projects import ORDINARY, VERIFIES
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.conftest import Run
+
+
+def test_each_run_adds_a_row_for_each_test_of_ours(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(VERIFIES, test_ordinary=ORDINARY)
+    run("--cce-history=h.sqlite")
+    result = run("--cce-history=h.sqlite", "--cce-fault=final-without-expiry")
+    result.stdout.fnmatch_lines(["history of 1 test written to h.sqlite"])
+    rows = latest(pytester.path / "h.sqlite", 50)
+    assert [(row.result, row.codes) for row in rows] == [("passed", ""), ("failed", "PRE302")]
+
+
+def test_a_file_that_is_no_history_stops_the_run(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(ORDINARY)
+    (pytester.path / "h.sqlite").write_text("no database")
+    result = run("--cce-history=h.sqlite")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: h.sqlite is no history, and no SQLite file at all: name another file"])
