@@ -78,7 +78,7 @@ class Recorder(Interceptor):
 
 
 class _Patient:
-    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: it is to be kept."""
+    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept."""
 
     def __init__(self, adapter: HTTPAdapter) -> None:
         self._adapter = adapter

@@ -139,7 +139,7 @@ def test_a_request_of_the_vendors_go_sdk_is_verified_though_it_does_not_sign_its
     )
     then = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
     verify(sent, secret_of={"EXAMPLE-AK": "EXAMPLE-SK"}.get, now=then)
-    with pytest.raises(SignatureError, match="does not match|mismatch|signature"):
+    with pytest.raises(SignatureError, match="signature"):
         verify(replace(sent, query="type=addonStatic"), secret_of={"EXAMPLE-AK": "EXAMPLE-SK"}.get, now=then)
 
 
