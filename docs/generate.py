@@ -125,6 +125,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/how-to-live.md": with_examples,
     "docs/how-to-recordings.md": with_examples,
     "docs/how-to-strategies.md": with_examples,
+    "docs/sdk.md": with_examples,
 }
 
 
