@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, unquote_plus
 
 from pytest_cce_precheck.cassette.documents import redacted
-from pytest_cce_precheck.cassette.echoes import HEADER
+from pytest_cce_precheck.cassette.echoes import HEADER, marked
 from pytest_cce_precheck.cassette.pseudonyms import folded
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers
+from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.redaction import MASK, SHOWN_HEADERS, Redactor, masked, without_query
 from pytest_cce_precheck.wire.secrets import looks_like_secret
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -27,8 +27,9 @@ from pytest_cce_precheck.wire.vocabulary import Filter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
-    from pytest_cce_precheck.wire.exchange import Request, Response
+    from pytest_cce_precheck.wire.exchange import Request
     from pytest_cce_precheck.wire.secrets import Sighting
 
     Clean = Callable[[str], str]
@@ -104,6 +105,17 @@ class Redaction:
         if "%" not in text:
             return text
         return _WORD.sub(lambda word: self._encoded(word[0], self._clean, unquote) if "%" in word[0] else word[0], text)
+
+    def recording(self, recording: Recording) -> Recording:
+        """Give a recording, as it was on the wire, without secrets; that an answer repeats one is noted."""
+        outcome = recording.outcome
+        return replace(
+            recording,
+            request=self.request(recording.request),
+            outcome=self.response(marked(recording.request, outcome))
+            if isinstance(outcome, Response)
+            else replace(outcome, detail=self.text(outcome.detail)),
+        )
 
     def request(self, request: Request) -> Request:
         """Give a request without secrets, and without the headers that authenticate it."""

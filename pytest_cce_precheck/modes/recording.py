@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette import files
-from pytest_cce_precheck.cassette.echoes import marked
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
 from pytest_cce_precheck.cassette.identities import pseudonyms_for
 from pytest_cce_precheck.cassette.redaction import Redaction
@@ -66,7 +65,7 @@ class Recorded(Live):
         credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)
         redaction = Redaction(credentials, also=self.secrets, pseudonyms=pseudonyms)
-        kept = [test.before_record(_redacted(each, redaction), each) for each in recordings]
+        kept = [test.before_record(redaction.recording(each), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
             recorded_at=self._now(),
@@ -113,12 +112,3 @@ def _noted(note: Any, redacted: Callable[[str], str]) -> Any:
     if isinstance(note, list | tuple):
         return [_noted(member, redacted) for member in note]
     return redacted(note) if isinstance(note, str) else note
-
-
-def _redacted(recording: Recording, redaction: Redaction) -> Recording:
-    outcome: Any = recording.outcome
-    if isinstance(outcome, Response):
-        outcome = redaction.response(marked(recording.request, outcome))
-    else:
-        outcome = replace(outcome, detail=redaction.text(outcome.detail))
-    return replace(recording, request=redaction.request(recording.request), outcome=outcome)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +53,7 @@ def take_in(names: Sequence[str], out: Path, credentials: Credentials) -> str:
     redaction = Redaction(credentials, also=set(_secrets_of(recordings)))
     moments = [each.recorded_at for each in taken if each.recorded_at is not None]
     origin = _origin(taken, recordings, redaction, min(moments, default=_changed(names)))
-    text = dumps(origin, [_redacted(each, redaction) for each in recordings], redacted=True)
+    text = dumps(origin, [redaction.recording(each) for each in recordings], redacted=True)
     refuse(text, credentials, str(out))
     files.write(out, text)
     return _summary(out, origin, len(recordings), left_out, dated=bool(moments))
@@ -162,17 +161,6 @@ def _secrets_of(recordings: Sequence[Recording]) -> Iterator[str]:
 def _ids_of(recording: Recording) -> set[str]:
     answer = recording.outcome
     return asked_ids(recording.request) | (ids_in(answer.body) if isinstance(answer, Response) else set())
-
-
-def _redacted(recording: Recording, redaction: Redaction) -> Recording:
-    outcome = recording.outcome
-    return replace(
-        recording,
-        request=redaction.request(recording.request),
-        outcome=redaction.response(outcome)
-        if isinstance(outcome, Response)
-        else replace(outcome, detail=redaction.text(outcome.detail)),
-    )
 
 
 def _changed(names: Sequence[str]) -> datetime:

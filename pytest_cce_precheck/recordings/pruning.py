@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_cce_precheck.cassette.files import sweep
 from pytest_cce_precheck.claims import claims
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.recordings.found import cassettes_in
@@ -80,7 +81,11 @@ def pruning(folder: Path, arguments: Sequence[str]) -> Pruning:
 
 
 def delete(unclaimed: Sequence[Path], folder: Path) -> None:
-    """Delete files, and the folders that are empty then, but for ``folder``; raises `ConfigurationError`."""
+    """Delete files, what killed recordings left, and the folders that are empty then, but for ``folder``.
+
+    Raises `ConfigurationError` where one cannot be deleted.
+    """
+    sweep(folder)
     for path in unclaimed:
         try:
             path.unlink()

@@ -495,6 +495,9 @@ def test_what_no_test_claims_is_listed_and_deleted_only_when_told_so(
         "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims would be deleted with --yes",
     ]
     assert len(files_in(folder)) == 7
+    # what a recording leaves that is killed between two steps
+    leftover = folder / "test_gone" / f".cce-{'0' * 16}.tmp"
+    leftover.write_text("whole, but never put in place")
     status, out, _ = project("--yes")
     assert (status, out.splitlines()[-1]) == (
         0,
