@@ -97,6 +97,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
         metavar="SECONDS",
     ),
     Option(
+        "lag", "seconds that an answer may be behind, where replicas give it (live)", kind="number", metavar="SECONDS"
+    ),
+    Option(
         "seed", "the number that fixes the plan, the draws and the embedded service's world", kind="number", metavar="N"
     ),
     Option(
@@ -138,6 +141,7 @@ class Config:
     budget: int = 250
     rate: int = 0
     run_time: int = 0
+    lag: int = 0
     seed: int = 0
     timeout: int = 30
     driver: tuple[str, ...] = ()

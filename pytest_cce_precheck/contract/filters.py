@@ -65,17 +65,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Two unfiltered lists with questions between them."""
+    """Two unfiltered lists with questions between them.
+
+    ``fresh`` are tasks that changed so shortly before that an answer need not know it yet (`settling`).
+    """
 
     before: Answer
     after: Answer
+    fresh: frozenset[str] = frozenset()
 
     @cached_property
     def stable(self) -> Mapping[str, Task]:
         """The tasks that both lists show with the same content."""
         later = self.after.by_id
         return {
-            key: task for key, task in self.before.by_id.items() if key in later and later[key].content == task.content
+            key: task
+            for key, task in self.before.by_id.items()
+            if key in later and later[key].content == task.content and key not in self.fresh
         }
 
     @cached_property
@@ -87,7 +93,7 @@ class Bracket:
     @property
     def quiet(self) -> bool:
         """Whether nothing changed."""
-        return not self.unsettled
+        return not self.unsettled and not self.fresh
 
 
 def satisfies(task: Task, selection: Selection) -> bool:
@@ -119,7 +125,8 @@ def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
     """
     names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
     # asked before it came or after it went, a task is one that the service does not know
-    known = [task for key, task in bracket.before.by_id.items() if key in bracket.after.by_id]
+    settled = bracket.after.by_id.keys() - bracket.fresh
+    known = [task for key, task in bracket.before.by_id.items() if key in settled]
     missing = (
         {404} if names - {Filter.TYPE} and not any(satisfies(task, question.meanings[0]) for task in known) else set()
     )
@@ -227,7 +234,7 @@ class Unlisted:
         """Take one more answer into account."""
         findings = []
         for key, task in answer.by_id.items():
-            if key in bracket.before.by_id or key in bracket.after.by_id:
+            if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.fresh:
                 continue
             earlier = self.seen.setdefault(key, bracket)
             if earlier is not bracket:

@@ -176,13 +176,19 @@ def _identity_changes(earlier: Task, later: Task, *, created: bool) -> list[str]
     return [name for name in changed if not (created and name not in later.metadata)]
 
 
+def moves_back(earlier: Task, later: Task) -> bool:
+    """Whether a task's state is one that cannot follow the earlier one."""
+    before, after = earlier.state, later.state
+    return bool(before and after and after is not before and after not in _LATER[before])
+
+
 def _changes(earlier: Task, later: Task, *, created: bool) -> Iterator[Finding]:
     key, path = later.id, later.path
     changed = _identity_changes(earlier, later, created=created)
     if changed:
         detail = ", ".join(f"{name} {earlier.metadata.get(name)!r} -> {later.metadata.get(name)!r}" for name in changed)
         yield Finding("PRE504", f"task {key} changed what it is: {detail}", f"{path}.metadata", subject=tuple(changed))
-    if earlier.state and later.state and later.state is not earlier.state and later.state not in _LATER[earlier.state]:
+    if moves_back(earlier, later):
         yield Finding("PRE501", f"task {key} moved from {earlier.state} to {later.state}", f"{path}.status.status")
     elif earlier.state and earlier.state.final:
         if earlier.metadata.get("expireTimeStamp") != later.metadata.get("expireTimeStamp"):

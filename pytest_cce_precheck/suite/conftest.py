@@ -74,6 +74,7 @@ def _settings(harness: Harness) -> Settings:
         allow_writes=config.allow_writes or simulated,
         neighbours=neighbours,
         wait=harness.mode.wait,
+        lag=float(config.lag) if config.mode in ("live", "record") else 0.0,
         kept_back=len(CHECKS) if config.mode == "record" else _READINGS * (harness.workers - 1),
     )
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # a version that nobody asks for: tasks with it are ours, whoever else is at work in the cluster
 _MARK: Final = "0.0.0-precheck-probe"
 _FIRST_WAIT: Final = 0.15
+_REREAD: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
 _CLOSE_READS: Final = 4
 # a finished task must stay as it is
@@ -54,6 +55,7 @@ def created_tasks(run: Inspection) -> None:
     if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
     _are_new(run, before, answer)
+    run.settling.observe(answer, complete=False)
     run.report(*run.history.observe(answer, complete=False))
     _are_all(run, before, answer)
     _are_found(run, answer)
@@ -197,13 +199,19 @@ def _are_found(run: Inspection, created: Answer) -> None:
 
 def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value: str) -> None:
     query = encode_query([(name, value)])
-    exchange = run.ask(run.client.list_request(query))
-    answer = run.judged(exchange, {200, 404})
-    found = answer.by_id.get(task.id or "") if answer else None
+    until = run.settings.now() + run.settling.lag
+    while True:
+        exchange = run.ask(run.client.list_request(query))
+        answer = run.judged(exchange, {200, 404})
+        found = answer.by_id.get(task.id or "") if answer else None
+        if found is not None or run.settings.now() >= until:
+            break
+        # a replica may not know it yet
+        run.settings.wait(_REREAD)
     if found is None and (answer is not None or exchange.status == 404):
         message = f"?{query} does not show task {task.id}, which the create call just made"
         run.report(Finding("PRE507", message, subject=(str(name),)).seen_in(exchange, created.exchange))
-    elif answer is not None and name is Filter.TASK_ID:
+    elif answer is not None and name is Filter.TASK_ID and not run.settling.is_stale(answer, complete=False):
         run.report(*run.history.observe(answer, complete=False))
         if len(answer.tasks) > 1:
             message = f"?{query} shows {len(answer.tasks)} tasks, and the id is one task's"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.filters import acceptable_statuses, judge_selection
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import known_values
 from pytest_cce_precheck.explore.questions import select
@@ -98,7 +98,7 @@ class _Answers:
         after = run.unfiltered()
         if before is None or after is None:
             return ()
-        bracket = Bracket(before, after)
+        bracket = run.bracket(before, after)
         run.reached.update(question.classes)
         answer = run.judged(exchange, acceptable_statuses(question, bracket))
         return () if answer is None else judge_selection(question, answer, bracket).findings

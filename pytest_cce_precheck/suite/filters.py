@@ -76,7 +76,7 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
         if after is None:
             run.give_up(f"{len(batch)} questions", "the unfiltered list after them cannot be read")
             return
-        bracket = Bracket(before, after)
+        bracket = run.bracket(before, after)
         for question, exchange in zip(batch, exchanges, strict=True):
             open_ids = _judged(run, question, exchange, bracket) if exchange is not None else frozenset[str]()
             asked[question.query] += 1

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
-from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
+from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
+from pytest_cce_precheck.contract.settling import Settling
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import covering_plan
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 _LONGEST_WAIT: Final = 30.0
 _LOSSES: Final = 3
+_REREAD: Final = 0.5
 _FEW, _RARELY = 10, 10
 _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
@@ -90,7 +92,8 @@ class Settings:
     """How a run goes about it.
 
     ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
-    cassette each, and workers, read the unfiltered list each for itself.
+    cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
+    behind, by the clock ``now``.
     """
 
     budget: int = FULL
@@ -99,6 +102,8 @@ class Settings:
     neighbours: Neighbours = field(default_factory=Neighbours)
     wait: Callable[[float], None] = time.sleep
     kept_back: int = 0
+    lag: float = 0.0
+    now: Callable[[], float] = time.monotonic
 
 
 class Inspection:
@@ -117,6 +122,7 @@ class Inspection:
             probes=number_of_probes(client.credentials),
         )
         self.history = History()
+        self.settling = Settling(self.settings.lag, self.settings.now)
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.reached: set[tuple[Filter, str]] = set()
@@ -270,21 +276,39 @@ class Inspection:
 
     def unfiltered(self) -> Answer | None:
         """Read the unfiltered list, and hold it against all earlier ones; None where it cannot be used."""
-        exchange = self.ask(self.client.list_request())
-        answer = self.judged(exchange, {200})
+        exchange, answer = self._settled_list()
         if exchange.status in PASSING:
             self._gone = f"the endpoint does not answer ({exchange.status} in all of {_TRIES} tries)"
         elif exchange.status in _REFUSED and not self._read:
             self._gone = f"the endpoint refuses the credentials ({exchange.status})"
         if answer is not None:
             self._read = True
+            self.settling.observe(answer)
             self.report(*self.history.observe(answer))
         self._latest = answer
         return answer
 
+    def _settled_list(self) -> tuple[Exchange, Answer | None]:
+        """Read the unfiltered list, again while it is older than one that was read before, as far as the lag goes."""
+        while True:
+            exchange = self.ask(self.client.list_request())
+            answer = self.judged(exchange, {200})
+            if answer is None or not self.settling.is_stale(answer):
+                return exchange, answer
+            self.note("the unfiltered list, read again,", "an older one (replicas that lag)")
+            self.settings.wait(_REREAD)
+
+    def bracket(self, before: Answer, after: Answer) -> Bracket:
+        """Give the bracket of what was asked between two lists."""
+        return Bracket(before, after, self.settling.fresh(before))
+
     def opening(self) -> Answer | None:
         """Give the latest unfiltered list, which opens the next bracket."""
-        return self._latest or self.unfiltered()
+        if self._latest is None and self.unfiltered() is not None and self.settling.lag:
+            # what is unchanged after that time is the same everywhere
+            self.settings.wait(self.settling.lag)
+            self.unfiltered()
+        return self._latest
 
     def unknown_id(self, real: str) -> str:
         """Give an id of the same shape that nothing has."""

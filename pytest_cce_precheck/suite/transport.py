@@ -50,7 +50,7 @@ def request_headers(run: Inspection) -> None:
     if after is None:
         return
     for what, exchange in exchanges:
-        _judge_variant(run, question, what, exchange, Bracket(before, after))
+        _judge_variant(run, question, what, exchange, run.bracket(before, after))
 
 
 def _judge_variant(run: Inspection, question: Question, what: str, exchange: Exchange, bracket: Bracket) -> None:
@@ -97,7 +97,7 @@ def simultaneous_questions(run: Inspection) -> None:
         elif isinstance(exchange, TransportError):
             run.lost(exchange)
         else:
-            _judge_simultaneous(run, question, exchange, Bracket(before, after))
+            _judge_simultaneous(run, question, exchange, run.bracket(before, after))
 
 
 def _judge_simultaneous(run: Inspection, question: Question, exchange: Exchange, bracket: Bracket) -> None:
