@@ -28,14 +28,15 @@ class Settling:
         self._gone: dict[str, float] = {}
         self._read: dict[int, float] = {}
 
-    def is_stale(self, answer: Answer, *, complete: bool = True) -> bool:
+    def is_stale(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> bool:
         """Tell whether an answer may be older than a list before it: it lacks, or still has, what changed in the lag.
 
-        What is not ``complete`` is held to the tasks that it shows.
+        ``asked`` is when it was asked for, by the clock: it may have been long on its way. What is not ``complete``
+        is held to the tasks that it shows.
         """
         if not self.lag:
             return False
-        since = self._now() - self.lag
+        since = (self._now() if asked is None else asked) - self.lag
         listed = answer.by_id
         if any(went > since for key, went in self._gone.items() if key in listed):
             return True

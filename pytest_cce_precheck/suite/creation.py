@@ -201,6 +201,7 @@ def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value:
     query = encode_query([(name, value)])
     until = run.settings.now() + run.settling.lag
     while True:
+        asked = run.settings.now()
         exchange = run.ask(run.client.list_request(query))
         answer = run.judged(exchange, {200, 404})
         found = answer.by_id.get(task.id or "") if answer else None
@@ -211,7 +212,7 @@ def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value:
     if found is None and (answer is not None or exchange.status == 404):
         message = f"?{query} does not show task {task.id}, which the create call just made"
         run.report(Finding("PRE507", message, subject=(str(name),)).seen_in(exchange, created.exchange))
-    elif answer is not None and name is Filter.TASK_ID and not run.settling.is_stale(answer, complete=False):
+    elif answer is not None and name is Filter.TASK_ID and not run.settling.is_stale(answer, asked, complete=False):
         run.report(*run.history.observe(answer, complete=False))
         if len(answer.tasks) > 1:
             message = f"?{query} shows {len(answer.tasks)} tasks, and the id is one task's"

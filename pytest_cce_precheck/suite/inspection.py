@@ -291,9 +291,10 @@ class Inspection:
     def _settled_list(self) -> tuple[Exchange, Answer | None]:
         """Read the unfiltered list, again while it is older than one that was read before, as far as the lag goes."""
         while True:
+            asked = self.settings.now()
             exchange = self.ask(self.client.list_request())
             answer = self.judged(exchange, {200})
-            if answer is None or not self.settling.is_stale(answer):
+            if answer is None or not self.settling.is_stale(answer, asked):
                 return exchange, answer
             self.note("the unfiltered list, read again,", "an older one (replicas that lag)")
             self.settings.wait(_REREAD)

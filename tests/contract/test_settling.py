@@ -65,6 +65,15 @@ def test_a_state_that_moves_back_is_stale_shortly_after_it_moved_on() -> None:
     assert not seen.is_stale(shows(task(1, state="Init")))
 
 
+def test_an_answer_that_was_long_on_its_way_is_as_old_as_its_question() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE, TWO))
+    asked = clock.now + 1
+    clock.now += 8
+    assert seen.is_stale(shows(ONE), asked)
+    assert not seen.is_stale(shows(ONE))
+
+
 def test_what_moves_on_is_never_stale() -> None:
     seen, _ = settling()
     seen.observe(shows(task(1, state="Init")))
