@@ -61,12 +61,17 @@ def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T
     return signature(*marker.args, **marker.kwargs)
 
 
+def own_id(item: pytest.Item) -> str:
+    """Give a test's id without the group that ``--dist loadgroup`` writes behind it."""
+    return f"{item.parent.nodeid}::{item.name}" if item.parent is not None else item.nodeid
+
+
 def cassette_name(item: pytest.Item, marker: Marked) -> str:
     """Give the cassette of a test: the one that its marker names, or one after module and test."""
     if marker.cassette is not None:
         return marker.cassette
     module = getattr(getattr(item, "module", None), "__name__", None)
-    place, _, test = item.nodeid.partition("::")
+    place, _, test = own_id(item).partition("::")
     return file_name(module or place, test or item.name)
 
 

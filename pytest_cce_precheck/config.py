@@ -57,6 +57,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("region", "region of the public service, in place of an endpoint (live, record)", metavar="NAME"),
     Option("project-id", "the project (live, record)", metavar="ID", environment=("HUAWEICLOUD_SDK_PROJECT_ID",)),
     Option("cluster-id", "the cluster whose tasks are listed (live, record)", metavar="ID"),
+    Option("targets", "a file of services and clusters to run over (live, record, replay)", metavar="PATH"),
+    Option("target", "run over this one of them alone (repeatable)", kind="list", metavar="NAME"),
     Option("other-cluster-id", "another cluster of the project, to check isolation against", metavar="ID"),
     Option("foreign-project-id", "a project that the credentials must not read", metavar="ID"),
     Option("foreign-cluster-id", "a cluster of that project", metavar="ID"),
@@ -123,6 +125,8 @@ class Config:
     region: str | None = None
     project_id: str | None = None
     cluster_id: str | None = None
+    targets: str | None = None
+    target: tuple[str, ...] = ()
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.driver import Driver
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.targets import NamedTarget
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
 config_key = pytest.StashKey[Config]()
+targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
 
 
@@ -50,29 +52,39 @@ def as_setup_error() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def cce_config(pytestconfig: pytest.Config) -> Config:
-    """The settings in force, each with its source (`pytest_cce_precheck.config.Config`)."""
-    return pytestconfig.stash[config_key]
+def _cce_target(request: pytest.FixtureRequest) -> NamedTarget | None:
+    # a parameter of every test of ours where there is a file of targets
+    target: NamedTarget | None = getattr(request, "param", None)
+    return target
 
 
 @pytest.fixture(scope="session")
-def _cce_harness(cce_config: Config, pytestconfig: pytest.Config) -> Iterator[Harness]:
+def cce_config(_cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> Config:
+    """The settings in force, each with its source (`pytest_cce_precheck.config.Config`)."""
+    return pytestconfig.stash[config_key] if _cce_target is None else _cce_target.config
+
+
+@pytest.fixture(scope="session")
+def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> Iterator[Harness]:
     from pytest_cce_precheck.contract.ledger import known_failures
     from pytest_cce_precheck.harness import Harness
-    from pytest_cce_precheck.metering import meter_of
+    from pytest_cce_precheck.metering import meter_of, workers_of
 
     with as_setup_error():
-        workers = getattr(pytestconfig, "workerinput", {}).get("workercount", 1)
-        harness = Harness(cce_config, os.environ, meter_of(cce_config, pytestconfig), workers=workers)
+        meter = meter_of(cce_config, pytestconfig, _cce_target)
+        environment = os.environ if _cce_target is None else _cce_target.environment(os.environ)
+        harness = Harness(cce_config, environment, meter, workers=workers_of(pytestconfig, _cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     with harness.standing():
         yield harness
 
 
 @pytest.fixture(scope="session")
-def cce_credentials(_cce_harness: Harness) -> Credentials:
+def cce_credentials(_cce_harness: Harness, _cce_target: NamedTarget | None) -> Credentials:
     """What requests are authenticated with; override it to take credentials from elsewhere than the environment."""
     with as_setup_error():
+        if _cce_target is not None and _cce_harness.config.mode in ("live", "record"):
+            _cce_target.refuse_unset(os.environ)
         return _cce_harness.credentials()
 
 
@@ -159,6 +171,9 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         test = running_test(request, harness.config)
     # when=call reports alone are summed up, and they are made before any teardown
     node.user_properties.append(("cce_mode", harness.config.mode))
+    target: NamedTarget | None = request.getfixturevalue("_cce_target")
+    if target is not None:
+        node.user_properties.append(("cce_target", target.name))
     node.stash[running_key] = (harness, test)
     with ExitStack() as stack:
         with as_setup_error():

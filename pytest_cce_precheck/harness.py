@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
-from pytest_cce_precheck.contract.check import check
+from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
@@ -23,6 +23,7 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor, curl
+from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +69,8 @@ class Harness:
         self._environment = environment
         self._client: PrecheckClient | None = None
         self._ahead: list[float] = []
-        self._told = (0, 0)
+        self._created: list[dict[str, Any]] = []
+        self._told = (0, 0, 0)
 
     @cached_property
     def _idle(self) -> Simulated:
@@ -117,9 +119,10 @@ class Harness:
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
-        ahead = seconds_ahead(exchange, datetime.now(UTC)) if isinstance(self.mode, Live) else None
-        if ahead is not None:
-            self._ahead.append(ahead)
+        if isinstance(self.mode, Live):
+            ahead = seconds_ahead(exchange, datetime.now(UTC))
+            self._ahead += [] if ahead is None else [ahead]
+            self._created += _created(exchange)
 
     @property
     def skew(self) -> float | None:
@@ -127,10 +130,17 @@ class Harness:
         return skew_of(self._ahead)
 
     def learnt(self) -> dict[str, Any]:
-        """Give what became known of a real service since it was last asked: how its clock goes, tokens renewed."""
+        """Give what became known of a real service since it was last asked.
+
+        How its clock goes, how many tokens were renewed, which tasks were created there.
+        """
         renewed = self._tokens.renewed if self._tokens is not None else 0
-        (answers, tokens), self._told = self._told, (len(self._ahead), renewed)
-        return {"ahead": [round(each, 1) for each in self._ahead[answers:]], "renewed": renewed - tokens}
+        (answers, tokens, created), self._told = self._told, (len(self._ahead), renewed, len(self._created))
+        return {
+            "ahead": [round(each, 1) for each in self._ahead[answers:]],
+            "renewed": renewed - tokens,
+            "created": self._created[created:],
+        }
 
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
@@ -239,6 +249,19 @@ class Contract:
         yield from ((finding, {"verdict": "failing"}) for finding in outcome.failing)
         yield from ((finding, {"verdict": "shown"}) for finding in outcome.shown)
         yield from ((finding, {"verdict": "accepted", "reason": by.said}) for finding, by in outcome.accepted)
+
+
+def _created(exchange: Exchange) -> list[dict[str, Any]]:
+    """Name the tasks that an answer to a create call tells of, each by the instance that it was made for."""
+    answer = judge(exchange)[0] if exchange.request.method == "POST" and exchange.status < 300 else None
+    return [
+        {
+            "task_id": task.id or "?",
+            "type": task.value_of(Filter.TYPE) or "?",
+            "instance_id": task.value_of(Filter.ADDON_INSTANCE_ID) or "?",
+        }
+        for task in (answer.tasks if answer is not None and answer.operation == "create" else ())
+    ]
 
 
 def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pytest_cce_precheck.config import OPTIONS, Option, resolve
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
+    _cce_target,
     _cce_test,
     as_usage_error,
     cce_cassette_dir,
@@ -29,6 +30,7 @@ from pytest_cce_precheck.fixtures import (
     config_key,
     contract_of,
     running_key,
+    targets_key,
 )
 
 if TYPE_CHECKING:
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
+    from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.targets import NamedTarget
+
 # pytest finds fixtures as attributes of the plugin
 __all__ = [
     "_cce_harness",
+    "_cce_target",
     "_cce_test",
     "cce_cassette_dir",
     "cce_client",
@@ -57,8 +63,11 @@ MARKERS = (
     "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, defects, answers repeat",
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
+TARGETS_INPUT = "cce_targets"
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = ("cce_mode", "cce_cassette", "cce_finding", "cce_allowed", "cce_accepted", "cce_live", "cce_run")
+PROPERTIES = frozenset(
+    f"cce_{name}" for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "run")
+)
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -92,26 +101,63 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = resolve(
             lambda option: config.getoption(option.ini), os.environ, lambda option: config.getini(option.ini) or None
         )
+        config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
-            from pytest_cce_precheck.startup import refuse_the_unusable
-
-            refuse_the_unusable(settled, os.environ, of_the_suite=_runs_the_suite(config))
+            _refuse_the_unusable(config, settled)
         if settled.history or settled.ledger or (config.rootpath / "cce-known.toml").is_file():
             from pytest_cce_precheck.contract.ledger import find_ledger
             from pytest_cce_precheck.report.bookkeeping import keep_books
 
             ledger = find_ledger(settled.ledger, config.rootpath)
             strict, history = settled.ledger_strict, settled.history
-            keep_books(config, settled, ledger=ledger, strict=strict, history_file=history)
+            keep_books(config, settled, ledger=ledger, strict=strict, history_file=history, targets=targets)
     config.stash[config_key] = settled
+
+
+def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
+    from pytest_cce_precheck.claims import refusal_key
+    from pytest_cce_precheck.startup import refuse_the_unusable
+
+    # the credentials are where the tests run
+    elsewhere = any("ssh=" in spec or "socket=" in spec for spec in config.getoption("tx", None) or ())
+    of_the_suite = _runs_the_suite(config) and not elsewhere
+    try:
+        refuse_the_unusable(settled, os.environ, of_the_suite=of_the_suite, targets=config.stash[targets_key])
+    except ConfigurationError as error:
+        if not hasattr(config, "workerinput"):
+            raise
+        config.stash[refusal_key] = str(error)
 
 
 def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
 
 
+def _targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...]:
+    if settled.targets is None:
+        if settled.target:
+            raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
+        return ()
+    if settled.mode == "simulate":
+        if settled.source("targets") == "option":
+            raise ConfigurationError("--cce-targets names real services: use --cce-mode=live, record or replay with it")
+        return ()
+    from pytest_cce_precheck.targets import parse_targets, text_of
+
+    path = config.rootpath / settled.targets
+    # a worker may be on another machine, where there is no such file
+    text = getattr(config, "workerinput", {}).get(TARGETS_INPUT) or text_of(path)
+    return parse_targets(text, path.name, settled)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test of `cce_sdk` once for each driver."""
+    """Run a test of ours once for each target, and one of `cce_sdk` once for each driver."""
+    targets = metafunc.config.stash[targets_key]
+    if targets:
+        from pytest_cce_precheck.claims import concerned
+
+        if concerned(metafunc.definition):
+            over_targets(metafunc, targets)
     if "cce_sdk" in metafunc.fixturenames:
         from pytest_cce_precheck.sdk.pytest_support import driver_commands
 
@@ -119,6 +165,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             commands = driver_commands(metafunc.config.stash[config_key].driver)
         names = [" ".join(Path(word).name for word in command) for command in commands]
         metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=names)
+
+
+def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) -> None:
+    """Run a test once for each target; to pytest-xdist each target is a group."""
+    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
+    parameters = [
+        pytest.param(target, id=target.name, marks=pytest.mark.xdist_group(target.name) if grouped else ())
+        for target in targets
+    ]
+    if "_cce_target" not in metafunc.fixturenames:
+        # by the marker alone a test is ours without naming a fixture
+        metafunc.fixturenames.append("_cce_target")
+    metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -181,11 +240,16 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the workers of pytest-xdist one budget and one rate."""
-    if node.config.stash[config_key].mode in ("live", "record"):
+    """Give the workers of pytest-xdist one budget and one rate, and the file of targets."""
+    settled = node.config.stash[config_key]
+    if settled.mode in ("live", "record"):
         from pytest_cce_precheck.metering import tell_worker
 
         tell_worker(node, node.config)
+    if node.config.stash[targets_key]:
+        from pytest_cce_precheck.targets import text_of
+
+        node.workerinput[TARGETS_INPUT] = text_of(node.config.rootpath / settled.targets)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -194,7 +258,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if not settled.settled and not _runs_the_suite(config):
         return []
     settings = "; ".join(f"{flag} {value}" for flag, value in settled.settled.items() if flag != "--cce-mode")
-    return [f"cce-precheck: mode {settled.mode} ({settled.source('mode')})" + (f"; {settings}" if settings else "")]
+    lines = [f"cce-precheck: mode {settled.mode} ({settled.source('mode')})" + (f"; {settings}" if settings else "")]
+    names = [target.name for target in config.stash[targets_key]]
+    return [*lines, f"cce-precheck: {len(names)} targets: {', '.join(names)}"] if len(names) > 1 else lines
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -210,5 +276,6 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise
 
+        targets = config.stash[targets_key]
         with as_usage_error():
-            summarise(recorded, config.stash[config_key], terminalreporter)
+            summarise(recorded, config.stash[config_key], terminalreporter, targets)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
-from pytest_cce_precheck.claims import cassette_name, marked, refusal_key
+from pytest_cce_precheck.claims import cassette_name, marked, own_id, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.modes.base import RunningTest
@@ -33,7 +33,7 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
     wanted = marked(item)
     if wanted.mode not in (None, config.mode):
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
-    test = RunningTest(item.nodeid, wanted.faults, repeats=wanted.repeats or _is_hypothesis_test(item))
+    test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats or _is_hypothesis_test(item))
     if config.mode in ("record", "replay"):
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 
@@ -79,7 +79,8 @@ def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
 def learnt(harness: Harness) -> str | None:
     """Write what the report says of a real service beside its answers; None where a test has learnt nothing new."""
     known = harness.learnt()
-    return json.dumps(known) if any(known.values()) else None
+    redactor, _ = harness.redaction
+    return redactor.text(json.dumps(known)) if any(known.values()) else None
 
 
 def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) -> bool:

@@ -19,25 +19,31 @@ from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.signing import authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.targets import NamedTarget
 
 # what stands for a token that nobody has fetched yet
 _TO_COME: Final = Credentials(token=Secret("to-come"))
 
 
-def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_the_suite: bool = False) -> None:
+def refuse_the_unusable(
+    config: Config,
+    environment: Mapping[str, str],
+    *,
+    of_the_suite: bool = False,
+    targets: Sequence[NamedTarget] = (),
+) -> None:
     """Raise `ConfigurationError` for the first setting that no test could use.
 
-    Credentials may come from elsewhere (the fixture ``cce_credentials``) in any run but one ``of_the_suite``.
+    Credentials may come from elsewhere (the fixture ``cce_credentials``) in any run but one ``of_the_suite``. Where
+    there are ``targets``, each is a service of the run.
     """
     Simulator(faults=config.fault)
     for text in config.accept:
         Acceptance.parse(text)
-    Shares.of(config.budget, writes=config.allow_writes)
-    if config.timeout < 1:
-        raise ConfigurationError(f"--cce-timeout is {config.timeout}: expected at least 1 second")
+    _refuse_numbers(config)
     if config.report is not None:
         writer_for(Path(config.report))
     if config.fault and config.mode != "simulate":
@@ -49,12 +55,32 @@ def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_th
             "--cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
             " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
         )
-    if config.mode in ("live", "record"):
-        credentials, tokens = Credentials.from_environment(environment), tokens_for(config, environment)
-        _refuse_for_live(config, _TO_COME if tokens else credentials, of_the_suite=of_the_suite)
+    if config.mode in ("live", "record") and not targets:
+        _refuse_for_live(config, environment, of_the_suite=of_the_suite)
+    for target in targets:
+        _refuse_target(target, environment, of_the_suite=of_the_suite)
 
 
-def _refuse_for_live(config: Config, credentials: Credentials, *, of_the_suite: bool) -> None:
+def _refuse_numbers(config: Config) -> None:
+    Shares.of(config.budget, writes=config.allow_writes)
+    if config.timeout < 1:
+        raise ConfigurationError(f"--cce-timeout is {config.timeout}: expected at least 1 second")
+
+
+def _refuse_target(target: NamedTarget, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
+    live = target.config.mode in ("live", "record")
+    if live and of_the_suite:
+        target.refuse_unset(environment)
+    try:
+        _refuse_numbers(target.config)
+        if live:
+            _refuse_for_live(target.config, target.environment(environment), of_the_suite=of_the_suite)
+    except ConfigurationError as error:
+        raise type(error)(f"target {target.name} of {target.config.targets}: {error}") from None
+
+
+def _refuse_for_live(config: Config, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
+    credentials = _TO_COME if tokens_for(config, environment) else Credentials.from_environment(environment)
     if of_the_suite or config.missing_for_live(credentials=True):
         refuse_incomplete(config, credentials)
     if config.service is not None:

@@ -22,6 +22,7 @@ LEVELS: Final = (
     {"errors", "suggestions"},
     {"config", "schema_files", "wire"},
     {"contract", "simulator", "explore", "cassette"},
+    {"targets"},
     {"transport"},
     {"client"},
     {"report", "suite", "startup", "harness", "sdk", "modes"},

@@ -16,7 +16,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report import history
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.targets import secrets_of
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.targets import NamedTarget
 
 # each has its reason for asking less than everything
 _SELECTING: Final = {
@@ -41,18 +42,26 @@ _SELECTING: Final = {
 
 
 def keep_books(
-    pytestconfig: pytest.Config, config: Config, *, ledger: Path | None, strict: bool, history_file: str | None
+    pytestconfig: pytest.Config,
+    config: Config,
+    *,
+    ledger: Path | None,
+    strict: bool,
+    history_file: str | None,
+    targets: Sequence[NamedTarget] = (),
 ) -> None:
     """Have the end of the run say what became of its ledger, and write its history.
 
-    Nothing is done on a worker of pytest-xdist. Raises `ConfigurationError` where a file cannot be used.
+    A test is noted under its target; where there are no ``targets``, ``config`` names the one. Nothing is done on a
+    worker of pytest-xdist. Raises `ConfigurationError` where a file cannot be used.
     """
     if hasattr(pytestconfig, "workerinput") or (ledger is None and history_file is None):
         return
     path = Path(history_file) if history_file else None
     if path is not None:
         history.prepare(path)
-    books = Bookkeeper(config, ledger, Ledger.read(ledger) if ledger else Ledger(), strict=strict, history_file=path)
+    known = Ledger.read(ledger) if ledger else Ledger()
+    books = Bookkeeper(config, targets, ledger, known, strict=strict, history_file=path)
     pytestconfig.pluginmanager.register(books, "cce-bookkeeper")
 
 
@@ -60,9 +69,17 @@ class Bookkeeper:
     """Takes in what the tests report; registered with pytest by `keep_books`."""
 
     def __init__(
-        self, config: Config, path: Path | None, ledger: Ledger, *, strict: bool, history_file: Path | None
+        self,
+        config: Config,
+        targets: Sequence[NamedTarget],
+        path: Path | None,
+        ledger: Ledger,
+        *,
+        strict: bool,
+        history_file: Path | None,
     ) -> None:
-        self._config = config
+        self._configs = {"": config, **{target.name: target.config for target in targets}}
+        self._targets = targets
         self._ledger, self._ledger_file, self._strict = ledger, path, strict
         self._history_file = history_file
         self._began = datetime.now(UTC)
@@ -96,9 +113,10 @@ class Bookkeeper:
             self._write_history(session, self._history_file)
 
     def _write_history(self, session: pytest.Session, path: Path) -> None:
-        redactor = Redactor(Credentials.from_environment(os.environ).secrets)
+        redactor = Redactor(secrets_of(self._targets, os.environ))
         run = secrets.token_hex(8)
-        rows = [noted.outcome(self._config, run, self._began, redactor) for noted in self._outcomes.values()]
+        noted = self._outcomes.values()
+        rows = [each.outcome(self._configs[each.target], run, self._began, redactor) for each in noted]
         try:
             history.append(path, rows)
         except ConfigurationError as error:
@@ -127,6 +145,7 @@ class _Noted:
         self.is_ours = bool(recorded)
         self._found = [json.loads(value) for value in recorded.get("cce_finding", ())]
         self._runs = [json.loads(value) for value in recorded.get("cce_run", ())]
+        self.target: str = next(iter(recorded.get("cce_target", ())), "")
         self._cassettes = [json.loads(value) for value in recorded.get("cce_cassette", ())]
         self.findings = [as_finding(data) for data in self._found]
 
@@ -158,7 +177,8 @@ class _Noted:
         return history.Outcome(
             run=run,
             at=began.isoformat(timespec="seconds"),
-            test=redactor.text(self._report.nodeid),
+            # pytest-xdist writes a test's group behind its id
+            test=redactor.text(self._report.nodeid.removesuffix(f"@{self.target}")),
             mode=config.mode,
             endpoint=redactor.text(endpoint),
             cluster=redactor.text(cluster),

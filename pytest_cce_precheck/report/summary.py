@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
-from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.contract.causes import Cause, causes
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
@@ -25,63 +25,116 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.targets import NamedTarget
 
 Recorded = tuple[str, str, str]
 _SHOWN_INCONCLUSIVE = 5
+_SHOWN_CREATED = 10
+
+
+@dataclass
+class Place:
+    """What became known of one service: how much was asked, how its clock goes, what was made there."""
+
+    service: str
+    cluster: str = ""
+    requests: int = 0
+    retried: int = 0
+    ahead: list[float] = field(default_factory=list)
+    renewed: int = 0
+    created: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, live: Mapping[str, Any]) -> None:
+        """Take in what a test has learnt of it."""
+        self.ahead += live["ahead"]
+        self.renewed += live["renewed"]
+        self.created += live["created"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what the report file holds of it."""
+        return {
+            "service": self.service,
+            "requests": self.requests,
+            "retried": self.retried,
+            "tokens_renewed": self.renewed,
+            "clock_skew": skew_of(self.ahead),
+            "created": self.created,
+        }
 
 
 @dataclass
 class Summary:
-    """What all tests of a run recorded, whichever worker ran them."""
+    """What all tests of a run recorded, whichever worker ran them.
+
+    ``places`` has each target by its name; a run without a file of targets has one, whose name is empty.
+    """
 
     mode: str
-    service: str
+    places: dict[str, Place]
     seed: int = 0
     findings: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     times: Counter[tuple[str, ...]] = field(default_factory=Counter)
     allowed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     met: set[tuple[str, str]] = field(default_factory=set)
+    met_at: set[tuple[str, str]] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
     unmet: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
-    requests: int = 0
-    retried: int = 0
     inconclusive: list[str] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     not_reached: set[str] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ahead: list[float] = field(default_factory=list)
-    renewed: int = 0
 
-    def take(self, nodeid: str, name: str, value: str) -> None:
-        """Take in one recorded property."""
-        if name == "cce_mode":
+    @property
+    def service(self) -> str:
+        """What was asked, in words."""
+        several = len(self.places) > 1
+        return f"{len(self.places)} targets" if several else next(iter(self.places.values())).service
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, retries too."""
+        return sum(place.requests for place in self.places.values())
+
+    @property
+    def retried(self) -> int:
+        """How many of them were retries."""
+        return sum(place.retried for place in self.places.values())
+
+    def take(self, nodeid: str, name: str, value: str, target: str = "") -> None:
+        """Take in one recorded property of a test, which asked ``target``."""
+        if name in ("cce_mode", "cce_target"):
             return
-        data = json.loads(value)
+        data, place = json.loads(value), self.places[target]
         if name == "cce_cassette":
             self.cassettes[data["name"]] = data
         elif name == "cce_live":
-            self.ahead += data["ahead"]
-            self.renewed += data["renewed"]
+            place.take(data)
         elif name == "cce_allowed":
             self.allowed[nodeid, data["code"]] = data
         elif name == "cce_accepted":
             self.met.add((nodeid, data["code"]))
+            self.met_at.add((target, data["code"]))
             self.accepted[data["code"]] = data["reason"]
         elif name == "cce_finding":
-            # one fact may fail in one test and be accepted in another
-            identity = self._identity(data)
-            self.times[identity] += 1
-            self.findings.setdefault(identity, {**data, "test": nodeid})
+            self._take_finding(nodeid, data, target)
         else:
-            self.requests += data["requests"]
-            self.retried += data["retried"]
-            self.inconclusive += data["inconclusive"]
+            place.requests += data["requests"]
+            place.retried += data["retried"]
+            self.inconclusive += [f"{target}: {each}" if target else each for each in data["inconclusive"]]
             self.reached |= set(data["reached"])
             self.not_reached |= set(data["not_reached"])
             for question, behaviours in data["observations"].items():
                 self.observations.setdefault(question, set()).update(behaviours)
+
+    def _take_finding(self, nodeid: str, data: dict[str, Any], target: str) -> None:
+        # one fact may fail in one test and be accepted in another
+        identity = self._identity(data)
+        self.times[identity] += 1
+        known = self.findings.setdefault(identity, {**data, "test": nodeid})
+        if target and target not in known.setdefault("targets", []):
+            known["targets"].append(target)
 
     @staticmethod
     def _identity(data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -97,12 +150,8 @@ class Summary:
         return {
             "tool": "pytest-cce-precheck",
             "mode": self.mode,
-            "service": self.service,
             "seed": self.seed,
-            "requests": self.requests,
-            "retried": self.retried,
-            "tokens_renewed": self.renewed,
-            "clock_skew": skew_of(self.ahead),
+            **self._asked(),
             "findings": [
                 {**finding, "times": self.times[self._identity(finding)]}
                 for verdict in ("failing", "shown", "accepted")
@@ -118,20 +167,35 @@ class Summary:
             "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 
+    def _asked(self) -> dict[str, Any]:
+        """Give what was asked, in all and of each target where there are any."""
+        if "" in self.places:
+            return self.places[""].to_dict()
+        targets = [{"name": name, "cluster": each.cluster, **each.to_dict()} for name, each in self.places.items()]
+        return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
 
-def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
+
+def collect(recorded: Iterable[Recorded], config: Config, targets: Iterable[NamedTarget] = ()) -> Summary:
     """Add up what the tests recorded."""
-    service = {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
-    summary = Summary(config.mode, service, config.seed)
-    for nodeid, name, value in recorded:
-        summary.take(nodeid, name, value)
-    _sort_out(summary, [Acceptance.parse(text) for text in config.accept], datetime.now(UTC).date())
+    configs = {target.name: target.config for target in targets} or {"": config}
+    places = {name: Place(_service(each), each.cluster_id or "") for name, each in configs.items()}
+    summary = Summary(config.mode, places, config.seed)
+    properties = list(recorded)
+    asked = {nodeid: value for nodeid, name, value in properties if name == "cce_target"}
+    for nodeid, name, value in properties:
+        summary.take(nodeid, name, value, asked.get(nodeid, ""))
+    wanted = [(name, Acceptance.parse(text)) for name, each in configs.items() for text in each.accept]
+    _sort_out(summary, wanted, datetime.now(UTC).date())
     return summary
 
 
-def _sort_out(summary: Summary, wanted: Iterable[Acceptance], today: date) -> None:
+def _service(config: Config) -> str:
+    return {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
+
+
+def _sort_out(summary: Summary, wanted: Iterable[tuple[str, Acceptance]], today: date) -> None:
     """Tell which acceptances ended, and which were never met."""
-    places = [(each, "", each.code in summary.accepted) for each in wanted]
+    places = [(each, f" on {at}" if at else "", (at, each.code) in summary.met_at) for at, each in wanted]
     for place, data in summary.allowed.items():
         each = Acceptance.of(data["code"], data["reason"], data["until"])
         places.append((each, f" in {place[0]}", place in summary.met))
@@ -142,9 +206,11 @@ def _sort_out(summary: Summary, wanted: Iterable[Acceptance], today: date) -> No
             summary.unmet.append(f"{each.code} ({each.reason}){where}")
 
 
-def summarise(recorded: Iterable[Recorded], config: Config, terminal: TerminalReporter) -> None:
+def summarise(
+    recorded: Iterable[Recorded], config: Config, terminal: TerminalReporter, targets: Iterable[NamedTarget] = ()
+) -> None:
     """Print the section, and write the report file where one is asked for."""
-    summary = collect(recorded, config)
+    summary = collect(recorded, config, targets)
     terminal.section("cce-precheck", sep="=")
     for line in lines(summary):
         terminal.write_line(line)
@@ -170,11 +236,12 @@ def lines(summary: Summary) -> Iterable[str]:
     yield f"mode {summary.mode}: {summary.service}{simulated}" + (
         f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
-    yield from _live_lines(summary)
+    for name, place in summary.places.items():
+        yield from _place_lines(name, place)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
-    groups = causes([as_finding(data) for data in summary.of_verdict("failing")])
-    for group in groups:
-        yield f"  {headline(group.finding)}"
+    groups = _groups(summary)
+    for group, at in groups:
+        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
         if group.consequences:
             codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
             yield f"    and {len(group.consequences)} more that follow from it ({codes})"
@@ -189,18 +256,50 @@ def lines(summary: Summary) -> Iterable[str]:
     for title, places in (("accepted but never met", summary.unmet), ("accepted no longer", summary.expired)):
         if places:
             yield f"  {title}: {', '.join(places)}"
+    yield from _created_lines(summary.places)
     yield from _how_far(summary)
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
         yield broken if groups else "the contract holds, as far as it was checked"
 
 
-def _live_lines(summary: Summary) -> Iterable[str]:
-    if summary.renewed:
-        yield f"  {summary.renewed} token{'s' if summary.renewed > 1 else ''} renewed"
-    skew = skew_of(summary.ahead)
+def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
+    """Give each cause with the targets that show it; what it explains, it explains on its own target."""
+    failing = summary.of_verdict("failing")
+    found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
+    for name in summary.places:
+        for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
+            found.setdefault(group.finding.identity, (group, []))[1].append(name)
+    return list(found.values())
+
+
+def _place_lines(name: str, place: Place) -> Iterable[str]:
+    told = []
+    if place.renewed:
+        told.append(f"{place.renewed} token{'s' if place.renewed > 1 else ''} renewed")
+    skew = skew_of(place.ahead)
     if skew is not None:
-        yield f"  {in_words(skew)}"
+        told.append(in_words(skew))
+    if not name:
+        yield from (f"  {each}" for each in told)
+    else:
+        retried = f" ({place.retried} retries)" if place.retried else ""
+        where = f"{place.service}, cluster {place.cluster}: {place.requests} requests{retried}"
+        yield f"  {name}: {'; '.join([where, *told])}"
+
+
+def _created_lines(places: Mapping[str, Place]) -> Iterable[str]:
+    for name, place in places.items():
+        number = len(place.created)
+        if number:
+            tasks = "1 task, which stays" if number == 1 else f"{number} tasks, which stay"
+            yield f"  created {f'on {name} ' if name else ''}{tasks} listed until expired:"
+            yield from (
+                f"    {one_line(each['task_id'])} ({one_line(each['type'])}, instance {one_line(each['instance_id'])})"
+                for each in place.created[:_SHOWN_CREATED]
+            )
+        if number > _SHOWN_CREATED:
+            yield f"    … and {number - _SHOWN_CREATED} more, in --cce-report=FILE.json"
 
 
 def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
+    from pytest_cce_precheck.targets import NamedTarget
 
 
 # a worker beside others opens brackets of its own
@@ -34,8 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items[number] = item
 
 
-def _place(item: pytest.Item) -> int:
-    return item.reportinfo()[1] or 0
+def _place(item: pytest.Item) -> tuple[str, int]:
+    # one target after the other
+    parameters: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    target: NamedTarget | None = parameters.get("_cce_target")
+    return target.name if target is not None else "", item.reportinfo()[1] or 0
 
 
 class Suite:
