@@ -121,8 +121,9 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
     # the credentials are where the tests run
     elsewhere = any("ssh=" in spec or "socket=" in spec for spec in config.getoption("tx", None) or ())
     of_the_suite = _runs_the_suite(config) and not elsewhere
+    targets = config.stash[targets_key]
     try:
-        refuse_the_unusable(settled, os.environ, of_the_suite=of_the_suite, targets=config.stash[targets_key])
+        refuse_the_unusable(settled, os.environ, of_the_suite=of_the_suite, targets=targets)
     except ConfigurationError as error:
         if not hasattr(config, "workerinput"):
             raise
