@@ -27,6 +27,7 @@ def add_ledger(commands: Commands, run: Callable[[argparse.Namespace], int]) -> 
     add.add_argument(
         "--where", default="", metavar="PLACE", help="there alone: a JSON path with [*] and .*, or a filter"
     )
+    add.add_argument("--consequences", action="store_true", help="add what follows from it too, each as an entry")
     add.add_argument("--ticket", default="", metavar="ID", help="the vendor's ticket")
 
     listing = actions.add_parser("list", help="list what is known, and until when")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.ledger import Known, Ledger, day
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.ledger_file import add, listing, state
+from pytest_cce_precheck.report.ledger_file import add, following, listing, state
 from pytest_cce_precheck.report.reliability import as_json, as_table, reliability
 from pytest_cce_precheck.report.saved import SavedReport, as_finding
 from pytest_cce_precheck.report.ticket import Language, ticket
@@ -51,11 +51,14 @@ def _add(options: argparse.Namespace) -> int:
         since=_today(),
         ticket=options.ticket,
     )
-    add(path, entry, findings, _today())
-    number = sum(entry.matches(finding) for finding in findings)
-    sys.stdout.write(
-        f"{path} has {entry.title} until {entry.until}: {number} of the report's {len(findings)} findings\n"
-    )
+    every = [as_finding(data) for data in report.findings if data["verdict"] == "failing"]
+    for each in (entry, *(following(entry, every) if options.consequences else ())):
+        alike = findings if each is entry else [finding for finding in every if finding.code == each.code]
+        add(path, each, alike, _today())
+        number = sum(each.matches(finding) for finding in alike)
+        sys.stdout.write(
+            f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings\n"
+        )
     return 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
@@ -45,6 +47,30 @@ def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> N
         [_, other] = ledger.settle(about, today).known[0]
         raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
     _write(path, appended(text, entry, str(path)))
+
+
+def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
+    """Give entries for what follows, among ``findings``, from those that ``entry`` is about, in as narrow a place."""
+    added: list[Known] = []
+    for group in causes(findings):
+        for finding in group.consequences if entry.matches(group.finding) else ():
+            if not any(each.matches(finding) for each in (entry, *added)):
+                added.append(_following(entry, finding))
+    return added
+
+
+def _following(entry: Known, finding: Finding) -> Known:
+    reason = f"follows from {entry.title}: {entry.reason}"
+    # the same filter where it is about that, else the first place that an entry can name
+    for where in (entry.where, *finding.subject, ""):
+        with suppress(ConfigurationError):
+            known = Known.checked(
+                finding.code, reason, entry.until or date.max, owner=entry.owner, where=where, since=entry.since,
+                ticket=entry.ticket,
+            )  # fmt: skip
+            if where and known.matches(finding):
+                break
+    return known
 
 
 def appended(text: str, entry: Known, name: str) -> str:

@@ -260,7 +260,8 @@ def lines(summary: Summary) -> Iterable[str]:
     yield from _how_far(summary)
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
-        yield broken if groups else "the contract holds, as far as it was checked"
+        but = " and but for what was accepted" if summary.of_verdict("accepted") else ""
+        yield broken if groups else f"the contract holds, as far as it was checked{but}"
 
 
 def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.ledger import Ledger
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.arguments import add_history, add_ledger
@@ -50,6 +51,22 @@ def report(tmp_path: Path) -> str:
 
 def known(code: str, until: str, *more: str) -> tuple[str, ...]:
     return ("--code", code, "--reason", 'fixed in "24.1"', "--owner", "team-cce", "--until", until, *more)
+
+
+def test_what_follows_from_a_known_failure_is_added_with_it(command: Command, tmp_path: Path) -> None:
+    followed = Finding("PRE404", "?type=a&task_id=t shows task u", "$.items[0]", ("type", "task_id"))
+    respelt = Finding("PRE411", "the answers differ", "$.items[0]", ("type", "asked twice"))
+    apart = Finding("PRE309", "the count is 11", "$.pageInfo.currentCount")
+    report = str(write_report(tmp_path / "findings.json", UNSOUND, followed, respelt, apart))
+    status, out = command("ledger", "add", report, *known("PRE401", LATER, "--where", "type", "--consequences"))
+    assert status == 0
+    assert out.splitlines() == [
+        f"cce-known.toml has {code} at type until {LATER}: 1 of the report's 1 findings"
+        for code in ("PRE401", "PRE404", "PRE411")
+    ]
+    ledger = Ledger.read(tmp_path / "cce-known.toml")
+    assert ledger.settle([UNSOUND, followed, respelt, apart], TODAY).rest == (apart,)
+    assert ledger.entries[1].said.startswith('follows from PRE401 at type: fixed in "24.1" (team-cce')
 
 
 def test_what_is_added_is_listed(command: Command, report: str, tmp_path: Path) -> None:
