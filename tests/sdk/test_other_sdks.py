@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.judgement import Cell, Verdict
 from pytest_cce_precheck.sdk.run import run_sdks
-from tests.sdk.fakes import require_program
+from tests.sdk.fakes import DRIVERS, require_programs
 
-DRIVERS = Path(__file__).resolve().parent.parent.parent / "drivers"
 COMMANDS = {
     "go": (str(DRIVERS / "go" / "cce-driver"),),
     "java": ("java", "-jar", str(DRIVERS / "java" / "target" / "cce-driver.jar")),
@@ -22,7 +19,7 @@ COMMANDS = {
 def cells(request: pytest.FixtureRequest) -> dict[str, Cell]:
     """Every case but those that wait."""
     cases = [case for case in corpus_cases() if case.timeout > 1]
-    [report] = run_sdks([require_program(COMMANDS[request.param])], cases)
+    [report] = run_sdks([require_programs(COMMANDS[request.param])], cases)
     return {cell.case.name: cell for cell in report.cells}
 
 
