@@ -21,7 +21,6 @@ from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.refusals import method_not_allowed, not_found, refuse
 from pytest_cce_precheck.simulator.server import SimulatorServer
-from pytest_cce_precheck.wire.exchange import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.case import Case, Expectation
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 FORMAT: Final = 1
 INDEX: Final = "index.json"

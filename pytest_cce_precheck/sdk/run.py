@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.sdk.case import Case
 
-# how many cases may end a driver so, before it is asked no further; each that hangs takes its time
-_MOST_ENDS: Final[Mapping[str, int]] = {"died": 5, "hangs": 1}
+# how many cases in a row may end a driver so, before it is asked no further
+_MOST_IN_A_ROW: Final[Mapping[str, int]] = {"died": 4, "hangs": 1}
+# each takes its time
+_MOST_HANGS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def call_of(case: Case, endpoint: str) -> Call:
 def _cells(
     driver: Driver, credentials: Credentials, cases: Sequence[Case], corpus: Corpus, endpoint: str
 ) -> Iterator[Cell]:
-    ends: Counter[str] = Counter()
+    in_a_row: Counter[str] = Counter()
+    hung = 0
     for case in cases:
         can = driver.introduction
         if case.operation not in can.operations or case.authentication not in can.authentication:
@@ -102,13 +105,15 @@ def _cells(
         try:
             answer = driver.call(call)
         except DriverError as error:
-            ends[error.reason] += 1
-            if ends[error.reason] > _MOST_ENDS.get(error.reason, 0):
+            in_a_row[error.reason] += 1
+            hung += error.reason == "hangs"
+            if in_a_row[error.reason] > _MOST_IN_A_ROW.get(error.reason, 0) or hung > _MOST_HANGS:
                 raise
             received = corpus.since(before)
             cell = ended(case, error, tuple(request_findings(call, received, case.answer, credentials)))
             driver.start()
         else:
+            in_a_row.clear()
             received = corpus.since(before)
             cell = judge(case, answer, tuple(request_findings(call, received, case.answer, credentials)))
         waits = tuple(after.at - each.at for each, after in pairwise(received))

@@ -60,7 +60,11 @@ def test_the_vendors_own_list_example_is_read_as_a_list_of_one_without_its_time_
 def test_of_a_create_answer_no_task_can_be_read(cells: dict[str, Cell]) -> None:
     assert facts(cells["example-create"]) == {("PRE710", "$.status.items")}
     created = [
-        cell for cell in cells.values() if cell.case.operation == "create" and cell.case.expect.outcome == "value"
+        cell
+        for cell in cells.values()
+        if cell.case.operation == "create"
+        and cell.case.expect.outcome == "value"
+        and cell.case.authentication != "token"
     ]
     with_tasks = [cell for cell in created if cell.case.documented["status"].get("items")]
     assert with_tasks
@@ -81,6 +85,7 @@ def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(cells: dict[str
         if cell.case.operation == "list"
         and cell.case.kind in ("variation", "request")
         and cell.case.answer.status == 200
+        and cell.case.authentication != "token"
     ]
     assert len(lists) > 60
     assert [

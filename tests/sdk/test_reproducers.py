@@ -1,4 +1,4 @@
-"""The programs in bug reports are run: each sends what its case asks for, and prints what the SDK makes of the answer."""
+"""The programs in bug reports are run: each sends what its case asks for, and prints what the SDK made of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +24,7 @@ from tests.toolchains import require_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 EVERYTHING = Case(
     "everything",
