@@ -29,11 +29,11 @@ def as_text(reports: Sequence[SdkReport]) -> str:
     heads = [report.introduction.name for report in reports]
     sums = [[verdict, *(str(count) for count in counts)] for verdict, counts in _sums(reports)]
     lines = _columns([["", *heads], *sums])
-    wrong = [[cells[0].case.name, *map(_said, cells)] for cells in _wrong(reports)]
+    wrong = [[cells[0].case.name, *map(said, cells)] for cells in _wrong(reports)]
     if wrong:
         lines += ["", *_columns([["case", *heads], *wrong])]
     lines += ["", _rest(reports, len(wrong))]
-    courses = [[cells[0].case.name, *map(_went, cells)] for cells in _eventful(reports)]
+    courses = [[cells[0].case.name, *map(went, cells)] for cells in _eventful(reports)]
     if courses:
         lines += ["", *_columns([[COURSES, *heads], *courses])]
     return "\n".join(lines) + "\n"
@@ -49,12 +49,12 @@ def as_markdown(reports: Sequence[SdkReport]) -> str:
         lines += ["", _row(["case", "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
     for cells in wrong:
         case = cells[0].case
-        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(_said, cells)]))
+        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(said, cells)]))
     lines += ["", _rest(reports, len(wrong))]
     eventful = list(_eventful(reports))
     if eventful:
         lines += ["", _row([COURSES, "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
-    lines += [_row([f"`{cells[0].case.name}`", _title(cells[0]), *map(_went, cells)]) for cells in eventful]
+    lines += [_row([f"`{cells[0].case.name}`", _title(cells[0]), *map(went, cells)]) for cells in eventful]
     return "\n".join(lines) + "\n"
 
 
@@ -112,14 +112,15 @@ def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
             yield cells
 
 
-def _went(cell: Cell) -> str:
+def went(cell: Cell) -> str:
+    """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
     course = cell.course
     if course.requests == 0:
         return "nothing sent"
     asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
     if course.waits:
         asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
-    return f"{cell.verdict}, {asked}" + (f", {course.seconds:.0f} s" if course.seconds >= _LONG_SECONDS else "")
+    return f"{said(cell)}, {asked}" + (f", {course.seconds:.0f} s" if course.seconds >= _LONG_SECONDS else "")
 
 
 def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
@@ -130,7 +131,8 @@ def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
     yield "wrong", [sum(not cell.right for cell in report.cells) for report in reports]
 
 
-def _said(cell: Cell) -> str:
+def said(cell: Cell) -> str:
+    """Say what became of a case: the verdict and the codes of what is wrong."""
     codes = sorted({finding.code for finding in cell.findings if finding.severity is not Severity.NOTE})
     return " ".join([cell.verdict, *codes])
 

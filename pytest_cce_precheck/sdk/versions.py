@@ -137,8 +137,8 @@ def available_versions() -> list[str]:
 def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
     """Give the interpreter of a virtual environment that has this version; it is made once, and kept.
 
-    It is made under another name and moved into place when it is complete, so that two runs cannot meet in one that
-    is half made, and a run that is killed leaves none.
+    It is made under another name and moved into place when it is complete: two runs cannot meet in one that is half
+    made, and what a killed run leaves is taken for none.
     """
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-cce-precheck"
     folder = cache / f"{DISTRIBUTION}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"

@@ -18,6 +18,7 @@ from pytest_cce_precheck.sdk.run import run_sdk
 from pytest_cce_precheck.sdk.vendor import vendor_client
 from pytest_cce_precheck.sdk.versions import python_driver
 from tests.sdk.fakes import CREDENTIALS
+from tests.sdk.published import differences
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def cells(driver: Driver) -> dict[str, Cell]:
     """Every case but those that wait."""
     cases = [case for case in corpus_cases() if case.timeout > 1]
     return {cell.case.name: cell for cell in run_sdk(driver, CREDENTIALS, cases).cells}
+
+
+def test_the_published_table_says_what_is_measured(driver: Driver, cells: dict[str, Cell]) -> None:
+    assert differences(driver.introduction, cells.values()) == []
 
 
 def facts(cell: Cell) -> set[tuple[str, str]]:
