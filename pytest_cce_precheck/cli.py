@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-OK, BROKEN, MISUSE = 0, 1, 2
+OK, BROKEN, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cce-precheck: {error}\n")
         return MISUSE
     except KeyboardInterrupt:
-        return OK
+        # a service is meant to be ended so
+        return OK if options.run is _serve else INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has seen enough
         sys.stderr.close()

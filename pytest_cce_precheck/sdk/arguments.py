@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_MOST_SECONDS: Final = 3600
 
 
 def add_sdk(commands: Commands, run: Callable[[argparse.Namespace], int]) -> None:
@@ -29,6 +31,12 @@ def add_sdk(commands: Commands, run: Callable[[argparse.Namespace], int]) -> Non
     )
     several.add_argument("--python", action="store_true", help="the Python SDK that is installed here, too")
     for parser in (one, several):
+        parser.add_argument(
+            "--patience",
+            type=_seconds,
+            metavar="SECONDS",
+            help="how long a driver may take beyond what its call may take (default: 20)",
+        )
         written = parser.add_mutually_exclusive_group()
         written.add_argument("--json", action="store_true", help="print JSON")
         written.add_argument("--markdown", action="store_true", help="print Markdown")
@@ -39,6 +47,16 @@ def add_sdk(commands: Commands, run: Callable[[argparse.Namespace], int]) -> Non
     )
     compare.add_argument("--json", action="store_true", help="print JSON")
     sdk.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: expected more than 0, 3600 at most")
+    return seconds
 
 
 def add_corpus(commands: Commands, run: Callable[[argparse.Namespace], int]) -> None:

@@ -11,6 +11,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.sdk.documented import documented
+from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response, encode_query
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, create_path, list_path
 
@@ -50,7 +51,7 @@ class Expectation:
     """What a client has to make of an answer.
 
     ``value``: an object that holds `Case.documented`. ``error``: one of the SDK's own errors, which tells the rest.
-    ``any``: the answer is broken, so either will do, as long as nothing is lost silently.
+    ``any``: the answer is broken, or late, so either will do, as long as nothing is lost silently.
     """
 
     outcome: Literal["value", "error", "any"]
@@ -119,7 +120,8 @@ class Case:
         if isinstance(self.answer, Failure) or 300 <= self.answer.status < 400:
             return Expectation("error")
         if self.answer.status < 300:
-            return Expectation("value" if self.conforming else "any")
+            late = isinstance(self.answer, SlowResponse) and self.answer.elapsed > self.timeout
+            return Expectation("value" if self.conforming and not late else "any")
         told = self.document if isinstance(self.document, dict) else {}
         sent = (self.answer.headers.get(REQUEST_ID_HEADER), told.get("request_id"))
         return Expectation(

@@ -13,10 +13,11 @@ from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.baseline import Comparison, against, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.corpus import export
+from pytest_cce_precheck.sdk.driver import PATIENCE
 from pytest_cce_precheck.sdk.reports import bug_reports, faults
 from pytest_cce_precheck.sdk.run import run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
-from pytest_cce_precheck.sdk.versions import compare_versions, python_driver
+from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
 
 if TYPE_CHECKING:
     import argparse
@@ -54,8 +55,8 @@ def _run(options: argparse.Namespace) -> int:
     path = Path(options.baseline) if options.baseline else None
     # a file that cannot be read is better said before the SDK is asked
     baseline = read_baseline(path) if path and not options.update_baseline else None
-    command = python_driver() if options.python else driver_command(options.driver)
-    [report] = run_sdks([command], corpus_cases())
+    command = installed_driver() if options.python else driver_command(options.driver)
+    [report] = run_sdks([command], corpus_cases(), patience=options.patience or PATIENCE)
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = against(baseline, report) if baseline else None
@@ -71,10 +72,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    commands = [*([python_driver()] if options.python else []), *map(driver_command, options.driver)]
+    commands = [*([installed_driver()] if options.python else []), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
-    reports = run_sdks(commands, corpus_cases())
+    reports = run_sdks(commands, corpus_cases(), patience=options.patience or PATIENCE)
     if options.json:
         _print_json(as_document(reports), None)
     else:

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,10 +17,10 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID, Failure
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.authorization import check_credentials
+from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.refusals import method_not_allowed, not_found, refuse
 from pytest_cce_precheck.simulator.server import SimulatorServer
-from pytest_cce_precheck.wire.exchange import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.case import Case, Expectation
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 FORMAT: Final = 1
 INDEX: Final = "index.json"
@@ -102,14 +103,14 @@ def _coded(answer: Response, request: Request) -> Response:
     if answer.headers.get("Content-Encoding") != "gzip":
         return answer
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return Response(answer.status, answer.headers.without("Content-Encoding"), answer.body)
-    return Response(answer.status, answer.headers, gzip.compress(answer.body, mtime=0))
+        return replace(answer, headers=answer.headers.without("Content-Encoding"))
+    return replace(answer, body=gzip.compress(answer.body, mtime=0))
 
 
 def _sized(answer: Response) -> Response:
     if answer.status == 204:
         return answer
-    return Response(answer.status, answer.headers.replacing("Content-Length", str(len(answer.body))), answer.body)
+    return replace(answer, headers=answer.headers.replacing("Content-Length", str(len(answer.body))))
 
 
 def export(folder: Path, cases: Iterable[Case]) -> int:
@@ -124,14 +125,17 @@ def export(folder: Path, cases: Iterable[Case]) -> int:
     if index.is_file():
         for name in _exported(index):
             (folder / name).unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
     names = {case.number: f"{case.number:04d}-{case.name}.json" for case in cases}
-    for case in cases:
-        _write(folder / names[case.number], case_document(case))
     listed = [
         {"number": c.number, "name": c.name, "kind": c.kind, "title": c.title, "file": names[c.number]} for c in cases
     ]
-    _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": listed})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for case in cases:
+            _write(folder / names[case.number], case_document(case))
+        _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": listed})
+    except OSError as error:
+        raise ConfigurationError(f"the corpus cannot be written to {folder}: {error.strerror or error}") from None
     return len(cases)
 
 
@@ -169,6 +173,8 @@ def _answer_document(answer: Response | Failure) -> dict[str, Any]:
     if isinstance(answer, Failure):
         return {"connection": answer.connection, "raw_base64": base64.b64encode(answer.raw).decode()}
     head = {"connection": "answers", "status": answer.status, "headers": [list(pair) for pair in answer.headers.pairs]}
+    if isinstance(answer, SlowResponse):
+        head |= {"seconds": answer.elapsed, "drips": answer.drips}
     try:
         return {**head, "body": answer.body.decode()}
     except UnicodeDecodeError:

@@ -6,9 +6,11 @@ import contextlib
 import os
 import queue
 import shlex
+import signal
 import subprocess
 import threading
 from collections import deque
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Final, Literal
 
 from pytest_cce_precheck.errors import CcePrecheckError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.protocol import Answer, Call, Introduction
     from pytest_cce_precheck.wire.credentials import Credentials
 
+_Line = bytes | Literal["end", "floods"]
 DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-of-order", "version"]
 
 PASSED_ON: Final = frozenset(
@@ -33,16 +36,20 @@ PASSED_ON: Final = frozenset(
 )
 """The variables that a driver inherits; nothing else of the environment reaches it but its own credentials."""
 
-_UNREAD: Final = 64
+PATIENCE: Final = 20.0
+"""How many seconds a driver may take beyond what its call may take."""
+
+_UNREAD: Final = 4
 _GRACE: Final = 2.0
+_LOOK: Final = 0.25
 _SHOWN: Final = 200
 _LOG_LINES: Final = 20
 _LOG_LINE: Final = 500
 _WAYS_OUT: Final[Mapping[str, str]] = {
     "not-found": "build the driver, or give its path",
-    "hangs": "look where it waits; if the call is only slow, give it more patience",
+    "hangs": "look where it waits; if it is only slow, give it more time with --patience",
     "rubbish": "nothing but messages may go to standard output; logs go to standard error",
-    "died": "read its standard error; an error of the SDK is to be answered, not to be died of",
+    "died": "see its standard error; an error of the SDK is to be answered, not to be died of",
     "floods": "answer each message once, with one line",
     "out-of-order": "answer the messages in their order, each with its own id",
     "version": "build the driver anew for this version of the protocol",
@@ -62,7 +69,7 @@ class Driver:
 
     ``credentials`` and the variables in `PASSED_ON` of ``environment`` are all that it gets. The first answer may take
     ``patience`` seconds, any other ``tries`` times the call's own timeout and ``patience`` more. A `DriverError` ends
-    the process; `start` begins anew.
+    the process, and what it started; `start` begins anew.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class Driver:
         credentials: Credentials,
         *,
         environment: Mapping[str, str] = os.environ,
-        patience: float = 20.0,
+        patience: float = PATIENCE,
         tries: int = 4,
     ) -> None:
         self.command = tuple(command)
@@ -80,6 +87,8 @@ class Driver:
         self._patience = patience
         self._tries = tries
         self._number = -1
+        self._lock = threading.Lock()
+        self._given_up = False
         self._process: _Process | None = None
 
     def __enter__(self) -> Driver:
@@ -95,10 +104,13 @@ class Driver:
         """Start the program (anew) and let it introduce itself."""
         self.close()
         self._number = -1
-        try:
-            self._process = _Process(self.command, self._environment)
-        except OSError as error:
-            raise self._error("not-found", f"could not be started: {error.strerror or error}") from None
+        with self._lock:
+            if self._given_up:
+                raise self._error("died", "was given up")
+            try:
+                self._process = _Process(self.command, self._environment)
+            except OSError as error:
+                raise self._error("not-found", f"could not be started: {error.strerror or error}") from None
         line = self._ask({"do": "hello"}, self._patience)
         try:
             self.introduction: Introduction = read_introduction(line, self._number)
@@ -120,20 +132,29 @@ class Driver:
             self._process.end()
             self._process = None
 
+    def give_up(self) -> None:
+        """End the program while another thread asks it; that thread gets a `DriverError`, and can start no other."""
+        with self._lock:
+            self._given_up = True
+            process = self._process
+        if process is not None:
+            process.end()
+
     def _ask(self, message: Mapping[str, object], seconds: float) -> bytes:
-        if self._process is None:
+        process = self._process
+        if process is None:
             raise self._error("died", "was ended before, and is asked again")
         self._number += 1
-        self._process.send(encode(self._number, message))
+        process.send(encode(self._number, message))
         try:
-            line = self._process.lines.get(timeout=seconds)
+            line = process.next_line(seconds)
         except queue.Empty:
             raise self._error("hangs", f"gave no answer to message {self._number} within {seconds:g} s") from None
         if isinstance(line, bytes):
             return line
         if line == "floods":
             raise self._error("floods", f"sent more than was asked for, or a line of more than {MAX_BYTES:,} bytes")
-        status = self._process.status()
+        status = process.status()
         ended = "closed its standard output" if status is None else f"ended with exit status {status}"
         raise self._error("died", f"{ended} where the answer to message {self._number} was expected")
 
@@ -163,8 +184,10 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # so that what it starts, a shell script's program for one, can be ended with it
+            start_new_session=True,
         )
-        self.lines: queue.Queue[bytes | Literal["end", "floods"]] = queue.Queue()
+        self._lines: queue.Queue[_Line] = queue.Queue()
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._threads = [
@@ -181,6 +204,21 @@ class _Process:
     def send(self, line: bytes) -> None:
         self._to_send.put(line)
 
+    def next_line(self, seconds: float) -> _Line:
+        """Give what comes next within ``seconds``, the end where the child is gone; raises `queue.Empty`."""
+        deadline = monotonic() + seconds
+        while True:
+            gone = self._child.poll() is not None
+            left = deadline - monotonic()
+            try:
+                return self._lines.get(timeout=max(0.0, min(left, _GRACE if gone else _LOOK)))
+            except queue.Empty:
+                # the pipe does not end while a grandchild holds it
+                if gone:
+                    return "end"
+                if left <= 0:
+                    raise
+
     def status(self) -> int | None:
         """Give the exit status of a child that is about to end, None where it does not."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -190,13 +228,26 @@ class _Process:
     def end(self) -> None:
         self._to_send.put(None)
         if self.status() is None:
-            self._child.terminate()
+            self._signal("SIGTERM")
         if self.status() is None:
-            self._child.kill()
+            self._signal("SIGKILL")
             self._child.wait()
+        self._join()
+        if any(thread.is_alive() for thread in self._threads):
+            # what the child left behind holds its pipes
+            self._signal("SIGKILL")
+            self._join()
+
+    def _join(self) -> None:
         for thread in self._threads:
-            # a grandchild may hold a pipe open; the thread is a daemon
             thread.join(_GRACE)
+
+    def _signal(self, name: Literal["SIGTERM", "SIGKILL"]) -> None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, getattr(signal, name))
+        else:
+            self._child.terminate()
 
     def _write(self, pipe: IO[bytes]) -> None:
         # a child that is gone, or does not read, shows by its answers
@@ -208,11 +259,11 @@ class _Process:
     def _read(self, pipe: IO[bytes]) -> None:
         with pipe:
             while line := pipe.readline(MAX_BYTES + 1):
-                if len(line) > MAX_BYTES or self.lines.qsize() >= _UNREAD:
-                    self.lines.put("floods")
+                if len(line) > MAX_BYTES or self._lines.qsize() >= _UNREAD:
+                    self._lines.put("floods")
                     return
-                self.lines.put(line)
-        self.lines.put("end")
+                self._lines.put(line)
+        self._lines.put("end")
 
     def _read_log(self, pipe: IO[bytes]) -> None:
         with pipe:

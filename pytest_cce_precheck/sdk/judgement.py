@@ -43,6 +43,15 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class Course:
+    """How a call went: the requests that arrived for it, the seconds between them, and until it ended."""
+
+    requests: int = 0
+    waits: tuple[float, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Cell:
     """One case in one SDK.
 
@@ -54,6 +63,7 @@ class Cell:
     findings: tuple[Finding, ...] = ()
     dropped: tuple[str, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
+    course: Course = Course()
 
     @property
     def right(self) -> bool:

@@ -9,13 +9,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.sdk.case import Case, CaseKind, Failure
+from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, REQUEST_ID_HEADER, RiskLevel, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_cce_precheck.sdk.protocol import Operation
+    from pytest_cce_precheck.sdk.protocol import Authentication, Operation
 
 Document = dict[str, Any]
 Change = tuple[str, str, "Callable[[Document], object]"]
@@ -221,11 +222,19 @@ def _requests() -> Iterator[Case]:
         *(("unicode", "存储é\u00a0👩"), ("quotes", "'\"`<>\\"), ("long", "x" * 2000), ("controls", "a\r\nb\tc\x00")),
         ("unreserved", "A-Za-z0-9-._~*!()"),
     ):
-        yield _asked(f"value-{name}", f"A filter's value: {name}.", {"task_id": text, "type": "addonStatic"})
+        asked = {"task_id": text, "type": "addonStatic", "addon_instance_id": text}
+        yield _asked(f"value-{name}", f"Both ids that are filtered by: {name}.", asked)
+        yield _asked(f"type-{name}", f"A type that the contract does not know: {name}.", {"type": text})
     yield _asked("unknown-type", "A type that the contract does not know.", {"type": "addonRollback"})
-    yield replace(_asked("temporary-keys", "Temporary keys.", {}), authentication="temporary")
-    created = replace(next(case for case in _creations()), name="create-temporary-keys", kind=CaseKind.REQUEST)
-    yield replace(created, title="A create with temporary keys.", authentication="temporary")
+    created = replace(next(case for case in _creations()), kind=CaseKind.REQUEST)
+    authentication: Authentication
+    for name, title, authentication in (
+        ("temporary-keys", "temporary keys", "temporary"),
+        ("token", "a token of IAM", "token"),
+    ):
+        yield replace(_asked(name, f"A list with {title}.", every), authentication=authentication)
+        title = f"A create with {title}."
+        yield replace(created, name=f"create-{name}", title=title, authentication=authentication)
 
 
 def _asked(name: str, title: str, filters: dict[str, str]) -> Case:
@@ -288,6 +297,15 @@ def _failures() -> Iterator[Case]:
     ):
         slow = _SLOW if failure.connection == "holds" else 10.0
         yield Case(f"list-{name}", CaseKind.TRANSPORT, title, failure, timeout=slow)
+    usual = answered(listing(task()))
+    for name, title, seconds, drips in (
+        ("slow", "The answer comes late, and within the timeout.", 0.6, 0.0),
+        ("drips", "The body drips, and is there within the timeout.", 0.6, 0.6),
+        ("drips-past-the-timeout", "The body drips for longer than the timeout; no drop keeps it waiting.", 2.0, 2.0),
+    ):
+        answer = SlowResponse(200, usual.headers, usual.body, elapsed=seconds, drips=drips)
+        slow = _SLOW if seconds > _SLOW else 10.0
+        yield Case(f"list-{name}", CaseKind.TRANSPORT, title, answer, timeout=slow)
 
 
 _ABSENT: Final = object()

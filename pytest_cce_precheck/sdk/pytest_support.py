@@ -13,7 +13,7 @@ from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import Driver
 from pytest_cce_precheck.sdk.judgement import Verdict, judge
 from pytest_cce_precheck.sdk.run import call_of, corpus_credentials
-from pytest_cce_precheck.sdk.versions import python_driver
+from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def driver_commands(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def sdk_driver(command: Sequence[str]) -> Driver:
-    """Give the driver that ``cce_sdk`` is, not yet started: a context manager."""
+    """Give the driver that ``cce_sdk`` is, not yet started: a context manager; raises `ConfigurationError`."""
+    if tuple(command) == python_driver():
+        command = installed_driver()
     return Driver(command, corpus_credentials())
 
 

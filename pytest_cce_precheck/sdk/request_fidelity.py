@@ -40,17 +40,27 @@ _EARLY_SECONDS: Final = 0.1
 def request_findings(
     call: Call, received: Sequence[Received], answer: Response | Failure, credentials: Credentials
 ) -> Iterator[Finding]:
-    """Give what is wrong with what an SDK sent for one call; ``answer`` is what each request was answered with."""
+    """Give what is wrong with what an SDK sent for one call, once, whichever of its repetitions shows it.
+
+    ``answer`` is what each request was answered with.
+    """
     if not received:
         yield Finding("PRE708", "no request arrived for a call that the contract allows", subject=("not sent",))
         return
-    first = received[0].request
-    yield from _of_path(call, first)
-    yield from _of_query(call, first)
-    yield from _of_body(call, first)
-    yield from _of_headers(call, first)
-    yield from _of_credentials(call, first, credentials)
+    found: dict[tuple[str, ...], Finding] = {}
+    for each in received:
+        for finding in _of_request(call, each.request, credentials):
+            found.setdefault(finding.identity, finding)
+    yield from found.values()
     yield from _of_repetition(received, answer)
+
+
+def _of_request(call: Call, request: Request, credentials: Credentials) -> Iterator[Finding]:
+    yield from _of_path(call, request)
+    yield from _of_query(call, request)
+    yield from _of_body(call, request)
+    yield from _of_headers(call, request)
+    yield from _of_credentials(call, request, credentials)
 
 
 def _of_path(call: Call, request: Request) -> Iterator[Finding]:

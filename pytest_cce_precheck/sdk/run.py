@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import pairwise
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
-from pytest_cce_precheck.sdk.driver import Driver, DriverError
-from pytest_cce_precheck.sdk.judgement import Cell, ended, judge, not_offered
+from pytest_cce_precheck.sdk.driver import PATIENCE, Driver, DriverError
+from pytest_cce_precheck.sdk.judgement import Cell, Course, ended, judge, not_offered
 from pytest_cce_precheck.sdk.protocol import Call, Introduction
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.sdk.case import Case
 
-# a driver that dies on everything is asked no further
-_MOST_ENDS: Final = 5
-_OF_THE_CASE: Final = frozenset({"hangs", "died"})
+# how many cases in a row may end a driver so, before it is asked no further
+_MOST_IN_A_ROW: Final[Mapping[str, int]] = {"died": 4, "hangs": 1}
+# each takes its time
+_MOST_HANGS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,28 @@ def run_sdk(driver: Driver, credentials: Credentials, cases: Sequence[Case]) -> 
     return SdkReport(driver.introduction, cells)
 
 
-def run_sdks(commands: Sequence[Sequence[str]], cases: Sequence[Case]) -> tuple[SdkReport, ...]:
-    """Start a driver for each command and run them side by side."""
+def run_sdks(
+    commands: Sequence[Sequence[str]], cases: Sequence[Case], *, patience: float = PATIENCE
+) -> tuple[SdkReport, ...]:
+    """Start a driver for each command and run them side by side; where one breaks off, none goes on."""
     credentials = corpus_credentials()
+    drivers = [Driver(command, credentials, patience=patience) for command in commands]
 
-    def run(command: Sequence[str]) -> SdkReport:
-        with Driver(command, credentials) as driver:
+    def run(driver: Driver) -> SdkReport:
+        with driver:
             return run_sdk(driver, credentials, cases)
 
     with ThreadPoolExecutor(max_workers=len(commands)) as pool:
-        return tuple(pool.map(run, commands))
+        runs = [pool.submit(run, driver) for driver in drivers]
+        try:
+            for done in as_completed(runs):
+                done.result()
+        except BaseException:
+            # an interrupt, too, must not wait for a driver that hangs
+            for driver in drivers:
+                driver.give_up()
+            raise
+    return tuple(each.result() for each in runs)
 
 
 def corpus_credentials() -> Credentials:
@@ -78,21 +94,27 @@ def call_of(case: Case, endpoint: str) -> Call:
 def _cells(
     driver: Driver, credentials: Credentials, cases: Sequence[Case], corpus: Corpus, endpoint: str
 ) -> Iterator[Cell]:
-    ends = 0
+    in_a_row: Counter[str] = Counter()
+    hung = 0
     for case in cases:
         can = driver.introduction
         if case.operation not in can.operations or case.authentication not in can.authentication:
             yield not_offered(case)
             continue
-        call, before = call_of(case, endpoint), corpus.count
+        call, before, began = call_of(case, endpoint), corpus.count, monotonic()
         try:
             answer = driver.call(call)
         except DriverError as error:
-            ends += 1
-            if error.reason not in _OF_THE_CASE or ends > _MOST_ENDS:
+            in_a_row[error.reason] += 1
+            hung += error.reason == "hangs"
+            if in_a_row[error.reason] > _MOST_IN_A_ROW.get(error.reason, 0) or hung > _MOST_HANGS:
                 raise
-            yield ended(case, error, tuple(request_findings(call, corpus.since(before), case.answer, credentials)))
+            received = corpus.since(before)
+            cell = ended(case, error, tuple(request_findings(call, received, case.answer, credentials)))
             driver.start()
-            continue
-        received = corpus.since(before)
-        yield judge(case, answer, tuple(request_findings(call, received, case.answer, credentials)))
+        else:
+            in_a_row.clear()
+            received = corpus.since(before)
+            cell = judge(case, answer, tuple(request_findings(call, received, case.answer, credentials)))
+        waits = tuple(after.at - each.at for each, after in pairwise(received))
+        yield replace(cell, course=Course(len(received), waits, monotonic() - began))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.sdk.case import CaseKind
 from pytest_cce_precheck.sdk.judgement import Verdict
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.run import SdkReport
 
 FORMAT: Final = 1
+COURSES: Final = "refused, failing or slow"
+
+_REFUSED: Final = frozenset({CaseKind.ERROR, CaseKind.TRANSPORT})
+# what a machine under load takes for a call that nothing holds up
+_LONG_SECONDS: Final = 0.5
 
 
 def as_text(reports: Sequence[SdkReport]) -> str:
@@ -23,10 +29,13 @@ def as_text(reports: Sequence[SdkReport]) -> str:
     heads = [report.introduction.name for report in reports]
     sums = [[verdict, *(str(count) for count in counts)] for verdict, counts in _sums(reports)]
     lines = _columns([["", *heads], *sums])
-    wrong = [[cells[0].case.name, *map(_said, cells)] for cells in _wrong(reports)]
+    wrong = [[cells[0].case.name, *map(said, cells)] for cells in _wrong(reports)]
     if wrong:
         lines += ["", *_columns([["case", *heads], *wrong])]
     lines += ["", _rest(reports, len(wrong))]
+    courses = [[cells[0].case.name, *map(went, cells)] for cells in _eventful(reports)]
+    if courses:
+        lines += ["", *_columns([[COURSES, *heads], *courses])]
     return "\n".join(lines) + "\n"
 
 
@@ -40,8 +49,12 @@ def as_markdown(reports: Sequence[SdkReport]) -> str:
         lines += ["", _row(["case", "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
     for cells in wrong:
         case = cells[0].case
-        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(_said, cells)]))
+        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(said, cells)]))
     lines += ["", _rest(reports, len(wrong))]
+    eventful = list(_eventful(reports))
+    if eventful:
+        lines += ["", _row([COURSES, "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
+    lines += [_row([f"`{cells[0].case.name}`", _title(cells[0]), *map(went, cells)]) for cells in eventful]
     return "\n".join(lines) + "\n"
 
 
@@ -75,6 +88,9 @@ def _case_document(cells: Sequence[Cell]) -> dict[str, Any]:
                     for f in cell.findings
                 ],
                 "dropped": list(cell.dropped),
+                "requests": cell.course.requests,
+                "waits": [round(seconds, 3) for seconds in cell.course.waits],
+                "seconds": round(cell.course.seconds, 3),
             }
             for cell in cells
         ],
@@ -89,6 +105,24 @@ def _wrong(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
     return (cells for cells in _rows(reports) if not all(cell.right for cell in cells))
 
 
+def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
+    """Give what is worth following: refusals, failing connections, and whatever was asked for more than once."""
+    for cells in _rows(reports):
+        if cells[0].case.kind in _REFUSED or any(cell.course.requests > 1 for cell in cells):
+            yield cells
+
+
+def went(cell: Cell) -> str:
+    """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
+    course = cell.course
+    if course.requests == 0:
+        return "nothing sent"
+    asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
+    if course.waits:
+        asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
+    return f"{said(cell)}, {asked}" + (f", {course.seconds:.0f} s" if course.seconds >= _LONG_SECONDS else "")
+
+
 def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
     counts = [Counter(cell.verdict for cell in report.cells) for report in reports]
     for verdict in Verdict:
@@ -97,7 +131,8 @@ def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
     yield "wrong", [sum(not cell.right for cell in report.cells) for report in reports]
 
 
-def _said(cell: Cell) -> str:
+def said(cell: Cell) -> str:
+    """Say what became of a case: the verdict and the codes of what is wrong."""
     codes = sorted({finding.code for finding in cell.findings if finding.severity is not Severity.NOTE})
     return " ".join([cell.verdict, *codes])
 

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,11 +70,18 @@ def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
     return interpreter, "-P", str(DRIVER_FILE)
 
 
+def installed_driver() -> tuple[str, ...]:
+    """Give the command of the Python driver for the SDK installed here; raises `ConfigurationError` without one."""
+    if find_spec(DISTRIBUTION) is None:
+        raise ConfigurationError('the vendor\'s Python SDK is not installed: pip install "pytest-cce-precheck[sdk]"')
+    return python_driver()
+
+
 def compare_versions(wanted: Sequence[str]) -> tuple[Step, ...]:
     """Run every version that is wanted, and give what changed from each to the next."""
-    versions = resolve(wanted, available_versions)
-    reports = [run_sdks([python_driver(environment_of(version))], corpus_cases())[0] for version in versions]
-    return tuple(steps(reports))
+    # a version that cannot be had is better said before the others are run
+    interpreters = [environment_of(version) for version in resolve(wanted, available_versions)]
+    return tuple(steps(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
 
 
 def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
@@ -109,6 +118,7 @@ def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tu
             versions += [v for v in sorted(available(), key=_key) if _key(first) <= _key(v) <= _key(last)]
         else:
             versions.append(first)
+    versions = list(dict.fromkeys(versions))
     if len(versions) < 2:
         found = f"found {', '.join(versions)}" if versions else "found none"
         raise ConfigurationError(f"a comparison needs two versions or more: {found} in {' '.join(wanted)}")
@@ -125,17 +135,32 @@ def available_versions() -> list[str]:
 
 
 def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Give the interpreter of a virtual environment that has this version; it is made once, and kept."""
+    """Give the interpreter of a virtual environment that has this version; it is made once, and kept.
+
+    It is made under another name and moved into place when it is complete: two runs cannot meet in one that is half
+    made, and what a killed run leaves is taken for none.
+    """
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-cce-precheck"
     folder = cache / f"{DISTRIBUTION}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
-    interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    complete = folder / "complete"
-    if not complete.is_file():
-        _asked([sys.executable, "-m", "venv", "--clear", str(folder)], f"no environment could be made in {folder}")
-        install = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _asked([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
-        complete.touch()
-    return str(interpreter)
+    program = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    if not folder.is_dir():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="making-", dir=cache, ignore_cleanup_errors=True) as making:
+                _make_environment(Path(making) / folder.name, program, version)
+                (Path(making) / folder.name).rename(folder)
+        except OSError as error:
+            if folder.is_dir():
+                # another run was first, and its environment is as good
+                return str(folder / program)
+            raise ConfigurationError(f"no environment could be made in {cache}: {error.strerror or error}") from None
+    return str(folder / program)
+
+
+def _make_environment(folder: Path, program: str, version: str) -> None:
+    _asked([sys.executable, "-m", "venv", str(folder)], f"no environment could be made in {folder.parent}")
+    install = [str(folder / program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _asked([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
 
 
 def _asked(command: Sequence[str], failure: str) -> str:

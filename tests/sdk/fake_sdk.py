@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Request, encode_query
 from pytest_cce_precheck.wire.signing import sign
-from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, create_path, list_path
 
 DEFECT = sys.argv[1]
 KEYS = Credentials.from_environment(os.environ)
@@ -47,6 +47,9 @@ def request_of(call: dict[str, Any]) -> Request:
     request = Request(
         "GET" if listing else "POST", call["endpoint"], path, encode_query(filters.items()), headers, body
     )
+    if call["authentication"] == "token" and DEFECT != "token-missing":
+        assert KEYS.token is not None
+        return request.with_headers(request.headers.replacing(TOKEN_HEADER, KEYS.token.reveal()))
     temporary = call["authentication"] == "temporary" and DEFECT != "security-token-missing"
     project = None if DEFECT == "project-missing" else call["project_id"]
     keys = KEYS if temporary else replace(KEYS, security_token=None)
@@ -114,7 +117,7 @@ INTRODUCTION = {
     "language": "Fake 1",
     "sdk": {"name": "fake", "version": "1.0"},
     "operations": ["list", "create"],
-    "authentication": ["ak/sk", "temporary"],
+    "authentication": ["ak/sk", "temporary", "token"],
 }
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +11,12 @@ import pytest
 
 from pytest_cce_precheck.sdk.protocol import Call
 from pytest_cce_precheck.sdk.run import corpus_credentials
+from tests.toolchains import require_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+DRIVERS = Path(__file__).resolve().parent.parent.parent / "drivers"
 FAKE_SDK = Path(__file__).with_name("fake_sdk.py")
 CREDENTIALS = corpus_credentials()
 CALL = Call("http://127.0.0.1:9", "p", "c")
@@ -56,13 +57,12 @@ def fake_sdk(defect: str = "none") -> tuple[str, ...]:
     return sys.executable, str(FAKE_SDK), defect
 
 
-def require_program(words: Sequence[str]) -> tuple[str, ...]:
+def require_programs(words: Sequence[str]) -> tuple[str, ...]:
     """Give a driver's command; where a part of it is missing, skip, or fail if CCE_REQUIRE_TOOLCHAINS is 1."""
     missing = [word for word in words if "/" in word and not Path(word).exists()]
-    if shutil.which(words[0]) is None:
-        missing.append(words[0])
+    require_program(words[0])
     if missing and os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1":
         pytest.fail(f"CCE_REQUIRE_TOOLCHAINS=1, but there is no {missing[0]}", pytrace=False)
     if missing:
-        pytest.skip(f"needs {missing[0]}, which is not there")
+        pytest.skip(f"needs {missing[0]}, which is not built: see drivers/README.md")
     return tuple(words)

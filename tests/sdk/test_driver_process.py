@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +17,11 @@ from pytest_cce_precheck.sdk.driver import Driver, DriverError
 from pytest_cce_precheck.sdk.protocol import Answer, SdkError
 from tests.sdk.fakes import CALL, CREDENTIALS, answering, script
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_module, "_GRACE", 0.2)
+    monkeypatch.setattr(driver_module, "_LOOK", 0.05)
 
 
 def failure_of(command: tuple[str, ...], **options: float) -> DriverError:
@@ -168,3 +169,43 @@ def test_nothing_is_left_of_a_driver_that_does_not_end_by_itself(tmp_path: Path)
     assert value is not None
     with pytest.raises(ProcessLookupError):
         os.kill(value["pid"], 0)
+
+
+# a grandchild that lives as long as the driver's standard output
+LEAVES_A_CHILD = """
+import subprocess
+left = subprocess.Popen([sys.executable, "-S", "-E", "-c", "import signal; signal.pause()"])
+sys.stderr.write(f"left {left.pid}"); sys.stderr.flush()
+os._exit(7)
+"""
+
+
+def test_a_driver_that_dies_is_told_so_at_once_whatever_it_left_behind(tmp_path: Path) -> None:
+    error = failure_of(answering(tmp_path, LEAVES_A_CHILD), patience=600.0)
+    assert (error.reason, "ended with exit status 7" in str(error)) == ("died", True)
+    left = re.search(r"left (\d+)", str(error))
+    assert left is not None
+    wait_until_gone(int(left[1]))
+
+
+def test_a_driver_is_given_up_by_another_thread_and_starts_no_more(tmp_path: Path) -> None:
+    with Driver(answering(tmp_path, "sys.stdin.read(); import signal; signal.pause()"), CREDENTIALS) as driver:
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(driver.call, CALL)
+            driver.give_up()
+            assert isinstance(asked.exception(timeout=30), DriverError)
+        with pytest.raises(DriverError, match="was given up"):
+            driver.start()
+
+
+def wait_until_gone(pid: int) -> None:
+    for _ in range(1000):
+        try:
+            os.kill(pid, 0)
+            # a zombie that nobody reaps in a container is gone all the same
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        threading.Event().wait(0.01)
+    pytest.fail(f"process {pid} is still there")

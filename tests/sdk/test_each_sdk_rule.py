@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
+from pytest_cce_precheck.sdk.corpus import Received
 from pytest_cce_precheck.sdk.judgement import Verdict
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
-from tests.sdk.fakes import fake_sdk
+from pytest_cce_precheck.sdk.request_fidelity import request_findings
+from pytest_cce_precheck.sdk.run import SdkReport, call_of, run_sdks
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
+from pytest_cce_precheck.wire.signing import sign
+from pytest_cce_precheck.wire.vocabulary import list_path
+from tests.sdk.fakes import CREDENTIALS, fake_sdk
 
 CASES = [
     find_case(name)
     for name in (
-        *("every-field", "kind-is-text-cluster", "create-one", "filters-type", "value-plus", "temporary-keys"),
+        *("every-field", "kind-is-text-cluster", "create-one", "filters-type", "value-plus", "temporary-keys", "token"),
         *("error-403-cce", "error-429-cce", "list-closed", "create-closed"),
     )
 ]
@@ -24,6 +32,7 @@ BROKEN_BY = {
     "parameter-invented": "PRE703",
     "signature-wrong": "PRE704",
     "project-missing": "PRE705",
+    "token-missing": "PRE705",
     "security-token-missing": "PRE706",
     "values-lost": "PRE707",
     "call-not-sent": "PRE708",
@@ -54,7 +63,7 @@ def test_an_sdk_that_does_everything_right_is_told_only_what_it_takes_without_a_
     assert all(cell.right for cell in report.cells)
     assert codes_of(report) == {"PRE716"}
     assert [cell.verdict for cell in report.cells] == [
-        *(Verdict.WHOLE, Verdict.ACCEPTED, Verdict.WHOLE, Verdict.WHOLE, Verdict.WHOLE, Verdict.WHOLE),
+        *(Verdict.WHOLE, Verdict.ACCEPTED, *[Verdict.WHOLE] * 5),
         *(Verdict.ERROR, Verdict.ERROR, Verdict.ERROR, Verdict.ERROR),
     ]
 
@@ -67,3 +76,23 @@ def test_a_defect_breaks_its_rule_and_no_other(defect: str) -> None:
 
 def test_every_rule_about_sdks_is_shown_here() -> None:
     assert {code for code in rules() if code >= "PRE7"} == {*BROKEN_BY.values(), "PRE716"}
+
+
+def test_what_a_repetition_alone_gets_wrong_is_found_once() -> None:
+    call = call_of(find_case("filters-type"), "http://127.0.0.1:9")
+    plain = Request(
+        "GET",
+        call.endpoint,
+        list_path(call.project_id, call.cluster_id),
+        encode_query(call.filters.items()),
+        Headers({"Content-Type": "application/json"}),
+    )
+    keys = replace(CREDENTIALS, security_token=None)
+    right, lost = (
+        sign(request, keys, now=datetime.now(UTC), project_id=call.project_id)
+        for request in (plain, replace(plain, query=""))
+    )
+    for sent, codes in (([right, right], []), ([right, lost, lost], ["PRE702"])):
+        received = [Received(number, float(number), request) for number, request in enumerate(sent, 1)]
+        found = request_findings(call, received, Response(500), CREDENTIALS)
+        assert [finding.code for finding in found] == codes

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_cce_precheck.cli import main
-from pytest_cce_precheck.sdk import command
-from pytest_cce_precheck.sdk.cases import find_case
+from pytest_cce_precheck.sdk import command, driver, versions
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from tests.processes import service
 from tests.sdk.fakes import answering, fake_sdk
 
@@ -95,6 +100,91 @@ def test_a_driver_that_dies_of_everything_is_given_up(capsys: pytest.CaptureFixt
     assert "ended with exit status 1" in capsys.readouterr().err
 
 
+def test_a_driver_that_dies_of_many_cases_but_not_in_a_row_is_asked_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [case.name for case in corpus_cases()[:14]]
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, names)))
+    body = "if int(message['cluster_id'][-4:]) % 2: sys.exit(9)\n"
+    body += "say(message, outcome='error', error={'class': 'E', 'expected': True})"
+    assert main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, body)), "--json"]) == 0
+    verdicts = [case["cells"][0]["verdict"] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert verdicts == ["crash", "error"] * 7
+
+
+def test_a_driver_that_hangs_on_two_cases_in_a_row_is_given_up(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_GRACE", 0.1)
+    slow = [replace(find_case(name), timeout=0.05) for name in NAMES]
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(slow))
+    hanging = shlex.join(answering(tmp_path, "print('it waits', file=sys.stderr, flush=True); sys.stdin.read()"))
+    assert main(["sdk", "run", "--driver", hanging, "--patience", "1"]) == 2
+    err = capsys.readouterr().err
+    assert "gave no answer to message 1 within 1.2 s" in err
+    assert "    it waits\n" in err
+    assert "give it more time with --patience" in err
+
+
+def test_where_one_of_several_drivers_breaks_off_the_others_are_not_waited_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    hanging = shlex.join(answering(tmp_path, "sys.stdin.read()"))
+    started = monotonic()
+    assert main(["sdk", "table", "--driver", hanging, "--driver", "no-such-program"]) == 2
+    assert "`no-such-program` could not be started" in capsys.readouterr().err
+    assert monotonic() - started < 30
+
+
+def test_an_interrupt_ends_a_run_at_once_and_is_no_success(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    hanging = answering(tmp_path, f"open({str(asked)!r}, 'w').close()\nsys.stdin.read()")
+    words = [sys.executable, "-m", "pytest_cce_precheck.cli", "sdk", "run", "--driver", shlex.join(hanging)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        while not asked.exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_what_an_sdk_does_when_it_is_refused_is_told_with_requests_and_waits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("every-field", "error-429-cce", "list-closed", "list-slow")
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, names)))
+    impatient = shlex.join(fake_sdk("retry-after-ignored"))
+    main(["sdk", "table", "--driver", RIGHT, "--driver", impatient, "--json"])
+    courses = {
+        case["name"]: [(cell["requests"], len(cell["waits"])) for cell in case["cells"]]
+        for case in json.loads(capsys.readouterr().out)["cases"]
+    }
+    assert courses == {
+        "every-field": [(1, 0), (1, 0)],
+        "error-429-cce": [(1, 0), (2, 1)],
+        "list-closed": [(1, 0), (1, 0)],
+        "list-slow": [(1, 0), (1, 0)],
+    }
+    main(["sdk", "table", "--driver", RIGHT, "--driver", impatient])
+    out = capsys.readouterr().out.partition("refused, failing or slow")[2]
+    assert re.search(r"^error-429-cce +error, 1 request +error, 2 requests after 0\.\d s$", out, re.MULTILINE)
+    assert re.search(r"^list-slow +whole, 1 request, 1 s +whole, 1 request, 1 s$", out, re.MULTILINE)
+    assert "every-field" not in out
+
+
+def test_without_the_sdk_its_extra_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "DISTRIBUTION", "no_such_sdk")
+    assert main(["sdk", "run", "--python"]) == 2
+    assert capsys.readouterr().err == (
+        'cce-precheck: the vendor\'s Python SDK is not installed: pip install "pytest-cce-precheck[sdk]"\n'
+    )
+
+
 def test_what_an_sdk_does_not_offer_is_not_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True})")
     script = tmp_path / "driver.py"
@@ -155,6 +245,7 @@ def test_a_baseline_that_is_none_exits_with_2(
         (["run", "--driver", " "], "the driver's command is empty"),
         (["table"], "a table needs SDKs: give --python, or --driver once for each"),
         (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
+        (["compare", "--python", "3.1.200", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "latest", "3.1.200"], "'latest' is no version"),
     ],
 )
@@ -170,6 +261,19 @@ def test_the_corpus_is_written_to_files(capsys: pytest.CaptureFixture[str], tmp_
     assert main(["corpus", "export", str(tmp_path / "new")]) == 0
     assert capsys.readouterr().out == f"6 cases in {tmp_path / 'new'}\n"
     assert len(list((tmp_path / "new").iterdir())) == 7
+
+
+def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert main(["corpus", "export", str(tmp_path / "file" / "below")]) == 2
+    assert f"the corpus cannot be written to {tmp_path / 'file' / 'below'}: Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("patience", ["0", "-1", "nan", "x", "1e9"])
+def test_a_patience_that_is_no_number_of_seconds_is_refused(capsys: pytest.CaptureFixture[str], patience: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["sdk", "run", "--driver", RIGHT, f"--patience={patience}"])
+    assert f"'{patience}' is no number of seconds: expected more than 0" in capsys.readouterr().err
 
 
 def test_the_corpus_is_served_over_http() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,8 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.run import run_sdks
-from pytest_cce_precheck.sdk.versions import available_versions, environment_of, resolve, steps
+from pytest_cce_precheck.sdk.versions import available_versions, compare_versions, environment_of, resolve, steps
 from tests.sdk.fakes import fake_sdk
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def released() -> list[str]:
@@ -48,34 +46,75 @@ def test_a_step_tells_what_is_wrong_now_and_what_no_longer_is() -> None:
     assert list(steps([after, after]))[1].text.endswith("  nothing changed\n")
 
 
-def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
+Ran = list[list[str]]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """What would be run to make an environment; pip fails for version 9."""
+    commands: Ran = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        ran.append(command)
-        versions.Path(tmp_path / "pytest-cce-precheck").mkdir(exist_ok=True)
-        next_to = tmp_path / "pytest-cce-precheck" / environment_name()
-        next_to.mkdir(exist_ok=True)
-        return subprocess.CompletedProcess(command, 0, "", "")
+        commands.append(command)
+        if "venv" in command:
+            Path(command[-1]).mkdir()
+        failed = command[-1].endswith("==9")
+        return subprocess.CompletedProcess(command, int(failed), "", "ERROR: No matching distribution\n")
 
     monkeypatch.setattr(versions.subprocess, "run", run)
+    return commands
+
+
+def test_an_environment_is_made_once(tmp_path: Path, ran: Ran) -> None:
     environment = {"XDG_CACHE_HOME": str(tmp_path)}
-    assert environment_of("3.1.190", environment) == environment_of("3.1.190", environment)
+    path = environment_of("3.1.190", environment)
+    assert environment_of("3.1.190", environment) == path
     assert [command[1:3] for command in ran] == [["-m", "venv"], ["-m", "pip"]]
     assert ran[1][-1] == "huaweicloudsdkcce==3.1.190"
+    [kept] = (tmp_path / "pytest-cce-precheck").iterdir()
+    assert path.startswith(str(kept))
+    assert kept.name == f"huaweicloudsdkcce-3.1.190-py{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def environment_name() -> str:
-    return f"huaweicloudsdkcce-3.1.190-py{sys.version_info.major}.{sys.version_info.minor}"
+def test_of_two_runs_that_make_the_same_environment_the_first_one_stays(
+    tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, others = {"XDG_CACHE_HOME": str(tmp_path)}, []
+    rename = Path.rename
+
+    def other_is_first(made: Path, place: Path) -> Path:
+        place.mkdir()
+        (place / "other").touch()
+        others.append(place)
+        return rename(made, place)
+
+    monkeypatch.setattr(Path, "rename", other_is_first)
+    assert environment_of("3.1.190", environment).startswith(str(others[0]))
+    assert [file.name for file in (tmp_path / "pytest-cce-precheck").rglob("*") if file.is_file()] == ["other"]
+    assert len(ran) == 2
 
 
-def test_why_a_version_cannot_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(command, int("pip" in command), "", "ERROR: No matching distribution\n")
+def test_why_a_version_cannot_be_installed_is_told_and_nothing_is_kept_of_it(tmp_path: Path, ran: Ran) -> None:
+    with pytest.raises(ConfigurationError, match=r"version 9 could not be installed: ERROR: No matching"):
+        environment_of("9", {"XDG_CACHE_HOME": str(tmp_path)})
+    assert len(ran) == 2
+    assert list((tmp_path / "pytest-cce-precheck").iterdir()) == []
 
-    monkeypatch.setattr(versions.subprocess, "run", run)
-    with pytest.raises(ConfigurationError, match=r"version 3\.1\.190 could not be installed: ERROR: No matching"):
-        environment_of("3.1.190", {"XDG_CACHE_HOME": str(tmp_path)})
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"no environment could be made in .*file.*: Not a directory"):
+        environment_of("3.1.190", {"XDG_CACHE_HOME": str(tmp_path / "file")})
+
+
+def test_a_version_that_cannot_be_had_is_said_before_any_is_run(
+    tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(versions, "run_sdks", lambda *_: pytest.fail("an SDK was run"))
+    with pytest.raises(ConfigurationError, match="version 9 could not be installed"):
+        compare_versions(["3.1.190", "9"])
+    assert len(ran) == 4
 
 
 def test_the_released_versions_are_pips(monkeypatch: pytest.MonkeyPatch) -> None:
