@@ -529,7 +529,7 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
         (
             "",
             ["--", "--no-such-option"],
-            "the tests cannot be collected, so which cassettes they use is not known: ERROR: ",
+            "the tests cannot be collected, so which cassettes they use is not known: pytest.main(): error: unrecognized",
         ),
         ("", ["--", "nowhere"], "the tests cannot be collected, so which cassettes they use is not known: ERROR: "),
         ("", ["--", "test_more.py"], "pytest collects no test here, so every cassette would be unclaimed: "),
@@ -560,6 +560,65 @@ def test_where_it_cannot_be_known_what_is_claimed_nothing_is_deleted(
     assert (status, out) == (2, "")
     assert one_line(err).startswith(said)
     assert len(files_in(folder)) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["test_pruned.py"], "folder/test_other.py is not collected, so which cassettes are used there is not known: "),
+        (["test_pruned.py", "folder/test_other.py::test_it"], "of folder/test_other.py::test_it not every test is coll"),
+        (["--ignore=folder"], "folder/test_other.py is not collected, so which "),
+        (["--ignore-glob=*other*"], "folder/test_other.py is not collected, so which "),
+        (["-n", "2", "test_pruned.py"], "folder/test_other.py is not collected, so which "),
+        (["test_pruned.py", "-o", "python_files=*.py"], "conftest.py and 1 more files of tests are not collected, so "),
+    ],
+)
+def test_of_a_part_of_the_tests_nothing_is_concluded(
+    project: Callable[..., Ended], pytester: pytest.Pytester, arguments: list[str], said: str
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    (pytester.mkdir("folder") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pytester.makeconftest("")
+    # pytest does not look into these either
+    for place in (pytester.mkdir("node_modules"), pytester.mkdir("my-environment")):
+        (place / "test_somebody_elses.py").write_text("def test_it(): pass\n")
+    (pytester.path / "my-environment" / "pyvenv.cfg").touch()
+    status, out, err = project("--yes", "--", *arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith(said)
+    assert len(files_in(folder)) == 7
+    assert project("--", "folder", "test_pruned.py")[0] == 0
+
+
+@pytest.mark.parametrize("more", [["-x"], ["-k", "nothing"], ["-m", "nothing"], ["-n", "2"], ["--maxfail=1", "-k", "x"]])
+def test_what_is_not_run_is_not_unused(
+    project: Callable[..., Ended], pytester: pytest.Pytester, more: list[str]
+) -> None:
+    pruned_folder(pytester.path / "cce-cassettes")
+    status, out, err = project("--", *more)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:-1] == [f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)]
+
+
+def test_a_project_that_says_where_its_tests_are_needs_no_others(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ntestpaths = test_pr*.py tests\n")
+    pytester.makepyfile(test_not_one_of_them="def test_it(cce_client): pass\n")
+    (pytester.mkdir("tests") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pruned_folder(pytester.path / "cce-cassettes")
+    assert project()[0] == 0
+    assert project("--", "test_pruned.py")[0] == 2
+
+
+def test_a_folder_of_which_no_cassette_is_claimed_is_somebody_elses(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    evidence = put_down(pytester.path / "evidence" / "test_contract" / "test_it.json")
+    status, out, err = project("--yes", "evidence")
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith("the 5 tests that pytest collects claim none of the cassettes of evidence, so they ")
+    assert evidence.exists()
 
 
 def test_only_cassettes_are_deleted_and_no_link_is_followed(
