@@ -58,7 +58,16 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = ("cce_mode", "cce_cassette", "cce_finding", "cce_allowed", "cce_accepted", "cce_live", "cce_run")
+PROPERTIES = (
+    "cce_mode",
+    "cce_cassette",
+    "cce_finding",
+    "cce_allowed",
+    "cce_accepted",
+    "cce_live",
+    "cce_run",
+    "cce_recorded",
+)
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -137,6 +146,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a cassette's age before the test, and report what was used of it after."""
+    __tracebackhide__ = True
     if running_key not in item.stash:
         return (yield)
     from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
@@ -203,9 +213,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, value in report.user_properties
-        if name in PROPERTIES
+        for name, value in getattr(report, "user_properties", ())
+        # a cassette is written after the test
+        if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise

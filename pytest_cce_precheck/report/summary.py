@@ -51,12 +51,16 @@ class Summary:
     not_reached: set[str] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recorded: dict[str, str] = field(default_factory=dict)
     ahead: list[float] = field(default_factory=list)
     renewed: int = 0
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
         if name == "cce_mode":
+            return
+        if name == "cce_recorded":
+            self.recorded[nodeid] = value
             return
         data = json.loads(value)
         if name == "cce_cassette":
@@ -115,6 +119,7 @@ class Summary:
             "classes_reached": sorted(self.reached),
             "classes_not_reached": sorted(self.not_reached - self.reached),
             "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
+            "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
             "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 
@@ -171,6 +176,7 @@ def lines(summary: Summary) -> Iterable[str]:
         f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
     yield from _live_lines(summary)
+    yield from _recorded_lines(summary.recorded)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
     groups = causes([as_finding(data) for data in summary.of_verdict("failing")])
     for group in groups:
@@ -203,6 +209,18 @@ def _live_lines(summary: Summary) -> Iterable[str]:
         yield f"  {in_words(skew)}"
 
 
+def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
+    """Say how many cassettes were written, and which tests left theirs as it was."""
+    left = [nodeid for nodeid, what in recorded.items() if what == "left"]
+    written = len(recorded) - len(left)
+    if written:
+        yield f"  {written} cassette{'s' if written > 1 else ''} written"
+    for nodeid in left[:_SHOWN_INCONCLUSIVE]:
+        yield f"  not recorded, since it did not come to its end: {nodeid}"
+    if len(left) > _SHOWN_INCONCLUSIVE:
+        yield f"  … and {len(left) - _SHOWN_INCONCLUSIVE} more"
+
+
 def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:
     """Say how old the recordings are, and what of them nobody asked for."""
     if not cassettes:
@@ -216,8 +234,15 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     yield f"  {number} cassette{'s' if number > 1 else ''} of {endpoints}, the oldest recorded {age}"
     left = [each for each in cassettes if each["unused"]]
     if left:
-        unused = sum(each["unused"] for each in left)
-        yield f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings were not asked for"
+        unused, where = sum(each["unused"] for each in left), left[0]["name"]
+        others = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        yield (
+            f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings"
+            f" {'were' if unused > 1 else 'was'} not asked for ({where}{others})"
+        )
+    classes = {name for each in cassettes for name in each["classes"]}
+    if classes:
+        yield f"  what was drawn from covers {len(classes)} classes of filter values"
 
 
 def _how_far(summary: Summary) -> Iterable[str]:
