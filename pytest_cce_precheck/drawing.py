@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
 from pytest_cce_precheck.explore.classes import known_values
+from pytest_cce_precheck.explore.questions import Asked
 from pytest_cce_precheck.explore.recorded import recorded_questions
 from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.recordings.coverage import covered_classes, named_classes
+from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_cce_precheck.cassette.matching import Playback
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.explore.questions import Asked
     from pytest_cce_precheck.harness import Harness
-    from pytest_cce_precheck.wire.vocabulary import Filter
+
+
+_DRAWN: Final = "drawn"
 
 
 class Filters:
@@ -51,13 +55,30 @@ class Filters:
                 reason = findings[0].message if findings else "it is no list"
                 raise ConfigurationError(f"there is nothing to draw from, the unfiltered list is not usable: {reason}")
             self._known = known_values(answer.tasks)
-        return filters(self._known, at_least=at_least)
+        drawn = filters(self._known, at_least=at_least)
+        return drawn.map(self._noted) if self._harness.config.mode == "record" else drawn
+
+    def _noted(self, asked: tuple[Asked, ...]) -> tuple[Asked, ...]:
+        # what a test makes of it and asks too was not drawn, and what would be made of that was not recorded
+        test = self._harness.test
+        note = [[str(each.name), each.value, each.value_class] for each in asked]
+        if test is not None and note not in test.notes.setdefault(_DRAWN, []):
+            test.notes[_DRAWN].append(note)
+        return asked
 
     def _recorded(self) -> tuple[tuple[Asked, ...], ...]:
-        playback = self._harness.test.playback if self._harness.test else None
-        if playback is None:
+        if self._harness.test is None or self._harness.test.playback is None:
             return ()
+        playback = self._harness.test.playback
         if self._replayed is None or self._replayed[0] is not playback:
-            exchanges = [recording.exchange for recording in playback.cassette]
-            self._replayed = playback, recorded_questions(each for each in exchanges if each is not None)
+            found = [recording.exchange for recording in playback.cassette]
+            exchanges = [each for each in found if each is not None]
+            noted = self._harness.test.notes.get(_DRAWN)
+            drawn = recorded_questions(exchanges) if noted is None else tuple(map(_as_drawn, noted))
+            self._replayed = playback, drawn
+            self._harness.test.classes = named_classes(covered_classes(exchanges))
         return self._replayed[1]
+
+
+def _as_drawn(note: Sequence[Any]) -> tuple[Asked, ...]:
+    return tuple(Asked(Filter(name), value, value_class) for name, value, value_class in note)

@@ -181,6 +181,8 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         with as_setup_error():
             stack.close()
+    if test.kept is not None:
+        node.user_properties.append(("cce_recorded", "kept" if test.kept else "left"))
     for exchange in harness.exchanges:
         request.config.hook.pytest_cce_exchange(exchange=exchange, item=node)
 

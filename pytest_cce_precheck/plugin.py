@@ -66,7 +66,8 @@ MARKERS = (
 TARGETS_INPUT = "cce_targets"
 SUITE = "pytest_cce_precheck.suite"
 PROPERTIES = frozenset(
-    f"cce_{name}" for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "run")
+    f"cce_{name}"
+    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run")
 )
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
@@ -197,6 +198,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a cassette's age before the test, and report what was used of it after."""
+    __tracebackhide__ = True
     if running_key not in item.stash:
         return (yield)
     from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
@@ -270,9 +272,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, value in report.user_properties
-        if name in PROPERTIES
+        for name, value in getattr(report, "user_properties", ())
+        # a cassette is written after the test
+        if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise

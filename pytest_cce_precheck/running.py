@@ -33,7 +33,7 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
     wanted = marked(item)
     if wanted.mode not in (None, config.mode):
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
-    test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats or _is_hypothesis_test(item))
+    test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
     if config.mode in ("record", "replay"):
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 
@@ -61,17 +61,18 @@ def age_finding(test: RunningTest, config: Config) -> Finding | None:
 def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
     """Write what the report says of the test's cassette: where it is from, its age, what of it was used.
 
-    A test that did not come to its end, not ``complete``, has left nothing unused.
+    A test that did not come to its end, not ``complete``, has left nothing unused, nor has one that asks by chance.
     """
     if test.playback is None:
         return None
-    cassette, unused = test.playback.cassette, test.playback.unused if complete else ()
+    cassette, unused = test.playback.cassette, test.playback.unused if complete and not test.by_chance else ()
     data: dict[str, Any] = {
         "name": cassette.name,
         "endpoint": cassette.origin.endpoint,
         "recorded_at": cassette.origin.recorded_at.isoformat(),
         "recordings": len(cassette),
         "unused": len(unused),
+        "classes": list(test.classes),
     }
     return json.dumps(data)
 

@@ -55,7 +55,8 @@ def place(folder: Path, name: str) -> Path:
     wanted = Path(name)
     if wanted.is_absolute() or ".." in wanted.parts or not wanted.name or "\x00" in name:
         raise ConfigurationError(
-            f"the cassette {name!r} is not usable: expected a name within {folder}, without '..' and not absolute"
+            f"the cassette {name!r} is not usable: expected a name within {shown(folder)}, without '..' and not"
+            " absolute"
         )
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
     try:
@@ -63,13 +64,18 @@ def place(folder: Path, name: str) -> Path:
         within = target.is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:
         # RuntimeError before Python 3.13: a symbolic link leads in a circle; ValueError: half a surrogate pair
-        raise ConfigurationError(f"the cassette {path} is not usable: {error}") from None
+        raise ConfigurationError(f"the cassette {shown(path)} is not usable: {error}") from None
     # a link in the folder may lead anywhere
     if not within:
         raise ConfigurationError(
-            f"the cassette {path} is not usable: a symbolic link leads out of {folder}, to {target}"
+            f"the cassette {shown(path)} is not usable: a symbolic link leads out of {shown(folder)}, to {target}"
         )
     return path
+
+
+def shown(path: Path) -> str:
+    """Give a path for a message: from the working directory, where it lies below."""
+    return str(path).removeprefix(os.getcwd() + os.sep)
 
 
 def read(path: Path, *, record_with: str | None = None) -> Cassette:
@@ -77,24 +83,25 @@ def read(path: Path, *, record_with: str | None = None) -> Cassette:
 
     ``record_with`` is the command that would record it.
     """
+    name = shown(path)
     way_out = f"; record it: {record_with}" if record_with else ""
     try:
         size = path.stat().st_size
         if not path.is_file():
             what = "a directory" if path.is_dir() else "no regular file"
-            raise CassetteCorruptError(f"{path} is {what}; expected a cassette (JSON): move it away")
+            raise CassetteCorruptError(f"{name} is {what}; expected a cassette (JSON): move it away")
         if size > MAX_CASSETTE:
             raise CassetteCorruptError(
-                f"{path} has {size:,} bytes; a cassette has at most {MAX_CASSETTE:,}: split the test, or record less"
+                f"{name} has {size:,} bytes; a cassette has at most {MAX_CASSETTE:,}: split the test, or record less"
             )
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        raise CassetteMissingError(f"there is no cassette {path}{way_out}") from None
+        raise CassetteMissingError(f"there is no cassette {name}{way_out}") from None
     except OSError as error:
-        raise CassetteCorruptError(f"{path} cannot be read: {error.strerror}; check its permissions") from None
+        raise CassetteCorruptError(f"{name} cannot be read: {error.strerror}; check its permissions") from None
     except UnicodeDecodeError as error:
-        raise CassetteCorruptError(f"{path} is no cassette: byte {error.start} is not UTF-8; record it again") from None
-    return loads(text, str(path))
+        raise CassetteCorruptError(f"{name} is no cassette: byte {error.start} is not UTF-8; record it again") from None
+    return loads(text, name)
 
 
 def write(path: Path, text: str) -> None:
@@ -114,7 +121,7 @@ def write(path: Path, text: str) -> None:
             finished.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigurationError(f"the cassette {path} cannot be written: {error.strerror}") from None
+        raise ConfigurationError(f"the cassette {shown(path)} cannot be written: {error.strerror}") from None
 
 
 def _write_whole(path: Path, data: bytes) -> None:

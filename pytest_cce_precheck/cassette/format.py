@@ -257,4 +257,6 @@ def _headers(data: dict[str, Any]) -> Headers:
 def _said(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing"
+    if isinstance(error, RecursionError):
+        return "it nests too deep"
     return str(error) or type(error).__name__

@@ -34,21 +34,26 @@ def _kept(recording: Recording, _: Recording) -> Recording:
 class RunningTest:
     """One test as its mode sees it.
 
-    ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again,
+    ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again, as they
+    may where the test asks ``by_chance``,
     ``before_record`` is given each recording, redacted and as it was, and gives what is kept. ``finished`` is told
     before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay,
-    ``credentials`` what the session's client authenticates with, where it has any.
+    ``credentials`` what the session's client authenticates with, where it has any, ``classes`` those of filter values
+    that its cassette covers, where the test drew from it; ``kept`` is told after a recording: whether it was kept.
     """
 
     name: str
     faults: Sequence[str] = ()
     cassette: Path | None = None
     repeats: bool = False
+    by_chance: bool = False
     before_record: Callable[[Recording, Recording], Recording] = _kept
     finished: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     credentials: Credentials | None = None
     playback: Playback | None = None
+    kept: bool | None = None
+    classes: Sequence[str] = ()
     misses: list[CassetteError] = field(default_factory=list)
 
 

@@ -45,8 +45,12 @@ class Recorded(Live):
         recorder = Recorder(self.target.endpoint)
         with recorder:
             yield
-        if test.finished and test.cassette is not None and recorder.recordings:
-            files.write(test.cassette, self._written(test, self._standing(recorder.recordings)))
+        if test.cassette is None or not recorder.recordings:
+            return
+        if test.finished:
+            text = self._written(test, self._standing(recorder.recordings), files.shown(test.cassette))
+            files.write(test.cassette, text)
+        test.kept = test.finished
 
     def _standing(self, recordings: Sequence[Recording]) -> list[Recording]:
         """Leave out what was refused for its token and asked again: there is none to renew on replay."""
@@ -60,7 +64,7 @@ class Recorded(Live):
                 standing.append(each)
         return standing
 
-    def _written(self, test: RunningTest, recordings: Sequence[Recording]) -> str:
+    def _written(self, test: RunningTest, recordings: Sequence[Recording], name: str) -> str:
         found = Credentials.from_environment(self.environment)
         credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)
@@ -77,10 +81,12 @@ class Recorded(Live):
             pseudonyms=self.config.pseudonyms,
             notes=_noted(test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)),
         )
-        text = dumps(origin, [replace(each, repeats=True) if test.repeats else each for each in kept], redacted=True)
+        if test.repeats or test.by_chance:
+            kept = [replace(each, repeats=True) for each in kept]
+        text = dumps(origin, kept, redacted=True)
         others = (Credentials(token=Secret(each)) for each in self.secrets if each)
         for each in dict.fromkeys((credentials, found, *others)):
-            refuse(text, each, str(test.cassette))
+            refuse(text, each, name)
         return text
 
     def _pseudonyms(self, recordings: Sequence[Recording]) -> Pseudonyms | None:

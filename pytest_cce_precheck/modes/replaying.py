@@ -45,8 +45,9 @@ class Replayed:
         )
 
     def credentials(self) -> Credentials:
-        """Give stand-ins of the kinds that the recording was made with."""
-        return REPLAY_CREDENTIALS.only(self._origin.credentials) if self._origin else REPLAY_CREDENTIALS
+        """Give stand-ins of the kinds that the recording was made with, of all where it does not say."""
+        kinds = self._origin.credentials if self._origin else ()
+        return REPLAY_CREDENTIALS.only(kinds) if kinds else REPLAY_CREDENTIALS
 
     def wait(self, seconds: float) -> None:
         """Do nothing: what was waited for has happened."""

@@ -13,7 +13,7 @@ from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.recordings import comparison, verification
-from pytest_cce_precheck.recordings.found import cassettes_in
+from pytest_cce_precheck.recordings.found import cassettes_in, readable
 from pytest_cce_precheck.recordings.importing import give_out, take_in
 from pytest_cce_precheck.recordings.listing import table
 from pytest_cce_precheck.recordings.pruning import delete, pruning
@@ -39,12 +39,12 @@ def cassettes_command(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
-    found = cassettes_in(Path(options.folder))
+    found = [readable(each) for each in cassettes_in(Path(options.folder))]
     cassettes = [(each.name, each.cassette) for each in found if each.cassette is not None]
     if cassettes:
         _print(table(cassettes, datetime.now(UTC)), redactor)
     else:
-        _print([f"{options.folder} holds no cassettes\n"], redactor)
+        _print([f"{options.folder} holds no cassettes{' that can be read' if found else ''}\n"], redactor)
     problems = [each.problem for each in found if each.cassette is None]
     _complain(problems, redactor)
     return 2 if problems else 0

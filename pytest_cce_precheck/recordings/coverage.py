@@ -41,6 +41,11 @@ def covered_classes(exchanges: Iterable[Exchange]) -> Covered:
     return {name: tuple(each for each in all_classes(name) if each in found[name]) for name in Filter}
 
 
+def named_classes(covered: Covered) -> tuple[str, ...]:
+    """Give each class with its filter, as in ``type: matching``."""
+    return tuple(f"{name}: {each}" for name, classes in covered.items() for each in classes)
+
+
 def all_classes(name: Filter) -> tuple[str, ...]:
     """Give every class of a filter's values."""
     return (ABSENT, MATCHING, OTHER, EMPTY, *(each.name for each in CLASSES[name]))

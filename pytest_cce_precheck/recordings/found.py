@@ -30,6 +30,17 @@ def cassettes_in(folder: Path) -> list[Found]:
     return [_read(path, folder) for path in files.cassettes(folder)]
 
 
+def readable(found: Found) -> Found:
+    """Give what was found, and where one of its recordings cannot be read no cassette, but what is wrong with it."""
+    try:
+        # each recording is parsed when it is asked for
+        for _ in found.cassette or ():
+            pass
+    except CassetteError as error:
+        return Found(found.name, found.path, None, str(error))
+    return found
+
+
 def refuse_no_folder(folder: Path) -> None:
     """Raise `ConfigurationError` where there is no such folder."""
     if not folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -62,6 +63,8 @@ def take_in(names: Sequence[str], out: Path, credentials: Credentials) -> str:
 def give_out(cassette: Path, out: Path, credentials: Credentials) -> str:
     """Write a cassette as HAR; raises `CassetteError` and `ConfigurationError`, and nothing is written then."""
     read = files.read(cassette)
+    if out.is_file() and not _is_har_file(out):
+        raise ConfigurationError(f"{out} is there and is no HAR, so it is not replaced")
     text = json.dumps(to_har(read), indent=2, ensure_ascii=False) + "\n"
     refuse(text, credentials, str(out))
     files.write(out, text)
@@ -81,10 +84,14 @@ def _read(name: str) -> Foreign:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_CASSETTE:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # a pipe has no size, and may have no end
+            data = file.read(size or MAX_CASSETTE + 1) if size <= MAX_CASSETTE else b""
+        if max(size, len(data)) > MAX_CASSETTE:
             raise ConfigurationError(f"{path} has more than {MAX_CASSETTE:,} bytes, which is the most that are read")
         # some tools begin a HAR with a byte order mark
-        return path.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -108,6 +115,13 @@ def _refuse_to_replace(out: Path) -> None:
             files.read(out)
     except CassetteError as error:
         raise ConfigurationError(f"{out} is there and is no cassette, so it is not replaced: {error}") from None
+
+
+def _is_har_file(path: Path) -> bool:
+    try:
+        return is_har(_parsed(_text(path), str(path)))
+    except ConfigurationError:
+        return False
 
 
 def _origin(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +19,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.recordings.found import cassettes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _SUFFIX: Final = ".json"
 # the mode decides nothing about what is collected, and this one refuses no setting
@@ -36,8 +38,13 @@ class _Collector:
     def __init__(self) -> None:
         self.items: list[pytest.Item] = []
         self.skipped: list[str] = []
+        self.missed: list[str] = []
         self.claimed: set[str] = set()
         self.refusal: ConfigurationError | None = None
+        self._seen: set[str] = set()
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        self._seen.add(os.path.realpath(collector.path))
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         self.items.append(item)
@@ -46,7 +53,11 @@ class _Collector:
         if report.skipped:
             self.skipped.append(report.nodeid)
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        config = session.config
+        self.missed = [argument for argument in config.args if "::" in argument]
+        missed = (path for path in _test_files(config) if os.path.realpath(path) not in self._seen)
+        self.missed += [os.path.relpath(path) for path in missed]
         try:
             self.claimed = {_plain(name) for name in claims(self.items)}
         except ConfigurationError as error:
@@ -77,6 +88,11 @@ def pruning(folder: Path, arguments: Sequence[str]) -> Pruning:
         raise ConfigurationError(f"{folder} holds no cassettes, so there is nothing to prune")
     collected = _collected(arguments)
     unclaimed = tuple(each.path for each in cassettes if _plain(each.name) not in collected.claimed)
+    if len(unclaimed) == len(cassettes):
+        raise ConfigurationError(
+            f"the {len(collected.items)} tests that pytest collects claim none of the cassettes of {folder}, so they"
+            " are not those that record there: name these after --, or delete the folder by hand"
+        )
     return Pruning(unclaimed, len(cassettes) - len(unclaimed), len(collected.items), tuple(left_alone))
 
 
@@ -118,12 +134,42 @@ def _collected(arguments: Sequence[str]) -> _Collector:
         raise ConfigurationError(
             f"pytest collects {found}, so every cassette would be unclaimed: name the tests that record them after --"
         )
+    if collector.missed:
+        first, number = collector.missed[0], len(collector.missed)
+        what = f"of {first} not every test is" if "::" in first else f"{_named(first, number)} not"
+        raise ConfigurationError(
+            f"{what} collected, so which cassettes are used there is not known: let pytest collect every test of the"
+            " project (testpaths in its settings says where they are)"
+        )
     return collector
+
+
+def _named(first: str, number: int) -> str:
+    return f"{first} is" if number == 1 else f"{first} and {number - 1} more files of tests are"
+
+
+def _test_files(config: pytest.Config) -> Iterator[Path]:
+    """Give every file that pytest would take for one of tests, where the project keeps them."""
+    places = [found for each in config.getini("testpaths") for found in glob.glob(each, root_dir=config.rootpath)]
+    for place in places or [""]:
+        start = config.rootpath / place
+        if start.is_file():
+            yield start
+        for folder, folders, files in os.walk(start):
+            folders[:] = sorted(each for each in folders if _is_looked_into(Path(folder, each), config))
+            paths = (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+            yield from (path for path in paths if any(map(path.match, config.getini("python_files"))))
+
+
+def _is_looked_into(folder: Path, config: pytest.Config) -> bool:
+    is_environment = (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").exists()
+    return not is_environment and not any(fnmatch(folder.name, each) for each in config.getini("norecursedirs"))
 
 
 def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
+    # of wrong usage, pytest says what it is after how it should be used
+    errors = [line for line in lines if "): error: " in line] or [line for line in lines if line.startswith("ERROR")]
     return "; ".join(errors or lines[-1:]) or "pytest says nothing"
 
 

@@ -85,6 +85,7 @@ class Summary:
     not_reached: set[str] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recorded: dict[str, str] = field(default_factory=dict)
 
     @property
     def service(self) -> str:
@@ -105,6 +106,9 @@ class Summary:
     def take(self, nodeid: str, name: str, value: str, target: str = "") -> None:
         """Take in one recorded property of a test, which asked ``target``."""
         if name in ("cce_mode", "cce_target"):
+            return
+        if name == "cce_recorded":
+            self.recorded[nodeid] = value
             return
         data, place = json.loads(value), self.places[target]
         if name == "cce_cassette":
@@ -164,6 +168,7 @@ class Summary:
             "classes_reached": sorted(self.reached),
             "classes_not_reached": sorted(self.not_reached - self.reached),
             "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
+            "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
             "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 
@@ -238,6 +243,7 @@ def lines(summary: Summary) -> Iterable[str]:
     )
     for name, place in summary.places.items():
         yield from _place_lines(name, place)
+    yield from _recorded_lines(summary.recorded)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
     groups = _groups(summary)
     for group, at in groups:
@@ -303,6 +309,18 @@ def _created_lines(places: Mapping[str, Place]) -> Iterable[str]:
             yield f"    … and {number - _SHOWN_CREATED} more, in --cce-report=FILE.json"
 
 
+def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
+    """Say how many cassettes were written, and which tests left theirs as it was."""
+    left = [nodeid for nodeid, what in recorded.items() if what == "left"]
+    written = len(recorded) - len(left)
+    if written:
+        yield f"  {written} cassette{'s' if written > 1 else ''} written"
+    for nodeid in left[:_SHOWN_INCONCLUSIVE]:
+        yield f"  not recorded, since it did not come to its end: {nodeid}"
+    if len(left) > _SHOWN_INCONCLUSIVE:
+        yield f"  … and {len(left) - _SHOWN_INCONCLUSIVE} more"
+
+
 def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:
     """Say how old the recordings are, and what of them nobody asked for."""
     if not cassettes:
@@ -316,8 +334,15 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     yield f"  {number} cassette{'s' if number > 1 else ''} of {endpoints}, the oldest recorded {age}"
     left = [each for each in cassettes if each["unused"]]
     if left:
-        unused = sum(each["unused"] for each in left)
-        yield f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings were not asked for"
+        unused, where = sum(each["unused"] for each in left), left[0]["name"]
+        others = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        yield (
+            f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings"
+            f" {'were' if unused > 1 else 'was'} not asked for ({where}{others})"
+        )
+    classes = {name for each in cassettes for name in each["classes"]}
+    if classes:
+        yield f"  what was drawn from covers {len(classes)} classes of filter values"
 
 
 def _how_far(summary: Summary) -> Iterable[str]:

@@ -268,8 +268,8 @@ def test_what_is_no_object_is_no_recording(part: Any) -> None:
         ('{"log": {"entries": []}}', 'it has no "cassette": 1; HAR files and vcrpy\'s are taken in with cce-'),
         ('{"cassette": 2}', "tasks.json is a cassette of version 2, and this is a tool for version 1: install a newer"),
         ('{"cassette": "1"}', "tasks.json is a cassette of version '1'"),
-        ("[" * 100_000, "tasks.json is no cassette: "),
-        ('{"a":' * 100_000, "tasks.json is no cassette: "),
+        ("[" * 100_000, "tasks.json is no cassette: it nests too deep; record it again"),
+        ('{"a":' * 100_000, "tasks.json is no cassette: it nests too deep; record it again"),
     ],
 )
 def test_what_is_no_cassette_is_said_with_the_way_out(text: str, told: str) -> None:

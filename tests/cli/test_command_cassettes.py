@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest_cce_precheck.recordings.command
 from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.format import Recording, dumps
 from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.recordings import importing
 from pytest_cce_precheck.wire.exchange import Headers
 from tests.contract.answers import all_states, answered, created, creation, listing, task
 from tests.contract.documents import METADATA, STATUS, drop, put
@@ -199,6 +202,20 @@ def test_a_file_that_is_no_cassette_does_not_hide_the_others(cassettes: Cassette
     assert status == 2
     assert "\ngood.json  " in out
     assert one_line(err).startswith("bad.json is no cassette: ")
+
+
+def test_a_recording_that_cannot_be_read_does_not_hide_the_other_cassettes(
+    cassettes: Cassettes, tmp_path: Path
+) -> None:
+    put_down(tmp_path / "good.json")
+    bad = put_down(tmp_path / "bad.json")
+    bad.write_text(bad.read_text().replace('"status":200', '"status":"200"'))
+    status, out, err = cassettes("list", ".")
+    assert status == 2
+    assert "\ngood.json  " in out
+    assert one_line(err).startswith("recording 1 of bad.json cannot be read: ")
+    (tmp_path / "good.json").unlink()
+    assert cassettes("list", ".")[1] == ". holds no cassettes that can be read\n"
 
 
 def test_an_empty_folder_is_listed_as_empty(cassettes: Cassettes) -> None:
@@ -529,7 +546,7 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
         (
             "",
             ["--", "--no-such-option"],
-            "the tests cannot be collected, so which cassettes they use is not known: ERROR: ",
+            "the tests cannot be collected, so which cassettes they use is not known: pytest.main(): error: ",
         ),
         ("", ["--", "nowhere"], "the tests cannot be collected, so which cassettes they use is not known: ERROR: "),
         ("", ["--", "test_more.py"], "pytest collects no test here, so every cassette would be unclaimed: "),
@@ -560,6 +577,65 @@ def test_where_it_cannot_be_known_what_is_claimed_nothing_is_deleted(
     assert (status, out) == (2, "")
     assert one_line(err).startswith(said)
     assert len(files_in(folder)) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["test_pruned.py"], "folder/test_other.py is not collected, so which cassettes are used there is not known: "),
+        (["test_pruned.py", "folder/test_other.py::test_it"], "of folder/test_other.py::test_it not every test is"),
+        (["--ignore=folder"], "folder/test_other.py is not collected, so which "),
+        (["--ignore-glob=*other*"], "folder/test_other.py is not collected, so which "),
+        (["-n", "2", "test_pruned.py"], "folder/test_other.py is not collected, so which "),
+        (["test_pruned.py", "-o", "python_files=*.py"], "conftest.py and 1 more files of tests are not collected, so "),
+    ],
+)
+def test_of_a_part_of_the_tests_nothing_is_concluded(
+    project: Callable[..., Ended], pytester: pytest.Pytester, arguments: list[str], said: str
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    (pytester.mkdir("folder") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pytester.makeconftest("")
+    # pytest does not look into these either
+    for place in (pytester.mkdir("node_modules"), pytester.mkdir("my-environment")):
+        (place / "test_somebody_elses.py").write_text("def test_it(): pass\n")
+    (pytester.path / "my-environment" / "pyvenv.cfg").touch()
+    status, out, err = project("--yes", "--", *arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith(said)
+    assert len(files_in(folder)) == 7
+    assert project("--", "folder", "test_pruned.py")[0] == 0
+
+
+@pytest.mark.parametrize("more", [["-x"], ["-k", "nothing"], ["-m", "nothing"], ["-n", "2"]])
+def test_what_is_not_run_is_not_unused(
+    project: Callable[..., Ended], pytester: pytest.Pytester, more: list[str]
+) -> None:
+    pruned_folder(pytester.path / "cce-cassettes")
+    status, out, err = project("--", *more)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:-1] == [f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)]
+
+
+def test_a_project_that_says_where_its_tests_are_needs_no_others(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ntestpaths = test_pr*.py tests\n")
+    pytester.makepyfile(test_not_one_of_them="def test_it(cce_client): pass\n")
+    (pytester.mkdir("tests") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pruned_folder(pytester.path / "cce-cassettes")
+    assert project()[0] == 0
+    assert project("--", "test_pruned.py")[0] == 2
+
+
+def test_a_folder_of_which_no_cassette_is_claimed_is_somebody_elses(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    evidence = put_down(pytester.path / "evidence" / "test_contract" / "test_it.json")
+    status, out, err = project("--yes", "evidence")
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith("the 5 tests that pytest collects claim none of the cassettes of evidence, so ")
+    assert evidence.exists()
 
 
 def test_only_cassettes_are_deleted_and_no_link_is_followed(
@@ -681,6 +757,43 @@ def test_what_is_exported_can_be_imported_again(cassettes: Cassettes, tmp_path: 
     first, second = read(tmp_path / "a.json"), read(tmp_path / "b.json")
     assert [(each.request.url, each.outcome) for each in first] == [(each.request.url, each.outcome) for each in second]
     assert second.origin.recorded_at == first.origin.recorded_at
+
+
+@pytest.mark.parametrize("there", ["{}", "nothing like it", '{"log": ', b"\xff"])
+def test_an_export_replaces_an_older_one_and_nothing_else(
+    cassettes: Cassettes, tmp_path: Path, there: str | bytes
+) -> None:
+    before = put_down(tmp_path / "a.json", asked("type=addonStatic")).read_bytes()
+    assert [cassettes("export", "a.json", "--har", "a.har")[0] for _ in range(2)] == [0, 0]
+    (tmp_path / "mine.txt").write_bytes(there if isinstance(there, bytes) else there.encode())
+    for name, kept in (("a.json", before), ("mine.txt", (tmp_path / "mine.txt").read_bytes())):
+        status, out, err = cassettes("export", "a.json", "--har", name)
+        assert (status, out, err) == (
+            *(2, ""),
+            f"cce-precheck: {name} is there and is no HAR, so it is not replaced\n",
+        )
+        assert (tmp_path / name).read_bytes() == kept
+
+
+def test_a_pipe_is_read_to_its_end_and_no_further_than_any_file(
+    cassettes: Cassettes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    har = (DATA / "mitmproxy-11.har").read_bytes()
+    for most, status in ((len(har), 0), (len(har) - 1, 2)):
+        monkeypatch.setattr(importing, "MAX_CASSETTE", most)
+        reads, writes = os.pipe()
+        feeding = threading.Thread(target=lambda end=writes: feed(end, har))
+        feeding.start()
+        ended = cassettes("import", f"/dev/fd/{reads}", "--out", "a.json")
+        os.close(reads)
+        feeding.join()
+        assert ended[0] == status, ended
+    assert ended[2].endswith(f"has more than {len(har) - 1:,} bytes, which is the most that are read\n")
+
+
+def feed(end: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(end, "wb") as file:
+        file.write(data)
 
 
 def test_a_cassette_with_a_secret_is_not_exported(

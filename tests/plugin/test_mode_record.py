@@ -176,7 +176,9 @@ def test_what_came_to_its_end_is_kept_a_violation_too(
     pytester.makepyfile(test_it=FINISHED)
     old = old_cassettes(pytester, FINISHED)
     service.simulator = type(service.simulator)(faults=["final-without-expiry"])
-    record().assert_outcomes(passed=2, failed=1, skipped=1)
+    result = record()
+    result.assert_outcomes(passed=2, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["mode record: *", "  4 cassettes written"])
     new = files_in(cassettes(pytester))
     assert new.keys() == old.keys()
     for name in new:
@@ -186,8 +188,19 @@ def test_what_came_to_its_end_is_kept_a_violation_too(
 def test_whatever_did_not_leaves_the_old_cassette_byte_for_byte(pytester: pytest.Pytester, record: Run) -> None:
     pytester.makepyfile(test_it=UNFINISHED)
     old = old_cassettes(pytester, UNFINISHED)
-    record().assert_outcomes(passed=1, failed=4, errors=1, skipped=3, xfailed=2, xpassed=1)
+    result = record("-p", "no:randomly", "--cce-report=report.json")
+    result.assert_outcomes(passed=1, failed=4, errors=1, skipped=3, xfailed=2, xpassed=1)
     assert files_in(cassettes(pytester)) == old
+    result.stdout.fnmatch_lines(
+        [
+            "mode record: *",
+            "  not recorded, since it did not come to its end: test_it.py::test_failed",
+            "  not recorded, since it did not come to its end: test_it.py::test_error",
+            "  … and 4 more",
+        ]
+    )
+    assert "written" not in result.stdout.str().partition("= cce-precheck =")[2].replace("report written", "")
+    assert json.loads((pytester.path / "report.json").read_text())["recorded"] == []
 
 
 @pytest.mark.parametrize(
@@ -226,7 +239,7 @@ def test_what_cannot_be_written_is_an_error_and_leaves_nothing(pytester: pytest.
     pytester.makefile("", cassettes="somebody's file")
     result = record()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["the cassette */cassettes/test_it/*.json cannot be written: *"])
+    result.stdout.fnmatch_lines(["the cassette cassettes/test_it/*.json cannot be written: *"])
     assert "fixtures.py" not in result.stdout.str()
     assert (pytester.path / "cassettes").read_text() == "somebody's file"
 
@@ -394,7 +407,7 @@ def test_a_cassette_outside_of_the_folder_is_that_tests_error(
     )
     result = record()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["the cassette '*' is not usable: expected a name within */cassettes, without*"])
+    result.stdout.fnmatch_lines(["the cassette '*' is not usable: expected a name within cassettes, without*"])
     assert len(names(pytester)) == 1
     assert not (pytester.path / "tasks.json").exists()
 

@@ -44,7 +44,7 @@ def test_nothing_is_needed_but_the_cassettes(pytester: pytest.Pytester, run: Run
         [
             "cce-precheck: mode replay (option); --cce-cassette-dir cassettes (option)",
             "mode replay: recorded answers (no real service was contacted)",
-            f"  1 cassette of {ENDPOINT}, the oldest recorded * days ago (*/cassettes/test_it/test_it.json)",
+            f"  1 cassette of {ENDPOINT}, the oldest recorded * days ago (cassettes/test_it/test_it.json)",
         ]
     )
     assert "not asked for" not in result.stdout.str()
@@ -59,19 +59,20 @@ def test_what_was_not_asked_for_is_counted(pytester: pytest.Pytester, run: Run) 
     result.stdout.fnmatch_lines(
         [
             f"  2 cassettes of {ENDPOINT}, https://other.example, the oldest recorded * days ago (*)",
-            "  2 of their 4 recordings were not asked for",
+            "  2 of their 4 recordings were not asked for (cassettes/test_it/test_it.json)",
         ]
     )
 
 
 def test_the_report_says_which_cassettes_were_used(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(test_it=ASKS)
-    path = keep(pytester, answered("type=x"), answered())
+    keep(pytester, answered("type=x"), answered())
     run(*REPLAY, "--cce-report=report.json")
     [used] = json.loads((pytester.path / "report.json").read_text("utf-8"))["cassettes"]
     recorded_at = "2026-01-02T03:04:05+00:00"
     assert used == {
-        "name": str(path), "endpoint": ENDPOINT, "recorded_at": recorded_at, "recordings": 2, "unused": 1
+        "name": "cassettes/test_it/test_it.json", "endpoint": ENDPOINT, "recorded_at": recorded_at, "recordings": 2,
+        "unused": 1, "classes": [],
     }  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytes
     result.stdout.fnmatch_lines(
         [
             "no recording for GET */tasks?type=x",
-            "*  mode:     replay, of */cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
+            "*  mode:     replay, of cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
             "*  closest:  recording 1, GET */tasks?type=y (not asked for yet)",
             "*  differs:  the parameter type is 'x', recorded 'y'",
             "*  way out:  record it again (--cce-mode=record test_it.py::test_it), or ask what was recorded",
@@ -334,7 +335,7 @@ def a_link_out(path: Path) -> None:
         (too_deep, "*/test_it.json is no cassette: *; record it again"),
         (a_folder, "*/test_it.json is a directory; expected a cassette (JSON): move it away"),
         (a_pipe, "*/test_it.json is no regular file; expected a cassette (JSON): move it away"),
-        (a_link_out, "the cassette */test_it.json is not usable: a symbolic link leads out of */cassettes, to *"),
+        (a_link_out, "the cassette cassettes/*.json is not usable: a symbolic link leads out of cassettes, to *"),
     ],
 )
 def test_what_is_no_cassette_is_that_tests_error_and_no_other_tests(
@@ -437,3 +438,9 @@ def test_the_verdict_of_a_replay_is_that_of_the_recording(
         result = way()
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*ContractViolation: PRE302 *"])
+
+
+def test_a_cassette_that_names_no_kind_of_credentials_needs_none(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
+    keep(pytester, answered("type=x"), credentials=())
+    run(*REPLAY).assert_outcomes(passed=1)

@@ -39,7 +39,7 @@ def test_an_older_cassette_is_a_finding_that_fails_its_test(
     kept(pytester, hours=-1, test="test_other")
     result = run(*REPLAY, f"--cce-max-age={age}")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines([f"*ContractViolation: PRE120 */cassettes/test_it/test_it.json was recorded {told}*"])
+    result.stdout.fnmatch_lines([f"*ContractViolation: PRE120 cassettes/test_it/test_it.json was recorded {told}*"])
     result.stdout.fnmatch_lines(["*= cce-precheck =*", "  PRE120 *", "FAILED test_it.py::test_it *"])
 
 
