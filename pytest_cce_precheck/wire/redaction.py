@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
 from pytest_cce_precheck.wire.secrets import looks_like_secret
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,7 +46,6 @@ SHOWN_HEADERS: Final = frozenset(
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
 
 _SHORT: Final = 6
-_CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-auth-token", "x-security-token"})
 # what belongs to one sending: curl computes its own from the request
 _LEFT_TO_CURL: Final = frozenset(
     {
@@ -166,7 +165,7 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     # curl would expand brackets in a URL, and resolve dots in its path
     words += ["--globoff"] if re.search(r"[\[\]{}]", url) else []
     words += ["--path-as-is"] if "/." in request.path else []
-    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | _CREDENTIAL_HEADERS
+    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | CREDENTIAL_HEADERS
     for header in _curl_headers(request, redactor, left_out):
         words += ["-H", header]
     feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
