@@ -10,6 +10,7 @@ import pytest
 
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _cce_harness(cce_config: Config, pytestconfig: pytest.Config) -> Iterator[Ha
 
     with as_setup_error():
         workers = getattr(pytestconfig, "workerinput", {}).get("workercount", 1)
-        harness = Harness(cce_config, os.environ, meter_of(cce_config, pytestconfig), workers=workers)
+        harness = Harness(cce_config, Environment(os.environ), meter_of(cce_config, pytestconfig), workers=workers)
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     with harness.standing():
         yield harness

@@ -30,6 +30,7 @@ from pytest_cce_precheck.fixtures import (
     contract_of,
     running_key,
 )
+from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -88,14 +89,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    environment = Environment(os.environ)
     with as_usage_error():
         settled = resolve(
-            lambda option: config.getoption(option.ini), os.environ, lambda option: config.getini(option.ini) or None
+            lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
         )
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             from pytest_cce_precheck.startup import refuse_the_unusable
 
-            refuse_the_unusable(settled, os.environ, of_the_suite=_runs_the_suite(config))
+            refuse_the_unusable(settled, environment, of_the_suite=_runs_the_suite(config))
         if settled.history or settled.ledger or (config.rootpath / "cce-known.toml").is_file():
             from pytest_cce_precheck.contract.ledger import find_ledger
             from pytest_cce_precheck.report.bookkeeping import keep_books

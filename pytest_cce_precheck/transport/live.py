@@ -101,12 +101,15 @@ def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _refuse_in_clear(request: Request) -> None:
-    if not request.endpoint.lower().startswith("http://") or not any(name in request.headers for name in CREDENTIAL_HEADERS):
+    if not request.endpoint.lower().startswith("http://") or not any(
+        name in request.headers for name in CREDENTIAL_HEADERS
+    ):
         return
     host = urlsplit(request.endpoint).hostname or ""
     if not is_loopback(host):
         raise UnsafeCredentialsError(
-            f"credentials are not sent over plain HTTP to {host}: use https://, or a loopback address for a local service"
+            f"credentials are not sent over plain HTTP to {host}: use https://,"
+            " or a loopback address for a local service"
         )
 
 

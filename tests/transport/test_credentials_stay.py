@@ -1,4 +1,4 @@
-"""Credentials go to the endpoint and nowhere else: not to a proxy in clear, not into a traceback, not to standard output."""
+"""Credentials go to the endpoint and nowhere else: to no proxy in clear, into no traceback, onto no terminal."""
 
 from __future__ import annotations
 
@@ -169,7 +169,9 @@ def test_what_our_own_answers_raise_keeps_its_frames_and_shows_no_credential(tra
 
 def test_an_interrupted_token_command_does_not_show_its_environment() -> None:
     def ask() -> None:
-        TokenCommand((sys.executable, "-c", "import os, signal; os.kill(os.getppid(), signal.SIGUSR1); input()"), given)()
+        TokenCommand(
+            (sys.executable, "-c", "import os, signal; os.kill(os.getppid(), signal.SIGUSR1); input()"), given
+        )()
 
     given = {"VAULT": "PLANTED-other"}
     before = signal.signal(signal.SIGUSR1, interrupt)
