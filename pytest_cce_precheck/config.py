@@ -127,7 +127,7 @@ class Config:
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
-    token_command: Words = Words()
+    token_command: Words = field(default_factory=Words)
     allow_writes: bool = False
     cassette_dir: str = "cce-cassettes"
     max_age: timedelta | None = None

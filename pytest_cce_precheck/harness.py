@@ -105,11 +105,16 @@ class Harness:
         return self._client
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every credential that the run knows."""
+        own = self._client.credentials.secrets if self._client is not None else ()
+        found = Credentials.from_environment(self._environment).secrets
+        return (*own, *(self.mode.secrets if isinstance(self.mode, Live) else found))
+
+    @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """Give what masks every credential that the run knows, and how its requests are authenticated."""
-        own = self._client.credentials if self._client is not None else Credentials()
-        found = Credentials.from_environment(self._environment).secrets
-        return Redactor((*own.secrets, *(self.mode.secrets if isinstance(self.mode, Live) else found))), own.kind
+        return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
     def _tokens(self) -> Tokens | None:

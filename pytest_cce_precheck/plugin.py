@@ -178,6 +178,10 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
+    if item.config.stash[config_key].mode in ("live", "record"):
+        from pytest_cce_precheck.masking import mask
+
+        mask(report, item)
     return report
 
 
