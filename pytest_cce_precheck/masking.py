@@ -1,4 +1,4 @@
-"""Reports of tests against a real service: of what a test printed, logged or held in a local, no credential is shown."""
+"""Reports of tests against a real service: of what a test printed, logged or held in a local, no credential shows."""
 
 from __future__ import annotations
 
