@@ -16,7 +16,7 @@ from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
-from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe
+from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -234,6 +234,8 @@ class Contract:
             self._record(("cce_finding", redactor.text(json.dumps({**_with_wire(each, redactor, kind), **more}))))
         for _, acceptance in outcome.accepted:
             self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
+        for name, text in properties(outcome.failing, skew=self._harness.skew):
+            self._record((name, redactor.text(text)))
         if outcome.failing:
             raise ContractViolation(
                 describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing

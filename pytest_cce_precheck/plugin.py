@@ -205,6 +205,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Sum up what the tests recorded; only where one of them has to do with us, or a report is asked for."""
+    if hasattr(config, "workerinput"):
+        # a worker of pytest-xdist knows a part
+        return
     recorded = [
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
