@@ -7,12 +7,12 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_cce_precheck.errors import ConfigurationError, UnsafeCredentialsError
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
+from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, create_path, list_path
 
@@ -154,7 +154,7 @@ def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
             f"the endpoint {shown!r} is not usable: expected scheme and host alone,"
             " such as https://cce.eu-west-101.myhuaweicloud.com"
         )
-    if parts.scheme == "http" and credentials.kind and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and credentials.kind and not is_loopback(parts.hostname):
         raise UnsafeCredentialsError(
             f"credentials are not sent over plain HTTP to {parts.hostname}: use https://,"
             " or a loopback address for a local service"
@@ -171,10 +171,3 @@ def _split(endpoint: str) -> SplitResult | None:
         return parts if parts.hostname and parts.port != 0 else None
     except ValueError:
         return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal, get_args
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.surroundings import Words
 
 Mode = Literal["simulate", "replay", "record", "live"]
 FailOn = Literal["error", "warning", "note", "never"]
@@ -130,8 +131,7 @@ class Config:
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
-    # its arguments are nobody's business
-    token_command: tuple[str, ...] = field(default=(), repr=False)
+    token_command: Words = field(default_factory=Words)
     allow_writes: bool = False
     cassette_dir: str = "cce-cassettes"
     max_age: timedelta | None = None
@@ -267,9 +267,9 @@ def _flag(given: Any, where: str) -> bool:
     return words[str(given).lower()]
 
 
-def _command(given: str, where: str) -> tuple[str, ...]:
+def _command(given: str, where: str) -> Words:
     try:
-        words = tuple(shlex.split(given))
+        words = Words(shlex.split(given))
     except ValueError as error:
         raise ConfigurationError(f"{where} is no command: {str(error).lower()}") from None
     if not words:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
 
     with as_setup_error():
         meter = meter_of(cce_config, pytestconfig, _cce_target)
-        environment = os.environ if _cce_target is None else _cce_target.environment(os.environ)
+        environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
         harness = Harness(cce_config, environment, meter, workers=workers_of(pytestconfig, _cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     with harness.standing():

@@ -16,7 +16,7 @@ from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
-from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe
+from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -107,11 +107,16 @@ class Harness:
         return self._client
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every credential that the run knows."""
+        own = self._client.credentials.secrets if self._client is not None else ()
+        found = Credentials.from_environment(self._environment).secrets
+        return (*own, *(self.mode.secrets if isinstance(self.mode, Live) else found))
+
+    @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """Give what masks every credential that the run knows, and how its requests are authenticated."""
-        own = self._client.credentials if self._client is not None else Credentials()
-        found = Credentials.from_environment(self._environment).secrets
-        return Redactor((*own.secrets, *(self.mode.secrets if isinstance(self.mode, Live) else found))), own.kind
+        return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
     def _tokens(self) -> Tokens | None:
@@ -239,6 +244,8 @@ class Contract:
             self._record(("cce_finding", redactor.text(json.dumps({**_with_wire(each, redactor, kind), **more}))))
         for _, acceptance in outcome.accepted:
             self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
+        for name, text in properties(outcome.failing, skew=self._harness.skew):
+            self._record((name, redactor.text(text)))
         if outcome.failing:
             raise ContractViolation(
                 describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing

@@ -32,6 +32,7 @@ from pytest_cce_precheck.fixtures import (
     running_key,
     targets_key,
 )
+from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -98,9 +99,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    environment = Environment(os.environ)
     with as_usage_error():
         settled = resolve(
-            lambda option: config.getoption(option.ini), os.environ, lambda option: config.getini(option.ini) or None
+            lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
         )
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
@@ -124,7 +126,7 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
     of_the_suite = _runs_the_suite(config) and not elsewhere
     targets = config.stash[targets_key]
     try:
-        refuse_the_unusable(settled, os.environ, of_the_suite=of_the_suite, targets=targets)
+        refuse_the_unusable(settled, Environment(os.environ), of_the_suite=of_the_suite, targets=targets)
     except ConfigurationError as error:
         if not hasattr(config, "workerinput"):
             raise
@@ -238,6 +240,10 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
+    if item.config.stash[config_key].mode in ("live", "record"):
+        from pytest_cce_precheck.masking import mask
+
+        mask(report, item)
     return report
 
 
@@ -268,6 +274,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Sum up what the tests recorded; only where one of them has to do with us, or a report is asked for."""
+    if hasattr(config, "workerinput"):
+        # a worker of pytest-xdist knows a part
+        return
     recorded = [
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()

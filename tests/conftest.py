@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
 
 OURS = ("CCE_", "HUAWEICLOUD_", "CLOUD_SDK_")
-PYTESTS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "CI", "BUILD_NUMBER")
+PYTESTS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST")
+CI = ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if (name.startswith(OURS) and name != "CCE_REQUIRE_TOOLCHAINS") or name in (*PYTESTS, *PROXIES):
+        if (name.startswith(OURS) and name != "CCE_REQUIRE_TOOLCHAINS") or name in (*PYTESTS, *CI, *PROXIES):
             monkeypatch.delenv(name)
 
 

@@ -19,14 +19,25 @@ if TYPE_CHECKING:
 
 # a module may import from its own level and from those below
 LEVELS: Final = (
-    {"errors", "suggestions"},
+    {"errors", "suggestions", "surroundings"},
     {"config", "schema_files", "wire"},
     {"contract", "simulator", "explore", "cassette"},
     {"targets"},
     {"transport"},
     {"client"},
     {"report", "suite", "startup", "harness", "sdk", "modes"},
-    {"hookspecs", "fixtures", "claims", "drawing", "metering", "running", "serving", "captured", "recordings"},
+    {
+        "hookspecs",
+        "fixtures",
+        "claims",
+        "drawing",
+        "masking",
+        "metering",
+        "running",
+        "serving",
+        "captured",
+        "recordings",
+    },
     {"plugin", "cli", ""},
 )
 LEVEL: Final = {part: number for number, parts in enumerate(LEVELS) for part in parts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
+from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import headline, one_line
 
@@ -222,6 +224,8 @@ def summarise(
     if config.report is not None:
         write_report(Path(config.report), summary)
         terminal.write_line(f"report written to {config.report}")
+    for line in tell_github(summary.to_dict(), os.environ):
+        terminal.write_line(line)
 
 
 def write_report(path: Path, summary: Summary) -> None:

@@ -49,6 +49,18 @@ def describe(
     return redactor.text("\n\n".join(blocks))
 
 
+def properties(findings: Sequence[Finding], *, skew: float | None = None) -> Iterator[tuple[str, str]]:
+    """Give what a person looks for in a JUnit report, for each cause: its code, request id and triage."""
+    for group in causes(findings):
+        yield "cce_code", group.finding.code
+        for exchange in group.finding.exchanges[:1]:
+            if exchange.request_id:
+                yield "cce_request_id", one_line(exchange.request_id)
+            told = triage(exchange, skew) if group.finding.code in _UNEXPECTED else None
+            if told is not None:
+                yield "cce_triage", told
+
+
 def headline(finding: Finding) -> str:
     """Write a finding's code and fact on one line."""
     return one_line(f"{finding.code} {finding.message}")

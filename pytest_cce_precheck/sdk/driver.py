@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal
 
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction
+from pytest_cce_precheck.surroundings import PROGRAMS, environment_of_child
 from pytest_cce_precheck.wire.body import MAX_BYTES
 from pytest_cce_precheck.wire.redaction import Redactor
 
@@ -30,7 +31,7 @@ DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-o
 
 PASSED_ON: Final = frozenset(
     {
-        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE"),
+        *PROGRAMS,
         *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
     }
 )
@@ -82,7 +83,7 @@ class Driver:
         tries: int = 4,
     ) -> None:
         self.command = tuple(command)
-        self._environment = {**{n: v for n, v in environment.items() if n in PASSED_ON}, **_variables(credentials)}
+        self._environment = {**environment_of_child(environment, PASSED_ON), **_variables(credentials)}
         self._redactor = Redactor(credentials.secrets)
         self._patience = patience
         self._tries = tries

@@ -16,6 +16,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.reports import Fault, faults
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.surroundings import NETWORK, environment_of_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -172,6 +173,8 @@ def _asked(command: Sequence[str], failure: str) -> str:
             check=False,
             timeout=_INSTALL_SECONDS,
             stdin=subprocess.DEVNULL,
+            # a package that is installed may run code of its own
+            env=environment_of_child(os.environ, NETWORK, prefixes=("PIP_", "XDG_")),
         )
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{DISTRIBUTION}: {failure}: no end within {_INSTALL_SECONDS} s") from None

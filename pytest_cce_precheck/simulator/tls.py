@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.surroundings import environment_of_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +76,7 @@ def private_ca() -> Iterator[PrivateCa]:
 
 def _run(program: str, command: str, folder: Path) -> None:
     words = [program, *command.split()]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  words of ours
+    environment = environment_of_child(os.environ, prefixes=("OPENSSL_",))
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  words of ours
     if done.returncode:
         raise ConfigurationError(f"openssl {command.split()[0]} failed: {done.stderr.strip()[-400:]}")

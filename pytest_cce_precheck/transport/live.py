@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import requests
 
-from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
+from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.hosts import is_loopback
+from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from requests.adapters import HTTPAdapter
 
+# their frames hold headers with credentials, and a traceback may show locals
+_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
+
 
 class HttpTransport:
     """A `requests` session for one endpoint.
 
     ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer, both in seconds. Proxies
-    and certificate bundles come from the environment, as requests reads them; credentials never do (no ``.netrc``).
+    and certificate bundles come from the environment, as requests reads them, but for this machine's own services;
+    credentials never do (no ``.netrc``).
     """
 
     def __init__(
@@ -41,8 +49,12 @@ class HttpTransport:
             self._session.mount(scheme, adapter(deadline))
 
     def send(self, request: Request) -> Exchange:
-        """Send ``request``; of the query's text, only what no URL may hold is escaped on the way."""
+        """Send ``request``; of the query's text, only what no URL may hold is escaped on the way.
+
+        Raises `UnsafeCredentialsError` where credentials would travel to another machine in clear.
+        """
         __tracebackhide__ = True
+        _refuse_in_clear(request)
         started = time.monotonic()
         try:
             with self._send(request) as received:
@@ -51,8 +63,11 @@ class HttpTransport:
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
         except FAILURES as failure:
-            # `from None`: the frames below hold headers with credentials, and a traceback may show locals
+            # `from None`: the failure's frames are among `_HOLDERS`
             raise _explained(failure, request) from None
+        except BaseException as other:
+            # Ctrl-C, a test that took too long, an answer of ours that broke
+            raise other.with_traceback(without_frames_of(other.__traceback__, _HOLDERS)) from None
 
     def _send(self, request: Request) -> requests.Response:
         __tracebackhide__ = True
@@ -65,13 +80,16 @@ class HttpTransport:
             prepared.headers["Content-Length"] = str(len(request.body))
         prepared.url = request.url
         # in no local: a proxy's URL may hold a password, and a traceback may show locals
-        surroundings = self._session.merge_environment_settings
         return self._session.send(
-            prepared,
-            timeout=self._timeout,
-            allow_redirects=False,
-            **surroundings(request.url, {}, True, None, None),
+            prepared, timeout=self._timeout, allow_redirects=False, **self._surroundings(request.url)
         )
+
+    def _surroundings(self, url: str) -> dict[str, Any]:
+        settings = dict(self._session.merge_environment_settings(url, {}, True, None, None))
+        if is_loopback(urlsplit(url).hostname or ""):
+            # requests passes a proxy by for NO_PROXY alone; to the proxy, this machine would be another
+            settings["proxies"] = {}
+        return settings
 
     def close(self) -> None:
         """Close the connections."""
@@ -80,6 +98,19 @@ class HttpTransport:
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
+
+
+def _refuse_in_clear(request: Request) -> None:
+    if not request.endpoint.lower().startswith("http://") or not any(
+        name in request.headers for name in CREDENTIAL_HEADERS
+    ):
+        return
+    host = urlsplit(request.endpoint).hostname or ""
+    if not is_loopback(host):
+        raise UnsafeCredentialsError(
+            f"credentials are not sent over plain HTTP to {host}: use https://,"
+            " or a loopback address for a local service"
+        )
 
 
 def _explained(error: Exception, request: Request) -> TransportError:

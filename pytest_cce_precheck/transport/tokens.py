@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
+from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.body import parse_json
@@ -146,6 +147,11 @@ class TokenCommand:
     environment: Mapping[str, str]
     patience: float = _PATIENCE
 
+    def __post_init__(self) -> None:
+        # whoever prints its fields
+        object.__setattr__(self, "words", Words(self.words))
+        object.__setattr__(self, "environment", Environment(self.environment))
+
     def __repr__(self) -> str:
         return f"<TokenCommand {self.name}>"
 
@@ -187,6 +193,9 @@ class TokenCommand:
             problem = (
                 f"cannot be run: {getattr(error, 'strerror', None) or 'it holds a character that cannot stand there'}"
             )
+        except BaseException as other:
+            # Ctrl-C, a test that took too long: the frames below hold what the child gets to see
+            raise other.with_traceback(without_frames_of(other.__traceback__, {"subprocess", "selectors"})) from None
         # not from within: the exception that was caught holds what the child had printed
         raise TokenError(f"{self._where} {problem}")
 

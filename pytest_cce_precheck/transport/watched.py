@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 class _Watched(HTTPConnection):
+    # set for all of http.client, it would print headers
+    debuglevel = 0
     deadline: float
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own, which is no stdlib response

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
 from pytest_cce_precheck.wire.secrets import looks_like_secret
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,7 +46,6 @@ SHOWN_HEADERS: Final = frozenset(
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
 
 _SHORT: Final = 6
-_CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-auth-token", "x-security-token"})
 # what belongs to one sending: curl computes its own from the request
 _LEFT_TO_CURL: Final = frozenset(
     {
@@ -64,9 +63,10 @@ _LEFT_TO_CURL: Final = frozenset(
 class Redactor:
     """Masks known secrets, in every spelling that they are likely to be met in, and what looks like others.
 
-    A secret is found raw, percent-encoded, in Base64 (standard and URL-safe, padded or not) and as JSON
-    escapes it. One of fewer than six characters is masked only as a whole word, since it may be part of any.
-    ``instead`` gives a known secret another text than the mask, which is then spelt as the secret was.
+    A secret is found raw, percent-encoded, in Base64 (standard and URL-safe, padded or not), in hexadecimal, and as
+    JSON and Python escape it, once or again and again. One of fewer than six characters is masked only as a whole
+    word, since it may be part of any. ``instead`` gives a known secret another text than the mask, which is then
+    spelt as the secret was.
 
     >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
     'GET /?q=***&password=***'
@@ -75,11 +75,15 @@ class Redactor:
     def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
         anywhere: dict[str, str] = {}
         words: dict[str, str] = {}
+        escaped: dict[str, str] = {}
         for secret in filter(str.strip, secrets):
             shown = _spellings(instead[secret]) if instead and secret in instead else repeat(MASK)
             for spelling, other in zip(_spellings(secret), shown, strict=False):
                 (words if len(secret) < _SHORT else anywhere).setdefault(spelling, other)
+            if len(secret) >= _SHORT:
+                escaped |= dict.fromkeys(_bare_spellings(secret), instead.get(secret, MASK) if instead else MASK)
         self._anywhere = tuple(sorted(anywhere.items()))
+        self._escaped = tuple(sorted((bare, other) for bare, other in escaped.items() if len(bare) >= _SHORT))
         self._words = tuple(
             (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), shown) for word, shown in sorted(words.items())
         )
@@ -124,6 +128,19 @@ class Redactor:
                 yield start, start + len(spelling), shown
                 # one character on: occurrences may overlap
                 start = text.find(spelling, start + 1)
+        if self._escaped and "\\" in text:
+            yield from self._escaped_spans(text)
+
+    def _escaped_spans(self, text: str) -> Iterator[Span]:
+        """Find what was escaped more than once, such as JSON in JSON, or in a repr: by what is no backslash."""
+        bare = text.replace("\\", "")
+        for spelling, shown in self._escaped:
+            start = bare.find(spelling)
+            places = [place for place, char in enumerate(text) if char != "\\"] if start >= 0 else []
+            while start >= 0:
+                # with what escapes its first character
+                yield places[start - 1] + 1 if start else 0, places[start + len(spelling) - 1] + 1, shown
+                start = bare.find(spelling, start + 1)
 
     def _word_spans(self, text: str) -> Iterator[Span]:
         for word, shown in self._words:
@@ -166,7 +183,7 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     # curl would expand brackets in a URL, and resolve dots in its path
     words += ["--globoff"] if re.search(r"[\[\]{}]", url) else []
     words += ["--path-as-is"] if "/." in request.path else []
-    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | _CREDENTIAL_HEADERS
+    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | CREDENTIAL_HEADERS
     for header in _curl_headers(request, redactor, left_out):
         words += ["-H", header]
     feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
@@ -220,3 +237,12 @@ def _spellings(secret: str) -> Iterator[str]:
     for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
         yield escaped
         yield escaped.replace("/", "\\/")
+    yield octets.hex()
+    yield octets.hex().upper()
+
+
+def _bare_spellings(secret: str) -> Iterator[str]:
+    """Give a secret as escapes write it, without their backslashes; nothing where no escape would change it."""
+    if not (secret.isascii() and set(secret).isdisjoint("\\\"'/")):
+        octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
+        yield from (each.replace("\\", "") for each in (secret, json.dumps(secret)[1:-1], octets))

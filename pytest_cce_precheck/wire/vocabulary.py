@@ -59,6 +59,8 @@ _FIELD_OF: Final = {
 
 TOKEN_HEADER: Final = "X-Auth-Token"  # noqa: S105  a header's name, not a secret
 SECURITY_TOKEN_HEADER: Final = "X-Security-Token"  # noqa: S105  as above
+CREDENTIAL_HEADERS: Final = frozenset({"authorization", TOKEN_HEADER.lower(), SECURITY_TOKEN_HEADER.lower()})
+"""The headers, in lower case, that authenticate a request."""
 PROJECT_HEADER: Final = "X-Project-Id"
 DATE_HEADER: Final = "X-Sdk-Date"
 REQUEST_ID_HEADER: Final = "X-Request-Id"

@@ -60,7 +60,8 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
     heavy, ours = json.loads((pytester.path / "imported.json").read_bytes())
     assert heavy == []
     assert set(ours) == {
-        f"pytest_cce_precheck{name}" for name in ("", ".config", ".errors", ".fixtures", ".hookspecs", ".plugin")
+        f"pytest_cce_precheck{name}"
+        for name in ("", ".config", ".errors", ".fixtures", ".hookspecs", ".plugin", ".surroundings")
     }
 
 

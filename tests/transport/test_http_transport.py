@@ -268,7 +268,7 @@ def test_a_netrc_is_never_used(transport: HttpTransport, tmp_path: Path, monkeyp
 def test_a_proxy_from_the_environment_is_used(transport: HttpTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(always(200, b"{}")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.endpoint)
-        assert transport.send(asked("http://cce.example", "type=%FF")).status == 200
+        assert transport.send(Request("GET", "http://cce.example", PATH, "type=%FF")).status == 200
         assert proxy.seen[0].requestline == f"GET http://cce.example{PATH}?type=%FF HTTP/1.1"
 
 

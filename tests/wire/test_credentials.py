@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import logging
+import pickle
 import traceback
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +47,15 @@ def test_a_secret_does_not_show_in_a_log(caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_secret_has_no_dict_for_a_debugger_to_print() -> None:
     assert not hasattr(Secret(TEXT), "__dict__")
+
+
+def test_a_secret_is_not_pickled_and_copied_as_it_is() -> None:
+    credentials = Credentials(token=Secret(TEXT))
+    with pytest.raises(TypeError, match="a secret is not pickled") as caught:
+        pickle.dumps(credentials)
+    assert TEXT not in str(caught.value)
+    assert copy.copy(credentials) == credentials
+    assert TEXT not in repr(asdict(credentials)) + repr(vars(credentials))
 
 
 def test_secrets_compare_and_hash_by_their_text() -> None:

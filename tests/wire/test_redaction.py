@@ -256,3 +256,34 @@ def test_no_curl_line_holds_a_secret(secret: str, kind: AuthKind | None, spellin
 def test_curl_is_told_to_send_what_was_sent(shell: Shell, changes: dict[str, object], options: list[str]) -> None:
     arguments, _ = shell.run(curl(request(**changes), Redactor([]), kind=None))
     assert arguments == ["-sS", "-i", *options, request(**changes).url]
+
+
+@pytest.mark.parametrize("secret", ["a\"b'c\\d/e\\", "'quoted'-\"twice\"", "pässwörd-密码", "\\\\servers\\share"])
+@pytest.mark.parametrize("depth", range(4))
+def test_a_secret_is_masked_however_often_it_was_escaped(secret: str, depth: int) -> None:
+    redactor = Redactor([secret])
+    for write in (
+        json.dumps,
+        repr,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        lambda text: repr(text.encode()),
+    ):
+        text = f"[{secret}]"
+        for _ in range(depth):
+            text = write(text)
+        shown = redactor.known(text)
+        assert "***" in shown
+        assert shown.replace("\\", "").strip("'\"b") in ("[***]", "[***"), shown
+
+
+def test_what_is_masked_in_nested_json_is_json_still() -> None:
+    secret = '"a\\b"c'
+    text = json.dumps({"x": json.dumps({"y": f"1\n{secret}", "z": secret + "\t"}), "n": secret})
+    shown = json.loads(Redactor([secret]).text(text))
+    assert shown["n"] == "***"
+    assert set(json.loads(shown["x"])) == {"y", "z"}
+
+
+def test_a_secret_is_masked_in_hexadecimal() -> None:
+    octets = b"s3cr3t-key"
+    assert Redactor([octets.decode()]).known(f"{octets.hex()} {octets.hex().upper()}") == "*** ***"

@@ -1,0 +1,98 @@
+"""The environment of this process, and how much of it others get to see: whoever prints it, whoever is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from types import TracebackType
+
+PROGRAMS: Final = frozenset(
+    {
+        *(
+            "PATH",
+            "HOME",
+            "LANG",
+            "LC_ALL",
+            "LC_CTYPE",
+            "TMPDIR",
+            "TEMP",
+            "TMP",
+            "LD_LIBRARY_PATH",
+            "DYLD_LIBRARY_PATH",
+        ),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "PATHEXT"),
+    }
+)
+"""The variables that any program may need, none of which holds a credential."""
+
+NETWORK: Final = frozenset(
+    {
+        *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    }
+)
+"""The variables that a program needs which fetches something from the network."""
+
+
+class Environment(Mapping[str, str]):
+    """A look at environment variables that no repr and no traceback with locals prints.
+
+    >>> Environment({"CCE_AUTH_TOKEN": "s3cr3t"})
+    <Environment>
+    """
+
+    __slots__ = ("_variables",)
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def __repr__(self) -> str:
+        return "<Environment>"
+
+
+class Words(tuple[str, ...]):
+    """The words of a command, of which only the first is shown: arguments may be nobody's business.
+
+    >>> Words(["vault", "read", "s3cr3t"])
+    <vault …>
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self[0]} …>" if len(self) > 1 else f"<{''.join(self)}>"
+
+
+def environment_of_child(
+    environment: Mapping[str, str], names: Container[str] = (), *, prefixes: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """Give what a program gets to see: `PROGRAMS`, the variables of these names, and those that begin so."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if name in PROGRAMS or name in names or (prefixes and name.startswith(prefixes))
+    }
+
+
+def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> TracebackType | None:
+    """Give a traceback without the frames of these packages, whose locals hold what nobody should see."""
+    kept = []
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] not in packages:
+            kept.append(trace)
+        trace = trace.tb_next
+    for above, below in zip(kept, [*kept, None][1:], strict=True):
+        above.tb_next = below
+    return kept[0] if kept else None

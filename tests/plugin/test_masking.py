@@ -1,0 +1,93 @@
+"""What a user's own test holds, prints or logs of the credentials in use is masked in its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_cce_precheck.masking import _without_pieces
+from tests.plugin.projects import LIVE
+from tests.servers import always, serving
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+TOKEN: Final = "PLANTED-token+/" + "MIIabc" * 60
+FAILS: Final = """
+import logging
+import os
+import sys
+
+import pytest
+
+def test_locals(cce_client):
+    headers = dict(cce_client.list_tasks().request.headers)
+    environment = os.environ
+    token = os.environ["CCE_AUTH_TOKEN"]
+    copied = ["x" * 100 + token]
+    assert headers == token
+
+def test_output(cce_client):
+    token = os.environ["CCE_AUTH_TOKEN"]
+    print("printed", token)
+    print("printed", token, file=sys.stderr)
+    logging.getLogger().warning("logged %s", token)
+
+@pytest.fixture
+def broken(cce_client):
+    token = os.environ["CCE_AUTH_TOKEN"]
+    try:
+        raise LookupError(token)
+    except LookupError as error:
+        raise RuntimeError(f"cannot {token}") from error
+
+def test_setup(broken): pass
+
+def test_of_nobody():
+    raise RuntimeError(os.environ["CCE_AUTH_TOKEN"])
+"""
+
+
+@pytest.mark.parametrize("style", ["long", "short", "line", "native", "auto"])
+@pytest.mark.parametrize("verbosity", ["-q", "-vvv"])
+def test_a_users_own_test_shows_no_credential(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, style: str, verbosity: str
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", TOKEN)
+    pytester.makepyfile(FAILS)
+    with serving(always(200, b"{}")) as server:
+        more = ("--showlocals", f"--tb={style}", verbosity, "-rA", "--full-trace", "-o", "junit_logging=all")
+        result = run(*LIVE, f"--cce-endpoint={server.endpoint}", *more, "--junitxml=junit.xml")
+    result.assert_outcomes(passed=1, failed=2, errors=1)
+    shown = result.stdout.str() + result.stderr.str()
+    assert "printed ***" in shown
+    assert "cannot ***" in shown
+    written = (pytester.path / "junit.xml").read_text("utf-8")
+    assert "logged ***" in written
+    for text in (shown, written):
+        # no long piece of it either
+        assert not any(TOKEN[start : start + 8] in text for start in range(24)), text
+
+
+def test_in_a_simulated_run_nothing_is_changed(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile("def test_it(cce_client): assert cce_client.credentials == 'the words of the test'")
+    result = run()
+    result.stdout.fnmatch_lines("*the words of the test*")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("'s3cr3t-wi...'", "'***...'"),
+        ("...-with-end'", "...***'"),
+        ("'s3cr3t-...ith-end'", "'***...***'"),
+        ("s3cr3t-s3cr3t-wi...", "s3cr3t-***..."),
+        ("s3cr3...", "s3cr3..."),
+        ("s3cr3t-no...", "s3cr3t-no..."),
+        ("nothing ... of it", "nothing ... of it"),
+        ("s3cr3t-wi", "s3cr3t-wi"),
+    ],
+)
+def test_what_is_left_of_a_shortened_secret_is_masked(text: str, shown: str) -> None:
+    assert _without_pieces(text, ["s3cr3t-with-end"]) == shown
