@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.contract.settling import Settling
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]
@@ -228,16 +229,19 @@ class Unlisted:
     there all the time in between, when an unfiltered list left it out.
     """
 
-    seen: dict[str, Bracket] = field(default_factory=dict)
+    seen: dict[str, tuple[Bracket, float]] = field(default_factory=dict)
 
-    def judge(self, question: Question, answer: Answer, bracket: Bracket) -> list[Finding]:
-        """Take one more answer into account."""
+    def judge(
+        self, question: Question, answer: Answer, bracket: Bracket, settling: Settling | None = None
+    ) -> list[Finding]:
+        """Take one more answer into account; ``settling`` is needed where replicas lag."""
         findings = []
+        lagging = settling if settling is not None and settling.lag else None
         for key, task in answer.by_id.items():
             if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.fresh:
                 continue
-            earlier = self.seen.setdefault(key, bracket)
-            if earlier is not bracket:
+            earlier, since = self.seen.setdefault(key, (bracket, lagging.now if lagging else 0.0))
+            if earlier is not bracket and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
                 findings.append(_unlisted(question, task).seen_in(*seen_in))
         return findings
