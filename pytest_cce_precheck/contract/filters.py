@@ -254,16 +254,19 @@ class CountMeaning:
     possible: set[str] = field(default_factory=lambda: {"matching", "all"})
 
     def judge(self, answer: Answer, bracket: Bracket) -> list[Finding]:
-        """Take one more answer into account; silent where the number of all tasks is not known for sure."""
-        listed, total = len(answer.tasks), len(bracket.before.tasks)
-        if answer.count is None or not bracket.quiet or answer.count < listed:
+        """Take one more answer into account; silent where too little is known of the number of all tasks."""
+        listed = len(answer.tasks)
+        least, most = len(bracket.stable), len(bracket.stable.keys() | bracket.unsettled.keys() | bracket.fresh)
+        if answer.count is None or answer.count < listed or (least < most and least <= listed <= most):
             return []
-        agreeing = {name for name, value in (("matching", listed), ("all", total)) if value == answer.count}
+        agreeing = {"matching"} if listed == answer.count else set()
+        agreeing |= {"all"} if least <= answer.count <= most else set()
         path = "$.pageInfo.currentCount"
         seen = (answer.exchange, bracket.before.exchange)
         if not agreeing:
+            total = f"all {least}" if least == most else f"all of the {least} to {most}"
             message = (
-                f"currentCount is {answer.count}: neither the {listed} that match nor all {total} tasks of the cluster"
+                f"currentCount is {answer.count}: neither the {listed} that match nor {total} tasks of the cluster"
             )
             return [Finding("PRE310", message, path, exchanges=seen)]
         if not agreeing & self.possible:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.lifecycle import moves_back
@@ -135,3 +136,13 @@ class Settling:
     def now(self) -> float:
         """The clock's time."""
         return self._now()
+
+
+def may_be_replicas(behind: float) -> str:
+    """Say what to do where lists were older than others before them, and nobody said that replicas answer.
+
+    >>> may_be_replicas(3.4)
+    'lists were older than others before them, by 3.4 s at least: if replicas answer here, give --cce-lag=5 or more'
+    """
+    fact = f"lists were older than others before them, by {behind:.1f} s at least"
+    return f"{fact}: if replicas answer here, give --cce-lag={ceil(behind) + 1} or more"

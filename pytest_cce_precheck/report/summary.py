@@ -13,6 +13,7 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.contract.settling import may_be_replicas
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.saved import as_finding
@@ -53,6 +54,8 @@ class Summary:
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
     ahead: list[float] = field(default_factory=list)
     renewed: int = 0
+    lag: int = 0
+    behind: float = 0.0
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
@@ -78,6 +81,7 @@ class Summary:
             self.requests += data["requests"]
             self.retried += data["retried"]
             self.inconclusive += data["inconclusive"]
+            self.behind = max(self.behind, data["behind"])
             self.reached |= set(data["reached"])
             self.not_reached |= set(data["not_reached"])
             for question, behaviours in data["observations"].items():
@@ -103,6 +107,7 @@ class Summary:
             "retried": self.retried,
             "tokens_renewed": self.renewed,
             "clock_skew": skew_of(self.ahead),
+            "seconds_behind": self.behind,
             "findings": [
                 {**finding, "times": self.times[self._identity(finding)]}
                 for verdict in ("failing", "shown", "accepted")
@@ -122,7 +127,7 @@ class Summary:
 def collect(recorded: Iterable[Recorded], config: Config) -> Summary:
     """Add up what the tests recorded."""
     service = {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
-    summary = Summary(config.mode, service, config.seed)
+    summary = Summary(config.mode, service, config.seed, lag=config.lag)
     for nodeid, name, value in recorded:
         summary.take(nodeid, name, value)
     _sort_out(summary, [Acceptance.parse(text) for text in config.accept], datetime.now(UTC).date())
@@ -201,6 +206,10 @@ def _live_lines(summary: Summary) -> Iterable[str]:
     skew = skew_of(summary.ahead)
     if skew is not None:
         yield f"  {in_words(skew)}"
+    if summary.behind and summary.lag:
+        yield f"  replicas lagged by up to {summary.behind:.1f} s, of the {summary.lag} s allowed for (--cce-lag)"
+    elif summary.behind and summary.mode in ("live", "record"):
+        yield f"  {may_be_replicas(summary.behind)}"
 
 
 def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:

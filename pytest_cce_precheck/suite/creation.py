@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # a version that nobody asks for: tasks with it are ours, whoever else is at work in the cluster
 _MARK: Final = "0.0.0-precheck-probe"
 _CREATIONS: Final = 3
+# seconds within which one request makes all of its tasks
+_AT_ONCE: Final = 1
 # where replicas lag, the first success proves nothing: so many answers in a row must agree
 _AGREEING: Final = 2
 _FIRST_WAIT: Final = 0.15
@@ -65,9 +67,9 @@ def created_tasks(run: Inspection) -> None:
         return
     _are_new(run, before, answer)
     run.observe(answer, complete=False)
-    _are_all(run, before, answer)
     _are_found(run, answer)
     _are_followed(run, answer)
+    _are_all(run, before, answer, request)
     if run.shares.creation >= _AMPLE:
         _are_not_lost_by_other_methods(run, answer)
 
@@ -182,20 +184,42 @@ def _are_new(run: Inspection, before: Answer, created: Answer) -> None:
             )
 
 
-def _are_all(run: Inspection, before: Answer, created: Answer) -> None:
-    """Look for tasks that were made beside those that the answer tells of: a twin for each of them."""
-    after = run.unfiltered()
-    if after is None:
+def _are_all(run: Inspection, before: Answer, created: Answer, request: Request) -> None:
+    """Look for tasks that were made beside those that the answer tells of: a twin for each of them, two times over."""
+    after = run.opening()
+    if after is None or not _have_twins(created, before, after):
         return
-    fresh = Counter(_kind(task) for key, task in after.by_id.items() if key not in before.by_id)
-    told = Counter(_kind(task) for task in created.tasks)
-    if told and all(fresh[kind] >= 2 * number for kind, number in told.items()):
-        message = f"{created.exchange.request.target} made {fresh.total()} tasks and tells of {told.total()}"
-        run.report(Finding("PRE322", message, subject=("twins",)).seen_in(created.exchange, after.exchange))
+    # somebody else may have asked for the same just then, but not again
+    exchange = _created(run, request)
+    after = run.opening()
+    if exchange is None or after is None:
+        return
+    answer, _ = judge(exchange, expect={201})
+    run.wait_out_the_lag()
+    later = run.unfiltered()
+    if answer is not None and later is not None and _have_twins(answer, after, later):
+        number = len(answer.tasks)
+        message = f"{answer.exchange.request.target} made {2 * number} tasks or more, and tells of {number}"
+        run.report(Finding("PRE322", message, subject=("twins",)).seen_in(answer.exchange, later.exchange))
 
 
-def _kind(task: Task) -> tuple[str | None, str | None]:
-    return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID)
+def _have_twins(created: Answer, before: Answer, after: Answer) -> bool:
+    seconds = [task.created.seconds for task in created.tasks if task.created]
+    told = Counter(map(_kind, created.tasks))
+    fresh = Counter(
+        _kind(task)
+        for key, task in after.by_id.items()
+        if key not in before.by_id
+        and task.created
+        and any(abs(task.created.seconds - each) <= _AT_ONCE for each in seconds)
+    )
+    return bool(told) and all(fresh[kind] >= 2 * number for kind, number in told.items())
+
+
+def _kind(task: Task) -> tuple[str | None, ...]:
+    spec = task.raw.get("spec")
+    version = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
+    return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID), str(version)
 
 
 def _are_not_lost_by_other_methods(run: Inspection, created: Answer) -> None:

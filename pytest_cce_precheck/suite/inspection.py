@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import judge
@@ -13,7 +12,7 @@ from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
-from pytest_cce_precheck.contract.settling import Settling
+from pytest_cce_precheck.contract.settling import Settling, may_be_replicas
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import covering_plan
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.explore.plan import Family, Plan
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
-# a question that the gateway turns away is asked again this often
-_TRIES: Final = 5
+# with the pauses between them, more seconds than a gateway that restarts is away, and one loss by chance thereafter
+_TRIES: Final = 7
 _LOSSES: Final = 3
 _FEW, _RARELY = 10, 10
 _GONE: Final = 3
@@ -99,8 +98,9 @@ class Settings:
 
     ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
     cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
-    behind, by the clock ``now``; ``remaining`` says how many the run has left, None where it may take any time.
-    ``worker`` is which of several processes this is.
+    behind, by the clock ``now``; whether ``replicas`` may answer at all, is worth a hint where no lag is given.
+    ``remaining`` says how many seconds the run has left, None where it may take any time; ``worker`` is which of
+    several processes this is.
     """
 
     budget: int = FULL
@@ -111,6 +111,7 @@ class Settings:
     kept_back: int = 0
     lag: float = 0.0
     now: Callable[[], float] = time.monotonic
+    replicas: bool = True
     remaining: Callable[[], float | None] = lambda: None
     worker: str = ""
 
@@ -181,11 +182,9 @@ class Inspection:
     def _with_hint(self, finding: Finding) -> Finding:
         """Tell who reads a contradiction between answers, where no lag was given, that replicas may be behind it."""
         behind = self.settling.behind
-        if self.settling.lag or not behind or finding.code not in _CONTRADICTIONS:
+        if self.settling.lag or not behind or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
             return finding
-        fact = f"lists were older than others before them, by {behind:.1f} s at least"
-        hint = f"{fact}: if replicas answer here, give --cce-lag={ceil(behind) + 1} or more"
-        return replace(finding, evidence=(*finding.evidence, ("replicas?", hint)))
+        return replace(finding, evidence=(*finding.evidence, ("replicas?", may_be_replicas(behind))))
 
     def progress(self) -> Progress:
         """Say how far the run has come."""

@@ -15,6 +15,7 @@ LONGEST: Final = 30.0
 """Seconds that a run waits when it is told to; whoever asks for more is not asked again."""
 
 _FIRST: Final = 0.2
+_LAST: Final = 3.2
 _MOST_LATE: Final = 0.25
 
 
@@ -26,7 +27,7 @@ class Patience:
 
     def pause(self, attempt: int) -> float:
         """Give the seconds before the try that follows the ``attempt``-th."""
-        return _FIRST * 2.0 ** (attempt - 1) * self._rng.uniform(0.5, 1.5)
+        return min(_FIRST * 2.0 ** (attempt - 1), _LAST) * self._rng.uniform(0.5, 1.5)
 
     def asked_for(self, exchange: Exchange, attempt: int) -> float:
         """Give the seconds that ``Retry-After`` asks for, and a little more; without one, a pause."""

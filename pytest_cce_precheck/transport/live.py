@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import requests
 
@@ -18,35 +18,43 @@ if TYPE_CHECKING:
 
     from requests.adapters import HTTPAdapter
 
+_TIMEOUTS: Final = 4
+_LEAST: Final = 0.01
+
 
 class HttpTransport:
     """A `requests` session for one endpoint.
 
-    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer, both in seconds. Proxies
-    and certificate bundles come from the environment, as requests reads them; credentials never do (no ``.netrc``).
+    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer (four times as long where it
+    is not given), both in seconds; ``remaining`` says how many the run has left, and nothing is waited for longer.
+    Proxies and certificate bundles come from the environment, as requests reads them; credentials never do (no
+    ``.netrc``).
     """
 
     def __init__(
         self,
         *,
         timeout: float = 30.0,
-        deadline: float = 120.0,
-        adapter: Callable[[float], HTTPAdapter] = WatchingAdapter,
+        deadline: float | None = None,
+        remaining: Callable[[], float | None] = lambda: None,
+        adapter: Callable[[Callable[[], float]], HTTPAdapter] = WatchingAdapter,
     ) -> None:
         self._timeout = timeout
-        self._deadline = deadline
+        self._longest = _TIMEOUTS * timeout if deadline is None else deadline
+        self._remaining = remaining
         self._session = requests.Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter(deadline))
+            self._session.mount(scheme, adapter(lambda: self._bounded(self._longest)))
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way."""
         __tracebackhide__ = True
         started = time.monotonic()
+        deadline = self._bounded(self._longest)
         try:
             with self._send(request) as received:
-                body = read_body(received.raw, started=started, deadline=self._deadline)
+                body = read_body(received.raw, started=started, deadline=deadline)
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
@@ -68,10 +76,15 @@ class HttpTransport:
         surroundings = self._session.merge_environment_settings
         return self._session.send(
             prepared,
-            timeout=self._timeout,
+            timeout=self._bounded(self._timeout),
             allow_redirects=False,
             **surroundings(request.url, {}, True, None, None),
         )
+
+    def _bounded(self, seconds: float) -> float:
+        left = self._remaining()
+        # no time at all would be an error of its own
+        return seconds if left is None else min(seconds, max(left, _LEAST))
 
     def close(self) -> None:
         """Close the connections."""
