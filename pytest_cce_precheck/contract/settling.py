@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.lifecycle import moves_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_cce_precheck.contract.answer import Answer, Task
 
@@ -115,11 +115,17 @@ class Settling:
 
     def fresh(self, opening: Answer) -> frozenset[str]:
         """Name the tasks that changed, came or went within the lag before ``opening`` was asked for, or later."""
+        return self._after(opening, self._since) | self.newcomers(opening)
+
+    def newcomers(self, opening: Answer) -> frozenset[str]:
+        """Name those of the `fresh` tasks that came or went."""
+        return self._after(opening, self._first) | self._after(opening, self._gone)
+
+    def _after(self, opening: Answer, moments: Mapping[str, float]) -> frozenset[str]:
         if not self.lag:
             return frozenset()
         since = self._reading(opening).asked - self.lag
-        moments = (*self._since.items(), *self._gone.items())
-        return frozenset(key for key, moment in moments if moment > since)
+        return frozenset(key for key, moment in moments.items() if moment > since)
 
     def left_out(self, key: str, since: float, opening: Answer) -> bool:
         """Tell whether a list lacked a task that was there all the time: from ``since`` until after ``opening``."""
@@ -131,6 +137,11 @@ class Settling:
 
     def _reading(self, answer: Answer) -> _Reading:
         return next(each for each in reversed(self._readings) if each.answer is answer)
+
+    @property
+    def begun(self) -> float:
+        """When the first list was read."""
+        return self._readings[0].received
 
     @property
     def now(self) -> float:

@@ -145,7 +145,7 @@ class Inspection:
         self._latest: Answer | None = None
         self._lost = self._losses = 0
         self._gone: str | None = None
-        self._read = False
+        self._read = self._settled = False
         self._judged = 0
         self._plan: Plan | None = None
         self.memory = Memory()
@@ -361,14 +361,18 @@ class Inspection:
 
     def bracket(self, before: Answer, after: Answer) -> Bracket:
         """Give the bracket of what was asked between two lists."""
-        return Bracket(before, after, self.settling.fresh(before))
+        return Bracket(before, after, self.settling.fresh(before), self.settling.newcomers(before))
 
     def opening(self) -> Answer | None:
         """Give the latest unfiltered list, which opens the next bracket."""
-        if self._latest is None and self.unfiltered() is not None and self.settling.lag:
-            # what is unchanged after that time is the same everywhere
-            self.wait_out_the_lag()
+        if self._latest is None:
             self.unfiltered()
+        if self._latest is not None and not self._settled:
+            # what is unchanged after that time is the same everywhere; until then everything is new
+            self._settled = True
+            self.wait_until(self.settling.begun + self.settling.lag)
+            if self.settling.lag:
+                self.unfiltered()
         return self._latest
 
     def unknown_id(self, real: str) -> str:
