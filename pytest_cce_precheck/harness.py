@@ -72,6 +72,10 @@ class Harness:
         self._created: list[dict[str, Any]] = []
         self._told = (0, 0, 0)
 
+    def remaining(self) -> float | None:
+        """Say how many seconds the run may still take (``--cce-run-time``), None where it may take any time."""
+        return self._meter.remaining if self._meter is not None else None
+
     @cached_property
     def _idle(self) -> Simulated:
         return Simulated(self.config)
@@ -89,7 +93,7 @@ class Harness:
         """Give the session's client."""
         if self._client is None:
             target = self.mode.target
-            transport: Transport = HttpTransport(timeout=self.config.timeout)
+            transport: Transport = HttpTransport(timeout=self.config.timeout, remaining=self.remaining)
             tokens = self._tokens
             self._client = PrecheckClient(
                 _Guarded(PacedTransport(transport, self._meter) if self._meter is not None else transport, self),

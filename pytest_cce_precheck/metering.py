@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,12 +18,21 @@ if TYPE_CHECKING:
 
 SUITE: Final = "pytest_cce_precheck.suite"
 _INPUT: Final = "cce_meter"
+_BEGAN: Final = "cce_began"
 folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
+began_key: pytest.StashKey[float] = pytest.StashKey()
 
 
 def tell_worker(node: Any, config: pytest.Config) -> None:
-    """Let a worker of pytest-xdist know where the run counts."""
+    """Let a worker of pytest-xdist know where the run counts, and since when."""
     node.workerinput[_INPUT] = _folder(config)
+    node.workerinput[_BEGAN] = _began(config)
+
+
+def _began(config: pytest.Config) -> float:
+    # all targets together have the time of one run
+    told = getattr(config, "workerinput", {}).get(_BEGAN)
+    return told if told is not None else config.stash.setdefault(began_key, time.time())
 
 
 def _folder(config: pytest.Config) -> str:
@@ -46,6 +56,7 @@ def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | 
         limit=config.budget if of_the_suite or config.source("budget") != "default" else None,
         rate=config.rate or None,
         seconds=config.run_time or None,
+        began=_began(pytestconfig),
     )
 
 

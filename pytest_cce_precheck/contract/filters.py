@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.contract.settling import Settling
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]
@@ -67,12 +68,26 @@ class Verdict:
 class Bracket:
     """Two unfiltered lists with questions between them.
 
-    ``fresh`` are tasks that changed so shortly before that an answer need not know it yet (`settling`).
+    ``fresh`` are tasks that changed so shortly before that an answer need not know it yet (`settling`), ``newcomers``
+    those of them that came or went.
     """
 
     before: Answer
     after: Answer
     fresh: frozenset[str] = frozenset()
+    newcomers: frozenset[str] = frozenset()
+
+    @cached_property
+    def present(self) -> Mapping[str, Task]:
+        """The tasks that were there all the time with the values that filters select by, whatever else changed."""
+        later = self.after.by_id
+        return {
+            key: task
+            for key, task in self.before.by_id.items()
+            if key in later
+            and key not in self.newcomers
+            and all(task.value_of(name) == later[key].value_of(name) for name in Filter)
+        }
 
     @cached_property
     def stable(self) -> Mapping[str, Task]:
@@ -125,11 +140,8 @@ def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
     """
     names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
     # asked before it came or after it went, a task is one that the service does not know
-    settled = bracket.after.by_id.keys() - bracket.fresh
-    known = [task for key, task in bracket.before.by_id.items() if key in settled]
-    missing = (
-        {404} if names - {Filter.TYPE} and not any(satisfies(task, question.meanings[0]) for task in known) else set()
-    )
+    known = any(satisfies(task, question.meanings[0]) for task in bracket.present.values())
+    missing = {404} if names - {Filter.TYPE} and not known else set()
     return frozenset({200} | question.statuses | missing)
 
 
@@ -145,7 +157,9 @@ def judge_selection(question: Question, answer: Answer, bracket: Bracket) -> Ver
     open_ids = {
         key
         for key, task in bracket.unsettled.items()
-        if key not in shown and any(satisfies(task, selection) for selection in question.meanings)
+        if key not in shown
+        and key not in bracket.present
+        and any(satisfies(task, selection) for selection in question.meanings)
     }
     unlisted = [task for key, task in shown.items() if key not in bracket.stable and key not in bracket.unsettled]
     if bracket.quiet and not findings:
@@ -167,8 +181,8 @@ class _Reading:
     @classmethod
     def of(cls, selection: Selection, shown: Mapping[str, Task], bracket: Bracket) -> _Reading:
         # a task's own fields decide; where the answer shows them differently from both lists, the lists do
-        extra = (task for key, task in shown.items() if not satisfies(bracket.stable.get(key, task), selection))
-        missing = (task for key, task in bracket.stable.items() if key not in shown and satisfies(task, selection))
+        extra = (task for key, task in shown.items() if not satisfies(bracket.present.get(key, task), selection))
+        missing = (task for key, task in bracket.present.items() if key not in shown and satisfies(task, selection))
         return cls(selection, tuple(extra), tuple(missing))
 
     @property
@@ -182,7 +196,7 @@ class _Reading:
 
 def _selection_findings(question: Question, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
     filters: set[str] = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
-    expected = sum(satisfies(task, reading.selection) for task in bracket.stable.values())
+    expected = sum(satisfies(task, reading.selection) for task in bracket.present.values())
     several = len(question.about) > 1
     for tasks, code, verb in ((reading.extra, "PRE401", "shows"), (reading.missing, "PRE402", "leaves out")):
         if tasks:
@@ -195,7 +209,7 @@ def _selection_findings(question: Question, reading: _Reading, bracket: Bracket)
                 subject=question.about,
                 evidence=(
                     ("question", question.title),
-                    ("must select", f"{expected} of the {len(bracket.stable)} tasks that both unfiltered lists show"),
+                    ("must select", f"{expected} of the {len(bracket.present)} tasks that both unfiltered lists show"),
                     (verb, ", ".join(str(task.id) for task in tasks[:5])),
                 ),
             )
@@ -228,16 +242,19 @@ class Unlisted:
     there all the time in between, when an unfiltered list left it out.
     """
 
-    seen: dict[str, Bracket] = field(default_factory=dict)
+    seen: dict[str, tuple[Bracket, float]] = field(default_factory=dict)
 
-    def judge(self, question: Question, answer: Answer, bracket: Bracket) -> list[Finding]:
-        """Take one more answer into account."""
+    def judge(
+        self, question: Question, answer: Answer, bracket: Bracket, settling: Settling | None = None
+    ) -> list[Finding]:
+        """Take one more answer into account; ``settling`` is needed where replicas lag."""
         findings = []
+        lagging = settling if settling is not None and settling.lag else None
         for key, task in answer.by_id.items():
             if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.fresh:
                 continue
-            earlier = self.seen.setdefault(key, bracket)
-            if earlier is not bracket:
+            earlier, since = self.seen.setdefault(key, (bracket, lagging.now if lagging else 0.0))
+            if earlier is not bracket and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
                 findings.append(_unlisted(question, task).seen_in(*seen_in))
         return findings
@@ -250,16 +267,19 @@ class CountMeaning:
     possible: set[str] = field(default_factory=lambda: {"matching", "all"})
 
     def judge(self, answer: Answer, bracket: Bracket) -> list[Finding]:
-        """Take one more answer into account; silent where the number of all tasks is not known for sure."""
-        listed, total = len(answer.tasks), len(bracket.before.tasks)
-        if answer.count is None or not bracket.quiet or answer.count < listed:
+        """Take one more answer into account; silent where too little is known of the number of all tasks."""
+        listed = len(answer.tasks)
+        least, most = len(bracket.present), len(bracket.stable.keys() | bracket.unsettled.keys() | bracket.newcomers)
+        if answer.count is None or answer.count < listed or (least < most and least <= listed <= most):
             return []
-        agreeing = {name for name, value in (("matching", listed), ("all", total)) if value == answer.count}
+        agreeing = {"matching"} if listed == answer.count else set()
+        agreeing |= {"all"} if least <= answer.count <= most else set()
         path = "$.pageInfo.currentCount"
         seen = (answer.exchange, bracket.before.exchange)
         if not agreeing:
+            total = f"all {least}" if least == most else f"all of the {least} to {most}"
             message = (
-                f"currentCount is {answer.count}: neither the {listed} that match nor all {total} tasks of the cluster"
+                f"currentCount is {answer.count}: neither the {listed} that match nor {total} tasks of the cluster"
             )
             return [Finding("PRE310", message, path, exchanges=seen)]
         if not agreeing & self.possible:

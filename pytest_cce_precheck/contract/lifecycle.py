@@ -12,6 +12,7 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from pytest_cce_precheck.contract.answer import Answer, Task
     from pytest_cce_precheck.wire.exchange import Exchange
@@ -61,6 +62,7 @@ class History:
         self._seen: dict[str, _Seen] = {}
         self._gone: dict[str, Answer] = {}
         self._latest: Answer | None = None
+        self._listed: set[str] = set()
         self._gaps: list[_Gap] = []
         self._gap = _Gap()
         self._reported_side_effect = False
@@ -77,10 +79,16 @@ class History:
         if exchange.status < 300:
             self._asked_in_vain |= values - self._known
 
-    def observe(self, answer: Answer, *, complete: bool = True) -> list[Finding]:
-        """Take an answer into account; ``complete`` says that it lists all tasks of the cluster."""
+    def observe(
+        self, answer: Answer, *, complete: bool = True, outdated: AbstractSet[str] = frozenset()
+    ) -> list[Finding]:
+        """Take an answer into account; ``complete`` says that it lists all tasks of the cluster.
+
+        Of the tasks that are ``outdated`` in it (`settling`), nothing is concluded.
+        """
         findings = []
-        for key, task in answer.by_id.items():
+        told = {key: task for key, task in answer.by_id.items() if key not in outdated}
+        for key, task in told.items():
             earlier = self._seen.get(key)
             if earlier is not None:
                 findings += [
@@ -91,13 +99,14 @@ class History:
             if complete and key in self._gone:
                 findings.append(self._came_back(key, answer))
         if complete:
-            findings += self._missing(answer)
+            findings += self._missing(answer, outdated)
             findings += self._conjured(answer)
             self._close_gap(answer)
             findings += self._side_effects(answer)
             self._latest = answer
+            self._listed = (self._listed & outdated) | told.keys()
         self._known |= {value for task in answer.tasks for name in Filter if (value := task.value_of(name))}
-        self._seen.update({key: _Seen(task, answer) for key, task in answer.by_id.items()})
+        self._seen.update({key: _Seen(task, answer) for key, task in told.items()})
         return findings
 
     def _came_back(self, key: str, answer: Answer) -> Finding:
@@ -105,11 +114,11 @@ class History:
         message = f"task {key} was missing from an unfiltered list and is there again"
         return Finding("PRE506", message, answer.by_id[key].path).seen_in(answer.exchange, missing_from.exchange)
 
-    def _missing(self, answer: Answer) -> Iterator[Finding]:
+    def _missing(self, answer: Answer, outdated: AbstractSet[str]) -> Iterator[Finding]:
         if self._latest is None:
             return
         now = world_time((self._latest, answer))
-        for key in self._latest.by_id.keys() - answer.by_id.keys():
+        for key in self._listed - answer.by_id.keys() - outdated:
             seen = self._seen[key]
             self._gone[key] = answer
             if seen.task.state and not seen.task.state.final:

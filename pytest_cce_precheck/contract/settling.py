@@ -2,76 +2,158 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.lifecycle import moves_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_cce_precheck.contract.answer import Answer, Task
 
+# no replica that anybody works with is further behind; it bounds what is measured where no lag is given
+_LONGEST: Final = 60.0
+
+
+@dataclass(frozen=True)
+class _Reading:
+    answer: Answer
+    asked: float
+    received: float
+
 
 class Settling:
-    """What unfiltered lists have shown, and since when; without a ``lag`` nothing is ever new or stale.
+    """What answers have shown, and since when.
 
-    ``lag`` is how many seconds an answer may be behind, ``now`` a clock that only goes forward.
+    ``lag`` is how many seconds an answer may be behind, ``now`` a clock that only goes forward. A task's content never
+    comes back once it has changed, so what two answers show alike held all the time between them. Without a lag,
+    nothing is ever explained by one, but what looks like it is measured: ``behind`` is by how many seconds answers were
+    older than others before them, at least.
     """
 
     def __init__(self, lag: float, now: Callable[[], float]) -> None:
         self.lag = lag
+        self.behind = 0.0
         self._now = now
         self._shown: dict[str, Task] = {}
         self._since: dict[str, float] = {}
         self._first: dict[str, float] = {}
         self._earlier: dict[str, set[str]] = {}
         self._gone: dict[str, float] = {}
-        self._read: dict[int, float] = {}
+        self._lacking: dict[str, float] = {}
+        self._readings: list[_Reading] = []
 
-    def is_stale(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> bool:
-        """Tell whether an answer may be older than a list before it: it lacks, or still has, what changed in the lag.
+    def outdated(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
+        """Name the tasks that an answer shows as they were, or does not show yet, as far as the lag explains it.
 
         ``asked`` is when it was asked for, by the clock: it may have been long on its way. What is not ``complete``
         is held to the tasks that it shows.
         """
-        if not self.lag:
-            return False
-        since = (self._now() if asked is None else asked) - self.lag
+        asked = self._now() if asked is None else asked
+        return frozenset(key for key, moment, _ in self._older(answer, complete=complete) if moment > asked - self.lag)
+
+    def _older(self, answer: Answer, *, complete: bool) -> Iterator[tuple[str, float, bool]]:
+        """Give each task that seems older than it was known, the moment it was known, and whether that is certain."""
         listed = answer.by_id
-        if any(went > since for key, went in self._gone.items() if key in listed):
-            return True
-        if complete and any(self._first[key] > since for key in self._shown if key not in listed):
-            return True
-        known = ((self._shown[key], task) for key, task in listed.items() if self._since.get(key, 0.0) > since)
-        return any(self._is_older(task, shown) for shown, task in known)
-
-    def _is_older(self, task: Task, shown: Task) -> bool:
-        if task.content == shown.content:
-            return False
-        return task.content in self._earlier.get(task.id or "", ()) or moves_back(shown, task)
-
-    def observe(self, answer: Answer, *, complete: bool = True) -> None:
-        """Take in an answer that is not stale; ``complete`` says that it lists all tasks."""
-        now = self._now()
-        self._read[id(answer)] = now
-        for key, task in answer.by_id.items():
-            shown = self._shown.get(key)
-            if shown is None or shown.content != task.content:
-                self._since[key] = now
-                if shown is not None:
-                    self._earlier.setdefault(key, set()).add(shown.content)
-            self._first.setdefault(key, now)
-            self._shown[key] = task
-            self._gone.pop(key, None)
+        yield from ((key, went, True) for key, went in self._gone.items() if key in listed)
         if complete:
-            for key in self._shown.keys() - answer.by_id.keys():
+            # it may have left for good
+            yield from ((key, self._first[key], False) for key in self._shown if key not in listed)
+        for key, task in listed.items():
+            shown = self._shown.get(key)
+            if shown is None or task.content == shown.content:
+                continue
+            back = moves_back(shown, task)
+            if back or task.content in self._earlier.get(key, ()):
+                yield key, self._since[key], back
+
+    def observe(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
+        """Take an answer in, and give what in it is `outdated`; ``complete`` says that it lists all tasks."""
+        now = self._now()
+        asked = now if asked is None else asked
+        self._measure(answer, asked, complete=complete)
+        outdated = self.outdated(answer, asked, complete=complete)
+        if complete:
+            self._readings.append(_Reading(answer, asked, now))
+        for key, task in answer.by_id.items():
+            if key not in outdated:
+                self._learn(key, task, now)
+        if complete:
+            for key in self._shown.keys() - answer.by_id.keys() - outdated:
                 self._gone[key] = now
                 del self._shown[key]
+        return outdated
+
+    def _learn(self, key: str, task: Task, now: float) -> None:
+        shown = self._shown.get(key)
+        if shown is None or shown.content != task.content:
+            self._since[key] = now
+            if shown is not None:
+                self._earlier.setdefault(key, set()).add(shown.content)
+        self._first.setdefault(key, now)
+        self._shown[key] = task
+        self._gone.pop(key, None)
+
+    def _measure(self, answer: Answer, asked: float, *, complete: bool) -> None:
+        for key, moment, certain in self._older(answer, complete=complete):
+            behind = asked - moment
+            if 0 < behind <= (self.lag or _LONGEST):
+                if certain:
+                    self.behind = max(self.behind, behind)
+                else:
+                    self._lacking[key] = max(self._lacking.get(key, 0.0), behind)
+        for key in self._lacking.keys() & answer.by_id.keys():
+            # there it is again, so it had not left
+            self.behind = max(self.behind, self._lacking.pop(key))
+
+    def lacked(self, key: str, asked: float) -> None:
+        """Take note that an answer which should show a task did not; once it does, the answer was behind."""
+        if key in self._first:
+            self._lacking[key] = max(self._lacking.get(key, 0.0), asked - self._first[key])
 
     def fresh(self, opening: Answer) -> frozenset[str]:
-        """Name the tasks that changed, came or went within the lag before ``opening`` was read, or later."""
+        """Name the tasks that changed, came or went within the lag before ``opening`` was asked for, or later."""
+        return self._after(opening, self._since) | self.newcomers(opening)
+
+    def newcomers(self, opening: Answer) -> frozenset[str]:
+        """Name those of the `fresh` tasks that came or went."""
+        return self._after(opening, self._first) | self._after(opening, self._gone)
+
+    def _after(self, opening: Answer, moments: Mapping[str, float]) -> frozenset[str]:
         if not self.lag:
             return frozenset()
-        since = self._read.get(id(opening), self._now()) - self.lag
-        moments = (*self._since.items(), *self._gone.items())
-        return frozenset(key for key, moment in moments if moment > since)
+        since = self._reading(opening).asked - self.lag
+        return frozenset(key for key, moment in moments.items() if moment > since)
+
+    def left_out(self, key: str, since: float, opening: Answer) -> bool:
+        """Tell whether a list lacked a task that was there all the time: from ``since`` until after ``opening``."""
+        until = self._reading(opening).received - self.lag
+        return any(
+            key not in each.answer.by_id and each.asked >= since + self.lag and each.received <= until
+            for each in self._readings
+        )
+
+    def _reading(self, answer: Answer) -> _Reading:
+        return next(each for each in reversed(self._readings) if each.answer is answer)
+
+    @property
+    def begun(self) -> float:
+        """When the first list was read."""
+        return self._readings[0].received
+
+    @property
+    def now(self) -> float:
+        """The clock's time."""
+        return self._now()
+
+
+def may_be_replicas(behind: float) -> str:
+    """Say what to do where lists were older than others before them, and nobody said that replicas answer.
+
+    >>> may_be_replicas(3.4)
+    'lists were older than others before them, by 3.4 s at least: if replicas answer here, give --cce-lag=5 or more'
+    """
+    fact = f"lists were older than others before them, by {behind:.1f} s at least"
+    return f"{fact}: if replicas answer here, give --cce-lag={ceil(behind) + 1} or more"

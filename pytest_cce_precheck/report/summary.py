@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.causes import Cause, causes
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.contract.settling import may_be_replicas
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.github import tell_github
@@ -40,6 +41,8 @@ class Place:
 
     service: str
     cluster: str = ""
+    lag: int = 0
+    behind: float = 0.0
     requests: int = 0
     retried: int = 0
     ahead: list[float] = field(default_factory=list)
@@ -60,6 +63,7 @@ class Place:
             "retried": self.retried,
             "tokens_renewed": self.renewed,
             "clock_skew": skew_of(self.ahead),
+            "seconds_behind": self.behind,
             "created": self.created,
         }
 
@@ -128,6 +132,7 @@ class Summary:
         else:
             place.requests += data["requests"]
             place.retried += data["retried"]
+            place.behind = max(place.behind, data["behind"])
             self.inconclusive += [f"{target}: {each}" if target else each for each in data["inconclusive"]]
             self.reached |= set(data["reached"])
             self.not_reached |= set(data["not_reached"])
@@ -185,7 +190,7 @@ class Summary:
 def collect(recorded: Iterable[Recorded], config: Config, targets: Iterable[NamedTarget] = ()) -> Summary:
     """Add up what the tests recorded."""
     configs = {target.name: target.config for target in targets} or {"": config}
-    places = {name: Place(_service(each), each.cluster_id or "") for name, each in configs.items()}
+    places = {name: Place(_service(each), each.cluster_id or "", each.lag) for name, each in configs.items()}
     summary = Summary(config.mode, places, config.seed)
     properties = list(recorded)
     asked = {nodeid: value for nodeid, name, value in properties if name == "cce_target"}
@@ -246,7 +251,7 @@ def lines(summary: Summary) -> Iterable[str]:
         f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
     )
     for name, place in summary.places.items():
-        yield from _place_lines(name, place)
+        yield from _place_lines(name, place, summary.mode)
     yield from _recorded_lines(summary.recorded)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
     groups = _groups(summary)
@@ -284,13 +289,17 @@ def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
     return list(found.values())
 
 
-def _place_lines(name: str, place: Place) -> Iterable[str]:
+def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
     told = []
     if place.renewed:
         told.append(f"{place.renewed} token{'s' if place.renewed > 1 else ''} renewed")
     skew = skew_of(place.ahead)
     if skew is not None:
         told.append(in_words(skew))
+    if place.behind and place.lag:
+        told.append(f"replicas lagged by up to {place.behind:.1f} s, of the {place.lag} s allowed for (--cce-lag)")
+    elif place.behind and mode in ("live", "record"):
+        told.append(may_be_replicas(place.behind))
     if not name:
         yield from (f"  {each}" for each in told)
     else:

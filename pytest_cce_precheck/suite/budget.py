@@ -47,12 +47,14 @@ class Shares:
     creation: int
     exploration: int
     transport: int
+    retries: int
 
     @classmethod
-    def of(cls, budget: int, *, writes: bool, probes: int = 20) -> Shares:
+    def of(cls, budget: int, *, writes: bool, probes: int = 20, rough: bool = False) -> Shares:
         """Share out a budget; what the fixed parts do not need goes to the questions about filters.
 
-        ``probes`` is how many ways of bad credentials there are to try.
+        ``probes`` is how many ways of bad credentials there are to try; where it is ``rough``, more is kept for what
+        must be sent again, and for lists that are read once more.
         """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
@@ -62,10 +64,16 @@ class Shares:
         creation = _between(8, budget // 7, 36) if writes else 0
         exploration = budget // 40 if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13)
-        brackets = _between(5, budget // 14, 24)
-        retries = budget // 25
+        brackets = _between(5, budget // 14, 24) + (budget // 25 if rough else 0)
+        retries = budget // (8 if rough else 25)
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries
-        return cls(max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport)
+        return cls(
+            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries
+        )
+
+    def of_retries(self, questions: int) -> int:
+        """Give how many of the retries that are reckoned with are for some of the questions."""
+        return self.retries * questions // (self.questions + self.authentication + self.isolation + self.creation)
 
 
 def _between(low: int, wanted: int, high: int) -> int:

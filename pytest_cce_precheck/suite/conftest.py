@@ -45,16 +45,19 @@ def _place(item: pytest.Item) -> tuple[str, int]:
 class Suite:
     """The one inspection that all tests of the suite share, made when the first of them knows how."""
 
-    def __init__(self, harness: Harness, client: PrecheckClient) -> None:
+    def __init__(self, harness: Harness, client: PrecheckClient, worker: str = "") -> None:
         self._harness = harness
         self._client = client
+        self._worker = worker
         self._inspection: Inspection | None = None
 
     def inspection(self, test: RunningTest) -> Inspection:
         """Give the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
         mode = self._harness.config.mode
         if self._inspection is None:
-            settings = _settings(self._harness) if mode != "replay" else _recorded(test.notes, self._harness)
+            settings = (
+                _settings(self._harness, self._worker) if mode != "replay" else _recorded(test.notes, self._harness)
+            )
             self._inspection = Inspection(self._client, settings)
         if mode == "record":
             test.notes["suite"] = _as_notes(self._inspection.settings)
@@ -63,7 +66,7 @@ class Suite:
         return self._inspection
 
 
-def _settings(harness: Harness) -> Settings:
+def _settings(harness: Harness, worker: str) -> Settings:
     config, service = harness.config, harness.simulator
     simulated = config.mode == "simulate"
     neighbours = Neighbours(
@@ -80,6 +83,9 @@ def _settings(harness: Harness) -> Settings:
         wait=harness.mode.wait,
         lag=float(config.lag) if config.mode in ("live", "record") else 0.0,
         kept_back=len(CHECKS) if config.mode == "record" else _READINGS * (harness.workers - 1),
+        replicas=not simulated,
+        remaining=harness.remaining,
+        worker=worker,
     )
 
 
@@ -94,14 +100,15 @@ def _as_notes(settings: Settings) -> dict[str, Any]:
 
 
 def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
-    recorded = {**notes.get("suite", {}), "wait": harness.mode.wait}
+    recorded = {**notes.get("suite", {}), "wait": harness.mode.wait, "replicas": False}
     neighbours = Neighbours(**recorded.pop("neighbours", {}))
     return Settings(**recorded, neighbours=neighbours)
 
 
 @pytest.fixture(scope="session")
-def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient) -> Suite:
-    return Suite(_cce_harness, cce_client)
+def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: pytest.Config) -> Suite:
+    worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "")
+    return Suite(_cce_harness, cce_client, worker)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, Task
     from pytest_cce_precheck.suite.inspection import Inspection
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 # a version that nobody asks for: tasks with it are ours, whoever else is at work in the cluster
 _MARK: Final = "0.0.0-precheck-probe"
+_CREATIONS: Final = 3
+# seconds within which one request makes all of its tasks
+_AT_ONCE: Final = 1
+# where replicas lag, the first success proves nothing: so many answers in a row must agree
+_AGREEING: Final = 2
 _FIRST_WAIT: Final = 0.15
 _REREAD: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
@@ -50,18 +57,40 @@ def created_tasks(run: Inspection) -> None:
         return
     addons = [_addon(models[0], TaskType.STATIC), _addon(models[-1], TaskType.UPGRADE)]
     request = run.client.create_request(_body(run, addons))
-    answer, findings = judge(run.ask(request), expect={201})
+    exchange = _created(run, request)
+    if exchange is None:
+        return
+    before = run.opening() or before
+    answer, findings = judge(exchange, expect={201})
     run.report(*findings)
     if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
     _are_new(run, before, answer)
-    run.settling.observe(answer, complete=False)
-    run.report(*run.history.observe(answer, complete=False))
-    _are_all(run, before, answer)
+    run.observe(answer, complete=False)
     _are_found(run, answer)
     _are_followed(run, answer)
+    _are_all(run, before, answer, request)
     if run.shares.creation >= _AMPLE:
         _are_not_lost_by_other_methods(run, answer)
+
+
+def _created(run: Inspection, request: Request) -> Exchange | None:
+    """Send a create request; where its answer is lost, what it may have made is looked at before another is sent."""
+    for _ in range(_CREATIONS):
+        try:
+            exchange = run.ask(request, repeat=False)
+        except TransportError as error:
+            why = error.detail
+        else:
+            if exchange.status not in PASSING:
+                return exchange
+            why = f"{exchange.status}"
+        run.note("a create request whose answer was lost", f"{why}: another was sent, the first may have made tasks")
+        run.wait_out_the_lag()
+        if run.unfiltered() is None:
+            break
+    run.give_up("life cycle from creation", f"the create call was not answered, {_CREATIONS} times ({why})")
+    return None
 
 
 def bad_requests(run: Inspection) -> None:
@@ -106,6 +135,7 @@ def _bad_credentials(run: Inspection, models: list[Task], good: dict[str, Any], 
 
 def _made_nothing(run: Inspection, before: Answer | None, refused: int) -> None:
     """Look for tasks that refused requests made: by their mark, or by their number where nothing else changed."""
+    run.wait_out_the_lag()
     answer = run.unfiltered()
     if before is None or answer is None or any(finding.code == "PRE508" for finding in run.findings):
         return
@@ -154,20 +184,42 @@ def _are_new(run: Inspection, before: Answer, created: Answer) -> None:
             )
 
 
-def _are_all(run: Inspection, before: Answer, created: Answer) -> None:
-    """Look for tasks that were made beside those that the answer tells of: a twin for each of them."""
-    after = run.unfiltered()
-    if after is None or run.created_unseen:
+def _are_all(run: Inspection, before: Answer, created: Answer, request: Request) -> None:
+    """Look for tasks that were made beside those that the answer tells of: a twin for each of them, two times over."""
+    after = run.opening()
+    if after is None or not _have_twins(created, before, after):
         return
-    fresh = Counter(_kind(task) for key, task in after.by_id.items() if key not in before.by_id)
-    told = Counter(_kind(task) for task in created.tasks)
-    if told and all(fresh[kind] >= 2 * number for kind, number in told.items()):
-        message = f"{created.exchange.request.target} made {fresh.total()} tasks and tells of {told.total()}"
-        run.report(Finding("PRE322", message, subject=("twins",)).seen_in(created.exchange, after.exchange))
+    # somebody else may have asked for the same just then, but not again
+    exchange = _created(run, request)
+    after = run.opening()
+    if exchange is None or after is None:
+        return
+    answer, _ = judge(exchange, expect={201})
+    run.wait_out_the_lag()
+    later = run.unfiltered()
+    if answer is not None and later is not None and _have_twins(answer, after, later):
+        number = len(answer.tasks)
+        message = f"{answer.exchange.request.target} made {2 * number} tasks or more, and tells of {number}"
+        run.report(Finding("PRE322", message, subject=("twins",)).seen_in(answer.exchange, later.exchange))
 
 
-def _kind(task: Task) -> tuple[str | None, str | None]:
-    return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID)
+def _have_twins(created: Answer, before: Answer, after: Answer) -> bool:
+    seconds = [task.created.seconds for task in created.tasks if task.created]
+    told = Counter(map(_kind, created.tasks))
+    fresh = Counter(
+        _kind(task)
+        for key, task in after.by_id.items()
+        if key not in before.by_id
+        and task.created
+        and any(abs(task.created.seconds - each) <= _AT_ONCE for each in seconds)
+    )
+    return bool(told) and all(fresh[kind] >= 2 * number for kind, number in told.items())
+
+
+def _kind(task: Task) -> tuple[str | None, ...]:
+    spec = task.raw.get("spec")
+    version = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
+    return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID), str(version)
 
 
 def _are_not_lost_by_other_methods(run: Inspection, created: Answer) -> None:
@@ -183,8 +235,9 @@ def _are_not_lost_by_other_methods(run: Inspection, created: Answer) -> None:
         if exchange.status < 300:
             message = f"POST on the list path was answered with {exchange.status}"
             run.report(Finding("PRE609", message, subject=("POST",)).seen_in(exchange))
+    run.wait_out_the_lag()
     after = run.unfiltered()
-    if before is not None and after is not None and task_id in before.by_id and task_id not in after.by_id:
+    if before is not None and after is not None and task_id in before.by_id.keys() - after.by_id.keys() - run.outdated:
         message = f"task {task_id} was gone after DELETE on the list path"
         run.report(Finding("PRE609", message, subject=("DELETE",)).seen_in(after.exchange, before.exchange))
 
@@ -198,22 +251,27 @@ def _are_found(run: Inspection, created: Answer) -> None:
 
 
 def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value: str) -> None:
-    query = encode_query([(name, value)])
+    """Ask until enough answers in a row show the task, or the lag is over; then the last one counts."""
+    query, key = encode_query([(name, value)]), task.id or ""
     until = run.settings.now() + run.settling.lag
+    agreeing = 0
     while True:
         asked = run.settings.now()
         exchange = run.ask(run.client.list_request(query))
         answer = run.judged(exchange, {200, 404})
-        found = answer.by_id.get(task.id or "") if answer else None
-        if found is not None or run.settings.now() >= until:
+        found = answer is not None and key in answer.by_id
+        agreeing = agreeing + 1 if found else 0
+        if agreeing >= _AGREEING or run.settings.now() >= until:
             break
-        # a replica may not know it yet
-        run.settings.wait(_REREAD)
-    if found is None and (answer is not None or exchange.status == 404):
-        message = f"?{query} does not show task {task.id}, which the create call just made"
+        if not found:
+            run.settling.lacked(key, asked)
+            # a replica may not know it yet
+            run.wait(_REREAD)
+    if not found and (answer is not None or exchange.status == 404):
+        message = f"?{query} does not show task {key}, which the create call just made"
         run.report(Finding("PRE507", message, subject=(str(name),)).seen_in(exchange, created.exchange))
-    elif answer is not None and name is Filter.TASK_ID and not run.settling.is_stale(answer, asked, complete=False):
-        run.report(*run.history.observe(answer, complete=False))
+    elif answer is not None and name is Filter.TASK_ID:
+        run.observe(answer, complete=False)
         if len(answer.tasks) > 1:
             message = f"?{query} shows {len(answer.tasks)} tasks, and the id is one task's"
             run.report(Finding("PRE401", message, subject=(str(name),)).seen_in(exchange))
@@ -227,18 +285,18 @@ def _are_followed(run: Inspection, created: Answer) -> None:
         answer = run.unfiltered()
         if answer is None:
             return
-        for task_id in waiting - answer.by_id.keys():
+        for task_id in waiting - answer.by_id.keys() - run.outdated:
             message = f"task {task_id}, just created, is not in the unfiltered list"
             run.report(Finding("PRE507", message, subject=("unfiltered",)).seen_in(answer.exchange, created.exchange))
-        waiting = {key for key in waiting & answer.by_id.keys() if not _finished(answer, key)}
+        waiting = {key for key in waiting & {*answer.by_id, *run.outdated} if not _finished(answer, key)}
         if not waiting:
             break
-        run.settings.wait(pause)
+        run.wait(pause)
         # close reads first: a state that moves back does so for a moment only
         pause = min(pause * (1.1 if poll < _CLOSE_READS else 2), _LONGEST_WAIT)
     if not waiting:
         for _ in range(_READS_AFTER_THE_END if run.shares.creation >= _AMPLE else 1):
-            run.settings.wait(_AFTER_THE_END)
+            run.wait(_AFTER_THE_END)
             run.unfiltered()
         return
     run.give_up(
@@ -247,8 +305,8 @@ def _are_followed(run: Inspection, created: Answer) -> None:
 
 
 def _finished(answer: Answer, key: str | None) -> bool:
-    state = answer.by_id[key or ""].state
-    return state is None or state.final
+    task = answer.by_id.get(key or "")
+    return task is not None and (task.state is None or task.state.final)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.contract.filters import acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import known_values
 from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.suite.brackets import close_bracket
+from pytest_cce_precheck.suite.filters import Asked
 from pytest_cce_precheck.suite.memory import DRAWN
 
 if TYPE_CHECKING:
@@ -94,11 +96,13 @@ class _Answers:
     def _asked(self, question: Question) -> tuple[Finding, ...]:
         run = self._run
         before = run.opening()
-        exchange = run.ask(run.client.list_request(question.query))
-        after = run.unfiltered()
-        if before is None or after is None:
+        asked = Asked(run, question, run.ask(run.client.list_request(question.query)))
+        if asked.exchange.status in PASSING:
+            run.judged(asked.exchange, {200})
             return ()
-        bracket = run.bracket(before, after)
+        closed = close_bracket(run, before, [asked]) if before is not None else None
+        if closed is None:
+            return ()
         run.reached.update(question.classes)
-        answer = run.judged(exchange, acceptable_statuses(question, bracket))
-        return () if answer is None else judge_selection(question, answer, bracket).findings
+        run.report(*asked.alone)
+        return closed[1][0].findings[len(asked.alone) :]

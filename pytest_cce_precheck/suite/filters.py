@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.filters import Bracket, Question, acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.filters import Bracket, Question, Verdict, acceptable_statuses, judge_selection
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
+from pytest_cce_precheck.suite.brackets import close_bracket
+from pytest_cce_precheck.suite.inspection import judged_alone
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange
 
 # questions between two unfiltered lists: many while the cluster is quiet, few while it changes
 _MOST, _FEWEST = 24, 6
-_AGAIN: Final = 2
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
 
@@ -65,52 +68,92 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
     """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive."""
     before = run.opening()
     waiting = list(questions)
-    asked: Counter[str] = Counter()
+    left: dict[str, frozenset[str]] = {}
     # what retries and brackets cost beyond their share must not eat what other checks have planned
     limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1
+    limit += run.shares.of_retries(len(waiting)) if run.settling.lag else 0
     size = _MOST
     while waiting and before is not None:
+        if run.settling.lag and waiting[0].query in left and (before := _settled_opening(run)) is None:
+            break
         batch, waiting = waiting[:size], waiting[size:]
-        exchanges = [_put(run, question, limit) for question in batch]
-        after = run.unfiltered()
-        if after is None:
+        asked = [each for question in batch if (each := _put(run, question, limit, left)) is not None]
+        closed = close_bracket(run, before, asked)
+        if closed is None:
             run.give_up(f"{len(batch)} questions", "the unfiltered list after them cannot be read")
             return
-        bracket = run.bracket(before, after)
-        for question, exchange in zip(batch, exchanges, strict=True):
-            open_ids = _judged(run, question, exchange, bracket) if exchange is not None else frozenset[str]()
-            asked[question.query] += 1
-            if open_ids and asked[question.query] < _AGAIN and run.budget.sent < limit:
-                waiting.append(question)
-            elif open_ids:
-                run.give_up(question.title, f"{len(open_ids)} of its tasks changed meanwhile")
-        size = min(_MOST, size * 2) if bracket.quiet else max(_FEWEST, size // 2)
-        before = after
+        bracket, verdicts = closed
+        for each, verdict in zip(asked, verdicts, strict=True):
+            _report(each, verdict, bracket)
+            query, again = each.question.query, each.question.query not in left
+            # a task that was judged once is judged, though another time it was just changing
+            left[query] = verdict.open_ids & left.get(query, verdict.open_ids)
+            if left[query] and again and run.budget.sent < limit:
+                waiting.append(each.question)
+            elif left[query]:
+                _leave_open(run, each.question, left)
+        # where replicas lag, it is not the number of questions that makes a bracket long
+        size = min(_MOST, size * 2) if bracket.quiet or run.settling.lag else max(_FEWEST, size // 2)
+        before = bracket.after
 
 
-def _put(run: Inspection, question: Question, limit: int) -> Exchange | None:
+def _settled_opening(run: Inspection) -> Answer | None:
+    """Open a bracket when what was too new in the one before has got around."""
+    run.wait_out_the_lag()
+    return run.unfiltered()
+
+
+@dataclass
+class Asked:
+    """A question with the exchange that answers it; called with a bracket, it is judged."""
+
+    run: Inspection
+    question: Question
+    exchange: Exchange
+    answer: Answer | None = None
+    alone: tuple[Finding, ...] = ()
+
+    def __call__(self, bracket: Bracket) -> Verdict:
+        """Judge the answer alone (``alone`` keeps that), then by the lists around it."""
+        self.answer, alone = judged_alone(self.exchange, acceptable_statuses(self.question, bracket))
+        self.alone = tuple(alone)
+        if self.answer is None:
+            return Verdict(self.alone)
+        verdict = judge_selection(self.question, self.answer, bracket)
+        counted = () if verdict.findings else self.run.count_meaning.judge(self.answer, bracket)
+        return Verdict((*self.alone, *verdict.findings, *counted), verdict.open_ids)
+
+
+def _leave_open(run: Inspection, question: Question, left: Mapping[str, frozenset[str]]) -> None:
+    run.give_up(question.title, f"{len(left[question.query])} of its tasks changed meanwhile")
+
+
+def _put(run: Inspection, question: Question, limit: int, left: Mapping[str, frozenset[str]]) -> Asked | None:
+    """Ask a question; None where nothing can be judged."""
     if min(run.budget.left, limit - run.budget.sent) <= _CLOSING:
-        run.give_up(question.title, "not asked, this check's share of the budget is used up")
+        if question.query in left:
+            _leave_open(run, question, left)
+        else:
+            run.give_up(question.title, "not asked, this check's share of the budget is used up")
         return None
     run.reached.update(question.classes)
     try:
-        return run.ask(run.client.list_request(question.query))
+        exchange = run.ask(run.client.list_request(question.query))
     except TransportError as error:
         run.lost(error)
         return None
+    if exchange.status in PASSING:
+        run.judged(exchange, {200})
+        return None
+    return Asked(run, question, exchange)
 
 
-def _judged(run: Inspection, question: Question, exchange: Exchange, bracket: Bracket) -> frozenset[str]:
-    answer = run.judged(exchange, acceptable_statuses(question, bracket))
-    _observe(run, question, exchange, answer)
-    if answer is None:
-        return frozenset()
-    verdict = judge_selection(question, answer, bracket)
+def _report(asked: Asked, verdict: Verdict, bracket: Bracket) -> None:
+    run = asked.run
+    _observe(run, asked.question, asked.exchange, asked.answer)
     run.report(*verdict.findings)
-    if not verdict.findings:
-        run.report(*run.count_meaning.judge(answer, bracket))
-        run.report(*run.unlisted.judge(question, answer, bracket))
-    return verdict.open_ids
+    if asked.answer is not None and len(verdict.findings) == len(asked.alone):
+        run.report(*run.unlisted.judge(asked.question, asked.answer, bracket, run.settling))
 
 
 def _observe(run: Inspection, question: Question, exchange: Exchange, answer: Answer | None) -> None:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import History
-from pytest_cce_precheck.contract.settling import Settling
+from pytest_cce_precheck.contract.settling import Settling, may_be_replicas
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import covering_plan
 from pytest_cce_precheck.explore.questions import SYNTHETIC
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.memory import Memory
+from pytest_cce_precheck.suite.patience import LONGEST, Patience
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.explore.plan import Family, Plan
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
-# a question that the gateway turns away is asked again this often, waiting at most so long each time
-_TRIES: Final = 5
-_LONGEST_WAIT: Final = 30.0
+# with the pauses between them, more seconds than a gateway that restarts is away, and one loss by chance thereafter
+_TRIES: Final = 7
 _LOSSES: Final = 3
-_REREAD: Final = 0.5
 _FEW, _RARELY = 10, 10
 _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
@@ -43,6 +40,12 @@ _REFUSED: Final = frozenset({401, 403})
 _SHORTEST_SECRET: Final = 8
 # under TLS, a connection that is reset looks like one that ended
 _LOST: Final = frozenset({"connection-lost", "timeout", "unreachable", "truncated"})
+_NOT_SENT: Final = "unreachable"
+# what one answer says against another: of two replicas, one may be behind
+_CONTRADICTIONS: Final = frozenset(
+    {*(f"PRE40{n}" for n in range(2, 10)), *(f"PRE41{n}" for n in range(6)), "PRE310", "PRE501", "PRE502", "PRE503"}
+    | {"PRE505", "PRE506", "PRE507"}
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Progress:
     reached: frozenset[tuple[Filter, str]]
     not_reached: frozenset[tuple[Filter, str]]
     observations: Mapping[str, frozenset[str]]
+    behind: float = 0.0
 
     def __sub__(self, earlier: Progress) -> Progress:
         return replace(
@@ -84,6 +88,7 @@ class Progress:
             "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
             "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
             "observations": {question: sorted(seen) for question, seen in self.observations.items()},
+            "behind": round(self.behind, 1),
         }
 
 
@@ -93,7 +98,9 @@ class Settings:
 
     ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
     cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
-    behind, by the clock ``now``.
+    behind, by the clock ``now``; whether ``replicas`` may answer at all, is worth a hint where no lag is given.
+    ``remaining`` says how many seconds the run has left, None where it may take any time; ``worker`` is which of
+    several processes this is.
     """
 
     budget: int = FULL
@@ -104,6 +111,9 @@ class Settings:
     kept_back: int = 0
     lag: float = 0.0
     now: Callable[[], float] = time.monotonic
+    replicas: bool = True
+    remaining: Callable[[], float | None] = lambda: None
+    worker: str = ""
 
 
 class Inspection:
@@ -120,6 +130,8 @@ class Inspection:
             max(self.settings.budget - self.settings.kept_back, min(self.settings.budget, LEAST)),
             writes=self.settings.allow_writes,
             probes=number_of_probes(client.credentials),
+            # who knows how far replicas are behind knows a shared service
+            rough=self.settings.lag > 0,
         )
         self.history = History()
         self.settling = Settling(self.settings.lag, self.settings.now)
@@ -131,13 +143,15 @@ class Inspection:
         self._found: dict[tuple[str, ...], Finding] = {}
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
-        self.created_unseen = False
         self._lost = self._losses = 0
         self._gone: str | None = None
-        self._read = False
+        self._read = self._settled = False
         self._judged = 0
         self._plan: Plan | None = None
         self.memory = Memory()
+        self.outdated: frozenset[str] = frozenset()
+        self._patience = Patience(self.settings.seed, self.settings.worker)
+        self._sent_at = 0.0
 
     def begin(self, memory: Memory) -> None:
         """Begin a test whose cassette shall be enough for itself: what earlier tests have read is read again."""
@@ -155,11 +169,22 @@ class Inspection:
         """How often a finding was seen."""
         return self._times.get(finding.identity, 0)
 
+    def is_new(self, finding: Finding) -> bool:
+        """Whether nothing was reported yet that says the same."""
+        return finding.identity not in self._found
+
     def report(self, *findings: Finding) -> None:
         """Take findings in."""
-        for finding in findings:
+        for finding in map(self._with_hint, findings):
             self._times[finding.identity] = self._times.get(finding.identity, 0) + 1
             self._found.setdefault(finding.identity, finding)
+
+    def _with_hint(self, finding: Finding) -> Finding:
+        """Tell who reads a contradiction between answers, where no lag was given, that replicas may be behind it."""
+        behind = self.settling.behind
+        if self.settling.lag or not behind or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
+            return finding
+        return replace(finding, evidence=(*finding.evidence, ("replicas?", may_be_replicas(behind))))
 
     def progress(self) -> Progress:
         """Say how far the run has come."""
@@ -172,6 +197,7 @@ class Inspection:
             frozenset(self.reached),
             planned - self.reached,
             {question: frozenset(seen) for question, seen in self.observations.items()},
+            self.settling.behind,
         )
 
     def note(self, question: str, behaviour: str) -> None:
@@ -202,29 +228,50 @@ class Inspection:
             self.give_up(check.__name__, str(error))
         return tuple(finding for identity, finding in self._found.items() if identity not in known)
 
+    # ---- waiting
+
+    def wait(self, seconds: float) -> None:
+        """Wait; raises `BudgetExhaustedError` at once where the run's time would be over by then."""
+        left = self.settings.remaining()
+        if left is not None and seconds >= left:
+            raise BudgetExhaustedError(f"the run's time would be over before a wait of {seconds:.1f} s")
+        self.settings.wait(seconds)
+
+    def wait_until(self, moment: float) -> None:
+        """Wait until the clock says so."""
+        seconds = moment - self.settings.now()
+        if seconds > 0:
+            self.wait(seconds)
+
+    def wait_out_the_lag(self) -> None:
+        """Wait until every replica knows all that was so far; without a lag, they know it."""
+        if self.settling.lag:
+            self.wait(self.settling.lag)
+
     # ---- asking
 
-    def ask(self, request: Request, *, as_is: bool = False) -> Exchange:
+    def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:
         """Send a request, and again where a gateway turns it away or the connection is lost; the last answer stands.
 
-        Raises `BudgetExhaustedError`, and `TransportError` where no answer came.
+        Without leave to ``repeat``, it is sent again only where it was turned away unread. Raises
+        `BudgetExhaustedError`, and `TransportError` where no answer came.
         """
+        losses = 0
         for attempt in range(1, _TRIES + 1):
             self.budget.spend()
+            self._sent_at = self.settings.now()
             try:
                 exchange = self.client.send(request, as_is=as_is)
             except TransportError as error:
+                losses += 1
                 # an endpoint that has never answered is not waited for so often
-                if error.reason not in _LOST or attempt > (_LOSSES if self._judged else 1):
+                if error.reason not in _LOST or losses > (_LOSSES if self._judged else 1) or attempt == _TRIES:
                     raise
-                # what was created all the same, nobody was told of
-                self.created_unseen = self.created_unseen or request.method == "POST"
+                self._lose(error)
+                if not repeat and error.reason != _NOT_SENT:
+                    raise
                 self.budget.retried += 1
-                self._losses += 1
-                if self._losses >= _FEW and self._losses * _RARELY > self.budget.sent:
-                    # one lost now and then is the network's; so many are the service's
-                    self.report(no_answer(error))
-                self.settings.wait(_pause(attempt))
+                self.wait(self._patience.pause(attempt))
                 continue
             self._secrets_are_kept(exchange)
             if request.method == "GET":
@@ -233,10 +280,28 @@ class Inspection:
                 self._judged += exchange.status not in PASSING
                 break
             self._passing(exchange)
-            self.created_unseen = self.created_unseen or (request.method == "POST" and exchange.status != THROTTLED)
+            if not repeat and exchange.status != THROTTLED:
+                break
             self.budget.retried += 1
-            self.settings.wait(_delay(exchange, attempt))
+            self._wait_as_told(exchange, attempt)
         return exchange
+
+    def _lose(self, error: TransportError) -> None:
+        self._losses += 1
+        if self._losses >= _FEW and self._losses * _RARELY > self.budget.sent:
+            # one lost now and then is the network's; so many are the service's
+            self.report(no_answer(error))
+
+    def _wait_as_told(self, exchange: Exchange, attempt: int) -> None:
+        seconds = self._patience.asked_for(exchange, attempt)
+        if seconds > LONGEST + 1:
+            asked = f"{exchange.request.method} {exchange.request.target}"
+            told = f"to come again after {seconds:.0f} s, and a run waits for {LONGEST:.0f} s at most"
+            message = f"{asked} was answered with {exchange.status}, and {told}"
+            self.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+            self._gone = f"the service said {told}"
+            raise BudgetExhaustedError(self._gone)
+        self.wait(seconds)
 
     def _passing(self, exchange: Exchange) -> None:
         """Judge what comes from the gateway's own mouth; a 502, 503 or 504 may be any machine's, in any form."""
@@ -270,45 +335,44 @@ class Inspection:
             self.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
             self._passing(exchange)
             return None
-        answer, findings = judge(exchange, expect=statuses)
+        answer, findings = judged_alone(exchange, statuses)
         self.report(*findings)
-        return answer if answer is not None and answer.comparable else None
+        return answer
 
     def unfiltered(self) -> Answer | None:
         """Read the unfiltered list, and hold it against all earlier ones; None where it cannot be used."""
-        exchange, answer = self._settled_list()
+        exchange = self.ask(self.client.list_request())
+        answer = self.judged(exchange, {200})
         if exchange.status in PASSING:
             self._gone = f"the endpoint does not answer ({exchange.status} in all of {_TRIES} tries)"
         elif exchange.status in _REFUSED and not self._read:
             self._gone = f"the endpoint refuses the credentials ({exchange.status})"
         if answer is not None:
             self._read = True
-            self.settling.observe(answer)
-            self.report(*self.history.observe(answer))
+            self.outdated = self.observe(answer)
         self._latest = answer
         return answer
 
-    def _settled_list(self) -> tuple[Exchange, Answer | None]:
-        """Read the unfiltered list, again while it is older than one that was read before, as far as the lag goes."""
-        while True:
-            asked = self.settings.now()
-            exchange = self.ask(self.client.list_request())
-            answer = self.judged(exchange, {200})
-            if answer is None or not self.settling.is_stale(answer, asked):
-                return exchange, answer
-            self.note("the unfiltered list, read again,", "an older one (replicas that lag)")
-            self.settings.wait(_REREAD)
+    def observe(self, answer: Answer, *, complete: bool = True) -> frozenset[str]:
+        """Hold the answer to the latest question against all before; give the tasks that a lag lets be older there."""
+        outdated = self.settling.observe(answer, self._sent_at, complete=complete)
+        self.report(*self.history.observe(answer, complete=complete, outdated=outdated))
+        return outdated
 
     def bracket(self, before: Answer, after: Answer) -> Bracket:
         """Give the bracket of what was asked between two lists."""
-        return Bracket(before, after, self.settling.fresh(before))
+        return Bracket(before, after, self.settling.fresh(before), self.settling.newcomers(before))
 
     def opening(self) -> Answer | None:
         """Give the latest unfiltered list, which opens the next bracket."""
-        if self._latest is None and self.unfiltered() is not None and self.settling.lag:
-            # what is unchanged after that time is the same everywhere
-            self.settings.wait(self.settling.lag)
+        if self._latest is None:
             self.unfiltered()
+        if self._latest is not None and not self._settled:
+            # what is unchanged after that time is the same everywhere; until then everything is new
+            self._settled = True
+            self.wait_until(self.settling.begun + self.settling.lag)
+            if self.settling.lag:
+                self.unfiltered()
         return self._latest
 
     def unknown_id(self, real: str) -> str:
@@ -329,23 +393,10 @@ class Inspection:
         return self.memory.questions(family, lambda: plan.family(family) if plan is not None else ())
 
 
-def _delay(exchange: Exchange, attempt: int) -> float:
-    """Give the seconds that Retry-After asks for, bounded; without one, a short growing pause."""
-    headers = exchange.response.headers
-    value = headers.get("Retry-After", "")
-    if value.isascii() and value.isdigit():
-        return min(float(value), _LONGEST_WAIT)
-    try:
-        # by the service's clock, which need not be ours
-        said = parsedate_to_datetime(headers["Date"]) if "Date" in headers else utc_now()
-        seconds = (parsedate_to_datetime(value) - said).total_seconds()
-    except (TypeError, ValueError):
-        seconds = _pause(attempt)
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def _pause(attempt: int) -> float:
-    return 0.1 * 2.0**attempt
+def judged_alone(exchange: Exchange, statuses: Container[int]) -> tuple[Answer | None, list[Finding]]:
+    """Judge an answer on its own; without an answer where it is no list of tasks that can be compared."""
+    answer, findings = judge(exchange, expect=statuses)
+    return (answer if answer is not None and answer.comparable else None), findings
 
 
 Check = Callable[[Inspection], None]

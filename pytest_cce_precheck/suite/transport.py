@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Bracket, Question, acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.filters import Verdict
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.explore.classes import MATCHING
-from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.explore.questions import Asked as Given
+from pytest_cce_precheck.explore.questions import select
+from pytest_cce_precheck.suite.brackets import close_bracket
+from pytest_cce_precheck.suite.filters import Asked
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.filters import Bracket, Question
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange, Headers
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+    _Outcome = tuple[Question, Exchange | TransportError]
 
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
@@ -28,41 +38,59 @@ _MANY: Final = 3
 def request_headers(run: Inspection) -> None:
     """Ask with headers that must not matter: another Content-Type, names in another case, none that can be left out."""
     before = run.opening()
-    question = select([Asked(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
+    question = select([Given(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
     if before is None or run.shares.transport < _AT_ONCE:
         run.give_up("request headers", "no list to compare with, or no budget left for it")
         return
-    request = run.client.authenticated(run.client.list_request(question.query))
-    variants: list[tuple[str, Headers]] = []
-    for content_type in _CONTENT_TYPES:
-        # signed anew: the header is among those that the signature covers
-        plain = run.client.list_request(question.query)
-        other = replace(plain, headers=plain.headers.replacing("Content-Type", content_type))
-        variants.append((f"Content-Type {content_type}", run.client.authenticated(other).headers))
-    lower = type(request.headers)((name.lower(), value) for name, value in request.headers.pairs)
-    variants.append(("header names in lower case", lower))
-    bare = run.client.list_request(question.query)
-    variants.append(
-        ("Accept */*", run.client.authenticated(replace(bare, headers=bare.headers.replacing("Accept", "*/*"))).headers)
-    )
-    exchanges = [(what, run.ask(replace(request, headers=headers), as_is=True)) for what, headers in variants]
-    after = run.unfiltered()
-    if after is None:
-        return
-    for what, exchange in exchanges:
-        _judge_variant(run, question, what, exchange, run.bracket(before, after))
+    judges = []
+    for what, exchange in _asked_otherwise(run, question):
+        if exchange.status in PASSING:
+            run.judged(exchange, {200})
+        else:
+            judges.append(_Variant(Asked(run, question, exchange), what))
+    closed = close_bracket(run, before, judges)
+    for verdict in closed[1] if closed is not None else ():
+        run.report(*verdict.findings)
 
 
-def _judge_variant(run: Inspection, question: Question, what: str, exchange: Exchange, bracket: Bracket) -> None:
-    if 400 <= exchange.status < 500 and exchange.status not in PASSING:
-        message = f"{question.title} with {what} was refused with {exchange.status}"
-        run.report(Finding("PRE414", message, subject=(what,)).seen_in(exchange))
-        return
-    answer = run.judged(exchange, acceptable_statuses(question, bracket))
-    if answer is not None:
-        findings = judge_selection(question, answer, bracket).findings
-        told = (replace(finding, message=f"{finding.message}, asked with {what}") for finding in findings)
-        run.report(*(replace(finding, subject=(*finding.subject, what)) for finding in told))
+def _asked_otherwise(run: Inspection, question: Question) -> Iterator[tuple[str, Exchange]]:
+    plain = run.client.list_request(question.query)
+    changes = [(f"Content-Type {each}", "Content-Type", each) for each in _CONTENT_TYPES]
+    for what, name, value in (*changes, ("Accept */*", "Accept", "*/*")):
+        # signed anew: the header may be among those that the signature covers
+        yield what, run.ask(replace(plain, headers=plain.headers.replacing(name, value)))
+    exchange = run.ask(_in_lower_case(run, plain), as_is=True)
+    if exchange.status == HTTPStatus.UNAUTHORIZED:
+        # as it is, a request does not get a new token where the old one has just ended
+        run.ask(plain)
+        exchange = run.ask(_in_lower_case(run, plain), as_is=True)
+    yield "header names in lower case", exchange
+
+
+def _in_lower_case(run: Inspection, plain: Request) -> Request:
+    headers = run.client.authenticated(plain).headers
+    return replace(plain, headers=type(headers)((name.lower(), value) for name, value in headers.pairs))
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """A question that was asked with other headers."""
+
+    asked: Asked
+    what: str
+
+    def __call__(self, bracket: Bracket) -> Verdict:
+        status = self.asked.exchange.status
+        if 400 <= status < 500:
+            message = f"{self.asked.question.title} with {self.what} was refused with {status}"
+            return Verdict((Finding("PRE414", message, subject=(self.what,)).seen_in(self.asked.exchange),))
+        found = self.asked(bracket).findings
+        alone, selected = found[: len(self.asked.alone)], found[len(self.asked.alone) :]
+        told = (
+            replace(each, message=f"{each.message}, asked with {self.what}", subject=(*each.subject, self.what))
+            for each in selected
+        )
+        return Verdict((*alone, *told))
 
 
 def simultaneous_questions(run: Inspection) -> None:
@@ -73,38 +101,49 @@ def simultaneous_questions(run: Inspection) -> None:
         return
     together = [replace(question, code="PRE415") for question in questions]
 
+    before = run.opening()
+    asked = _asked_together(run, together) + _asked_together(run, [*together[1:], together[0]])
+    lost = [question for question, exchange in asked if isinstance(exchange, TransportError)]
+    if len(lost) >= _MANY:
+        # several at a time may still be chance; as many again are not
+        run.budget.retried += len(lost)
+        asked = [each for each in asked if not isinstance(each[1], TransportError)]
+        asked += _asked_together(run, lost[:_AT_ONCE]) + _asked_together(run, lost[_AT_ONCE:])
+    if before is not None:
+        _judge_together(run, before, asked)
+
+
+def _asked_together(run: Inspection, questions: Sequence[Question]) -> list[_Outcome]:
     def ask(question: Question) -> Exchange | TransportError:
         try:
             return run.client.send(run.client.list_request(question.query))
         except TransportError as error:
             return error
 
-    rounds = [together, [*together[1:], together[0]]]
-    asked: list[tuple[Question, Exchange | TransportError]] = []
-    before = run.opening()
-    with ThreadPoolExecutor(len(together)) as pool:
-        for each in rounds:
-            for _ in each:
-                run.budget.spend()
-            asked += zip(each, pool.map(ask, each), strict=True)
-    after = run.unfiltered()
-    if before is None or after is None:
-        return
-    lost = [exchange for _, exchange in asked if isinstance(exchange, TransportError)]
+    for _ in questions:
+        run.budget.spend()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(zip(questions, pool.map(ask, questions), strict=True))
+
+
+def _judge_together(run: Inspection, before: Answer, asked: Sequence[_Outcome]) -> None:
+    many = sum(isinstance(exchange, TransportError) for _, exchange in asked) >= _MANY
+    judges: list[Asked] = []
     for question, exchange in asked:
-        if isinstance(exchange, TransportError) and len(lost) < _MANY:
+        if not isinstance(exchange, TransportError):
+            judges += _came_through(run, question, exchange)
+        elif not many:
             run.give_up(question.title, f"no answer when asked at the same time as others ({exchange.detail})")
-        elif isinstance(exchange, TransportError):
-            run.lost(exchange)
         else:
-            _judge_simultaneous(run, question, exchange, run.bracket(before, after))
+            run.lost(exchange)
+    closed = close_bracket(run, before, judges)
+    for verdict in closed[1] if closed is not None else ():
+        run.report(*verdict.findings)
 
 
-def _judge_simultaneous(run: Inspection, question: Question, exchange: Exchange, bracket: Bracket) -> None:
+def _came_through(run: Inspection, question: Question, exchange: Exchange) -> Iterator[Asked]:
     run.history.asked(exchange)
     if exchange.status in PASSING:
         run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
-        return
-    answer = run.judged(exchange, acceptable_statuses(question, bracket))
-    if answer is not None:
-        run.report(*judge_selection(question, answer, bracket).findings)
+    else:
+        yield Asked(run, question, exchange)

@@ -24,29 +24,34 @@ if TYPE_CHECKING:
 
 # their frames hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
+_TIMEOUTS: Final = 4
+_LEAST: Final = 0.01
 
 
 class HttpTransport:
     """A `requests` session for one endpoint.
 
-    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer, both in seconds. Proxies
-    and certificate bundles come from the environment, as requests reads them, but for this machine's own services;
-    credentials never do (no ``.netrc``).
+    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer (four times as long where it
+    is not given), both in seconds; ``remaining`` says how many the run has left, and nothing is waited for longer.
+    Proxies and certificate bundles come from the environment, as requests reads them, but for this machine's own
+    services; credentials never do (no ``.netrc``).
     """
 
     def __init__(
         self,
         *,
         timeout: float = 30.0,
-        deadline: float = 120.0,
-        adapter: Callable[[float], HTTPAdapter] = WatchingAdapter,
+        deadline: float | None = None,
+        remaining: Callable[[], float | None] = lambda: None,
+        adapter: Callable[[Callable[[], float]], HTTPAdapter] = WatchingAdapter,
     ) -> None:
         self._timeout = timeout
-        self._deadline = deadline
+        self._longest = _TIMEOUTS * timeout if deadline is None else deadline
+        self._remaining = remaining
         self._session = requests.Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter(deadline))
+            self._session.mount(scheme, adapter(lambda: self._bounded(self._longest)))
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way.
@@ -56,9 +61,10 @@ class HttpTransport:
         __tracebackhide__ = True
         _refuse_in_clear(request)
         started = time.monotonic()
+        deadline = self._bounded(self._longest)
         try:
             with self._send(request) as received:
-                body = read_body(received.raw, started=started, deadline=self._deadline)
+                body = read_body(received.raw, started=started, deadline=deadline)
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
@@ -81,8 +87,16 @@ class HttpTransport:
         prepared.url = request.url
         # in no local: a proxy's URL may hold a password, and a traceback may show locals
         return self._session.send(
-            prepared, timeout=self._timeout, allow_redirects=False, **self._surroundings(request.url)
+            prepared,
+            timeout=self._bounded(self._timeout),
+            allow_redirects=False,
+            **self._surroundings(request.url),
         )
+
+    def _bounded(self, seconds: float) -> float:
+        left = self._remaining()
+        # no time at all would be an error of its own
+        return seconds if left is None else min(seconds, max(left, _LEAST))
 
     def _surroundings(self, url: str) -> dict[str, Any]:
         settings = dict(self._session.merge_environment_settings(url, {}, True, None, None))

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
+from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,9 @@ _BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
 class Meter:
     """Counts the requests of a run and spaces them; the processes that give the same ``path`` share one count.
 
-    ``limit`` is the most requests, ``rate`` the most a second, ``seconds`` how long the run may take from its first
-    process on; None means no bound. A process that is killed leaves the count as it is.
+    ``limit`` is the most requests, ``rate`` the most a second, ``seconds`` how long the run may take from when it
+    ``began`` (by ``now``; where that is not given, with its first process); None means no bound. A process that is
+    killed leaves the count as it is.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Meter:
         limit: int | None = None,
         rate: float | None = None,
         seconds: float | None = None,
+        began: float | None = None,
         now: Callable[[], float] = time.time,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -46,7 +48,8 @@ class Meter:
             # without a transaction of its own making: `take` says where one begins
             self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             self._file.execute(_CREATE)
-            self._file.execute(_BEGIN, (now() + seconds if seconds is not None else None,))
+            first = now() if began is None else began
+            self._file.execute(_BEGIN, (first + seconds if seconds is not None else None,))
         except sqlite3.Error as error:
             raise ConfigurationError(f"the requests of the run cannot be counted in {path}: {error}") from None
 
@@ -55,6 +58,24 @@ class Meter:
         """How many requests all processes have sent."""
         with self._lock, closing(self._file.execute("SELECT sent FROM run")) as rows:
             return int(rows.fetchone()[0])
+
+    @property
+    def remaining(self) -> float | None:
+        """How many seconds the run may still take, below 0 where it is over; None where it may take any time."""
+        if self._seconds is None:
+            return None
+        with self._lock, closing(self._file.execute("SELECT ends_at FROM run")) as rows:
+            return float(rows.fetchone()[0]) - self._now()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run's time is over."""
+        left = self.remaining
+        return left is not None and left <= 0
+
+    def over(self) -> BudgetExhaustedError:
+        """Say that it is."""
+        return BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over")
 
     def take(self) -> None:
         """Count one request and wait until it may be sent.
@@ -79,7 +100,7 @@ class Meter:
         if self._limit is not None and sent >= self._limit:
             raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent")
         if ends_at is not None and slot > ends_at:
-            raise BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over")
+            raise self.over()
         following = slot + 1 / self._rate if self._rate else 0.0
         self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (following,))
         return float(slot)
@@ -95,11 +116,23 @@ class PacedTransport:
     def __init__(self, transport: Transport, meter: Meter) -> None:
         self._transport = transport
         self._meter = meter
+        self._answered = False
 
     def send(self, request: Request) -> Exchange:
-        """Count, wait, send; raises `BudgetExhaustedError` in place of sending one too many."""
+        """Count, wait, send; raises `BudgetExhaustedError` in place of sending one too many.
+
+        Who has answered before is not blamed for an answer that the end of the run cut off.
+        """
         self._meter.take()
-        return self._transport.send(request)
+        try:
+            exchange = self._transport.send(request)
+        except TransportError:
+            if not self._answered or not self._meter.is_over:
+                raise
+        else:
+            self._answered = True
+            return exchange
+        raise self._meter.over()
 
     def close(self) -> None:
         """Let go of connections and of the count."""

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -42,10 +43,17 @@ _NEEDED: Final = ("CCE_IAM_USER", PASSWORD, "CCE_IAM_DOMAIN")
 _BEFORE_ITS_END: Final = 300.0
 _PATIENCE: Final = 60.0
 _COMPLAINT: Final = 400
+# seconds before IAM is asked once more; one that does not answer in time has had its time
+_PAUSES: Final = (0.5, 2.0)
+_LOST: Final = frozenset({"connection-lost", "unreachable", "truncated"})
 
 
 class TokenError(ConfigurationError):
     """No token could be had."""
+
+
+class _NotNowError(ConfigurationError):
+    """No token could be had just now."""
 
 
 @dataclass(frozen=True)
@@ -290,23 +298,33 @@ class IamAccount:
 class IamTokens:
     """Asks IAM for a token: POST /v3/auth/tokens (the vendor's API KeystoneCreateUserTokenByPassword)."""
 
-    def __init__(self, account: IamAccount, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, account: IamAccount, *, timeout: float = 30.0, wait: Callable[[float], None] = time.sleep
+    ) -> None:
         self._account = account
         self._timeout = timeout
+        self._wait = wait
 
     def __call__(self) -> Issued:
-        """Ask; raises `TokenError` where IAM gives none, `ConfigurationError` where it cannot be asked now."""
+        """Ask, again where IAM is busy; raises `TokenError` where it gives none, `ConfigurationError` else."""
+        for seconds in _PAUSES:
+            with suppress(_NotNowError):
+                return self._asked()
+            self._wait(seconds)
+        return self._asked()
+
+    def _asked(self) -> Issued:
         transport = HttpTransport(timeout=self._timeout, adapter=_Unseen)
         try:
             exchange = transport.send(self._request())
         except TransportError as error:
-            problem = error.detail
+            problem, kind = error.detail, _NotNowError if error.reason in _LOST else ConfigurationError
         else:
             return self._issued(exchange)
         finally:
             transport.close()
         # not from within: the frames below hold the password
-        raise ConfigurationError(f"{self._where} got no answer: {problem}")
+        raise kind(f"{self._where} got no answer: {problem}")
 
     @property
     def _where(self) -> str:
@@ -339,7 +357,7 @@ class IamTokens:
             return Issued(token)
 
     def _error(self, status: int) -> type[ConfigurationError]:
-        return ConfigurationError if status == 429 or status >= 500 else TokenError
+        return _NotNowError if status == 429 or status >= 500 else TokenError
 
     def _said(self, exchange: Exchange) -> str:
         try:

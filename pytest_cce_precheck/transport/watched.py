@@ -12,6 +12,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from urllib3 import HTTPResponse
     from urllib3.poolmanager import PoolManager
 
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 class _Watched(HTTPConnection):
     # set for all of http.client, it would print headers
     debuglevel = 0
-    deadline: float
+    deadline: Callable[[], float]
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own, which is no stdlib response
         late = threading.Event()
-        watch = threading.Timer(self.deadline, self._cut, (late,))
+        watch = threading.Timer(self.deadline(), self._cut, (late,))
         watch.daemon = True
         watch.start()
         answer = None
@@ -50,11 +52,11 @@ class _Watched(HTTPConnection):
 
 
 class WatchingAdapter(HTTPAdapter):
-    """Gives the head of an answer ``deadline`` seconds in all."""
+    """Gives the head of an answer as many seconds in all as ``deadline`` says when it is waited for."""
 
-    def __init__(self, deadline: float) -> None:
-        plain = type("_Plain", (_Watched,), {"deadline": deadline})
-        secure = type("_Secure", (_Watched, HTTPSConnection), {"deadline": deadline})
+    def __init__(self, deadline: Callable[[], float]) -> None:
+        plain = type("_Plain", (_Watched,), {"deadline": staticmethod(deadline)})
+        secure = type("_Secure", (_Watched, HTTPSConnection), {"deadline": staticmethod(deadline)})
         self._pools: dict[str, Any] = {
             "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
             "https": type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),

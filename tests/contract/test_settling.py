@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck.contract.filters import Bracket, Question, judge_selection
+from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.contract.settling import Settling
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import answer_to, listing, task
@@ -28,41 +29,54 @@ def shows(*tasks: Any) -> Any:
 
 
 ONE, TWO = task(1), task(2)
+ONE_ID, TWO_ID = ONE["metadata"]["taskID"], TWO["metadata"]["taskID"]
 
 
 def running(number: int) -> Any:
     return task(number, state="Running")
 
 
-def test_a_list_that_lacks_a_task_just_seen_is_stale_until_the_lag_is_over() -> None:
+def test_a_task_just_seen_may_lack_in_a_list_until_the_lag_is_over() -> None:
     seen, clock = settling()
     seen.observe(shows(ONE, TWO))
     clock.now += 4
-    assert seen.is_stale(shows(ONE))
+    assert seen.outdated(shows(ONE)) == {TWO_ID}
     clock.now += 2
-    assert not seen.is_stale(shows(ONE))
+    assert seen.outdated(shows(ONE)) == frozenset()
 
 
-def test_a_list_that_still_has_a_task_just_gone_is_stale_until_the_lag_is_over() -> None:
+def test_a_task_just_gone_may_still_be_listed_until_the_lag_is_over() -> None:
     seen, clock = settling()
     seen.observe(shows(ONE, TWO))
     clock.now += 60
     seen.observe(shows(ONE))
-    assert seen.is_stale(shows(ONE, TWO))
+    assert seen.outdated(shows(ONE, TWO)) == {TWO_ID}
     clock.now += 6
-    assert not seen.is_stale(shows(ONE, TWO))
+    assert seen.outdated(shows(ONE, TWO)) == frozenset()
 
 
-def test_a_state_that_moves_back_is_stale_shortly_after_it_moved_on() -> None:
+def test_a_state_may_seem_to_move_back_shortly_after_it_moved_on() -> None:
     seen, clock = settling()
     seen.observe(shows(task(1, state="Init")))
     clock.now += 60
     seen.observe(shows(running(1)))
-    assert seen.is_stale(shows(task(1, state="Init")))
-    assert seen.is_stale(shows(task(1, state="Init")), complete=False)
-    assert not seen.is_stale(shows(running(1)))
+    assert seen.outdated(shows(task(1, state="Init"))) == {ONE_ID}
+    assert seen.outdated(shows(task(1, state="Init")), complete=False) == {ONE_ID}
+    assert seen.outdated(shows(running(1))) == frozenset()
     clock.now += 6
-    assert not seen.is_stale(shows(task(1, state="Init")))
+    assert seen.outdated(shows(task(1, state="Init"))) == frozenset()
+
+
+def test_an_older_list_changes_nothing_of_what_is_known() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE))
+    clock.now += 60
+    seen.observe(shows(ONE, TWO))
+    clock.now += 1
+    assert seen.observe(shows(ONE)) == {TWO_ID}
+    clock.now += 1
+    assert seen.observe(shows(ONE, TWO)) == frozenset()
+    assert seen.outdated(shows(ONE)) == {TWO_ID}
 
 
 def test_an_answer_that_was_long_on_its_way_is_as_old_as_its_question() -> None:
@@ -70,29 +84,99 @@ def test_an_answer_that_was_long_on_its_way_is_as_old_as_its_question() -> None:
     seen.observe(shows(ONE, TWO))
     asked = clock.now + 1
     clock.now += 8
-    assert seen.is_stale(shows(ONE), asked)
-    assert not seen.is_stale(shows(ONE))
+    assert seen.outdated(shows(ONE), asked) == {TWO_ID}
+    assert seen.outdated(shows(ONE)) == frozenset()
 
 
-def test_what_moves_on_is_never_stale() -> None:
+def test_what_moves_on_is_never_older() -> None:
     seen, _ = settling()
     seen.observe(shows(task(1, state="Init")))
-    assert not seen.is_stale(shows(running(1)))
-    assert not seen.is_stale(shows(task(1, state="Init"), TWO))
+    assert seen.outdated(shows(running(1))) == frozenset()
+    assert seen.outdated(shows(task(1, state="Init"), TWO)) == frozenset()
 
 
 def test_an_answer_that_is_not_complete_is_held_to_what_it_shows() -> None:
     seen, _ = settling()
     seen.observe(shows(ONE, TWO))
-    assert not seen.is_stale(shows(ONE), complete=False)
+    assert seen.outdated(shows(ONE), complete=False) == frozenset()
 
 
-def test_without_a_lag_nothing_is_stale_or_new() -> None:
+def test_without_a_lag_nothing_is_older_or_new() -> None:
     seen, _ = settling(lag=0)
     opening = shows(ONE, TWO)
     seen.observe(opening)
-    assert not seen.is_stale(shows(ONE))
+    assert seen.outdated(shows(ONE)) == frozenset()
     assert seen.fresh(opening) == frozenset()
+
+
+@pytest.mark.parametrize("lag", [0.0, 5.0])
+def test_how_far_answers_were_behind_is_measured_whether_or_not_a_lag_is_given(lag: float) -> None:
+    seen, clock = settling(lag)
+    seen.observe(shows(task(1, state="Init")))
+    clock.now += 60
+    seen.observe(shows(running(1)))
+    clock.now += 3.5
+    seen.observe(shows(task(1, state="Init")))
+    assert seen.behind == pytest.approx(3.5)
+
+
+def test_a_task_that_lacks_was_behind_only_if_it_is_there_again() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE, TWO))
+    clock.now += 2
+    seen.observe(shows(ONE))
+    assert seen.behind == 0
+    clock.now += 2
+    seen.observe(shows(ONE, TWO))
+    assert seen.behind == pytest.approx(2)
+
+
+def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behind() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE), complete=False)
+    seen.lacked(ONE_ID, clock.now + 2.5)
+    clock.now += 3
+    seen.observe(shows(ONE))
+    assert seen.behind == pytest.approx(2.5)
+
+
+def test_what_lies_further_back_than_the_lag_is_no_lag() -> None:
+    seen, clock = settling()
+    seen.observe(shows(running(1)))
+    clock.now += 20
+    seen.observe(shows(task(1, state="Init")))
+    assert seen.behind == 0
+
+
+@pytest.mark.parametrize(("later", "left_out"), [(1.0, False), (11.0, True)])
+def test_a_list_left_a_task_out_only_if_all_replicas_knew_it_by_then(later: float, *, left_out: bool) -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE))
+    sighted = clock.now
+    clock.now += later / 2
+    seen.observe(shows(ONE))
+    clock.now += later / 2
+    opening = shows(ONE)
+    seen.observe(opening)
+    assert seen.left_out(TWO_ID, sighted, opening) is left_out
+
+
+def test_the_history_concludes_nothing_from_what_is_outdated_and_goes_on_as_before() -> None:
+    history = History()
+    history.observe(shows(running(1), TWO))
+    old = shows(task(1, state="Init"))
+    assert history.observe(old, outdated=frozenset({ONE_ID, TWO_ID})) == []
+    assert history.observe(shows(running(1), TWO)) == []
+    assert [finding.code for finding in history.observe(shows(task(1, state="Init"), TWO))] == ["PRE501"]
+
+
+def test_a_task_that_stays_away_after_the_lag_is_missed_once() -> None:
+    final = task(2, state="Success")
+    history = History()
+    history.observe(shows(ONE, final))
+    assert history.observe(shows(ONE), outdated=frozenset({TWO_ID})) == []
+    assert [finding.code for finding in history.observe(shows(ONE))] == ["PRE505"]
+    assert history.observe(shows(ONE)) == []
 
 
 @pytest.mark.parametrize(("seconds", "open_tasks"), [(1, True), (60, False)])

@@ -138,6 +138,29 @@ def test_an_accepted_deviation_is_one_targets_own(run: Run, pytester: pytest.Pyt
 
 
 @pytest.mark.usefixtures("services")
+def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sqlite3
+        from pathlib import Path
+
+        from pytest_cce_precheck.metering import folder_key
+
+        def test_asks(cce_client):
+            assert cce_client.list_tasks().status == 200
+
+        def test_both_end_at_once(cce_client, pytestconfig):
+            files = Path(pytestconfig.stash[folder_key].name).glob("requests-*.sqlite")
+            ends = [row for file in files for row in sqlite3.connect(file).execute("SELECT ends_at FROM run")]
+            assert None not in ends and len(set(ends)) == 1
+            if "[bad]" in __import__("os").environ["PYTEST_CURRENT_TEST"]:
+                assert len(ends) == 2
+        """
+    )
+    run(*TARGETS, "--cce-run-time=60").assert_outcomes(passed=4)
+
+
+@pytest.mark.usefixtures("services")
 def test_one_target_can_be_chosen(run: Run) -> None:
     result = run(*SUITE, *TARGETS, "--cce-target=good", "-k", "unfiltered")
     result.assert_outcomes(passed=1, deselected=13)

@@ -147,3 +147,12 @@ def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
         Meter(str(tmp_path / "text"))
+
+
+def test_a_run_that_began_earlier_ends_earlier() -> None:
+    meter = Meter(seconds=60, began=40.0, now=lambda: 99.0, wait=lambda _: None)
+    meter.take()
+    assert meter.remaining == 1.0
+    late = Meter(seconds=60, began=40.0, now=lambda: 101.0, wait=lambda _: None)
+    with pytest.raises(BudgetExhaustedError, match="the 60 seconds of the run are over"):
+        late.take()

@@ -22,7 +22,7 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, Issued, TokenCommand, TokenError, Tokens
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
-from tests.servers import always, free_port, serving
+from tests.servers import Handler, always, free_port, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -328,15 +328,31 @@ REFUSED = json.dumps(
     ],
 )
 def test_a_refusal_of_iam_is_told_without_the_password(status: int, body: bytes, told: str, kind: type) -> None:
+    pauses: list[float] = []
     with serving(always(status, body)) as server, pytest.raises(ConfigurationError) as raised:
-        IamTokens(account(server.endpoint))()
+        IamTokens(account(server.endpoint), wait=pauses.append)()
     assert told in str(raised.value)
-    assert type(raised.value) is kind
+    assert isinstance(raised.value, TokenError) == (kind is TokenError)
+    # a refusal is final: who tries a wrong password too often is locked out
+    assert pauses == ([] if kind is TokenError else [0.5, 2.0])
     assert_silent(raised.value)
 
 
+def test_an_iam_that_is_busy_for_a_moment_is_asked_again() -> None:
+    answers = [(503, b"{}"), (429, b"{}"), (201, b"{}")]
+
+    def answer(handler: Handler) -> None:
+        status, body = answers.pop(0)
+        handler.reply(status, body, X_Subject_Token="PLANTED-token-of-a-patient-run")
+
+    with serving(answer) as server:
+        issued = IamTokens(account(server.endpoint), wait=lambda _: None)()
+    assert issued.token.reveal() == "PLANTED-token-of-a-patient-run"
+    assert answers == []
+
+
 def test_an_iam_that_cannot_be_reached_is_named_and_asked_again_later() -> None:
-    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5))
+    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5, wait=lambda _: None))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"/v3/auth/tokens got no answer: no connection") as raised:
             tokens.current()

@@ -1,0 +1,48 @@
+"""How long to wait before a request is sent once more: as the service says, else a growing pause with jitter."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.client import utc_now
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+LONGEST: Final = 30.0
+"""Seconds that a run waits when it is told to; whoever asks for more is not asked again."""
+
+_FIRST: Final = 0.2
+_LAST: Final = 3.2
+_MOST_LATE: Final = 0.25
+
+
+class Patience:
+    """Pauses of one worker of a run: the same seed draws the same, two workers draw others and do not come together."""
+
+    def __init__(self, seed: int, worker: str = "") -> None:
+        self._rng = Random(f"{seed}:{worker}:pauses")  # noqa: S311  it spreads requests, it protects nothing
+
+    def pause(self, attempt: int) -> float:
+        """Give the seconds before the try that follows the ``attempt``-th."""
+        return min(_FIRST * 2.0 ** (attempt - 1), _LAST) * self._rng.uniform(0.5, 1.5)
+
+    def asked_for(self, exchange: Exchange, attempt: int) -> float:
+        """Give the seconds that ``Retry-After`` asks for, and a little more; without one, a pause."""
+        said = seconds_of(exchange)
+        return said + self._rng.uniform(0.0, _MOST_LATE) if said > 0 else self.pause(attempt)
+
+
+def seconds_of(exchange: Exchange) -> float:
+    """Read ``Retry-After``, seconds or a date by the service's clock, which need not be ours; 0 without one."""
+    headers = exchange.response.headers
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        said = parsedate_to_datetime(headers["Date"]) if "Date" in headers else utc_now()
+        return max((parsedate_to_datetime(value) - said).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return 0.0
