@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 config_key = pytest.StashKey[Config]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
+told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
+"""What the end of a run found that no test did, as the summary takes it."""
 
 
 @contextmanager

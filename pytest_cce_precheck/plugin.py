@@ -29,6 +29,7 @@ from pytest_cce_precheck.fixtures import (
     config_key,
     contract_of,
     running_key,
+    told_key,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ def pytest_configure(config: pytest.Config) -> None:
             ledger = find_ledger(settled.ledger, config.rootpath)
             strict, history = settled.ledger_strict, settled.history
             keep_books(config, settled, ledger=ledger, strict=strict, history_file=history)
+        if settled.snapshot:
+            from pytest_cce_precheck.drift.keeper import keep_snapshot
+
+            keep_snapshot(config, settled, Path(settled.snapshot))
     config.stash[config_key] = settled
 
 
@@ -207,6 +212,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         for name, value in report.user_properties
         if name in PROPERTIES
     ]
+    if told_key in config.stash:
+        recorded += config.stash[told_key]
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise
 

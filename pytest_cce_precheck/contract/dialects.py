@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     Sight = tuple[object, bool]
 
-LEAST: Final = 3
-"""A service that has had fewer chances to show a deviation has not shown that it is free of it."""
+_LEAST: Final[Mapping[str, int]] = {"list": 3, "create": 1}
 UNLIKELY: Final = 0.001
 """What would be chance so rarely is taken for a change."""
 
@@ -44,10 +43,10 @@ class Spoken:
         """All that could."""
         return self.shown + self.plain
 
-    def differs(self, other: Spoken) -> bool:
-        """Whether one of the two shows what the other, by all appearances, never does."""
+    def differs(self, other: Spoken, least: int) -> bool:
+        """Whether one of the two shows what the other, by all appearances, never does; each in ``least`` chances."""
         one, none = (self, other) if self.shown else (other, self)
-        if not one.shown or none.shown or min(one.number, none.number) < LEAST:
+        if not one.shown or none.shown or min(one.number, none.number) < least:
             return False
         return not one.plain or by_chance([(one.shown, one.number, none.number)]) < UNLIKELY
 
@@ -65,6 +64,11 @@ def by_chance(groups: Iterable[tuple[int, int, int]]) -> float:
     for have, of, again in groups:
         chance *= comb(of, have) / comb(of + again, have)
     return chance
+
+
+def least_of(key: str) -> int:
+    """Give how many chances to show a deviation say something; a run asks for few creates, the same every time."""
+    return _LEAST[key.partition(" ")[2]]
 
 
 class Listener:

@@ -11,14 +11,14 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.dialects import LEAST, UNLIKELY, Spoken, by_chance
+from pytest_cce_precheck.contract.dialects import UNLIKELY, Spoken, by_chance, least_of
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.contract.traits import MOST_WORDS, Trait, Traits, larger, most, share_of
+from pytest_cce_precheck.contract.traits import ALL, MOST_WORDS, NO_TIME, Trait, Traits, larger, most, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.contract.shape import Grade
@@ -29,8 +29,11 @@ DAYS: Final = 7
 CODES: Final[Mapping[str, str]] = MappingProxyType({"error": "PRE520", "warning": "PRE521", "note": "PRE590"})
 FLIP: Final = "PRE522"
 _ENOUGH: Final = 10
+_FEW: Final = 3
 _PART: Final = 5
-_RESOLUTIONS: Final = ("whole seconds", "milliseconds", "microseconds", "nanoseconds")
+_RESOLUTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {"0": "whole seconds", "1": "milliseconds", "2": "microseconds", "3": "nanoseconds", NO_TIME: "none, no RFC 3339"}
+)
 # the deviation final-without-expiry tells of it (`dialects`)
 _LEFT_TO_DEVIATIONS: Final = ".metadata.expireTimeStamp"
 
@@ -126,7 +129,7 @@ def remember(
         kind: _learnt(kind, memory.answers.get(kind), traits, set(told), known) for kind, traits in answers.items()
     }
     voices = {
-        key: _heard(memory.voices.get(key), each, today, hold=_flip_key(key) in told.keys() - known)
+        key: _heard(memory.voices.get(key), each, today, _flip_key(key) in told, _flip_key(key) in known)
         for key, each in spoken.items()
     }
     return Outcome(
@@ -184,9 +187,9 @@ def _other_fraction(before: Trait, now: Trait) -> Iterator[_Change]:
     number = sum(now.fractions.values())
     for resolution in _new_fractions(before, now):
         there = now.fractions[resolution]
-        if sum(before.fractions.values()) >= LEAST and there >= LEAST and there * _PART >= number:
-            old = ", ".join(_RESOLUTIONS[int(each)] for each in before.fractions)
-            new = f"{_RESOLUTIONS[int(resolution)]} ({there} of {number})"
+        if sum(before.fractions.values()) >= _FEW and there >= _FEW and there * _PART >= number:
+            old = ", ".join(_RESOLUTIONS[each] for each in before.fractions)
+            new = f"{_RESOLUTIONS[resolution]} ({there} of {number})"
             yield "warning", "fraction", "its timestamps have another resolution", old, new
             return
 
@@ -202,22 +205,40 @@ def _other_presence(path: str, known: Traits, seen: Traits, entry: Documented | 
     (had, of), (has, again) = _sum(before), _sum(now)
     if not of or not again:
         return
-    old, new = f"{_often(had, of)} ({had} of {of})", f"{_often(has, again)} ({has} of {again})"
     if entry is not None and entry.required:
-        gone = had and not has and by_chance(_groups(before, now)) < UNLIKELY
+        gone = had and not has and by_chance([(had, of, again)]) < UNLIKELY
         if (had == of and has < again) or gone:
-            yield "error", "presence", f"a required field is {'missing at times' if has else 'gone'}", old, new
-    elif had and not has:
-        if by_chance(_groups(before, now)) < UNLIKELY:
-            yield "warning", "presence", "a field is gone", old, new
-    elif (
-        has and not had and sum(of for _, of, _ in _groups(now, before)) and by_chance(_groups(now, before)) < UNLIKELY
-    ):
-        yield "note", "presence", f"a {'documented' if entry else 'new'} field that was not there", old, new
+            what = f"a required field is {'missing at times' if has else 'gone'}"
+            yield "error", "presence", what, _often(had, of), _often(has, again)
+        return
+    gone_from, come_to = _only(before, now), _only(now, before)
+    if _tells(before, now, gone_from):
+        yield "warning", "presence", f"a field is gone{_of(gone_from, now)}", *_sides(before, now, gone_from)
+    elif _tells(now, before, come_to):
+        what = f"a {'documented' if entry else 'new'} field that was not there{_of(come_to, now)}"
+        yield "note", "presence", what, *_sides(before, now, come_to)
 
 
-def _groups(first: Mapping[str, Share], again: Mapping[str, Share]) -> list[tuple[int, int, int]]:
-    return [(*first[about], again[about][1]) for about in first if about in again]
+def _only(one: Mapping[str, Share], other: Mapping[str, Share]) -> list[str]:
+    """Give the circumstances in which the first has a field, and the other never."""
+    return [about for about, (have, _) in one.items() if have and other.get(about, (1, 1))[0] == 0]
+
+
+def _tells(one: Mapping[str, Share], other: Mapping[str, Share], circumstances: Sequence[str]) -> bool:
+    groups = [(*one[about], other[about][1]) for about in circumstances]
+    # circumstances that were picked because they differ have to differ more
+    picked = any(have and other.get(about, (0, 0))[0] for about, (have, _) in one.items())
+    return bool(groups) and by_chance(groups) < (UNLIKELY / 10 if picked else UNLIKELY)
+
+
+def _of(circumstances: Sequence[str], now: Mapping[str, Share]) -> str:
+    every = {about for about, (_, of) in now.items() if of} <= set(circumstances)
+    return "" if every or circumstances == [ALL] else f" in tasks that are {', '.join(circumstances)}"
+
+
+def _sides(before: Mapping[str, Share], now: Mapping[str, Share], circumstances: Sequence[str]) -> tuple[str, str]:
+    old, new = ({about: share[about] for about in circumstances} for share in (before, now))
+    return _often(*_sum(old)), _often(*_sum(new))
 
 
 def _sum(share: Mapping[str, Share]) -> Share:
@@ -225,7 +246,8 @@ def _sum(share: Mapping[str, Share]) -> Share:
 
 
 def _often(have: int, of: int) -> str:
-    return "never" if not have else "always" if have == of else "sometimes"
+    word = "never" if not have else "always" if have == of else "sometimes"
+    return f"{word} ({have} of {of})"
 
 
 # ---- what is learnt of it
@@ -263,7 +285,7 @@ def _learnt_trait(
     types = now.types if "type" in taken else before.types if "type" in held else {*before.types, *now.types}
     words = {word for word in now.words if f"word {word}" not in held}
     common = {each: number for each, number in now.fractions.items() if each in before.fractions}
-    fractions = most(before.fractions, now.fractions if sum(before.fractions.values()) < LEAST else common)
+    fractions = most(before.fractions, now.fractions if sum(before.fractions.values()) < _FEW else common)
     return Trait(
         tuple(sorted(types)),
         tuple(sorted({*before.words, *words})[:MOST_WORDS]),
@@ -300,7 +322,7 @@ def _flip_key(key: str) -> str:
 
 
 def _flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterator[Drift]:
-    if voice is None or not voice.spoken.differs(spoken):
+    if voice is None or not voice.spoken.differs(spoken, least_of(key)):
         return
     code, _, call = key.partition(" ")
     days = voice.shown if voice.spoken.shown else voice.plain
@@ -309,18 +331,15 @@ def _flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterat
     yield Drift(FLIP, "warning", call, "", f"deviation {rules()[code].name}", what, old, f"{_share(spoken)} on {today}")
 
 
-def _heard(voice: Voice | None, spoken: Spoken, today: date, *, hold: bool) -> Voice:
+def _heard(voice: Voice | None, spoken: Spoken, today: date, told: bool, accepted: bool) -> Voice:
     voice = voice or Voice(spoken)
+    # of what says the same, or too little to be told, the one counts that rests on more
+    take = accepted or (not told and spoken.number >= voice.spoken.number)
     return Voice(
-        voice.spoken if hold or _weaker(spoken, voice.spoken) else replace(spoken, both=0),
+        replace(spoken, both=0) if take else voice.spoken,
         _until(voice.shown, today) if spoken.shown else voice.shown,
         _until(voice.plain, today) if spoken.plain else voice.plain,
     )
-
-
-def _weaker(spoken: Spoken, known: Spoken) -> bool:
-    # where it contradicts what is known and was not told, it was too little for that
-    return bool(spoken.shown) != bool(known.shown) and not known.differs(spoken) and spoken.number < known.number
 
 
 def _until(days: tuple[date, date] | None, today: date) -> tuple[date, date]:
@@ -337,22 +356,27 @@ def _share(spoken: Spoken) -> str:
     return f"{spoken.shown} of {spoken.number}"
 
 
-def mixed(key: str, spoken: Spoken) -> Drift | None:
+def mixed(key: str, spoken: Spoken, today: date) -> Drift | None:
     """Give a finding where the same tasks were shown with a deviation and without it, in one run."""
     if not spoken.both:
         return None
     code, _, call = key.partition(" ")
     name = rules()[code].name
-    what = f"{code} {name} is shown and not shown of the same"
-    return Drift(FLIP, "warning", call, "", f"deviation {name} in turns", what, f"{spoken.both} times", "in one run")
+    what = f"{code} {name} comes and goes within one run, where the same is asked again"
+    number = f"{spoken.both} of {spoken.number}"
+    return Drift(FLIP, "warning", call, "", f"deviation {name} in turns", what, "always or never", number, today)
 
 
 def apart(spoken: Mapping[str, Mapping[str, Spoken]], today: date) -> Iterator[Finding]:
     """Give a finding for each deviation that some targets of a run show and others do not; targets by their names."""
     for key in sorted({key for each in spoken.values() for key in each}):
-        heard = {name: each[key] for name, each in sorted(spoken.items()) if key in each and each[key].number >= LEAST}
+        heard = {
+            name: each[key]
+            for name, each in sorted(spoken.items())
+            if key in each and each[key].number >= least_of(key)
+        }
         sides = [[name for name, each in heard.items() if bool(each.shown) is shown] for shown in (True, False)]
-        if any(heard[one].differs(heard[other]) for one in sides[0] for other in sides[1]):
+        if any(heard[one].differs(heard[other], least_of(key)) for one in sides[0] for other in sides[1]):
             code, _, call = key.partition(" ")
             showing, plain = (", ".join(f"{name} ({_share(heard[name])})" for name in side) for side in sides)
             yield Finding(

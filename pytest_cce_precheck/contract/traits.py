@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import marshal
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +37,8 @@ LONGEST: Final = 64
 MOST_TASKS: Final = 250
 """Of more tasks in one answer, not every one is looked at: the rules of the contract do so."""
 MOST_WORDS: Final = 32
+NO_TIME: Final = "none"
+"""The resolution of a text that is no timestamp."""
 _ODD: Final = "other"
 _ITEMS: Final = (".items[*]", ".riskList[*]")
 
@@ -47,8 +48,8 @@ class Trait:
     """What was seen at one field.
 
     ``words`` are its values where the documents name all of them, ``fractions`` counts the tasks by the resolution of
-    their timestamp (0 whole seconds, 1 milli-, 2 micro-, 3 nanoseconds), ``there`` says how many had the field, of a
-    field that may be absent by the circumstances: the type and state of the task.
+    their timestamp (0 whole seconds, 1 milli-, 2 micro-, 3 nanoseconds, or none), ``there`` says how many had the
+    field; of a field that may be absent, by the circumstances: the type and state of the task.
     """
 
     types: tuple[str, ...] = ()
@@ -227,9 +228,7 @@ class _Kind:
         if entry.words and len(seen.words) < MOST_WORDS:
             seen.words.add(value if value in entry.words else _harmless(value))
         if entry.time:
-            with suppress(ValueError):
-                # a writer that leaves out zeros at the end stays within one resolution mostly
-                seen.fractions[str(-(-parse_timestamp(value).digits // 3))].add(owner)
+            seen.fractions[_resolution(value)].add(owner)
 
     def _count(self, inner: str, value: Mapping[str, Any], name: str, owner: object, about: str) -> None:
         required = self._described[inner].required
@@ -273,6 +272,14 @@ class _Kind:
             return {ALL: (len(seen.there[ALL] - seen.lacking), len(seen.there[ALL] | seen.lacking))}
         objects = self._objects[parent_of(path)]
         return {about: (len(seen.there[about]), len(objects[about])) for about in sorted(objects)}
+
+
+def _resolution(text: str) -> str:
+    try:
+        # a writer that leaves out zeros at the end stays within one resolution mostly
+        return str(-(-parse_timestamp(text).digits // 3))
+    except ValueError:
+        return NO_TIME
 
 
 def _harmless(word: str) -> str:
