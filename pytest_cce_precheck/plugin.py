@@ -212,8 +212,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         for name, value in report.user_properties
         if name in PROPERTIES
     ]
-    if told_key in config.stash:
-        recorded += config.stash[told_key]
+    told = config.stash.get(told_key, None)
+    recorded += told or []
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise
 

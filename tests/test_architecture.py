@@ -25,7 +25,7 @@ LEVELS: Final = (
     {"transport"},
     {"client"},
     {"report", "suite", "startup", "harness", "sdk", "modes"},
-    {"hookspecs", "fixtures", "claims", "drawing", "metering", "running", "serving", "captured", "recordings"},
+    {"hookspecs", "fixtures", "claims", "drawing", "metering", "running", "serving", "captured", "recordings", "drift"},
     {"plugin", "cli", ""},
 )
 LEVEL: Final = {part: number for number, parts in enumerate(LEVELS) for part in parts}

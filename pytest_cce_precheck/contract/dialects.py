@@ -20,6 +20,7 @@ from pytest_cce_precheck.wire.vocabulary import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -49,6 +50,15 @@ class Spoken:
         if not one.shown or none.shown or min(one.number, none.number) < least:
             return False
         return not one.plain or by_chance([(one.shown, one.number, none.number)]) < UNLIKELY
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A deviation as it was last heard, with the first and the last day that it was shown, and was not."""
+
+    spoken: Spoken
+    shown: tuple[date, date] | None = None
+    plain: tuple[date, date] | None = None
 
 
 def by_chance(groups: Iterable[tuple[int, int, int]]) -> float:

@@ -1,13 +1,13 @@
 """Hold what a run saw of a service against what earlier runs saw: what is new, gone or changed, graded.
 
-Nothing is told that the evidence does not carry. What any document allows is learnt in silence. What is told is told in
-every run of the next `DAYS` days, and is then known.
+Nothing is told that the evidence does not carry, and nothing that the documents allow of themselves: a documented value
+that was not seen before is none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -15,21 +15,22 @@ from pytest_cce_precheck.contract.dialects import UNLIKELY, Spoken, by_chance, l
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.contract.traits import ALL, MOST_WORDS, NO_TIME, Trait, Traits, larger, most, share_of
+from pytest_cce_precheck.contract.traits import ALL, NO_TIME, Trait, Traits, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.contract.dialects import Voice
     from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.contract.shape import Grade
     from pytest_cce_precheck.contract.traits import Share
 
-DAYS: Final = 7
-"""So long a change is told: a night that nobody looks at, a holiday too, loses nothing."""
 CODES: Final[Mapping[str, str]] = MappingProxyType({"error": "PRE520", "warning": "PRE521", "note": "PRE590"})
+MENDED: Final = "type mended"
+"""The aspect of what is told once, and known with that."""
 FLIP: Final = "PRE522"
-_ENOUGH: Final = 10
-_FEW: Final = 3
+FEW: Final = 3
+"""Fewer timestamps say nothing of how a service writes them."""
 _PART: Final = 5
 _RESOLUTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {"0": "whole seconds", "1": "milliseconds", "2": "microseconds", "3": "nanoseconds", NO_TIME: "none, no RFC 3339"}
@@ -73,82 +74,11 @@ class Drift:
         )
 
 
-@dataclass(frozen=True)
-class Told:
-    """A change that is being told: since when, when last, and whether somebody has accepted it."""
-
-    since: date
-    last: date
-    accepted: bool = False
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A deviation as it was last heard, with the first and the last day that it was shown, and was not."""
-
-    spoken: Spoken
-    shown: tuple[date, date] | None = None
-    plain: tuple[date, date] | None = None
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What is known of one target; the days are the first and the last that it was asked."""
-
-    first: date
-    last: date
-    answers: Mapping[str, Traits]
-    voices: Mapping[str, Voice]
-    told: Mapping[str, Told]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run has to tell of a target, what is known from now on without being told again, and the new memory."""
-
-    drifts: tuple[Drift, ...]
-    settled: tuple[Drift, ...]
-    memory: Memory
-
-
-def remember(
-    memory: Memory | None, answers: Mapping[str, Traits], spoken: Mapping[str, Spoken], today: date
-) -> Outcome:
-    """Hold a run against what is known of its target, None where that is nothing, and add it to what is known."""
-    memory = memory or Memory(today, today, {}, {}, {})
-    found = [drift for kind in sorted(answers) for drift in _drifts(kind, memory.answers.get(kind), answers[kind])]
-    found += [drift for key in sorted(spoken) for drift in _flips(key, memory.voices.get(key), spoken[key], today)]
-    told = {
-        drift.key: replace(memory.told.get(drift.key, Told(today, today)), last=max(today, memory.last))
-        for drift in found
-    }
-    known = {key for key, entry in told.items() if entry.accepted or today >= entry.since + timedelta(DAYS)}
-    drifts = tuple(replace(drift, since=told[drift.key].since) for drift in found)
-    kept = {key: entry for key, entry in memory.told.items() if today <= entry.last + timedelta(DAYS)}
-    kinds = {
-        kind: _learnt(kind, memory.answers.get(kind), traits, set(told), known) for kind, traits in answers.items()
-    }
-    voices = {
-        key: _heard(memory.voices.get(key), each, today, _flip_key(key) in told, _flip_key(key) in known)
-        for key, each in spoken.items()
-    }
-    return Outcome(
-        tuple(drift for drift in drifts if drift.key not in known),
-        tuple(drift for drift in drifts if drift.key in known),
-        Memory(
-            min(memory.first, today),
-            max(memory.last, today),
-            {**memory.answers, **kinds},
-            {**memory.voices, **voices},
-            {key: entry for key, entry in {**kept, **told}.items() if key not in known},
-        ),
-    )
-
-
 # ---- the shape of answers
 
 
-def _drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
+def drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
+    """Give what is otherwise in answers of one kind; nothing where there were none before."""
     if known is None:
         return
     described = documented(kind)
@@ -172,9 +102,15 @@ def _other_type(before: Trait, now: Trait, entry: Documented | None) -> Iterator
     if entry is None:
         # whether it may be null, nobody has said
         new, old = new - {"null"}, old - {"null"}
-    if new and old:
-        grade: Grade = "warning" if entry is None else "note" if new == {entry.type} else "error"
-        yield grade, "type", "its type is another", ", ".join(before.types), ", ".join(now.types)
+    types = ", ".join(before.types), ", ".join(now.types)
+    if not new or not old:
+        return
+    if entry is None:
+        yield "warning", "type", "its type is another", *types
+    elif now.types == (entry.type,):
+        yield "note", MENDED, "its type is the documented one again", *types
+    elif new != {entry.type}:
+        yield "error", "type", "its type is another", *types
 
 
 def _new_words(before: Trait, now: Trait, entry: Documented | None) -> Iterator[_Change]:
@@ -187,7 +123,7 @@ def _other_fraction(before: Trait, now: Trait) -> Iterator[_Change]:
     number = sum(now.fractions.values())
     for resolution in _new_fractions(before, now):
         there = now.fractions[resolution]
-        if sum(before.fractions.values()) >= _FEW and there >= _FEW and there * _PART >= number:
+        if sum(before.fractions.values()) >= FEW and there >= FEW and there * _PART >= number:
             old = ", ".join(_RESOLUTIONS[each] for each in before.fractions)
             new = f"{_RESOLUTIONS[resolution]} ({there} of {number})"
             yield "warning", "fraction", "its timestamps have another resolution", old, new
@@ -202,7 +138,7 @@ def _other_presence(path: str, known: Traits, seen: Traits, entry: Documented | 
     if path == "$" or path.endswith(("[*]", _LEFT_TO_DEVIATIONS)):
         return
     before, now = share_of(path, known), share_of(path, seen)
-    (had, of), (has, again) = _sum(before), _sum(now)
+    (had, of), (has, again) = sum_of(before), sum_of(now)
     if not of or not again:
         return
     if entry is not None and entry.required:
@@ -238,10 +174,11 @@ def _of(circumstances: Sequence[str], now: Mapping[str, Share]) -> str:
 
 def _sides(before: Mapping[str, Share], now: Mapping[str, Share], circumstances: Sequence[str]) -> tuple[str, str]:
     old, new = ({about: share[about] for about in circumstances} for share in (before, now))
-    return _often(*_sum(old)), _often(*_sum(new))
+    return _often(*sum_of(old)), _often(*sum_of(new))
 
 
-def _sum(share: Mapping[str, Share]) -> Share:
+def sum_of(share: Mapping[str, Share]) -> Share:
+    """Add up the shares of all circumstances."""
     return sum(have for have, _ in share.values()), sum(of for _, of in share.values())
 
 
@@ -250,78 +187,17 @@ def _often(have: int, of: int) -> str:
     return f"{word} ({have} of {of})"
 
 
-# ---- what is learnt of it
-
-
-def _learnt(kind: str, known: Traits | None, seen: Traits, told: set[str], accepted: set[str]) -> Traits:
-    """Add what was seen; what is told stays as it was until it is ``accepted``, and is then as it was seen."""
-    if known is None:
-        return seen
-    objects = {
-        path: most(known.objects.get(path, {}), seen.objects.get(path, {}))
-        for path in sorted({*known.objects, *seen.objects})
-    }
-    fields = {}
-    for path in sorted({*known.fields, *seen.fields}):
-        held = {key.removeprefix(f"{kind} {path} ") for key in told - accepted if key.startswith(f"{kind} {path} ")}
-        taken = {key.removeprefix(f"{kind} {path} ") for key in accepted if key.startswith(f"{kind} {path} ")}
-        trait = _learnt_trait(path, known, seen, held, taken, documented(kind).get(path))
-        if trait is not None:
-            fields[path] = trait
-    return Traits(objects, fields)
-
-
-def _learnt_trait(
-    path: str, known: Traits, seen: Traits, held: set[str], taken: set[str], entry: Documented | None
-) -> Trait | None:
-    before, now = known.fields.get(path), seen.fields.get(path)
-    shares = _learnt_share(path, known, seen, held, taken, entry)
-    if now is None:
-        return before and replace(before, there=shares)
-    if before is None:
-        # a new field is not known before it has been told, or while it is too rare to be told
-        new = "presence" in held or (entry is None and not _sum(shares)[0])
-        return None if new else replace(now, there=shares)
-    types = now.types if "type" in taken else before.types if "type" in held else {*before.types, *now.types}
-    words = {word for word in now.words if f"word {word}" not in held}
-    common = {each: number for each, number in now.fractions.items() if each in before.fractions}
-    fractions = most(before.fractions, now.fractions if sum(before.fractions.values()) < _FEW else common)
-    return Trait(
-        tuple(sorted(types)),
-        tuple(sorted({*before.words, *words})[:MOST_WORDS]),
-        dict(now.fractions) if "fraction" in taken else fractions,
-        shares,
-    )
-
-
-def _learnt_share(
-    path: str, known: Traits, seen: Traits, held: set[str], taken: set[str], entry: Documented | None
-) -> Mapping[str, Share]:
-    before, now = share_of(path, known), share_of(path, seen)
-    if "presence" in held:
-        return before
-    if "presence" in taken:
-        return now
-    (had, of), (has, again) = _sum(before), _sum(now)
-    if entry is not None and entry.required and of and had < of:
-        # it was missing: that it is not, takes more than a few answers to believe
-        mended = has == again and by_chance([(of - had, of, again)]) < UNLIKELY
-        return now if mended else before
-    if has and not had and of >= _ENOUGH and path not in known.fields:
-        # too rare to be told, and not to be taken for known either
-        return before
-    return larger(before, now)
-
-
 # ---- deviations
 
 
-def _flip_key(key: str) -> str:
+def flip_key(key: str) -> str:
+    """Give the key of the drift that tells of a deviation."""
     code, _, call = key.partition(" ")
     return f"{call} deviation {rules()[code].name}"
 
 
-def _flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterator[Drift]:
+def flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterator[Drift]:
+    """Give the deviation where a target has taken it up, or given it up."""
     if voice is None or not voice.spoken.differs(spoken, least_of(key)):
         return
     code, _, call = key.partition(" ")
@@ -329,21 +205,6 @@ def _flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterat
     what = f"{code} {rules()[code].name} is {'shown' if spoken.shown else 'shown no longer'}"
     old = f"{_share(voice.spoken)} {_days(days)}"
     yield Drift(FLIP, "warning", call, "", f"deviation {rules()[code].name}", what, old, f"{_share(spoken)} on {today}")
-
-
-def _heard(voice: Voice | None, spoken: Spoken, today: date, told: bool, accepted: bool) -> Voice:
-    voice = voice or Voice(spoken)
-    # of what says the same, or too little to be told, the one counts that rests on more
-    take = accepted or (not told and spoken.number >= voice.spoken.number)
-    return Voice(
-        replace(spoken, both=0) if take else voice.spoken,
-        _until(voice.shown, today) if spoken.shown else voice.shown,
-        _until(voice.plain, today) if spoken.plain else voice.plain,
-    )
-
-
-def _until(days: tuple[date, date] | None, today: date) -> tuple[date, date]:
-    return (min(days[0], today), max(days[1], today)) if days else (today, today)
 
 
 def _days(days: tuple[date, date] | None) -> str:

@@ -16,8 +16,9 @@ import pytest
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.dialects import Listener, heard_together
-from pytest_cce_precheck.contract.drift import apart, mixed, remember
+from pytest_cce_precheck.contract.drift import apart, mixed
 from pytest_cce_precheck.contract.ledger import known_failures
+from pytest_cce_precheck.contract.memory import remember
 from pytest_cce_precheck.contract.traits import Observer, together
 from pytest_cce_precheck.drift.snapshot import (
     Target,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.dialects import Spoken
-    from pytest_cce_precheck.contract.drift import Outcome
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.contract.memory import Outcome
     from pytest_cce_precheck.contract.traits import Traits
     from pytest_cce_precheck.harness import Harness
 
@@ -213,7 +214,8 @@ def _lines_of(target: Target, answers: int, outcome: Outcome, *, first: bool) ->
         return
     grades = Counter(drift.grade for drift in outcome.drifts)
     said = [f"{grades[g]} {g}{'s' if grades[g] > 1 else ''}" for g in ("error", "warning", "note") if grades[g]]
-    yield f"  {target.name}: {answers} answers, {', '.join(said) or 'nothing is otherwise'} since {memory.first}"
+    known = f"{answers} answers held against what was seen since {memory.first}"
+    yield f"  {target.name}: {known}: {', '.join(said) or 'nothing is otherwise'}"
     for drift in outcome.drifts:
         day = "today" if drift.since == memory.last else str(drift.since)
         yield f"    {drift.grade}: {drift.said} (since {day})"

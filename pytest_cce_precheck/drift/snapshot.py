@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from pytest_cce_precheck.cassette.files import write as put_in_place
-from pytest_cce_precheck.contract.dialects import Spoken
-from pytest_cce_precheck.contract.drift import Memory, Told, Voice
+from pytest_cce_precheck.contract.dialects import Spoken, Voice
+from pytest_cce_precheck.contract.memory import Memory, Told
 from pytest_cce_precheck.contract.traits import Trait, Traits
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
