@@ -15,7 +15,7 @@ from pytest_cce_precheck.contract.dialects import UNLIKELY, Spoken, by_chance, l
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.contract.traits import ALL, NO_TIME, Trait, Traits, share_of
+from pytest_cce_precheck.contract.traits import NO_TIME, Trait, Traits, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,11 +85,13 @@ def drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
     for path in sorted({*known.fields, *seen.fields}):
         entry = described.get(path)
         before, now = known.fields.get(path, Trait()), seen.fields.get(path, Trait())
+        retyped = list(_other_type(before, now, entry))
         for grade, aspect, what, old, new in (
-            *_other_type(before, now, entry),
+            *retyped,
             *_new_words(before, now, entry),
             *_other_fraction(before, now),
-            *_other_presence(path, known, seen, entry),
+            # null where there was nothing is one change, not two
+            *(() if retyped else _other_presence(path, known, seen, entry)),
         ):
             yield Drift(CODES[grade], grade, kind, path, aspect, what, old, new)
 
@@ -149,9 +151,9 @@ def _other_presence(path: str, known: Traits, seen: Traits, entry: Documented | 
         return
     gone_from, come_to = _only(before, now), _only(now, before)
     if _tells(before, now, gone_from):
-        yield "warning", "presence", f"a field is gone{_of(gone_from, now)}", *_sides(before, now, gone_from)
+        yield "warning", "presence", f"a field is gone{_of(gone_from) if has else ''}", *_sides(before, now, gone_from)
     elif _tells(now, before, come_to):
-        what = f"a {'documented' if entry else 'new'} field that was not there{_of(come_to, now)}"
+        what = f"a {'documented' if entry else 'new'} field that was not there{_of(come_to) if had else ''}"
         yield "note", "presence", what, *_sides(before, now, come_to)
 
 
@@ -167,9 +169,8 @@ def _tells(one: Mapping[str, Share], other: Mapping[str, Share], circumstances: 
     return bool(groups) and by_chance(groups) < (UNLIKELY / 10 if picked else UNLIKELY)
 
 
-def _of(circumstances: Sequence[str], now: Mapping[str, Share]) -> str:
-    every = {about for about, (_, of) in now.items() if of} <= set(circumstances)
-    return "" if every or circumstances == [ALL] else f" in tasks that are {', '.join(circumstances)}"
+def _of(circumstances: Sequence[str]) -> str:
+    return f" in what is {', '.join(circumstances)}"
 
 
 def _sides(before: Mapping[str, Share], now: Mapping[str, Share], circumstances: Sequence[str]) -> tuple[str, str]:

@@ -65,14 +65,14 @@ def remember(
     memory = memory or Memory(today, today, {}, {}, {})
     found = [drift for kind in sorted(answers) for drift in drifts(kind, memory.answers.get(kind), answers[kind])]
     found += [drift for key in sorted(spoken) for drift in flips(key, memory.voices.get(key), spoken[key], today)]
+    # what was told last so long ago has gone and come again
+    kept = {key: entry for key, entry in memory.told.items() if today <= entry.last + timedelta(DAYS)}
     told = {
-        drift.key: replace(memory.told.get(drift.key, Told(today, today)), last=max(today, memory.last))
-        for drift in found
+        drift.key: replace(kept.get(drift.key, Told(today, today)), last=max(today, memory.last)) for drift in found
     }
     mended = {drift.key for drift in found if drift.aspect == MENDED}
     over = {key for key, entry in told.items() if entry.accepted or today >= entry.since + timedelta(DAYS)} - mended
     dated = [replace(drift, since=told[drift.key].since) for drift in found]
-    kept = {key: entry for key, entry in memory.told.items() if today <= entry.last + timedelta(DAYS)}
     return Outcome(
         tuple(drift for drift in dated if drift.key not in over),
         tuple(drift for drift in dated if drift.key in over),
