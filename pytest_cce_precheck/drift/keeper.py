@@ -210,12 +210,13 @@ def _findings_of(outcomes: Mapping[Target, Outcome]) -> Iterator[Finding]:
 def _lines_of(target: Target, answers: int, outcome: Outcome, *, first: bool) -> Iterator[str]:
     memory = outcome.memory
     if first:
-        yield f"  {target.name}: seen for the first time, {answers} answers are what later runs are held against"
+        said = "1 answer is" if answers == 1 else f"{answers} answers are"
+        yield f"  {target.name}: seen for the first time, {said} what later runs are held against"
         return
     grades = Counter(drift.grade for drift in outcome.drifts)
-    said = [f"{grades[g]} {g}{'s' if grades[g] > 1 else ''}" for g in ("error", "warning", "note") if grades[g]]
-    known = f"{answers} answers held against what was seen since {memory.first}"
-    yield f"  {target.name}: {known}: {', '.join(said) or 'nothing is otherwise'}"
+    graded = [f"{grades[g]} {g}{'s' if grades[g] > 1 else ''}" for g in ("error", "warning", "note") if grades[g]]
+    held = f"{answers} answer{'s' if answers > 1 else ''} held against what was seen since {memory.first}"
+    yield f"  {target.name}: {held}: {', '.join(graded) or 'nothing is otherwise'}"
     for drift in outcome.drifts:
         day = "today" if drift.since == memory.last else str(drift.since)
         yield f"    {drift.grade}: {drift.said} (since {day})"

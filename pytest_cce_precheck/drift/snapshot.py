@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, astuple, dataclass
 from datetime import date
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
@@ -51,28 +51,31 @@ def prepare(path: Path) -> None:
     read(path)
     if not path.parent.is_dir():
         raise ConfigurationError(f"the snapshot {path} cannot be: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigurationError(f"the snapshot {path} cannot be written: {path.parent} may not be written to")
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"the snapshot {path} cannot be written: {path.parent}: {error.strerror}") from None
 
 
 def read(path: Path) -> Snapshot:
     """Read a snapshot, an empty one where there is no file; raises `ConfigurationError` that says what is wrong."""
-    if path.is_symlink():
-        # it would be replaced by a file, and what it leads to would grow old
-        raise ConfigurationError(f"the snapshot {path} is a symbolic link: name the file itself, {path.readlink()}")
-    if not path.exists():
-        return {}
-    if not path.is_file():
-        what = "a directory" if path.is_dir() else "no regular file"
-        raise ConfigurationError(f"the snapshot {path} is {what}; expected the name of a file")
     try:
+        if path.is_symlink():
+            # it would be replaced by a file, and what it leads to would grow old
+            raise ConfigurationError(f"the snapshot {path} is a symbolic link: name the file itself, {path.readlink()}")
+        if not path.exists():
+            return {}
+        if not path.is_file():
+            what = "a directory" if path.is_dir() else "no regular file"
+            raise ConfigurationError(f"the snapshot {path} is {what}; expected the name of a file")
         if path.stat().st_size > LARGEST:
             raise ConfigurationError(f"{path} has more than {LARGEST:,} bytes, and no snapshot has: name another file")
         text = path.read_bytes().decode()
     except OSError as error:
         raise ConfigurationError(f"the snapshot {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is no snapshot: byte {error.start} is not UTF-8") from None
+        raise ConfigurationError(f"{path} is no snapshot: byte {error.start} is not UTF-8; name another file") from None
     return loads(text, str(path))
 
 
