@@ -6,8 +6,6 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-
 from pytest_cce_precheck.cli import main
 from pytest_cce_precheck.contract.dialects import Listener
 from pytest_cce_precheck.contract.memory import Memory, remember
@@ -18,6 +16,8 @@ from tests.contract.documents import drop, put
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 HERE: Final = Target("live", "https://cce.example", "c")
 FIRST: Final = date(2026, 11, 1)
@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     there = keep(tmp_path / "b", PLAIN, target=Target("live", "https://other.example", "c"))
     for arguments, message in [
         (["show", str(tmp_path / "x.json")], f"there is no snapshot {tmp_path}/x.json; --cce-snapshot="),
-        (["diff", here, there], "have no target in common: nothing can be compared"),
+        (["diff", here, there], "have no target in common, so nothing can be compared"),
         (["accept", str(tmp_path)], "is a directory; expected the name of a file"),
     ]:
         assert main(["snapshot", *arguments]) == 2
