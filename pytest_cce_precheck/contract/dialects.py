@@ -138,7 +138,8 @@ def _part(task: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _who(task: Mapping[str, Any]) -> object:
-    return str(_part(task, "metadata").get("taskID", repr(task)))
+    name = _part(task, "metadata").get("taskID")
+    return name if isinstance(name, str) else repr(task)
 
 
 def _items_object(answer: Answer, tasks: Sequence[Mapping[str, Any]]) -> Iterator[Sight]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,10 +69,10 @@ def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path) -> No
 def target_of(harness: Harness) -> Target:
     """Give what the running test asks."""
     config, target = harness.config, harness.mode.target
-    # each seed has a cluster of its own, and all of them are one service
-    return Target("simulate", _EMBEDDED) if config.mode == "simulate" else Target(
-        config.mode, target.endpoint, target.cluster_id
-    )  # fmt: skip
+    if config.mode == "simulate":
+        # each seed has a cluster of its own, and all of them are one service
+        return Target(config.mode, _EMBEDDED)
+    return Target(config.mode, target.endpoint, target.cluster_id)
 
 
 class Watcher:
@@ -106,7 +107,7 @@ class Watcher:
         for target, (observer, listener) in sorted(self._watched.items()):
             if observer.answers:
                 traits, spoken = traits_as_data(observer.traits), spoken_as_data(listener.spoken)
-                text = json.dumps([target.mode, target.endpoint, target.cluster, observer.answers, traits, spoken])
+                text = json.dumps([list(astuple(target)), observer.answers, traits, spoken])
                 yield json.loads(self._redactor.text(text))
 
 
@@ -150,8 +151,8 @@ class Keeper(Watcher):
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _add(self, gathered: Iterator[list[Any]] | Sequence[list[Any]]) -> None:
-        for mode, endpoint, cluster, answers, traits, spoken in gathered:
-            target = Target(mode, endpoint, cluster)
+        for named, answers, traits, spoken in gathered:
+            target = Target(*named)
             number, before, heard = self._seen.get(target, (0, {}, {}))
             self._seen[target] = (
                 number + answers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
@@ -31,16 +31,20 @@ _LEVELS: Final = 6
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """What is asked: a cluster of a service, in a mode; ``cluster`` is empty where a mode has no such thing."""
+    """What is asked: a cluster of a service, in a mode; ``cluster`` is empty where a mode has no such thing.
+
+    ``label`` is what a run calls it; it is not kept.
+    """
 
     mode: str
     endpoint: str
     cluster: str = ""
+    label: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return f"{self.mode}: {self.endpoint}" + (f", cluster {self.cluster}" if self.cluster else "")
+        return self.label or f"{self.mode}: {self.endpoint}" + (f", cluster {self.cluster}" if self.cluster else "")
 
 
 Snapshot = dict[Target, Memory]
@@ -145,7 +149,9 @@ def as_spoken(data: Mapping[str, Any]) -> dict[str, Spoken]:
 
 def _as_data(target: Target, memory: Memory) -> dict[str, Any]:
     return {
-        **asdict(target),
+        "mode": target.mode,
+        "endpoint": target.endpoint,
+        "cluster": target.cluster,
         "first": str(memory.first),
         "last": str(memory.last),
         "answers": traits_as_data(memory.answers),
