@@ -8,6 +8,7 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
+from pytest_cce_precheck.drift.arguments import add_snapshot
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.recordings.arguments import add_cassettes
 from pytest_cce_precheck.report.arguments import add_history, add_ledger
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add_corpus(commands, _corpus)
     add_ledger(commands, _ledger)
     add_history(commands, _history)
+    add_snapshot(commands, _snapshot)
     return parser
 
 
@@ -236,6 +238,12 @@ def _history(options: argparse.Namespace) -> int:
     from pytest_cce_precheck.report.command import history_command
 
     return history_command(options)
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from pytest_cce_precheck.drift.command import snapshot_command
+
+    return snapshot_command(options)
 
 
 def run() -> NoReturn:

@@ -113,6 +113,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("driver", "the command of a driver for the fixture cce_sdk (repeatable)", kind="list", metavar="CMD"),
     Option("history", "an SQLite file that keeps what becomes of each test from run to run", metavar="PATH"),
+    Option(
+        "snapshot", "a JSON file that keeps the shape of answers: the next run tells what is otherwise", metavar="PATH"
+    ),
     Option("report", "write the findings to a file: .json, .md or .html", metavar="PATH"),
 )
 
@@ -150,6 +153,7 @@ class Config:
     timeout: int = 30
     driver: tuple[str, ...] = ()
     history: str | None = None
+    snapshot: str | None = None
     report: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 

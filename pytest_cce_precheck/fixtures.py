@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 config_key = pytest.StashKey[Config]()
 targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
+told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
+"""What the end of a run found that no test did, as the summary takes it."""
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from pytest_cce_precheck.fixtures import (
     contract_of,
     running_key,
     targets_key,
+    told_key,
 )
 from pytest_cce_precheck.surroundings import Environment
 
@@ -114,6 +115,10 @@ def pytest_configure(config: pytest.Config) -> None:
             ledger = find_ledger(settled.ledger, config.rootpath)
             strict, history = settled.ledger_strict, settled.history
             keep_books(config, settled, ledger=ledger, strict=strict, history_file=history, targets=targets)
+        if settled.snapshot:
+            from pytest_cce_precheck.drift.keeper import keep_snapshot
+
+            keep_snapshot(config, settled, Path(settled.snapshot))
     config.stash[config_key] = settled
 
 
@@ -285,6 +290,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         # a cassette is written after the test
         if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]
+    told = config.stash.get(told_key, None)
+    recorded += told or []
     if recorded or config.stash[config_key].report is not None:
         from pytest_cce_precheck.report.summary import summarise
 

@@ -31,6 +31,7 @@ LEVELS: Final = (
         "fixtures",
         "claims",
         "drawing",
+        "drift",
         "masking",
         "metering",
         "running",

@@ -104,10 +104,10 @@ def read(path: Path, *, record_with: str | None = None) -> Cassette:
     return loads(text, name)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, what: str = "cassette") -> None:
     """Put ``text`` in place of what is at ``path``, at once: whoever reads, or comes after a crash, sees old or new.
 
-    Raises `ConfigurationError` where that cannot be; the old file is then as it was.
+    Raises `ConfigurationError` where that cannot be; the old file is then as it was. ``what`` it is, is for messages.
     """
     try:
         if path.is_dir():
@@ -121,7 +121,7 @@ def write(path: Path, text: str) -> None:
             finished.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigurationError(f"the cassette {shown(path)} cannot be written: {error.strerror}") from None
+        raise ConfigurationError(f"the {what} {shown(path)} cannot be written: {error.strerror}") from None
 
 
 def _write_whole(path: Path, data: bytes) -> None:

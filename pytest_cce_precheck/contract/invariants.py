@@ -170,7 +170,7 @@ def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
             "PRE322", f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created", "$.status.items"
         )
         return
-    for entry, task in _paired(answer):
+    for entry, task in paired(answer):
         yield from _created_as_asked(entry, task)
 
 
@@ -178,7 +178,7 @@ def created_type_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
     """C: type is the kind of check; C's own example gets another."""
     other = [
         f"{task.path}.metadata.type"
-        for entry, task in _paired(answer)
+        for entry, task in paired(answer)
         if task.metadata.get("type") is not None and entry.get("type") != task.metadata["type"]
     ]
     if other:
@@ -243,7 +243,7 @@ def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]
         yield _about(task, "PRE322", message, ".spec.addonTargetVersion")
 
 
-def _paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
+def paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
     """Pair each check that was asked for with the created task that is most like it; none where numbers differ."""
     entries = _entries(requested(answer))
     waiting = list(answer.tasks) if len(entries) == len(answer.tasks) else []

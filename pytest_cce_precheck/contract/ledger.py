@@ -25,7 +25,8 @@ KEYS: Final = ("code", "where", "reason", "owner", "until", "since", "ticket")
 _DAYS: Final = ("until", "since")
 _STEP: Final = r'\.\*|\.[^\W\d]\w*|\[\*\]|\[\d+\]|\["[^"]*"\]'
 _PATH: Final = re.compile(rf"\$(?:{_STEP})*")
-_WILD: Final = {"[*]": r"\[\d+\]", ".*": r"(?:\.\w+|\[\"[^\"]*\"\])"}
+# a finding about every task has [*] in its own path
+_WILD: Final = {"[*]": r"\[(?:\d+|\*)\]", ".*": r"(?:\.\w+|\[\"[^\"]*\"\])"}
 _HEADER: Final = re.compile(r"^[ \t]*\[\[[ \t]*(?:known|\"known\"|'known')[ \t]*\]\]", re.MULTILINE)
 
 

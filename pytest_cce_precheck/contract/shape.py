@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_cce_precheck.contract.envelope import is_error_envelope
-from pytest_cce_precheck.contract.schema import json_path
+from pytest_cce_precheck.contract.documented import CALLS, TYPES, documented, kind_of, member
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
-from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.wire.exchange import Exchange
 
 Grade = Literal["error", "warning", "note"]
@@ -30,17 +27,6 @@ _Changed = tuple[Grade, str, str, str]
 _WORDS: Final = frozenset({"kind", "apiVersion", "type", "status", "level", "state", "phase", "severity"})
 _MOST_WORDS: Final = 32
 _LONGEST_WORD: Final = 64
-_TYPES: Final[Mapping[type, str]] = MappingProxyType(
-    {
-        dict: "object",
-        list: "array",
-        str: "string",
-        bool: "boolean",
-        int: "integer",
-        float: "number",
-        type(None): "null",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -112,12 +98,12 @@ def shapes_of(exchanges: Iterable[Exchange]) -> dict[str, Shape]:
     """
     documents: dict[str, list[Any]] = defaultdict(list)
     for exchange in exchanges:
-        if exchange.request.method in _CALLS:
+        if exchange.request.method in CALLS:
             try:
                 document = exchange.document
             except BodyError:
                 continue
-            documents[_about(exchange, document)].append(document)
+            documents[kind_of(exchange, document)].append(document)
     return {about: shape_of(documents[about], about) for about in sorted(documents)}
 
 
@@ -137,11 +123,11 @@ def shape_of(documents: Iterable[Any], about: str = "list 200") -> Shape:
 
 def changes(old: Shape, new: Shape) -> tuple[Change, ...]:
     """Give what is otherwise in ``new``, by path; of what one of the two did not get to see, nothing is told."""
-    documented = _documented(_schema_of(old.about))
+    described = documented(old.about)
     found: list[Change] = []
     for path in sorted({*old.paths, *new.paths}):
-        if not any(path.startswith((f"{free}.", f"{free}[")) for free, entry in documented.items() if entry.free):
-            found += _changes_at(path, old, new, documented)
+        if not any(path.startswith((f"{free}.", f"{free}[")) for free, entry in described.items() if entry.free):
+            found += _changes_at(path, old, new, described)
     return tuple(found)
 
 
@@ -173,7 +159,7 @@ class _Place:
 
     def take(self, name: str | None, value: Any) -> None:
         self.seen += 1
-        self.types.add(_TYPES[type(value)])
+        self.types.add(TYPES[type(value)])
         if isinstance(value, dict):
             self.objects += 1
         elif isinstance(value, list):
@@ -205,13 +191,9 @@ def _collect(document: Any, places: dict[str, _Place]) -> None:
             places[path] = _Place(parent)
         places[path].take(name, value)
         if isinstance(value, dict):
-            waiting += [(path + _member(key), path, key, child) for key, child in value.items()]
+            waiting += [(path + member(key), path, key, child) for key, child in value.items()]
         elif isinstance(value, list):
             waiting += [(f"{path}[*]", None, None, child) for child in value]
-
-
-def _member(name: str) -> str:
-    return json_path([name]).removeprefix("$")
 
 
 def _digits(text: str) -> set[int]:
@@ -233,67 +215,21 @@ def _as_tuples(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
 
 
-# ---- which answers, and what the documents say of them
-
-_CALLS: Final[Mapping[str, str]] = MappingProxyType({"GET": "list", "POST": "create"})
-_ENVELOPES: Final[Mapping[str, str]] = MappingProxyType({"CCE": "error_cce", "gateway": "error_gateway"})
-
-
-def _about(exchange: Exchange, document: Any) -> str:
-    about = f"{_CALLS[exchange.request.method]} {exchange.status}"
-    if not isinstance(document, dict) or not is_error_envelope(document):
-        return about
-    return f"{about} ({'gateway' if document.keys() & {'error_code', 'error_msg'} else 'CCE'})"
-
-
-def _schema_of(about: str) -> str | None:
-    call, _, rest = about.partition(" ")
-    status, _, envelope = rest.partition(" ")
-    if envelope:
-        return _ENVELOPES.get(envelope.strip("()"))
-    # an error without an envelope is nothing that a document describes
-    return f"{call}_answer" if status < "400" else None
-
-
-@dataclass(frozen=True)
-class _Documented:
-    """What a schema says of a field; ``free`` where it says nothing of what is inside."""
-
-    required: bool
-    free: bool
-
-
-@cache
-def _documented(schema_name: str | None) -> Mapping[str, _Documented]:
-    return MappingProxyType(dict(_entries(load_schema(schema_name), "$", required=True)) if schema_name else {})
-
-
-def _entries(schema: Mapping[str, Any], path: str, *, required: bool) -> Iterator[tuple[str, _Documented]]:
-    if "$ref" in schema:
-        schema = load_schema(schema["$ref"].removesuffix(".json"))
-    fields = schema.get("properties", {})
-    yield path, _Documented(required, schema.get("type") == "object" and not fields)
-    for name, part in fields.items():
-        yield from _entries(part, path + _member(name), required=name in schema.get("required", ()))
-    if "items" in schema:
-        yield from _entries(schema["items"], f"{path}[*]", required=False)
-
-
 # ---- comparing
 
 
-def _changes_at(path: str, old: Shape, new: Shape, documented: Mapping[str, _Documented]) -> Iterator[Change]:
-    change = _presence_change(path, old, new, documented)
+def _changes_at(path: str, old: Shape, new: Shape, described: Mapping[str, Documented]) -> Iterator[Change]:
+    change = _presence_change(path, old, new, described)
     if change is not None:
         yield change
     before, now = old.paths.get(path), new.paths.get(path)
     if before is not None and now is not None:
         for look in (_type_change, _value_changes, _fraction_change, _length_change):
-            for grade, what, earlier, later in look(before, now, documented.get(path)):
+            for grade, what, earlier, later in look(before, now, described.get(path)):
                 yield Change(grade, old.about, path, what, earlier, later)
 
 
-def _type_change(before: Facts, now: Facts, documented: _Documented | None) -> Iterator[_Changed]:
+def _type_change(before: Facts, now: Facts, documented: Documented | None) -> Iterator[_Changed]:
     if set(now.types) - set(before.types):
         grade: Grade = "error" if documented else "warning"
         yield grade, "its type is another", _listed(before.types), _listed(now.types)
@@ -301,7 +237,7 @@ def _type_change(before: Facts, now: Facts, documented: _Documented | None) -> I
         yield "note", "a type is seen no longer", _listed(before.types), _listed(now.types)
 
 
-def _value_changes(before: Facts, now: Facts, _: _Documented | None) -> Iterator[_Changed]:
+def _value_changes(before: Facts, now: Facts, _: Documented | None) -> Iterator[_Changed]:
     if before.values and now.values:
         for word in sorted(set(now.values) - set(before.values)):
             yield "warning", "a new value", _listed(before.values), word
@@ -309,32 +245,32 @@ def _value_changes(before: Facts, now: Facts, _: _Documented | None) -> Iterator
             yield "note", "a value is seen no longer", word, _listed(now.values)
 
 
-def _fraction_change(before: Facts, now: Facts, _: _Documented | None) -> Iterator[_Changed]:
+def _fraction_change(before: Facts, now: Facts, _: Documented | None) -> Iterator[_Changed]:
     earlier, later = ({_resolution(each) for each in facts.digits} for facts in (before, now))
     if earlier and later and earlier != later:
         grade: Grade = "warning" if later - earlier else "note"
         yield grade, "its timestamps have other fractions", _in_digits(before.digits), _in_digits(now.digits)
 
 
-def _length_change(before: Facts, now: Facts, _: _Documented | None) -> Iterator[_Changed]:
+def _length_change(before: Facts, now: Facts, _: Documented | None) -> Iterator[_Changed]:
     if before.lengths and now.lengths and before.lengths != now.lengths:
         yield "note", "the array is otherwise empty or filled", _listed(before.lengths), _listed(now.lengths)
 
 
-def _presence_change(path: str, old: Shape, new: Shape, documented: Mapping[str, _Documented]) -> Change | None:
+def _presence_change(path: str, old: Shape, new: Shape, described: Mapping[str, Documented]) -> Change | None:
     parent = (old.paths.get(path) or new.paths[path]).parent
     if parent is None:
         return None
     (had, before), (has, now) = old.presence(path, parent), new.presence(path, parent)
     # what is documented may have been there unseen; of what is within a new field, that field tells
-    if not now or (not before and (path in documented or parent not in documented)):
+    if not now or (not before and (path in described or parent not in described)):
         return None
     earlier, later = _how_often(had, before), _how_often(has, now)
     if earlier == later:
         return None
-    required = path in documented and documented[path].required
+    required = path in described and described[path].required
     if not had:
-        what = "a documented field that was not there" if path in documented else "a new field that no document names"
+        what = "a documented field that was not there" if path in described else "a new field that no document names"
         grade: Grade = "note"
     elif not has:
         what, grade = ("a required field is gone", "error") if required else ("a field is gone", "warning")

@@ -96,6 +96,10 @@ class Bookkeeper:
                 self._findings += noted.findings
                 self._outcomes[report.nodeid] = noted
 
+    def take(self, findings: Sequence[Finding]) -> None:
+        """Take in what the end of the run found beside the tests."""
+        self._findings += findings
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Sum up, write the history; end with status 1 where --cce-ledger-strict wants it."""
         if not self._outcomes:

@@ -116,7 +116,9 @@ class Summary:
         if name == "cce_recorded":
             self.recorded[nodeid] = value
             return
-        data, place = json.loads(value), self.places[target]
+        data = json.loads(value)
+        # what the end of a run found beside the tests is no target's
+        place = self.places.get(target) or Place(self.service)
         if name == "cce_cassette":
             self.cassettes[data["name"]] = data
         elif name == "cce_live":
@@ -283,7 +285,7 @@ def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
     """Give each cause with the targets that show it; what it explains, it explains on its own target."""
     failing = summary.of_verdict("failing")
     found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
-    for name in summary.places:
+    for name in dict.fromkeys((*summary.places, "")):
         for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
             found.setdefault(group.finding.identity, (group, []))[1].append(name)
     return list(found.values())

@@ -110,6 +110,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         ("$.items[*].status.riskList", "$.items[12].status.riskList"),
         ("$.items[2].status", "$.items[2].status"),
         ("$.items[*].*", "$.items[0].status"),
+        ("$.items[*].status", "$.items[*].status"),
         ('$.items[*]["a.b"]', '$.items[0]["a.b"]'),
         ("$.items[*].*", '$.items[0]["a.b"]'),
         ("$", "$"),
@@ -120,7 +121,7 @@ def test_a_json_path_meets_the_places_that_it_describes(where: str, path: str) -
 
 
 @pytest.mark.parametrize(
-    "path", ["$.items[2].status.riskList", "$.items[2]", "$.items[2].statusX", "$.items[*].status", "$xitems[2].status"]
+    "path", ["$.items[2].status.riskList", "$.items[2]", "$.items[2].statusX", "$.items[*].state", "$xitems[2].status"]
 )
 def test_a_json_path_meets_no_other_place(path: str) -> None:
     assert not known("PRE202", "$.items[*].status").matches(Finding("PRE202", "wrong", path))

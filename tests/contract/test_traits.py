@@ -1,0 +1,142 @@
+"""What is kept of a run's answers: numbers of tasks, however often each was listed, and nothing of their content."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cce_precheck.contract.traits import MOST_NAMES, Observer, Traits, share_of, together
+from pytest_cce_precheck.drift.snapshot import as_traits, traits_as_data
+from tests.contract.answers import all_states, answered, created, creation, listing, task
+from tests.contract.documents import METADATA, drop, put
+from tests.look_alikes import access_key, secret_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+TASK = "$.items[*]"
+
+
+def seen(*exchanges: Exchange) -> dict[str, Traits]:
+    observer = Observer()
+    for exchange in exchanges:
+        observer.take(exchange)
+    return observer.traits
+
+
+def listed(*documents: Any) -> Traits:
+    return seen(*map(answered, documents))["list 200"]
+
+
+# ---- what counts
+
+
+def test_a_task_counts_once_however_often_it_is_listed() -> None:
+    traits = listed(listing([task(1)]), listing([task(1), task(2)]), listing([task(2)]), listing([task(1)]))
+    assert traits.objects[TASK] == {"addonStatic Success": 2}
+    assert traits.objects["$"] == {"all": 3}
+    assert traits.fields[f"{TASK}.metadata.createTimeStamp"].fractions == {"3": 2}
+
+
+def test_an_optional_field_is_counted_for_each_type_and_state_of_task() -> None:
+    bare = drop(task(2), "spec")
+    traits = listed(listing([task(1), bare, task(3, "Init", "addonUpgrade")]))
+    assert traits.fields[f"{TASK}.spec"].there == {"addonStatic Success": (1, 2), "addonUpgrade Init": (1, 1)}
+    assert share_of(f"{TASK}.owner", traits) == {"addonStatic Success": (0, 2), "addonUpgrade Init": (0, 1)}
+
+
+def test_a_required_field_that_one_answer_of_a_task_lacks_is_lacking() -> None:
+    traits = listed(listing([task(1)]), listing([drop(task(1), "metadata", "addonTemplateName")]))
+    assert traits.fields[f"{TASK}.metadata.addonTemplateName"].there == {"all": (0, 1)}
+
+
+def test_deviations_are_written_straight_before_they_are_counted() -> None:
+    deviating = task(1)
+    deviating["metadata"]["createTimestamp"] = deviating["metadata"].pop("createTimeStamp")
+    assert listed(listing([deviating])).fields == listed(listing([task(1)])).fields
+
+
+def test_an_error_has_its_own_kind_and_what_no_document_describes_has_none() -> None:
+    refused = answered({"errorCode": "CCE.01401001", "errorMessage": "no"}, status=401)
+    asked, answer = creation()
+    kinds = seen(refused, created(answer, asked), answered(b"<html>"), answered(["x"], status=500))
+    assert list(kinds) == ["create 201", "list 401 (CCE)"]
+
+
+def test_of_very_many_tasks_some_from_everywhere_are_looked_at() -> None:
+    traits = listed(listing([task(number) for number in range(2000)]))
+    assert 200 < traits.objects[TASK]["addonStatic Success"] <= 250
+
+
+# ---- what is kept
+
+
+def test_no_value_is_kept_but_the_words_of_documented_lists() -> None:
+    odd = put(listing(), "items", 3, "status", "status", "Skipped")
+    text = json.dumps(traits_as_data({"list 200": listed(odd)}))
+    assert "Skipped" in text
+    for value in ("coredns", "0a1b2c3d", "2026-11-22", "finish", "1.2.3"):
+        assert value not in text
+
+
+def test_what_is_in_a_field_that_no_document_names_is_not_looked_at() -> None:
+    traits = listed(put(listing(), *METADATA, "labels", {"stage": "blue"}))
+    assert traits.fields[f"{TASK}.metadata.labels"].types == ("object",)
+    assert not any("stage" in path for path in traits.fields)
+
+
+@pytest.mark.parametrize("maker", [access_key, secret_key])
+def test_names_and_words_that_look_like_secrets_are_not_kept(maker: Callable[[random.Random], str]) -> None:
+    secret = maker(random.Random(5))
+    document = put(put(listing(), *METADATA, secret, 1), "items", 3, "status", "status", secret)
+    text = json.dumps(traits_as_data({"list 200": listed(document)}))
+    assert secret not in text
+    assert '"***"' in text
+
+
+def test_names_are_bounded_in_number_and_length() -> None:
+    wild = {f"task-{number}": number for number in range(MOST_NAMES * 3)} | {"x" * 500: 1}
+    traits = listed({**listing(), **wild})
+    assert sum(path.startswith('$["task-') for path in traits.fields) == MOST_NAMES
+    assert not any("xxx" in path for path in traits.fields)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22 18:00:00", "", "1700000000"])
+def test_a_text_that_is_no_timestamp_has_no_resolution(text: str) -> None:
+    traits = listed(listing([put(task(1), "metadata", "createTimeStamp", text)]))
+    assert traits.fields[f"{TASK}.metadata.createTimeStamp"].fractions == {"none": 1}
+
+
+def test_traits_are_read_again_as_they_were_written() -> None:
+    asked, answer = creation()
+    traits = seen(answered(listing()), created(answer, asked))
+    assert as_traits(json.loads(json.dumps(traits_as_data(traits)))) == traits
+
+
+@pytest.mark.parametrize("document", [[], None, 5, {"items": None}, {"items": [None, 1, [], {}]}, {"items": {"a": {}}}])
+def test_whatever_is_answered_has_traits(document: Any) -> None:
+    assert as_traits(json.loads(json.dumps(traits_as_data({"k": listed(document)})))) == {"k": listed(document)}
+
+
+# ---- what several workers saw
+
+
+def test_what_two_workers_saw_is_not_added_up() -> None:
+    one, other = seen(answered(listing(all_states()[:4]))), seen(answered(listing(all_states()[2:])))
+    both = together(one, other)["list 200"]
+    assert max(both.objects[TASK].values()) == 1
+    assert together(one, one) == one
+    assert together(one, {}) == together({}, one) == one
+
+
+def test_what_one_worker_saw_lacking_and_the_other_not_is_both() -> None:
+    one = seen(answered(listing([task(1), task(2)])))
+    other = seen(answered(listing([drop(drop(task(3), "spec"), "metadata", "addonTemplateName")])))
+    both = together(one, other)["list 200"]
+    assert both.fields[f"{TASK}.spec"].there == {"addonStatic Success": (2, 3)}
+    assert both.fields[f"{TASK}.metadata.addonTemplateName"].there == {"all": (2, 3)}
