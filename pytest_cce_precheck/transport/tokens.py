@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
-from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
 from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -295,7 +295,8 @@ class IamTokens:
         self._timeout = timeout
 
     def __call__(self) -> Issued:
-        """Ask; raises `TokenError` where IAM gives none, `ConfigurationError` where it cannot be asked now."""
+        """Ask; raises `TokenError` where IAM gives none, `ConfigurationError` where it cannot be asked now, or safely."""
+        refuse_in_clear(self._account.endpoint)
         transport = HttpTransport(timeout=self._timeout, adapter=_Unseen)
         try:
             exchange = transport.send(self._request())
