@@ -295,7 +295,10 @@ class IamTokens:
         self._timeout = timeout
 
     def __call__(self) -> Issued:
-        """Ask; raises `TokenError` where IAM gives none, `ConfigurationError` where it cannot be asked now, or safely."""
+        """Ask; raises `TokenError` where IAM gives none, `ConfigurationError` where it cannot be asked, now or safely.
+
+        The password follows no redirect, and goes to another machine over TLS alone.
+        """
         refuse_in_clear(self._account.endpoint)
         transport = HttpTransport(timeout=self._timeout, adapter=_Unseen)
         try:

@@ -88,9 +88,12 @@ def test_a_password_goes_to_no_other_machine_over_plain_http(monkeypatch: pytest
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_password_follows_no_redirect(status: int) -> None:
     with serving(always(201, b"{}", X_Subject_Token="T")) as elsewhere:
-        with serving(always(status, b"", Location=f"{elsewhere.endpoint}/v3/auth/tokens")) as iam:
-            with pytest.raises(TokenError, match=f"was answered with {status}"):
-                IamTokens(account(iam.endpoint))()
+        location = f"{elsewhere.endpoint}/v3/auth/tokens"
+        with (
+            serving(always(status, b"", Location=location)) as iam,
+            pytest.raises(TokenError, match=f"was answered with {status}"),
+        ):
+            IamTokens(account(iam.endpoint))()
         assert elsewhere.seen == []
 
 
