@@ -93,6 +93,6 @@ def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> 
         if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] not in packages:
             kept.append(trace)
         trace = trace.tb_next
-    for above, below in zip(kept, [*kept[1:], None], strict=True):
+    for above, below in zip(kept, [*kept[1:], None], strict=False):
         above.tb_next = below
     return kept[0] if kept else None
