@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+_OURS: Final = "cce_"
 # what stands for the middle of a value that pytest has shortened
 _CUT: Final = "..."
 # so much of a secret tells that it is one
@@ -23,10 +24,13 @@ _PIECE: Final = 6
 def mask(report: pytest.TestReport, item: pytest.Item) -> None:
     """Mask every credential that is known in what a test's report shows, before anybody gets to see it."""
     secrets = secrets_of(item)
-    if secrets and (report.longrepr or report.sections):
+    # ours are written without
+    others = any(not name.startswith(_OURS) for name, _ in report.user_properties)
+    if secrets and (report.longrepr or report.sections or others):
         shown = _shown_by(secrets)
         report.longrepr = _each_text(report.longrepr, shown)
         report.sections = [(shown(title), shown(text)) for title, text in report.sections]
+        report.user_properties = [(name, _each_text(value, shown)) for name, value in report.user_properties]
 
 
 def secrets_of(item: pytest.Item) -> tuple[str, ...]:

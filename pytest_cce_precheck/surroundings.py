@@ -13,6 +13,8 @@ PROGRAMS: Final = frozenset(
     {
         *(
             "PATH",
+            "LD_LIBRARY_PATH",
+            "DYLD_LIBRARY_PATH",
             "HOME",
             "LANG",
             "LC_ALL",
@@ -20,8 +22,6 @@ PROGRAMS: Final = frozenset(
             "TMPDIR",
             "TEMP",
             "TMP",
-            "LD_LIBRARY_PATH",
-            "DYLD_LIBRARY_PATH",
         ),
         *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "PATHEXT"),
     }

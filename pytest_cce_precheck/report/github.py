@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
-# of the embedded service nobody needs to be told what it was made to do
-_SILENT: Final = frozenset({"simulate"})
 # the service shows no summary of more than 1 MiB; other steps' share it
 _LONGEST: Final = 500_000
 _CUT: Final = "\n\n… the rest is in the report file (--cce-report).\n"
@@ -27,7 +25,8 @@ def tell_github(report: Mapping[str, Any], environment: Mapping[str, str]) -> li
     Does nothing outside of GitHub Actions (``GITHUB_ACTIONS=true``), nor of a run on the embedded service. A summary
     that cannot be written is said in a warning, and fails nothing.
     """
-    if environment.get("GITHUB_ACTIONS") != "true" or report["mode"] in _SILENT:
+    # of the embedded service nobody needs to be told what it was made to do
+    if environment.get("GITHUB_ACTIONS") != "true" or report["mode"] == "simulate":
         return []
     lines = list(commands(report["findings"]))
     path = environment.get(SUMMARY)

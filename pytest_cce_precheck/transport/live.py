@@ -59,7 +59,8 @@ class HttpTransport:
         Raises `UnsafeCredentialsError` where credentials would travel to another machine in clear.
         """
         __tracebackhide__ = True
-        _refuse_in_clear(request)
+        if any(name in request.headers for name in CREDENTIAL_HEADERS):
+            refuse_in_clear(request.endpoint)
         started = time.monotonic()
         deadline = self._bounded(self._longest)
         try:
@@ -114,13 +115,10 @@ def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _refuse_in_clear(request: Request) -> None:
-    if not request.endpoint.lower().startswith("http://") or not any(
-        name in request.headers for name in CREDENTIAL_HEADERS
-    ):
-        return
-    host = urlsplit(request.endpoint).hostname or ""
-    if not is_loopback(host):
+def refuse_in_clear(endpoint: str) -> None:
+    """Raise `UnsafeCredentialsError` where what is sent to ``endpoint`` leaves this machine unencrypted."""
+    host = urlsplit(endpoint).hostname or ""
+    if endpoint.lower().startswith("http://") and not is_loopback(host):
         raise UnsafeCredentialsError(
             f"credentials are not sent over plain HTTP to {host}: use https://,"
             " or a loopback address for a local service"

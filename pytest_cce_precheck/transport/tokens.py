@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
-from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
 from pytest_cce_precheck.transport.watched import WatchingAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -306,7 +306,11 @@ class IamTokens:
         self._wait = wait
 
     def __call__(self) -> Issued:
-        """Ask, again where IAM is busy; raises `TokenError` where it gives none, `ConfigurationError` else."""
+        """Ask, again where IAM is busy; raises `TokenError` where it gives none, `ConfigurationError` where it cannot.
+
+        The password follows no redirect, and goes to another machine over TLS alone.
+        """
+        refuse_in_clear(self._account.endpoint)
         for seconds in _PAUSES:
             with suppress(_NotNowError):
                 return self._asked()

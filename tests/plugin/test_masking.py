@@ -28,8 +28,9 @@ def test_locals(cce_client):
     copied = ["x" * 100 + token]
     assert headers == token
 
-def test_output(cce_client):
+def test_output(cce_client, request):
     token = os.environ["CCE_AUTH_TOKEN"]
+    request.node.user_properties.append(("mine", f"recorded {token}"))
     print("printed", token)
     print("printed", token, file=sys.stderr)
     logging.getLogger().warning("logged %s", token)
@@ -65,6 +66,7 @@ def test_a_users_own_test_shows_no_credential(
     assert "cannot ***" in shown
     written = (pytester.path / "junit.xml").read_text("utf-8")
     assert "logged ***" in written
+    assert 'value="recorded ***"' in written
     for text in (shown, written):
         # no long piece of it either
         assert not any(TOKEN[start : start + 8] in text for start in range(24)), text

@@ -69,9 +69,32 @@ def test_a_password_goes_to_an_iam_on_this_machine_past_any_proxy(monkeypatch: p
     with serving(always(201, b"{}", **token)) as proxy, serving(always(201, b"{}", **token)) as iam:
         for variable in PROXIES:
             monkeypatch.setenv(variable, proxy.endpoint)
-        account = IamAccount(iam.endpoint, "user", Secret("PLANTED-password"), "domain", "project")
-        assert IamTokens(account)().token == Secret("T")
+        assert IamTokens(account(iam.endpoint))().token == Secret("T")
         assert (len(iam.seen), proxy.seen) == (1, [])
+
+
+def account(endpoint: str) -> IamAccount:
+    return IamAccount(endpoint, "user", Secret("PLANTED-password"), "domain", "project")
+
+
+def test_a_password_goes_to_no_other_machine_over_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(always(201, b"{}", X_Subject_Token="T")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        with pytest.raises(UnsafeCredentialsError, match=r"not sent over plain HTTP to iam\.example"):
+            IamTokens(account("http://iam.example"))()
+        assert proxy.seen == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_password_follows_no_redirect(status: int) -> None:
+    with serving(always(201, b"{}", X_Subject_Token="T")) as elsewhere:
+        location = f"{elsewhere.endpoint}/v3/auth/tokens"
+        with (
+            serving(always(status, b"", Location=location)) as iam,
+            pytest.raises(TokenError, match=f"was answered with {status}"),
+        ):
+            IamTokens(account(iam.endpoint))()
+        assert elsewhere.seen == []
 
 
 @pytest.mark.parametrize("name", ["X-Auth-Token", "x-security-token", "AUTHORIZATION"])
