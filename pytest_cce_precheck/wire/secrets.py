@@ -208,8 +208,8 @@ _LOOKS: Final = (
     _Look("JWT", ("eyj",), re.compile(_EDGE + r"eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+)?", re.ASCII), _is_shown),
     _Look(
         "password in a URL",
-        ("://",),
-        re.compile(r"://[^\s/?#@:\"'<>\\\x00]*+:(?P<password>[^\s/?#\"'<>\\\x00]+)@"),
+        ("://", ":\\/"),
+        re.compile(r":(?:\\?/){2}[^\s/?#@:\"'<>\\\x00]*+:(?P<password>[^\s/?#\"'<>\\\x00]+)@"),
         _is_shown,
     ),
     _Look(
