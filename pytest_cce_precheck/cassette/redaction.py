@@ -131,6 +131,11 @@ class Redaction:
             body=self._body(request.body, self._made_from_an_id),
         )
 
+    def shown(self, request: Request) -> Request:
+        """Give a redacted request as a message may show it: without an id that looks like a secret."""
+        parts = (self._encoded(part, self._clean, unquote_plus, unquote) for part in request.query.split("&"))
+        return replace(request, query="&".join(parts))
+
     def response(self, response: Response) -> Response:
         """Give a response without secrets."""
         return replace(
