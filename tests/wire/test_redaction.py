@@ -7,14 +7,14 @@ import stat
 import subprocess
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.wire.exchange import Headers, Request
-from pytest_cce_precheck.wire.redaction import SHOWN_HEADERS, Redactor, curl
+from pytest_cce_precheck.wire.redaction import SHOWN_HEADERS, Redactor, curl, in_every_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,3 +256,31 @@ def test_no_curl_line_holds_a_secret(secret: str, kind: AuthKind | None, spellin
 def test_curl_is_told_to_send_what_was_sent(shell: Shell, changes: dict[str, object], options: list[str]) -> None:
     arguments, _ = shell.run(curl(request(**changes), Redactor([]), kind=None))
     assert arguments == ["-sS", "-i", *options, request(**changes).url]
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("secret", ["aK-7/x+yZ 09", "'ütf-8'&%=?", "password=hunter2hunter2"])
+def test_what_is_percent_encoded_is_looked_into_and_the_rest_keeps_its_spelling(secret: str, levels: int) -> None:
+    spelt = "".join(f"%{octet:02x}" for octet in secret.encode())
+    for _ in range(levels - 1):
+        spelt = quote(spelt, safe="")
+    redactor = Redactor([secret] if "password" not in secret else [])
+    shown = redactor.text(f'GET https://h.test/a%20b/?type=x%2Fy&task_id={spelt}, then "q%3Fr"')
+    assert shown.startswith("GET https://h.test/a%20b/?type=x%2Fy&task_id=")
+    assert shown.endswith(', then "q%3Fr"')
+    assert "***" in shown
+    for _ in range(levels + 1):
+        shown = unquote(shown)
+        assert secret.removeprefix("password=") not in shown
+
+
+def test_json_within_json_is_looked_into() -> None:
+    secret = 'quote"back\\slash/é-0123'
+    inner = json.dumps({"message": secret})
+    for text in (inner, json.dumps({"log": inner}), repr({"message": secret})):
+        assert "slash" not in Redactor([secret]).text(text)
+
+
+def test_every_text_of_data_is_changed_and_nothing_else() -> None:
+    data = {"a": ["x", 1, None, {"x": ("x", 2.5)}], "b": True}
+    assert in_every_text(data, str.upper) == {"a": ["X", 1, None, {"x": ["X", 2.5]}], "b": True}
