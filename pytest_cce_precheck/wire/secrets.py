@@ -222,6 +222,13 @@ _LOOKS: Final = (
         _has_digit,
     ),
     _Look(
-        "access key id", ("access=",), re.compile(r"Access=(?P<access>[^\s,=\"'\\]++), {0,3}SignedHeaders"), _is_shown
+        "access key id",
+        ("access=",),
+        # the end may be cut off
+        re.compile(
+            r"SDK-HMAC-SHA256 {1,3}Access=(?P<signed>[^\s,=\"'\\]++)"
+            r"|Access=(?P<access>[^\s,=\"'\\]++), {0,3}SignedHeaders"
+        ),
+        _is_shown,
     ),
 )
