@@ -1,7 +1,7 @@
 """What a replayed call costs, side by side with what users would take instead; every figure from one run.
 
 One process, calls through a plain `requests` session, an answer of 12 tasks; medians over rounds that alternate.
-Peers that are not installed are left out (``pip install vcrpy betamax requests-mock``).
+Peers that are not installed are left out (``pip install pytest-recording betamax requests-mock``).
 
     python benchmarks/replay.py
     python benchmarks/replay.py --most 1000
@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -124,20 +126,24 @@ def vcrpy(recorded: Recorded, folder: Path) -> Iterator[requests.Session]:
     vcr = importlib.import_module("vcr")
     path = folder / f"{len(recorded.requests)}.vcr.json"
     if not path.exists():
-        interactions = [
-            {
-                "request": {"method": "GET", "uri": url, "body": None, "headers": {}},
-                "response": {
-                    "status": {"code": 200, "message": "OK"},
-                    "headers": {name: [value] for name, value in HEADERS},
-                    "body": {"string": recorded.body.decode()},
-                },
-            }
-            for url in recorded.urls
-        ]
-        path.write_text(json.dumps({"version": 1, "interactions": interactions}), "utf-8")
+        path.write_text(json.dumps(_interactions(recorded)), "utf-8")
     with vcr.use_cassette(str(path), record_mode="none", serializer="json", allow_playback_repeats=True):
         yield requests.Session()
+
+
+def _interactions(recorded: Recorded) -> dict[str, Any]:
+    interactions = [
+        {
+            "request": {"method": "GET", "uri": url, "body": None, "headers": {}},
+            "response": {
+                "status": {"code": 200, "message": "OK"},
+                "headers": {name: [value] for name, value in HEADERS},
+                "body": {"string": recorded.body.decode()},
+            },
+        }
+        for url in recorded.urls
+    ]
+    return {"version": 1, "interactions": interactions}
 
 
 @contextmanager
@@ -265,6 +271,72 @@ def loading_table(most: int, folder: Path) -> Iterator[str]:
     yield f"| pytest-cce-precheck, ready to answer | {times['load'] / times['parse']:.2f} |"
 
 
+# ---- what a test costs more
+
+FEW_TESTS, MANY_TESTS = 100, 1100
+PREAMBLE = """import pytest
+import requests
+import responses
+
+URL = {url!r}
+BODY = {body!r}
+
+@pytest.mark.parametrize("number", range({tests}))
+"""
+TESTS: dict[str, tuple[str, str]] = {
+    "a test that does nothing": ("def test_it(number): pass", "pytest"),
+    "responses.activate": ("@responses.activate\ndef test_it(number): pass", "responses"),
+    "responses.activate, an answer and a call": (
+        "@responses.activate\ndef test_it(number):\n    responses.get(URL, body=BODY)\n    requests.get(URL)",
+        "responses",
+    ),
+    "pytest-recording, a call": ("@pytest.mark.vcr\ndef test_it(number): requests.get(URL)", "pytest-recording"),
+    "pytest-cce-precheck": ("def test_it(number, cce_client): pass", "pytest-cce-precheck"),
+    "pytest-cce-precheck, a call": ("def test_it(number, cce_client): requests.get(URL)", "pytest-cce-precheck"),
+}
+
+
+def tests_table(folder: Path) -> Iterator[str]:
+    """Let pytest run few tests and many, each with a cassette of its own, and share the difference among them."""
+    recorded = Recorded(1)
+    measures = {
+        name: _measure_tests(folder / f"tests-{place}", recorded, source)
+        for place, (name, (source, distribution)) in enumerate(TESTS.items())
+        if _version(distribution)
+    }
+    times = median_of_rounds(measures, 5)
+    nothing = times.pop("a test that does nothing")
+    yield f"| a test, beside the {nothing * 1e3:.2f} ms of one that does nothing | ms of CPU added |"
+    yield "|---|--:|"
+    yield from (f"| {name} | {(time - nothing) * 1e3:.2f} |" for name, time in times.items())
+
+
+def _measure_tests(folder: Path, recorded: Recorded, source: str) -> Callable[[], float]:
+    for tests in (FEW_TESTS, MANY_TESTS):
+        place = folder / str(tests)
+        place.mkdir(parents=True)
+        (place / "pytest.ini").write_text("[pytest]\nmarkers = vcr\n", "utf-8")
+        known = {"url": recorded.urls[0], "body": recorded.body, "tests": tests}
+        (place / "test_many.py").write_text(PREAMBLE.format(**known) + source + "\n", "utf-8")
+        for number in range(tests):
+            files.write(place / "cce-cassettes" / "test_many" / f"test_it[{number}].json", written(recorded))
+            peer = place / "cassettes" / "test_many" / f"test_it[{number}].yaml"
+            peer.parent.mkdir(parents=True, exist_ok=True)
+            peer.write_text(json.dumps(_interactions(recorded)), "utf-8")
+    return lambda: (_cpu(folder / str(MANY_TESTS)) - _cpu(folder / str(FEW_TESTS))) / (MANY_TESTS - FEW_TESTS)
+
+
+def _cpu(folder: Path) -> float:
+    before = os.times()
+    command = [sys.executable, "-m", "pytest", "-q", *QUIET, "--cce-mode=replay"]
+    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True, timeout=600)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+QUIET = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:xdist.looponfail", "-p", "no:cacheprovider")
+
+
 def _version(distribution: str) -> str:
     try:
         return version(distribution)
@@ -277,8 +349,9 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10_000, metavar="N", help="recordings in the large cassette")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="replay-") as name:
-        for table in (calls_table, loading_table):
-            for line in table(options.most, Path(name)):
+        folder = Path(name)
+        for table in (calls_table(options.most, folder), loading_table(options.most, folder), tests_table(folder)):
+            for line in table:
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
             sys.stdout.write("\n")

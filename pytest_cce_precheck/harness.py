@@ -22,7 +22,7 @@ from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.redaction import Redactor, curl
+from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -244,8 +244,10 @@ class Contract:
         outcome = verdict(findings, fail_on=config.fail_on, acceptances=self._accept, today=today)
         redactor, kind = self._harness.redaction
         for each, more in self._outcomes(outcome):
+            # before it is written, which spells a secret otherwise
+            data = in_every_text({**_with_wire(each, redactor, kind), **more}, redactor.text)
             # all ASCII: a lone surrogate in an answer would not get from a worker to its controller
-            self._record(("cce_finding", redactor.text(json.dumps({**_with_wire(each, redactor, kind), **more}))))
+            self._record(("cce_finding", redactor.text(json.dumps(data))))
         for _, acceptance in outcome.accepted:
             self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
         for name, text in properties(outcome.failing, skew=self._harness.skew):

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -60,17 +61,26 @@ def place(folder: Path, name: str) -> Path:
         )
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
     try:
+        os.fsencode(path)
+        # a link in the folder may lead anywhere
+        if not any(map(os.path.islink, _below(folder, path))):
+            return path
         target = path.resolve()
         within = target.is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:
         # RuntimeError before Python 3.13: a symbolic link leads in a circle; ValueError: half a surrogate pair
         raise ConfigurationError(f"the cassette {shown(path)} is not usable: {error}") from None
-    # a link in the folder may lead anywhere
     if not within:
         raise ConfigurationError(
             f"the cassette {shown(path)} is not usable: a symbolic link leads out of {shown(folder)}, to {target}"
         )
     return path
+
+
+def _below(folder: Path, path: Path) -> Iterator[Path]:
+    while path != folder:
+        yield path
+        path = path.parent
 
 
 def shown(path: Path) -> str:
@@ -86,10 +96,11 @@ def read(path: Path, *, record_with: str | None = None) -> Cassette:
     name = shown(path)
     way_out = f"; record it: {record_with}" if record_with else ""
     try:
-        size = path.stat().st_size
-        if not path.is_file():
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             what = "a directory" if path.is_dir() else "no regular file"
             raise CassetteCorruptError(f"{name} is {what}; expected a cassette (JSON): move it away")
+        size = found.st_size
         if size > MAX_CASSETTE:
             raise CassetteCorruptError(
                 f"{name} has {size:,} bytes; a cassette has at most {MAX_CASSETTE:,}: split the test, or record less"

@@ -28,6 +28,8 @@ MAX_CASSETTE: Final = 512 * 1024 * 1024
 _REASONS: Final = get_args(TransportReason)
 
 _CONFLICT: Final = "\n<<<<<<< "
+# of the members of a head; those that are not named here are texts
+_KINDS: Final[Mapping[str, type]] = {"recorded_at": datetime, "pseudonyms": bool, "notes": dict, "credentials": list}
 
 
 @dataclass(frozen=True)
@@ -184,14 +186,8 @@ def _origin(document: Any, name: str) -> Origin:
 
 
 def _of_kind(key: str, value: Any) -> None:
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "recorded_at": datetime,
-        "pseudonyms": bool,
-        "notes": dict,
-        "credentials": list,
-    }
     texts = value if isinstance(value, list) else ()
-    if not isinstance(value, kinds.get(key, str)) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(value, _KINDS.get(key, str)) or not all(isinstance(text, str) for text in texts):
         raise TypeError(f"its {key} is {value!r}")
 
 

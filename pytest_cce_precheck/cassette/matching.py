@@ -12,6 +12,8 @@ from pytest_cce_precheck.errors import BodyError, CassetteMissError
 from pytest_cce_precheck.wire.body import parse_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_cce_precheck.cassette.format import Cassette, Failure
     from pytest_cce_precheck.wire.exchange import Request, Response
 
@@ -64,11 +66,13 @@ class Playback:
     """The recordings of one cassette as one test uses them up; may be shared by threads.
 
     Each recording is given once, those of the same key in their order (where some spell the query as the request
-    does, these first); one that ``repeats`` is given again when its key has no other left.
+    does, these first); one that ``repeats`` is given again when its key has no other left. A miss shows of a request
+    what ``shown`` gives.
     """
 
-    def __init__(self, cassette: Cassette) -> None:
+    def __init__(self, cassette: Cassette, shown: Callable[[Request], Request] = lambda request: request) -> None:
         self.cassette = cassette
+        self._shown = shown
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[int]] = defaultdict(list)
         self._repeating: dict[Key, int] = {}
@@ -88,9 +92,8 @@ class Playback:
             number = self._next(key, request)
             if number is None:
                 used_up = key in self._waiting
-                raise CassetteMissError(
-                    "used-up" if used_up else "no-such-request", explained(request, self.cassette, self._used)
-                )
+                text = explained(self._shown(request), self.cassette, self._used)
+                raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
             # within the lock: another thread may ask for what repeats before this one has seen that it does
             outcome, repeats = self.cassette.outcome(number)

@@ -13,14 +13,14 @@ import re
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from pytest_cce_precheck.cassette.documents import redacted
 from pytest_cce_precheck.cassette.echoes import HEADER, marked
 from pytest_cce_precheck.cassette.pseudonyms import folded
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response
-from pytest_cce_precheck.wire.redaction import MASK, SHOWN_HEADERS, Redactor, masked, without_query
+from pytest_cce_precheck.wire.redaction import MASK, SHOWN_HEADERS, Redactor, decoded_and_cleaned, masked, without_query
 from pytest_cce_precheck.wire.secrets import looks_like_secret
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -104,7 +104,9 @@ class Redaction:
         text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
         if "%" not in text:
             return text
-        return _WORD.sub(lambda word: self._encoded(word[0], self._clean, unquote) if "%" in word[0] else word[0], text)
+        return _WORD.sub(
+            lambda word: self._encoded(word[0], self._clean, unquote_plus, unquote) if "%" in word[0] else word[0], text
+        )
 
     def recording(self, recording: Recording) -> Recording:
         """Give a recording, as it was on the wire, without secrets; that an answer repeats one is noted."""
@@ -128,6 +130,11 @@ class Redaction:
             headers=Headers(self._kept(request.headers, REQUEST_HEADERS)),
             body=self._body(request.body, self._made_from_an_id),
         )
+
+    def shown(self, request: Request) -> Request:
+        """Give a redacted request as a message may show it: without an id that looks like a secret."""
+        parts = (self._encoded(part, self._clean, unquote_plus, unquote) for part in request.query.split("&"))
+        return replace(request, query="&".join(parts))
 
     def response(self, response: Response) -> Response:
         """Give a response without secrets."""
@@ -192,7 +199,7 @@ class Redaction:
             text = self._pseudonyms.encoded(text)
         for decode in decoders:
             each = partial(decode, errors="surrogateescape")
-            text = _settled(text, partial(_decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
+            text = _settled(text, partial(decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
         return text
 
     def _made_from_an_id(self, value: str) -> str:
@@ -241,15 +248,6 @@ def _settled(text: str, clean: Clean) -> str:
 def _is_asked(name: str) -> bool:
     decorated = _DECORATED.fullmatch(name)
     return folded(decorated[1] if decorated else name) in _PARAMETERS
-
-
-def _decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> str:
-    plain = decode(text)
-    if levels and plain != text:
-        # the innermost first: what stands there may be cut in two by how it is spelt
-        inner = _decoded_and_cleaned(plain, clean, decode, levels - 1)
-        text = text if inner == plain else quote(inner, safe="*~", errors="surrogateescape")
-    return clean(text)
 
 
 def _decoded(body: bytes) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
@@ -21,10 +21,11 @@ from pytest_cce_precheck.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.transport.record import Recorder
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.wire.redaction import in_every_text
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
@@ -79,7 +80,9 @@ class Recorded(Live):
             cluster_id=redaction.text(self.target.cluster_id),
             credentials=credentials.names,
             pseudonyms=self.config.pseudonyms,
-            notes=_noted(test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)),
+            notes=in_every_text(
+                test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)
+            ),
         )
         if test.repeats or test.by_chance:
             kept = [replace(each, repeats=True) for each in kept]
@@ -110,11 +113,3 @@ class Recorded(Live):
 
 def _as_sent(request: Request) -> tuple[object, ...]:
     return request.method, request.target, request.body, Secret(request.headers.get(TOKEN_HEADER, ""))
-
-
-def _noted(note: Any, redacted: Callable[[str], str]) -> Any:
-    if isinstance(note, dict):
-        return {name: _noted(member, redacted) for name, member in note.items()}
-    if isinstance(note, list | tuple):
-        return [_noted(member, redacted) for member in note]
-    return redacted(note) if isinstance(note, str) else note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_cce_precheck.cassette import files
@@ -79,9 +80,15 @@ class Replayed:
         test.notes.update(cassette.origin.notes)
         # a client of somebody's own may be as old as the session
         endpoints = [*own, _NOWHERE]
-        replayer = Replayer(cassette, Redaction(Credentials.from_environment(self._environment)), endpoints)
+        replayer = Replayer(cassette, _redaction(Credentials.from_environment(self._environment)), endpoints)
         test.playback, test.misses = replayer.playback, replayer.misses
         return replayer
+
+
+@lru_cache(maxsize=1)
+def _redaction(credentials: Credentials) -> Redaction:
+    # a test may change the environment, and most do not
+    return Redaction(credentials)
 
 
 def _missing(test: RunningTest, error: CassetteMissingError) -> Callable[[Request], NoReturn]:

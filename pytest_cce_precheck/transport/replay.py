@@ -41,20 +41,21 @@ class Replayer(Interceptor):
 
     def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = ()) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
-        super().__init__(endpoints, answer=self._replay, sent=self._replay_call)
-        self.playback = Playback(cassette)
+        super().__init__(endpoints, answer=self.answer, sent=self._replay_call)
+        self.playback = Playback(cassette, redaction.shown)
         self.misses: list[CassetteError] = []
         self._redaction = redaction
 
     def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
         # what urllib3 tried again when it was recorded, it tried again below this
         try:
-            response = self._replay(as_request(prepared, self.playback.cassette.origin.endpoint))
+            response = self.answer(as_request(prepared, self.playback.cassette.origin.endpoint))
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
         return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
 
-    def _replay(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """Give what was recorded for a request; raises `CassetteError`, and `TransportError` where no answer came."""
         try:
             outcome = self._found(self._redaction.request(request))
         except CassetteError as miss:

@@ -6,18 +6,21 @@ import base64
 import json
 import re
 import shlex
+from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, quote_plus, urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from pytest_cce_precheck.wire.secrets import looks_like_secret
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Headers, Request
+
+    Clean = Callable[[str], str]
 
 MASK: Final = "***"
 
@@ -46,6 +49,11 @@ SHOWN_HEADERS: Final = frozenset(
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
 
 _SHORT: Final = 6
+_ENCODINGS: Final = 3
+_OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
+_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
+_PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
+_LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
 # what belongs to one sending: curl computes its own from the request
 _LEFT_TO_CURL: Final = frozenset(
     {
@@ -92,7 +100,26 @@ class Redactor:
         return "<Redactor>"
 
     def text(self, text: str) -> str:
-        """Give ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one."""
+        """Give ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one.
+
+        What is percent-encoded, once or more often, is looked into.
+        """
+        text = self._text(text)
+        if "%" not in text:
+            return text
+        # first what is small, so that the rest stays as it is; then what a slash or a blank of the secret's cut in two
+        for piece in (_PART, _WORD, _LINE):
+            text = piece.sub(self._within, text)
+        return text
+
+    def _within(self, match: re.Match[str]) -> str:
+        text = match[0]
+        for decode in (unquote_plus, unquote) if _OCTET.search(text) else ():
+            each = partial(decode, errors="surrogateescape")
+            text = decoded_and_cleaned(text, self._text, each, _ENCODINGS)
+        return text
+
+    def _text(self, text: str) -> str:
         alike = ((each.start, each.end, MASK) for each in looks_like_secret(text))
         return self._without_words(masked(text, chain(self._spans(text), alike)))
 
@@ -156,6 +183,28 @@ def masked(text: str, spans: Iterable[Span]) -> str:
             pieces += [text[end:start], shown]
         end = max(end, stop)
     return "".join(pieces) + text[end:] if pieces else text
+
+
+def in_every_text(data: Any, change: Clean) -> Any:
+    """Give JSON's data with each text of it changed; names are kept."""
+    if isinstance(data, dict):
+        return {name: in_every_text(member, change) for name, member in data.items()}
+    if isinstance(data, list | tuple):
+        return [in_every_text(member, change) for member in data]
+    return change(data) if isinstance(data, str) else data
+
+
+def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> str:
+    """Clean percent-encoded text, and what it says once it is decoded, up to ``levels`` times.
+
+    What is clean keeps its spelling.
+    """
+    plain = decode(text)
+    if levels and plain != text:
+        # the innermost first: what stands there may be cut in two by how it is spelt
+        inner = decoded_and_cleaned(plain, clean, decode, levels - 1)
+        text = text if inner == plain else quote(inner, safe="*~", errors="surrogateescape")
+    return clean(text)
 
 
 def without_query(location: str) -> str:

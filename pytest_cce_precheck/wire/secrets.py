@@ -208,8 +208,8 @@ _LOOKS: Final = (
     _Look("JWT", ("eyj",), re.compile(_EDGE + r"eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+)?", re.ASCII), _is_shown),
     _Look(
         "password in a URL",
-        ("://",),
-        re.compile(r"://[^\s/?#@:\"'<>\\\x00]*+:(?P<password>[^\s/?#\"'<>\\\x00]+)@"),
+        ("://", ":\\/"),
+        re.compile(r":(?:\\?/){2}[^\s/?#@:\"'<>\\\x00]*+:(?P<password>[^\s/?#\"'<>\\\x00]+)@"),
         _is_shown,
     ),
     _Look(
@@ -222,6 +222,13 @@ _LOOKS: Final = (
         _has_digit,
     ),
     _Look(
-        "access key id", ("access=",), re.compile(r"Access=(?P<access>[^\s,=\"'\\]++), {0,3}SignedHeaders"), _is_shown
+        "access key id",
+        ("access=",),
+        # the end may be cut off
+        re.compile(
+            r"SDK-HMAC-SHA256 {1,3}Access=(?P<signed>[^\s,=\"'\\]++)"
+            r"|Access=(?P<access>[^\s,=\"'\\]++), {0,3}SignedHeaders"
+        ),
+        _is_shown,
     ),
 )

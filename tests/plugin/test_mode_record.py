@@ -478,3 +478,18 @@ def test_a_folder_option_is_needed_by_nobody(pytester: pytest.Pytester, run: Run
     pytester.makepyfile(test_it=VERIFIES)
     run(*(option for option in recording_from(service) if option != CASSETTES)).assert_outcomes(passed=1)
     assert list(files_in(pytester.path / "cce-cassettes")) == [f"test_it/{NAMED}.json"]
+
+
+def test_a_live_run_reads_no_cassette_and_writes_none(
+    pytester: pytest.Pytester, run: Run, service: SimulatorServer
+) -> None:
+    source = "def test_passed(cce_client): assert cce_client.list_tasks().status == 200\n"
+    pytester.makepyfile(test_it=source)
+    live = ("--cce-mode=live", *recording_from(service)[1:])
+    run(*live).assert_outcomes(passed=1)
+    assert not cassettes(pytester).exists()
+    old = old_cassettes(pytester, source)
+    result = run(*live)
+    result.assert_outcomes(passed=1)
+    assert files_in(cassettes(pytester)) == old
+    assert "cassette " not in result.stdout.str().partition("= cce-precheck =")[2]

@@ -17,6 +17,7 @@ from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.conftest import Suite
 from pytest_cce_precheck.transport.simulate import Interception
 from tests.recordings import REPLAY, credentials_of, files_in, recording_from
+from tests.toolchains import require_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +150,11 @@ def test_the_suite_is_recorded_from_a_server_and_replayed_without_it(
     assert files_in(pytester.path / "cassettes") == kept
     again.stdout.fnmatch_lines(["mode replay: recorded answers (no real service was contacted), *"])
     assert "not asked for" not in again.stdout.str()
+    # on workers too
+    require_module("xdist")
+    spread = pytester.runpytest_subprocess("-n", "2", "-W", "error", "-p", "no:cacheprovider", *REPLAY, *suite)
+    assert (spread.ret, verdicts(spread), codes(spread)) == (live.ret, verdicts(live), codes(live))
+    assert files_in(pytester.path / "cassettes") == kept
     # any part of it stands for itself
     part = run(*REPLAY, *suite, "-k", "unknown_filter_values or headers")
     part.assert_outcomes(passed=2, deselected=len(CHECKS) - 2)

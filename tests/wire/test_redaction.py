@@ -7,14 +7,14 @@ import stat
 import subprocess
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.wire.exchange import Headers, Request
-from pytest_cce_precheck.wire.redaction import SHOWN_HEADERS, Redactor, curl
+from pytest_cce_precheck.wire.redaction import SHOWN_HEADERS, Redactor, curl, in_every_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,3 +287,31 @@ def test_what_is_masked_in_nested_json_is_json_still() -> None:
 def test_a_secret_is_masked_in_hexadecimal() -> None:
     octets = b"s3cr3t-key"
     assert Redactor([octets.decode()]).known(f"{octets.hex()} {octets.hex().upper()}") == "*** ***"
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("secret", ["aK-7/x+yZ 09", "'ütf-8'&%=?", "password=hunter2hunter2"])
+def test_what_is_percent_encoded_is_looked_into_and_the_rest_keeps_its_spelling(secret: str, levels: int) -> None:
+    spelt = "".join(f"%{octet:02x}" for octet in secret.encode())
+    for _ in range(levels - 1):
+        spelt = quote(spelt, safe="")
+    redactor = Redactor([secret] if "password" not in secret else [])
+    shown = redactor.text(f'GET https://h.test/a%20b/?type=x%2Fy&task_id={spelt}, then "q%3Fr"')
+    assert shown.startswith("GET https://h.test/a%20b/?type=x%2Fy&task_id=")
+    assert shown.endswith(', then "q%3Fr"')
+    assert "***" in shown
+    for _ in range(levels + 1):
+        shown = unquote(shown)
+        assert secret.removeprefix("password=") not in shown
+
+
+def test_json_within_json_is_looked_into() -> None:
+    secret = 'quote"back\\slash/é-0123'
+    inner = json.dumps({"message": secret})
+    for text in (inner, json.dumps({"log": inner}), repr({"message": secret})):
+        assert "slash" not in Redactor([secret]).text(text)
+
+
+def test_every_text_of_data_is_changed_and_nothing_else() -> None:
+    data = {"a": ["x", 1, None, {"x": ("x", 2.5)}], "b": True}
+    assert in_every_text(data, str.upper) == {"a": ["X", 1, None, {"x": ["X", 2.5]}], "b": True}

@@ -1,0 +1,92 @@
+"""What a run says of calls with secrets in them: failure texts, reports, misses; none shows one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+import pytest
+
+from pytest_cce_precheck.cassette.redaction import Redaction
+from pytest_cce_precheck.config import Config
+from pytest_cce_precheck.errors import CassetteMissError
+from pytest_cce_precheck.harness import Contract, Harness
+from pytest_cce_precheck.report.files import WRITERS
+from pytest_cce_precheck.report.summary import collect, lines
+from pytest_cce_precheck.report.text import ContractViolation
+from pytest_cce_precheck.transport.replay import Replayer
+from pytest_cce_precheck.wire.credentials import Credentials
+from tests.planted import PLANTED, SHARES, known, look_alike, recording_of
+from tests.recordings import answered, cassette
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+
+def told(contract: Contract, exchange: Exchange) -> str:
+    """Give the text that a test fails with."""
+    try:
+        contract.verify(exchange)
+    except ContractViolation as violation:
+        return str(violation)
+    return ""
+
+
+def missed(request: Request, redaction: Redaction) -> str:
+    """Give what a replay says that has another question's answer."""
+    replayer = Replayer(cassette(answered("type=addonStatic")), redaction, [request.endpoint])
+    with pytest.raises(CassetteMissError) as miss:
+        replayer.answer(request)
+    return "\n".join(map(str, (miss.value, *replayer.misses)))
+
+
+def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
+    """Give all that the end of a run prints and writes."""
+    summary = collect([("test_it", *each) for each in properties], Config(mode="replay"))
+    yield "\n".join(lines(summary))
+    yield from (write(summary.to_dict()) for write in WRITERS.values())
+
+
+def views(text: str) -> Iterator[str]:
+    """Give a text and what it says once it is decoded."""
+    for view in (text, text.replace('\\"', '"').replace("\\\\", "\\"), text.replace("'\\''", "'")):
+        yield view
+        yield unquote(view)
+        yield unquote_plus(view)
+        yield unquote(unquote(view))
+
+
+def is_shown(secret: str, text: str) -> bool:
+    octets = secret.encode()
+    spelt = (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret))
+    coded = (base64.b64encode(octets).decode(), base64.urlsafe_b64encode(octets).decode())
+    return any(each in view for view in views(text) for each in (*spelt, *coded))
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_a_planted_secret_is_in_no_failure_text_no_report_and_no_miss(share: int) -> None:
+    rng = random.Random(share)
+    seen: Counter[str] = Counter()
+    for _ in range(PLANTED // SHARES):
+        planted = rng.choice((known, look_alike))(rng)
+        place, recording = recording_of(rng, planted)
+        environment = {"CCE_AUTH_TOKEN": planted.secret} if planted.known else {}
+        harness = Harness(Config(mode="replay"), environment)
+        properties: list[tuple[str, str]] = []
+        contract = Contract(harness, (), properties.append)
+        texts = {"miss": missed(recording.request, Redaction(Credentials.from_environment(environment)))}
+        if recording.exchange is not None:
+            texts["failure"] = told(contract, recording.exchange)
+            texts["properties"] = json.dumps(properties)
+            texts |= {f"report {number}": text for number, text in enumerate(reports(properties))}
+        for name, text in texts.items():
+            assert not is_shown(planted.secret, text), (name, place, planted, recording, text)
+            seen[name] += bool(text)
+    print(dict(seen))
+    assert min(seen.values()) > PLANTED / SHARES / 4
