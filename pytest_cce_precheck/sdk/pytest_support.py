@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import ContractViolation, headline
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
@@ -38,15 +39,21 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
     """Fail where the SDK of a started driver does not hold what it is sent.
 
     ``answer`` is the name of a case, or the body of a success answer to ``operation``. Raises `ContractViolation`
-    where a documented field is lost, coerced or invented, where the call fails, and where the SDK has no such call.
+    where a documented field is lost, coerced or invented, where the call fails, and where the SDK has no such call or
+    no such way to authenticate.
     """
     __tracebackhide__ = True
+    if isinstance(answer, str) and answer.lstrip().startswith(("{", "[")):
+        raise ConfigurationError("assert_lossless takes a text as the name of a case: give a body as bytes, or a dict")
     case = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
+    can = driver.introduction
+    if case.operation not in can.operations or case.authentication not in can.authentication:
+        raise ContractViolation(f"{can.name} has no call {case.operation} with {case.authentication}: not offered", ())
     with corpus_server(Corpus([case])) as server:
         cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
     if cell.verdict not in (Verdict.WHOLE, Verdict.ACCEPTED) and cell.findings:
         told = "\n".join(map(headline, cell.findings))
-        raise ContractViolation(f"{driver.introduction.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
+        raise ContractViolation(f"{can.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
 
 
 def _case_of(body: bytes | dict[str, Any], operation: Operation) -> Case:
