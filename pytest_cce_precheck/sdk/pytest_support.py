@@ -13,7 +13,7 @@ from pytest_cce_precheck.sdk.command import driver_command
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import Driver
 from pytest_cce_precheck.sdk.judgement import Verdict, judge
-from pytest_cce_precheck.sdk.run import call_of, corpus_credentials
+from pytest_cce_precheck.sdk.run import asked_of, call_of, corpus_credentials
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
@@ -45,10 +45,12 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
     __tracebackhide__ = True
     if isinstance(answer, str) and answer.lstrip().startswith(("{", "[")):
         raise ConfigurationError("assert_lossless takes a text as the name of a case: give a body as bytes, or a dict")
-    case = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
+    wanted = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
     can = driver.introduction
-    if case.operation not in can.operations or case.authentication not in can.authentication:
-        raise ContractViolation(f"{can.name} has no call {case.operation} with {case.authentication}: not offered", ())
+    case = asked_of(wanted, can)
+    if case is None:
+        text = f"{can.name} has no call {wanted.operation} with {wanted.authentication}: not offered"
+        raise ContractViolation(text, ())
     with corpus_server(Corpus([case])) as server:
         cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
     if cell.verdict not in (Verdict.WHOLE, Verdict.ACCEPTED) and cell.findings:

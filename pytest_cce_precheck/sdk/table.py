@@ -116,7 +116,7 @@ def went(cell: Cell) -> str:
     """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
     course = cell.course
     if course.requests == 0:
-        return "nothing sent"
+        return cell.verdict if cell.verdict is Verdict.ABSENT else f"{said(cell)}, nothing sent"
     asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
     if course.waits:
         asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
