@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_cce_precheck.sdk.cases import find_case
-from pytest_cce_precheck.sdk.judgement import Cell
 from pytest_cce_precheck.sdk.run import run_sdks
 from tests.toolchains import require_program
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.sdk.judgement import Cell
 
 DRIVER = Path(__file__).parent.parent / "examples" / "driver.mjs"
 EXPECTED = {
