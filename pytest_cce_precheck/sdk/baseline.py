@@ -28,8 +28,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A report against a baseline."""
+    """A report against a baseline, which is of another version of the SDK where ``version`` is not that of the report."""
 
+    version: str
     new: tuple[Fault, ...]
     gone: tuple[tuple[str, ...], ...]
 
@@ -69,4 +70,4 @@ def against(baseline: Baseline, report: SdkReport) -> Comparison:
         )
     now = {fault.identity: fault for fault in faults(report)}
     new = tuple(fault for identity, fault in now.items() if identity not in baseline.known)
-    return Comparison(new, tuple(sorted(baseline.known - now.keys())))
+    return Comparison(baseline.version, new, tuple(sorted(baseline.known - now.keys())))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.sdk.table import went
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
     yield f"- What to do: {rule.remedy}"
     follows = "follows" if case.conforming else "breaks"
     yield f"- Shown by: {_cases(fault)}; the answer {follows} the contract"
+    if cell.course.requests > 1:
+        yield f"- The call: {went(cell)}"
     yield ""
     yield "What was served:"
     yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(cell))

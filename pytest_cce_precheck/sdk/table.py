@@ -141,7 +141,7 @@ def _rest(reports: Sequence[SdkReport], wrong: int) -> str:
     total = len(reports[0].cells)
     return (
         f"{total} cases; {total - wrong} are not shown: every SDK reads the answer whole, refuses it with an error of"
-        " its own, or takes a broken one without losing anything."
+        " its own, takes a broken one without losing anything, or does not offer what is asked."
     )
 
 
