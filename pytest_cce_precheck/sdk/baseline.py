@@ -28,7 +28,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A report against a baseline, which is of another version of the SDK where ``version`` is not that of the report."""
+    """A report against a baseline, which is of ``version`` of the SDK."""
 
     version: str
     new: tuple[Fault, ...]
@@ -53,7 +53,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def write_baseline(path: Path, report: SdkReport) -> None:
     """Write down everything that is wrong now, the same bytes for the same report."""
-    known = [{"identity": list(fault.identity), "example": fault.cells[0].case.name} for fault in faults(report)]
+    known = [{"identity": list(fault.identity), "example": fault.sample.case.name} for fault in faults(report)]
     document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
     text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
     try:

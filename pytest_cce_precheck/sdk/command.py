@@ -104,7 +104,7 @@ def _print_json(document: Mapping[str, Any], compared: Comparison | None) -> Non
 def _found(report: SdkReport) -> str:
     lines = []
     for fault in faults(report):
-        shows = f"{len(fault.cells)} cases" if len(fault.cells) > 1 else fault.cells[0].case.name
+        shows = f"{len(fault.cells)} cases" if len(fault.cells) > 1 else fault.sample.case.name
         lines.append(f"{headline(fault.finding)} [{shows}, {'conforming' if fault.conforming else 'broken'}]\n")
     return "".join(lines)
 
@@ -115,7 +115,7 @@ def _compared(compared: Comparison | None, report: SdkReport) -> Iterator[str]:
     if compared.version != report.introduction.version:
         yield f"the baseline is of version {compared.version}"
     for fault in compared.new:
-        yield f"new: {headline(fault.finding)} [{fault.cells[0].case.name}]"
+        yield f"new: {headline(fault.finding)} [{fault.sample.case.name}]"
     for identity in compared.gone:
         yield f"gone: {' '.join(identity)}; take it out of the baseline with --update-baseline"
     if not compared.new and not compared.gone:

@@ -75,6 +75,18 @@ def test_a_bug_report_tells_of_a_repetition(capsys: pytest.CaptureFixture[str]) 
     assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(cells[0]), re.MULTILINE)
 
 
+def test_a_bug_report_shows_the_shortest_case(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, ("many-tasks", "twelve-tasks"))))
+    main(["sdk", "run", "--driver", LOSING, "--markdown"])
+    [_, report] = capsys.readouterr().out.split("### ")
+    assert "- Shown by: `twelve-tasks`, `many-tasks`; the answer follows the contract" in report
+    whole = f"(`cce-precheck corpus export DIR` writes it whole, as case {find_case('twelve-tasks').number}.)"
+    assert whole in report
+    assert find_case("twelve-tasks").cluster_id in report
+
+
 def test_json_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sdk", "run", "--driver", LOSING, "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
