@@ -7,7 +7,7 @@ import os
 import select
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,9 @@ from pytest_cce_precheck.sdk import driver as driver_module
 from pytest_cce_precheck.sdk.driver import Driver, DriverError
 from pytest_cce_precheck.sdk.protocol import Answer, SdkError
 from tests.sdk.fakes import CALL, CREDENTIALS, answering, script
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
