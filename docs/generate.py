@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python docs/generate.py"
 SAMPLE: Final = "failed-without-a-failed-risk"
-_EXAMPLE: Final = re.compile(r"^```python file=(?P<file>\S+)\n(?:.*?\n)??```$", re.MULTILINE | re.DOTALL)
+_EXAMPLE: Final = re.compile(r"^```(?P<language>\w+) file=(?P<file>\S+)\n(?:.*?\n)??```$", re.MULTILINE | re.DOTALL)
 _FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.MULTILINE | re.DOTALL)
 
 
@@ -101,7 +101,11 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {"options": options, "finding":
 
 def with_examples(text: str) -> str:
     """Write each code block that names a file anew, with what the file holds."""
-    return _EXAMPLE.sub(lambda block: f"```python file={block['file']}\n{(ROOT / block['file']).read_text()}```", text)
+
+    def block(found: re.Match[str]) -> str:
+        return f"```{found['language']} file={found['file']}\n{(ROOT / found['file']).read_text()}```"
+
+    return _EXAMPLE.sub(block, text)
 
 
 def readme(text: str) -> str:
@@ -122,6 +126,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "README.md": readme,
     "docs/deviations.md": with_examples,
     "docs/how-to-dependents.md": with_examples,
+    "docs/how-to-driver.md": with_examples,
     "docs/how-to-live.md": with_examples,
     "docs/how-to-recordings.md": with_examples,
     "docs/how-to-strategies.md": with_examples,

@@ -28,8 +28,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A report against a baseline."""
+    """A report against a baseline, which is of ``version`` of the SDK."""
 
+    version: str
     new: tuple[Fault, ...]
     gone: tuple[tuple[str, ...], ...]
 
@@ -52,7 +53,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def write_baseline(path: Path, report: SdkReport) -> None:
     """Write down everything that is wrong now, the same bytes for the same report."""
-    known = [{"identity": list(fault.identity), "example": fault.cells[0].case.name} for fault in faults(report)]
+    known = [{"identity": list(fault.identity), "example": fault.sample.case.name} for fault in faults(report)]
     document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
     text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
     try:
@@ -69,4 +70,4 @@ def against(baseline: Baseline, report: SdkReport) -> Comparison:
         )
     now = {fault.identity: fault for fault in faults(report)}
     new = tuple(fault for identity, fault in now.items() if identity not in baseline.known)
-    return Comparison(new, tuple(sorted(baseline.known - now.keys())))
+    return Comparison(baseline.version, new, tuple(sorted(baseline.known - now.keys())))

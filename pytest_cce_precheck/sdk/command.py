@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(as_markdown([report]) if options.markdown else as_text([report]))
         sys.stdout.write("\n" + (bug_reports(report) if options.markdown else _found(report)))
-        sys.stdout.writelines(f"{line}\n" for line in _compared(compared))
+        sys.stdout.writelines(f"{line}\n" for line in _compared(compared, report))
     if options.update_baseline:
         return 0
     return int(bool(compared.new if compared else faults(report)))
@@ -96,23 +96,26 @@ def _print_json(document: Mapping[str, Any], compared: Comparison | None) -> Non
     more: dict[str, Any] = {}
     if compared is not None:
         new = [list(fault.identity) for fault in compared.new]
-        more["baseline"] = {"new": new, "gone": [list(identity) for identity in compared.gone]}
+        gone = [list(identity) for identity in compared.gone]
+        more["baseline"] = {"version": compared.version, "new": new, "gone": gone}
     sys.stdout.write(json.dumps({**document, **more}, indent=1) + "\n")
 
 
 def _found(report: SdkReport) -> str:
     lines = []
     for fault in faults(report):
-        shows = f"{len(fault.cells)} cases" if len(fault.cells) > 1 else fault.cells[0].case.name
+        shows = f"{len(fault.cells)} cases" if len(fault.cells) > 1 else fault.sample.case.name
         lines.append(f"{headline(fault.finding)} [{shows}, {'conforming' if fault.conforming else 'broken'}]\n")
     return "".join(lines)
 
 
-def _compared(compared: Comparison | None) -> Iterator[str]:
+def _compared(compared: Comparison | None, report: SdkReport) -> Iterator[str]:
     if compared is None:
         return
+    if compared.version != report.introduction.version:
+        yield f"the baseline is of version {compared.version}"
     for fault in compared.new:
-        yield f"new: {headline(fault.finding)} [{fault.cells[0].case.name}]"
+        yield f"new: {headline(fault.finding)} [{fault.sample.case.name}]"
     for identity in compared.gone:
         yield f"gone: {' '.join(identity)}; take it out of the baseline with --update-baseline"
     if not compared.new and not compared.gone:

@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.schema import json_path
 from pytest_cce_precheck.sdk.documented import element, inside, of_object, shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
 Schema = dict[str, Any]
@@ -59,7 +59,7 @@ class Difference:
         return f"{self.path} was sent as {shown(self.sent)}, and is {shown(self.held)}{more}"
 
 
-def compare(sent: Any, held: Mapping[str, Any], schema_name: str) -> tuple[Difference, ...]:
+def compare(sent: Any, held: Any, schema_name: str) -> tuple[Difference, ...]:
     """Give every difference between a body and the object made from it, those of one place together.
 
     Null on the wire is as good as absent in the object; texts are compared as they are, timestamps too.

@@ -97,7 +97,7 @@ def judge(case: Case, answer: Answer, sent: Sequence[Finding]) -> Cell:
 
 
 def _of_value(case: Case, answer: Answer, sent: Sequence[Finding]) -> Cell:
-    differences = compare(case.document, answer.value or {}, case.schema)
+    differences = compare(case.document, {} if answer.value is None else answer.value, case.schema)
     found = tuple(_of_difference(difference) for difference in differences if difference.kind != "dropped")
     kinds = {difference.kind for difference in differences}
     verdict = Verdict.WHOLE if case.conforming else Verdict.ACCEPTED

@@ -95,9 +95,12 @@ class SdkError:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a call ended: with an object's ``value`` by the wire's names, or with an ``error``."""
+    """How a call ended: with an object's ``value`` by the wire's names, or with an ``error``.
 
-    value: Mapping[str, Any] | None = None
+    The value is an object, unless the SDK gives what it read without a model.
+    """
+
+    value: Any = None
     status: int | None = None
     error: SdkError | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import ContractViolation, headline
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
@@ -12,7 +13,7 @@ from pytest_cce_precheck.sdk.command import driver_command
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import Driver
 from pytest_cce_precheck.sdk.judgement import Verdict, judge
-from pytest_cce_precheck.sdk.run import call_of, corpus_credentials
+from pytest_cce_precheck.sdk.run import asked_of, call_of, corpus_credentials
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
@@ -38,15 +39,23 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
     """Fail where the SDK of a started driver does not hold what it is sent.
 
     ``answer`` is the name of a case, or the body of a success answer to ``operation``. Raises `ContractViolation`
-    where a documented field is lost, coerced or invented, where the call fails, and where the SDK has no such call.
+    where a documented field is lost, coerced or invented, where the call fails, and where the SDK has no such call or
+    no such way to authenticate.
     """
     __tracebackhide__ = True
-    case = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
+    if isinstance(answer, str) and answer.lstrip().startswith(("{", "[")):
+        raise ConfigurationError("assert_lossless takes a text as the name of a case: give a body as bytes, or a dict")
+    wanted = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
+    can = driver.introduction
+    case = asked_of(wanted, can)
+    if case is None:
+        text = f"{can.name} has no call {wanted.operation} with {wanted.authentication}: not offered"
+        raise ContractViolation(text, ())
     with corpus_server(Corpus([case])) as server:
         cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
     if cell.verdict not in (Verdict.WHOLE, Verdict.ACCEPTED) and cell.findings:
         told = "\n".join(map(headline, cell.findings))
-        raise ContractViolation(f"{driver.introduction.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
+        raise ContractViolation(f"{can.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
 
 
 def _case_of(body: bytes | dict[str, Any], operation: Operation) -> Case:

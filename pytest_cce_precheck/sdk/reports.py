@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.sdk.table import went
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.sdk.case import Failure
     from pytest_cce_precheck.sdk.judgement import Cell
     from pytest_cce_precheck.sdk.run import SdkReport
 
@@ -27,12 +29,14 @@ _HEADING: Final = 160
 class Fault:
     """One thing that is wrong with an SDK: what it is known by, and every case that shows it.
 
-    ``conforming`` tells whether it shows on an answer that follows the contract.
+    ``conforming`` tells whether it shows on an answer that follows the contract; ``sample`` is the shortest case, and
+    ``finding`` what is found there.
     """
 
     finding: Finding
     conforming: bool
     cells: tuple[Cell, ...]
+    sample: Cell
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -42,14 +46,22 @@ class Fault:
 
 def faults(report: SdkReport) -> tuple[Fault, ...]:
     """Give everything that is wrong in a report, each once, in the order of the codes; notes are left out."""
-    found: dict[tuple[str, ...], tuple[Finding, bool, list[Cell]]] = {}
+    found: dict[tuple[str, ...], list[tuple[Finding, Cell]]] = {}
     for cell in report.cells:
         for finding in cell.findings:
             if finding.severity is not Severity.NOTE:
-                key = (*finding.identity, str(cell.case.conforming))
-                found.setdefault(key, (finding, cell.case.conforming, []))[2].append(cell)
-    listed = (Fault(finding, conforming, tuple(cells)) for finding, conforming, cells in found.values())
+                found.setdefault((*finding.identity, str(cell.case.conforming)), []).append((finding, cell))
+    listed = map(_fault, found.values())
     return tuple(sorted(listed, key=lambda fault: (fault.finding.code, not fault.conforming, fault.identity)))
+
+
+def _fault(shown: Sequence[tuple[Finding, Cell]]) -> Fault:
+    finding, sample = min(shown, key=lambda pair: _length(pair[1].case.answer))
+    return Fault(finding, sample.case.conforming, tuple(cell for _, cell in shown), sample)
+
+
+def _length(answer: Response | Failure) -> int:
+    return len(answer.body if isinstance(answer, Response) else answer.raw)
 
 
 def bug_reports(report: SdkReport) -> str:
@@ -58,7 +70,7 @@ def bug_reports(report: SdkReport) -> str:
 
 
 def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
-    rule, cell = fault.finding.rule, fault.cells[0]
+    rule, cell = fault.finding.rule, fault.sample
     introduction, case = report.introduction, cell.case
     yield f"### {headline(fault.finding)[:_HEADING]}"
     yield ""
@@ -68,9 +80,14 @@ def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
     yield f"- What to do: {rule.remedy}"
     follows = "follows" if case.conforming else "breaks"
     yield f"- Shown by: {_cases(fault)}; the answer {follows} the contract"
+    if cell.course.requests > 1:
+        yield f"- The call: {went(cell)}"
     yield ""
     yield "What was served:"
     yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(cell))
+    if _length(case.answer) > _SHOWN:
+        yield f"(`cce-precheck corpus export DIR` writes it whole, as case {case.number}.)"
+        yield ""
     yield "What came out:"
     yield from _fenced("json", _came(cell))
     yield "To repeat it:"
@@ -79,7 +96,8 @@ def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
 
 
 def _cases(fault: Fault) -> str:
-    names = [f"`{cell.case.name}`" for cell in fault.cells]
+    others = [cell for cell in fault.cells if cell is not fault.sample]
+    names = [f"`{cell.case.name}`" for cell in (fault.sample, *others)]
     more = f" and {len(names) - _SAMPLES} more" if len(names) > _SAMPLES else ""
     return ", ".join(names[:_SAMPLES]) + more
 

@@ -37,14 +37,7 @@ func main() {{
 
 _JAVA: Final = """\
 // {serve}
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.huaweicloud.sdk.cce.v3.CceClient;
-import com.huaweicloud.sdk.cce.v3.model.*;
-import com.huaweicloud.sdk.core.auth.BasicCredentials;
-import com.huaweicloud.sdk.core.http.HttpConfig;
-import com.huaweicloud.sdk.core.utils.JsonUtils;
-import java.util.List;
-
+{imports}
 class Reproducer {{
     public static void main(String[] arguments) {{
         var keys = new BasicCredentials().withAk(System.getenv("HUAWEICLOUD_SDK_AK"))
@@ -160,8 +153,13 @@ def _go_text(text: str) -> str:
 def _java(case: Case) -> str:
     temporary = '.withSecurityToken(System.getenv("HUAWEICLOUD_SDK_SECURITY_TOKEN"))'
     seconds = f"HttpConfig.getDefaultHttpConfig().withReadTimeout({max(1, round(case.timeout))})"
+    imports = ["cce.v3.CceClient", "cce.v3.model.*", "core.auth.BasicCredentials", "core.utils.JsonUtils"]
+    imports += ["core.http.HttpConfig"] if case.timeout != _USUAL_TIMEOUT else []
+    named = [f"com.huaweicloud.sdk.{name}" for name in imports]
+    named += ["com.fasterxml.jackson.core.type.TypeReference", "java.util.List"] if case.operation == "create" else []
     return _JAVA.format(
         serve=SERVE,
+        imports="".join(f"import {name};\n" for name in sorted(named)),
         project=PROJECT_ID,
         endpoint=ENDPOINT,
         keys=temporary if case.authentication == "temporary" else "",

@@ -116,7 +116,7 @@ def went(cell: Cell) -> str:
     """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
     course = cell.course
     if course.requests == 0:
-        return "nothing sent"
+        return cell.verdict if cell.verdict is Verdict.ABSENT else f"{said(cell)}, nothing sent"
     asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
     if course.waits:
         asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
@@ -141,7 +141,7 @@ def _rest(reports: Sequence[SdkReport], wrong: int) -> str:
     total = len(reports[0].cells)
     return (
         f"{total} cases; {total - wrong} are not shown: every SDK reads the answer whole, refuses it with an error of"
-        " its own, or takes a broken one without losing anything."
+        " its own, takes a broken one without losing anything, or does not offer what is asked."
     )
 
 

@@ -16,6 +16,7 @@ from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseKind, Failure
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
 from pytest_cce_precheck.sdk.made_cases import example
+from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
@@ -37,6 +38,11 @@ def test_the_corpus_has_every_kind_of_case_each_with_a_name_of_its_own() -> None
     assert [case.number for case in corpus_cases()] == list(range(1, len(BY_NAME) + 1))
 
 
+def test_the_documentation_says_how_many_cases_there_are() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "sdk.md").read_text()
+    assert f"\n{len(corpus_cases())} cases, the same bytes every time" in page
+
+
 @pytest.mark.parametrize("name", ["list", "create"])
 def test_the_vendors_examples_are_those_that_the_contract_is_tested_with(name: str) -> None:
     tested_with = Path(__file__).parent.parent / "data" / f"example_{name}_response.json"
@@ -49,6 +55,7 @@ def test_few_cases_wait() -> None:
     ]
     assert 1 <= len(waiting) <= 5
     assert {case.timeout for case in waiting} == {1.0}
+    assert sum(case.answer.elapsed for case in corpus_cases() if isinstance(case.answer, SlowResponse)) < 5
 
 
 @pytest.mark.parametrize("name", [case.name for case in corpus_cases() if case.kind is CaseKind.VARIATION])
@@ -89,6 +96,15 @@ def test_an_error_has_to_tell_what_its_envelope_says(name: str, code: str | None
     expect = BY_NAME[name].expect
     assert (expect.code, expect.message) == (code, message)
     assert expect.request_ids
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("list-drips", "value"), ("list-drips-past-the-timeout", "any")])
+def test_a_late_answer_may_be_given_up_and_no_other(name: str, outcome: str) -> None:
+    case = BY_NAME[name]
+    answer = case_document(case)["answer"]
+    assert (case.conforming, case.expect.outcome) == (True, outcome)
+    assert answer["drips"] == answer["seconds"] > 0
+    assert (answer["seconds"] > case.timeout) == (outcome == "any")
 
 
 def test_a_redirect_leads_to_nobody() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_cce_precheck.contract.rules import Severity
@@ -18,7 +20,7 @@ COMMANDS = {
 }
 
 
-# what became of a case, and where; the same in both languages but for the last ones
+# what became of a case, and where: in both languages, or in each
 NAMED = {
     "example-create": ("silent loss", ["PRE710 $.status.items"]),
     "example-list": ("error", ["PRE713"]),
@@ -26,6 +28,15 @@ NAMED = {
     "page-info-current-count-is-text-1": ("error", []),
     "entry-status-is-text-failed": ("error", []),
     "redirect-to-another-host": ("accepted", ["PRE719"]),
+    "body-half": ("error", []),
+    "error-429-cce": ("error", []),
+    "error-503-create": ("error", []),
+    "create-two": {
+        "go": ("silent loss", ["PRE707 $.spec.addonList[*].values", "PRE710 $.status.items"]),
+        "java": ("silent loss", ["PRE710 $.status.items"]),
+    },
+    "error-502-html": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
+    "error-504-empty": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
     "list-cut-short": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
     # Go's JSON matches names without regard to case
     "create-timestamp-spelling": {
@@ -98,3 +109,12 @@ def test_the_list_call_is_sent_as_it_was_asked(cells: dict[str, Cell]) -> None:
         if finding.code < "PRE710" and cell.case.operation == "list"
     }
     assert sent == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [("go/go.mod", r"(huaweicloud-sdk-go-v3) v(\S+)"), ("java/pom.xml", r"<(core).version>([^<]+)<")],
+)
+def test_the_page_of_the_drivers_names_the_versions_that_are_built(file: str, pattern: str) -> None:
+    name, version = re.findall(pattern, (DRIVERS / file).read_text())[0]
+    assert re.search(rf"{name}` {re.escape(version)}\b", (DRIVERS / "README.md").read_text())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck import ContractViolation, Simulator
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.judgement import Cell, Verdict
 from pytest_cce_precheck.sdk.made_cases import listing, task
@@ -126,6 +127,13 @@ def test_a_body_of_ones_own_is_held_to_be_lossless(driver: Driver) -> None:
         assert_lossless(driver, "example-create")
     with pytest.raises(ContractViolation, match=r"PRE711 \$\.pageInfo\.currentCount"):
         assert_lossless(driver, {**listing(), "pageInfo": {"currentCount": "0"}})
+
+
+def test_what_the_sdk_does_not_offer_fails_and_a_body_as_text_is_refused(driver: Driver) -> None:
+    with pytest.raises(ContractViolation, match=r"^huaweicloudsdkcce \S+ has no call create with token: not offered$"):
+        assert_lossless(driver, "create-token")
+    with pytest.raises(ConfigurationError, match="give a body as bytes, or a dict"):
+        assert_lossless(driver, json.dumps(listing()))
 
 
 def test_the_driver_runs_from_its_file_alone() -> None:

@@ -17,6 +17,8 @@ import pytest
 from pytest_cce_precheck.cli import main
 from pytest_cce_precheck.sdk import command, driver, versions
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.reports import bug_reports
+from pytest_cce_precheck.sdk.run import run_sdks
 from tests.processes import service
 from tests.sdk.fakes import answering, fake_sdk
 
@@ -64,6 +66,25 @@ def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[s
         '"do":"call","operation":"list","endpoint":"http://127.0.0.1:4711"',
     ):
         assert part in out
+
+
+def test_a_bug_report_tells_of_a_repetition(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["sdk", "run", "--driver", shlex.join(fake_sdk("create-repeated")), "--markdown"])
+    assert "The call:" not in capsys.readouterr().out
+    cells = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
+    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(cells[0]), re.MULTILINE)
+
+
+def test_a_bug_report_shows_the_shortest_case(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, ("many-tasks", "twelve-tasks"))))
+    main(["sdk", "run", "--driver", LOSING, "--markdown"])
+    [_, report] = capsys.readouterr().out.split("### ")
+    assert "- Shown by: `twelve-tasks`, `many-tasks`; the answer follows the contract" in report
+    whole = f"(`cce-precheck corpus export DIR` writes it whole, as case {find_case('twelve-tasks').number}.)"
+    assert whole in report
+    assert find_case("twelve-tasks").cluster_id in report
 
 
 def test_json_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,8 +191,8 @@ def test_what_an_sdk_does_when_it_is_refused_is_told_with_requests_and_waits(
     }
     main(["sdk", "table", "--driver", RIGHT, "--driver", impatient])
     out = capsys.readouterr().out.partition("refused, failing or slow")[2]
-    assert re.search(r"^error-429-cce +error, 1 request +error, 2 requests after 0\.\d s$", out, re.MULTILINE)
-    assert re.search(r"^list-slow +whole, 1 request, 1 s +whole, 1 request, 1 s$", out, re.MULTILINE)
+    assert re.search(r"^error-429-cce +error, 1 request +error PRE718, 2 requests after 0\.\d s$", out, re.MULTILINE)
+    assert re.search(r"^list-slow +whole, 1 request, \d+ s +whole, 1 request, \d+ s$", out, re.MULTILINE)
     assert "every-field" not in out
 
 
@@ -213,7 +234,18 @@ def test_what_is_new_fails_and_what_is_gone_is_told(capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--json"]) == 0
     compared = json.loads(capsys.readouterr().out)["baseline"]
+    assert compared["version"] == "1.0"
     assert (compared["new"], [gone[0] for gone in compared["gone"]]) == ([], ["PRE710", "PRE710"])
+
+
+def test_a_baseline_of_another_version_is_said_to_be_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "known.json"
+    main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
+    file.write_text(file.read_text().replace('"1.0"', '"0.9"'))
+    assert main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file)]) == 0
+    assert capsys.readouterr().out.endswith(
+        "the baseline is of version 0.9\nnothing is wrong but what the baseline knows\n"
+    )
 
 
 @pytest.mark.parametrize(
