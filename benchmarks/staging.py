@@ -75,7 +75,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run told; ``waited`` counts seconds of the service's clock, ``seconds`` those of this machine."""
+    """What a run told; ``waited`` counts seconds of the service's clock, ``seconds`` those that this machine's
+    processor worked, for the service too."""
 
     job: Job
     told: tuple[str, ...]
@@ -150,7 +151,7 @@ def run(job: Job) -> Outcome:
 
 
 def inspected(job: Job, simulator: Simulator, client: PrecheckClient) -> Outcome:
-    began, started = simulator.clock.now(), time.perf_counter()
+    began, started = simulator.clock.now(), time.process_time()
     settings = Settings(
         BUDGET,
         job.seed,
@@ -181,7 +182,7 @@ def inspected(job: Job, simulator: Simulator, client: PrecheckClient) -> Outcome
         without_verdict=without_verdict,
         behind=progress.behind,
         waited=(simulator.clock.now() - began).total_seconds(),
-        seconds=time.perf_counter() - started,
+        seconds=time.process_time() - started,
     )
 
 
@@ -233,7 +234,7 @@ def clean_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"| of these sent again | {_spread(each.retried for each in outcomes)} |"
     yield f"| lag seen, seconds | {_spread((each.behind for each in outcomes), 1)} |"
     yield f"| seconds a run, by the service's clock | {_spread((each.waited for each in outcomes), 0)} |"
-    yield f"| seconds a run, of this machine | {_spread((each.seconds for each in outcomes), 2)} |"
+    yield f"| seconds a run, of the processor | {_spread((each.seconds for each in outcomes), 2)} |"
     yield from (f"\nFALSE, seed {each.job.seed}: {'; '.join(each.told)[:400]}" for each in false)
 
 
@@ -274,7 +275,7 @@ def cost_table(seeds: int, first: int) -> Iterator[str]:
         "hostile staging, retries, no lag": Job(0, lag=0.0),
         f"hostile staging, all of it and `--cce-lag={LAG:.0f}`": Job(0, paced=True),
     }
-    yield "| run | requests | sent again | seconds of this machine | seconds waited | runs with a false finding |"
+    yield "| run | requests | sent again | seconds of the processor | seconds waited | runs with a false finding |"
     yield "|---|--:|--:|--:|--:|--:|"
     for label, job in rows.items():
         outcomes = [run(replace(job, seed=seed)) for seed in range(first, first + seeds)]

@@ -59,8 +59,9 @@ class Settling:
         listed = answer.by_id
         yield from ((key, went, True) for key, went in self._gone.items() if key in listed)
         if complete:
-            # it may have left for good
-            yield from ((key, self._first[key], False) for key in self._shown if key not in listed)
+            absent = (item for item in self._shown.items() if item[0] not in listed)
+            # what is finished may have left for good
+            yield from ((key, self._first[key], not (task.state and task.state.final)) for key, task in absent)
         for key, task in listed.items():
             shown = self._shown.get(key)
             if shown is None or task.content == shown.content:
@@ -97,21 +98,16 @@ class Settling:
         self._gone.pop(key, None)
 
     def _measure(self, answer: Answer, asked: float, *, complete: bool) -> None:
-        for key, moment, certain in self._older(answer, complete=complete):
+        for _, moment, certain in self._older(answer, complete=complete):
             behind = asked - moment
-            if 0 < behind <= (self.lag or _LONGEST):
-                if certain:
-                    self.behind = max(self.behind, behind)
-                else:
-                    self._lacking[key] = max(self._lacking.get(key, 0.0), behind)
+            if certain and behind <= (self.lag or _LONGEST):
+                self.behind = max(self.behind, behind)
         for key in self._lacking.keys() & answer.by_id.keys():
-            # there it is again, so it had not left
             self.behind = max(self.behind, self._lacking.pop(key))
 
     def lacked(self, key: str, asked: float) -> None:
-        """Take note that an answer which should show a task did not; once it does, the answer was behind."""
-        if key in self._first:
-            self._lacking[key] = max(self._lacking.get(key, 0.0), asked - self._first[key])
+        """Take note that an answer did not show a task that was just created; once one does, that one was behind."""
+        self._lacking[key] = max(self._lacking.get(key, 0.0), asked - self._first[key])
 
     def fresh(self, opening: Answer) -> frozenset[str]:
         """Name the tasks that changed, came or went within the lag before ``opening`` was asked for, or later."""

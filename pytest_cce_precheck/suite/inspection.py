@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
@@ -20,6 +20,7 @@ from pytest_cce_precheck.explore.questions import SYNTHETIC
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.memory import Memory
 from pytest_cce_precheck.suite.patience import LONGEST, Patience
+from pytest_cce_precheck.suite.progress import Progress
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -55,41 +56,6 @@ class Neighbours:
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run, or a part of it, has come."""
-
-    requests: int
-    retried: int
-    judged: int
-    inconclusive: tuple[str, ...]
-    reached: frozenset[tuple[Filter, str]]
-    not_reached: frozenset[tuple[Filter, str]]
-    observations: Mapping[str, frozenset[str]]
-    behind: float = 0.0
-
-    def __sub__(self, earlier: Progress) -> Progress:
-        return replace(
-            self,
-            requests=self.requests - earlier.requests,
-            retried=self.retried - earlier.retried,
-            judged=self.judged - earlier.judged,
-            inconclusive=self.inconclusive[len(earlier.inconclusive) :],
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give what the report is made of."""
-        return {
-            "requests": self.requests,
-            "retried": self.retried,
-            "inconclusive": list(self.inconclusive),
-            "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
-            "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
-            "observations": {question: sorted(seen) for question, seen in self.observations.items()},
-            "behind": round(self.behind, 1),
-        }
 
 
 @dataclass(frozen=True)
