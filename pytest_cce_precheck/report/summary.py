@@ -56,6 +56,7 @@ class Summary:
     renewed: int = 0
     lag: int = 0
     behind: float = 0.0
+    judged: int = 0
 
     def take(self, nodeid: str, name: str, value: str) -> None:
         """Take in one recorded property."""
@@ -80,6 +81,7 @@ class Summary:
         else:
             self.requests += data["requests"]
             self.retried += data["retried"]
+            self.judged += data["judged"]
             self.inconclusive += data["inconclusive"]
             self.behind = max(self.behind, data["behind"])
             self.reached |= set(data["reached"])
@@ -197,7 +199,8 @@ def lines(summary: Summary) -> Iterable[str]:
     yield from _how_far(summary)
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
-        yield broken if groups else "the contract holds, as far as it was checked"
+        held = "the contract holds, as far as it was checked" if summary.judged else "no answer could be judged"
+        yield broken if groups else held
 
 
 def _live_lines(summary: Summary) -> Iterable[str]:

@@ -236,8 +236,7 @@ class Inspection:
                 self._lose(error)
                 if not repeat and error.reason != _NOT_SENT:
                     raise
-                self.budget.retried += 1
-                self.wait(self._patience.pause(attempt))
+                self._wait_after(error, attempt)
                 continue
             self._secrets_are_kept(exchange)
             if request.method == "GET":
@@ -251,6 +250,16 @@ class Inspection:
             self.budget.retried += 1
             self._wait_as_told(exchange, attempt)
         return exchange
+
+    def _wait_after(self, error: TransportError, attempt: int) -> None:
+        self.budget.retried += 1
+        try:
+            self.wait(self._patience.pause(attempt))
+        except BudgetExhaustedError:
+            if self._judged:
+                raise
+            # an endpoint that has never answered is not excused by the end of the run
+            raise error from None
 
     def _lose(self, error: TransportError) -> None:
         self._losses += 1

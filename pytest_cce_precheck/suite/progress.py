@@ -38,6 +38,7 @@ class Progress:
         return {
             "requests": self.requests,
             "retried": self.retried,
+            "judged": self.judged,
             "inconclusive": list(self.inconclusive),
             "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
             "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
