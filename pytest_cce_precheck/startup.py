@@ -49,6 +49,11 @@ def refuse_the_unusable(config: Config, environment: Mapping[str, str], *, of_th
             "--cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
             " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
         )
+    if config.lag and config.mode == "record" and of_the_suite:
+        raise ConfigurationError(
+            "--cce-lag works with --cce-mode=live alone: a recording keeps no times, and on replay nothing would tell"
+            " an answer that was late from one that is wrong; leave it out, or record where no replicas answer"
+        )
     if config.mode in ("live", "record"):
         credentials, tokens = Credentials.from_environment(environment), tokens_for(config, environment)
         _refuse_for_live(config, _TO_COME if tokens else credentials, of_the_suite=of_the_suite)
