@@ -207,13 +207,18 @@ def chosen(wanted: str) -> list[str]:
     return list(islice(in_turn, DEFECTS))
 
 
-def run_all(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    started = time.perf_counter()
+def run_all(jobs: Sequence[Job], processes: int, minutes: float) -> Iterator[Outcome]:
+    """Give what comes of the jobs, in their order, as far as the time goes."""
+    started = time.monotonic()
     with ProcessPoolExecutor(processes) as pool:
         for number, outcome in enumerate(pool.map(run, jobs, chunksize=4), 1):
-            if sys.stderr.isatty() or number % 100 == 0:
-                sys.stderr.write(f"\r{number}/{len(jobs)} runs, {time.perf_counter() - started:.0f} s ")
             yield outcome
+            seconds = time.monotonic() - started
+            if sys.stderr.isatty() or number % 100 == 0:
+                sys.stderr.write(f"\r{number}/{len(jobs)} runs, {seconds:.0f} s ")
+            if seconds > minutes * 60:
+                pool.shutdown(cancel_futures=True)
+                break
     sys.stderr.write("\n")
 
 
@@ -312,20 +317,26 @@ def main() -> None:
     parser.add_argument("--http", type=int, default=0, metavar="N", help="runs over HTTP in real time, all at once")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many to run at the same time")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed")
+    parser.add_argument("--minutes", type=float, default=60, metavar="N", help="after which each table is made of less")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.runs)
     write = sys.stdout.write
     write(f"pytest-cce-precheck {version('pytest-cce-precheck')}, Python {platform.python_version()}\n")
     if options.runs:
-        write("\n" + "\n".join(clean_table(list(run_all([Job(seed) for seed in seeds], options.jobs)))) + "\n")
+        write(
+            "\n"
+            + "\n".join(clean_table(list(run_all([Job(seed) for seed in seeds], options.jobs, options.minutes))))
+            + "\n"
+        )
     if options.http:
         with ThreadPoolExecutor(options.http) as pool:
             jobs = [Job(seed, http=True) for seed in range(options.seed, options.seed + options.http)]
             write("\nOver HTTP, in real time:\n\n" + "\n".join(clean_table(list(pool.map(run, jobs)))) + "\n")
     if options.defect_runs:
         names, seeds = chosen(options.defects), range(options.seed, options.seed + options.defect_runs)
-        jobs = [Job(seed, name) for name in names for seed in seeds]
-        table = defect_table(list(run_all(jobs, options.jobs)), only_missed=len(names) > DEFECTS)
+        # whenever it is stopped, each defect has had as many runs
+        jobs = [Job(seed, name) for seed in seeds for name in names]
+        table = defect_table(list(run_all(jobs, options.jobs, options.minutes)), only_missed=len(names) > DEFECTS)
         write("\n" + "\n".join(table) + "\n")
     if options.costs:
         write("\n" + "\n".join(cost_table(options.costs, options.seed)) + "\n")
