@@ -45,6 +45,8 @@ class Meter:
         try:
             # without a transaction of its own making: `take` says where one begins
             self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            # the count outlives a process that is killed, and need not outlive the machine
+            self._file.execute("PRAGMA synchronous = OFF")
             self._file.execute(_CREATE)
             self._file.execute(_BEGIN, (now() + seconds if seconds is not None else None,))
         except sqlite3.Error as error:
