@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, Task
 
-# no replica that anybody works with is further behind; it bounds what is measured where no lag is given
+# no replica that anybody works with is further behind
 _LONGEST: Final = 60.0
 
 
@@ -28,9 +28,8 @@ class Settling:
     """What answers have shown, and since when.
 
     ``lag`` is how many seconds an answer may be behind, ``now`` a clock that only goes forward. A task's content never
-    comes back once it has changed, so what two answers show alike held all the time between them. Without a lag,
-    nothing is ever explained by one, but what looks like it is measured: ``behind`` is by how many seconds answers were
-    older than others before them, at least.
+    comes back once it has changed, so what two answers show alike held all the time between them. ``behind`` is by how
+    many seconds answers were older than others before them, at least; nothing explains what is more than the lag.
     """
 
     def __init__(self, lag: float, now: Callable[[], float]) -> None:
@@ -100,7 +99,7 @@ class Settling:
     def _measure(self, answer: Answer, asked: float, *, complete: bool) -> None:
         for _, moment, certain in self._older(answer, complete=complete):
             behind = asked - moment
-            if certain and behind <= (self.lag or _LONGEST):
+            if certain and behind <= _LONGEST:
                 self.behind = max(self.behind, behind)
         for key in self._lacking.keys() & answer.by_id.keys():
             self.behind = max(self.behind, self._lacking.pop(key))
@@ -146,7 +145,7 @@ class Settling:
 
 
 def may_be_replicas(behind: float) -> str:
-    """Say what to do where lists were older than others before them, and nobody said that replicas answer.
+    """Say what to do where lists were older than others before them by more than was allowed for.
 
     >>> may_be_replicas(3.4)
     'lists were older than others before them, by 3.4 s at least: if replicas answer here, give --cce-lag=5 or more'

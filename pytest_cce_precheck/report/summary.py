@@ -209,9 +209,9 @@ def _live_lines(summary: Summary) -> Iterable[str]:
     skew = skew_of(summary.ahead)
     if skew is not None:
         yield f"  {in_words(skew)}"
-    if summary.behind and summary.lag:
+    if 0 < summary.behind <= summary.lag:
         yield f"  replicas lagged by up to {summary.behind:.1f} s, of the {summary.lag} s allowed for (--cce-lag)"
-    elif summary.behind and summary.mode in ("live", "record"):
+    elif summary.behind > summary.lag and summary.mode in ("live", "record"):
         yield f"  {may_be_replicas(summary.behind)}"
 
 

@@ -146,9 +146,9 @@ class Inspection:
             self._found.setdefault(finding.identity, finding)
 
     def _with_hint(self, finding: Finding) -> Finding:
-        """Tell who reads a contradiction between answers, where no lag was given, that replicas may be behind it."""
+        """Tell who reads a contradiction between answers that replicas may be behind it, where they may be."""
         behind = self.settling.behind
-        if self.settling.lag or not behind or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
+        if behind <= self.settling.lag or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
             return finding
         return replace(finding, evidence=(*finding.evidence, ("replicas?", may_be_replicas(behind))))
 

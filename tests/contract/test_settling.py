@@ -138,12 +138,13 @@ def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behin
     assert seen.behind == pytest.approx(2.5)
 
 
-def test_what_lies_further_back_than_the_lag_is_no_lag() -> None:
+@pytest.mark.parametrize(("seconds", "behind"), [(20, 20), (61, 0)])
+def test_more_than_the_lag_is_measured_too_unless_no_replica_is_so_far_behind(seconds: float, behind: float) -> None:
     seen, clock = settling()
     seen.observe(shows(running(1)))
-    clock.now += 20
+    clock.now += seconds
     seen.observe(shows(task(1, state="Init")))
-    assert seen.behind == 0
+    assert seen.behind == pytest.approx(behind)
 
 
 @pytest.mark.parametrize(("later", "left_out"), [(1.0, False), (11.0, True)])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         (5, 3.94, ["  replicas lagged by up to 3.9 s, of the 5 s allowed for (--cce-lag)"]),
         (5, 0.0, []),
         (0, 3.4, [f"  {may_be_replicas(3.4)}"]),
+        (2, 3.4, [f"  {may_be_replicas(3.4)}"]),
         (0, 0.0, []),
     ],
 )
