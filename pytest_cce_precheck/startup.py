@@ -55,10 +55,21 @@ def refuse_the_unusable(
             "--cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
             " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
         )
+    if of_the_suite:
+        for each in (config, *(target.config for target in targets)):
+            _refuse_lag_where_recorded(each)
     if config.mode in ("live", "record") and not targets:
         _refuse_for_live(config, environment, of_the_suite=of_the_suite)
     for target in targets:
         _refuse_target(target, environment, of_the_suite=of_the_suite)
+
+
+def _refuse_lag_where_recorded(config: Config) -> None:
+    if config.lag and config.mode == "record":
+        raise ConfigurationError(
+            "--cce-lag works with --cce-mode=live alone: a recording keeps no times, and on replay nothing would tell"
+            " an answer that was late from one that is wrong; leave it out, or record where no replicas answer"
+        )
 
 
 def _refuse_numbers(config: Config) -> None:

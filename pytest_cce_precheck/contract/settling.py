@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, Task
 
-# no replica that anybody works with is further behind; it bounds what is measured where no lag is given
+# no replica that anybody works with is further behind
 _LONGEST: Final = 60.0
 
 
@@ -28,9 +28,8 @@ class Settling:
     """What answers have shown, and since when.
 
     ``lag`` is how many seconds an answer may be behind, ``now`` a clock that only goes forward. A task's content never
-    comes back once it has changed, so what two answers show alike held all the time between them. Without a lag,
-    nothing is ever explained by one, but what looks like it is measured: ``behind`` is by how many seconds answers were
-    older than others before them, at least.
+    comes back once it has changed, so what two answers show alike held all the time between them. ``behind`` is by how
+    many seconds answers were older than others before them, at least; nothing explains what is more than the lag.
     """
 
     def __init__(self, lag: float, now: Callable[[], float]) -> None:
@@ -59,8 +58,9 @@ class Settling:
         listed = answer.by_id
         yield from ((key, went, True) for key, went in self._gone.items() if key in listed)
         if complete:
-            # it may have left for good
-            yield from ((key, self._first[key], False) for key in self._shown if key not in listed)
+            absent = (item for item in self._shown.items() if item[0] not in listed)
+            # what is finished may have left for good
+            yield from ((key, self._first[key], not (task.state and task.state.final)) for key, task in absent)
         for key, task in listed.items():
             shown = self._shown.get(key)
             if shown is None or task.content == shown.content:
@@ -97,21 +97,16 @@ class Settling:
         self._gone.pop(key, None)
 
     def _measure(self, answer: Answer, asked: float, *, complete: bool) -> None:
-        for key, moment, certain in self._older(answer, complete=complete):
+        for _, moment, certain in self._older(answer, complete=complete):
             behind = asked - moment
-            if 0 < behind <= (self.lag or _LONGEST):
-                if certain:
-                    self.behind = max(self.behind, behind)
-                else:
-                    self._lacking[key] = max(self._lacking.get(key, 0.0), behind)
+            if certain and behind <= _LONGEST:
+                self.behind = max(self.behind, behind)
         for key in self._lacking.keys() & answer.by_id.keys():
-            # there it is again, so it had not left
             self.behind = max(self.behind, self._lacking.pop(key))
 
     def lacked(self, key: str, asked: float) -> None:
-        """Take note that an answer which should show a task did not; once it does, the answer was behind."""
-        if key in self._first:
-            self._lacking[key] = max(self._lacking.get(key, 0.0), asked - self._first[key])
+        """Take note that an answer did not show a task that was just created; once one does, that one was behind."""
+        self._lacking[key] = max(self._lacking.get(key, 0.0), asked - self._first[key])
 
     def fresh(self, opening: Answer) -> frozenset[str]:
         """Name the tasks that changed, came or went within the lag before ``opening`` was asked for, or later."""
@@ -150,7 +145,7 @@ class Settling:
 
 
 def may_be_replicas(behind: float) -> str:
-    """Say what to do where lists were older than others before them, and nobody said that replicas answer.
+    """Say what to do where lists were older than others before them by more than was allowed for.
 
     >>> may_be_replicas(3.4)
     'lists were older than others before them, by 3.4 s at least: if replicas answer here, give --cce-lag=5 or more'

@@ -92,6 +92,7 @@ class Summary:
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
+    judged: int = 0
 
     @property
     def service(self) -> str:
@@ -135,6 +136,7 @@ class Summary:
             place.requests += data["requests"]
             place.retried += data["retried"]
             place.behind = max(place.behind, data["behind"])
+            self.judged += data["judged"]
             self.inconclusive += [f"{target}: {each}" if target else each for each in data["inconclusive"]]
             self.reached |= set(data["reached"])
             self.not_reached |= set(data["not_reached"])
@@ -278,7 +280,8 @@ def lines(summary: Summary) -> Iterable[str]:
     if summary.requests:
         broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
         but = " and but for what was accepted" if summary.of_verdict("accepted") else ""
-        yield broken if groups else f"the contract holds, as far as it was checked{but}"
+        held = f"the contract holds, as far as it was checked{but}" if summary.judged else "no answer could be judged"
+        yield broken if groups else held
 
 
 def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
@@ -298,9 +301,9 @@ def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
     skew = skew_of(place.ahead)
     if skew is not None:
         told.append(in_words(skew))
-    if place.behind and place.lag:
+    if 0 < place.behind <= place.lag:
         told.append(f"replicas lagged by up to {place.behind:.1f} s, of the {place.lag} s allowed for (--cce-lag)")
-    elif place.behind and mode in ("live", "record"):
+    elif place.behind > place.lag and mode in ("live", "record"):
         told.append(may_be_replicas(place.behind))
     if not name:
         yield from (f"  {each}" for each in told)

@@ -81,7 +81,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
         allow_writes=config.allow_writes or simulated,
         neighbours=neighbours,
         wait=harness.mode.wait,
-        lag=float(config.lag) if config.mode in ("live", "record") else 0.0,
+        lag=float(config.lag) if config.mode == "live" else 0.0,
         kept_back=len(CHECKS) if config.mode == "record" else _READINGS * (harness.workers - 1),
         replicas=not simulated,
         remaining=harness.remaining,

@@ -264,7 +264,8 @@ def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value:
         if agreeing >= _AGREEING or run.settings.now() >= until:
             break
         if not found:
-            run.settling.lacked(key, asked)
+            if answer is not None:
+                run.settling.lacked(key, asked)
             # a replica may not know it yet
             run.wait(_REREAD)
     if not found and (answer is not None or exchange.status == 404):

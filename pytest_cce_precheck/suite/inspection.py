@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
@@ -20,6 +20,7 @@ from pytest_cce_precheck.explore.questions import SYNTHETIC
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.memory import Memory
 from pytest_cce_precheck.suite.patience import LONGEST, Patience
+from pytest_cce_precheck.suite.progress import Progress
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -55,41 +56,6 @@ class Neighbours:
     other_cluster_id: str | None = None
     foreign_project_id: str | None = None
     foreign_cluster_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run, or a part of it, has come."""
-
-    requests: int
-    retried: int
-    judged: int
-    inconclusive: tuple[str, ...]
-    reached: frozenset[tuple[Filter, str]]
-    not_reached: frozenset[tuple[Filter, str]]
-    observations: Mapping[str, frozenset[str]]
-    behind: float = 0.0
-
-    def __sub__(self, earlier: Progress) -> Progress:
-        return replace(
-            self,
-            requests=self.requests - earlier.requests,
-            retried=self.retried - earlier.retried,
-            judged=self.judged - earlier.judged,
-            inconclusive=self.inconclusive[len(earlier.inconclusive) :],
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give what the report is made of."""
-        return {
-            "requests": self.requests,
-            "retried": self.retried,
-            "inconclusive": list(self.inconclusive),
-            "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
-            "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
-            "observations": {question: sorted(seen) for question, seen in self.observations.items()},
-            "behind": round(self.behind, 1),
-        }
 
 
 @dataclass(frozen=True)
@@ -180,9 +146,9 @@ class Inspection:
             self._found.setdefault(finding.identity, finding)
 
     def _with_hint(self, finding: Finding) -> Finding:
-        """Tell who reads a contradiction between answers, where no lag was given, that replicas may be behind it."""
+        """Tell who reads a contradiction between answers that replicas may be behind it, where they may be."""
         behind = self.settling.behind
-        if self.settling.lag or not behind or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
+        if behind <= self.settling.lag or not self.settings.replicas or finding.code not in _CONTRADICTIONS:
             return finding
         return replace(finding, evidence=(*finding.evidence, ("replicas?", may_be_replicas(behind))))
 
@@ -270,8 +236,7 @@ class Inspection:
                 self._lose(error)
                 if not repeat and error.reason != _NOT_SENT:
                     raise
-                self.budget.retried += 1
-                self.wait(self._patience.pause(attempt))
+                self._wait_after(error, attempt)
                 continue
             self._secrets_are_kept(exchange)
             if request.method == "GET":
@@ -285,6 +250,16 @@ class Inspection:
             self.budget.retried += 1
             self._wait_as_told(exchange, attempt)
         return exchange
+
+    def _wait_after(self, error: TransportError, attempt: int) -> None:
+        self.budget.retried += 1
+        try:
+            self.wait(self._patience.pause(attempt))
+        except BudgetExhaustedError:
+            if self._judged:
+                raise
+            # an endpoint that has never answered is not excused by the end of the run
+            raise error from None
 
     def _lose(self, error: TransportError) -> None:
         self._losses += 1

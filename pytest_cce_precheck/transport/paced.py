@@ -47,6 +47,8 @@ class Meter:
         try:
             # without a transaction of its own making: `take` says where one begins
             self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            # the count outlives a process that is killed, and need not outlive the machine
+            self._file.execute("PRAGMA synchronous = OFF")
             self._file.execute(_CREATE)
             first = now() if began is None else began
             self._file.execute(_BEGIN, (first + seconds if seconds is not None else None,))

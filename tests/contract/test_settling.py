@@ -120,15 +120,13 @@ def test_how_far_answers_were_behind_is_measured_whether_or_not_a_lag_is_given(l
     assert seen.behind == pytest.approx(3.5)
 
 
-def test_a_task_that_lacks_was_behind_only_if_it_is_there_again() -> None:
+@pytest.mark.parametrize(("state", "behind"), [("Running", 2.0), ("Success", 0.0)])
+def test_a_list_that_lacks_a_task_just_seen_was_behind_unless_it_may_have_left(state: str, behind: float) -> None:
     seen, clock = settling()
-    seen.observe(shows(ONE, TWO))
+    seen.observe(shows(task(1, state=state)))
     clock.now += 2
-    seen.observe(shows(ONE))
-    assert seen.behind == 0
-    clock.now += 2
-    seen.observe(shows(ONE, TWO))
-    assert seen.behind == pytest.approx(2)
+    seen.observe(shows())
+    assert seen.behind == pytest.approx(behind)
 
 
 def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behind() -> None:
@@ -140,12 +138,13 @@ def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behin
     assert seen.behind == pytest.approx(2.5)
 
 
-def test_what_lies_further_back_than_the_lag_is_no_lag() -> None:
+@pytest.mark.parametrize(("seconds", "behind"), [(20, 20), (61, 0)])
+def test_more_than_the_lag_is_measured_too_unless_no_replica_is_so_far_behind(seconds: float, behind: float) -> None:
     seen, clock = settling()
     seen.observe(shows(running(1)))
-    clock.now += 20
+    clock.now += seconds
     seen.observe(shows(task(1, state="Init")))
-    assert seen.behind == 0
+    assert seen.behind == pytest.approx(behind)
 
 
 @pytest.mark.parametrize(("later", "left_out"), [(1.0, False), (11.0, True)])
@@ -188,6 +187,6 @@ def test_a_task_left_out_shortly_after_it_came_is_open_and_later_a_finding(secon
     clock.now += seconds
     before, after = shows(ONE, TWO), shows(ONE, TWO)
     seen.observe(before)
-    verdict = judge_selection(STATIC, shows(ONE), Bracket(before, after, seen.fresh(before)))
+    verdict = judge_selection(STATIC, shows(ONE), Bracket(before, after, seen.fresh(before), seen.newcomers(before)))
     assert bool(verdict.open_ids) is open_tasks
     assert [finding.code for finding in verdict.findings] == ([] if open_tasks else ["PRE402"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -155,3 +156,40 @@ def test_two_workers_never_send_one_request_too_many_or_too_early(tmp_path: Path
     if rate:
         # what was sent late may arrive together with the next, but not before its own time
         assert all(time_of - arrived[0] >= number / rate - 0.05 for number, time_of in enumerate(arrived))
+
+
+WRITES_ITS_PID = """
+import os, pathlib
+
+def pytest_sessionstart(session):
+    worker = getattr(session.config, "workerinput", {}).get("workerid")
+    if worker:
+        pathlib.Path(f"{worker}.pid").write_text(str(os.getpid()))
+"""
+
+
+def test_a_worker_that_is_killed_takes_neither_the_others_nor_the_count_with_it(tmp_path: Path) -> None:
+    require_module("xdist")
+    folder, budget, number_of_the_kill = tmp_path / "run", 120, 20
+    seen: list[str] = []
+
+    class Deadly(Simulator):
+        def handle(self, request: Request, *, caller: int | None = None) -> Response:
+            seen.append(request.method)
+            if len(seen) == number_of_the_kill:
+                # while a request of one of the two is on its way
+                os.kill(int((folder / "gw0.pid").read_text()), signal.SIGKILL)
+            return super().handle(request, caller=caller)
+
+    (tmp_path / "writes_its_pid.py").write_text(WRITES_ITS_PID)
+    with SimulatorServer(Deadly(clock=RunningClock())) as server:
+        facts = {**server.simulator.describe(), "endpoint": server.endpoint}
+        options = (f"--cce-budget={budget}", "-n", "2", "-p", "writes_its_pid")
+        ran = suite(folder, *live(facts), *options, **credentials(facts, "token"), PYTHONPATH=str(tmp_path))
+    assert "worker 'gw0' crashed" in ran.stdout
+    outcomes = list(verdicts(folder).values())
+    assert ran.returncode == 1, ran.stdout
+    # the one test that the killed worker was at; its place was taken
+    assert len(outcomes) - outcomes.count("passed") - outcomes.count("skipped") == 1
+    assert outcomes.count("passed") >= len(outcomes) // 2
+    assert number_of_the_kill < len(seen) <= budget

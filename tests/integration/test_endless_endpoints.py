@@ -1,0 +1,163 @@
+"""The suite in live mode against endpoints that never come to an end: each run ends within its limits and says why."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.plugin.projects import LIVE
+from tests.servers import Handler, always, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Run
+
+    Answer = Callable[[Handler], None]
+
+SUITE: Final = ("--pyargs", "pytest_cce_precheck.suite", *LIVE, "--cce-timeout=1", "--cce-run-time=2")
+# two seconds, and what a loaded machine needs to begin and to report
+SECONDS: Final = 15
+OVER: Final = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def _over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "PLANTED-token-of-the-test")
+    OVER.clear()
+    yield
+    OVER.set()
+
+
+def silence(_: Handler) -> None:
+    OVER.wait(SECONDS)
+
+
+def one_byte_at_a_time(handler: Handler, rest: bytes, begun: bytes = b"") -> None:
+    handler.close_connection = True
+    with suppress(OSError):
+        handler.wfile.write(begun)
+        for byte in rest * 100:
+            if OVER.wait(0.4):
+                return
+            handler.wfile.write(bytes([byte]))
+
+
+def dripping_head(handler: Handler) -> None:
+    one_byte_at_a_time(handler, b"X-Slow: 1\r\n", b"HTTP/1.1 200 OK\r\n")
+
+
+def dripping_status_line(handler: Handler) -> None:
+    one_byte_at_a_time(handler, b"HTTP/1.1 ")
+
+
+def dripping_body(handler: Handler) -> None:
+    one_byte_at_a_time(handler, b'{"kind": ', b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
+
+
+def for_ever(handler: Handler, begun: bytes, piece: bytes) -> None:
+    handler.close_connection = True
+    with suppress(OSError):
+        handler.wfile.write(begun)
+        while not OVER.is_set():
+            handler.wfile.write(piece)
+
+
+def endless_headers(handler: Handler) -> None:
+    for_ever(handler, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n" * 100)
+
+
+def endless_header(handler: Handler) -> None:
+    for_ever(handler, b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 8192)
+
+
+def endless_body(handler: Handler) -> None:
+    for_ever(handler, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+
+def endless_interim_answers(handler: Handler) -> None:
+    for_ever(handler, b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+def red(result: pytest.RunResult, started: float) -> list[str]:
+    """Check what holds of every such run, and give the lines of its summary that name a finding."""
+    text = result.stdout.str() + result.stderr.str()
+    assert time.monotonic() - started < SECONDS
+    assert result.ret == 1, text
+    assert "the contract does not hold: 1 cause" in text
+    assert "INTERNALERROR" not in text
+    assert "PLANTED" not in text
+    return [line for line in text.splitlines() if line.startswith("  PRE")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact"),
+    [
+        (silence, "no answer within the time allowed"),
+        (dripping_head, "no answer within the time allowed"),
+        (dripping_status_line, "no answer within the time allowed"),
+        (dripping_body, "the answer was not complete after"),
+        (endless_headers, "more than 100 headers"),
+        (endless_header, "more than 65536 bytes"),
+        (endless_body, "larger than"),
+        (endless_interim_answers, "no answer within the time allowed"),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_an_answer_without_an_end_is_one_finding_within_the_limits(run: Run, answer: Answer, fact: str) -> None:
+    started = time.monotonic()
+    with serving(answer) as server:
+        lines = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), started)
+        OVER.set()
+    assert len(lines) == 1
+    assert "PRE101" in lines[0]
+    assert fact in lines[0]
+
+
+def test_an_endpoint_that_accepts_and_never_speaks_tls_is_given_up(run: Run) -> None:
+    started = time.monotonic()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        lines = red(run(*SUITE, f"--cce-endpoint=https://127.0.0.1:{listener.getsockname()[1]}"), started)
+    assert len(lines) == 1
+    assert "PRE101" in lines[0]
+    assert "no answer within the time allowed" in lines[0]
+
+
+def test_a_redirect_without_an_end_is_not_followed(run: Run) -> None:
+    started = time.monotonic()
+
+    def onwards(handler: Handler) -> None:
+        handler.reply(307, b"", Location=f"{handler.path}&again=1")
+
+    with serving(onwards) as server:
+        lines = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), started)
+        assert not [seen.path for seen in server.seen if "again=1" in seen.path]
+    assert "PRE104" in lines[0]
+
+
+@pytest.mark.parametrize("value", ["3600", "Fri, 31 Dec 2060 23:59:59 GMT"])
+def test_who_is_told_to_come_again_in_an_hour_says_so_and_does_not_ask_again(run: Run, value: str) -> None:
+    started = time.monotonic()
+    body = b'{"errorCode": "CCE.02429001", "errorMessage": "Too many requests."}'
+    with serving(always(429, body, Retry_After=value)) as server:
+        lines = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), started)
+        assert len(server.seen) == 1
+    assert len(lines) == 1
+    assert "PRE113" in lines[0]
+    assert "and a run waits for 30 s at most" in lines[0]
+
+
+def test_a_wait_that_would_outlast_the_run_is_not_begun(run: Run) -> None:
+    started = time.monotonic()
+    body = b'{"errorCode": "CCE.02429001", "errorMessage": "Too many requests."}'
+    with serving(always(429, body, Retry_After="20")) as server:
+        result = run(*SUITE, f"--cce-endpoint={server.endpoint}")
+    assert time.monotonic() - started < SECONDS
+    result.stdout.fnmatch_lines(["*the run's time would be over before a wait of 20.* s", "no answer could be judged"])

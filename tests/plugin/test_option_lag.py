@@ -1,0 +1,41 @@
+"""--cce-lag: what a run says of replicas, and where the option cannot be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.contract.settling import may_be_replicas
+from pytest_cce_precheck.report.summary import Summary, lines
+from tests.plugin.projects import LIVE
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("lag", "behind", "told"),
+    [
+        (5, 3.94, ["  replicas lagged by up to 3.9 s, of the 5 s allowed for (--cce-lag)"]),
+        (5, 0.0, []),
+        (0, 3.4, [f"  {may_be_replicas(3.4)}"]),
+        (2, 3.4, [f"  {may_be_replicas(3.4)}"]),
+        (0, 0.0, []),
+    ],
+)
+def test_the_end_of_a_live_run_says_how_far_answers_were_behind(lag: int, behind: float, told: list[str]) -> None:
+    written = list(lines(Summary("live", "https://cce.example", lag=lag, behind=behind)))
+    assert [line for line in written if "lag" in line] == told
+
+
+def test_the_embedded_service_has_no_replicas_to_speak_of() -> None:
+    assert not [line for line in lines(Summary("simulate", "the embedded service", behind=0.1)) if "lag" in line]
+
+
+def test_a_suite_is_not_recorded_from_replicas(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "PLANTED-token-of-the-test")
+    options = (*LIVE, "--cce-mode=record", "--cce-endpoint=http://127.0.0.1:1", "--cce-lag=5")
+    result = run("--pyargs", "pytest_cce_precheck.suite", *options)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --cce-lag works with --cce-mode=live alone: a recording keeps no times*"])
