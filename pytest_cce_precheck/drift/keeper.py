@@ -223,6 +223,8 @@ def _lines_of(target: Target, answers: int, outcome: Outcome, *, first: bool) ->
         yield f"    {drift.grade}: {drift.said} (since {day})"
     for drift in outcome.settled:
         yield f"    known from now on: {drift.said} (told since {drift.since})"
+    for key, told in outcome.unseen.items():
+        yield f"    told until {told.last}, not seen today: {key} (since {told.since})"
 
 
 def _today(environment: Mapping[str, str]) -> date:

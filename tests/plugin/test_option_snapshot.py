@@ -123,6 +123,15 @@ def test_a_change_is_told_for_a_week_and_is_then_known(night: Night) -> None:
     assert len(drift_in(night(DAYS + 2, "--cce-fault=count-as-text"))) == 1
 
 
+def test_what_a_night_told_that_nobody_looked_at_is_not_lost_with_it(night: Night) -> None:
+    night(0)
+    night(1, "--cce-fault=count-as-text")
+    result = night(2)
+    assert result.ret == 0
+    key = "list 200 $.pageInfo.currentCount type"
+    assert drift_in(result)[1:] == [f"    told until 2026-11-02, not seen today: {key} (since 2026-11-02)"]
+
+
 def test_a_deviation_that_a_service_takes_up_is_a_warning_with_both_days(night: Night) -> None:
     night(0)
     result = night(1, "--cce-fault=final-without-expiry")
