@@ -188,6 +188,20 @@ def test_a_test_that_fails_is_evidence_as_well(pytester: pytest.Pytester, night:
     assert ", 1 answer is what later" in drift_in(night(0))[0]
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/v3/projects"), ("POST", "{}/tasks"), ("GET", "{}")])
+def test_what_is_none_of_the_two_calls_is_left_alone(
+    pytester: pytest.Pytester, night: Night, method: str, path: str
+) -> None:
+    pytester.makepyfile(
+        test_api="from dataclasses import replace\ndef test_it(cce_client):\n"
+        "    request = cce_client.list_request()\n"
+        f"    path = {path!r}.format(request.path.removesuffix('/tasks'))\n"
+        f"    assert cce_client.send(replace(request, method={method!r}, path=path)).status >= 400"
+    )
+    assert night(0).ret == 0
+    assert not (pytester.path / "s.json").exists()
+
+
 def test_a_run_that_asks_nothing_writes_nothing(pytester: pytest.Pytester, night: Night) -> None:
     result = night(0, "test_ordinary.py")
     assert result.ret == 0
