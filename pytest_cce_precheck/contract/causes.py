@@ -75,9 +75,11 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
     return groups
 
 
-def _place(finding: Finding) -> tuple[int, int, str, int, int]:
-    # of one code, a filter alone goes before the combinations that it spoils, and before other words for it
-    return finding.severity.rank, _depth(finding), finding.code, len(_words(finding)), len(_filters(finding))
+def _place(finding: Finding) -> tuple[int, int, str, int, int, str]:
+    # of one code, a filter alone goes before the combinations that it spoils, and before other words for it; what is
+    # left has an order of its own, whichever was found first
+    words, filters = len(_words(finding)), len(_filters(finding))
+    return finding.severity.rank, _depth(finding), finding.code, words, filters, repr(finding)
 
 
 def _depth(finding: Finding) -> int:

@@ -197,15 +197,26 @@ def flip_key(key: str) -> str:
     return f"{call} deviation {rules()[code].name}"
 
 
-def flips(key: str, voice: Voice | None, spoken: Spoken, today: date) -> Iterator[Drift]:
-    """Give the deviation where a target has taken it up, or given it up."""
-    if voice is None or not voice.spoken.differs(spoken, least_of(key)):
+def flips(key: str, voice: Voice | None, spoken: Spoken, today: date, *, lately: bool) -> Iterator[Drift]:
+    """Give the deviation where a target has taken it up, or given it up.
+
+    ``lately`` tells that it did so some days ago: then that it is as before again is a flip too.
+    """
+    if voice is None or spoken.number < least_of(key):
+        return
+    differs = voice.spoken.differs(spoken, least_of(key))
+    days = voice.plain if spoken.shown else voice.shown
+    if not differs and not (lately and days):
         return
     code, _, call = key.partition(" ")
-    days = voice.shown if voice.spoken.shown else voice.plain
-    what = f"{code} {rules()[code].name} is {'shown' if spoken.shown else 'shown no longer'}"
-    old = f"{_share(voice.spoken)} {_days(days)}"
-    yield Drift(FLIP, "warning", call, "", f"deviation {rules()[code].name}", what, old, f"{_share(spoken)} on {today}")
+    name = rules()[code].name
+    what = f"{code} {name} is {'shown' if spoken.shown else 'shown no longer'}"
+    old = (
+        f"{_share(voice.spoken)} {_days(days)}"
+        if differs
+        else f"{'not shown' if spoken.shown else 'shown'} {_days(days)}"
+    )
+    yield Drift(FLIP, "warning", call, "", f"deviation {name}", what, old, f"{_share(spoken)} on {today}")
 
 
 def _days(days: tuple[date, date] | None) -> str:

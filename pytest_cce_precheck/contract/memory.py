@@ -1,7 +1,7 @@
 """What is known of a target, and what a run adds to it.
 
 What the documents allow is learnt in silence. What is told is told in every run of the next `DAYS` days: so long what
-is known stays as it was, and a service that goes back has not changed. Then, or once somebody has accepted it, it is
+is known stays as it was, and a service that goes back breaks nothing. Then, or once somebody has accepted it, it is
 known, and the way back is told in its turn.
 """
 
@@ -51,10 +51,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run has to tell of a target, what is known from now on without being told again, and the new memory."""
+    """What a run has to tell of a target, what is known from now on without being told again, and the new memory.
+
+    ``unseen`` is what earlier runs told of late, and this one did not see.
+    """
 
     drifts: tuple[Drift, ...]
     settled: tuple[Drift, ...]
+    unseen: Mapping[str, Told]
     memory: Memory
 
 
@@ -63,10 +67,14 @@ def remember(
 ) -> Outcome:
     """Hold a run against what is known of its target, None where that is nothing, and add it to what is known."""
     memory = memory or Memory(today, today, {}, {}, {})
-    found = [drift for kind in sorted(answers) for drift in drifts(kind, memory.answers.get(kind), answers[kind])]
-    found += [drift for key in sorted(spoken) for drift in flips(key, memory.voices.get(key), spoken[key], today)]
     # what was told last so long ago has gone and come again
     kept = {key: entry for key, entry in memory.told.items() if today <= entry.last + timedelta(DAYS)}
+    found = [drift for kind in sorted(answers) for drift in drifts(kind, memory.answers.get(kind), answers[kind])]
+    found += [
+        drift
+        for key in sorted(spoken)
+        for drift in flips(key, memory.voices.get(key), spoken[key], today, lately=flip_key(key) in kept)
+    ]
     told = {
         drift.key: replace(kept.get(drift.key, Told(today, today)), last=max(today, memory.last)) for drift in found
     }
@@ -76,6 +84,7 @@ def remember(
     return Outcome(
         tuple(drift for drift in dated if drift.key not in over),
         tuple(drift for drift in dated if drift.key in over),
+        {key: entry for key, entry in sorted(kept.items()) if key not in told and not entry.accepted},
         Memory(
             min(memory.first, today),
             max(memory.last, today),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_cce_precheck.cassette.foreign import is_call
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.dialects import Listener, heard_together
 from pytest_cce_precheck.contract.drift import apart, mixed
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.memory import Outcome
     from pytest_cce_precheck.contract.traits import Traits
     from pytest_cce_precheck.harness import Harness
+    from pytest_cce_precheck.wire.exchange import Request
 
 _OUTPUT: Final = "cce_snapshot"
 _EMBEDDED: Final = "the embedded service"
@@ -94,7 +96,7 @@ class Watcher:
                 self._redactor, _ = harness.redaction
                 observer, listener = self._watched.setdefault(target_of(harness), (Observer(), Listener()))
                 for exchange in harness.exchanges:
-                    if observer.take(exchange):
+                    if _is_call(exchange.request) and observer.take(exchange):
                         listener.take(exchange)
 
     @pytest.hookimpl(tryfirst=True)
@@ -203,6 +205,11 @@ class Keeper(Watcher):
             terminalreporter.write_line(one_line(self._redactor.text(line)))
 
 
+def _is_call(request: Request) -> bool:
+    # a POST to where tasks are listed makes none, and what it is answered is no create's
+    return is_call(request.method, request.path) and request.path.endswith("/tasks") == (request.method == "GET")
+
+
 def _findings_of(outcomes: Mapping[Target, Outcome]) -> Iterator[Finding]:
     for target, outcome in outcomes.items():
         yield from (drift.finding(target.name) for drift in outcome.drifts)
@@ -223,6 +230,8 @@ def _lines_of(target: Target, answers: int, outcome: Outcome, *, first: bool) ->
         yield f"    {drift.grade}: {drift.said} (since {day})"
     for drift in outcome.settled:
         yield f"    known from now on: {drift.said} (told since {drift.since})"
+    for key, told in outcome.unseen.items():
+        yield f"    told until {told.last}, not seen today: {key} (since {told.since})"
 
 
 def _today(environment: Mapping[str, str]) -> date:

@@ -94,7 +94,11 @@ def test_several_runs_of_a_day_tell_the_same() -> None:
 def test_a_service_that_goes_back_within_the_week_has_not_changed() -> None:
     nights = after(listing(MANY))
     nights.night(1, TEXT)
-    assert nights.night(2, listing(MANY)).drifts == ()
+    back = nights.night(2, listing(MANY))
+    assert back.drifts == ()
+    assert {key: told.last for key, told in back.unseen.items()} == {
+        "list 200 $.pageInfo.currentCount type": FIRST + timedelta(1)
+    }
     [again] = nights.night(3, TEXT).drifts
     assert again.since == FIRST + timedelta(1)
     assert nights.night(20, TEXT).drifts[0].since == FIRST + timedelta(20)
@@ -147,6 +151,20 @@ def test_a_deviation_is_told_with_both_sides_and_their_days() -> None:
     assert nights.night(12, without).drifts == ()
     [back] = nights.night(13, listing(MANY)).drifts
     assert back.what == "PRE302 final-without-expiry is shown no longer"
+
+
+def test_a_deviation_that_comes_and_goes_between_days_is_told_each_time() -> None:
+    without = lacking(MANY, "metadata", "expireTimeStamp")
+    nights = after(listing(MANY))
+    nights.night(1, without)
+    [gone] = nights.night(2, listing(MANY)).drifts
+    assert gone.said == (
+        "list PRE302 final-without-expiry is shown no longer: shown on 2026-11-02 → 0 of 12 on 2026-11-03"
+    )
+    assert [each.what for each in nights.night(3, without).drifts] == ["PRE302 final-without-expiry is shown"]
+    assert nights.night(4, listing(MANY[:2])).drifts == ()
+    assert len(nights.night(8, listing(MANY)).settled) == 1
+    assert nights.night(9, listing(MANY)).drifts == ()
 
 
 # ---- evidence

@@ -123,6 +123,15 @@ def test_a_change_is_told_for_a_week_and_is_then_known(night: Night) -> None:
     assert len(drift_in(night(DAYS + 2, "--cce-fault=count-as-text"))) == 1
 
 
+def test_what_a_night_told_that_nobody_looked_at_is_not_lost_with_it(night: Night) -> None:
+    night(0)
+    night(1, "--cce-fault=count-as-text")
+    result = night(2)
+    assert result.ret == 0
+    key = "list 200 $.pageInfo.currentCount type"
+    assert drift_in(result)[1:] == [f"    told until 2026-11-02, not seen today: {key} (since 2026-11-02)"]
+
+
 def test_a_deviation_that_a_service_takes_up_is_a_warning_with_both_days(night: Night) -> None:
     night(0)
     result = night(1, "--cce-fault=final-without-expiry")
@@ -177,6 +186,20 @@ def test_a_test_that_asks_for_a_defect_says_nothing_of_the_service(pytester: pyt
 def test_a_test_that_fails_is_evidence_as_well(pytester: pytest.Pytester, night: Night) -> None:
     pytester.makepyfile(test_api="def test_it(cce_client):\n    assert cce_client.list_tasks().status == 500")
     assert ", 1 answer is what later" in drift_in(night(0))[0]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/v3/projects"), ("POST", "{}/tasks"), ("GET", "{}")])
+def test_what_is_none_of_the_two_calls_is_left_alone(
+    pytester: pytest.Pytester, night: Night, method: str, path: str
+) -> None:
+    pytester.makepyfile(
+        test_api="from dataclasses import replace\ndef test_it(cce_client):\n"
+        "    request = cce_client.list_request()\n"
+        f"    path = {path!r}.format(request.path.removesuffix('/tasks'))\n"
+        f"    assert cce_client.send(replace(request, method={method!r}, path=path)).status >= 400"
+    )
+    assert night(0).ret == 0
+    assert not (pytester.path / "s.json").exists()
 
 
 def test_a_run_that_asks_nothing_writes_nothing(pytester: pytest.Pytester, night: Night) -> None:
