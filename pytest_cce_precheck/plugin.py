@@ -118,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if settled.snapshot:
             from pytest_cce_precheck.drift.keeper import keep_snapshot
 
-            keep_snapshot(config, settled, Path(settled.snapshot))
+            keep_snapshot(config, settled, Path(settled.snapshot), targets)
     config.stash[config_key] = settled
 
 

@@ -36,7 +36,7 @@ from pytest_cce_precheck.drift.snapshot import (
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import running_key, told_key
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor
 
@@ -53,28 +53,29 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.memory import Outcome
     from pytest_cce_precheck.contract.traits import Traits
     from pytest_cce_precheck.harness import Harness
+    from pytest_cce_precheck.targets import NamedTarget
     from pytest_cce_precheck.wire.exchange import Request
 
 _OUTPUT: Final = "cce_snapshot"
 _EMBEDDED: Final = "the embedded service"
 
 
-def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path) -> None:
+def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path, targets: Sequence[NamedTarget] = ()) -> None:
     """Have a run watch its answers and keep the snapshot; raises `ConfigurationError` where the file cannot be used."""
     if hasattr(pytestconfig, "workerinput"):
         pytestconfig.pluginmanager.register(Watcher(), "cce-watcher")
     else:
         prepare(path)
-        pytestconfig.pluginmanager.register(Keeper(config, path), "cce-keeper")
+        pytestconfig.pluginmanager.register(Keeper(config, path, targets), "cce-keeper")
 
 
-def target_of(harness: Harness) -> Target:
-    """Give what the running test asks."""
+def target_of(harness: Harness, label: str = "") -> Target:
+    """Give what the running test asks; ``label`` is its name in the file of targets."""
     config, target = harness.config, harness.mode.target
     if config.mode == "simulate":
         # each seed has a cluster of its own, and all of them are one service
         return Target(config.mode, _EMBEDDED)
-    return Target(config.mode, target.endpoint, target.cluster_id)
+    return Target(config.mode, target.endpoint, target.cluster_id, label)
 
 
 class Watcher:
@@ -82,7 +83,11 @@ class Watcher:
 
     def __init__(self) -> None:
         self._watched: dict[Target, tuple[Observer, Listener]] = {}
-        self._redactor = Redactor(Credentials.from_environment(os.environ).secrets)
+        self._secrets = {*Credentials.from_environment(os.environ).secrets}
+
+    @property
+    def _redactor(self) -> Redactor:
+        return Redactor(sorted(self._secrets))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -93,8 +98,9 @@ class Watcher:
             harness, test = item.stash.get(running_key, (None, None))
             # a test that asks for defects says nothing of the service as it is
             if harness is not None and test is not None and harness.exchanges and not test.faults:
-                self._redactor, _ = harness.redaction
-                observer, listener = self._watched.setdefault(target_of(harness), (Observer(), Listener()))
+                self._secrets |= set(harness.secrets)
+                label = str(dict(item.user_properties).get("cce_target", ""))
+                observer, listener = self._watched.setdefault(target_of(harness, label), (Observer(), Listener()))
                 for exchange in harness.exchanges:
                     if _is_call(exchange.request) and observer.take(exchange):
                         listener.take(exchange)
@@ -116,9 +122,10 @@ class Watcher:
 class Keeper(Watcher):
     """Adds what workers have gathered, tells what is not as it was, and writes the snapshot."""
 
-    def __init__(self, config: Config, path: Path) -> None:
+    def __init__(self, config: Config, path: Path, targets: Sequence[NamedTarget] = ()) -> None:
         super().__init__()
         self._config = config
+        self._accepted = {target.name: target.config.accept for target in targets}
         self._path = path
         self._seen: dict[Target, tuple[int, Mapping[str, Traits], Mapping[str, Spoken]]] = {}
         self._lines: list[str] = []
@@ -174,29 +181,24 @@ class Keeper(Watcher):
             yield finding
 
     def _judge(self, session: pytest.Session, findings: Sequence[Finding], today: date) -> None:
-        config = self._config
-        accepted = (
-            *(Acceptance.parse(text) for text in config.accept),
-            *known_failures(config.ledger, session.config.rootpath),
-        )
-        outcome = verdict(findings, fail_on=config.fail_on, acceptances=accepted, today=today)
+        known = known_failures(self._config.ledger, session.config.rootpath)
         told = session.config.stash.setdefault(told_key, [])
-        sorted_out = (
-            *((finding, {"verdict": "failing"}) for finding in outcome.failing),
-            *((finding, {"verdict": "shown"}) for finding in outcome.shown),
-            *((finding, {"verdict": "accepted", "reason": by.said}) for finding, by in outcome.accepted),
-        )
-        for finding, more in sorted_out:
-            text = self._redactor.text(json.dumps({**finding.to_dict(), **more}))
-            told.append((str(self._path), "cce_finding", text))
-        for _, acceptance in outcome.accepted:
-            said = json.dumps({"code": acceptance.code, "reason": acceptance.reason})
-            told.append((str(self._path), "cce_accepted", self._redactor.text(said)))
+        failing = False
+        # what is between targets is none's, and accepted for all or not at all
+        for name, accepted in {"": self._config.accept, **self._accepted}.items():
+            own = [finding for finding in findings if self._whose(finding) == name]
+            acceptances = (*map(Acceptance.parse, accepted), *known)
+            outcome = verdict(own, fail_on=self._config.fail_on, acceptances=acceptances, today=today)
+            told += [(place, kind, self._redactor.text(text)) for place, kind, text in _told(outcome, self._path, name)]
+            failing = failing or bool(outcome.failing)
         books = session.config.pluginmanager.get_plugin("cce-bookkeeper")
         if books is not None:
             books.take(findings)
-        if outcome.failing and session.exitstatus == pytest.ExitCode.OK:
+        if failing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _whose(self, finding: Finding) -> str:
+        return next((name for name in self._accepted if name in finding.subject), "")
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
@@ -208,6 +210,22 @@ class Keeper(Watcher):
 def _is_call(request: Request) -> bool:
     # a POST to where tasks are listed makes none, and what it is answered is no create's
     return is_call(request.method, request.path) and request.path.endswith("/tasks") == (request.method == "GET")
+
+
+def _told(outcome: Verdict, path: Path, target: str) -> Iterator[tuple[str, str, str]]:
+    """Give findings as a test of ``target`` would have recorded them."""
+    place = f"{path}[{target}]" if target else str(path)
+    if target:
+        yield place, "cce_target", target
+    sorted_out = (
+        *((finding, {"verdict": "failing"}) for finding in outcome.failing),
+        *((finding, {"verdict": "shown"}) for finding in outcome.shown),
+        *((finding, {"verdict": "accepted", "reason": by.said}) for finding, by in outcome.accepted),
+    )
+    for finding, more in sorted_out:
+        yield place, "cce_finding", json.dumps({**finding.to_dict(), **more})
+    for _, acceptance in outcome.accepted:
+        yield place, "cce_accepted", json.dumps({"code": acceptance.code, "reason": acceptance.reason})
 
 
 def _findings_of(outcomes: Mapping[Target, Outcome]) -> Iterator[Finding]:

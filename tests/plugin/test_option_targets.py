@@ -137,6 +137,47 @@ def test_an_accepted_deviation_is_one_targets_own(run: Run, pytester: pytest.Pyt
     result.stdout.fnmatch_lines(["  accepted but never met: PRE303 (agreed) on good"])
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"])
+@pytest.mark.usefixtures("services")
+def test_a_deviation_that_one_target_shows_and_another_does_not_is_told_by_their_names(
+    run: Run, pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    if workers:
+        require_module("xdist")
+    path = pytester.path / "cce-targets.toml"
+    path.write_text(path.read_text() + 'accept = ["final-without-expiry: agreed"]\n')
+    result = run(*SUITE, *TARGETS, *workers, "--cce-snapshot=seen.json", "--cce-report=report.json")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "*list PRE302 final-without-expiry is shown by bad (* of *), and not by good (0 of *",
+            "  good: seen for the first time*",
+        ]
+    )
+    assert [each["verdict"] for each in report(pytester)["findings"] if each["code"] == "PRE522"] == ["shown"]
+
+
+@pytest.mark.usefixtures("services")
+def test_a_drift_that_one_target_may_have_is_accepted_for_it_alone(run: Run, pytester: pytest.Pytester) -> None:
+    path = pytester.path / "cce-targets.toml"
+    path.write_text(path.read_text() + 'accept = ["final-without-expiry: agreed", "PRE521: under way"]\n')
+    options = (*SUITE, *TARGETS, "--cce-snapshot=seen.json", "--cce-report=report.json", "--cce-fail-on=warning")
+    run(*options)
+    # yesterday both spelt their timestamps otherwise
+    seen = pytester.path / "seen.json"
+    document = json.loads(seen.read_text())
+    for each in document["targets"]:
+        created = each["answers"]["list 200"]["fields"]["$.items[*].metadata.createTimeStamp"]
+        created["fractions"] = {"0": 12}
+    seen.write_text(json.dumps(document))
+    result = run(*options)
+    assert result.ret == 1
+    drifted = {
+        tuple(each["targets"]): each["verdict"] for each in report(pytester)["findings"] if each["code"] == "PRE521"
+    }
+    assert drifted == {("good",): "failing", ("bad",): "accepted"}
+
+
 @pytest.mark.usefixtures("services")
 def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
