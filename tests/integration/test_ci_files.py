@@ -185,7 +185,7 @@ def test_a_nightly_job_checks_the_contract(job: Job, server: SimulatorServer, tm
         done = run(command, environment, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     names = {path.name for path in tmp_path.iterdir()}
-    assert names >= {"findings.html", "junit.xml", "history.sqlite"}
+    assert names >= {"findings.html", "junit.xml", "history.sqlite", "snapshot.json"}
     assert ("summary.md" in names) == job.name.startswith("nightly")
 
 
@@ -222,3 +222,25 @@ def test_a_nightly_job_may_keep_what_it_was_answered(server: SimulatorServer, tm
     environment = environment_of(LIVE[0], facts(server), tmp_path)
     assert run(command, environment, tmp_path).returncode == 0
     assert len(list((tmp_path / "cce-cassettes").rglob("*.json"))) > 5
+
+
+def test_a_nightly_job_may_go_over_many_targets(server: SimulatorServer, tmp_path: Path) -> None:
+    require_module("xdist")
+    added = "--cce-targets=cce-targets.toml -n 4 --dist loadgroup"
+    assert f"add `{added}`" in (FOLDER / "README.md").read_text("utf-8")
+    told = facts(server)
+    place = {name: told.pop(name) for name in ("CCE_ENDPOINT", "CCE_PROJECT_ID", "CCE_CLUSTER_ID")}
+    (tmp_path / "cce-targets.toml").write_text(
+        f"""
+        [[target]]
+        name = "staging"
+        endpoint = "{place["CCE_ENDPOINT"]}"
+        project_id = "{place["CCE_PROJECT_ID"]}"
+        clusters = {{ one = "{place["CCE_CLUSTER_ID"]}", other = "{server.simulator.other_cluster_id}" }}
+        budget = 60
+        """
+    )
+    environment = environment_of(LIVE[-1], {**told, **dict.fromkeys(place, "")}, tmp_path)
+    done = run(f"{LIVE[-1].commands[0].strip()} {added}", environment, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mode live: 2 targets" in done.stdout
