@@ -1,4 +1,4 @@
-"""The section at the end of a run, and the report file."""
+"""What all tests of a run recorded, added up: for the section at its end, the report file, and CI."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
-from pytest_cce_precheck.contract.causes import Cause, causes
-from pytest_cce_precheck.contract.clock import in_words, skew_of
-from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.contract.settling import may_be_replicas
+from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.saved import as_finding
-from pytest_cce_precheck.report.text import headline, one_line
+from pytest_cce_precheck.report.section import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from _pytest.terminal import TerminalReporter
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.targets import NamedTarget
 
 Recorded = tuple[str, str, str]
-_SHOWN_INCONCLUSIVE = 5
-_SHOWN_CREATED = 10
 
 
 @dataclass
@@ -245,132 +240,3 @@ def write_report(path: Path, summary: Summary) -> None:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ConfigurationError(f"--cce-report={path} cannot be written: {error.strerror}") from None
-
-
-def lines(summary: Summary) -> Iterable[str]:
-    """Write the section for a person: what was checked, what failed, what is open."""
-    simulated = "" if summary.mode in ("live", "record") else " (no real service was contacted)"
-    retried = f", {summary.retried} of them retries" if summary.retried else ""
-    yield f"mode {summary.mode}: {summary.service}{simulated}" + (
-        f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
-    )
-    for name, place in summary.places.items():
-        yield from _place_lines(name, place, summary.mode)
-    yield from _recorded_lines(summary.recorded)
-    yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
-    groups = _groups(summary)
-    for group, at in groups:
-        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
-        if group.consequences:
-            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
-            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
-    for finding in summary.of_verdict("accepted"):
-        yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
-    notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
-    for (code, severity), number in sorted(notes.items()):
-        times = f" ({number})" if number > 1 else ""
-        yield f"  {severity}: {code} {rules()[code].title}{times}"
-    for question, behaviours in sorted(summary.observations.items()):
-        yield f"  left open by the contract: {question} is answered with {' or '.join(sorted(behaviours))}"
-    for title, places in (("accepted but never met", summary.unmet), ("accepted no longer", summary.expired)):
-        if places:
-            yield f"  {title}: {', '.join(places)}"
-    yield from _created_lines(summary.places)
-    yield from _how_far(summary)
-    if summary.requests:
-        broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
-        but = " and but for what was accepted" if summary.of_verdict("accepted") else ""
-        held = f"the contract holds, as far as it was checked{but}" if summary.judged else "no answer could be judged"
-        yield broken if groups else held
-
-
-def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
-    """Give each cause with the targets that show it; what it explains, it explains on its own target."""
-    failing = summary.of_verdict("failing")
-    found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
-    for name in dict.fromkeys((*summary.places, "")):
-        for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
-            found.setdefault(group.finding.identity, (group, []))[1].append(name)
-    return list(found.values())
-
-
-def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
-    told = []
-    if place.renewed:
-        told.append(f"{place.renewed} token{'s' if place.renewed > 1 else ''} renewed")
-    skew = skew_of(place.ahead)
-    if skew is not None:
-        told.append(in_words(skew))
-    if 0 < place.behind <= place.lag:
-        told.append(f"replicas lagged by up to {place.behind:.1f} s, of the {place.lag} s allowed for (--cce-lag)")
-    elif place.behind > place.lag and mode in ("live", "record"):
-        told.append(may_be_replicas(place.behind))
-    if not name:
-        yield from (f"  {each}" for each in told)
-    else:
-        retried = f" ({place.retried} retries)" if place.retried else ""
-        where = f"{place.service}, cluster {place.cluster}: {place.requests} requests{retried}"
-        yield f"  {name}: {'; '.join([where, *told])}"
-
-
-def _created_lines(places: Mapping[str, Place]) -> Iterable[str]:
-    for name, place in places.items():
-        number = len(place.created)
-        if number:
-            tasks = "1 task, which stays" if number == 1 else f"{number} tasks, which stay"
-            yield f"  created {f'on {name} ' if name else ''}{tasks} listed until expired:"
-            yield from (
-                f"    {one_line(each['task_id'])} ({one_line(each['type'])}, instance {one_line(each['instance_id'])})"
-                for each in place.created[:_SHOWN_CREATED]
-            )
-        if number > _SHOWN_CREATED:
-            yield f"    … and {number - _SHOWN_CREATED} more, in --cce-report=FILE.json"
-
-
-def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
-    """Say how many cassettes were written, and which tests left theirs as it was."""
-    left = [nodeid for nodeid, what in recorded.items() if what == "left"]
-    written = len(recorded) - len(left)
-    if written:
-        yield f"  {written} cassette{'s' if written > 1 else ''} written"
-    for nodeid in left[:_SHOWN_INCONCLUSIVE]:
-        yield f"  not recorded, since it did not come to its end: {nodeid}"
-    if len(left) > _SHOWN_INCONCLUSIVE:
-        yield f"  … and {len(left) - _SHOWN_INCONCLUSIVE} more"
-
-
-def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> Iterable[str]:
-    """Say how old the recordings are, and what of them nobody asked for."""
-    if not cassettes:
-        return
-    recorded = sorted((datetime.fromisoformat(each["recorded_at"]), each["name"]) for each in cassettes)
-    oldest, name = recorded[0]
-    days = (now - oldest).days
-    age = "today" if days < 1 else f"{days} day{'s' if days > 1 else ''} ago ({name})"
-    endpoints = ", ".join(sorted({each["endpoint"] for each in cassettes}))
-    number = len(cassettes)
-    yield f"  {number} cassette{'s' if number > 1 else ''} of {endpoints}, the oldest recorded {age}"
-    left = [each for each in cassettes if each["unused"]]
-    if left:
-        unused, where = sum(each["unused"] for each in left), left[0]["name"]
-        others = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        yield (
-            f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings"
-            f" {'were' if unused > 1 else 'was'} not asked for ({where}{others})"
-        )
-    classes = {name for each in cassettes for name in each["classes"]}
-    if classes:
-        yield f"  what was drawn from covers {len(classes)} classes of filter values"
-
-
-def _how_far(summary: Summary) -> Iterable[str]:
-    not_reached = sorted(summary.not_reached - summary.reached)
-    if summary.reached:
-        rest = f"{', '.join(not_reached[:4])}{', …' if len(not_reached) > 4 else ''}"
-        beyond = f"; {len(not_reached)} rarer ones are beyond --cce-budget: {rest}" if not_reached else ""
-        yield f"  {len(summary.reached)} classes of filter values reached{beyond}"
-    if summary.inconclusive:
-        yield f"  inconclusive, neither passed nor failed: {len(summary.inconclusive)}"
-        yield from (f"    {each}" for each in summary.inconclusive[:_SHOWN_INCONCLUSIVE])
-        if len(summary.inconclusive) > _SHOWN_INCONCLUSIVE:
-            yield f"    … and {len(summary.inconclusive) - _SHOWN_INCONCLUSIVE} more"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.contract.settling import may_be_replicas
-from pytest_cce_precheck.report.summary import Summary, lines
+from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.summary import Place, Summary
 from tests.plugin.projects import LIVE
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_end_of_a_live_run_says_how_far_answers_were_behind(lag: int, behind: float, told: list[str]) -> None:
-    written = list(lines(Summary("live", "https://cce.example", lag=lag, behind=behind)))
+    written = list(lines(Summary("live", {"": Place("https://cce.example", lag=lag, behind=behind)})))
     assert [line for line in written if "lag" in line] == told
 
 
 def test_the_embedded_service_has_no_replicas_to_speak_of() -> None:
-    assert not [line for line in lines(Summary("simulate", "the embedded service", behind=0.1)) if "lag" in line]
+    summary = Summary("simulate", {"": Place("the embedded service", behind=0.1)})
+    assert not [line for line in lines(summary) if "lag" in line]
 
 
 def test_a_suite_is_not_recorded_from_replicas(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

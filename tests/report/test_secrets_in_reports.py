@@ -16,7 +16,8 @@ from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.harness import Contract, Harness
 from pytest_cce_precheck.report.files import WRITERS
-from pytest_cce_precheck.report.summary import collect, lines
+from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.summary import collect
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.transport.replay import Replayer
 from pytest_cce_precheck.wire.credentials import Credentials
