@@ -15,6 +15,7 @@ from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.harness import Contract, Harness
+from pytest_cce_precheck.plugin import PROPERTIES
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect
@@ -49,7 +50,7 @@ def missed(request: Request, redaction: Redaction) -> str:
 
 def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
     """Give all that the end of a run prints and writes."""
-    summary = collect([("test_it", *each) for each in properties], Config(mode="replay"))
+    summary = collect([("test_it", *each) for each in properties if each[0] in PROPERTIES], Config(mode="replay"))
     yield "\n".join(lines(summary))
     yield from (write(summary.to_dict()) for write in WRITERS.values())
 
