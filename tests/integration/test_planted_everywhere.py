@@ -38,6 +38,7 @@ SUITE: Final = ("--pyargs", "pytest_cce_precheck.suite", "--cce-budget=40")
 LOUD: Final = (
     *("-vv", "--tb=long", "--showlocals", "-rA", "--log-level=DEBUG", "-o", "log_cli=true"),
     *("-o", "junit_logging=all", "--junitxml=junit.xml", "--cce-history=history.sqlite"),
+    "--cce-snapshot=snapshot.json",
 )
 # what makes a run's output ten times as long
 LOUDEST: Final = ("--full-trace", "--debug")
@@ -147,7 +148,7 @@ def loud(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Loud:
     def run(environment: Mapping[str, str], target: Mapping[str, Any], *arguments: str) -> pytest.RunResult:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        told = (f"--cce-endpoint={target['endpoint']}", "--cce-project-id=p", "--cce-cluster-id=c")
+        told = (f"--cce-endpoint={target['endpoint']}", "--cce-project-id=p", "--cce-cluster-id=c") if target else ()
         if "project_id" in target:
             told = (told[0], f"--cce-project-id={target['project_id']}", f"--cce-cluster-id={target['cluster_id']}")
         mode = () if any("--cce-mode" in word for word in arguments) else ("--cce-mode=live",)
@@ -224,6 +225,34 @@ def test_a_run_by_two_workers_shows_no_credential(pytester: pytest.Pytester, lou
             world.environment("keys"), facts(server), *run, *SUITE, "test_a_run_by_two_workers_shows_no_credential.py"
         )
     assert result.ret == 1
+    assert_nowhere(pytester, [result], world)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"])
+def test_a_run_over_targets_shows_no_credential_whatever_its_variable_is_called(
+    pytester: pytest.Pytester, loud: Loud, world: World, workers: tuple[str, ...]
+) -> None:
+    token, key, secret, temporary = world.credentials.secrets
+    environment = {"EU_TOKEN": token, "CN_AK": key, "CN_SK": secret, "CN_ST": temporary}
+    names = {"eu": 'token = "EU_TOKEN"', "cn": 'access_key = "CN_AK", secret_key = "CN_SK", security_token = "CN_ST"'}
+    mine = pytester.makepyfile(DEPENDENT)
+    with world.served(*ECHOES) as server:
+        told = facts(server)
+        pytester.path.joinpath("cce-targets.toml").write_text(
+            "\n".join(
+                f"""[[target]]
+                name = "{name}"
+                endpoint = "{told["endpoint"]}"
+                project_id = "{told["project_id"]}"
+                clusters = ["{told["cluster_id"]}"]
+                credentials = {{ {credentials} }}"""
+                for name, credentials in names.items()
+            )
+        )
+        run = ("--cce-targets=cce-targets.toml", "--cce-report=findings.json", *workers)
+        result = loud(environment, {}, *run, *SUITE, mine.name)
+    assert result.ret == 1
+    assert "PRE608" in (pytester.path / "findings.json").read_text("utf-8")
     assert_nowhere(pytester, [result], world)
 
 
