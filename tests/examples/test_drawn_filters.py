@@ -1,12 +1,13 @@
 """Draw combinations of filters with hypothesis; on replay, those that were recorded."""
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_cce_precheck import check
 
 
-@settings(max_examples=50, deadline=None)
+# how long an answer takes is the service's affair
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_listed_task_has_the_values_asked_for(cce_client, cce_filters, data):
     asked = data.draw(cce_filters())

@@ -164,10 +164,10 @@ def test_the_client_works_in_fixtures_of_every_scope_and_when_asked_for_by_name(
 def test_the_client_may_be_used_in_a_hypothesis_test(pytester: pytest.Pytester, run_apart: Run) -> None:
     pytester.makepyfile(
         """
-        from hypothesis import given, settings
+        from hypothesis import HealthCheck, given, settings
         from pytest_cce_precheck import strategies
 
-        @settings(database=None, max_examples=20)
+        @settings(database=None, max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(asked=strategies.filters({}, at_least=1))
         def test_drawn_questions(cce_client, asked):
             assert cce_client.list_tasks(task_id="x").status in (200, 404)
