@@ -281,11 +281,11 @@ def cost_table(seeds: int, first: int) -> Iterator[str]:
     """Measure over HTTP, where a request costs what it costs; waits are counted, and the clock moved on."""
     plain = Job(0, staging=False, patient=False, lag=0.0, http=True)
     rows = {
-        "plain service, nothing of it": plain,
-        "plain service, retries and brackets": replace(plain, patient=True),
+        "plain service, no retries": plain,
+        "plain service, retries": replace(plain, patient=True),
         "plain service, the count of all workers too": replace(plain, patient=True, paced=True),
         f"plain service, all of it and `--cce-lag={LAG:.0f}`": replace(plain, patient=True, paced=True, lag=LAG),
-        "hostile staging, nothing of it": Job(0, patient=False, lag=0.0),
+        "hostile staging, no retries, no lag": Job(0, patient=False, lag=0.0),
         "hostile staging, retries, no lag": Job(0, lag=0.0),
         f"hostile staging, all of it and `--cce-lag={LAG:.0f}`": Job(0, paced=True),
     }

@@ -48,6 +48,7 @@ class Shares:
     exploration: int
     transport: int
     retries: int
+    again: int
 
     @classmethod
     def of(cls, budget: int, *, writes: bool, probes: int = 20, rough: bool = False) -> Shares:
@@ -66,9 +67,10 @@ class Shares:
         transport = _between(0, budget // 16, 13)
         brackets = _between(5, budget // 14, 24) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 25)
-        fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries
+        again = budget // 20 if rough else 0
+        fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
         return cls(
-            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries
+            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries, again
         )
 
     def of_retries(self, questions: int) -> int:

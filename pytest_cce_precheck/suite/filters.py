@@ -61,17 +61,21 @@ def _ask_family(run: Inspection, family: Family) -> None:
             f"filters, {family}", "the unfiltered list cannot be read, so there is nothing to hold answers against"
         )
         return
-    ask_in_brackets(run, run.questions(family))
+    # what tells most must not stay open because just then something changed
+    ask_in_brackets(run, run.questions(family), again=run.shares.again if family == "values" else 0)
 
 
-def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
-    """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive."""
+def ask_in_brackets(run: Inspection, questions: Sequence[Question], again: int = 0) -> None:
+    """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive.
+
+    Where replicas lag, ``again`` are requests that are kept for that.
+    """
     before = run.opening()
     waiting = list(questions)
     left: dict[str, frozenset[str]] = {}
     # what retries and brackets cost beyond their share must not eat what other checks have planned
     limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1
-    limit += run.shares.of_retries(len(waiting)) if run.settling.lag else 0
+    limit += run.shares.of_retries(len(waiting)) + again if run.settling.lag else 0
     size = _MOST
     while waiting and before is not None:
         if run.settling.lag and waiting[0].query in left and (before := _settled_opening(run)) is None:
@@ -85,10 +89,10 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question]) -> None:
         bracket, verdicts = closed
         for each, verdict in zip(asked, verdicts, strict=True):
             _report(each, verdict, bracket)
-            query, again = each.question.query, each.question.query not in left
+            query, first = each.question.query, each.question.query not in left
             # a task that was judged once is judged, though another time it was just changing
             left[query] = verdict.open_ids & left.get(query, verdict.open_ids)
-            if left[query] and again and run.budget.sent < limit:
+            if left[query] and first and run.budget.sent < limit:
                 waiting.append(each.question)
             elif left[query]:
                 _leave_open(run, each.question, left)
