@@ -13,7 +13,7 @@ from pytest_cce_precheck.explore.classes import known_values
 from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.filters import Asked
+from pytest_cce_precheck.suite.filters import Asked, ask_what_was_left_open
 from pytest_cce_precheck.suite.memory import DRAWN
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
 
 def beyond_the_classes(run: Inspection) -> None:
     """Draw combinations that the plan does not hold and report the simplest one that is answered wrongly."""
+    ask_what_was_left_open(run)
     opening = run.opening()
     if opening is None or run.shares.exploration < _COST:
         run.give_up("exploration beyond the classes", "no list to draw values from, or no budget left for it")

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _MOST, _FEWEST = 24, 6
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
+# the lists around questions that are asked once more, and what may have to be sent again
+_AROUND: Final = 4
+_ROUNDS: Final = 2
 
 
 def the_unfiltered_list(run: Inspection) -> None:
@@ -65,6 +68,15 @@ def _ask_family(run: Inspection, family: Family) -> None:
     ask_in_brackets(run, run.questions(family), again=run.shares.again if family == "values" else 0)
 
 
+def ask_what_was_left_open(run: Inspection) -> None:
+    """Ask once more for the cluster's own values of which no answer was judged in full, as the budget has room."""
+    for _ in range(_ROUNDS):
+        questions = list(run.left_open.values())[: max(run.budget.left - _AROUND, 0)]
+        if not questions or _settled_opening(run) is None:
+            return
+        ask_in_brackets(run, questions)
+
+
 def ask_in_brackets(run: Inspection, questions: Sequence[Question], again: int = 0) -> None:
     """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive.
 
@@ -96,6 +108,10 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question], again: int =
                 waiting.append(each.question)
             elif left[query]:
                 _leave_open(run, each.question, left)
+            if not verdict.open_ids:
+                run.left_open.pop(query, None)
+            elif again:
+                run.left_open[query] = each.question
         # where replicas lag, it is not the number of questions that makes a bracket long
         size = min(_MOST, size * 2) if bracket.quiet or run.settling.lag else max(_FEWEST, size // 2)
         before = bracket.after

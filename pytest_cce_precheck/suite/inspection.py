@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 # with the pauses between them, more seconds than a gateway that restarts is away, and one loss by chance thereafter
 _TRIES: Final = 7
-_LOSSES: Final = 3
+# one in twenty is lost on a bad day: in a run of hundreds, four in a row are chance, and five are not
+_LOSSES: Final = 4
 _FEW, _RARELY = 10, 10
 _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
@@ -41,6 +42,7 @@ _REFUSED: Final = frozenset({401, 403})
 _SHORTEST_SECRET: Final = 8
 # under TLS, a connection that is reset looks like one that ended
 _LOST: Final = frozenset({"connection-lost", "timeout", "unreachable", "truncated"})
+_QUICK: Final = _LOST - {"timeout", "unreachable"}
 _NOT_SENT: Final = "unreachable"
 # what one answer says against another: of two replicas, one may be behind
 _CONTRADICTIONS: Final = frozenset(
@@ -116,6 +118,7 @@ class Inspection:
         self._plan: Plan | None = None
         self.memory = Memory()
         self.outdated: frozenset[str] = frozenset()
+        self.left_open: dict[str, Question] = {}
         self._patience = Patience(self.settings.seed, self.settings.worker)
         self._sent_at = 0.0
 
@@ -230,8 +233,7 @@ class Inspection:
                 exchange = self.client.send(request, as_is=as_is)
             except TransportError as error:
                 losses += 1
-                # an endpoint that has never answered is not waited for so often
-                if error.reason not in _LOST or losses > (_LOSSES if self._judged else 1) or attempt == _TRIES:
+                if losses > self._bearable(error) or attempt == _TRIES:
                     raise
                 self._lose(error)
                 if not repeat and error.reason != _NOT_SENT:
@@ -250,6 +252,13 @@ class Inspection:
             self.budget.retried += 1
             self._wait_as_told(exchange, attempt)
         return exchange
+
+    def _bearable(self, error: TransportError) -> int:
+        """Give how many losses of this kind may follow one another."""
+        if error.reason not in _LOST:
+            return 0
+        # where nobody has ever answered, there may be nobody, and waiting for that takes long
+        return _LOSSES if self._judged or error.reason in _QUICK else 1
 
     def _wait_after(self, error: TransportError, attempt: int) -> None:
         self.budget.retried += 1
