@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
-from pytest_cce_precheck.suite import creation, filters, transport
+from pytest_cce_precheck.suite import creation, exploration, filters, transport
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Settings
@@ -243,3 +243,27 @@ def test_a_hostile_staging_with_a_subtle_defect_is_found_out(fault: str) -> None
     run, _ = run_of(Staging("hostile", seed=3, faults=[fault]), lag=5.0)
     inspect(run)
     assert alarms(run)
+
+
+# ---- lost connections
+
+
+@pytest.mark.parametrize("first", [1, 30])
+def test_four_losses_in_a_row_are_chance_and_five_are_a_finding_at_the_start_as_later(first: int) -> None:
+    for losses, codes in ((4, []), (5, ["PRE101"])):
+        run, _ = run_of(Simulator(), lambda number, _, most=losses: first <= number < first + most)
+        for check in (filters.the_unfiltered_list, filters.existing_values, filters.unknown_values):
+            run.run(check)
+        assert alarms(run) == codes, losses
+
+
+# ---- what others' work left open
+
+
+def test_what_was_never_judged_in_full_is_asked_once_more_at_the_end() -> None:
+    # the newest task of an instance is most of the time too new, where others make tasks and replicas lag
+    run, _ = run_of(Staging("hostile", seed=20, faults=["newest-task-lost-under-instance"]), lag=5.0)
+    run.run(filters.existing_values)
+    assert (alarms(run), bool(run.left_open)) == ([], True)
+    run.run(exploration.beyond_the_classes)
+    assert alarms(run) == ["PRE402"]
