@@ -69,7 +69,10 @@ def _add_serve(commands: Commands) -> None:
         "--variation", action="append", default=[], metavar="NAME", help="a conforming variation (repeatable)"
     )
     serve.add_argument(
-        "--staging", metavar="PROFILE", help="be as hard to test as a shared service: busy, lagging, throttled, …"
+        "--staging",
+        metavar="PROFILE",
+        help="be as hard to test as a shared service:"
+        " calm, busy, lagging, throttled, flaky, expiring, skewed, locking, hostile",
     )
     serve.add_argument(
         "--time-scale", type=_factor, default=1.0, metavar="F", help="others in staging work F times as fast"

@@ -243,7 +243,7 @@ def parsed(option: Option, given: Any, where: str) -> Any:
         except ValueError:
             number = -1
         if number < 0:
-            raise ConfigurationError(f"{where} is {given!r}: expected a whole number")
+            raise ConfigurationError(f"{where} is {given!r}: expected a whole number, 0 or more")
         return number
     if option.kind == "age":
         age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())

@@ -105,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = resolve(
             lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
         )
+        _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             _refuse_the_unusable(config, settled)
@@ -142,14 +143,22 @@ def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
 
 
+def _refuse_real_services(settled: Config) -> None:
+    """Refuse what names one on the command line, while the embedded service answers: a green run would mislead."""
+    for key in ("endpoint", "region", "targets"):
+        if settled.mode == "simulate" and settled.source(key) == "option":
+            raise ConfigurationError(
+                f"--cce-{key} names a real service, and in mode simulate nobody asks it:"
+                " give --cce-mode=live, record or replay with it, or leave it out"
+            )
+
+
 def _targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...]:
     if settled.targets is None:
         if settled.target:
             raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
         return ()
     if settled.mode == "simulate":
-        if settled.source("targets") == "option":
-            raise ConfigurationError("--cce-targets names real services: use --cce-mode=live, record or replay with it")
         return ()
     from pytest_cce_precheck.targets import parse_targets, text_of
 
@@ -264,6 +273,17 @@ def pytest_configure_node(node: Any) -> None:
         from pytest_cce_precheck.targets import text_of
 
         node.workerinput[TARGETS_INPUT] = text_of(node.config.rootpath / settled.targets)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each target to one worker, where ``--dist loadgroup`` says so."""
+    targets = config.stash[targets_key]
+    if not targets or config.getoption("dist") != "loadgroup":
+        return None
+    from pytest_cce_precheck.spreading import TargetScheduling
+
+    return TargetScheduling(config, log, [target.name for target in targets])
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

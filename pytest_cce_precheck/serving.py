@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import ConfigurationError
@@ -36,8 +37,8 @@ The simulated service listens on {endpoint} (Ctrl-C ends it).
 
 Check it from another shell:
 
-  export CCE_AUTH_TOKEN={token}
-  pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint={endpoint} \\
+  {exports}
+  pytest --pyargs pytest_cce_precheck.suite --cce-mode=live{lag} --cce-endpoint={endpoint} \\
       --cce-project-id={project_id} --cce-cluster-id={cluster_id} \\
       --cce-other-cluster-id={other_cluster_id} --cce-foreign-project-id={foreign_project_id} \\
       --cce-foreign-cluster-id={foreign_cluster_id} --cce-allow-writes
@@ -54,9 +55,13 @@ It is staging, profile {staging}: {summary}
 """
 
 _IAM_FOR_PEOPLE = """\
-The token expires; POST {endpoint}{iam_path} gives another to
-user {iam_user} of domain {iam_domain}, password {iam_password}, for the project above.
+Its tokens expire; POST {endpoint}{iam_path} gives another to the user above.
 """
+
+_EXPORTED = "export CCE_AUTH_TOKEN={token}"
+_BY_ACCOUNT = """\
+export CCE_IAM_USER={iam_user} CCE_IAM_DOMAIN={iam_domain}
+  export CCE_IAM_PASSWORD={iam_password} CCE_IAM_ENDPOINT={endpoint}"""
 
 _TLS_FOR_PEOPLE = """\
 
@@ -121,7 +126,10 @@ def _simulator(options: argparse.Namespace) -> Simulator:
 
 def _for_people(simulator: Simulator, facts: dict[str, Any]) -> str:
     names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
-    text = _FOR_PEOPLE.format(**{**facts, "faults": names})
+    exports = (_BY_ACCOUNT if "iam_path" in facts else _EXPORTED).format(**facts)
+    replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
+    lag = f" --cce-lag={ceil(max(replicas)) + 1}" if replicas else ""
+    text = _FOR_PEOPLE.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
     if isinstance(simulator, Staging):
         text += _STAGING_FOR_PEOPLE.format(summary=simulator.profile.summary, **facts)
     if "iam_path" in facts:

@@ -243,8 +243,9 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) 
     names = list(known)
     for key in table:
         if key not in names:
+            more = f"; {key} for all targets belongs under [defaults]" if key in _DEFAULTS else ""
             raise ConfigurationError(
-                f"{where} has the unknown key {key!r}; there may be {', '.join(names)}{did_you_mean(key, names)}"
+                f"{where} has the unknown key {key!r}; there may be {', '.join(names)}{did_you_mean(key, names)}{more}"
             )
 
 

@@ -36,6 +36,7 @@ LEVELS: Final = (
         "metering",
         "running",
         "serving",
+        "spreading",
         "captured",
         "recordings",
     },

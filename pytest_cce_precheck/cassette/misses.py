@@ -24,7 +24,7 @@ _LOOKED_AT: Final = 2000
 def explained(request: Request, cassette: Cassette, used: Collection[int]) -> str:
     """Write what a person needs: the request, the cassette, the closest recording, what differs, the way out."""
     origin = cassette.origin
-    again = f"record it again (--cce-mode=record {origin.test})" if origin.test else "record it again"
+    again = f"record it again (pytest --cce-mode=record '{origin.test}')" if origin.test else "record it again"
     number = f"{len(cassette)} recording{'s' if len(cassette) != 1 else ''}"
     lines = [
         f"no recording for {_named(request)}",

@@ -36,7 +36,8 @@ _INTERNALS = re.compile(
 
 def no_answer(error: TransportError) -> Finding:
     """Write the finding of an answer that never came."""
-    return Finding("PRE101", f"{error.request.method} {error.request.target}: {error.detail}", subject=(error.reason,))
+    message = f"{error.request.method} {error.request.target}: {error.detail}"
+    return Finding("PRE101", message, subject=(error.reason,), evidence=(("endpoint", error.request.endpoint),))
 
 
 def operation_status(exchange: Exchange) -> int:

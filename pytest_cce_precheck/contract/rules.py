@@ -84,4 +84,5 @@ def find_rule(code_or_name: str) -> Rule:
         if rule.name == code_or_name.lower():
             return rule
     known = [*rules(), *(rule.name for rule in rules().values())]
-    raise ConfigurationError(f"unknown finding code {code_or_name!r}{did_you_mean(code_or_name, known)}")
+    near = did_you_mean(code_or_name, known) or "; cce-precheck explain lists all"
+    raise ConfigurationError(f"unknown finding code {code_or_name!r}{near}")

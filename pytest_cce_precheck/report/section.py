@@ -109,7 +109,7 @@ def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
     if written:
         yield f"  {written} cassette{'s' if written > 1 else ''} written"
     for nodeid in left[:_SHOWN_INCONCLUSIVE]:
-        yield f"  not recorded, since it did not come to its end: {nodeid}"
+        yield f"  not recorded, since it failed, and not for an answer: {nodeid}"
     if len(left) > _SHOWN_INCONCLUSIVE:
         yield f"  … and {len(left) - _SHOWN_INCONCLUSIVE} more"
 

@@ -37,7 +37,11 @@ _LOSSES: Final = 4
 _FEW, _RARELY = 10, 10
 _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
-_REFUSED: Final = frozenset({401, 403})
+_REFUSED: Final = {
+    401: "refuses the credentials",
+    403: "refuses the credentials",
+    404: "knows no such project or cluster",
+}
 # a shorter text may stand in an answer by chance
 _SHORTEST_SECRET: Final = 8
 # under TLS, a connection that is reset looks like one that ended
@@ -330,7 +334,7 @@ class Inspection:
         if exchange.status in PASSING:
             self._gone = f"the endpoint does not answer ({exchange.status} in all of {_TRIES} tries)"
         elif exchange.status in _REFUSED and not self._read:
-            self._gone = f"the endpoint refuses the credentials ({exchange.status})"
+            self._gone = f"the endpoint {_REFUSED[exchange.status]} ({exchange.status})"
         if answer is not None:
             self._read = True
             self.outdated = self.observe(answer)

@@ -104,7 +104,11 @@ def _tls_problem(causes: list[BaseException]) -> str:
     verify = next(
         (getattr(cause, "verify_message", None) for cause in causes if getattr(cause, "verify_message", None)), None
     )
-    return str(verify) if verify else _last_words(causes)
+    problem = str(verify) if verify else _last_words(causes)
+    own_ca = " (name a CA of your own in REQUESTS_CA_BUNDLE)"
+    return problem + (
+        own_ca if "issuer" in problem or "self-signed" in problem.replace("self signed", "self-signed") else ""
+    )
 
 
 def _last_words(causes: list[BaseException]) -> str:

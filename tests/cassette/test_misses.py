@@ -36,7 +36,7 @@ def test_a_miss_names_request_file_mode_closest_recording_difference_and_way_out
         "  mode:     replay, of tasks.json (2 recordings of 2026-01-02)",
         f"  closest:  recording 2, GET {PATH}?type=addonStatic (not asked for yet)",
         "  differs:  the parameter type is 'addonUpgrade', recorded 'addonStatic'",
-        "  way out:  record it again (--cce-mode=record test_a.py::test_b), or ask what was recorded",
+        "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), or ask what was recorded",
     ]
 
 
@@ -47,7 +47,7 @@ def test_what_is_used_up_says_that_it_was_given_already_and_how_to_have_it_again
         f"  closest:  recording 1, GET {PATH}?type=x (given already)",
         "  differs:  in nothing, but each recording is given once, and this was asked for once more",
         (
-            "  way out:  record it again (--cce-mode=record test_a.py::test_b), ask once, or let it repeat"
+            "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), ask once, or let it repeat"
             " (cce(repeats=True), and record it again), or ask what was recorded"
         ),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.simulator.staging.profiles import PROFILES
 from tests.processes import first_line, service, start
 
 
@@ -85,3 +86,26 @@ def test_a_port_in_use_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
         port = listener.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 2
     assert capsys.readouterr().err == f"cce-precheck: cannot listen on port {port}: Address already in use\n"
+
+
+def test_the_help_names_every_profile_of_staging(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"as a shared service: {', '.join(PROFILES)} " in told
+
+
+def test_a_person_is_told_the_lag_and_the_account_that_a_hostile_staging_needs() -> None:
+    process = start("--staging", "hostile")
+    try:
+        lines = [first_line(process)]
+        assert process.stdout is not None
+        while "HUAWEICLOUD" not in lines[-1]:
+            lines.append(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    text = "".join(lines)
+    assert "--cce-mode=live --cce-lag=5 " in text
+    assert "export CCE_IAM_USER=" in text
+    assert "CCE_AUTH_TOKEN" not in text

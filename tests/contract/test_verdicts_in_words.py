@@ -34,9 +34,9 @@ def test_every_rule_is_found_by_its_code_and_its_name_in_any_case(code: str) -> 
     [
         ("PRE31", "unknown finding code 'PRE31'; did you mean PRE321 or PRE311 or PRE310?"),
         ("final-without-expirey", "unknown finding code 'final-without-expirey'; did you mean final-without-expiry?"),
-        ("CCE.01401001", "unknown finding code 'CCE.01401001'"),
-        ("", "unknown finding code ''"),
-        ("all", "unknown finding code 'all'"),
+        ("CCE.01401001", "unknown finding code 'CCE.01401001'; cce-precheck explain lists all"),
+        ("", "unknown finding code ''; cce-precheck explain lists all"),
+        ("all", "unknown finding code 'all'; cce-precheck explain lists all"),
     ],
 )
 def test_a_mistyped_code_is_refused_with_its_near_matches(typed: str, told: str) -> None:

@@ -110,6 +110,17 @@ def test_a_faulty_service_turns_the_suite_red_with_the_faults_code(
     assert "the contract does not hold" in text
 
 
+def test_a_cluster_that_is_not_there_is_one_finding_and_what_could_not_be_asked_is_skipped(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service() as facts:
+        for name, value in credentials(facts, "token").items():
+            monkeypatch.setenv(name, value)
+        result = run("--pyargs", "pytest_cce_precheck.suite", *live({**facts, "cluster_id": "a-typo"}))
+    result.assert_outcomes(failed=1, skipped=13)
+    result.stdout.fnmatch_lines(["*not tried, the endpoint knows no such project or cluster (404)"])
+
+
 @pytest.mark.parametrize("leave", [False, True])
 def test_nothing_is_created_in_live_mode_without_leave(
     run: Run, monkeypatch: pytest.MonkeyPatch, *, leave: bool

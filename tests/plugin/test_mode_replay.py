@@ -165,7 +165,7 @@ def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytes
             "*  mode:     replay, of cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
             "*  closest:  recording 1, GET */tasks?type=y (not asked for yet)",
             "*  differs:  the parameter type is 'x', recorded 'y'",
-            "*  way out:  record it again (--cce-mode=record test_it.py::test_it), or ask what was recorded",
+            "*  way out:  record it again (pytest --cce-mode=record 'test_it.py::test_it'), or ask what was recorded",
         ]
     )
 

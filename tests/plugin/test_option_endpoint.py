@@ -129,3 +129,10 @@ def test_a_foreign_project_and_its_cluster_belong_together(pytester: pytest.Pyte
     result = run(f"--cce-foreign-{given}-id=x")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: --cce-foreign-project-id and --cce-foreign-cluster-id belong together: *"])
+
+
+@pytest.mark.parametrize("option", ["--cce-endpoint=https://cce.example.com", "--cce-region=eu-west-101"])
+def test_an_endpoint_on_the_command_line_is_refused_where_nobody_would_ask_it(run: Run, option: str) -> None:
+    result = run(option)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{option.partition('=')[0]} names a real service*give --cce-mode=live*"])

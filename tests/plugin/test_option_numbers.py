@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number"),
-        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number"),
+        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number, 0 or more"),
+        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number, 0 or more"),
         ("--cce-budget=5", "a budget of 5 requests checks nothing: at least 30 are needed"),
-        ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number"),
-        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number"),
+        ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number, 0 or more"),
+        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number, 0 or more"),
         ("--cce-timeout=0", "--cce-timeout is 0: expected at least 1 second"),
     ],
 )

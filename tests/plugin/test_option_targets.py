@@ -234,9 +234,12 @@ def test_settings(cce_config, cce_client):
 def test_workers_take_a_target_each(run: Run, pytester: pytest.Pytester, services: Services) -> None:
     require_module("xdist")
     result = run(
-        *SUITE, *TARGETS, "-n", "2", "--dist", "loadgroup", "--cce-report=report.json", "--cce-history=h.sqlite"
+        *SUITE, *TARGETS, "-v", "-n", "2", "--dist", "loadgroup", "--cce-report=report.json", "--cce-history=h.sqlite"
     )
     assert result.ret == 1
+    ran = {pair for line in result.outlines for pair in re.findall(r"^\[(gw\d)\].*\[(good|bad)\]", line)}
+    assert sorted(name for _, name in ran) == ["bad", "good"]
+    assert len({worker for worker, _ in ran}) == 2
     told = report(pytester)
     assert {tuple(each["targets"]) for each in told["findings"] if each["verdict"] == "failing"} == {("bad",)}
     # unfiltered lists are read once for a target, not once for a worker: as many requests as without workers
@@ -313,7 +316,7 @@ def test_a_missing_credential_is_named_before_anything_runs(
 def test_targets_are_real_services(run: Run) -> None:
     result = run("--cce-targets=cce-targets.toml")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*names real services: use --cce-mode=live, record or replay with it*"])
+    result.stderr.fnmatch_lines(["*--cce-targets names a real service*give --cce-mode=live, record or replay with it*"])
 
 
 def test_a_target_is_chosen_from_a_file(run: Run) -> None:

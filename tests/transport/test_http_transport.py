@@ -320,6 +320,7 @@ def test_a_certificate_that_nobody_signed_is_refused_before_anything_is_sent(
         error = failed(transport, asked(endpoint))
     assert error.reason == "tls"
     assert "self-signed certificate" in error.detail.replace("self signed", "self-signed")
+    assert "(name a CA of your own in REQUESTS_CA_BUNDLE)" in error.detail
 
 
 def test_a_certificate_is_trusted_where_the_environment_says_so(
