@@ -86,7 +86,11 @@ def _read(name: str) -> bytes:
 
 
 def _read_request(name: str) -> bytes:
-    body = _read(name)
+    try:
+        body = _read(name)
+    except ConfigurationError as error:
+        wanted = "a file that holds the body of the create request that the answer is to"
+        raise ConfigurationError(f"{error}; --request takes {wanted}") from None
     try:
         document = parse_json(body)
     except BodyError as error:

@@ -107,7 +107,7 @@ class Task:
             "addonTargetVersion": spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
-            "risks": sorted(json.dumps([risk.raw.get(name) for name in _RISK]) for risk in self.risks),
+            "risks": sorted(([risk.raw.get(name) for name in _RISK] for risk in self.risks), key=json.dumps),
         }
         return json.dumps(known, sort_keys=True)
 

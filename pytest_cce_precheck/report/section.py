@@ -27,7 +27,7 @@ def lines(summary: Summary) -> Iterable[str]:
     simulated = "" if summary.mode in ("live", "record") else " (no real service was contacted)"
     retried = f", {summary.retried} of them retries" if summary.retried else ""
     yield f"mode {summary.mode}: {summary.service}{simulated}" + (
-        f", {summary.requests} requests{retried}, seed {summary.seed}" if summary.requests else ""
+        f", {_number(summary.requests, 'request')}{retried}, seed {summary.seed}" if summary.requests else ""
     )
     for name, place in summary.places.items():
         yield from _place_lines(name, place, summary.mode)
@@ -53,10 +53,14 @@ def lines(summary: Summary) -> Iterable[str]:
     yield from _created_lines(summary.places)
     yield from _how_far(summary)
     if summary.requests:
-        broken = f"the contract does not hold: {len(groups)} cause{'s' if len(groups) != 1 else ''}"
+        broken = f"the contract does not hold: {_number(len(groups), 'cause')}"
         but = " and but for what was accepted" if summary.of_verdict("accepted") else ""
         held = f"the contract holds, as far as it was checked{but}" if summary.judged else "no answer could be judged"
         yield broken if groups else held
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
@@ -72,7 +76,7 @@ def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
 def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
     told = []
     if place.renewed:
-        told.append(f"{place.renewed} token{'s' if place.renewed > 1 else ''} renewed")
+        told.append(f"{_number(place.renewed, 'token')} renewed")
     skew = skew_of(place.ahead)
     if skew is not None:
         told.append(in_words(skew))
@@ -84,7 +88,7 @@ def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
         yield from (f"  {each}" for each in told)
     else:
         retried = f" ({place.retried} retries)" if place.retried else ""
-        where = f"{place.service}, cluster {place.cluster}: {place.requests} requests{retried}"
+        where = f"{place.service}, cluster {place.cluster}: {_number(place.requests, 'request')}{retried}"
         yield f"  {name}: {'; '.join([where, *told])}"
 
 
@@ -107,7 +111,7 @@ def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
     left = [nodeid for nodeid, what in recorded.items() if what == "left"]
     written = len(recorded) - len(left)
     if written:
-        yield f"  {written} cassette{'s' if written > 1 else ''} written"
+        yield f"  {_number(written, 'cassette')} written"
     for nodeid in left[:_SHOWN_INCONCLUSIVE]:
         yield f"  not recorded, since it failed, and not for an answer: {nodeid}"
     if len(left) > _SHOWN_INCONCLUSIVE:
@@ -121,10 +125,9 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     recorded = sorted((datetime.fromisoformat(each["recorded_at"]), each["name"]) for each in cassettes)
     oldest, name = recorded[0]
     days = (now - oldest).days
-    age = "today" if days < 1 else f"{days} day{'s' if days > 1 else ''} ago ({name})"
+    age = "today" if days < 1 else f"{_number(days, 'day')} ago ({name})"
     endpoints = ", ".join(sorted({each["endpoint"] for each in cassettes}))
-    number = len(cassettes)
-    yield f"  {number} cassette{'s' if number > 1 else ''} of {endpoints}, the oldest recorded {age}"
+    yield f"  {_number(len(cassettes), 'cassette')} of {endpoints}, the oldest recorded {age}"
     left = [each for each in cassettes if each["unused"]]
     if left:
         unused, where = sum(each["unused"] for each in left), left[0]["name"]

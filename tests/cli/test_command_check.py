@@ -158,7 +158,9 @@ def test_a_file_that_cannot_be_read_exits_with_2(
 ) -> None:
     name = tmp_path / path
     status, out, err = check(*option, name, *([right] if option else []))
-    assert (status, out, err) == (2, "", f"cce-precheck: cannot read {name}: {reason}\n")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"cce-precheck: cannot read {name}: {reason}")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("content", ["", "<html>", "[]"])
@@ -168,6 +170,12 @@ def test_a_request_that_is_none_exits_with_2(check: Check, tmp_path: Path, conte
     status, _, err = check("--request", request, CREATE)
     assert status == 2
     assert err.startswith(f"cce-precheck: --request {request} is no create request: ")
+
+
+def test_a_question_in_place_of_a_request_is_told_what_is_expected(check: Check, right: Path) -> None:
+    status, _, err = check("--request", "type=addonStatic", right)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--request takes a file that holds the body of the create request" in err
 
 
 def test_accepted_findings_do_not_fail_and_are_shown(check: Check) -> None:
