@@ -162,10 +162,11 @@ def test_a_region_makes_the_public_endpoint() -> None:
 @pytest.mark.parametrize("number", ["many", "-1", "1.5", "1e3", "0x10"])
 def test_what_is_no_whole_number_is_named_with_its_place(key: str, number: str) -> None:
     option = BY_KEY[key]
-    assert refused(option={key: number}) == f"{option.flag} (from option) is {number!r}: expected a whole number, 0 or more"
+    said = f"is {number!r}: expected a whole number, 0 or more"
+    assert refused(option={key: number}) == f"{option.flag} (from option) {said}"
     told = refused(environment={option.variables[0]: number})
-    assert told == f"{option.flag} (from environment {option.variables[0]}) is {number!r}: expected a whole number, 0 or more"
-    assert refused(ini={key: number}) == f"{option.flag} (from ini) is {number!r}: expected a whole number, 0 or more"
+    assert told == f"{option.flag} (from environment {option.variables[0]}) {said}"
+    assert refused(ini={key: number}) == f"{option.flag} (from ini) {said}"
 
 
 @pytest.mark.parametrize("key", [option.key for option in OPTIONS if option.choices])

@@ -1,0 +1,217 @@
+"""``cce-precheck cassettes prune``: what no test claims, and when nothing is concluded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_cce_precheck.cli import main
+from tests.cli.put_down import one_line, put_down
+from tests.recordings import files_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.put_down import Ended
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Make a project of tests; run the command in it."""
+    pytester.makepyfile(
+        test_pruned="""
+        import pytest
+
+        def test_kept(cce_client): pass
+
+        @pytest.mark.parametrize("kind", ["addonStatic", "Other"])
+        def test_each(cce_client, kind): pass
+
+        @pytest.mark.cce(cassette="shared/By_name")
+        def test_named(): pass
+
+        def test_ordinary(): pass
+        """
+    )
+
+    def prune(*arguments: str) -> Ended:
+        capsys.readouterr()
+        status = main(["cassettes", "prune", *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return prune
+
+
+CLAIMED: Final = (
+    *("test_pruned/test_kept.json", "test_pruned/test_each[addonStatic].json", "test_pruned/test_each[Other].json"),
+    "shared/by_name.json",
+)
+UNCLAIMED: Final = ("test_pruned/test_gone.json", "test_gone/test_a.json", "test_gone/deep/test_b.json")
+
+
+def pruned_folder(folder: Path) -> Path:
+    for name in (*CLAIMED, *UNCLAIMED):
+        put_down(folder / name)
+    return folder
+
+
+def test_what_no_test_claims_is_listed_and_deleted_only_when_told_so(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    status, out, err = project()
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        *(f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)),
+        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims would be deleted with --yes",
+    ]
+    assert len(files_in(folder)) == 7
+    # what a recording leaves that is killed between two steps
+    leftover = folder / "test_gone" / f".cce-{'0' * 16}.tmp"
+    leftover.write_text("whole, but never put in place")
+    status, out, _ = project("--yes")
+    assert (status, out.splitlines()[-1]) == (
+        0,
+        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims deleted",
+    )
+    assert sorted(files_in(folder)) == sorted(CLAIMED)
+    assert not (folder / "test_gone").exists()
+    assert project("--yes") == (0, "4 of 4 cassettes are claimed by 5 tests; every one is claimed\n", "")
+
+
+def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., Ended], pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\naddopts = -k nothing\nfilterwarnings = error\ncce_mode = live\n")
+    pruned_folder(pytester.path / "elsewhere")
+    status, out, _ = project("elsewhere", "--", "-m", "nothing")
+    assert status == 0
+    assert out.endswith(
+        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims would be deleted with --yes\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "arguments", "said"),
+    [
+        (
+            "import nothing_of_this_name",
+            [],
+            "the tests cannot be collected, so which cassettes they use is not known: ERROR ",
+        ),
+        (
+            "",
+            ["--", "--no-such-option"],
+            "the tests cannot be collected, so which cassettes they use is not known: pytest.main(): error: ",
+        ),
+        ("", ["--", "nowhere"], "the tests cannot be collected, so which cassettes they use is not known: ERROR: "),
+        ("", ["--", "test_more.py"], "pytest collects no test here, so every cassette would be unclaimed: "),
+        (
+            "def test_a(): pass",
+            ["--", "test_more.py"],
+            "pytest collects 1 tests, none of which uses a cassette, so every",
+        ),
+        (
+            "import pytest\npytest.skip('x', allow_module_level=True)",
+            [],
+            "test_more.py is skipped as a whole, so which",
+        ),
+        (
+            "from test_pruned import test_named as test_too",
+            [],
+            "two tests would record the cassette shared/By_name.json: ",
+        ),
+    ],
+    ids=["does not import", "unknown option", "no such file", "no tests", "no tests of ours", "skipped", "two claims"],
+)
+def test_where_it_cannot_be_known_what_is_claimed_nothing_is_deleted(
+    project: Callable[..., Ended], pytester: pytest.Pytester, more: str, arguments: list[str], said: str
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    pytester.makepyfile(test_more=more)
+    status, out, err = project("--yes", *arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith(said)
+    assert len(files_in(folder)) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["test_pruned.py"], "folder/test_other.py is not collected, so which cassettes are used there is not known: "),
+        (["test_pruned.py", "folder/test_other.py::test_it"], "of folder/test_other.py::test_it not every test is"),
+        (["--ignore=folder"], "folder/test_other.py is not collected, so which "),
+        (["--ignore-glob=*other*"], "folder/test_other.py is not collected, so which "),
+        (["-n", "2", "test_pruned.py"], "folder/test_other.py is not collected, so which "),
+        (["test_pruned.py", "-o", "python_files=*.py"], "conftest.py and 1 more files of tests are not collected, so "),
+    ],
+)
+def test_of_a_part_of_the_tests_nothing_is_concluded(
+    project: Callable[..., Ended], pytester: pytest.Pytester, arguments: list[str], said: str
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    (pytester.mkdir("folder") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pytester.makeconftest("")
+    # pytest does not look into these either
+    for place in (pytester.mkdir("node_modules"), pytester.mkdir("my-environment")):
+        (place / "test_somebody_elses.py").write_text("def test_it(): pass\n")
+    (pytester.path / "my-environment" / "pyvenv.cfg").touch()
+    status, out, err = project("--yes", "--", *arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith(said)
+    assert len(files_in(folder)) == 7
+    assert project("--", "folder", "test_pruned.py")[0] == 0
+
+
+@pytest.mark.parametrize("more", [["-x"], ["-k", "nothing"], ["-m", "nothing"], ["-n", "2"]])
+def test_what_is_not_run_is_not_unused(
+    project: Callable[..., Ended], pytester: pytest.Pytester, more: list[str]
+) -> None:
+    pruned_folder(pytester.path / "cce-cassettes")
+    status, out, err = project("--", *more)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:-1] == [f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)]
+
+
+def test_a_project_that_says_where_its_tests_are_needs_no_others(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ntestpaths = test_pr*.py tests\n")
+    pytester.makepyfile(test_not_one_of_them="def test_it(cce_client): pass\n")
+    (pytester.mkdir("tests") / "test_other.py").write_text("def test_it(cce_client): pass\n")
+    pruned_folder(pytester.path / "cce-cassettes")
+    assert project()[0] == 0
+    assert project("--", "test_pruned.py")[0] == 2
+
+
+def test_a_folder_of_which_no_cassette_is_claimed_is_somebody_elses(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    evidence = put_down(pytester.path / "evidence" / "test_contract" / "test_it.json")
+    status, out, err = project("--yes", "evidence")
+    assert (status, out) == (2, "")
+    assert one_line(err).startswith("the 5 tests that pytest collects claim none of the cassettes of evidence, so ")
+    assert evidence.exists()
+
+
+def test_only_cassettes_are_deleted_and_no_link_is_followed(
+    project: Callable[..., Ended], pytester: pytest.Pytester, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, outside = pruned_folder(pytester.path / "cce-cassettes"), tmp_path_factory.mktemp("outside")
+    other = put_down(outside / "other.json")
+    (folder / "link.json").symlink_to(other)
+    (folder / "linked").symlink_to(outside)
+    (folder / "test_gone" / "notes.txt").write_text("mine")
+    (folder / "settings.json").write_text("{}")
+    status, out, err = project("--yes")
+    assert status == 0
+    assert other.exists()
+    assert (folder / "link.json").is_symlink()
+    assert "test_gone/notes.txt" in files_in(folder)
+    assert "settings.json" in files_in(folder)
+    assert not (folder / "test_gone" / "test_a.json").exists()
+    complaints = err.splitlines()
+    assert complaints[0] == "cce-precheck: left alone: cce-cassettes/link.json is a link"
+    assert complaints[1].startswith("cce-precheck: left alone: cce-cassettes/settings.json is no cassette: ")
+    assert out.splitlines()[-1].endswith("3 cassettes that no test claims deleted")
