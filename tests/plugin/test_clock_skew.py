@@ -67,7 +67,7 @@ def test_a_suite_whose_first_list_is_refused_says_why_and_tries_no_more(
     result.stdout.fnmatch_lines(
         [
             "E * triage    token not accepted: *",
-            "mode live: *, 1 requests, seed 0",
+            "mode live: *, 1 request, seed 0",
             "    existing_values: not tried, the endpoint refuses the credentials (401)",
         ]
     )
