@@ -294,4 +294,6 @@ def _bare_spellings(secret: str) -> Iterator[str]:
     """Give a secret as escapes write it, without their backslashes; nothing where no escape would change it."""
     if not (secret.isascii() and set(secret).isdisjoint("\\\"'/")):
         octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
-        yield from (each.replace("\\", "") for each in (secret, json.dumps(secret)[1:-1], octets))
+        # a repr escapes what cannot be printed, and leaves the rest
+        written = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], octets)
+        yield from (each.replace("\\", "") for each in written)

@@ -258,7 +258,9 @@ def test_curl_is_told_to_send_what_was_sent(shell: Shell, changes: dict[str, obj
     assert arguments == ["-sS", "-i", *options, request(**changes).url]
 
 
-@pytest.mark.parametrize("secret", ["a\"b'c\\d/e\\", "'quoted'-\"twice\"", "pässwörd-密码", "\\\\servers\\share"])
+@pytest.mark.parametrize(
+    "secret", ["a\"b'c\\d/e\\", "'quoted'-\"twice\"", "pässwörd-密码", "pä\u2028ss\u200b-密", "\\\\servers\\share"]
+)
 @pytest.mark.parametrize("depth", range(4))
 def test_a_secret_is_masked_however_often_it_was_escaped(secret: str, depth: int) -> None:
     redactor = Redactor([secret])
