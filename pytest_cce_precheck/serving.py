@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from contextlib import ExitStack
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
@@ -105,7 +104,7 @@ def _serve_simulator(options: argparse.Namespace) -> int:
         facts = {**simulator.describe(), "endpoint": server.endpoint, **({"ca_file": str(ca.file)} if ca else {})}
         sys.stdout.write(json.dumps(facts) + "\n" if options.json else _for_people(simulator, facts))
         sys.stdout.flush()
-        threading.Event().wait()
+        server.wait()
     return 0
 
 
@@ -153,7 +152,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         }
         sys.stdout.write(json.dumps(facts) + "\n" if options.json else _CORPUS_FOR_PEOPLE.format(**facts))
         sys.stdout.flush()
-        threading.Event().wait()
+        server.wait()
     return 0
 
 

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from pytest_cce_precheck.simulator.refusals import Refusal, refuse
 from pytest_cce_precheck.wire.exchange import Headers, Response
@@ -18,6 +17,7 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REQUEST_LINE: Final = re.compile(rb"([A-Za-z!#$%&'*+.^_`|~-]{1,32}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
+_ABSOLUTE: Final = re.compile(r"https?://[^/?#]*([^#]*)", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -85,10 +85,11 @@ def _parse_headers(block: bytes) -> Headers:
 
 
 def _split_target(target: str) -> tuple[str, str]:
+    # a proxy's form; also what a client sends that was given the whole URL as the path
+    absolute = _ABSOLUTE.match(target)
+    target = absolute[1] if absolute else target
     if not target.startswith("/"):
-        # a proxy's form; also what a client sends that was given the whole URL as the path
-        parts = urlsplit(target) if target.startswith(("http://", "https://")) else None
-        target = f"{parts.path or '/'}?{parts.query}" if parts else f"/{target}"
+        target = f"/{target}"
     path, _, query = target.partition("?")
     return path, query
 

@@ -7,6 +7,7 @@ takes time holds it up: not a TLS handshake, nor an answer that is to be late.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import selectors
@@ -20,6 +21,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.simulator.delivery import Reset, parts
 from pytest_cce_precheck.simulator.http1 import (
     CONTINUE,
@@ -36,7 +38,7 @@ from pytest_cce_precheck.simulator.refusals import internal_error, refuse
 from pytest_cce_precheck.wire.exchange import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from pytest_cce_precheck.simulator.service import Simulator
@@ -50,6 +52,8 @@ _RECEIVE: Final = 64 * 1024
 _BACKLOG: Final = 128
 _KNOWN_REQUESTS: Final = 256
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
+_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_SECONDS: Final = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +112,8 @@ class SimulatorServer:
         self._wake, self._woken = socket.socketpair()
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._accept_again: float | None = None
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count(1)
         self._waiting: set[_Connection] = set()
@@ -115,7 +121,7 @@ class SimulatorServer:
         self._requests: dict[bytes, Request] = {}
 
     def __enter__(self) -> SimulatorServer:
-        self._thread = threading.Thread(target=self.serve, name="cce-simulator", daemon=True)
+        self._thread = threading.Thread(target=self._serve_in_thread, name="cce-simulator", daemon=True)
         self._thread.start()
         return self
 
@@ -125,7 +131,10 @@ class SimulatorServer:
         self.close()
 
     def close(self) -> None:
-        """Stop serving, close every connection and wait for the thread; may be called twice."""
+        """Stop serving, close every connection and wait for the thread; may be called twice.
+
+        Raises `CcePrecheckError` if the server had ended before: clients were refused since then.
+        """
         if self._stopped:
             return
         self._stopped = True
@@ -135,6 +144,25 @@ class SimulatorServer:
         self._selector.close()
         for sock in (self._listener, self._wake, self._woken):
             sock.close()
+        self._raise_failure()
+
+    def wait(self) -> None:
+        """Wait until the serving thread ends; raises `CcePrecheckError` if it ended by an error."""
+        if self._thread is not None:
+            self._thread.join()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise CcePrecheckError(f"the simulator's server ended by an error: {failure!r}") from failure
+
+    def _serve_in_thread(self) -> None:
+        try:
+            self.serve()
+        except BaseException as error:
+            _log.exception("the simulator's server ended by an error")
+            self._failure = error
 
     def serve(self) -> None:
         """Serve in this thread until `close` is called from another, or until interrupted."""
@@ -145,21 +173,31 @@ class SimulatorServer:
             while not self._stopped:
                 for key, events in select.select(self._next_deadline()):
                     if isinstance(key.data, _Connection):
-                        self._serve(key.data, events)
+                        with self._kept_apart(key.data):
+                            self._serve(key.data, events)
                     else:
                         key.data()
                 self._act_on_time()
         finally:
+            # a client that would come later is refused, and does not wait for an answer that nobody gives
+            self._listener.close()
             for key in list(select.get_map().values()):
                 if isinstance(key.data, _Connection):
                     key.data.sock.close()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # gone again, or no descriptor is left
+        try:
             sock, _ = self._listener.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_RESOURCES:
+                # the client stays in the backlog; the listener would report it again and again until there is room
+                self._selector.unregister(self._listener)
+                self._accept_again = monotonic() + _PAUSE_SECONDS
+            return
+        connection = _Connection(sock, next(self._numbers))
+        try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = _Connection(sock, next(self._numbers))
             if self._tls is not None:
                 secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
                 connection.sock = connection.greeting = secured
@@ -167,24 +205,36 @@ class SimulatorServer:
             elif self._idle is not None:
                 self._set_deadline(connection, self._idle)
             self._selector.register(connection.sock, selectors.EVENT_READ, connection)
+        except (OSError, ValueError):  # it went away meanwhile, or there is no room to watch it
+            self._waiting.discard(connection)
+            connection.sock.close()
+            sock.close()
 
-    def _serve(self, connection: _Connection, events: int) -> None:
+    @contextlib.contextmanager
+    def _kept_apart(self, connection: _Connection) -> Iterator[None]:
+        """Let no error of one connection reach another: it is logged, and costs this connection alone."""
         try:
-            if connection.greeting is not None:
-                self._greet(connection, connection.greeting)
-                return
-            if events & selectors.EVENT_READ:
-                data = connection.sock.recv(_RECEIVE)
-                if not data:
-                    self._drop(connection)
-                    return
-                self._receive(connection, data)
-            if connection.sock.fileno() >= 0 and (connection.to_send or connection.closing):
-                self._send(connection)
+            yield
         except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             self._drop(connection)
+        except Exception:
+            _log.exception("serving connection %d failed", connection.number)
+            self._drop(connection)
+
+    def _serve(self, connection: _Connection, events: int) -> None:
+        if connection.greeting is not None:
+            self._greet(connection, connection.greeting)
+            return
+        if events & selectors.EVENT_READ:
+            data = connection.sock.recv(_RECEIVE)
+            if not data:
+                self._drop(connection)
+                return
+            self._receive(connection, data)
+        if connection.sock.fileno() >= 0 and (connection.to_send or connection.closing):
+            self._send(connection)
 
     def _greet(self, connection: _Connection, sock: ssl.SSLSocket) -> None:
         try:
@@ -325,10 +375,17 @@ class SimulatorServer:
 
     def _next_deadline(self) -> float | None:
         due = min((connection.due for connection in self._waiting), default=float("inf"))
+        if self._accept_again is not None:
+            due = min(due, self._accept_again)
         return max(due - monotonic(), 0.0) if due < float("inf") else None
 
     def _act_on_time(self) -> None:
-        now = monotonic() if self._waiting else 0.0
+        if not self._waiting and self._accept_again is None:
+            return
+        now = monotonic()
+        if self._accept_again is not None and self._accept_again <= now:
+            self._accept_again = None
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         for connection in [connection for connection in self._waiting if connection.due <= now]:
             if connection.deadline is not None and connection.deadline <= now:
                 _say_goodbye(connection.sock)
@@ -336,11 +393,9 @@ class SimulatorServer:
                 continue
             while connection.later and connection.later[0][0] <= now:
                 connection.to_send += connection.later.popleft()[1]
-            try:
+            with self._kept_apart(connection):
                 self._answer(connection)
                 self._send(connection)
-            except OSError:
-                self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
         self._waiting.discard(connection)
