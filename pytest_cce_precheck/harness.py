@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +18,11 @@ from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.transport.bounded import sent_within
 from pytest_cce_precheck.transport.interception import Interceptor
-from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
+from pytest_cce_precheck.transport.watched import Deadline
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.modes.base import Mode, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.interception import Proxies, Send
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
@@ -176,24 +179,31 @@ class Harness:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Stand by for a session: where cassettes are used, nobody else may call the service outside of a test either.
+        """Stand between this process and the service for a session: every call of `requests` passes here.
 
-        Lets go of connections at the end.
+        Budget, rate and deadlines bind the calls of every client. If cassettes are used, nobody may call the service
+        outside of a test. Connections are closed at the end.
         """
         with ExitStack() as stack:
-            if self.config.mode in ("record", "replay"):
-                stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._sent_by_others))
+            if self.config.mode != "simulate":
+                stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._passed))
             yield
         if self._client is not None:
             self._client.close()
+        if self._meter is not None:
+            self._meter.close()
 
-    def _sent_by_others(
-        self, adapter: HTTPAdapter, _: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
+    def _passed(
+        self, adapter: HTTPAdapter, prepared: PreparedRequest, proxies: Proxies, send: Send
     ) -> requests.Response:
-        if self.test is not None:
-            return send(adapter)
-        with self.mode.outside_a_test():
-            return send(adapter)
+        with nullcontext() if self.test is not None else self.mode.outside_a_test():
+            # what has a deadline is the client's own call, which was counted
+            if self._meter is None or Deadline.current() is not None:
+                return send(adapter)
+            self._meter.take()
+            left, longest = self._meter.remaining, TIMEOUTS * self.config.timeout
+            seconds = longest if left is None else min(longest, left)
+            return sent_within(seconds, adapter, prepared, proxies, send, again=self._meter.take)
 
 
 class _Guarded:

@@ -19,7 +19,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     import requests
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Response
 
     Send = Callable[..., requests.Response]
+    Proxies = Mapping[str, str]
+    Sent = Callable[[HTTPAdapter, PreparedRequest, Proxies, Send], requests.Response]
 
 
 class Interceptor:
@@ -35,7 +37,7 @@ class Interceptor:
 
     Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
     caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request and the function that sends by an adapter, which it may call.
+    request, proxies and the function that sends by an adapter, which it may call.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Interceptor:
         endpoints: Sequence[str],
         *,
         answer: Callable[[Request], Response] | None = None,
-        sent: Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response] | None = None,
+        sent: Sent | None = None,
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
@@ -90,8 +92,9 @@ class Interceptor:
         def send(by: HTTPAdapter) -> requests.Response:
             return self._send(by, prepared, **how)
 
-        ours = self._sent is not None and self._ours.match(str(prepared.url))
-        return self._sent(adapter, prepared, send) if self._sent is not None and ours else send(adapter)
+        if self._sent is None or not self._ours.match(str(prepared.url)):
+            return send(adapter)
+        return self._sent(adapter, prepared, how.get("proxies") or {}, send)
 
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,15 +14,13 @@ from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
+    from pytest_cce_precheck.transport.interception import Proxies, Send
     from pytest_cce_precheck.wire.exchange import Request
 
-_DEADLINE: Final = 120.0
 # they are about one way of sending the body, and a cassette keeps what was sent
 _OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 
@@ -49,14 +46,12 @@ class Recorder(Interceptor):
             ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
         return ordered
 
-    def _record(
-        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], requests.Response]
-    ) -> requests.Response:
+    def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: Proxies, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
             received = send(_Patient(adapter))
             with received:
-                body = read_body(received.raw, started=time.monotonic(), deadline=_DEADLINE)
+                body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))

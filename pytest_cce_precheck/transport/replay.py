@@ -46,7 +46,7 @@ class Replayer(Interceptor):
         self.misses: list[CassetteError] = []
         self._redaction = redaction
 
-    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
+    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
         # what urllib3 tried again when it was recorded, it tried again below this
         try:
             response = self.answer(as_request(prepared, self.playback.cassette.origin.endpoint))

@@ -22,7 +22,7 @@ from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
-from pytest_cce_precheck.transport.watched import WatchingAdapter
+from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request
@@ -379,7 +379,7 @@ class _Unshown(bytes):
         return "<body>"
 
 
-class _Unseen(WatchingAdapter):
+class _Unseen(WatchedAdapter):
     """Sends what nobody may catch for a cassette: that replaces `HTTPAdapter.send`."""
 
     send = HTTPAdapter.send
