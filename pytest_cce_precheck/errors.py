@@ -26,6 +26,10 @@ class ConfigurationError(CcePrecheckError):
     """An option, file or argument cannot be used as given."""
 
 
+class MissingFileError(ConfigurationError):
+    """There is no file where one is needed."""
+
+
 class UnsafeCredentialsError(ConfigurationError):
     """Credentials would travel in the clear, or to a host that they are not meant for."""
 

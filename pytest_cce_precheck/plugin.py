@@ -109,7 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             _refuse_the_unusable(config, settled)
-        if settled.history or settled.ledger or (config.rootpath / "cce-known.toml").is_file():
+        if settled.history or settled.ledger or os.path.lexists(config.rootpath / "cce-known.toml"):
             from pytest_cce_precheck.contract.ledger import find_ledger
             from pytest_cce_precheck.report.bookkeeping import keep_books
 

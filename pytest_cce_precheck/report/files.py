@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def writer_for(path: Path) -> Writer:
         raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")
     if not path.parent.is_dir():
         raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise ConfigurationError(f"--cce-report={path}: this is a folder; expected the name of a file")
+    prepare(path, f"--cce-report={path}")
     return writer
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck._files import write
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.clock import skew_of
-from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.saved import as_finding
@@ -233,10 +233,7 @@ def summarise(
 
 
 def write_report(path: Path, summary: Summary) -> None:
-    """Write the report file; raises `ConfigurationError` where that cannot be."""
+    """Write the report file; raises `ConfigurationError` if that is not possible, and the old one stays as it was."""
     text = writer_for(path)(summary.to_dict())
-    try:
-        # half a character, which JSON can hold, cannot stand in a file
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ConfigurationError(f"--cce-report={path} cannot be written: {error.strerror}") from None
+    # half a character, which JSON can hold, cannot stand in a file
+    write(path, text.encode("utf-8", "backslashreplace"), f"--cce-report={path}")

@@ -43,7 +43,8 @@ def test_a_title_is_escaped_as_a_property() -> None:
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path)}
     [line] = tell_github(report(), environment)
-    assert line == "::warning title=cce-precheck::GITHUB_STEP_SUMMARY cannot be written: Is a directory"
+    told = "GITHUB_STEP_SUMMARY cannot be written: it is a directory; expected a regular file"
+    assert line == f"::warning title=cce-precheck::{told}"
 
 
 def test_consequences_are_counted_and_not_told_one_by_one() -> None:

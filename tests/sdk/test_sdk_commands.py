@@ -298,7 +298,9 @@ def test_the_corpus_is_written_to_files(capsys: pytest.CaptureFixture[str], tmp_
 def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert main(["corpus", "export", str(tmp_path / "file" / "below")]) == 2
-    assert f"the corpus cannot be written to {tmp_path / 'file' / 'below'}: Not a directory" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith(f"cce-precheck: the corpus file {tmp_path / 'file' / 'below'}")
+    assert err.endswith(" cannot be written: Not a directory\n")
 
 
 @pytest.mark.parametrize("patience", ["0", "-1", "nan", "x", "1e9"])
