@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
     from pytest_cce_precheck.wire.credentials import Credentials
+    from pytest_cce_precheck.wire.vocabulary import Filter
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class Mode(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
+
+    def known_tasks(self) -> list[dict[Filter, str]] | None:
+        """Return the filter values of the service's tasks; None if it must be asked for them."""
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Stand by while a fixture of a wider scope than a test makes a call."""

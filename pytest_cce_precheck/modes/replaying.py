@@ -53,6 +53,9 @@ class Replayed:
     def wait(self, seconds: float) -> None:
         """Do nothing: what was waited for has happened."""
 
+    def known_tasks(self) -> None:
+        """Return None: nothing is asked but what was recorded."""
+
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Refuse: no cassette is open."""
         return refused_outside_a_test("replay")
