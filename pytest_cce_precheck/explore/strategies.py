@@ -156,9 +156,9 @@ def _odd(draw: st.DrawFn, real: Asked, existing: Container[str]) -> Asked:
         return Asked(real.name, "", EMPTY)
     if isinstance(chosen, str):
         position, dropped, inserted = draw(_MUTATION)
-        value_class, value = chosen, real.value[:position] + inserted + real.value[position + dropped :]
+        made: str | None = real.value[:position] + inserted + real.value[position + dropped :]
     else:
-        value_class, value = chosen.name, chosen.make(real.value)
-    if not value or value in existing:
-        value_class, value = UNKNOWN, unknown_value(real.value, existing)
-    return Asked(real.name, value, value_class)
+        made = chosen.make(real.value)
+    if not made or made in existing:
+        return Asked(real.name, unknown_value(real.value, existing), UNKNOWN)
+    return Asked(real.name, made, chosen if isinstance(chosen, str) else chosen.name)

@@ -83,7 +83,8 @@ class Replayed:
         test.notes.update(cassette.origin.notes)
         # a client of somebody's own may be as old as the session
         endpoints = [*own, _NOWHERE]
-        replayer = Replayer(cassette, _redaction(Credentials.from_environment(self._environment)), endpoints)
+        redaction = _redaction(Credentials.from_environment(self._environment))
+        replayer = Replayer(cassette, redaction, endpoints, observe=test.answered)
         test.playback, test.misses = replayer.playback, replayer.misses
         return replayer
 

@@ -55,7 +55,7 @@ class Simulated:
         if test.faults:
             self.simulator = Simulator(seed=self._config.seed, faults=(*self._config.fault, *test.faults))
         try:
-            with Interception(self.simulator):
+            with Interception(self.simulator, observe=test.answered):
                 yield
         finally:
             self.simulator = self._session
