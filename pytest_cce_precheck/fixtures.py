@@ -14,11 +14,9 @@ from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
@@ -98,11 +96,12 @@ def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckC
         return _cce_harness.client(cce_credentials)
 
 
-@pytest.fixture
-def cce_contract(request: pytest.FixtureRequest, _cce_harness: Harness) -> Contract:
+@pytest.fixture(scope="session")
+def cce_contract(_cce_harness: Harness) -> Contract:
     """The judge: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only tells."""
-    with as_setup_error():
-        return contract_of(request.node, _cce_harness)
+    from pytest_cce_precheck.harness import Contract
+
+    return Contract(_cce_harness)
 
 
 @pytest.fixture(scope="session")
@@ -181,6 +180,12 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     with ExitStack() as stack:
         with as_setup_error():
             stack.enter_context(harness.running(test))
+        if "cce_contract" in request.fixturenames:
+            harness.note_allowed()
+        if test.by_chance:
+            from pytest_cce_precheck.examples import watched
+
+            stack.enter_context(watched(node.obj, test))
         yield
         with as_setup_error():
             stack.close()
@@ -188,22 +193,3 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         node.user_properties.append(("cce_recorded", "kept" if test.kept else "left"))
     for exchange in harness.exchanges:
         request.config.hook.pytest_cce_exchange(exchange=exchange, item=node)
-
-
-def contract_of(item: pytest.Item, harness: Harness) -> Contract:
-    """Give the judge of a test, with what its markers accept; raises `ConfigurationError`."""
-    from pytest_cce_precheck.harness import Contract
-
-    allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
-    return Contract(harness, allowed, item.user_properties.append)
-
-
-def allowance(marker: pytest.Mark) -> Acceptance:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
-    from pytest_cce_precheck.claims import called
-    from pytest_cce_precheck.contract.acceptance import Acceptance
-
-    def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
-        return Acceptance.of(code, reason, until)
-
-    return called(cce_allow, marker, "code, reason=…, until=None")

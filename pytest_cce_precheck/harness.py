@@ -28,7 +28,7 @@ from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     import requests
     from requests import PreparedRequest
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.modes.base import Mode, RunningTest
+    from pytest_cce_precheck.modes.base import Mode, Property, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.interception import Proxies, Send
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
-
-Record = tuple[str, str]
-
 
 _MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
     "simulate": lambda config, _: Simulated(config),
@@ -74,6 +71,7 @@ class Harness:
         self._ahead: list[float] = []
         self._created: list[dict[str, Any]] = []
         self._told = (0, 0, 0)
+        self._unreported: list[Property] = []
 
     def remaining(self) -> float | None:
         """Say how many seconds the run may still take (``--cce-run-time``), None where it may take any time."""
@@ -132,6 +130,8 @@ class Harness:
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         if isinstance(self.mode, Live):
+            if self.test is not None:
+                self.test.answered(exchange.request, exchange.response)
             ahead = seconds_ahead(exchange, datetime.now(UTC))
             self._ahead += [] if ahead is None else [ahead]
             self._created += _created(exchange)
@@ -154,12 +154,34 @@ class Harness:
             "created": self._created[created:],
         }
 
+    @property
+    def allowed(self) -> Sequence[Acceptance]:
+        """What the markers of the running test accept."""
+        return self.test.allowed if self.test is not None else ()
+
+    def note_allowed(self) -> None:
+        """Report what the markers of the running test accept, so that an acceptance without a finding is found."""
+        for each in self.allowed:
+            self.report("cce_allowed", json.dumps(_as_data(each)))
+
+    def report(self, name: str, value: str, *, identity: Hashable = None) -> None:
+        """Report a property of the running test; in a hypothesis test, one of the same ``identity`` once."""
+        if self.test is None:
+            self._unreported.append((name, value))
+        elif self.test.examples is not None:
+            self.test.examples.report((name, value), identity or (name, value))
+        else:
+            self.test.report((name, value))
+
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
         """Stand between a test and the network, as the mode does, with an empty log."""
         self.exchanges.clear()
         with self.mode.running(test):
             self.test = test
+            for name, value in self._unreported:
+                self.report(name, value)
+            self._unreported.clear()
             self._follow_the_cassette()
             try:
                 yield
@@ -226,15 +248,12 @@ class _Guarded:
 class Contract:
     """Judges exchanges; the fixture ``cce_contract``.
 
-    ``allowed`` holds what the test's markers accept; ``record`` takes what the report is made of.
+    One for all tests: it accepts what the markers of the running test do, and that test reports what it finds. What it
+    finds between tests, in a fixture of a wider scope, the next test reports.
     """
 
-    def __init__(self, harness: Harness, allowed: Sequence[Acceptance], record: Callable[[Record], None]) -> None:
+    def __init__(self, harness: Harness) -> None:
         self._harness = harness
-        self._accept = (*allowed, *harness.acceptances)
-        self._record = record
-        for each in allowed:
-            self._record(("cce_allowed", json.dumps(_as_data(each))))
 
     def findings(self, exchange: Exchange) -> list[Finding]:
         """Give everything that an exchange shows against the contract, and fail nothing."""
@@ -250,18 +269,19 @@ class Contract:
         """Record findings and raise `ContractViolation` where one of them fails; give the verdict otherwise."""
         __tracebackhide__ = True
         today = datetime.now(UTC).date()
-        config = self._harness.config
-        outcome = verdict(findings, fail_on=config.fail_on, acceptances=self._accept, today=today)
+        config, report = self._harness.config, self._harness.report
+        accepted = (*self._harness.allowed, *self._harness.acceptances)
+        outcome = verdict(findings, fail_on=config.fail_on, acceptances=accepted, today=today)
         redactor, kind = self._harness.redaction
         for each, more in self._outcomes(outcome):
             # before it is written, which spells a secret otherwise
             data = in_every_text({**_with_wire(each, redactor, kind), **more}, redactor.text)
             # all ASCII: a lone surrogate in an answer would not get from a worker to its controller
-            self._record(("cce_finding", redactor.text(json.dumps(data))))
+            report("cce_finding", redactor.text(json.dumps(data)), identity=(more["verdict"], *each.identity))
         for _, acceptance in outcome.accepted:
-            self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
+            report("cce_accepted", json.dumps(_as_data(acceptance)))
         for name, text in properties(outcome.failing, skew=self._harness.skew):
-            self._record((name, redactor.text(text)))
+            report(name, redactor.text(text))
         if outcome.failing:
             raise ContractViolation(
                 describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing

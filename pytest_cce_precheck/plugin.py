@@ -28,7 +28,6 @@ from pytest_cce_precheck.fixtures import (
     cce_server,
     cce_simulator,
     config_key,
-    contract_of,
     running_key,
     targets_key,
     told_key,
@@ -69,7 +68,7 @@ TARGETS_INPUT = "cce_targets"
 SUITE = "pytest_cce_precheck.suite"
 PROPERTIES = frozenset(
     f"cce_{name}"
-    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run")
+    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run", "examples")
 )
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
@@ -217,18 +216,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     if running_key not in item.stash:
         return (yield)
+    from pytest_cce_precheck.harness import Contract
     from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
 
     harness, test = item.stash[running_key]
     finding = age_finding(test, harness.config)
     if finding is not None:
-        contract_of(item, harness).judge([finding])
+        harness.note_allowed()
+        Contract(harness).judge([finding])
     complete = False
     try:
         result = yield
         complete = True
         return result
     finally:
+        if test.examples is not None:
+            test.examples.end()
         used = use_of_cassette(test, complete=complete)
         if used is not None:
             item.user_properties.append(("cce_cassette", used))

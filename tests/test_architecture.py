@@ -32,6 +32,7 @@ LEVELS: Final = (
         "claims",
         "drawing",
         "drift",
+        "examples",
         "masking",
         "metering",
         "running",

@@ -56,6 +56,9 @@ class Live:
         """Sleep."""
         time.sleep(seconds)
 
+    def known_tasks(self) -> None:
+        """Return None: only the service knows them."""
+
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Let the call through."""
         return self.running(RunningTest("outside a test"))

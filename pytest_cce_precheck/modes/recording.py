@@ -44,7 +44,7 @@ class Recorded(Live):
     def running(self, test: RunningTest) -> Iterator[None]:
         """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
         refuse_faults(test)
-        recorder = Recorder(self.target.endpoint)
+        recorder = Recorder(self.target.endpoint, observe=test.answered)
         with recorder:
             yield
         if test.cassette is None or not recorder.recordings:

@@ -89,6 +89,7 @@ def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
             [f"{question}: {', '.join(seen)}" for question, seen in report["observations"].items()],
         ),
         ("Inconclusive", list(report["inconclusive"])),
+        ("No example listed a task", [each["test"] for each in report.get("examples", ()) if not each["listed"]]),
         ("Accepted but never met", list(report["acceptances_never_met"])),
         ("Accepted no longer", list(report["acceptances_expired"])),
         ("Classes of filter values not reached", list(report["classes_not_reached"])),

@@ -33,6 +33,7 @@ def lines(summary: Summary) -> Iterable[str]:
         yield from _place_lines(name, place, summary.mode)
     yield from _recorded_lines(summary.recorded)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
+    yield from _example_lines(summary)
     groups = _groups(summary)
     for group, at in groups:
         yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
@@ -139,6 +140,19 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     classes = {name for each in cassettes for name in each["classes"]}
     if classes:
         yield f"  what was drawn from covers {len(classes)} classes of filter values"
+
+
+def _example_lines(summary: Summary) -> Iterable[str]:
+    """Write how many examples of hypothesis tests listed a task, and which test has seen none."""
+    counts = summary.examples.values()
+    if counts:
+        listed, number = sum(each["listed"] for each in counts), sum(each["examples"] for each in counts)
+        yield f"  {listed} of {_number(number, 'example')} listed a task"
+    nothing = summary.looked_at_nothing
+    for nodeid in nothing[:_SHOWN_INCONCLUSIVE]:
+        yield f"  no example listed a task, so it has looked at none: {nodeid}"
+    if len(nothing) > _SHOWN_INCONCLUSIVE:
+        yield f"  … and {len(nothing) - _SHOWN_INCONCLUSIVE} more"
 
 
 def _how_far(summary: Summary) -> Iterable[str]:

@@ -87,6 +87,7 @@ class Summary:
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, dict[str, int]] = field(default_factory=dict)
     judged: int = 0
 
     @property
@@ -119,6 +120,8 @@ class Summary:
             self.cassettes[data["name"]] = data
         elif name == "cce_live":
             place.take(data)
+        elif name == "cce_examples":
+            self.examples[nodeid] = data
         elif name == "cce_allowed":
             self.allowed[nodeid, data["code"]] = data
         elif name == "cce_accepted":
@@ -150,6 +153,11 @@ class Summary:
     def _identity(data: Mapping[str, Any]) -> tuple[str, ...]:
         return (data["verdict"], *as_finding(data).identity)
 
+    @property
+    def looked_at_nothing(self) -> list[str]:
+        """The hypothesis tests that saw answers, and in none of them a task."""
+        return sorted(nodeid for nodeid, counts in self.examples.items() if not counts["listed"])
+
     def of_verdict(self, verdict: str) -> list[dict[str, Any]]:
         """Give the findings of one verdict, in the order of their codes."""
         chosen = [finding for finding in self.findings.values() if finding["verdict"] == verdict]
@@ -175,6 +183,7 @@ class Summary:
             "classes_not_reached": sorted(self.not_reached - self.reached),
             "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
             "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
+            "examples": [{"test": nodeid, **counts} for nodeid, counts in sorted(self.examples.items())],
             "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 

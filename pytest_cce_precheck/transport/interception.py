@@ -32,12 +32,17 @@ if TYPE_CHECKING:
     Sent = Callable[[HTTPAdapter, PreparedRequest, Proxies, Send], requests.Response]
 
 
+def _unobserved(_request: Request, _response: Response) -> None:
+    pass
+
+
 class Interceptor:
     """Catches every `requests` call of this process to ``endpoints`` while the ``with`` block runs.
 
     Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
     caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request, proxies and the function that sends by an adapter, which it may call.
+    request, proxies and the function that sends by an adapter, which it may call. ``observe`` is called with every
+    answer.
     """
 
     def __init__(
@@ -46,11 +51,13 @@ class Interceptor:
         *,
         answer: Callable[[Request], Response] | None = None,
         sent: Sent | None = None,
+        observe: Callable[[Request, Response], None] = _unobserved,
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
         self._answer = answer
         self._sent = sent
+        self.observe = observe
         self._mock: responses.RequestsMock | None = None
         self._send: Send = HTTPAdapter.send
 
@@ -82,9 +89,11 @@ class Interceptor:
     def _called(self, prepared: PreparedRequest) -> Any:
         assert self._answer is not None
         try:
-            response = self._answer(as_request(prepared, self._endpoint_of(prepared)))
+            request = as_request(prepared, self._endpoint_of(prepared))
+            response = self._answer(request)
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
+        self.observe(request, response)
         # a list of pairs keeps repeated headers, which responses takes but its annotation does not know
         return response.status, list(response.headers.pairs), response.body
 

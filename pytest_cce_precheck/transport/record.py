@@ -31,8 +31,8 @@ class Recorder(Interceptor):
     A caller gets the body freed of its content coding, as it will be on replay.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__([endpoint], sent=self._record)
+    def __init__(self, endpoint: str, **more: Any) -> None:
+        super().__init__([endpoint], sent=self._record, **more)
         self._endpoint = endpoint
         self._kept: list[tuple[bool, Recording]] = []
         self._lock = threading.Lock()
@@ -59,7 +59,9 @@ class Recorder(Interceptor):
         headers = Headers(received.raw.headers.items())
         for name in _OF_THE_SENDING:
             headers = headers.without(name)
-        self._keep(request, Response(received.status_code, headers, body))
+        kept = Response(received.status_code, headers, body)
+        self._keep(request, kept)
+        self.observe(request, kept)
         headers = headers.replacing("Content-Length", str(len(body)))
         # where requests looks for cookies
         original = getattr(received.raw, "_original_response", None)
