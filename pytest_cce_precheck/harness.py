@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.modes.base import Mode, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.guard import WriteGuard
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
@@ -123,6 +125,11 @@ class Harness:
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
+    def guard(self) -> WriteGuard | None:
+        """What refuses requests that the run has no permission to send; None if no real service is called."""
+        return self.mode.guard if isinstance(self.mode, Live) else None
+
+    @property
     def _tokens(self) -> Tokens | None:
         return self.mode.tokens if isinstance(self.mode, Live) else None
 
@@ -176,20 +183,23 @@ class Harness:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Stand by for a session: where cassettes are used, nobody else may call the service outside of a test either.
+        """Stand between a session and the service, whoever calls it.
 
-        Lets go of connections at the end.
+        Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. Lets go of
+        connections at the end.
         """
         with ExitStack() as stack:
-            if self.config.mode in ("record", "replay"):
+            if not isinstance(self.mode, Simulated):
                 stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._sent_by_others))
             yield
         if self._client is not None:
             self._client.close()
 
     def _sent_by_others(
-        self, adapter: HTTPAdapter, _: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
+        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
     ) -> requests.Response:
+        if self.guard is not None:
+            self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
         if self.test is not None:
             return send(adapter)
         with self.mode.outside_a_test():
@@ -204,6 +214,17 @@ class _Guarded:
         self._harness = harness
 
     def send(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
+        guard = self._harness.guard
+        if guard is None:
+            return self._sent(request)
+        guard.check(request.method, request.path, request.headers)
+        exchange = self._sent(request)
+        guard.observe(exchange)
+        return exchange
+
+    def _sent(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
         if self._harness.test is not None:
             return self._transport.send(request)
         with self._harness.mode.outside_a_test():

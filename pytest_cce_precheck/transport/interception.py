@@ -46,7 +46,7 @@ class Interceptor:
         sent: Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response] | None = None,
     ) -> None:
         self._endpoints = tuple(endpoints)
-        self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
+        self._ours = re.compile("|".join(map(_pattern, endpoints)), re.IGNORECASE)
         self._answer = answer
         self._sent = sent
         self._mock: responses.RequestsMock | None = None
@@ -96,6 +96,12 @@ class Interceptor:
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))
         return match[0] if match else self._endpoints[0]
+
+
+def _pattern(endpoint: str) -> str:
+    # with or without the port that its scheme stands for, it is the same service
+    port = ":443" if endpoint.lower().startswith("https:") else ":80"
+    return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
 
 
 class _Registry(FirstMatchRegistry):
