@@ -22,7 +22,10 @@ _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class Option:
-    """One setting: ``--cce-<name>``, ini ``cce_<name>`` and environment ``CCE_<NAME>`` are the same words."""
+    """One setting: ``--cce-<name>``, ini ``cce_<name>`` and environment ``CCE_<NAME>`` are the same words.
+
+    One that is ``command_line_only`` is refused in all other places: who starts the run decides it, each time anew.
+    """
 
     name: str
     help: str
@@ -30,6 +33,7 @@ class Option:
     choices: tuple[str, ...] = ()
     metavar: str | None = None
     environment: tuple[str, ...] = ()
+    command_line_only: bool = False
 
     @property
     def flag(self) -> str:
@@ -69,7 +73,17 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "command",
         metavar="CMD",
     ),
-    Option("allow-writes", "let the suite use the create call (live, record)", kind="flag"),
+    Option(
+        "allow-writes",
+        "let the suite use the create call, and try other methods on a cluster that does not exist (live, record)",
+        kind="flag",
+    ),
+    Option(
+        "allow-destructive",
+        "let the suite send DELETE, PUT and PATCH to the cluster itself, which may lose all its tasks (live, record)",
+        kind="flag",
+        command_line_only=True,
+    ),
     Option("cassette-dir", "the folder of the cassettes (record, replay)", metavar="PATH"),
     Option("max-age", "an older cassette is a finding: 12h, 30d, 8w (replay)", kind="age", metavar="AGE"),
     Option("pseudonyms", "keep stand-ins in place of project, cluster, instance and task ids (record)", kind="flag"),
@@ -136,6 +150,7 @@ class Config:
     foreign_cluster_id: str | None = None
     token_command: Words = field(default_factory=Words)
     allow_writes: bool = False
+    allow_destructive: bool = False
     cassette_dir: str = "cce-cassettes"
     max_age: timedelta | None = None
     pseudonyms: bool = False
@@ -212,6 +227,8 @@ def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Conf
         )
         for source, given in places:
             if given not in (None, "", [], False):
+                if each.command_line_only and source != "option":
+                    raise not_on_the_command_line(each, source)
                 values[each.key] = parsed(each, given, f"{each.flag} (from {source})")
                 sources[each.key] = source
                 break
@@ -225,6 +242,14 @@ def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Conf
             "--cce-foreign-project-id and --cce-foreign-cluster-id belong together: give both or neither"
         )
     return config
+
+
+def not_on_the_command_line(option: Option, where: str) -> ConfigurationError:
+    """Return the error for an option that may be given on the command line only, and was found elsewhere."""
+    return ConfigurationError(
+        f"{option.flag} (from {where}) is accepted on the command line only, so that nobody destroys anything by a"
+        " setting that was left somewhere: remove it there"
+    )
 
 
 def parsed(option: Option, given: Any, where: str) -> Any:

@@ -38,6 +38,10 @@ class MissingCredentialsError(ConfigurationError):
     """A call needs credentials and none are configured."""
 
 
+class WriteRefusedError(ConfigurationError):
+    """A request could change something in a real service, and the run has no permission to send it."""
+
+
 class BudgetExhaustedError(CcePrecheckError):
     """The run has sent as many requests as its budget allows."""
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.modes.base import Mode, Property, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.guard import WriteGuard
     from pytest_cce_precheck.transport.interception import Proxies, Send
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
@@ -124,6 +126,11 @@ class Harness:
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
+    def guard(self) -> WriteGuard | None:
+        """What refuses requests that the run has no permission to send; None if no real service is called."""
+        return self.mode.guard if isinstance(self.mode, Live) else None
+
+    @property
     def _tokens(self) -> Tokens | None:
         return self.mode.tokens if isinstance(self.mode, Live) else None
 
@@ -203,8 +210,8 @@ class Harness:
     def standing(self) -> Iterator[None]:
         """Stand between this process and the service for a session: every call of `requests` passes here.
 
-        Budget, rate and deadlines bind the calls of every client. If cassettes are used, nobody may call the service
-        outside of a test. Connections are closed at the end.
+        Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. Budget,
+        rate and deadlines bind the calls of every client. Connections are closed at the end.
         """
         with ExitStack() as stack:
             if self.config.mode != "simulate":
@@ -218,6 +225,8 @@ class Harness:
     def _passed(
         self, adapter: HTTPAdapter, prepared: PreparedRequest, proxies: Proxies, send: Send
     ) -> requests.Response:
+        if self.guard is not None:
+            self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
         with nullcontext() if self.test is not None else self.mode.outside_a_test():
             # what has a deadline is the client's own call, which was counted
             if self._meter is None or Deadline.current() is not None:
@@ -236,6 +245,17 @@ class _Guarded:
         self._harness = harness
 
     def send(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
+        guard = self._harness.guard
+        if guard is None:
+            return self._sent(request)
+        guard.check(request.method, request.path, request.headers)
+        exchange = self._sent(request)
+        guard.observe(exchange)
+        return exchange
+
+    def _sent(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
         if self._harness.test is not None:
             return self._transport.send(request)
         with self._harness.mode.outside_a_test():

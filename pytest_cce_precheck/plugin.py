@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from pytest_cce_precheck import hookspecs
-from pytest_cce_precheck.config import OPTIONS, Option, resolve
+from pytest_cce_precheck.config import OPTIONS, Option, not_on_the_command_line, resolve
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
@@ -104,6 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = resolve(
             lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
         )
+        _refuse_what_nobody_typed(config)
         _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
@@ -140,6 +141,17 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
 
 def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
+
+
+def _refuse_what_nobody_typed(config: pytest.Config) -> None:
+    """Refuse an option for the command line only that pytest itself has read from an ini file or the environment."""
+    if hasattr(config, "workerinput"):
+        # pytest-xdist hands on what its controller was given
+        return
+    for option in OPTIONS:
+        typed = option.flag in config.invocation_params.args
+        if option.command_line_only and config.getoption(option.ini) and not typed:
+            raise not_on_the_command_line(option, "addopts, PYTEST_ADDOPTS or a file of arguments")
 
 
 def _refuse_real_services(settled: Config) -> None:

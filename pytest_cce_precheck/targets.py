@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck._files import read_text
-from pytest_cce_precheck.config import OPTIONS, Config, Option, parsed
+from pytest_cce_precheck.config import OPTIONS, Config, Option, not_on_the_command_line, parsed
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.suggestions import did_you_mean
@@ -238,6 +238,8 @@ def _texts(given: Any, where: str) -> Sequence[str]:
 def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     names = list(known)
     for key in table:
+        if key in _OPTIONS and _OPTIONS[key].command_line_only:
+            raise not_on_the_command_line(_OPTIONS[key], where)
         if key not in names:
             more = f"; {key} for all targets belongs under [defaults]" if key in _DEFAULTS else ""
             raise ConfigurationError(

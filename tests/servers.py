@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         server: Any = self.server
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         server.seen.append(self)
         server.answer(self)
 

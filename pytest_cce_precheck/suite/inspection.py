@@ -68,6 +68,7 @@ class Neighbours:
 class Settings:
     """How a run goes about it.
 
+    ``allow_writes`` lets it create tasks, ``allow_destructive`` try on the cluster itself what may lose its tasks.
     ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
     cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
     behind, by the clock ``now``; whether ``replicas`` may answer at all, is worth a hint where no lag is given.
@@ -78,6 +79,7 @@ class Settings:
     budget: int = FULL
     seed: int = 0
     allow_writes: bool = False
+    allow_destructive: bool = False
     neighbours: Neighbours = field(default_factory=Neighbours)
     wait: Callable[[float], None] = time.sleep
     kept_back: int = 0

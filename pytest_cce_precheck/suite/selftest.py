@@ -64,7 +64,9 @@ def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
         credentials=simulator.credentials,
     )
     neighbours = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
-    settings = Settings(budget, seed, allow_writes=True, neighbours=neighbours, wait=simulator.clock.advance)
+    settings = Settings(
+        budget, seed, allow_writes=True, allow_destructive=True, neighbours=neighbours, wait=simulator.clock.advance
+    )
     started = time.perf_counter()
     run = inspect(Inspection(client, settings))
     failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]

@@ -54,7 +54,7 @@ class Interceptor:
         observe: Callable[[Request, Response], None] = _unobserved,
     ) -> None:
         self._endpoints = tuple(endpoints)
-        self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
+        self._ours = re.compile("|".join(map(_pattern, endpoints)), re.IGNORECASE)
         self._answer = answer
         self._sent = sent
         self.observe = observe
@@ -108,6 +108,12 @@ class Interceptor:
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))
         return match[0] if match else self._endpoints[0]
+
+
+def _pattern(endpoint: str) -> str:
+    # with or without the port that its scheme stands for, it is the same service
+    port = ":443" if endpoint.lower().startswith("https:") else ":80"
+    return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
 
 
 class _Registry(FirstMatchRegistry):
