@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -91,8 +92,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.ini, f"as {option.flag}", type=_ini_type(option), default=None)
 
 
-def _ini_type(option: Option) -> Literal["linelist", "string"]:
-    return "linelist" if option.kind == "list" else "string"
+def _ini_type(option: Option) -> Any:
+    """Return the type of a setting in pytest's own files; from pytest 9 on TOML has numbers and flags as such."""
+    types: dict[str, Any] = {"list": "linelist"}
+    if pytest.version_tuple >= (9, 2):
+        # as a text, it is ours to say what is wrong with it
+        types |= {"number": int | str, "flag": bool | str}
+    elif pytest.version_tuple >= (9,):
+        types |= {"number": "int", "flag": "bool"}
+    return types.get(option.kind, "string")
+
+
+def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
+    try:
+        return config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        # pytest names the setting and the file; what it got stands last
+        text = str(error)
+        reason = text[text.find("got ") :] if "got " in text else text
+    if option.kind == "command":
+        # its arguments may be nobody's business
+        reason = "it is not one text"
+    raise ConfigurationError(f"{option.flag} (from {name}) cannot be used: {reason}; expected {option.expected}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,10 +121,17 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     environment = Environment(os.environ)
+    name = f"ini {config.inipath.name}" if config.inipath else "ini"
     with as_usage_error():
-        settled = resolve(
-            lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
-        )
+        with warnings.catch_warnings():
+            # pytest warns of a list in place of a text, which is refused here
+            warnings.simplefilter("ignore")
+            settled = resolve(
+                lambda option: config.getoption(option.ini),
+                environment,
+                lambda option: _from_ini(config, option, name),
+                ini_name=name,
+            )
         _refuse_what_nobody_typed(config)
         _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
