@@ -66,11 +66,14 @@ class Examples:
         else:
             self._held[identity] = reported
 
-    def end(self) -> None:
-        """Report what failed, and how many examples there were; nothing if no answer to any of them was seen."""
+    def end(self, *, complete: bool) -> None:
+        """Report what failed, and how many examples there were if an answer to one was seen.
+
+        A test that is not ``complete`` may have seen no task because it ended early: then that is not reported.
+        """
         for held in self._failures.values():
             self._flush(held)
-        if self._answered:
+        if self._listed or (self._answered and complete):
             counts = {"examples": self._number, "answered": self._answered, "listed": self._listed}
             self._report(("cce_examples", json.dumps(counts)))
 

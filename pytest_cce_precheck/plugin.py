@@ -271,7 +271,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return result
     finally:
         if test.examples is not None:
-            test.examples.end()
+            test.examples.end(complete=complete)
         used = use_of_cassette(test, complete=complete)
         if used is not None:
             item.user_properties.append(("cce_cassette", used))

@@ -25,14 +25,14 @@ _ONE_TASK, _SEVERAL_TASKS, _ODD = "one task", "several tasks", "odd"
 _ORIGINS: Final = {
     1: st.sampled_from((_ONE_TASK,) * 56 + (_SEVERAL_TASKS,) * 12 + (_ODD,) * 32),
     2: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
-    3: st.sampled_from((_ONE_TASK,) * 46 + (_SEVERAL_TASKS,) * 46 + (_ODD,) * 8),
+    3: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
 }
 # the type alone is asked most often: no other filter selects so many tasks, any of which may be wrong
 _SUBSETS: Final[Mapping[Subset, int]] = {
     (): 2,
     (Filter.TYPE,): 18,
-    (Filter.TASK_ID,): 5,
-    (Filter.ADDON_INSTANCE_ID,): 5,
+    (Filter.TASK_ID,): 6,
+    (Filter.ADDON_INSTANCE_ID,): 6,
     **dict.fromkeys(combinations(Filter, 2), 4),
     tuple(Filter): 9,
 }
@@ -80,7 +80,7 @@ def filters(
     weights = {subset: weight for subset, weight in _SUBSETS.items() if len(subset) >= at_least}
     if not weights:
         raise ConfigurationError(f"at_least={at_least}: there are no more than {len(Filter)} filters")
-    known = {Filter.TYPE: tuple(TaskType), **(known or {})}
+    known = {Filter.TYPE: tuple(map(str, TaskType)), **(known or {})}
     cluster = _Cluster(known, tasks or _side_by_side(known))
     return _combinations(cluster, cluster.subsets(weights))
 

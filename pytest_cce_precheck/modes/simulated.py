@@ -43,7 +43,7 @@ class Simulated:
         """Return the filter values of the tasks that the simulator lists at its present time."""
         service = self.simulator
         tasks = service.world.tasks_of(service.cluster_id, service.clock.now())
-        return [{name: field_of(task, name) for name in Filter} for task in tasks]
+        return [{name: str(field_of(task, name)) for name in Filter} for task in tasks]
 
     def outside_a_test(self) -> Interception:
         """Answer from the session's service."""
