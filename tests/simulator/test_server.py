@@ -19,9 +19,10 @@ import requests
 
 from pytest_cce_precheck.simulator import server as server_module
 from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.connection import Wait
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse
 from pytest_cce_precheck.simulator.http1 import MAX_BODY, MAX_HEAD, BadHttp, format_response, parse_head
-from pytest_cce_precheck.simulator.server import SimulatorServer, serve_forever
+from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.profiles import Connections, Profile
 from pytest_cce_precheck.simulator.staging.service import Staging
@@ -252,7 +253,7 @@ def test_a_failure_inside_is_a_500_in_the_envelope(server, client, monkeypatch, 
         client.request("GET", "/", headers=token_of(server))
         answer = client.getresponse()
         assert (answer.status, json.loads(answer.read())["errorCode"]) == (500, "CCE.01500001")
-    assert "the simulator failed on GET /" in caplog.text
+    assert "the simulator failed on 'GET /'" in caplog.text
 
 
 # ---- faults of the connection
@@ -287,7 +288,7 @@ def test_a_held_connection_ends_with_the_server(session):
 
 
 def test_a_connection_is_held_no_longer_than_its_limit(monkeypatch):
-    monkeypatch.setattr(server_module, "HOLD_SECONDS", 0.05)
+    monkeypatch.setitem(server_module.LIMITS, Wait.HOLD, 0.05)
     with SimulatorServer(Simulator(faults=["never-answers"])) as server:
         started = time.monotonic()
         assert raw(server, head(server)) == b""
@@ -438,17 +439,6 @@ def test_no_thread_or_socket_is_left(server):
 
 def test_a_server_that_never_served_can_be_closed():
     SimulatorServer(Simulator()).close()
-
-
-def test_serving_for_ever_ends_at_an_interrupt(monkeypatch):
-    asked = []
-
-    def ready(endpoint):
-        asked.append(endpoint)
-        raise KeyboardInterrupt
-
-    serve_forever(Simulator(), ready=ready)
-    assert asked[0].startswith("http://127.0.0.1:")
 
 
 # ---- the bytes alone
