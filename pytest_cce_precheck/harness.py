@@ -13,6 +13,7 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
+from pytest_cce_precheck.contract.findings import gathered
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
@@ -25,6 +26,7 @@ from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.transport.watched import Deadline
 from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -282,8 +284,7 @@ class Contract:
     def verify(self, *exchanges: Exchange) -> None:
         """Raise `ContractViolation` where a finding fails (``--cce-fail-on``) and is not accepted."""
         __tracebackhide__ = True
-        found = {finding.identity: finding for exchange in exchanges for finding in check(exchange)}
-        self.judge(tuple(found.values()))
+        self.judge([finding for exchange in exchanges for finding in check(exchange)])
 
     def judge(self, findings: Sequence[Finding]) -> Verdict:
         """Record findings and raise `ContractViolation` where one of them fails; give the verdict otherwise."""
@@ -291,7 +292,7 @@ class Contract:
         today = datetime.now(UTC).date()
         config, report = self._harness.config, self._harness.report
         accepted = (*self._harness.allowed, *self._harness.acceptances)
-        outcome = verdict(findings, fail_on=config.fail_on, acceptances=accepted, today=today)
+        outcome = verdict(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
         redactor, kind = self._harness.redaction
         for each, more in self._outcomes(outcome):
             # before it is written, which spells a secret otherwise
@@ -331,7 +332,8 @@ def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> d
     """Give a finding as data, with what a ticket to the vendor needs of its exchanges."""
     data = finding.to_dict()
     for told, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
-        told["date"] = exchange.response.headers.get("Date")
+        date = exchange.response.headers.get("Date")
+        told["date"] = date and shortened(date, 100)
     if finding.exchanges:
         own = None if finding.code in OTHER_CREDENTIALS else kind
         data["exchanges"][0]["curl"] = curl(finding.exchanges[0].request, redactor, kind=own)

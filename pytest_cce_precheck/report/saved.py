@@ -61,4 +61,11 @@ class SavedReport:
 
 def as_finding(data: Mapping[str, Any]) -> Finding:
     """Give a finding as a run recorded it, without its exchanges."""
-    return Finding(data["code"], data["message"], data.get("path", ""), tuple(data.get("subject", ())))
+    return Finding(
+        data["code"],
+        data["message"],
+        data.get("path", ""),
+        tuple(data.get("subject", ())),
+        times=data.get("times", 1),
+        samples=tuple(data.get("samples", ())),
+    )

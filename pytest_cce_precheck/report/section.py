@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN_INCONCLUSIVE: Final = 5
 _SHOWN_CREATED: Final = 10
+_SHOWN_CAUSES: Final = 50
 
 
 def lines(summary: Summary) -> Iterable[str]:
@@ -35,11 +36,7 @@ def lines(summary: Summary) -> Iterable[str]:
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
     yield from _example_lines(summary)
     groups = _groups(summary)
-    for group, at in groups:
-        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
-        if group.consequences:
-            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
-            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
+    yield from _cause_lines(groups)
     for finding in summary.of_verdict("accepted"):
         yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
     notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
@@ -72,6 +69,16 @@ def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
         for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
             found.setdefault(group.finding.identity, (group, []))[1].append(name)
     return list(found.values())
+
+
+def _cause_lines(groups: Sequence[tuple[Cause, Sequence[str]]]) -> Iterable[str]:
+    for group, at in groups[:_SHOWN_CAUSES]:
+        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
+        if group.consequences:
+            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
+            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
+    if len(groups) > _SHOWN_CAUSES:
+        yield f"  … and {len(groups) - _SHOWN_CAUSES} more causes, in --cce-report=FILE.json"
 
 
 def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:

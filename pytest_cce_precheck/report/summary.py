@@ -144,7 +144,7 @@ class Summary:
     def _take_finding(self, nodeid: str, data: dict[str, Any], target: str) -> None:
         # one fact may fail in one test and be accepted in another
         identity = self._identity(data)
-        self.times[identity] += 1
+        self.times[identity] += data["times"]
         known = self.findings.setdefault(identity, {**data, "test": nodeid})
         if target and target not in known.setdefault("targets", []):
             known["targets"].append(target)

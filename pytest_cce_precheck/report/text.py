@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.triage import triage
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import curl
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.redaction import Redactor
 
 _SAMPLES: Final = 3
+_CAUSES: Final = 10
+_HEADER: Final = 100
 # a status that nobody had reason to expect; other findings are of refusals that were asked for as well
 _UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
 # found by asking with credentials that must be refused, or with none: to repeat that with good ones shows nothing
@@ -45,7 +48,11 @@ def describe(
     seconds the local clock is ahead of the service's, where that is known.
     """
     groups = causes(findings)
-    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in groups]
+    shown, rest = groups[:_CAUSES], groups[_CAUSES:]
+    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in shown]
+    if rest:
+        codes = ", ".join(dict.fromkeys(group.finding.code for group in rest))
+        blocks.append(f"… and {len(rest):,} more causes ({codes})")
     return redactor.text("\n\n".join(blocks))
 
 
@@ -83,6 +90,7 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
         yield f"  triage    {told}"
     if finding.path:
         yield f"  at        {finding.path}"
+    yield from _places(finding)
     for label, text in finding.evidence:
         if text != finding.rule.source:
             yield f"  {label:<9} {text}"
@@ -98,10 +106,19 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
     yield f"  more      cce-precheck explain {finding.code}"
 
 
+def _places(finding: Finding) -> Iterator[str]:
+    if finding.times > 1:
+        yield f"  seen      {finding.times:,} times{', such as:' if finding.samples else ''}"
+    yield from (f"    {each}" for each in finding.samples)
+    rest = finding.times - len(finding.samples)
+    if finding.samples and rest > 0:
+        yield f"    … and {rest:,} more"
+
+
 def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
     response = exchange.response
     yield f"  request   {exchange.request.method} {exchange.request.url}"
-    content_type = response.headers.get("Content-Type", "no Content-Type")
+    content_type = shortened(response.headers.get("Content-Type", "no Content-Type"), _HEADER)
     milliseconds = f"{response.elapsed * 1000:.0f} ms"
     yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
