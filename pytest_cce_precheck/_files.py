@@ -261,7 +261,7 @@ def remove(path: Path, seen: os.stat_result) -> bool:
         aside.unlink()
         return True
     with suppress(FileExistsError):
-        os.link(aside, path, follow_symlinks=False)
+        os.link(aside, path)
     aside.unlink()
     return False
 

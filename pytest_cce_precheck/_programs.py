@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 _PIECE: Final = 65_536
 _COMPLAINT: Final = 65_536
@@ -33,18 +34,26 @@ class Ended:
     problem: str
 
 
-def run(words: Sequence[str], environment: Mapping[str, str], *, patience: float, limit: int) -> Ended:
+def run(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    patience: float,
+    limit: int = 65_536,
+    folder: Path | None = None,
+) -> Ended:
     """Run a program without a shell and without input, and end all that it has started when it ends.
 
-    It may take ``patience`` seconds and print ``limit`` bytes; of its standard error the end is kept. Raises `OSError`
-    or `ValueError` if it cannot be started.
+    It may take ``patience`` seconds and print ``limit`` bytes; of its standard error the end is kept. It works in
+    ``folder``, in the working directory if none is given. Raises `OSError` or `ValueError` if it cannot be started.
     """
-    child = subprocess.Popen(  # noqa: S603  the words are the user's own, and no shell reads them
+    child = subprocess.Popen(  # noqa: S603  no shell reads the words
         words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
+        cwd=folder,
         env=dict(environment),
         # so that what it starts can be ended with it
         start_new_session=True,

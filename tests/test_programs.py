@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import select
 import subprocess
@@ -17,6 +18,7 @@ from pytest_cce_precheck._programs import Ended, run
 from pytest_cce_precheck.transport.tokens import Issued, TokenCommand, TokenError
 from pytest_cce_precheck.wire.credentials import Secret
 from tests.odd_files import outcome
+from tests.source import TREES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,3 +188,9 @@ def test_what_has_left_the_group_and_holds_the_pipes_does_not_hold_up_the_run(
 def test_where_there_are_no_groups_the_program_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "killpg")
     assert program("import time; time.sleep(60)", patience=0.3).problem == "did not end within 0.3 s"
+
+
+@pytest.mark.parametrize("name", [name for name in TREES if name.rpartition(".")[2] not in {"_programs", "driver"}])
+def test_programs_are_started_in_one_module_and_that_of_drivers(name: str) -> None:
+    imported = [ast.unparse(node) for node in ast.walk(TREES[name]) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert "import subprocess" not in imported

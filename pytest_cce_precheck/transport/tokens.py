@@ -42,8 +42,6 @@ _NEEDED: Final = ("CCE_IAM_USER", PASSWORD, "CCE_IAM_DOMAIN")
 # a token is renewed so long before its end, or at half its life
 _BEFORE_ITS_END: Final = 300.0
 _PATIENCE: Final = 60.0
-# a token has some thousand bytes, with the catalog of services some ten thousand
-_LONGEST: Final = 65_536
 _COMPLAINT: Final = 400
 # seconds before IAM is asked once more; one that does not answer in time has had its time
 _PAUSES: Final = (0.5, 2.0)
@@ -188,7 +186,7 @@ class TokenCommand:
 
     def _run(self) -> _programs.Ended:
         try:
-            ended = _programs.run(self.words, self.environment, patience=self.patience, limit=_LONGEST)
+            ended = _programs.run(self.words, self.environment, patience=self.patience)
         except (OSError, ValueError) as error:
             problem = (
                 f"cannot be run: {getattr(error, 'strerror', None) or 'it holds a character that cannot stand there'}"
