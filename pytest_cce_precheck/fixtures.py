@@ -14,11 +14,9 @@ from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
@@ -192,18 +190,8 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def contract_of(item: pytest.Item, harness: Harness) -> Contract:
     """Give the judge of a test, with what its markers accept; raises `ConfigurationError`."""
+    from pytest_cce_precheck.claims import allowance
     from pytest_cce_precheck.harness import Contract
 
     allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
     return Contract(harness, allowed, item.user_properties.append)
-
-
-def allowance(marker: pytest.Mark) -> Acceptance:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
-    from pytest_cce_precheck.claims import called
-    from pytest_cce_precheck.contract.acceptance import Acceptance
-
-    def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
-        return Acceptance.of(code, reason, until)
-
-    return called(cce_allow, marker, "code, reason=…, until=None")
