@@ -36,7 +36,7 @@ from pytest_cce_precheck.fixtures import (
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from _pytest.terminal import TerminalReporter
 
@@ -237,17 +237,36 @@ def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) ->
     metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse wrong arguments of our markers before any test runs, in every mode and of every test that is there."""
+    if any(marker.name in ("cce", "cce_allow") for item in items for marker in item.iter_markers()):
+        from pytest_cce_precheck.claims import refuse_wrong_markers
+
+        _refuse(config, refuse_wrong_markers, items)
+
+
+def _refuse(config: pytest.Config, check: Callable[[list[pytest.Item]], object], items: list[pytest.Item]) -> None:
+    """Stop the run if a check refuses its tests; a worker, which would seem to crash, fails each of ours with it."""
+    from pytest_cce_precheck.claims import refusal_key
+
+    if refusal_key in config.stash:
+        # pytest calls `pytest_collection_finish` all the same
+        return
+    try:
+        check(items)
+    except ConfigurationError as error:
+        config.stash[refusal_key] = str(error)
+        if not hasattr(config, "workerinput"):
+            raise pytest.UsageError(str(error)) from None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse two tests that would record one cassette, before either runs."""
     if session.config.stash[config_key].mode == "record":
-        from pytest_cce_precheck.claims import claims, refusal_key
+        from pytest_cce_precheck.claims import claims
 
-        try:
-            claims(session.items)
-        except ConfigurationError as error:
-            if not hasattr(session.config, "workerinput"):
-                raise pytest.UsageError(str(error)) from None
-            session.config.stash[refusal_key] = str(error)
+        _refuse(session.config, claims, session.items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
-from pytest_cce_precheck.claims import called, cassette_name, marked, own_id, refusal_key
-from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.claims import allowance, cassette_name, marked, own_id, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.modes.base import RunningTest
 from pytest_cce_precheck.report.text import ContractViolation
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
@@ -48,15 +45,6 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
 
         test.before_record = before_record
     return test
-
-
-def allowance(marker: pytest.Mark) -> Acceptance:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
-
-    def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
-        return Acceptance.of(code, reason, until)
-
-    return called(cce_allow, marker, "code, reason=…, until=None")
 
 
 def _is_hypothesis_test(item: pytest.Item) -> bool:
