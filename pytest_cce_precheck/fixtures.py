@@ -106,7 +106,7 @@ def cce_contract(_cce_harness: Harness) -> Contract:
 
 @pytest.fixture(scope="session")
 def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
-    """Strategies of filter combinations: `data.draw(cce_filters())` in a hypothesis test; on replay, recorded ones."""
+    """Strategies of filters, most of which list a task: `data.draw(cce_filters())` in a hypothesis test."""
     from pytest_cce_precheck.drawing import Filters
 
     return Filters(_cce_harness, cce_client)

@@ -81,7 +81,7 @@ def filters(
     if not weights:
         raise ConfigurationError(f"at_least={at_least}: there are no more than {len(Filter)} filters")
     known = {Filter.TYPE: tuple(map(str, TaskType)), **(known or {})}
-    cluster = _Cluster(known, tasks or _side_by_side(known))
+    cluster = _Cluster(known, tasks)
     return _combinations(cluster, cluster.subsets(weights))
 
 
@@ -103,7 +103,8 @@ class _Cluster:
     """What exists, as strategies to draw from; made once for many draws."""
 
     def __init__(self, known: Mapping[Filter, Sequence[str]], tasks: Sequence[Mapping[Filter, str]]) -> None:
-        self._tasks = _by_turns(tasks)
+        self._tasks = _by_turns(tasks or _side_by_side(known))
+        self._listed = bool(tasks)
         self.existing = {
             name: dict.fromkeys((*known.get(name, ()), *(task[name] for task in tasks if name in task)))
             for name in Filter
@@ -118,8 +119,9 @@ class _Cluster:
         }
 
     def subsets(self, weights: Mapping[Subset, int]) -> st.SearchStrategy[Subset]:
-        """Draw which filters are given; those that no task has values for select nothing, and are drawn less often."""
-        return st.sampled_from([each for each in weights for _ in range(weights[each] if self._rows(each) else 1)])
+        """Draw which filters are given; those that no listed task has values for are drawn less often."""
+        rare = {each for each in weights if self._listed and not self._rows(each)}
+        return st.sampled_from([each for each, weight in weights.items() for _ in range(1 if each in rare else weight)])
 
     def _rows(self, subset: Subset) -> list[tuple[Asked, ...]]:
         # the same place is the same task in all subsets: a filter less can be tried with the values that are left

@@ -85,6 +85,12 @@ def test_half_list_a_task_where_no_task_has_an_instance() -> None:
     assert any(item.name is Filter.ADDON_INSTANCE_ID for each in examples for item in each)
 
 
+def test_of_an_empty_cluster_ids_are_asked_for_as_often_as_elsewhere() -> None:
+    asked = Counter(item.name for each in drawn(filters()) for item in each)
+    assert min(asked.values()) > 200
+    assert all(item.value_class != MATCHING for each in drawn(filters()) for item in each[1:])
+
+
 def test_a_thousand_examples_of_one_task_still_list_it_half_the_time() -> None:
     tasks = cluster(1)
     examples = drawn(filters(tasks=tasks), seeds=[0], examples=1000)

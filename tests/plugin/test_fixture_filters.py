@@ -146,6 +146,10 @@ def test_what_is_recorded_contains_what_shows_the_fault(
         for name, value in credentials_of(server).items():
             monkeypatch.setenv(name, value)
         run(*recording_from(server), "--cce-budget=300").assert_outcomes(passed=4)
+    again = run(*REPLAY, "--cce-report=report.json")
+    again.assert_outcomes(passed=4)
+    counts = json.loads((pytester.path / "report.json").read_text())["examples"]
+    assert sum(each["listed"] for each in counts) >= sum(each["examples"] for each in counts) / 2
     pytester.makepyfile(test_it="LOOKS = True\n" + COMPARES_TYPES)
     run(*REPLAY).assert_outcomes(failed=4)
 
