@@ -32,23 +32,6 @@ PLAIN = b"GET / HTTP/1.1\r\n\r\n"
 LAST = b"GET / HTTP/1.0\r\n\r\n"
 
 
-class Clock:
-    """Stands until it is moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    standing = Clock()
-    monkeypatch.setattr(server_module, "monotonic", standing)
-    monkeypatch.setattr(connection_module, "monotonic", standing)
-    return standing
-
-
 @pytest.fixture
 def server():
     with SimulatorServer(Simulator()) as running:
