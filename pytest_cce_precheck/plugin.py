@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,7 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
+from pytest_cce_precheck.records import record, report_records, reported_records
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -96,15 +98,35 @@ def _ini_type(option: Option) -> Literal["linelist", "string"]:
     return "linelist" if option.kind == "list" else "string"
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
+    try:
+        return (yield)
+    except BaseException as error:
+        from pytest_cce_precheck.masking import mask_exception
+
+        mask_exception(error)
+        raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Mask what the run shows, from before any plugin is configured; only where it has real credentials."""
+    # what cannot be used is refused when we are configured
+    with suppress(ConfigurationError):
+        if _settled(config).mode in ("live", "record"):
+            from pytest_cce_precheck.masking import mask_everything_shown
+
+            mask_everything_shown(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    environment = Environment(os.environ)
     with as_usage_error():
-        settled = resolve(
-            lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
-        )
+        settled = _settled(config)
         _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
@@ -121,6 +143,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
             keep_snapshot(config, settled, Path(settled.snapshot), targets)
     config.stash[config_key] = settled
+
+
+def _settled(config: pytest.Config) -> Config:
+    return resolve(
+        lambda option: config.getoption(option.ini),
+        Environment(os.environ),
+        lambda option: config.getini(option.ini) or None,
+    )
 
 
 def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
@@ -231,10 +261,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         used = use_of_cassette(test, complete=complete)
         if used is not None:
-            item.user_properties.append(("cce_cassette", used))
+            record(item, "cce_cassette", used)
         known = learnt(harness)
         if known is not None:
-            item.user_properties.append(("cce_live", known))
+            record(item, "cce_live", known)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -254,10 +284,7 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
-    if item.config.stash[config_key].mode in ("live", "record"):
-        from pytest_cce_precheck.masking import mask
-
-        mask(report, item)
+    report_records(report, item)
     return report
 
 
@@ -306,7 +333,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        for name, value in getattr(report, "user_properties", ())
+        for name, value in reported_records(report)
         # a cassette is written after the test
         if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]
