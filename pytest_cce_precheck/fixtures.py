@@ -10,6 +10,7 @@ import pytest
 
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
 told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
 """What the end of a run found that no test did, as the summary takes it."""
+harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
+"""The harness of each target that has been asked so far."""
 
 
 @contextmanager
@@ -76,6 +79,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
         harness = Harness(cce_config, environment, meter, workers=workers_of(pytestconfig, _cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
+    pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
     with harness.standing():
         yield harness
 
@@ -172,10 +176,10 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     with as_setup_error():
         test = running_test(request, harness.config)
     # when=call reports alone are summed up, and they are made before any teardown
-    node.user_properties.append(("cce_mode", harness.config.mode))
+    record(node, "cce_mode", harness.config.mode)
     target: NamedTarget | None = request.getfixturevalue("_cce_target")
     if target is not None:
-        node.user_properties.append(("cce_target", target.name))
+        record(node, "cce_target", target.name)
     node.stash[running_key] = (harness, test)
     with ExitStack() as stack:
         with as_setup_error():
@@ -190,6 +194,6 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         with as_setup_error():
             stack.close()
     if test.kept is not None:
-        node.user_properties.append(("cce_recorded", "kept" if test.kept else "left"))
+        record(node, "cce_recorded", "kept" if test.kept else "left")
     for exchange in harness.exchanges:
         request.config.hook.pytest_cce_exchange(exchange=exchange, item=node)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cce_precheck import hookspecs
-from pytest_cce_precheck.config import OPTIONS, Option, not_on_the_command_line, resolve
+from pytest_cce_precheck.config import OPTIONS
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
@@ -33,6 +33,8 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
+from pytest_cce_precheck.records import record, report_records, reported_records
+from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, settings_of
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -89,50 +91,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.choices:
             extra["metavar"] = "{" + ",".join(option.choices) + "}"
         group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help, **extra)
-        parser.addini(option.ini, f"as {option.flag}", type=_ini_type(option), default=None)
+        parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
-def _ini_type(option: Option) -> Any:
-    """Return the type of a setting in pytest's own files; from pytest 9 on TOML has numbers and flags as such."""
-    types: dict[str, Any] = {"list": "linelist"}
-    if pytest.version_tuple >= (9, 2):
-        # as a text, it is ours to say what is wrong with it
-        types |= {"number": int | str, "flag": bool | str}
-    elif pytest.version_tuple >= (9,):
-        types |= {"number": "int", "flag": "bool"}
-    return types.get(option.kind, "string")
-
-
-def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
     try:
-        return config.getini(option.ini)
-    except (TypeError, ValueError, pytest.UsageError) as error:
-        # pytest names the setting and the file; what it got stands last
-        text = str(error)
-        reason = text[text.find("got ") :] if "got " in text else text
-    if option.kind == "command":
-        # its arguments may be nobody's business
-        reason = "it is not one text"
-    raise ConfigurationError(f"{option.flag} (from {name}) cannot be used: {reason}; expected {option.expected}")
+        return (yield)
+    except BaseException as error:
+        from pytest_cce_precheck.masking import mask_exception
+
+        mask_exception(error)
+        raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Mask what the run shows, from before any plugin is configured; only where it has real credentials."""
+    # what cannot be used is refused when we are configured
+    with suppress(ConfigurationError):
+        if settings_of(config).mode in ("live", "record"):
+            from pytest_cce_precheck.masking import mask_everything_shown
+
+            mask_everything_shown(config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    environment = Environment(os.environ)
-    name = f"ini {config.inipath.name}" if config.inipath else "ini"
     with as_usage_error():
-        with warnings.catch_warnings():
-            # pytest warns of a list in place of a text, which is refused here
-            warnings.simplefilter("ignore")
-            settled = resolve(
-                lambda option: config.getoption(option.ini),
-                environment,
-                lambda option: _from_ini(config, option, name),
-                ini_name=name,
-            )
-        _refuse_what_nobody_typed(config)
+        settled = settings_of(config)
+        refuse_what_nobody_typed(config)
         _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
@@ -169,17 +160,6 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
 
 def _runs_the_suite(config: pytest.Config) -> bool:
     return any(SUITE in str(argument) for argument in config.args)
-
-
-def _refuse_what_nobody_typed(config: pytest.Config) -> None:
-    """Refuse an option for the command line only that pytest itself has read from an ini file or the environment."""
-    if hasattr(config, "workerinput"):
-        # pytest-xdist hands on what its controller was given
-        return
-    for option in OPTIONS:
-        typed = option.flag in config.invocation_params.args
-        if option.command_line_only and config.getoption(option.ini) and not typed:
-            raise not_on_the_command_line(option, "addopts, PYTEST_ADDOPTS or a file of arguments")
 
 
 def _refuse_real_services(settled: Config) -> None:
@@ -293,10 +273,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             test.examples.end(complete=complete)
         used = use_of_cassette(test, complete=complete)
         if used is not None:
-            item.user_properties.append(("cce_cassette", used))
+            record(item, "cce_cassette", used)
         known = learnt(harness)
         if known is not None:
-            item.user_properties.append(("cce_live", known))
+            record(item, "cce_live", known)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -316,10 +296,7 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
-    if item.config.stash[config_key].mode in ("live", "record"):
-        from pytest_cce_precheck.masking import mask
-
-        mask(report, item)
+    report_records(report, item)
     return report
 
 
@@ -368,7 +345,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        for name, value in getattr(report, "user_properties", ())
+        for name, value in reported_records(report)
         # a cassette is written after the test
         if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]

@@ -13,6 +13,7 @@ from pytest_cce_precheck.claims import allowance, cassette_name, marked, own_id,
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.modes.base import RunningTest
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.report.text import ContractViolation
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
     test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
     test.allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
-    test.report = item.user_properties.append
+    test.report = lambda recorded: record(item, *recorded)
     if config.mode in ("record", "replay"):
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
 from pytest_cce_precheck.suite.memory import Memory
@@ -129,7 +130,7 @@ def holds(
         findings = inspection.run(check)
         test.notes["questions"] = inspection.memory.as_data()
         progress = inspection.progress() - before
-        request.node.user_properties.append(("cce_run", json.dumps(progress.to_dict())))
+        record(request.node, "cce_run", json.dumps(progress.to_dict()))
         cce_contract.judge(findings)
         if not progress.judged:
             pytest.skip("inconclusive: " + "; ".join(progress.inconclusive or ["nothing could be judged"]))
