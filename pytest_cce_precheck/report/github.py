@@ -69,4 +69,7 @@ def _data(text: str) -> str:
 
 def _bounded(text: str) -> str:
     octets = text.encode("utf-8", "backslashreplace")
-    return text + "\n" if len(octets) <= _LONGEST else octets[:_LONGEST].decode("utf-8", "ignore") + _CUT
+    if len(octets) <= _LONGEST:
+        return text + "\n"
+    # a line that is cut would not close what it opens
+    return octets[:_LONGEST].decode("utf-8", "ignore").rpartition("\n")[0] + _CUT
