@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import as_code, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,20 +31,23 @@ def as_json(report: Mapping[str, Any]) -> str:
 def as_markdown(report: Mapping[str, Any]) -> str:
     """Write the report as Markdown."""
     rows = [
-        f"| {_cell(f['verdict'])} | {f['code']} | {_cell(f['message'])} | {_cell(_request(f))} |"
+        f"| {f['verdict']} | {f['code']} | {as_code(f['message'])} | {as_code(_request(f))} |"
         for f in report["findings"]
     ]
-    parts = [f"# Contract check of {report['service']}", "", _sentence(report), ""]
+    parts = [f"# Contract check of {as_code(report['service'])}", "", _sentence(report), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
     for title, items in _lists(report):
-        parts += [f"## {title}", "", *(f"- {item}" for item in items), ""]
+        parts += [f"## {title}", "", *(f"- {as_code(item)}" for item in items), ""]
     return "\n".join(parts)
 
 
 def as_html(report: Mapping[str, Any]) -> str:
     """Write the report as one page that needs nothing else."""
-    e = html.escape
+
+    def e(text: str) -> str:
+        return html.escape(one_line(text))
+
     rows = "".join(
         f'<tr class="{e(f["verdict"])}"><td>{e(f["verdict"])}</td><td>{e(f["code"])}</td><td>{e(f["message"])}</td>'
         f"<td><code>{e(_request(f))}</code></td></tr>"
@@ -102,7 +106,3 @@ def _request(finding: Mapping[str, Any]) -> str:
     if first is None:
         return ""
     return f"{first['method']} {first['target']} → {first['status']} ({first['request_id'] or 'no request id'})"
-
-
-def _cell(text: str) -> str:
-    return text.replace("<", "&lt;").replace("|", "\\|").replace("\r", " ").replace("\n", " ")

@@ -17,6 +17,7 @@ from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -233,7 +234,7 @@ def summarise(
     summary = collect(recorded, config, targets)
     terminal.section("cce-precheck", sep="=")
     for line in lines(summary):
-        terminal.write_line(line)
+        terminal.write_line(one_line(line))
     if config.report is not None:
         write_report(Path(config.report), summary)
         terminal.write_line(f"report written to {config.report}")

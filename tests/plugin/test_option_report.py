@@ -65,8 +65,8 @@ def test_the_markdown_report_is_a_table_of_findings(pytester: pytest.Pytester, r
     pytester.makepyfile(VERIFIES)
     run(FAULT, "--cce-report=findings.md")
     text = (pytester.path / "findings.md").read_text("utf-8")
-    assert text.startswith("# Contract check of the embedded service\n")
-    assert "| failing | PRE302 | A finished task has no `expireTimeStamp`" in text
+    assert text.startswith("# Contract check of `the embedded service`\n")
+    assert "| failing | PRE302 | ``A finished task has no `expireTimeStamp`" in text
     assert "Mode simulate: 1 finding(s) break the contract." in text
 
 

@@ -64,8 +64,8 @@ def test_the_summary_is_appended_to_what_other_steps_wrote(tmp_path: Path) -> No
     lines = tell_github(report(finding()), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     assert len(lines) == 1
     told = file.read_text("utf-8")
-    assert told.startswith("# Another step\n# Contract check of https://cce.example\n")
-    assert "| failing | PRE305 | it is so |" in told
+    assert told.startswith("# Another step\n# Contract check of `https://cce.example`\n")
+    assert "| failing | PRE305 | `it is so` |" in told
 
 
 def test_a_summary_that_github_would_not_show_is_cut(tmp_path: Path) -> None:
