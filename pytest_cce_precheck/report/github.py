@@ -71,8 +71,6 @@ def _data(text: str) -> str:
 def _bounded(text: str) -> bytes:
     octets = text.encode("utf-8", "backslashreplace")
     if len(octets) <= _LONGEST:
-        return octets + b"
-"
+        return octets + b"\n"
     # a line that is cut would not close what it opens
-    return (octets[:_LONGEST].decode("utf-8", "ignore").rpartition("
-")[0] + _CUT).encode()
+    return (octets[:_LONGEST].decode("utf-8", "ignore").rpartition("\n")[0] + _CUT).encode()
