@@ -29,8 +29,7 @@ from pytest_cce_precheck.wire.exchange import Request, Response
 if TYPE_CHECKING:
     import socket
     import ssl
-
-    from pytest_cce_precheck.simulator.service import Simulator
+    from collections.abc import Callable
 
 _KNOWN_REQUESTS: Final = 256
 _MAX_KNOWN_HEAD: Final = 4 * 1024
@@ -116,8 +115,8 @@ class Connection:
 class Answerer:
     """Answers the requests of all connections; what goes wrong with one of them stays with it."""
 
-    def __init__(self, simulator: Simulator, endpoint: str) -> None:
-        self._simulator = simulator
+    def __init__(self, handle: Callable[[Request, int], Response], endpoint: str) -> None:
+        self._handle = handle
         self._endpoint = endpoint
         # a client asks in the same words again and again, and parsing them costs as much as answering
         self._requests: dict[bytes, Request] = {}
@@ -138,7 +137,7 @@ class Answerer:
             request, keep_alive = self._next_request(connection)
             if request is None:
                 return False
-            response = self._simulator.handle(request, caller=connection.number)
+            response = self._handle(request, connection.number)
             close = not keep_alive or _announces_close(response)
             for seconds, data in parts(response, close=close):
                 if seconds or connection.later:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 HOST: Final = "127.0.0.1"
 # how long a connection may wait for each
@@ -78,7 +79,7 @@ class SimulatorServer:
         self._failure: BaseException | None = None
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count(1)
-        self._answerer = Answerer(simulator, self.endpoint)
+        self._answerer = Answerer(self._handle, self.endpoint)
         self._next_due = float("inf")
         """No connection is due before it, nor is the listener."""
         self._accept_again: float | None = None
@@ -138,6 +139,10 @@ class SimulatorServer:
             # not Exception alone: a fault of somebody's own may end in pytest.fail
             self._failure = error
             _log.critical("the simulator's server has stopped", exc_info=True)
+
+    def _handle(self, request: Request, caller: int) -> Response:
+        # looked up for each request: another simulator may have taken its place
+        return self.simulator.handle(request, caller=caller)
 
     def _seconds_left(self) -> float | None:
         return max(self._next_due - monotonic(), 0.0) if self._next_due < float("inf") else None

@@ -116,7 +116,8 @@ def test_answers_do_not_pile_up_for_a_client_that_does_not_read_them():
     request = Request("GET", "", list_path(simulator.project_id, simulator.cluster_id))
     token = simulator.credentials.token.reveal()
     head = f"GET {request.path} HTTP/1.1\r\nX-Auth-Token: {token}\r\n\r\n".encode()
-    answerer, connection = Answerer(simulator, ""), Connection(socket.socket(), 1)
+    answerer = Answerer(lambda request, caller: simulator.handle(request, caller=caller), "")
+    connection = Connection(socket.socket(), 1)
     with connection.sock:
         connection.received += head * 100
         answers = 0

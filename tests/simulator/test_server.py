@@ -452,6 +452,12 @@ def test_it_listens_on_loopback_only_and_on_the_port_it_is_given():
             SimulatorServer(Simulator(), port=port)
 
 
+def test_another_simulator_may_take_the_place_of_the_first(server, client):
+    server.simulator = Simulator(tasks=3)
+    client.request("GET", path_of(server), headers=token_of(server))
+    assert len(json.loads(client.getresponse().read())["items"]) == 3
+
+
 def test_no_thread_or_socket_is_left(server):
     before = threading.active_count()
     with SimulatorServer(Simulator()) as other:

@@ -68,6 +68,9 @@ class CheckTasks(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(TaskType), which=st.integers(0, 20))
     def create(self, kind: TaskType, which: int) -> None:
         models = [task for task in self.latest.tasks if task.value_of(Filter.ADDON_INSTANCE_ID)]
+        if not models:
+            # all have expired
+            return
         model = models[which % len(models)]
         addon = {
             "addonTemplateName": model.metadata["addonTemplateName"],
