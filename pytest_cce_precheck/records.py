@@ -27,7 +27,7 @@ def records_of(item: pytest.Item) -> Sequence[Record]:
 
 def report_records(report: pytest.TestReport, item: pytest.Item) -> None:
     """Put what was recorded of a test into its report, which may cross to another process."""
-    report.cce_records = list(records_of(item))
+    vars(report)["cce_records"] = list(records_of(item))
 
 
 def reported_records(report: object) -> Sequence[Record]:
