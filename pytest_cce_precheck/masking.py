@@ -78,7 +78,9 @@ class Mask:
     def _learn(self) -> None:
         secrets = tuple(dict.fromkeys(secret for secret in self._known() if secret.strip()))
         if secrets != self._secrets:
-            self._secrets, self._redactor, self._pieces = secrets, Redactor(secrets), Pieces(secrets)
+            self._secrets, self._redactor = secrets, Redactor(secrets)
+            # a piece of a command is a path that others have too; keys and tokens hold no blank
+            self._pieces = Pieces(secret for secret in secrets if " " not in secret)
 
     def anything(self, shown: Any) -> Any:
         """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
@@ -96,7 +98,7 @@ class Mask:
             members = {self.anything(name): self.anything(part) for name, part in shown.items()}
             unchanged = all(map(_same, members, shown)) and all(map(_same, members.values(), shown.values()))
             return shown if unchanged else members
-        if hasattr(shown, "toterminal") or type(shown).__module__.startswith(_SHOWING):
+        if hasattr(type(shown), "toterminal") or type(shown).__module__.startswith(_SHOWING):
             self.parts(shown)
         return shown
 
