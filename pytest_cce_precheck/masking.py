@@ -23,7 +23,7 @@ from pytest_cce_precheck.wire.pieces import Pieces
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from pluggy import Result
 
@@ -43,8 +43,7 @@ def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
     masking = Masking(Mask(partial(_known_to, config)))
     config.pluginmanager.register(masking, "cce-masking")
-    plugins: Any = config.pluginmanager
-    plugins.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
+    config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
 
 
 def mask_exception(error: BaseException) -> None:
@@ -53,13 +52,13 @@ def mask_exception(error: BaseException) -> None:
 
 
 def _known_to(config: pytest.Config) -> Iterator[str]:
-    known: tuple[targets.NamedTarget, ...] = config.stash.get(targets_key, ())
-    yield from targets.secrets_of(known, os.environ)
+    named = config.stash.get(targets_key, ())
+    yield from targets.secrets_of(named, os.environ)
     for harness in config.stash.get(harnesses_key, ()):
         yield from harness.secrets
     # its arguments may be secrets
-    command = os.environ.get("CCE_TOKEN_COMMAND", "")
-    yield command if " " in command else ""
+    commands = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
+    yield from (command for command in commands if command and " " in command)
 
 
 class Mask:
@@ -79,7 +78,9 @@ class Mask:
     def _learn(self) -> None:
         secrets = tuple(dict.fromkeys(secret for secret in self._known() if secret.strip()))
         if secrets != self._secrets:
-            self._secrets, self._redactor, self._pieces = secrets, Redactor(secrets), Pieces(secrets)
+            self._secrets, self._redactor = secrets, Redactor(secrets)
+            # a piece of a command is a path that others have too; keys and tokens hold no blank
+            self._pieces = Pieces(secret for secret in secrets if " " not in secret)
 
     def anything(self, shown: Any) -> Any:
         """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
@@ -94,10 +95,10 @@ class Mask:
             parts = [self.anything(part) for part in shown]
             return shown if all(map(_same, parts, shown)) else type(shown)(parts)
         if type(shown) is dict:
-            whole = {self.anything(name): self.anything(part) for name, part in shown.items()}
-            unchanged = all(map(_same, whole, shown)) and all(map(_same, whole.values(), shown.values()))
-            return shown if unchanged else whole
-        if hasattr(shown, "toterminal") or type(shown).__module__.startswith(_SHOWING):
+            members = {self.anything(name): self.anything(part) for name, part in shown.items()}
+            unchanged = all(map(_same, members, shown)) and all(map(_same, members.values(), shown.values()))
+            return shown if unchanged else members
+        if hasattr(type(shown), "toterminal") or type(shown).__module__.startswith(_SHOWING):
             self.parts(shown)
         return shown
 
@@ -111,12 +112,13 @@ class Mask:
                 # some are frozen
                 object.__setattr__(shown, name, masked)
 
-    def exception(self, error: BaseException | None) -> None:
+    def exception(self, error: object) -> None:
         """Mask the texts of an exception and of those that it comes from, in place."""
-        waiting, seen = [error], set[int]()
+        waiting: list[object] = [error]
+        seen: set[int] = set()
         while waiting:
             each = waiting.pop()
-            if each is None or id(each) in seen:
+            if not isinstance(each, BaseException) or id(each) in seen:
                 continue
             seen.add(id(each))
             waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
@@ -147,22 +149,19 @@ class Masking:
 
     # ---- what goes into hooks, and the exceptions that come out
 
-    def before_a_hook(self, name: str, _: object, arguments: dict[str, Any]) -> None:
+    def before_a_hook(self, name: str, _: object, arguments: Mapping[str, Any]) -> None:
         """Mask what a hook is given to show, before any plugin sees it."""
         for argument in _SHOWN & arguments.keys() if name not in _ASKS else ():
             value = arguments[argument]
             if argument == "report":
                 self._mask.parts(value, but=_IDENTITY)
-            elif argument == "json_report":
+            elif isinstance(value, dict):
                 # whoever calls goes on with its own
                 value |= self._mask.anything(value)
-            elif argument == "warning_message":
-                self._mask.exception(value.message)
-            elif argument in ("excinfo", "call"):
-                excinfo = getattr(value, "excinfo", None) if argument == "call" else value
-                self._mask.exception(excinfo.value if excinfo is not None else None)
             else:
-                arguments[argument] = self._mask.anything(value)
+                self._mask.anything(value)
+                excinfo = getattr(value, "excinfo", value)
+                self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
 
     def after_a_hook(self, outcome: Result[Any], *_: object) -> None:
         """Mask an exception that leaves a hook, before anybody shows it."""
@@ -208,11 +207,12 @@ class Masking:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Stand before the terminal, the log file, the hooks for exceptions that nobody catches, and allure."""
         plugins = session.config.pluginmanager
-        reporter: Any = plugins.get_plugin("terminalreporter")
-        logs: Any = plugins.get_plugin("logging-plugin")
-        for writes in ("write", "write_raw") if reporter is not None else ():
-            writer = reporter._tw
-            setattr(writer, writes, partial(_masked_write, getattr(writer, writes), self._mask.text))
+        reporter, logs = (plugins.get_plugin(name) for name in ("terminalreporter", "logging-plugin"))
+        writer = getattr(reporter, "_tw", None)
+        # the second since pytest 9
+        for name in ("write", "write_raw"):
+            if hasattr(writer, name):
+                setattr(writer, name, partial(_masked_write, getattr(writer, name), self._mask.text))
         if logs is not None:
             logs.log_file_handler.setFormatter(_Formatter(logs.log_file_handler.formatter, self._mask.text))
         # pytest, which has set these, puts back what was before

@@ -131,6 +131,12 @@ def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
     assert error.__notes__ == ["of ***"]
 
 
+def test_a_command_is_masked_as_a_whole_and_paths_like_its_own_are_shown() -> None:
+    mask = Mask(lambda: ["python /home/me/project/token.py s3cr3t"])
+    assert mask.text("CCE_TOKEN_COMMAND=python /home/me/project/token.py s3cr3t") == "CCE_TOKEN_COMMAND=***"
+    assert mask.text("/home/me/project/token.py:5: AssertionError") == "/home/me/project/token.py:5: AssertionError"
+
+
 def test_a_token_that_is_fetched_on_the_way_is_known_from_then_on() -> None:
     known = ["s3cr3t-key"]
     mask = Mask(lambda: known)

@@ -92,6 +92,13 @@ def cell(page: str) -> str:
     return html.unescape(re.sub(r"</?code>", "", page))
 
 
+class LeavesAlone(Redactor):
+    """Masks nothing, not even what looks like a password in a URL."""
+
+    def text(self, text: str) -> str:
+        return text
+
+
 @given(texts)
 def test_in_a_ticket_a_text_is_itself_and_nothing_else(text: str) -> None:
     document = report_of(NO_EXPIRY)
@@ -100,10 +107,10 @@ def test_in_a_ticket_a_text_is_itself_and_nothing_else(text: str) -> None:
     finding["evidence"] = [["answer", text]]
     finding["exchanges"][0] |= {"curl": f"curl -sS {text}", "date": text, "request_id": text or "r"}
     for language in ("en", "zh"):
-        written = ticket(SavedReport("x.json", document), "PRE302", language, Redactor(()))
+        written = ticket(SavedReport("x.json", document), "PRE302", language, LeavesAlone(()))
         page = rendered(written)
         outside = re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
-        plain = rendered(ticket(SavedReport("x.json", report_of(NO_EXPIRY)), "PRE302", language, Redactor(())))
+        plain = rendered(ticket(SavedReport("x.json", report_of(NO_EXPIRY)), "PRE302", language, LeavesAlone(())))
         assert outside == re.sub(r"<pre>.*?</pre>", "", plain, flags=re.DOTALL)
         assert one_line(f"curl -sS {text}").rstrip() in html.unescape(page)
 
