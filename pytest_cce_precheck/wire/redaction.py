@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -80,27 +80,41 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
-        instead = instead or {}
-        exact: dict[str, str] = {}
-        folded: set[str] = set()
-        plain: dict[str, str] = {}
-        words: dict[str, str] = {}
-        for secret in filter(str.strip, secrets):
-            shown = spellings(instead[secret]) if secret in instead else repeat(MASK)
-            pairs = zip(spellings(secret), shown, strict=False)
-            if len(secret) < _SHORT:
-                words |= {spelling: other for spelling, other in pairs if spelling not in words}
-                continue
-            if secret in instead:
-                exact |= {spelling: other for spelling, other in pairs if spelling not in exact}
-            folded |= {lower(each) for each in (*spellings(secret), *within_base64(secret))}
-            plain |= dict.fromkeys(map(lower, plain_forms(secret)), instead.get(secret, MASK))
-        self._exact = tuple(sorted(exact.items()))
-        self._folded = tuple((each, MASK) for each in sorted(folded))
-        self._plain = tuple(sorted((form, shown) for form, shown in plain.items() if len(form) >= _SHORT))
-        self._words = tuple(
-            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), shown) for word, shown in sorted(words.items())
+        secrets = list(dict.fromkeys(filter(str.strip, secrets)))
+        self._instead = instead or {}
+        self._long = [secret for secret in secrets if len(secret) >= _SHORT]
+        self._short = [secret for secret in secrets if len(secret) < _SHORT]
+
+    # what is searched for is worked out when it is: most redactors are made for findings that do not come
+
+    @cached_property
+    def _exact(self) -> tuple[tuple[str, str], ...]:
+        return self._replaced(secret for secret in self._long if secret in self._instead)
+
+    @cached_property
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form) for secret in self._long for form in (*spellings(secret), *within_base64(secret))}
+        return tuple((form, MASK) for form in sorted(forms))
+
+    @cached_property
+    def _plain(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form): self._instead.get(each, MASK) for each in self._long for form in plain_forms(each)}
+        return tuple(sorted((form, shown) for form, shown in forms.items() if len(form) >= _SHORT))
+
+    @cached_property
+    def _words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        return tuple(
+            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), other) for word, other in self._replaced(self._short)
         )
+
+    def _replaced(self, secrets: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Return each spelling of the secrets with the one that stands for it."""
+        replaced: dict[str, str] = {}
+        for secret in secrets:
+            shown = spellings(self._instead[secret]) if secret in self._instead else repeat(MASK)
+            for spelling, other in zip(spellings(secret), shown, strict=False):
+                replaced.setdefault(spelling, other)
+        return tuple(sorted(replaced.items()))
 
     def __repr__(self) -> str:
         return "<Redactor>"
@@ -157,7 +171,7 @@ class Redactor:
     def _spans(self, text: str) -> Iterator[Span]:
         yield from _occurrences(text, self._exact)
         yield from _occurrences(lower(text), self._folded)
-        for reading in readings(text) if self._plain else ():
+        for reading in readings(text) if self._long else ():
             for start, stop, shown in _occurrences(lower(reading.text), self._plain):
                 yield *reading.span(start, stop), shown
 

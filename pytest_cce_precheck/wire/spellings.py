@@ -64,7 +64,7 @@ def within_base64(secret: str) -> Iterator[str]:
 def plain_forms(secret: str) -> Iterator[str]:
     """Yield what `readings` may make of a secret: its escapes undone, and those that were written around it."""
     octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
-    for written in (*spellings(secret), repr(secret)[1:-1], octets):
+    for written in dict.fromkeys((*spellings(secret), repr(secret)[1:-1], octets)):
         for text in (written, *(reading.text for reading in readings(written))):
             # a backslash at its end escapes what follows
             yield from (text, text.rstrip("\\"))

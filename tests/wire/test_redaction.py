@@ -366,3 +366,17 @@ def test_json_within_json_is_looked_into() -> None:
 def test_every_text_of_data_is_changed_and_nothing_else() -> None:
     data = {"a": ["x", 1, None, {"x": ("x", 2.5)}], "b": True}
     assert in_every_text(data, str.upper) == {"a": ["X", 1, None, {"x": ["X", 2.5]}], "b": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("abc123", "x/y z"),
+        ("ABC123", "***"),
+        ("?a=YWJjMTIz", "?a=eC95IHo="),
+        ("\\u0061bc123", "x/y z"),
+        ("ab12", "k/l"),
+    ],
+)
+def test_what_stands_for_a_secret_is_spelt_as_it_was(text: str, shown: str) -> None:
+    assert Redactor(["abc123", "ab12"], {"abc123": "x/y z", "ab12": "k/l"}).known(text) == shown
