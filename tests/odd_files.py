@@ -7,6 +7,10 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
+from pytest_cce_precheck.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,3 +61,10 @@ def outcome(call: Callable[[], Any]) -> Any:
     thread.join(20)
     assert ended, "it waits, or reads without end"
     return ended[0]
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """Return what the caller is told when a file is refused."""
+    with pytest.raises(ConfigurationError) as raised:
+        call(*arguments, **named)
+    return str(raised.value)

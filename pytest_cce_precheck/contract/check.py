@@ -36,7 +36,7 @@ def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[F
 
 
 def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[Answer | None, list[Finding]]:
-    """Do as `check` for all but the filters, and give the success answer too, where there is one to read.
+    """Do as `check` for all but the filters, and return the success answer too, if there is one to read.
 
     Each fact is one finding, in however many places the answer shows it.
     """

@@ -71,7 +71,7 @@ class Losing:
 
     @property
     def paths(self) -> dict[str, str]:
-        """Give what each path is for."""
+        """Return what each path is for."""
         service = self.simulator
         project, cluster = service.project_id, service.cluster_id
         return {
@@ -82,7 +82,7 @@ class Losing:
 
     @property
     def not_read(self) -> dict[tuple[str, str], int]:
-        """Give how often each method but GET was sent, and where to."""
+        """Return how often each method but GET was sent, and where to."""
         return {(method, self.paths[path]): n for (method, path), n in self.seen.items() if method != "GET"}
 
 

@@ -18,7 +18,7 @@ REPORTS: Final = ("report.json", "report.md", "report.html")
 
 
 def broken(number: int) -> bytes:
-    """Give a list whose tasks are all wrong, each in its own words."""
+    """Return a list whose tasks are all wrong, each in its own words."""
     items = [task(n, "Running") for n in range(number)]
     for n, item in enumerate(items):
         item["metadata"].update(createTimeStamp=f"yesterday {n}", expireTimeStamp="tomorrow")
