@@ -93,7 +93,7 @@ def as_code(text: str) -> str:
     """Return ``text`` as Markdown that shows it as it is, in a table's cell too: nothing in it is a link or a mention.
 
     >>> print(as_code("a|b"), as_code("@you ``"))
-    `a`&#124;`b` ``` @you `` ```
+    `a`&#124;`b` ` @you `` `
     """
     # no code can hold a bar that follows a backslash: GitHub's tables and others disagree about how it is written
     return "&#124;".join(map(_code_span, one_line(text).split("|")))

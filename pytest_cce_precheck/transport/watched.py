@@ -91,7 +91,7 @@ class Deadline:
 
     @property
     def _too_late(self) -> tuple[TransportReason, str]:
-        return "timeout", f"the answer was not complete after {self.seconds:g} s"
+        return "timeout", f"the answer was not complete after {self.seconds:.3g} s"
 
     def _expire(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SUITE: Final = ("--pyargs", "pytest_cce_precheck.suite", *LIVE, "--cce-timeout=1", "--cce-run-time=2")
 # no answer lasts longer than this, which is far longer than the run's own limits
 SECONDS: Final = 60
+# nothing comes: one wait is too long, or the run ends before that; the last try may meet either
+NO_ANSWER: Final = "no answer within the time allowed|the answer was not complete after"
 OVER: Final = threading.Event()
 
 
@@ -96,14 +99,14 @@ def red(result: pytest.RunResult) -> list[str]:
 @pytest.mark.parametrize(
     ("answer", "fact"),
     [
-        (silence, "no answer within the time allowed"),
-        (dripping_head, "no answer within the time allowed"),
-        (dripping_status_line, "no answer within the time allowed"),
+        (silence, NO_ANSWER),
+        (dripping_head, "the answer was not complete after"),
+        (dripping_status_line, "the answer was not complete after"),
         (dripping_body, "the answer was not complete after"),
         (endless_headers, "more than 100 headers"),
         (endless_header, "more than 65536 bytes"),
         (endless_body, "larger than"),
-        (endless_interim_answers, "no answer within the time allowed"),
+        (endless_interim_answers, "the answer was not complete after"),
     ],
     ids=lambda each: getattr(each, "__name__", None),
 )
@@ -113,7 +116,7 @@ def test_an_answer_without_an_end_is_one_finding_within_the_limits(run: Run, ans
         OVER.set()
     assert len(lines) == 1
     assert "PRE101" in lines[0]
-    assert fact in lines[0]
+    assert re.search(fact, lines[0])
 
 
 def test_an_endpoint_that_accepts_and_never_speaks_tls_is_given_up(run: Run) -> None:
@@ -123,7 +126,7 @@ def test_an_endpoint_that_accepts_and_never_speaks_tls_is_given_up(run: Run) -> 
         lines = red(run(*SUITE, f"--cce-endpoint=https://127.0.0.1:{listener.getsockname()[1]}"))
     assert len(lines) == 1
     assert "PRE101" in lines[0]
-    assert "no answer within the time allowed" in lines[0]
+    assert re.search(NO_ANSWER, lines[0])
 
 
 def test_a_redirect_without_an_end_is_not_followed(run: Run) -> None:

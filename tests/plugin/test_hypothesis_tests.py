@@ -222,7 +222,7 @@ def test_drawn(cce_client, cce_filters, data):
         ["  * of 100 examples listed a task", f"  no example listed a task, so it has looked at none: {name}"]
     )
     result.stdout.no_fnmatch_line("*looked at none: *test_drawn")
-    assert f"## No example listed a task\n\n- {name}\n" in (pytester.path / "report.md").read_text()
+    assert f"## No example listed a task\n\n- `{name}`\n" in (pytester.path / "report.md").read_text()
 
 
 @pytest.mark.parametrize("style", ["class", "parametrized", "fixture of the test's own"])
