@@ -78,7 +78,7 @@ def allowance(marker: pytest.Mark) -> Acceptance:
             raise ConfigurationError(f"@pytest.mark.cce_allow(reason={reason!r}): expected a text")
         if until is not None and type(until) not in (str, date):
             raise ConfigurationError(f"@pytest.mark.cce_allow(until={until!r}): expected a day as YYYY-MM-DD")
-        return Acceptance.of(code, reason, until)
+        return Acceptance.of(code, reason or "", until)
 
     return called(cce_allow, marker, "code, reason=…, until=None")
 

@@ -12,18 +12,20 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
+from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
-from pytest_cce_precheck.wire.vocabulary import Filter
+from pytest_cce_precheck.wire.vocabulary import Filter, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.modes.base import Mode, RunningTest
+    from pytest_cce_precheck.modes.base import Mode, RunningTest, Traffic
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.paced import Meter
@@ -134,6 +136,15 @@ class Harness:
             self._created += _created(exchange)
 
     @property
+    def own_lists(self) -> list[int]:
+        """The statuses with which lists of the own cluster were answered in the running test, in their order."""
+        if self._client is None:
+            return []
+        path = list_path(self._client.project_id, self._client.cluster_id)
+        asked = [each for each in self.exchanges if each.request.method == "GET" and each.request.path == path]
+        return [exchange.status for exchange in asked]
+
+    @property
     def skew(self) -> float | None:
         """By how many seconds this machine's clock is ahead of a real service's, where that is worth a word."""
         return skew_of(self._ahead)
@@ -178,10 +189,10 @@ class Harness:
     def standing(self) -> Iterator[None]:
         """Stand by for a session: where cassettes are used, nobody else may call the service outside of a test either.
 
-        Lets go of connections at the end.
+        Counts the calls that tests make. Lets go of connections at the end.
         """
         with ExitStack() as stack:
-            if self.config.mode in ("record", "replay"):
+            if not isinstance(self.mode, Simulated):
                 stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._sent_by_others))
             yield
         if self._client is not None:
@@ -191,9 +202,24 @@ class Harness:
         self, adapter: HTTPAdapter, _: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
     ) -> requests.Response:
         if self.test is not None:
-            return send(adapter)
+            with _counted(self.test.by_requests):
+                return send(adapter)
         with self.mode.outside_a_test():
             return send(adapter)
+
+
+@contextmanager
+def _counted(traffic: Traffic) -> Iterator[None]:
+    """Count a call, and whether it was answered."""
+    try:
+        yield
+    except FAILURES as error:
+        traffic.observe(reason_of(error)[0])
+        raise
+    except TransportError as error:
+        traffic.observe(error.reason)
+        raise
+    traffic.observe()
 
 
 class _Guarded:
@@ -205,7 +231,8 @@ class _Guarded:
 
     def send(self, request: Request) -> Exchange:
         if self._harness.test is not None:
-            return self._transport.send(request)
+            with _counted(self._harness.test.by_client):
+                return self._transport.send(request)
         with self._harness.mode.outside_a_test():
             return self._transport.send(request)
 
@@ -233,6 +260,8 @@ class Contract:
     def verify(self, *exchanges: Exchange) -> None:
         """Raise `ContractViolation` where a finding fails (``--cce-fail-on``) and is not accepted."""
         __tracebackhide__ = True
+        if self._harness.test is not None:
+            self._harness.test.judged += len(exchanges)
         found = {finding.identity: finding for exchange in exchanges for finding in check(exchange)}
         self.judge(tuple(found.values()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,7 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
+from pytest_cce_precheck.run_log import RunLog, log_key
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -67,10 +69,6 @@ MARKERS = (
 )
 TARGETS_INPUT = "cce_targets"
 SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = frozenset(
-    f"cce_{name}"
-    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run")
-)
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -101,6 +99,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     environment = Environment(os.environ)
+    if not hasattr(config, "workerinput"):
+        config.stash[log_key] = log = RunLog()
+        config.pluginmanager.register(log, "cce-run-log")
     with as_usage_error():
         settled = resolve(
             lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
@@ -236,7 +237,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     if running_key not in item.stash:
         return (yield)
-    from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
+    from pytest_cce_precheck.running import age_finding, answers, learnt, use_of_cassette
 
     harness, test = item.stash[running_key]
     finding = age_finding(test, harness.config)
@@ -254,6 +255,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         known = learnt(harness)
         if known is not None:
             item.user_properties.append(("cce_live", known))
+        item.user_properties.append(("cce_answers", answers(harness, test)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -317,23 +319,46 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Sum up what the tests recorded; only where one of them has to do with us, or a report is asked for."""
-    if hasattr(config, "workerinput"):
-        # a worker of pytest-xdist knows a part
-        return
-    recorded = [
-        (report.nodeid, name, value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        # a cassette is written after the test
-        if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
-    ]
-    told = config.stash.get(told_key, None)
-    recorded += told or []
-    if recorded or config.stash[config_key].report is not None:
-        from pytest_cce_precheck.report.summary import summarise
+    """Print the section, and write the reports, if a run has to do with us."""
+    lines = _ended(config)
+    if lines:
+        terminalreporter.write_sep("=", "cce-precheck")
+    for line in lines:
+        terminalreporter.write_line(line)
 
-        targets = config.stash[targets_key]
-        with as_usage_error():
-            summarise(recorded, config.stash[config_key], terminalreporter, targets)
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """Write the reports if the terminal did not come to it, and anew if the exit status has changed since."""
+    told = False
+    try:
+        result = yield
+        told = log_key in session.config.stash and session.config.stash[log_key].exit_status == session.exitstatus
+        return result
+    except BaseException:
+        # another plugin broke: the run ends with its traceback, and not with status 0
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+        raise
+    finally:
+        if not told:
+            errors = [line for line in _ended(session.config) if line.startswith("ERROR: ")]
+            sys.stderr.write("".join(f"{line}\n" for line in errors))
+
+
+def _ended(config: pytest.Config) -> list[str]:
+    """End a run that has to do with us: make its record, write it, set the exit status; return the lines to print."""
+    log = config.stash.get(log_key, None)
+    # a worker of pytest-xdist knows a part, and without a test there is nothing to judge
+    if log is None or log.session is None or not log.collected or config.option.collectonly or config.option.setuponly:
+        return []
+    suite = _runs_the_suite(config) or log.has_shipped_checks
+    beside = config.stash.get(told_key, [])
+    settled = config.stash[config_key]
+    if not (suite or log.has_ours or beside or settled.report):
+        return []
+    from pytest_cce_precheck.report.ending import end
+
+    targets = config.stash[targets_key]
+    lines = list(end(log.session, log, settled, targets, suite=suite, beside=beside))
+    log.exit_status = int(log.session.exitstatus)
+    return lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # a module may import from its own level and from those below
 LEVELS: Final = (
     {"errors", "suggestions", "surroundings"},
-    {"config", "schema_files", "wire"},
+    {"config", "run_log", "schema_files", "wire"},
     {"contract", "simulator", "explore", "cassette"},
     {"targets"},
     {"transport"},

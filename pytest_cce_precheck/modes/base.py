@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
+    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.wire.credentials import Credentials
+
+
+# something came back, and was no answer
+_BROKEN: Final = frozenset({"truncated", "too-large", "not-http"})
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,19 @@ class Target:
     endpoint: str
     project_id: str
     cluster_id: str
+
+
+@dataclass
+class Traffic:
+    """How many calls were made, and how many of them were answered; one whose answer was broken was answered."""
+
+    sent: int = 0
+    answered: int = 0
+
+    def observe(self, reason: TransportReason | None = None) -> None:
+        """Count a call, with the reason if it failed."""
+        self.sent += 1
+        self.answered += reason is None or reason in _BROKEN
 
 
 def _kept(recording: Recording, _: Recording) -> Recording:
@@ -40,6 +58,9 @@ class RunningTest:
     before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay,
     ``credentials`` what the session's client authenticates with, where it has any, ``classes`` those of filter values
     that its cassette covers, where the test drew from it; ``kept`` is told after a recording: whether it was kept.
+    ``by_client`` counts the calls of ``cce_client``, ``by_requests`` all that reached a real service; ``judged`` counts
+    the answers that the test held against the contract, ``on_simulator`` is set if it used the simulator's fixtures
+    in a run that is not simulated, ``asked_before`` is how many requests the simulator of a simulated run had before.
     """
 
     name: str
@@ -55,6 +76,11 @@ class RunningTest:
     kept: bool | None = None
     classes: Sequence[str] = ()
     misses: list[CassetteError] = field(default_factory=list)
+    by_client: Traffic = field(default_factory=Traffic)
+    by_requests: Traffic = field(default_factory=Traffic)
+    judged: int = 0
+    on_simulator: bool = False
+    asked_before: int = 0
 
 
 class Mode(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.record import how_asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,8 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         f"| {_cell(f['verdict'])} | {f['code']} | {_cell(f['message'])} | {_cell(_request(f))} |"
         for f in report["findings"]
     ]
-    parts = [f"# Contract check of {report['service']}", "", _sentence(report), ""]
+    parts = [f"# Contract check of {report['service']}", "", f"**{_cell(report['headline'])}**", ""]
+    parts += [_cell(how_asked(report)), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
     for title, items in _lists(report):
@@ -56,7 +58,8 @@ def as_html(report: Mapping[str, Any]) -> str:
     title = f"Contract check of {e(report['service'])}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><p>{e(_sentence(report))}</p>{table}{lists}</html>\n"
+        f"<h1>{title}</h1><p><strong>{e(report['headline'])}</strong></p><p>{e(how_asked(report))}</p>"
+        f"{table}{lists}</html>\n"
     )
 
 
@@ -75,20 +78,15 @@ def writer_for(path: Path) -> Writer:
     return writer
 
 
-def _sentence(report: Mapping[str, Any]) -> str:
-    failing = sum(finding["verdict"] == "failing" for finding in report["findings"])
-    verdict = f"{failing} finding(s) break the contract" if failing else "no finding breaks the contract"
-    sent = f", {report['requests']} requests ({report['retried']} retries)" if report["requests"] else ""
-    return f"Mode {report['mode']}{sent}: {verdict}."
-
-
 def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     lists = [
         (
             "Left open by the contract",
             [f"{question}: {', '.join(seen)}" for question, seen in report["observations"].items()],
         ),
+        ("Not asked for", list(report["not_asked_for"])),
         ("Inconclusive", list(report["inconclusive"])),
+        ("Ran on the simulator", [test["nodeid"] for test in report["tests"] if test["on_simulator"]]),
         ("Accepted but never met", list(report["acceptances_never_met"])),
         ("Accepted no longer", list(report["acceptances_expired"])),
         ("Classes of filter values not reached", list(report["classes_not_reached"])),

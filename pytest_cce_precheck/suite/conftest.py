@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
+    from pytest_cce_precheck.suite.progress import Progress
     from pytest_cce_precheck.targets import NamedTarget
 
 
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = [number for number, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for number, item in zip(places, ours, strict=True):
         items[number] = item
+        # every report of the test says so, that of a failed setup too
+        item.user_properties.append(("cce_check", getattr(item, "originalname", item.name)))
 
 
 def _place(item: pytest.Item) -> tuple[str, int]:
@@ -105,6 +108,12 @@ def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
     return Settings(**recorded, neighbours=neighbours)
 
 
+def _why_not_judged(progress: Progress) -> str:
+    if progress.not_asked and not progress.inconclusive:
+        return "not asked for: " + "; ".join(progress.not_asked)
+    return "inconclusive: " + "; ".join((*progress.inconclusive, *progress.not_asked) or ["nothing could be judged"])
+
+
 @pytest.fixture(scope="session")
 def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: pytest.Config) -> Suite:
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "")
@@ -129,6 +138,6 @@ def holds(
         request.node.user_properties.append(("cce_run", json.dumps(progress.to_dict())))
         cce_contract.judge(findings)
         if not progress.judged:
-            pytest.skip("inconclusive: " + "; ".join(progress.inconclusive or ["nothing could be judged"]))
+            pytest.skip(_why_not_judged(progress))
 
     return run

@@ -36,7 +36,7 @@ def unreadable_places(run: Inspection) -> None:
     """Ask for clusters and projects that do not exist or are somebody else's."""
     probes = sorted((*_unknown_places(run), *_foreign_places(run)), key=lambda probe: probe.tier)
     if run.settings.neighbours.foreign_cluster_id is None:
-        run.give_up(
+        run.leave_out(
             "isolation between accounts", "no foreign project and cluster are given (--cce-foreign-project-id, …)"
         )
     for probe in probes[: max(3, run.shares.isolation - 5)]:
@@ -90,9 +90,12 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
 def other_clusters_tasks(run: Inspection) -> None:
     """Hold this cluster's tasks against those of another cluster of the same project."""
     other_id = run.settings.neighbours.other_cluster_id
+    if other_id is None:
+        run.leave_out("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+        return
     mine = run.opening()
-    if other_id is None or mine is None:
-        run.give_up("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+    if mine is None:
+        run.give_up("isolation between clusters", "the unfiltered list cannot be read")
         return
     theirs = run.judged(run.ask(run.client.list_request(cluster_id=other_id)), {200})
     if theirs is None:

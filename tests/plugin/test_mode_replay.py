@@ -43,7 +43,7 @@ def test_nothing_is_needed_but_the_cassettes(pytester: pytest.Pytester, run: Run
     result.stdout.fnmatch_lines(
         [
             "cce-precheck: mode replay (option); --cce-cassette-dir cassettes (option)",
-            "mode replay: recorded answers (no real service was contacted)",
+            "mode replay: recorded answers (no real service was contacted), 1 request, seed 0",
             f"  1 cassette of {ENDPOINT}, the oldest recorded * days ago (cassettes/test_it/test_it.json)",
         ]
     )

@@ -39,7 +39,7 @@ def test_a_report_that_cannot_be_written_at_the_end_is_an_error_and_no_traceback
     pytester.makepyfile("import pathlib\ndef test_blocks_the_report(): pathlib.Path('findings.json').mkdir()")
     result = run("--cce-report=findings.json")
     assert result.ret == 4
-    assert "--cce-report=findings.json" in result.stderr.str()
+    result.stdout.fnmatch_lines(["ERROR: --cce-report=findings.json: this is a folder; expected the name of a file"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
@@ -67,7 +67,8 @@ def test_the_markdown_report_is_a_table_of_findings(pytester: pytest.Pytester, r
     text = (pytester.path / "findings.md").read_text("utf-8")
     assert text.startswith("# Contract check of the embedded service\n")
     assert "| failing | PRE302 | A finished task has no `expireTimeStamp`" in text
-    assert "Mode simulate: 1 finding(s) break the contract." in text
+    assert "**the contract does not hold: 1 cause**" in text
+    assert "mode simulate: the embedded service (no real service was contacted), 1 request, seed 0" in text
 
 
 def test_the_html_report_is_one_page_that_needs_nothing_else(pytester: pytest.Pytester, run: Run) -> None:
