@@ -330,19 +330,25 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     """Write the reports if the terminal did not come to it, and anew if the exit status has changed since."""
-    told = False
     try:
         result = yield
-        told = log_key in session.config.stash and session.config.stash[log_key].exit_status == session.exitstatus
-        return result
     except BaseException:
         # another plugin broke: the run ends with its traceback, and not with status 0
         session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+        _end_unseen(session)
         raise
-    finally:
-        if not told:
-            errors = [line for line in _ended(session.config) if line.startswith("ERROR: ")]
-            sys.stderr.write("".join(f"{line}\n" for line in errors))
+    _end_unseen(session)
+    return result
+
+
+def _end_unseen(session: pytest.Session) -> None:
+    """End a run of which pytest shows no summary, or whose exit status has changed since it did."""
+    log = session.config.stash.get(log_key, None)
+    if log is not None and log.exit_status != session.exitstatus:
+        unseen = log.exit_status is None
+        lines = _ended(session.config)
+        shown = [*lines[: int(unseen)], *(line for line in lines if line.startswith("ERROR: "))]
+        sys.stderr.write("".join(f"{line}\n" for line in shown))
 
 
 def _ended(config: pytest.Config) -> list[str]:
