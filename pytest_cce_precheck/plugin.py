@@ -34,7 +34,7 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
-from pytest_cce_precheck.run_log import RunLog, log_key
+from pytest_cce_precheck.run_log import RunLog, log_key, runs_the_suite
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 TARGETS_INPUT = "cce_targets"
-SUITE = "pytest_cce_precheck.suite"
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -130,7 +129,7 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
 
     # the credentials are where the tests run
     elsewhere = any("ssh=" in spec or "socket=" in spec for spec in config.getoption("tx", None) or ())
-    of_the_suite = _runs_the_suite(config) and not elsewhere
+    of_the_suite = runs_the_suite(config) and not elsewhere
     targets = config.stash[targets_key]
     try:
         refuse_the_unusable(settled, Environment(os.environ), of_the_suite=of_the_suite, targets=targets)
@@ -138,10 +137,6 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
         if not hasattr(config, "workerinput"):
             raise
         config.stash[refusal_key] = str(error)
-
-
-def _runs_the_suite(config: pytest.Config) -> bool:
-    return any(SUITE in str(argument) for argument in config.args)
 
 
 def _refuse_real_services(settled: Config) -> None:
@@ -310,7 +305,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say the mode, and each setting with its source, in the runs that have to do with us."""
     settled = config.stash[config_key]
-    if not settled.settled and not _runs_the_suite(config):
+    if not settled.settled and not runs_the_suite(config):
         return []
     settings = "; ".join(f"{flag} {value}" for flag, value in settled.settled.items() if flag != "--cce-mode")
     lines = [f"cce-precheck: mode {settled.mode} ({settled.source('mode')})" + (f"; {settings}" if settings else "")]
@@ -357,7 +352,7 @@ def _ended(config: pytest.Config) -> list[str]:
     # a worker of pytest-xdist knows a part, and without a test there is nothing to judge
     if log is None or log.session is None or not log.collected or config.option.collectonly or config.option.setuponly:
         return []
-    suite = _runs_the_suite(config) or log.has_shipped_checks
+    suite = runs_the_suite(config) or log.has_shipped_checks
     beside = config.stash.get(told_key, [])
     settled = config.stash[config_key]
     if not (suite or log.has_ours or beside or settled.report):

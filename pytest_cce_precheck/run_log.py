@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 
+SUITE: Final = "pytest_cce_precheck.suite"
+_FOLDER: Final = Path(__file__).resolve().parent / "suite"
 log_key: pytest.StashKey[RunLog] = pytest.StashKey()
 
 PROPERTIES: Final = frozenset(
@@ -23,6 +26,15 @@ PROPERTIES: Final = frozenset(
     )
 )  # fmt: skip
 """The names under which our fixtures record what a test found; others are the test's own."""
+
+
+def runs_the_suite(config: pytest.Config) -> bool:
+    """Whether the shipped suite, or a part of it, was asked for, by its name or by its path."""
+    here = config.invocation_params.dir
+    return any(
+        SUITE in argument or (here / argument.partition("::")[0]).resolve().is_relative_to(_FOLDER)
+        for argument in map(str, config.args)
+    )
 
 
 @dataclass

@@ -72,7 +72,7 @@ def _of_place(record: RunRecord, name: str, place: Place) -> tuple[RunVerdict, s
     judged = sum(test.judged for test in tests)
     if judged:
         return "holds", f"{number_of(judged, 'answer')} judged{_accepted(record)}"
-    return "incomplete", "no answer was judged against the contract"
+    return "incomplete", "no answer was judged against the contract (cce_contract.verify)"
 
 
 def _of_checks(record: RunRecord, checks: Sequence[ShippedCheck]) -> tuple[RunVerdict, str]:

@@ -165,6 +165,12 @@ def test_a_run_of_some_checks_is_incomplete(
     check_that_all_say(result, pytester, report())
 
 
+@pytest.mark.parametrize("argument", ["pytest_cce_precheck.suite", str(resources.files("pytest_cce_precheck.suite"))])
+def test_the_suite_is_asked_for_by_its_name_or_its_path(run: Run, argument: str) -> None:
+    result = run("--pyargs", argument, "-k", "no_such_check")
+    assert first_line(result).startswith("incomplete: no test was run; 14 of 14 checks not judged")
+
+
 @pytest.mark.parametrize(
     "argument",
     [
@@ -381,7 +387,7 @@ def test_a_live_run_names_the_tests_that_only_met_the_simulator(
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            "no answer was judged against the contract",
+            "no answer was judged against the contract (cce_contract.verify)",
             "mode live: https://cce.example, no request was sent",
             "  2 tests ran on the simulator, not on https://cce.example: test_it.py::test_it, test_it.py::test_other",
         ]
@@ -423,7 +429,7 @@ def test_a_green_run_that_judged_nothing_stays_green_and_claims_nothing(
     pytester.makepyfile(ORDINARY, test_asks="def test_asks(cce_client): cce_client.list_tasks()")
     result = run(*REPORTS)
     assert result.ret == 0
-    assert first_line(result) == "no answer was judged against the contract"
+    assert first_line(result) == "no answer was judged against the contract (cce_contract.verify)"
     assert (report()["verdict"], report()["suite"], report()["checks"]) == ("incomplete", False, [])
     check_that_all_say(result, pytester, report())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import pytest
@@ -182,3 +183,8 @@ def test_a_shipped_check_that_passed_only_when_it_was_run_again_breaks_the_contr
     log = RunLog()
     log.pytest_runtest_logreport(report("call", "passed", user_properties=[found]))
     assert [each["verdict"] for each in collect(log, Config(), redactor=Redactor([])).findings] == ["caught"]
+
+
+def test_every_verdict_is_documented_with_its_words() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert [verdict for verdict in VERDICTS if f"\n| {TITLES[verdict]} | `{verdict}` |" not in readme] == []
