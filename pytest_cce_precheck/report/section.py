@@ -134,7 +134,7 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
         others = f" and {len(left) - 1} more" if len(left) > 1 else ""
         yield (
             f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings"
-            f" {'were' if unused > 1 else 'was'} not asked for ({where}{others})"
+            f" {'were' if unused > 1 else 'was'} not used ({where}{others})"
         )
     classes = {name for each in cassettes for name in each["classes"]}
     if classes:
