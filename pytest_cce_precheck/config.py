@@ -142,7 +142,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(
         "snapshot", "a JSON file that keeps the shape of answers: the next run tells what is otherwise", metavar="PATH"
     ),
-    Option("report", "write the findings to a file: .json, .md or .html", metavar="PATH"),
+    Option(
+        "report", "write the record of the run to a file: .json, .md or .html (repeatable)", kind="list", metavar="PATH"
+    ),
 )
 
 
@@ -181,7 +183,7 @@ class Config:
     driver: tuple[str, ...] = ()
     history: str | None = None
     snapshot: str | None = None
-    report: str | None = None
+    report: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -194,13 +196,18 @@ class Config:
         return self.sources.get(key, "default")
 
     @property
-    def settled(self) -> dict[str, str]:
-        """The settings that somebody set, as text with their sources, for the report header."""
+    def shown(self) -> dict[str, tuple[str, str]]:
+        """The settings that somebody set, each as text and with its source."""
         return {
-            option.flag: f"{_shown(option, getattr(self, option.key))} ({self.sources[option.key]})"
+            option.flag: (_shown(option, getattr(self, option.key)), self.sources[option.key])
             for option in OPTIONS
             if option.key in self.sources
         }
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """The settings that somebody set, as text with their sources, for the report header."""
+        return {flag: f"{value} ({source})" for flag, (value, source) in self.shown.items()}
 
     def missing_for_live(self, *, credentials: bool) -> list[str]:
         """Name everything that a real service still needs; ``credentials`` tells whether there are any."""

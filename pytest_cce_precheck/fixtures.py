@@ -119,6 +119,8 @@ def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
 @pytest.fixture
 def cce_simulator(_cce_harness: Harness, _cce_test: None) -> Simulator:
     """The embedded service that answers in this test, with the test's faults: its ids, its clock, its credentials."""
+    if _cce_harness.test is not None:
+        _cce_harness.test.on_simulator = _cce_harness.config.mode != "simulate"
     return _cce_harness.simulator
 
 

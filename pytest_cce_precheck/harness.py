@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.contract.findings import gathered
+from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
@@ -21,6 +22,7 @@ from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.bounded import sent_within
+from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
@@ -28,7 +30,7 @@ from pytest_cce_precheck.transport.watched import Deadline
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
-from pytest_cce_precheck.wire.vocabulary import Filter
+from pytest_cce_precheck.wire.vocabulary import Filter, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.modes.base import Mode, Property, RunningTest
+    from pytest_cce_precheck.modes.base import Mode, Property, RunningTest, Traffic
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.guard import WriteGuard
@@ -146,6 +148,15 @@ class Harness:
             self._created += _created(exchange)
 
     @property
+    def own_lists(self) -> list[int]:
+        """The statuses with which lists of the own cluster were answered in the running test, in their order."""
+        if self._client is None:
+            return []
+        path = list_path(self._client.project_id, self._client.cluster_id)
+        asked = [each for each in self.exchanges if each.request.method == "GET" and each.request.path == path]
+        return [exchange.status for exchange in asked]
+
+    @property
     def skew(self) -> float | None:
         """By how many seconds this machine's clock is ahead of a real service's, where that is worth a word."""
         return skew_of(self._ahead)
@@ -213,7 +224,8 @@ class Harness:
         """Stand between this process and the service for a session: every call of `requests` passes here.
 
         Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. Budget,
-        rate and deadlines bind the calls of every client. Connections are closed at the end.
+        rate and deadlines bind the calls of every client; what a test sends is counted. Connections are closed at the
+        end.
         """
         with ExitStack() as stack:
             if self.config.mode != "simulate":
@@ -229,7 +241,7 @@ class Harness:
     ) -> requests.Response:
         if self.guard is not None:
             self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
-        with nullcontext() if self.test is not None else self.mode.outside_a_test():
+        with _counted(self.test.by_requests) if self.test is not None else self.mode.outside_a_test():
             # what has a deadline is the client's own call, which was counted
             if self._meter is None or Deadline.current() is not None:
                 return send(adapter)
@@ -237,6 +249,20 @@ class Harness:
             left, longest = self._meter.remaining, TIMEOUTS * self.config.timeout
             seconds = longest if left is None else min(longest, left)
             return sent_within(seconds, adapter, prepared, proxies, send, again=self._meter.take)
+
+
+@contextmanager
+def _counted(traffic: Traffic) -> Iterator[None]:
+    """Count a call, and whether it was answered."""
+    try:
+        yield
+    except FAILURES as error:
+        traffic.observe(reason_of(error)[0])
+        raise
+    except TransportError as error:
+        traffic.observe(error.reason)
+        raise
+    traffic.observe()
 
 
 class _Guarded:
@@ -259,7 +285,8 @@ class _Guarded:
     def _sent(self, request: Request) -> Exchange:
         __tracebackhide__ = True
         if self._harness.test is not None:
-            return self._transport.send(request)
+            with _counted(self._harness.test.by_client):
+                return self._transport.send(request)
         with self._harness.mode.outside_a_test():
             return self._transport.send(request)
 
@@ -284,6 +311,8 @@ class Contract:
     def verify(self, *exchanges: Exchange) -> None:
         """Raise `ContractViolation` where a finding fails (``--cce-fail-on``) and is not accepted."""
         __tracebackhide__ = True
+        if self._harness.test is not None:
+            self._harness.test.judged += len(exchanges)
         self.judge([finding for exchange in exchanges for finding in check(exchange)])
 
     def judge(self, findings: Sequence[Finding]) -> Verdict:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.run_log import runs_the_suite
 from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.targets import NamedTarget
 
-SUITE: Final = "pytest_cce_precheck.suite"
 _INPUT: Final = "cce_meter"
 _ELAPSED: Final = "cce_elapsed"
 folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
@@ -50,7 +50,7 @@ def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | 
     """
     if config.mode not in ("live", "record"):
         return None
-    of_the_suite = any(SUITE in str(argument) for argument in pytestconfig.args)
+    of_the_suite = runs_the_suite(pytestconfig)
     return Meter(
         _counted_in(pytestconfig, target),
         limit=config.budget if of_the_suite or config.source("budget") != "default" else None,

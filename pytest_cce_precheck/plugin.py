@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
-from pytest_cce_precheck.records import record, report_records, reported_records
+from pytest_cce_precheck.records import record, report_records
+from pytest_cce_precheck.run_log import RunLog, log_key, runs_the_suite
 from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, settings_of
 from pytest_cce_precheck.surroundings import Environment
 
@@ -68,11 +70,6 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 TARGETS_INPUT = "cce_targets"
-SUITE = "pytest_cce_precheck.suite"
-PROPERTIES = frozenset(
-    f"cce_{name}"
-    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run", "examples")
-)
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
 
@@ -121,6 +118,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if not hasattr(config, "workerinput"):
+        config.stash[log_key] = log = RunLog()
+        config.pluginmanager.register(log, "cce-run-log")
     with as_usage_error():
         settled = settings_of(config)
         refuse_what_nobody_typed(config)
@@ -148,7 +148,7 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
 
     # the credentials are where the tests run
     elsewhere = any("ssh=" in spec or "socket=" in spec for spec in config.getoption("tx", None) or ())
-    of_the_suite = _runs_the_suite(config) and not elsewhere
+    of_the_suite = runs_the_suite(config) and not elsewhere
     targets = config.stash[targets_key]
     try:
         refuse_the_unusable(settled, Environment(os.environ), of_the_suite=of_the_suite, targets=targets)
@@ -156,10 +156,6 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
         if not hasattr(config, "workerinput"):
             raise
         config.stash[refusal_key] = str(error)
-
-
-def _runs_the_suite(config: pytest.Config) -> bool:
-    return any(SUITE in str(argument) for argument in config.args)
 
 
 def _refuse_real_services(settled: Config) -> None:
@@ -256,7 +252,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if running_key not in item.stash:
         return (yield)
     from pytest_cce_precheck.harness import Contract
-    from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
+    from pytest_cce_precheck.running import age_finding, answers, learnt, use_of_cassette
 
     harness, test = item.stash[running_key]
     finding = age_finding(test, harness.config)
@@ -277,6 +273,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         known = learnt(harness)
         if known is not None:
             record(item, "cce_live", known)
+        record(item, "cce_answers", answers(harness, test))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -328,7 +325,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say the mode, and each setting with its source, in the runs that have to do with us."""
     settled = config.stash[config_key]
-    if not settled.settled and not _runs_the_suite(config):
+    if not settled.settled and not runs_the_suite(config):
         return []
     settings = "; ".join(f"{flag} {value}" for flag, value in settled.settled.items() if flag != "--cce-mode")
     lines = [f"cce-precheck: mode {settled.mode} ({settled.source('mode')})" + (f"; {settings}" if settings else "")]
@@ -337,23 +334,52 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Sum up what the tests recorded; only where one of them has to do with us, or a report is asked for."""
-    if hasattr(config, "workerinput"):
-        # a worker of pytest-xdist knows a part
-        return
-    recorded = [
-        (report.nodeid, name, value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for name, value in reported_records(report)
-        # a cassette is written after the test
-        if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
-    ]
-    told = config.stash.get(told_key, None)
-    recorded += told or []
-    if recorded or config.stash[config_key].report is not None:
-        from pytest_cce_precheck.report.summary import summarise
+    """Print the section, and write the reports, if a run has to do with us."""
+    lines = _ended(config)
+    if lines:
+        terminalreporter.write_sep("=", "cce-precheck")
+    for line in lines:
+        terminalreporter.write_line(line)
 
-        targets = config.stash[targets_key]
-        with as_usage_error():
-            summarise(recorded, config.stash[config_key], terminalreporter, targets)
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """Write the reports if the terminal did not come to it, and anew if the exit status has changed since."""
+    try:
+        result = yield
+    except BaseException:
+        # another plugin broke: the run ends with its traceback, and not with status 0
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+        _end_unseen(session)
+        raise
+    _end_unseen(session)
+    return result
+
+
+def _end_unseen(session: pytest.Session) -> None:
+    """End a run of which pytest shows no summary, or whose exit status has changed since it did."""
+    log = session.config.stash.get(log_key, None)
+    if log is not None and log.exit_status != session.exitstatus:
+        unseen = log.exit_status is None
+        lines = _ended(session.config)
+        shown = [*lines[: int(unseen)], *(line for line in lines if line.startswith("ERROR: "))]
+        sys.stderr.write("".join(f"{line}\n" for line in shown))
+
+
+def _ended(config: pytest.Config) -> list[str]:
+    """End a run that has to do with us: make its record, write it, set the exit status; return the lines to print."""
+    log = config.stash.get(log_key, None)
+    # a worker of pytest-xdist knows a part, and without a test there is nothing to judge
+    if log is None or log.session is None or not log.collected or config.option.collectonly or config.option.setuponly:
+        return []
+    suite = runs_the_suite(config) or log.has_shipped_checks
+    beside = config.stash.get(told_key, [])
+    settled = config.stash[config_key]
+    if not (suite or log.has_ours or beside or settled.report):
+        return []
+    from pytest_cce_precheck.report.ending import end
+
+    targets = config.stash[targets_key]
+    lines = list(end(log.session, log, settled, targets, suite=suite, beside=beside))
+    log.exit_status = int(log.session.exitstatus)
+    return lines

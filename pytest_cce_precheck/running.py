@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.harness import Harness
+
+_KEPT_OUT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
@@ -85,6 +88,30 @@ def learnt(harness: Harness) -> str | None:
     known = harness.learnt()
     redactor, _ = harness.redaction
     return redactor.text(json.dumps(known)) if any(known.values()) else None
+
+
+def answers(harness: Harness, test: RunningTest) -> str:
+    """Write what the report says of how a test's calls were answered: by whom, how many, and whether it was let in."""
+    config, lists = harness.config, harness.own_lists
+    sent = max(test.by_client.sent, test.by_requests.sent)
+    services = []
+    if config.mode == "replay" and test.playback is not None and test.playback.is_used:
+        services.append(f"recorded answers of {test.playback.cassette.origin.endpoint}")
+    elif config.mode in ("live", "record") and sent:
+        services.append(str(config.service))
+    if test.on_simulator or (config.mode == "simulate" and harness.simulator.handled > test.asked_before):
+        services.append("the embedded service")
+    data = {
+        "services": services,
+        "sent": sent,
+        "answered": max(test.by_client.answered, test.by_requests.answered),
+        "judged": test.judged,
+        "read": HTTPStatus.OK in lists,
+        "refused": lists[0] if lists and lists[0] in _KEPT_OUT else None,
+        "on_simulator": test.on_simulator,
+    }
+    redactor, _ = harness.redaction
+    return redactor.text(json.dumps(data))
 
 
 def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) -> bool:

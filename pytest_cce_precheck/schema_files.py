@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 OPENAPI: Final = "openapi"
 CASSETTE: Final = "cassette"
 SNAPSHOT: Final = "snapshot"
+REPORT: Final = "report"
 
 
 def schema_names() -> tuple[str, ...]:
     """Name every schema of what calls and drivers say, without its suffix, sorted.
 
-    ``openapi.json`` is no schema, ``cassette.json`` and ``snapshot.json`` are those of files: they are not among them.
+    ``openapi.json`` is not a schema, and ``cassette.json``, ``snapshot.json`` and ``report.json`` describe files: they
+    are not among them.
 
     >>> "list_answer" in schema_names(), "cassette" in schema_names()
     (True, False)
     """
-    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE, SNAPSHOT))
+    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE, SNAPSHOT, REPORT))
 
 
 @cache

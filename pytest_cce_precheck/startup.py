@@ -44,8 +44,8 @@ def refuse_the_unusable(
     for text in config.accept:
         Acceptance.parse(text)
     _refuse_numbers(config)
-    if config.report is not None:
-        writer_for(Path(config.report))
+    for path in config.report:
+        writer_for(Path(path))
     if config.fault and config.mode != "simulate":
         raise ConfigurationError(
             "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"

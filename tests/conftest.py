@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 # runpytest_inprocess forgets modules that are first imported inside it, and their classes would get a second identity
-import pytest_cce_precheck.report.summary
+import pytest_cce_precheck.report.ending
 import pytest_cce_precheck.serving
 import pytest_cce_precheck.startup
 import pytest_cce_precheck.suite.conftest

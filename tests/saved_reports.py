@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import as_json
-from pytest_cce_precheck.report.summary import Place, Summary
+from pytest_cce_precheck.report.record import Place, RunRecord
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 
@@ -36,12 +36,12 @@ OPEN: Final = Finding("PRE190", "Answers carry no X-Request-Id", exchanges=(LIST
 
 def report_of(*findings: Finding, mode: str = "live", service: str = SERVICE) -> dict[str, Any]:
     """Give what a run reports that found these."""
-    summary = Summary(mode, {"": Place(service, requests=241)})
-    for finding in findings:
-        summary.take(
-            "test_contract.py::test_it", "cce_finding", json.dumps({**finding.to_dict(), "verdict": "failing"})
-        )
-    return summary.to_dict()
+    data = [
+        {**finding.to_dict(), "verdict": "failing", "test": "test_contract.py::test_it", "times": 1}
+        for finding in findings
+    ]
+    record = RunRecord(mode, {"": Place(service, requests=241, answered=241)}, findings=tuple(data), suite=True)
+    return conclude(record, "", int(bool(findings))).to_dict()
 
 
 def write_report(path: Path, *findings: Finding) -> Path:

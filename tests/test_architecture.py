@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LEVELS: Final = (
     {"_files", "_programs", "errors", "suggestions", "surroundings"},
     {"config", "records", "schema_files", "wire"},
+    {"run_log"},
     {"contract", "simulator", "explore", "cassette"},
     {"targets"},
     {"transport"},

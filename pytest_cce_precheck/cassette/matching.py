@@ -85,6 +85,11 @@ class Playback:
         """The recordings that nobody asked for, counted from 0."""
         return tuple(number for number in range(len(self.cassette)) if number not in self._used)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self._used)
+
     def find(self, request: Request) -> Response | Failure:
         """Give what came of the request when it was recorded; raises `CassetteMissError`."""
         key = key_of(request)

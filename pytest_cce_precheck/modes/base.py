@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
     from pytest_cce_precheck.contract.acceptance import Acceptance
+    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.examples import Examples
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
     from pytest_cce_precheck.wire.vocabulary import Filter
+
+
+# something came back, and was no answer
+_BROKEN: Final = frozenset({"truncated", "too-large", "not-http"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,19 @@ class Target:
     endpoint: str
     project_id: str
     cluster_id: str
+
+
+@dataclass
+class Traffic:
+    """How many calls were made, and how many of them were answered; one whose answer was broken was answered."""
+
+    sent: int = 0
+    answered: int = 0
+
+    def observe(self, reason: TransportReason | None = None) -> None:
+        """Count a call, with the reason if it failed."""
+        self.sent += 1
+        self.answered += reason is None or reason in _BROKEN
 
 
 Property = tuple[str, str]
@@ -54,7 +72,10 @@ class RunningTest:
     ``credentials`` what the session's client authenticates with, where it has any, ``classes`` those of filter values
     that its cassette covers, where the test drew from it; ``kept`` is told after a recording: whether it was kept.
     ``allowed`` is what its markers accept, ``report`` takes what is reported of it, ``examples`` are those of a
-    hypothesis test.
+    hypothesis test. ``by_client`` counts the calls of ``cce_client``, ``by_requests`` all that reached a real service;
+    ``judged`` counts the answers that the test held against the contract, ``on_simulator`` is set if it used the
+    simulator's fixtures in a run that is not simulated, ``asked_before`` is how many requests the simulator of a
+    simulated run had before.
     """
 
     name: str
@@ -70,6 +91,11 @@ class RunningTest:
     kept: bool | None = None
     classes: Sequence[str] = ()
     misses: list[CassetteError] = field(default_factory=list)
+    by_client: Traffic = field(default_factory=Traffic)
+    by_requests: Traffic = field(default_factory=Traffic)
+    judged: int = 0
+    on_simulator: bool = False
+    asked_before: int = 0
     allowed: Sequence[Acceptance] = ()
     report: Callable[[Property], None] = _unreported
     examples: Examples | None = None

@@ -54,6 +54,7 @@ class Simulated:
         """Answer from the session's service, or from one that has the test's faults too."""
         if test.faults:
             self.simulator = Simulator(seed=self._config.seed, faults=(*self._config.fault, *test.faults))
+        test.asked_before = self.simulator.handled
         try:
             with Interception(self.simulator, observe=test.answered):
                 yield

@@ -157,7 +157,7 @@ class _Noted:
     def complete(self) -> bool:
         """Whether the test asked everything that it could."""
         judged = self.result == "passed" or (self.result == "failed" and bool(self._failing))
-        return judged and not any(run["inconclusive"] for run in self._runs)
+        return judged and not any(run["inconclusive"] or run["not_asked"] for run in self._runs)
 
     @property
     def _failing(self) -> list[str]:

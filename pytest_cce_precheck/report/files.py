@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.record import how_asked
 from pytest_cce_precheck.report.text import as_code, one_line
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         f"| {f['verdict']} | {f['code']} | {as_code(f['message'])} | {as_code(_request(f))} |"
         for f in report["findings"]
     ]
-    parts = [f"# Contract check of {as_code(report['service'])}", "", _sentence(report), ""]
+    parts = [f"# Contract check of {as_code(report['service'])}", "", f"**{as_code(report['headline'])}**", ""]
+    parts += [as_code(how_asked(report)), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
     for title, items in _lists(report):
@@ -61,7 +63,8 @@ def as_html(report: Mapping[str, Any]) -> str:
     title = f"Contract check of {e(report['service'])}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><p>{e(_sentence(report))}</p>{table}{lists}</html>\n"
+        f"<h1>{title}</h1><p><strong>{e(report['headline'])}</strong></p><p>{e(how_asked(report))}</p>"
+        f"{table}{lists}</html>\n"
     )
 
 
@@ -79,21 +82,16 @@ def writer_for(path: Path) -> Writer:
     return writer
 
 
-def _sentence(report: Mapping[str, Any]) -> str:
-    failing = sum(finding["verdict"] == "failing" for finding in report["findings"])
-    verdict = f"{failing} finding(s) break the contract" if failing else "no finding breaks the contract"
-    sent = f", {report['requests']} requests ({report['retried']} retries)" if report["requests"] else ""
-    return f"Mode {report['mode']}{sent}: {verdict}."
-
-
 def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     lists = [
         (
             "Left open by the contract",
             [f"{question}: {', '.join(seen)}" for question, seen in report["observations"].items()],
         ),
+        ("Not asked for", list(report["not_asked_for"])),
         ("Inconclusive", list(report["inconclusive"])),
-        ("No example listed a task", [each["test"] for each in report.get("examples", ()) if not each["listed"]]),
+        ("No example listed a task", [each["test"] for each in report["examples"] if not each["listed"]]),
+        ("Ran on the simulator", [test["nodeid"] for test in report["tests"] if test["on_simulator"]]),
         ("Accepted but never met", list(report["acceptances_never_met"])),
         ("Accepted no longer", list(report["acceptances_expired"])),
         ("Classes of filter values not reached", list(report["classes_not_reached"])),

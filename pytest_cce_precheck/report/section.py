@@ -6,69 +6,69 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.causes import Cause, causes
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.contract.settling import may_be_replicas
-from pytest_cce_precheck.report.saved import as_finding
+from pytest_cce_precheck.report.conclusion import TITLES
+from pytest_cce_precheck.report.record import how_asked, number_of
 from pytest_cce_precheck.report.text import headline, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_cce_precheck.report.summary import Place, Summary
+    from pytest_cce_precheck.contract.causes import Cause
+    from pytest_cce_precheck.report.record import Place, RunRecord
 
 _SHOWN_INCONCLUSIVE: Final = 5
 _SHOWN_CREATED: Final = 10
 _SHOWN_CAUSES: Final = 50
 
 
-def lines(summary: Summary) -> Iterable[str]:
-    """Write the section for a person: what was checked, what failed, what is open."""
-    simulated = "" if summary.mode in ("live", "record") else " (no real service was contacted)"
-    retried = f", {summary.retried} of them retries" if summary.retried else ""
-    yield f"mode {summary.mode}: {summary.service}{simulated}" + (
-        f", {_number(summary.requests, 'request')}{retried}, seed {summary.seed}" if summary.requests else ""
-    )
-    for name, place in summary.places.items():
-        yield from _place_lines(name, place, summary.mode)
-    yield from _recorded_lines(summary.recorded)
-    yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
-    yield from _example_lines(summary)
-    groups = _groups(summary)
-    yield from _cause_lines(groups)
-    for finding in summary.of_verdict("accepted"):
+def lines(record: RunRecord) -> Iterable[str]:
+    """Write the section for a person: the verdict, what was checked, what failed, what is open."""
+    yield one_line(record.headline)
+    yield how_asked(record.to_dict())
+    for name, place in record.places.items():
+        yield from _place_lines(name, place, record.mode)
+    yield from _simulated_lines(record)
+    yield from _recorded_lines(record.recorded)
+    yield from _cassette_lines(list(record.cassettes.values()), datetime.now(UTC))
+    yield from _example_lines(record)
+    yield from _cause_lines(record.causes)
+    for finding in record.of_verdict("accepted"):
         yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
-    notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
+    for finding in record.of_verdict("caught"):
+        yield f"  not counted, its test did not fail: {finding['code']} {one_line(finding['message'])}"
+    yield from _shown_lines(record)
+    for question, behaviours in sorted(record.observations.items()):
+        yield f"  left open by the contract: {question} is answered with {' or '.join(sorted(behaviours))}"
+    for title, places in (("accepted but never met", record.unmet), ("accepted no longer", record.expired)):
+        if places:
+            yield f"  {title}: {', '.join(places)}"
+    yield from _created_lines(record.places)
+    yield from _how_far(record)
+
+
+def _shown_lines(record: RunRecord) -> Iterable[str]:
+    # with --cce-fail-on=never the errors are named as causes already
+    named = record.breaking
+    notes = Counter(
+        (finding["code"], finding["severity"]) for finding in record.of_verdict("shown") if finding not in named
+    )
     for (code, severity), number in sorted(notes.items()):
         times = f" ({number})" if number > 1 else ""
         yield f"  {severity}: {code} {rules()[code].title}{times}"
-    for question, behaviours in sorted(summary.observations.items()):
-        yield f"  left open by the contract: {question} is answered with {' or '.join(sorted(behaviours))}"
-    for title, places in (("accepted but never met", summary.unmet), ("accepted no longer", summary.expired)):
-        if places:
-            yield f"  {title}: {', '.join(places)}"
-    yield from _created_lines(summary.places)
-    yield from _how_far(summary)
-    if summary.requests:
-        broken = f"the contract does not hold: {_number(len(groups), 'cause')}"
-        but = " and but for what was accepted" if summary.of_verdict("accepted") else ""
-        held = f"the contract holds, as far as it was checked{but}" if summary.judged else "no answer could be judged"
-        yield broken if groups else held
 
 
-def _number(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
-    """Give each cause with the targets that show it; what it explains, it explains on its own target."""
-    failing = summary.of_verdict("failing")
-    found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
-    for name in dict.fromkeys((*summary.places, "")):
-        for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
-            found.setdefault(group.finding.identity, (group, []))[1].append(name)
-    return list(found.values())
+def _simulated_lines(record: RunRecord) -> Iterable[str]:
+    """Name the tests that used the simulator although the run is not simulated."""
+    names = [test.nodeid for test in record.tests if test.on_simulator]
+    if names:
+        more = f", and {len(names) - _SHOWN_INCONCLUSIVE} more" if len(names) > _SHOWN_INCONCLUSIVE else ""
+        yield (
+            f"  {number_of(len(names), 'test')} ran on the simulator, not on {record.service}:"
+            f" {', '.join(map(one_line, names[:_SHOWN_INCONCLUSIVE]))}{more}"
+        )
 
 
 def _cause_lines(groups: Sequence[tuple[Cause, Sequence[str]]]) -> Iterable[str]:
@@ -84,7 +84,7 @@ def _cause_lines(groups: Sequence[tuple[Cause, Sequence[str]]]) -> Iterable[str]
 def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
     told = []
     if place.renewed:
-        told.append(f"{_number(place.renewed, 'token')} renewed")
+        told.append(f"{number_of(place.renewed, 'token')} renewed")
     skew = skew_of(place.ahead)
     if skew is not None:
         told.append(in_words(skew))
@@ -96,8 +96,9 @@ def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
         yield from (f"  {each}" for each in told)
     else:
         retried = f" ({place.retried} retries)" if place.retried else ""
-        where = f"{place.service}, cluster {place.cluster}: {_number(place.requests, 'request')}{retried}"
+        where = f"{place.service}, cluster {place.cluster}: {number_of(place.requests, 'request')}{retried}"
         yield f"  {name}: {'; '.join([where, *told])}"
+        yield f"    {TITLES[place.verdict]}: {one_line(place.reason)}"
 
 
 def _created_lines(places: Mapping[str, Place]) -> Iterable[str]:
@@ -119,7 +120,7 @@ def _recorded_lines(recorded: Mapping[str, str]) -> Iterable[str]:
     left = [nodeid for nodeid, what in recorded.items() if what == "left"]
     written = len(recorded) - len(left)
     if written:
-        yield f"  {_number(written, 'cassette')} written"
+        yield f"  {number_of(written, 'cassette')} written"
     for nodeid in left[:_SHOWN_INCONCLUSIVE]:
         yield f"  not recorded, since it failed, and not for an answer: {nodeid}"
     if len(left) > _SHOWN_INCONCLUSIVE:
@@ -133,43 +134,45 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     recorded = sorted((datetime.fromisoformat(each["recorded_at"]), each["name"]) for each in cassettes)
     oldest, name = recorded[0]
     days = (now - oldest).days
-    age = "today" if days < 1 else f"{_number(days, 'day')} ago ({name})"
+    age = "today" if days < 1 else f"{number_of(days, 'day')} ago ({name})"
     endpoints = ", ".join(sorted({each["endpoint"] for each in cassettes}))
-    yield f"  {_number(len(cassettes), 'cassette')} of {endpoints}, the oldest recorded {age}"
+    yield f"  {number_of(len(cassettes), 'cassette')} of {endpoints}, the oldest recorded {age}"
     left = [each for each in cassettes if each["unused"]]
     if left:
         unused, where = sum(each["unused"] for each in left), left[0]["name"]
         others = f" and {len(left) - 1} more" if len(left) > 1 else ""
         yield (
             f"  {unused} of their {sum(each['recordings'] for each in cassettes)} recordings"
-            f" {'were' if unused > 1 else 'was'} not asked for ({where}{others})"
+            f" {'were' if unused > 1 else 'was'} not used ({where}{others})"
         )
     classes = {name for each in cassettes for name in each["classes"]}
     if classes:
         yield f"  what was drawn from covers {len(classes)} classes of filter values"
 
 
-def _example_lines(summary: Summary) -> Iterable[str]:
+def _example_lines(record: RunRecord) -> Iterable[str]:
     """Write how many examples of hypothesis tests listed a task, and which test has seen none."""
-    counts = summary.examples.values()
+    counts = record.examples.values()
     if counts:
         listed, number = sum(each["listed"] for each in counts), sum(each["examples"] for each in counts)
-        yield f"  {listed} of {_number(number, 'example')} listed a task"
-    nothing = summary.looked_at_nothing
+        yield f"  {listed} of {number_of(number, 'example')} listed a task"
+    nothing = record.looked_at_nothing
     for nodeid in nothing[:_SHOWN_INCONCLUSIVE]:
         yield f"  no example listed a task, so it has looked at none: {nodeid}"
     if len(nothing) > _SHOWN_INCONCLUSIVE:
         yield f"  … and {len(nothing) - _SHOWN_INCONCLUSIVE} more"
 
 
-def _how_far(summary: Summary) -> Iterable[str]:
-    not_reached = sorted(summary.not_reached - summary.reached)
-    if summary.reached:
+def _how_far(record: RunRecord) -> Iterable[str]:
+    not_reached = sorted(record.not_reached - record.reached)
+    if record.reached:
         rest = f"{', '.join(not_reached[:4])}{', …' if len(not_reached) > 4 else ''}"
         beyond = f"; {len(not_reached)} rarer ones are beyond --cce-budget: {rest}" if not_reached else ""
-        yield f"  {len(summary.reached)} classes of filter values reached{beyond}"
-    if summary.inconclusive:
-        yield f"  inconclusive, neither passed nor failed: {len(summary.inconclusive)}"
-        yield from (f"    {each}" for each in summary.inconclusive[:_SHOWN_INCONCLUSIVE])
-        if len(summary.inconclusive) > _SHOWN_INCONCLUSIVE:
-            yield f"    … and {len(summary.inconclusive) - _SHOWN_INCONCLUSIVE} more"
+        yield f"  {len(record.reached)} classes of filter values reached{beyond}"
+    for each in record.not_asked:
+        yield f"  not asked for: {one_line(each)}"
+    if record.inconclusive:
+        yield f"  inconclusive, neither passed nor failed: {len(record.inconclusive)}"
+        yield from (f"    {each}" for each in record.inconclusive[:_SHOWN_INCONCLUSIVE])
+        if len(record.inconclusive) > _SHOWN_INCONCLUSIVE:
+            yield f"    … and {len(record.inconclusive) - _SHOWN_INCONCLUSIVE} more"

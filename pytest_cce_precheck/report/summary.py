@@ -1,249 +1,257 @@
-"""What all tests of a run recorded, added up: for the section at its end, the report file, and CI."""
+"""What all tests of a run recorded, added up to the record of the run."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._files import write
 from pytest_cce_precheck.contract.acceptance import Acceptance
-from pytest_cce_precheck.contract.clock import skew_of
+from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import writer_for
-from pytest_cce_precheck.report.github import tell_github
+from pytest_cce_precheck.report.record import Place, RunRecord, ShippedCheck, TestResult
 from pytest_cce_precheck.report.saved import as_finding
-from pytest_cce_precheck.report.section import lines
-from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
-
-    from _pytest.terminal import TerminalReporter
+    from pathlib import Path
 
     from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.report.record import Finding
+    from pytest_cce_precheck.run_log import ReportedTest, RunLog
     from pytest_cce_precheck.targets import NamedTarget
+    from pytest_cce_precheck.wire.redaction import Redactor
 
 Recorded = tuple[str, str, str]
+"""What no test of the run recorded: the place that stands for the test, a name and a value."""
 
 
-@dataclass
-class Place:
-    """What became known of one service: how much was asked, how its clock goes, what was made there."""
+class _Told:
+    """What one test recorded, parsed; ``test`` is None if it stands for the end of the run, which found it."""
 
-    service: str
-    cluster: str = ""
-    lag: int = 0
-    behind: float = 0.0
-    requests: int = 0
-    retried: int = 0
-    ahead: list[float] = field(default_factory=list)
-    renewed: int = 0
-    created: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, nodeid: str, records: Iterable[tuple[str, str]], test: ReportedTest | None = None) -> None:
+        self.nodeid, self.test = nodeid, test
+        self._records: dict[str, list[str]] = defaultdict(list)
+        for name, value in records:
+            self._records[name].append(value)
 
-    def take(self, live: Mapping[str, Any]) -> None:
-        """Take in what a test has learnt of it."""
-        self.ahead += live["ahead"]
-        self.renewed += live["renewed"]
-        self.created += live["created"]
+    @cached_property
+    def target(self) -> str:
+        return self._last("cce_target")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give what the report file holds of it."""
+    @property
+    def check(self) -> str:
+        """The shipped check that this is, empty if it is a test of somebody's own."""
+        return self._last("cce_check")
+
+    @property
+    def recorded(self) -> str:
+        """What became of its cassette, empty if none was to be written."""
+        return self._last("cce_recorded")
+
+    def all(self, name: str) -> list[dict[str, Any]]:
+        """Return everything that it recorded under a name."""
+        return [json.loads(value) for value in self._records[f"cce_{name}"]]
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Its findings; of a test of one's own that did not fail, none fails the run."""
+        found = self.all("finding")
+        if self.test is None or self.check or self.test.outcome in ("failed", "error"):
+            return found
+        return [{**each, "verdict": "caught"} if each["verdict"] == "failing" else each for each in found]
+
+    @cached_property
+    def answers(self) -> dict[str, Any]:
+        """How its calls were answered, its attempts (pytest-rerunfailures) together."""
+        parts = self.all("answers")
         return {
-            "service": self.service,
-            "requests": self.requests,
-            "retried": self.retried,
-            "tokens_renewed": self.renewed,
-            "clock_skew": skew_of(self.ahead),
-            "seconds_behind": self.behind,
-            "created": self.created,
+            "services": tuple(dict.fromkeys(each for part in parts for each in part["services"])),
+            "on_simulator": any(part["on_simulator"] for part in parts),
+            "read": any(part["read"] for part in parts),
+            "refused": next((part["refused"] for part in parts if part["refused"]), None),
+            **{name: sum(part[name] for part in parts) for name in ("sent", "answered", "judged")},
         }
 
+    def _last(self, name: str) -> str:
+        return next(reversed(self._records[name]), "")
 
-@dataclass
-class Summary:
-    """What all tests of a run recorded, whichever worker ran them.
 
-    ``places`` has each target by its name; a run without a file of targets has one, whose name is empty.
+def collect(
+    log: RunLog,
+    config: Config,
+    targets: Sequence[NamedTarget] = (),
+    *,
+    redactor: Redactor,
+    suite: Sequence[str] = (),
+    beside: Iterable[Recorded] = (),
+    stopped: str = "",
+    exit_status: int = 0,
+) -> RunRecord:
+    """Return the record of a run, with its verdict.
+
+    ``suite`` names the shipped checks, if the suite was asked for; ``beside`` is what the end of the run found and no
+    test did; ``stopped`` is why pytest ended early, and ``exit_status`` what it ends with.
     """
-
-    mode: str
-    places: dict[str, Place]
-    seed: int = 0
-    findings: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
-    times: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    allowed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    met: set[tuple[str, str]] = field(default_factory=set)
-    met_at: set[tuple[str, str]] = field(default_factory=set)
-    accepted: dict[str, str] = field(default_factory=dict)
-    unmet: list[str] = field(default_factory=list)
-    expired: list[str] = field(default_factory=list)
-    inconclusive: list[str] = field(default_factory=list)
-    reached: set[str] = field(default_factory=set)
-    not_reached: set[str] = field(default_factory=set)
-    observations: dict[str, set[str]] = field(default_factory=dict)
-    cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    recorded: dict[str, str] = field(default_factory=dict)
-    examples: dict[str, dict[str, int]] = field(default_factory=dict)
-    judged: int = 0
-
-    @property
-    def service(self) -> str:
-        """What was asked, in words."""
-        several = len(self.places) > 1
-        return f"{len(self.places)} targets" if several else next(iter(self.places.values())).service
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent, retries too."""
-        return sum(place.requests for place in self.places.values())
-
-    @property
-    def retried(self) -> int:
-        """How many of them were retries."""
-        return sum(place.retried for place in self.places.values())
-
-    def take(self, nodeid: str, name: str, value: str, target: str = "") -> None:
-        """Take in one recorded property of a test, which asked ``target``."""
-        if name in ("cce_mode", "cce_target"):
-            return
-        if name == "cce_recorded":
-            self.recorded[nodeid] = value
-            return
-        data = json.loads(value)
-        # what the end of a run found beside the tests is no target's
-        place = self.places.get(target) or Place(self.service)
-        if name == "cce_cassette":
-            self.cassettes[data["name"]] = data
-        elif name == "cce_live":
-            place.take(data)
-        elif name == "cce_examples":
-            self.examples[nodeid] = data
-        elif name == "cce_allowed":
-            self.allowed[nodeid, data["code"]] = data
-        elif name == "cce_accepted":
-            self.met.add((nodeid, data["code"]))
-            self.met_at.add((target, data["code"]))
-            self.accepted[data["code"]] = data["reason"]
-        elif name == "cce_finding":
-            self._take_finding(nodeid, data, target)
-        else:
-            place.requests += data["requests"]
-            place.retried += data["retried"]
-            place.behind = max(place.behind, data["behind"])
-            self.judged += data["judged"]
-            self.inconclusive += [f"{target}: {each}" if target else each for each in data["inconclusive"]]
-            self.reached |= set(data["reached"])
-            self.not_reached |= set(data["not_reached"])
-            for question, behaviours in data["observations"].items():
-                self.observations.setdefault(question, set()).update(behaviours)
-
-    def _take_finding(self, nodeid: str, data: dict[str, Any], target: str) -> None:
-        # one fact may fail in one test and be accepted in another
-        identity = self._identity(data)
-        self.times[identity] += data["times"]
-        known = self.findings.setdefault(identity, {**data, "test": nodeid})
-        if target and target not in known.setdefault("targets", []):
-            known["targets"].append(target)
-
-    @staticmethod
-    def _identity(data: Mapping[str, Any]) -> tuple[str, ...]:
-        return (data["verdict"], *as_finding(data).identity)
-
-    @property
-    def looked_at_nothing(self) -> list[str]:
-        """The hypothesis tests that saw answers, and in none of them a task."""
-        return sorted(nodeid for nodeid, counts in self.examples.items() if not counts["listed"])
-
-    def of_verdict(self, verdict: str) -> list[dict[str, Any]]:
-        """Give the findings of one verdict, in the order of their codes."""
-        chosen = [finding for finding in self.findings.values() if finding["verdict"] == verdict]
-        return sorted(chosen, key=lambda finding: (finding["code"], finding["message"]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give what the report file holds."""
-        return {
-            "tool": "pytest-cce-precheck",
-            "mode": self.mode,
-            "seed": self.seed,
-            **self._asked(),
-            "findings": [
-                {**finding, "times": self.times[self._identity(finding)]}
-                for verdict in ("failing", "shown", "accepted")
-                for finding in self.of_verdict(verdict)
-            ],
-            "accepted": self.accepted,
-            "acceptances_never_met": self.unmet,
-            "acceptances_expired": self.expired,
-            "inconclusive": self.inconclusive,
-            "classes_reached": sorted(self.reached),
-            "classes_not_reached": sorted(self.not_reached - self.reached),
-            "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
-            "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
-            "examples": [{"test": nodeid, **counts} for nodeid, counts in sorted(self.examples.items())],
-            "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
-        }
-
-    def _asked(self) -> dict[str, Any]:
-        """Give what was asked, in all and of each target where there are any."""
-        if "" in self.places:
-            return self.places[""].to_dict()
-        targets = [{"name": name, "cluster": each.cluster, **each.to_dict()} for name, each in self.places.items()]
-        return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
-
-
-def collect(recorded: Iterable[Recorded], config: Config, targets: Iterable[NamedTarget] = ()) -> Summary:
-    """Add up what the tests recorded."""
+    tests = [_Told(redactor.text(each.nodeid), each.records, each) for each in log.tests]
+    told = [*tests, *_told_beside(beside)]
     configs = {target.name: target.config for target in targets} or {"": config}
-    places = {name: Place(_service(each), each.cluster_id or "", each.lag) for name, each in configs.items()}
-    summary = Summary(config.mode, places, config.seed)
-    properties = list(recorded)
-    asked = {nodeid: value for nodeid, name, value in properties if name == "cce_target"}
-    for nodeid, name, value in properties:
-        summary.take(nodeid, name, value, asked.get(nodeid, ""))
-    wanted = [(name, Acceptance.parse(text)) for name, each in configs.items() for text in each.accept]
-    _sort_out(summary, wanted, datetime.now(UTC).date())
-    return summary
+    record = RunRecord(
+        mode=config.mode,
+        places={name: _place(own, [t for t in told if t.target == name]) for name, own in configs.items()},
+        started=log.started,
+        duration=log.duration,
+        version=version("pytest-cce-precheck"),
+        suite=bool(suite),
+        settings={
+            flag: {"value": redactor.text(value), "source": source} for flag, (value, source) in config.shown.items()
+        },
+        fail_on=config.fail_on,
+        seed=config.seed,
+        tests=tuple(map(_result, tests)),
+        checks=tuple(_check(name, target, tests) for target in configs for name in suite),
+        findings=tuple(_merged(told)),
+        accepted={data["code"]: data["reason"] for each in told for data in each.all("accepted")},
+        cassettes={data["name"]: data for each in told for data in each.all("cassette")},
+        recorded={each.nodeid: each.recorded for each in tests if each.recorded},
+        examples={each.nodeid: counts for each in tests for counts in each.all("examples")},
+        **_how_far(told),
+        **_acceptances(told, configs, datetime.now(UTC).date()),
+    )
+    return conclude(record, stopped, exit_status)
+
+
+def _told_beside(beside: Iterable[Recorded]) -> list[_Told]:
+    grouped: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for nodeid, name, value in beside:
+        grouped[nodeid].append((name, value))
+    return [_Told(nodeid, records) for nodeid, records in grouped.items()]
 
 
 def _service(config: Config) -> str:
     return {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
 
 
-def _sort_out(summary: Summary, wanted: Iterable[tuple[str, Acceptance]], today: date) -> None:
-    """Tell which acceptances ended, and which were never met."""
-    places = [(each, f" on {at}" if at else "", (at, each.code) in summary.met_at) for at, each in wanted]
-    for place, data in summary.allowed.items():
-        each = Acceptance.of(data["code"], data["reason"], data["until"])
-        places.append((each, f" in {place[0]}", place in summary.met))
-    for each, where, met in places:
-        if each.until is not None and today > each.until:
-            summary.expired.append(f"{each.code} ({each.reason}) until {each.until}{where}")
-        elif not met:
-            summary.unmet.append(f"{each.code} ({each.reason}){where}")
+def _place(config: Config, told: Sequence[_Told]) -> Place:
+    own = [data for each in told for data in each.all("run")]
+    live = [data for each in told for data in each.all("live")]
+    # the suite counts what it sends itself, what it gave up too
+    others = [each.answers for each in told if not each.all("run")]
+    # a test of one's own that passed wanted to be refused
+    refused = [each.answers["refused"] for each in told if each.check or (each.test and each.test.outcome != "passed")]
+    read = any(each.answers["read"] for each in told)
+    return Place(
+        service=_service(config),
+        cluster=config.cluster_id or "",
+        lag=config.lag,
+        behind=max((data["behind"] for data in own), default=0.0),
+        requests=sum(data["requests"] for data in own) + sum(each["sent"] for each in others),
+        retried=sum(data["retried"] for data in own),
+        answered=sum(each.answers["answered"] for each in told),
+        refused=None if read else next(filter(None, refused), None),
+        ahead=tuple(each for data in live for each in data["ahead"]),
+        renewed=sum(data["renewed"] for data in live),
+        created=tuple(each for data in live for each in data["created"]),
+    )
 
 
-def summarise(
-    recorded: Iterable[Recorded], config: Config, terminal: TerminalReporter, targets: Iterable[NamedTarget] = ()
-) -> None:
-    """Print the section, and write the report file where one is asked for."""
-    summary = collect(recorded, config, targets)
-    terminal.section("cce-precheck", sep="=")
-    for line in lines(summary):
-        terminal.write_line(one_line(line))
-    if config.report is not None:
-        write_report(Path(config.report), summary)
-        terminal.write_line(f"report written to {config.report}")
-    for line in tell_github(summary.to_dict(), os.environ):
-        terminal.write_line(line)
+def _result(each: _Told) -> TestResult:
+    assert each.test is not None
+    answers = each.answers
+    judged = sum(run["judged"] for run in each.all("run")) or answers["judged"]
+    return TestResult(
+        each.nodeid, each.test.outcome, each.test.duration, each.target, answers["services"], judged,
+        answers["on_simulator"],
+    )  # fmt: skip
 
 
-def write_report(path: Path, summary: Summary) -> None:
-    """Write the report file; raises `ConfigurationError` if that is not possible, and the old one stays as it was."""
-    text = writer_for(path)(summary.to_dict())
+def _check(name: str, target: str, tests: Sequence[_Told]) -> ShippedCheck:
+    """Return how far a shipped check came, whatever kept it from being run."""
+    own = [each for each in tests if each.check == name and each.target == target]
+    if not own:
+        return ShippedCheck(name, "not-judged", target, "it was not run")
+    runs = [run for each in own for run in each.all("run")]
+    broken = [each for each in own if each.test and each.test.outcome in ("failed", "error")]
+    if any(not any(data["verdict"] == "failing" for data in each.findings) for each in broken):
+        return ShippedCheck(name, "not-judged", target, "its test failed without a finding")
+    if broken or any(run["judged"] for run in runs):
+        return ShippedCheck(name, "judged", target)
+    inconclusive = [why for run in runs for why in run["inconclusive"]]
+    unasked = [why for run in runs for why in run["not_asked"]]
+    if unasked and not inconclusive:
+        return ShippedCheck(name, "not-asked-for", target, unasked[0])
+    skipped = next((each.test.why_skipped for each in own if each.test and each.test.why_skipped), "")
+    return ShippedCheck(name, "not-judged", target, next(iter(inconclusive), skipped) or "nothing could be judged")
+
+
+def _merged(told: Iterable[_Told]) -> Iterator[Finding]:
+    """Merge findings that say the same: how often they were made, and on which targets."""
+    found: dict[tuple[str, ...], Finding] = {}
+    times: Counter[tuple[str, ...]] = Counter()
+    for each in told:
+        for data in each.findings:
+            # one fact may fail in one test and be accepted in another
+            identity = (data["verdict"], *as_finding(data).identity)
+            times[identity] += data["times"]
+            known = found.setdefault(identity, {**data, "test": each.nodeid})
+            if each.target and each.target not in known.setdefault("targets", []):
+                known["targets"].append(each.target)
+    return ({**finding, "times": times[identity]} for identity, finding in found.items())
+
+
+def _how_far(told: Sequence[_Told]) -> dict[str, Any]:
+    """Return what the checks of the suite reached, and what they left open or were not asked for."""
+    runs = [(each.target, run) for each in told for run in each.all("run")]
+    observations: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for _, run in runs:
+        for question, behaviours in run["observations"].items():
+            observations[question] |= frozenset(behaviours)
+
+    def named(name: str) -> tuple[str, ...]:
+        return tuple(f"{target}: {text}" if target else text for target, run in runs for text in run[name])
+
+    return {
+        "inconclusive": named("inconclusive"),
+        "not_asked": tuple(dict.fromkeys(named("not_asked"))),
+        "reached": frozenset(name for _, run in runs for name in run["reached"]),
+        "not_reached": frozenset(name for _, run in runs for name in run["not_reached"]),
+        "observations": observations,
+    }
+
+
+def _acceptances(told: Sequence[_Told], configs: Mapping[str, Config], today: date) -> dict[str, Any]:
+    """Return which acceptances have expired, and which were never met."""
+    met = {(each.nodeid, data["code"]) for each in told for data in each.all("accepted")}
+    met_on = {(each.target, data["code"]) for each in told for data in each.all("accepted")}
+    wanted = [
+        (acceptance, f" on {name}" if name else "", (name, acceptance.code) in met_on)
+        for name, config in configs.items()
+        for acceptance in map(Acceptance.parse, config.accept)
+    ]
+    allowed = {(each.nodeid, data["code"]): data for each in told for data in each.all("allowed")}
+    for place, data in allowed.items():
+        acceptance = Acceptance.of(data["code"], data["reason"], data["until"])
+        wanted.append((acceptance, f" in {place[0]}", place in met))
+    expired, unmet = [], []
+    for acceptance, where, is_met in wanted:
+        said = f"{acceptance.code} ({acceptance.reason})"
+        if acceptance.until is not None and today > acceptance.until:
+            expired.append(f"{said} until {acceptance.until}{where}")
+        elif not is_met:
+            unmet.append(said + where)
+    return {"expired": tuple(expired), "unmet": tuple(unmet)}
+
+
+def write_report(path: Path, record: RunRecord) -> None:
+    """Write a report file in the form that its name ends in; raises `ConfigurationError` if that is impossible.
+
+    The old file then stays as it was.
+    """
+    text = writer_for(path)(record.to_dict())
     # half a character, which JSON can hold, cannot stand in a file
     write(path, text.encode("utf-8", "backslashreplace"), f"--cce-report={path}")

@@ -121,6 +121,11 @@ class Simulator:
         names = [behaviour.name for behaviour in (*self.faults, *self.variations)]
         return f"<Simulator seed={self.seed}{' ' if names else ''}{' '.join(names)}>"
 
+    @property
+    def handled(self) -> int:
+        """How many requests it was sent."""
+        return self._number
+
     def describe(self) -> dict[str, Any]:
         """Give what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
         token, access_key, secret_key = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
+    from pytest_cce_precheck.suite.progress import Progress
     from pytest_cce_precheck.targets import NamedTarget
 
 
@@ -34,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = [number for number, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for number, item in zip(places, ours, strict=True):
         items[number] = item
+        # every report of the test says so, that of a failed setup too
+        record(item, "cce_check", getattr(item, "originalname", item.name))
 
 
 def _place(item: pytest.Item) -> tuple[str, int]:
@@ -109,6 +112,12 @@ def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
     return Settings(**recorded, neighbours=neighbours)
 
 
+def _why_not_judged(progress: Progress) -> str:
+    if progress.not_asked and not progress.inconclusive:
+        return "not asked for: " + "; ".join(progress.not_asked)
+    return "inconclusive: " + "; ".join((*progress.inconclusive, *progress.not_asked) or ["nothing could be judged"])
+
+
 @pytest.fixture(scope="session")
 def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: pytest.Config) -> Suite:
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "")
@@ -133,6 +142,6 @@ def holds(
         record(request.node, "cce_run", json.dumps(progress.to_dict()))
         cce_contract.judge(findings)
         if not progress.judged:
-            pytest.skip("inconclusive: " + "; ".join(progress.inconclusive or ["nothing could be judged"]))
+            pytest.skip(_why_not_judged(progress))
 
     return run

@@ -48,7 +48,7 @@ _ENOUGH: Final = 3
 def created_tasks(run: Inspection) -> None:
     """Create a task of each type, find it by id, instance and type, and follow both to the end."""
     if not run.settings.allow_writes:
-        run.give_up("life cycle from creation", "the create call may not be used (--cce-allow-writes)")
+        run.leave_out("life cycle from creation", "the create call may not be used (--cce-allow-writes)")
         return
     before = run.opening()
     models = _models(before)
@@ -96,7 +96,7 @@ def _created(run: Inspection, request: Request) -> Exchange | None:
 def bad_requests(run: Inspection) -> None:
     """Send create requests that break the contract; each must be refused, and make nothing."""
     if not run.settings.allow_writes:
-        run.give_up("bad create requests", "the create call may not be used (--cce-allow-writes)")
+        run.leave_out("bad create requests", "the create call may not be used (--cce-allow-writes)")
         return
     opening = run.opening()
     models = _models(opening)

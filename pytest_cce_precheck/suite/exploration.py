@@ -33,9 +33,12 @@ class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
 def beyond_the_classes(run: Inspection) -> None:
     """Draw combinations that the plan does not hold and report the simplest one that is answered wrongly."""
     ask_what_was_left_open(run)
+    if run.shares.exploration < _COST:
+        run.leave_out("exploration beyond the classes", "--cce-budget is too small for it")
+        return
     opening = run.opening()
-    if opening is None or run.shares.exploration < _COST:
-        run.give_up("exploration beyond the classes", "no list to draw values from, or no budget left for it")
+    if opening is None:
+        run.give_up("exploration beyond the classes", "the unfiltered list cannot be read, so there are no values")
         return
     answers = _Answers(run, limit=min(run.budget.limit, run.budget.sent + run.shares.exploration))
     recorded = run.memory.questions(DRAWN, tuple)

@@ -94,6 +94,8 @@ def ask_in_brackets(run: Inspection, questions: Sequence[Question], again: int =
             break
         batch, waiting = waiting[:size], waiting[size:]
         asked = [each for question in batch if (each := _put(run, question, limit, left)) is not None]
+        if not asked:
+            continue
         closed = close_bracket(run, before, asked)
         if closed is None:
             run.give_up(f"{len(batch)} questions", "the unfiltered list after them cannot be read")

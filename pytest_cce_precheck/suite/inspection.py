@@ -115,13 +115,14 @@ class Inspection:
         self.reached: set[tuple[Filter, str]] = set()
         self.observations: dict[str, set[str]] = {}
         self.inconclusive: list[str] = []
+        self.not_asked: list[str] = []
         self._found: dict[tuple[str, ...], Finding] = {}
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
         self._lost = self._losses = 0
         self._gone: str | None = None
         self._read = self._settled = False
-        self._judged = 0
+        self.answers = self._opened = 0
         self._plan: Plan | None = None
         self.memory = Memory()
         self.outdated: frozenset[str] = frozenset()
@@ -168,12 +169,13 @@ class Inspection:
         return Progress(
             self.budget.sent,
             self.budget.retried,
-            self._judged,
+            self.answers - self._opened,
             tuple(self.inconclusive),
             frozenset(self.reached),
             planned - self.reached,
             {question: frozenset(seen) for question, seen in self.observations.items()},
             self.settling.behind,
+            tuple(self.not_asked),
         )
 
     def note(self, question: str, behaviour: str) -> None:
@@ -183,6 +185,10 @@ class Inspection:
     def give_up(self, what: str, why: str) -> None:
         """Count something as inconclusive: neither a pass nor a finding."""
         self.inconclusive.append(shortened(f"{what}: {why}", MESSAGE))
+
+    def leave_out(self, what: str, why: str) -> None:
+        """Report that something was not asked for: what it needs was not given, or is not permitted."""
+        self.not_asked.append(f"{what}: {why}")
 
     def run(self, check: Check) -> tuple[Finding, ...]:
         """Run one check and give the findings that are new with it.
@@ -197,7 +203,7 @@ class Inspection:
             check(self)
         except TransportError as error:
             # what cannot be reached now is not waited for again, once for every check
-            gone = self._judged == 0 or self._lost >= _GONE
+            gone = self.answers == 0 or self._lost >= _GONE
             self._gone = f"the endpoint does not answer ({error.detail})" if gone else None
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
@@ -252,7 +258,7 @@ class Inspection:
             if request.method == "GET":
                 self.history.asked(exchange)
             if exchange.status not in PASSING or attempt == _TRIES:
-                self._judged += exchange.status not in PASSING
+                self.answers += exchange.status not in PASSING
                 break
             self._passing(exchange)
             if not repeat and exchange.status != THROTTLED:
@@ -266,14 +272,14 @@ class Inspection:
         if error.reason not in _LOST:
             return 0
         # where nobody has ever answered, there may be nobody, and waiting for that takes long
-        return _LOSSES if self._judged or error.reason in _QUICK else 1
+        return _LOSSES if self.answers or error.reason in _QUICK else 1
 
     def _wait_after(self, error: TransportError, attempt: int) -> None:
         self.budget.retried += 1
         try:
             self.wait(self._patience.pause(attempt))
         except BudgetExhaustedError:
-            if self._judged:
+            if self.answers:
                 raise
             # an endpoint that has never answered is not excused by the end of the run
             raise error from None
@@ -357,6 +363,7 @@ class Inspection:
 
     def opening(self) -> Answer | None:
         """Give the latest unfiltered list, which opens the next bracket."""
+        answers = self.answers
         if self._latest is None:
             self.unfiltered()
         if self._latest is not None and not self._settled:
@@ -365,6 +372,8 @@ class Inspection:
             self.wait_until(self.settling.begun + self.settling.lag)
             if self.settling.lag:
                 self.unfiltered()
+        # to read what a check's answers will be held against is to judge nothing yet
+        self._opened += self.answers - answers
         return self._latest
 
     def unknown_id(self, real: str) -> str:

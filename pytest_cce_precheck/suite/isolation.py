@@ -39,7 +39,7 @@ def unreadable_places(run: Inspection) -> None:
     """Ask for clusters and projects that do not exist or are somebody else's."""
     probes = sorted((*_unknown_places(run), *_foreign_places(run)), key=lambda probe: probe.tier)
     if run.settings.neighbours.foreign_cluster_id is None:
-        run.give_up(
+        run.leave_out(
             "isolation between accounts", "no foreign project and cluster are given (--cce-foreign-project-id, …)"
         )
     for probe in probes[: max(3, run.shares.isolation - 5)]:
@@ -93,9 +93,12 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
 def other_clusters_tasks(run: Inspection) -> None:
     """Hold this cluster's tasks against those of another cluster of the same project."""
     other_id = run.settings.neighbours.other_cluster_id
+    if other_id is None:
+        run.leave_out("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+        return
     mine = run.opening()
-    if other_id is None or mine is None:
-        run.give_up("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+    if mine is None:
+        run.give_up("isolation between clusters", "the unfiltered list cannot be read")
         return
     theirs = run.judged(run.ask(run.client.list_request(cluster_id=other_id)), {200})
     if theirs is None:
@@ -148,14 +151,14 @@ def other_methods(run: Inspection) -> None:
     """
     client, settings = run.client, run.settings
     if not settings.allow_writes:
-        run.give_up("other methods", "this run may only read (--cce-allow-writes)")
+        run.leave_out("other methods", "this run may only read (--cce-allow-writes)")
         return
     known = run.opening()
     query = encode_query([(Filter.TASK_ID, run.unknown_id(next(iter(known.by_id), "") if known else ""))])
     if settings.allow_destructive:
         cluster, methods = client.cluster_id, ("POST", "DELETE", "PUT", "PATCH")
     else:
-        run.give_up("other methods on this cluster", "not sent, tasks could be lost (--cce-allow-destructive)")
+        run.leave_out("other methods on this cluster", "not sent, tasks could be lost (--cce-allow-destructive)")
         cluster, methods = run.unknown_id(client.cluster_id), ("POST", "PUT", "PATCH", "DELETE")
         status = run.ask(client.list_request(cluster_id=cluster)).status
         mixed_up = [finding.code for finding in run.findings if finding.code in _MIXED_UP]

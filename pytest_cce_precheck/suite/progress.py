@@ -23,6 +23,7 @@ class Progress:
     not_reached: frozenset[tuple[Filter, str]]
     observations: Mapping[str, frozenset[str]]
     behind: float = 0.0
+    not_asked: tuple[str, ...] = ()
 
     def __sub__(self, earlier: Progress) -> Progress:
         return replace(
@@ -31,6 +32,7 @@ class Progress:
             retried=self.retried - earlier.retried,
             judged=self.judged - earlier.judged,
             inconclusive=self.inconclusive[len(earlier.inconclusive) :],
+            not_asked=self.not_asked[len(earlier.not_asked) :],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class Progress:
             "retried": self.retried,
             "judged": self.judged,
             "inconclusive": list(self.inconclusive),
+            "not_asked": list(self.not_asked),
             "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
             "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
             "observations": {question: sorted(seen) for question, seen in self.observations.items()},

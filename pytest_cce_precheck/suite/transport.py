@@ -37,10 +37,13 @@ _MANY: Final = 3
 
 def request_headers(run: Inspection) -> None:
     """Ask with headers that must not matter: another Content-Type, names in another case, none that can be left out."""
+    if run.shares.transport < _AT_ONCE:
+        run.leave_out("request headers", "--cce-budget is too small for it")
+        return
     before = run.opening()
     question = select([Given(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
-    if before is None or run.shares.transport < _AT_ONCE:
-        run.give_up("request headers", "no list to compare with, or no budget left for it")
+    if before is None:
+        run.give_up("request headers", "the unfiltered list cannot be read, so there is nothing to compare with")
         return
     judges = []
     for what, exchange in _asked_otherwise(run, question):
@@ -95,9 +98,12 @@ class _Variant:
 
 def simultaneous_questions(run: Inspection) -> None:
     """Ask different questions at the same time, twice over, so that each new connection carries two of them."""
+    if run.shares.transport < 2 * _AT_ONCE:
+        run.leave_out("simultaneous questions", "--cce-budget is too small for it")
+        return
     questions = run.questions("values")[:_AT_ONCE]
-    if len(questions) < 2 or run.shares.transport < 2 * _AT_ONCE:
-        run.give_up("simultaneous questions", "too few questions, or no budget left for them")
+    if len(questions) < 2:
+        run.give_up("simultaneous questions", "too few questions")
         return
     together = [replace(question, code="PRE415") for question in questions]
 
@@ -146,4 +152,5 @@ def _came_through(run: Inspection, question: Question, exchange: Exchange) -> It
     if exchange.status in PASSING:
         run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
     else:
+        run.answers += 1
         yield Asked(run, question, exchange)

@@ -82,7 +82,9 @@ def reason_of(error: BaseException) -> tuple[TransportReason, str]:
         return "truncated", "the answer ended before its Content-Length (or its last chunk) was reached"
     if among(failures.ContentDecodingError, urllib3.exceptions.DecodeError):
         return "not-http", "the body is not encoded as its Content-Encoding says"
-    if among(failures.InvalidHeader, failures.InvalidURL) or "BadStatusLine" in text or "HeaderParsingError" in text:
+    # something came back that http.client could not read: no status, too many headers, or one that is too long
+    unreadable = among(http.client.HTTPException) and not among(ConnectionError)
+    if among(failures.InvalidHeader, failures.InvalidURL) or unreadable or "HeaderParsingError" in text:
         return "not-http", f"not an HTTP answer: {_last_words(causes)}"
     return "connection-lost", f"the connection was lost: {_last_words(causes)}"
 

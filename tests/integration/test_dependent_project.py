@@ -124,6 +124,6 @@ def test_suite_and_command_run_from_the_wheel(site: Path, tmp_path: Path) -> Non
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "pytest_cce_precheck.suite"]
     done = execute([*words, "--cce-budget=60", "-v"], tmp_path, environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the contract holds, as far as it was checked" in done.stdout
+    assert "the contract holds: " in done.stdout
     command = execute([str(site / "bin" / "cce-precheck"), "explain", "PRE401"], tmp_path, environment)
     assert (command.returncode, command.stdout[:6]) == (0, "PRE401"), command.stderr

@@ -129,7 +129,7 @@ def test_the_sdk_is_recorded_and_replayed_whatever_it_signs_with(
         assert word not in contents
     result = replay()
     result.assert_outcomes(passed=4)
-    assert "not asked for" not in result.stdout.str()
+    assert "recordings were not used" not in result.stdout.str()
 
 
 def test_a_changed_filter_is_a_miss_even_if_the_sdk_or_the_test_would_hide_it(

@@ -98,7 +98,7 @@ def test_the_report_says_how_many_classes_the_cassettes_cover(
     assert len(classes) > 6
     result.stdout.fnmatch_lines([f"  what was drawn from covers {len(classes)} classes of filter values"])
     # which of them is asked for is chance
-    assert "not asked for" not in result.stdout.str()
+    assert "recordings were not used" not in result.stdout.str()
 
 
 def test_of_an_imported_cassette_every_list_call_is_drawn_from(pytester: pytest.Pytester, run: Run) -> None:

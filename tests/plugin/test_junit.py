@@ -37,4 +37,4 @@ def test_a_test_that_passes_has_none_of_them(pytester: pytest.Pytester, run: Run
     pytester.makepyfile(VERIFIES)
     run("--junitxml=junit.xml").assert_outcomes(passed=1)
     names = {each.get("name") for each in ElementTree.parse(pytester.path / "junit.xml").iter("property")}
-    assert names == {"cce_mode"}
+    assert names == {"cce_mode", "cce_answers"}

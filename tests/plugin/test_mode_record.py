@@ -38,7 +38,7 @@ def test_a_test_has_one_cassette_that_says_where_it_is_from(
     pytester.makepyfile(test_it=VERIFIES)
     result = record()
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"mode record: {service.endpoint}"])
+    result.stdout.fnmatch_lines([f"mode record: {service.endpoint}, 1 request, seed 0"])
     assert names(pytester) == [f"test_it/{NAMED}.json"]
     cassette = read(cassettes(pytester) / "test_it" / f"{NAMED}.json")
     [recording] = cassette

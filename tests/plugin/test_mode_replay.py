@@ -43,11 +43,11 @@ def test_nothing_is_needed_but_the_cassettes(pytester: pytest.Pytester, run: Run
     result.stdout.fnmatch_lines(
         [
             "cce-precheck: mode replay (option); --cce-cassette-dir cassettes (option)",
-            "mode replay: recorded answers (no real service was contacted)",
+            "mode replay: recorded answers (no real service was contacted), 1 request, seed 0",
             f"  1 cassette of {ENDPOINT}, the oldest recorded * days ago (cassettes/test_it/test_it.json)",
         ]
     )
-    assert "not asked for" not in result.stdout.str()
+    assert "recordings were not used" not in result.stdout.str()
 
 
 def test_what_was_not_asked_for_is_counted(pytester: pytest.Pytester, run: Run) -> None:
@@ -59,7 +59,7 @@ def test_what_was_not_asked_for_is_counted(pytester: pytest.Pytester, run: Run) 
     result.stdout.fnmatch_lines(
         [
             f"  2 cassettes of {ENDPOINT}, https://other.example, the oldest recorded * days ago (*)",
-            "  2 of their 4 recordings were not asked for (cassettes/test_it/test_it.json)",
+            "  2 of their 4 recordings were not used (cassettes/test_it/test_it.json)",
         ]
     )
 

@@ -39,7 +39,7 @@ def test_a_report_that_cannot_be_written_at_the_end_is_an_error_and_no_traceback
     pytester.makepyfile("import pathlib\ndef test_blocks_the_report(): pathlib.Path('findings.json').mkdir()")
     result = run("--cce-report=findings.json")
     assert result.ret == 4
-    assert "--cce-report=findings.json" in result.stderr.str()
+    result.stdout.fnmatch_lines(["ERROR: --cce-report=findings.json: this is a folder; expected the name of a file"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
@@ -67,7 +67,8 @@ def test_the_markdown_report_is_a_table_of_findings(pytester: pytest.Pytester, r
     text = (pytester.path / "findings.md").read_text("utf-8")
     assert text.startswith("# Contract check of `the embedded service`\n")
     assert "| failing | PRE302 | ``A finished task has no `expireTimeStamp`" in text
-    assert "Mode simulate: 1 finding(s) break the contract." in text
+    assert "**`the contract does not hold: 1 cause`**" in text
+    assert "`mode simulate: the embedded service (no real service was contacted), 1 request, seed 0`" in text
 
 
 def test_the_html_report_is_one_page_that_needs_nothing_else(pytester: pytest.Pytester, run: Run) -> None:
@@ -105,3 +106,47 @@ def test_what_a_service_sends_cannot_break_the_report(pytester: pytest.Pytester,
         assert result.ret == 1
         assert "\x1b[31m" not in result.stdout.str()
         assert "PRE203" in (pytester.path / name).read_text("utf-8")
+
+
+def test_several_reports_are_all_written(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(VERIFIES)
+    names = ["one.json", "two.json", "three.html", "four.md"]
+    result = run(*(f"--cce-report={name}" for name in (*names, names[0])))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"report written to {name}" for name in names], consecutive=True)
+    assert (pytester.path / "one.json").read_bytes() == (pytester.path / "two.json").read_bytes()
+    assert all((pytester.path / name).stat().st_size for name in names)
+
+
+@pytest.mark.parametrize("place", ["ini", "environment"])
+def test_several_reports_may_be_named_in_settings(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    pytester.makepyfile(VERIFIES)
+    if place == "ini":
+        pytester.makeini("[pytest]\ncce_report =\n    one.json\n    two.md\n")
+    else:
+        monkeypatch.setenv("CCE_REPORT", "one.json\ntwo.md")
+    assert run().ret == 0
+    assert (pytester.path / "one.json").exists()
+    assert (pytester.path / "two.md").exists()
+
+
+def test_one_of_several_reports_that_cannot_be_written_is_told_in_the_others(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile("import pathlib\ndef test_blocks(cce_client): pathlib.Path('two.html').mkdir()")
+    result = run("--cce-report=one.json", "--cce-report=two.html", "--cce-report=three.json")
+    assert result.ret == 4
+    for name in ("one.json", "three.json"):
+        assert json.loads((pytester.path / name).read_bytes())["exit_status"] == 4
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_of_several_reports_is_refused_at_the_start(pytester: pytest.Pytester, run: Run, number: int) -> None:
+    pytester.makepyfile(ORDINARY)
+    names = ["good.json", "good.md"]
+    names[number] = "findings.txt"
+    result = run(*(f"--cce-report={name}" for name in names))
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --cce-report=findings.txt: expected a name that ends in .json, .md, .html"])

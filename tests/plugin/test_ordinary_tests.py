@@ -69,6 +69,7 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
             ".hookspecs",
             ".plugin",
             ".records",
+            ".run_log",
             ".settings",
             ".surroundings",
         )

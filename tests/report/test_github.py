@@ -19,9 +19,10 @@ def finding(code: str = "PRE305", message: str = "it is so", **more: Any) -> dic
 
 
 def report(*findings: dict[str, Any], mode: str = "live") -> dict[str, Any]:
-    lists = ("inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached")
+    lists = ("inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached", "not_asked_for")
     return {
-        "mode": mode, "service": "https://cce.example", "requests": 3, "retried": 0, "findings": list(findings),
+        "mode": mode, "service": "https://cce.example", "requests": 3, "retried": 0, "seed": 0, "tests": [],
+        "headline": "the contract does not hold: 1 cause", "findings": list(findings),
         "observations": {}, **dict.fromkeys(lists, ()),
     }  # fmt: skip
 

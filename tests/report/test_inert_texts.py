@@ -62,10 +62,12 @@ def rendered(markdown: str) -> str:
 def report(text: str) -> dict[str, Any]:
     exchange = {"method": "GET", "target": text, "status": 200, "request_id": text}
     finding = {"code": "PRE305", "message": text, "severity": "error", "verdict": "failing", "exchanges": [exchange]}
-    lists = ("inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached")
+    lists = ("not_asked_for", "inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached")
     return {
-        "mode": "live", "service": "https://cce.example/@x", "requests": 3, "retried": 0,
+        "mode": "live", "service": "https://cce.example/@x", "requests": 3, "retried": 0, "seed": 0,
+        "headline": f"the contract does not hold: {text}",
         "findings": [{**finding, "path": "", "subject": []}], "observations": {text: [text, text]},
+        "tests": [{"nodeid": text, "on_simulator": True}], "examples": [{"test": text, "listed": 0}],
         **{name: [text] for name in lists},
     }  # fmt: skip
 
@@ -75,15 +77,15 @@ def report(text: str) -> dict[str, Any]:
 def test_in_the_markdown_report_a_text_is_itself_and_nothing_else(text: str) -> None:
     page = rendered(as_markdown(report(text)))
     names = {re.sub(r"\W", "", tag) for tag in re.findall(r"<[^>]*", page)}
-    assert names <= {*("h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code")}, page
+    assert names <= {*("h1", "h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code")}, page
     cells = [cell(each) for each in re.findall(r"<td>(.*?)</td>", page, re.DOTALL)]
     assert len(cells) == 4, page
     shown = one_line(text)
     assert cells == ["failing", "PRE305", shown, one_line(f"GET {text} → 200 ({text or 'no request id'})")]
     items = [cell(each) for each in re.findall(r"<li>(.*?)</li>", page, re.DOTALL)]
-    assert items == [one_line(f"{text}: {text}, {text}"), *[shown] * 4]
+    assert items == [one_line(f"{text}: {text}, {text}"), *[shown] * 7]
     # where nothing is a mention, an issue's number or a link
-    for each in re.findall(r"<(?:td|li)>(.*?)</(?:td|li)>", page, re.DOTALL):
+    for each in re.findall(r"<(?:td|li|strong)>(.*?)</(?:td|li|strong)>", page, re.DOTALL):
         outside = html.unescape(re.sub(r"<code>.*?</code>", "", each, flags=re.DOTALL))
         assert set(outside.removeprefix("failing").removeprefix("PRE305")) <= {"|"}, each
 

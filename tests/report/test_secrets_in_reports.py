@@ -16,13 +16,14 @@ from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.harness import Contract, Harness
 from pytest_cce_precheck.modes.base import RunningTest
-from pytest_cce_precheck.plugin import PROPERTIES
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect
 from pytest_cce_precheck.report.text import ContractViolation
+from pytest_cce_precheck.run_log import RunLog
 from pytest_cce_precheck.transport.replay import Replayer
 from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.redaction import Redactor
 from tests.planted import PLANTED, SHARES, known, look_alike, recording_of
 from tests.recordings import answered, cassette
 
@@ -51,7 +52,8 @@ def missed(request: Request, redaction: Redaction) -> str:
 
 def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
     """Give all that the end of a run prints and writes."""
-    summary = collect([("test_it", *each) for each in properties if each[0] in PROPERTIES], Config(mode="replay"))
+    beside = [("test_it", *each) for each in properties]
+    summary = collect(RunLog(), Config(mode="replay"), redactor=Redactor([]), beside=beside)
     yield "\n".join(lines(summary))
     yield from (write(summary.to_dict()) for write in WRITERS.values())
 

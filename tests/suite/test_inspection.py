@@ -66,13 +66,14 @@ def test_a_run_without_permission_to_write_sends_nothing_but_reads(budget: int) 
     assert {request.method for request in transport.sent} == {"GET"}
 
 
-def test_what_may_not_be_written_is_inconclusive_and_not_passed() -> None:
+def test_what_may_not_be_written_is_not_asked_for_and_not_passed() -> None:
     run, transport = run_of(Simulator())
     for check in (creation.created_tasks, creation.bad_requests, isolation.other_methods):
         assert run.run(check) == ()
     assert transport.sent == []
-    assert len(run.inconclusive) == 3
-    assert all("--cce-allow-writes" in reason for reason in run.inconclusive)
+    assert run.progress().judged == len(run.inconclusive) == 0
+    assert len(run.not_asked) == 3
+    assert all("--cce-allow-writes" in reason for reason in run.not_asked)
 
 
 def test_an_endpoint_that_is_down_is_one_finding_and_is_not_tried_for_every_check() -> None:
@@ -102,9 +103,9 @@ def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried(
 def test_another_cluster_is_needed_to_check_isolation_and_its_absence_is_told() -> None:
     alone, _ = run_of(Simulator())
     inspect(alone)
-    assert any("--cce-other-cluster-id" in reason for reason in alone.inconclusive)
+    assert any("--cce-other-cluster-id" in reason for reason in alone.not_asked)
     simulator = Simulator()
     near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
     run, _ = run_of(simulator, neighbours=near)
     inspect(run)
-    assert not any("isolation" in reason for reason in run.inconclusive)
+    assert not any("isolation" in reason for reason in (*run.not_asked, *run.inconclusive))

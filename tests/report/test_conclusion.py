@@ -1,0 +1,190 @@
+"""The verdict of a run: of whatever it did and found, all that is rendered from its record says the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from pytest_cce_precheck.config import Config
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.report.conclusion import TITLES, conclude
+from pytest_cce_precheck.report.files import WRITERS
+from pytest_cce_precheck.report.github import tell_github
+from pytest_cce_precheck.report.record import VERDICTS, CheckState, Place, RunRecord, ShippedCheck, TestResult
+from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.summary import collect
+from pytest_cce_precheck.run_log import Outcome, ReportedTest, RunLog
+from pytest_cce_precheck.schema_files import REPORT, load_schema
+from pytest_cce_precheck.wire.redaction import Redactor
+
+SCHEMA: Final = Draft202012Validator(load_schema(REPORT))
+STATUSES: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 7])
+CODES: Final = st.sampled_from(["PRE101", "PRE102", "PRE302", "PRE401", "PRE190", "PRE522"])
+
+
+def data_of(code: str, verdict: str, targets: list[str]) -> dict[str, Any]:
+    data = {**Finding(code, f"of {code}", subject=(verdict,)).to_dict(), "verdict": verdict, "test": "t", "times": 1}
+    data |= {"reason": "agreed"} if verdict == "accepted" else {}
+    return data | ({"targets": targets} if targets else {})
+
+
+@st.composite
+def records(draw: st.DrawFn) -> RunRecord:
+    names = draw(st.sampled_from([[""], ["one", "other"]]))
+    suite = draw(st.booleans())
+    places = {
+        name: Place(
+            "https://cce.example",
+            requests=draw(st.integers(0, 2)),
+            answered=draw(st.integers(0, 2)),
+            refused=draw(st.sampled_from([None, None, 401, 403, 404])),
+        )
+        for name in names
+    }
+    checks = [
+        ShippedCheck(f"test_{number}", draw(st.sampled_from(get_args(CheckState))), name, "of something")
+        for number in range(draw(st.integers(0, 3)))
+        for name in names
+    ]
+    fail_on = draw(st.sampled_from(["error", "never"]))
+    # what fails is sorted out by the same setting
+    kinds = ["failing", "shown", "accepted", "caught"] if fail_on == "error" else ["shown", "accepted"]
+    on = st.sampled_from([[]] if names == [""] else [[], ["one"], ["one", "other"]])
+    tests = st.builds(
+        TestResult,
+        st.sampled_from(["t.py::a", "t.py::b"]),
+        st.sampled_from(get_args(Outcome)),
+        target=st.sampled_from(names),
+        judged=st.integers(0, 2),
+        on_simulator=st.booleans(),
+    )
+    return RunRecord(
+        draw(st.sampled_from(["simulate", "replay", "record", "live"])),
+        places,
+        suite=suite,
+        fail_on=fail_on,
+        checks=tuple(checks) if suite else (),
+        tests=tuple(draw(st.lists(tests, max_size=3))),
+        findings=tuple(draw(st.lists(st.builds(data_of, CODES, st.sampled_from(kinds), on), max_size=3))),
+        inconclusive=tuple(draw(st.lists(st.just("a question: changed meanwhile"), max_size=1))),
+    )
+
+
+@given(records(), st.sampled_from(["", "", "it was interrupted"]), STATUSES)
+def test_a_run_never_says_more_than_it_proved(record: RunRecord, stopped: str, status: int) -> None:
+    told = conclude(record, stopped, status)
+    if told.verdict == "holds":
+        assert not told.breaking
+        assert not stopped
+        assert all(check.state != "not-judged" for check in told.checks)
+        judged = (check.state == "judged" for check in told.checks) if told.suite else (t.judged for t in told.tests)
+        assert any(judged)
+    assert ("the contract holds" in told.headline) == (told.verdict == "holds" and told.suite)
+    assert told.verdict == max((place.verdict for place in told.places.values()), key=VERDICTS.index) or (
+        (stopped and told.verdict == "incomplete") or (told.breaking and told.verdict == "does-not-hold")
+    )
+
+
+@given(records(), st.sampled_from(["", "it was interrupted"]), STATUSES)
+def test_the_exit_status_agrees_with_the_verdict(record: RunRecord, stopped: str, status: int) -> None:
+    told = conclude(record, stopped, status)
+    if status:
+        assert told.exit_status == status
+    elif not record.suite:
+        assert told.exit_status == 0
+    else:
+        forgiven = told.verdict == "does-not-hold" and told.fail_on == "never"
+        complete = not stopped and all(check.state != "not-judged" for check in told.checks)
+        assert told.exit_status == int(not (told.verdict == "holds" or (forgiven and complete)))
+
+
+@given(records(), st.sampled_from(["", "it was interrupted"]), STATUSES)
+def test_everything_that_is_rendered_says_the_verdict_of_the_record(
+    tmp_path_factory: pytest.TempPathFactory, record: RunRecord, stopped: str, status: int
+) -> None:
+    told = conclude(record, stopped, status)
+    document = told.to_dict()
+    SCHEMA.validate(document)
+    assert document["verdict"] == told.verdict
+    assert next(iter(lines(told))) == told.headline
+    if told.suite:
+        assert told.headline.startswith(f"{TITLES[told.verdict]}: ")
+    summary = tmp_path_factory.getbasetemp() / "summary.md"
+    summary.write_text("")
+    tell_github(document, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    texts = [write(document) for write in WRITERS.values()]
+    texts += [summary.read_text("utf-8")] if told.mode != "simulate" else []
+    assert all(told.headline in text for text in texts)
+
+
+# ---- what a test's reports come to
+
+
+def report(when: str, outcome: str, **more: Any) -> Any:
+    more = {"duration": 1.0, "user_properties": [], "longrepr": None, **more}
+    kind = type("Report", (), {"when": when, "outcome": outcome, "nodeid": "t.py::t", **more})
+    kind.passed, kind.failed, kind.skipped = (outcome == each for each in ("passed", "failed", "skipped"))
+    return kind()
+
+
+def outcome_of(*reports: Any) -> str:
+    test = ReportedTest("t.py::t")
+    for each in reports:
+        test.add(each)
+    return test.outcome
+
+
+@pytest.mark.parametrize(
+    ("reports", "outcome"),
+    [
+        ([report("setup", "passed"), report("call", "passed"), report("teardown", "passed")], "passed"),
+        ([report("setup", "passed"), report("call", "failed"), report("teardown", "passed")], "failed"),
+        ([report("setup", "failed"), report("teardown", "passed")], "error"),
+        ([report("setup", "passed"), report("call", "passed"), report("teardown", "failed")], "error"),
+        ([report("setup", "skipped"), report("teardown", "passed")], "skipped"),
+        ([report("setup", "passed"), report("call", "skipped")], "skipped"),
+        ([report("setup", "passed"), report("call", "skipped", wasxfail="")], "xfailed"),
+        ([report("setup", "skipped", wasxfail="")], "xfailed"),
+        ([report("setup", "passed"), report("call", "passed", wasxfail="")], "xpassed"),
+        # a subtest that failed, then its test
+        ([report("setup", "passed"), report("call", "failed"), report("call", "passed")], "failed"),
+        # pytest-rerunfailures
+        ([report("setup", "passed"), report("call", "rerun"), report("setup", "passed"), report("call", "passed")],
+         "passed"),
+        # pytest-xdist, for a worker that crashed
+        ([report("???", "failed")], "error"),
+    ],
+)  # fmt: skip
+def test_the_outcome_of_a_test_is_that_of_its_last_attempt(reports: list[Any], outcome: str) -> None:
+    assert outcome_of(*reports) == outcome
+
+
+def test_a_shipped_check_that_passed_only_when_it_was_run_again_breaks_the_contract_all_the_same() -> None:
+    # nothing is found twice, so a second attempt always passes
+    found = ("cce_finding", json.dumps({**Finding("PRE302", "it is so").to_dict(), "verdict": "failing"}))
+    run = {"requests": 1, "retried": 0, "judged": 1, "behind": 0.0, "observations": {}}
+    nothing = dict.fromkeys(("reached", "not_reached", "inconclusive", "not_asked"), ())
+    judged = ("cce_run", json.dumps({**run, **nothing}))
+    log = RunLog()
+    shipped = [("cce_check", "test_a"), judged, found]
+    for each in (report("setup", "passed"), report("call", "rerun", cce_records=shipped)):
+        log.pytest_runtest_logreport(each)
+    for each in (report("setup", "passed"), report("call", "passed", cce_records=[*shipped, judged])):
+        log.pytest_runtest_logreport(each)
+    record = collect(log, Config(), redactor=Redactor([]), suite=["test_a"])
+    assert (record.verdict, record.exit_status) == ("does-not-hold", 1)
+    # the same in a test of one's own, which decides for itself whether to fail
+    log = RunLog()
+    log.pytest_runtest_logreport(report("call", "passed", cce_records=[found]))
+    assert [each["verdict"] for each in collect(log, Config(), redactor=Redactor([])).findings] == ["caught"]
+
+
+def test_every_verdict_is_documented_with_its_words() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert [verdict for verdict in VERDICTS if f"\n| {TITLES[verdict]} | `{verdict}` |" not in readme] == []
