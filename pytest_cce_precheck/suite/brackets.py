@@ -26,7 +26,7 @@ def close_bracket(run: Inspection, before: Answer, judges: Sequence[Judge]) -> t
         return None
     bracket = run.bracket(before, after)
     verdicts = [judge(bracket) for judge in judges]
-    if not run.settling.lag or not any(run.is_new(finding) for each in verdicts for finding in each.findings):
+    if not run.settling.lag or all(run.times(finding) for each in verdicts for finding in each.findings):
         return bracket, verdicts
     run.wait_until(answered + run.settling.lag)
     after = run.unfiltered()

@@ -17,6 +17,7 @@ from pytest_cce_precheck.suite.filters import Asked, ask_what_was_left_open
 from pytest_cce_precheck.suite.memory import DRAWN
 
 if TYPE_CHECKING:
+    from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.filters import Question
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.inspection import Inspection
@@ -41,6 +42,13 @@ def beyond_the_classes(run: Inspection) -> None:
         run.give_up("exploration beyond the classes", "the unfiltered list cannot be read, so there are no values")
         return
     answers = _Answers(run, limit=min(run.budget.limit, run.budget.sent + run.shares.exploration))
+    run.report(*_simplest_wrong_answer(run, opening, answers))
+    if answers.failure is not None:
+        raise answers.failure
+
+
+def _simplest_wrong_answer(run: Inspection, opening: Answer, answers: _Answers) -> tuple[Finding, ...]:
+    """Return what is wrong with the answer to the simplest question drawn, nothing if none is wrong."""
     recorded = run.memory.questions(DRAWN, tuple)
     for question in recorded:
         # in their order, so that each keeps the bracket that it was asked in
@@ -73,9 +81,8 @@ def beyond_the_classes(run: Inspection) -> None:
     try:
         every_drawn_question_is_answered_rightly()
     except _Wrong:
-        run.report(*simplest[0])
-    if answers.failure is not None:
-        raise answers.failure
+        return simplest[0]
+    return ()
 
 
 class _Answers:

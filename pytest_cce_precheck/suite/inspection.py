@@ -146,10 +146,6 @@ class Inspection:
         """How often a finding was seen."""
         return self._times.get(finding.identity, 0)
 
-    def is_new(self, finding: Finding) -> bool:
-        """Whether nothing was reported yet that says the same."""
-        return finding.identity not in self._found
-
     def report(self, *findings: Finding) -> None:
         """Take findings in."""
         for finding in map(self._with_hint, findings):

@@ -77,7 +77,9 @@ def report(text: str) -> dict[str, Any]:
 def test_in_the_markdown_report_a_text_is_itself_and_nothing_else(text: str) -> None:
     page = rendered(as_markdown(report(text)))
     names = {re.sub(r"\W", "", tag) for tag in re.findall(r"<[^>]*", page)}
-    assert names <= {*("h1", "h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code")}, page
+    assert names <= {*("h1", "h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code")}, (
+        page
+    )
     cells = [cell(each) for each in re.findall(r"<td>(.*?)</td>", page, re.DOTALL)]
     assert len(cells) == 4, page
     shown = one_line(text)
