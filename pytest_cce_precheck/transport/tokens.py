@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
 
-from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
@@ -355,7 +354,7 @@ class IamTokens:
         try:
             document = exchange.document
             ends = document["token"].get("expires_at")
-            return Issued(_token(token.reveal()), _life(ends, date_of(exchange) or datetime.now(UTC)))
+            return Issued(_token(token.reveal()), _life(ends, exchange.date or datetime.now(UTC)))
         except (BodyError, LookupError, TypeError, AttributeError, ValueError):
             # the token is good without it: the service says when it wants another
             return Issued(token)

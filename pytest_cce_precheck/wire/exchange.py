@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.dates import parse_http_date
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Headers(Mapping[str, str]):
@@ -126,6 +130,14 @@ class Exchange:
     def request_id(self) -> str | None:
         """The service's id of this exchange (``X-Request-Id``), for the vendor's support."""
         return self.response.headers.get("X-Request-Id")
+
+    @property
+    def date(self) -> datetime | None:
+        """When the service says that it answered (``Date``), in UTC; None where it does not say so readably."""
+        try:
+            return parse_http_date(self.response.headers["Date"])
+        except (KeyError, ValueError):
+            return None
 
 
 def encode_query(params: Iterable[tuple[str, str]]) -> str:
