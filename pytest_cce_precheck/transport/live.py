@@ -12,7 +12,7 @@ from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import WatchingAdapter
+from pytest_cce_precheck.transport.watched import Watch, WatchingAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -31,8 +31,9 @@ _LEAST: Final = 0.01
 class HttpTransport:
     """A `requests` session for one endpoint.
 
-    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer (four times as long where it
-    is not given), both in seconds; ``remaining`` says how many the run has left, and nothing is waited for longer.
+    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole call to the last byte of its answer
+    (four times as long where it is not given), both in seconds; ``remaining`` says how many the run has left, and no
+    call takes longer.
     Proxies and certificate bundles come from the environment, as requests reads them, but for this machine's own
     services; credentials never do (no ``.netrc``).
     """
@@ -43,7 +44,7 @@ class HttpTransport:
         timeout: float = 30.0,
         deadline: float | None = None,
         remaining: Callable[[], float | None] = lambda: None,
-        adapter: Callable[[Callable[[], float]], HTTPAdapter] = WatchingAdapter,
+        adapter: Callable[[], HTTPAdapter] = WatchingAdapter,
     ) -> None:
         self._timeout = timeout
         self._longest = _TIMEOUTS * timeout if deadline is None else deadline
@@ -51,7 +52,7 @@ class HttpTransport:
         self._session = requests.Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter(lambda: self._bounded(self._longest)))
+            self._session.mount(scheme, adapter())
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way.
@@ -62,10 +63,9 @@ class HttpTransport:
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
             refuse_in_clear(request.endpoint)
         started = time.monotonic()
-        deadline = self._bounded(self._longest)
         try:
-            with self._send(request) as received:
-                body = read_body(received.raw, started=started, deadline=deadline)
+            with Watch(self._bounded(self._longest)), self._send(request) as received:
+                body = read_body(received.raw)
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))

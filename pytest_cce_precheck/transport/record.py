@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.transport.reading import read_body
+from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ class Recorder(Interceptor):
     ) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            received = send(_Patient(adapter))
-            with received:
-                body = read_body(received.raw, started=time.monotonic(), deadline=_DEADLINE)
+            with Watch(_DEADLINE), send(_Patient(adapter)) as received:
+                body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))
@@ -78,14 +77,19 @@ class Recorder(Interceptor):
 
 
 class _Patient:
-    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept."""
+    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept.
+
+    Its connections end with the watch over the call.
+    """
 
     def __init__(self, adapter: HTTPAdapter) -> None:
         self._adapter = adapter
         self.max_retries = adapter.max_retries.new(raise_on_status=False)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+        found = getattr(self._adapter, name)
+        # get_connection, and get_connection_with_tls_context since requests 2.32
+        return (lambda *what, **how: watched(found(*what, **how))) if name.startswith("get_connection") else found
 
 
 def _by_question(recording: Recording) -> tuple[object, ...]:

@@ -1,77 +1,218 @@
-"""Connections whose answers must begin in time: a head that drips is cut off, which no timeout for one wait does."""
+"""A deadline for a whole call: then its connection is shut, whoever reads or writes it and whatever for.
+
+No timeout for one wait does that: an answer whose head, chunk sizes or trailers drip keeps each wait short.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from functools import lru_cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
+
+from pytest_cce_precheck.transport.failures import FAILURES, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
 
-    from urllib3 import HTTPResponse
+    from urllib3 import HTTPConnectionPool
     from urllib3.poolmanager import PoolManager
+
+_current: ContextVar[Watch | None] = ContextVar("_current", default=None)
+
+
+class Watch:
+    """Gives what runs in the ``with`` block ``seconds`` in all, by a clock that is never set back.
+
+    It binds the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
+    whatever it made of the end of its connection. Of two that stand within each other, the one that ends first counts.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.due = monotonic() + seconds
+        self.is_cut = False
+        self._held: list[socket.socket] = []
+
+    @staticmethod
+    def current() -> Watch | None:
+        """Give the watch that this code runs under."""
+        return _current.get()
+
+    def __enter__(self) -> Self:
+        outer = _current.get()
+        if outer is not None and outer.due < self.due:
+            self.seconds, self.due = outer.seconds, outer.due
+        self._before = _current.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        _current.reset(self._before)
+        _WATCHDOG.let_go(self)
+        for each in self._held:
+            each.close()
+        if self.is_cut and (error is None or isinstance(error, FAILURES)):
+            # to a parser, the end that was made may be the end of the answer
+            raise failure("timeout", f"the answer was not complete after {self.seconds:.3g} s") from None
+
+    def shorten(self, seconds: float) -> None:
+        """Let it end in ``seconds`` where it would end later."""
+        due = monotonic() + seconds
+        if due < self.due:
+            self.seconds, self.due = seconds, due
+            _WATCHDOG.look_after(self)
+
+    def hold(self, sock: socket.socket) -> None:
+        """Shut ``sock`` in the end."""
+        # a descriptor of its own: TLS takes the other one away, and the next connection may get its number
+        held = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        _WATCHDOG.look_after(self, lambda: self._held.append(held))
+
+    def dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
+        """Give the socket that ``dial`` opens; raises `TimeoutError` where that takes too long.
+
+        Looking up a name takes as long as the system likes, and each of its addresses has a timeout for itself.
+        """
+        sock: Future[socket.socket] = Future()
+
+        def run() -> None:
+            try:
+                sock.set_result(dial())
+            except BaseException as error:
+                sock.set_exception(error)
+
+        threading.Thread(target=run, name="cce-precheck dials", daemon=True).start()
+        try:
+            return sock.result(max(self.due - monotonic(), 0.0))
+        except TimeoutError:
+            if not sock.done():
+                self.is_cut = True
+                sock.add_done_callback(_hang_up)
+            raise
+
+    def cut(self) -> None:
+        """End it now."""
+        self.is_cut = True
+        for each in self._held:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+def _hang_up(sock: Future[socket.socket]) -> None:
+    if sock.exception() is None:
+        sock.result().close()
+
+
+class _Watchdog:
+    """One thread for all watches of a process; it ends where it wakes and there is none."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watches: set[Watch] = set()
+        self._thread: threading.Thread | None = None
+        self._looks_at = 0.0
+
+    def look_after(self, watch: Watch, change: Callable[[], object] = lambda: None) -> None:
+        with self._changed:
+            change()
+            self._watches.add(watch)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="cce-precheck deadlines", daemon=True)
+                self._thread.start()
+            elif watch.due < self._looks_at:
+                self._changed.notify()
+
+    def let_go(self, watch: Watch) -> None:
+        with self._changed:
+            self._watches.discard(watch)
+
+    def _run(self) -> None:
+        with self._changed:
+            while self._watches:
+                now = monotonic()
+                for watch in [each for each in self._watches if each.due <= now]:
+                    watch.cut()
+                    self._watches.discard(watch)
+                self._looks_at = min((each.due for each in self._watches), default=now)
+                self._changed.wait(min(self._looks_at - now, threading.TIMEOUT_MAX))
+            self._thread = None
+
+
+_WATCHDOG: Final = _Watchdog()
 
 
 class _Watched(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        watch = Watch.current()
+        if watch is None:
+            return super()._new_conn()
+        sock = watch.dialled(super()._new_conn)
+        watch.hold(sock)
+        return sock
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        watch = Watch.current()
+        if watch is not None and watch.is_cut:
+            # the end that was made looks like the end of a proxy's headers
+            raise TimeoutError
+
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        watch = Watch.current()
+        if watch is not None and self.sock is not None:
+            # it may have served another call before
+            watch.hold(self.sock)
+        super().putrequest(*arguments, **options)
+
+
+class _Quiet(_Watched):
     # set for all of http.client, it would print headers
     debuglevel = 0
-    deadline: Callable[[], float]
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own, which is no stdlib response
-        late = threading.Event()
-        watch = threading.Timer(self.deadline(), self._cut, (late,))
-        watch.daemon = True
-        watch.start()
-        answer = None
-        try:
-            answer = super().getresponse()
-        except Exception:
-            if not late.is_set():
-                raise
-        finally:
-            watch.cancel()
-        if answer is None or late.is_set():
-            # to the parser of heads, the end that was made is the end of the head
-            if answer is not None:
-                answer.close()
-            # urllib3 knows it as a read that timed out
-            raise TimeoutError
-        return answer
 
-    def _cut(self, late: threading.Event) -> None:
-        late.set()
-        sock = self.sock
-        with suppress(OSError, AttributeError):
-            sock.shutdown(socket.SHUT_RDWR)
+@lru_cache
+def _mixed(first: type, second: type) -> Any:
+    return type(first.__name__.lstrip("_") + second.__name__, (first, second), {})
+
+
+def watched(pool: HTTPConnectionPool) -> HTTPConnectionPool:
+    """Let a `Watch` bind the connections that a pool opens from now on."""
+    kind: Any = pool.ConnectionCls
+    # a library that answers in place of the network may have put its own there
+    if issubclass(kind, HTTPConnection) and not issubclass(kind, _Watched):
+        pool.ConnectionCls = _mixed(_Watched, kind)
+    return pool
 
 
 class WatchingAdapter(HTTPAdapter):
-    """Gives the head of an answer as many seconds in all as ``deadline`` says when it is waited for."""
-
-    def __init__(self, deadline: Callable[[], float]) -> None:
-        plain = type("_Plain", (_Watched,), {"deadline": staticmethod(deadline)})
-        secure = type("_Secure", (_Watched, HTTPSConnection), {"deadline": staticmethod(deadline)})
-        self._pools: dict[str, Any] = {
-            "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-        }
-        super().__init__()
+    """Opens connections that a `Watch` binds, to a service and to a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pools of connections."""
         super().init_poolmanager(*arguments, **options)
-        self._watch(self.poolmanager)
+        _watch(self.poolmanager)
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
         """Make the pools of connections to a proxy."""
-        return self._watch(super().proxy_manager_for(*arguments, **options))
+        return _watch(super().proxy_manager_for(*arguments, **options))
 
-    def _watch(self, manager: PoolManager) -> PoolManager:
-        manager.pool_classes_by_scheme = self._pools
-        return manager
+
+def _watch(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {scheme: _pool_of(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+    return manager
+
+
+@lru_cache
+def _pool_of(pool: Any) -> Any:
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _mixed(_Quiet, pool.ConnectionCls)})
