@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # their frames hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
 _TIMEOUTS: Final = 4
-_LEAST: Final = 0.01
 
 
 class HttpTransport:
@@ -64,7 +63,7 @@ class HttpTransport:
             refuse_in_clear(request.endpoint)
         started = time.monotonic()
         try:
-            with Watch(self._bounded(self._longest)), self._send(request) as received:
+            with Watch(self._seconds()), self._send(request) as received:
                 body = read_body(received.raw)
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
@@ -89,15 +88,14 @@ class HttpTransport:
         # in no local: a proxy's URL may hold a password, and a traceback may show locals
         return self._session.send(
             prepared,
-            timeout=self._bounded(self._timeout),
+            timeout=self._timeout,
             allow_redirects=False,
             **self._surroundings(request.url),
         )
 
-    def _bounded(self, seconds: float) -> float:
+    def _seconds(self) -> float:
         left = self._remaining()
-        # no time at all would be an error of its own
-        return seconds if left is None else min(seconds, max(left, _LEAST))
+        return self._longest if left is None else min(self._longest, max(left, 0.0))
 
     def _surroundings(self, url: str) -> dict[str, Any]:
         settings = dict(self._session.merge_environment_settings(url, {}, True, None, None))
