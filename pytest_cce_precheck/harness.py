@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
+from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
@@ -20,7 +21,6 @@ from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
-from pytest_cce_precheck.transport.paced import PacedTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 Record = tuple[str, str]
 
 
-_MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
-    "simulate": lambda config, _: Simulated(config),
-    "replay": Replayed,
+_MODES: Final[dict[str, Callable[[Config, Mapping[str, str], Callable[[], float | None]], Mode]]] = {
+    "simulate": lambda config, *_: Simulated(config),
+    "replay": lambda config, environment, _: Replayed(config, environment),
     "record": Recorded,
     "live": Live,
 }
@@ -62,7 +62,7 @@ class Harness:
         self.config = config
         self.workers = workers if meter is not None else 1
         self._meter = meter
-        self.mode = _MODES[config.mode](config, environment)
+        self.mode = _MODES[config.mode](config, environment, self.remaining)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
         self.test: RunningTest | None = None
@@ -96,7 +96,7 @@ class Harness:
             transport: Transport = HttpTransport(timeout=self.config.timeout, remaining=self.remaining)
             tokens = self._tokens
             self._client = PrecheckClient(
-                _Guarded(PacedTransport(transport, self._meter) if self._meter is not None else transport, self),
+                _Guarded(transport, self, self._meter),
                 endpoint=target.endpoint,
                 project_id=target.project_id,
                 cluster_id=target.cluster_id,
@@ -197,17 +197,28 @@ class Harness:
 
 
 class _Guarded:
-    """The client's way out, also from where no test runs: a fixture of a wider scope."""
+    """The client's way out, also from where no test runs: a fixture of a wider scope.
 
-    def __init__(self, transport: Transport, harness: Harness) -> None:
+    Who has answered before is not blamed for an answer that the end of the run cut off.
+    """
+
+    def __init__(self, transport: Transport, harness: Harness, meter: Meter | None) -> None:
         self._transport = transport
         self._harness = harness
+        self._meter = meter
 
     def send(self, request: Request) -> Exchange:
-        if self._harness.test is not None:
-            return self._transport.send(request)
-        with self._harness.mode.outside_a_test():
-            return self._transport.send(request)
+        meter = self._meter
+        with nullcontext() if self._harness.test is not None else self._harness.mode.outside_a_test():
+            try:
+                exchange = self._transport.send(request)
+            except TransportError:
+                if meter is not None and meter.has_answered and meter.is_over:
+                    raise meter.over() from None
+                raise
+        if meter is not None:
+            meter.has_answered = True
+        return exchange
 
     def close(self) -> None:
         self._transport.close()

@@ -198,6 +198,17 @@ def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) ->
     metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Hold all that this process sends to a real service to the run's budget, rate and time."""
+    settled = session.config.stash[config_key]
+    if settled.mode in ("live", "record"):
+        from pytest_cce_precheck.metering import stand_before
+
+        targets = session.config.stash[targets_key]
+        stand_before([(target.config, target) for target in targets] or [(settled, None)], session.config)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse two tests that would record one cassette, before either runs."""
     if session.config.stash[config_key].mode == "record":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ import requests
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
+from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, WatchingAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
 # their frames hold headers with credentials, and a traceback may show locals
-_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
+_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", Gate.__module__})
 _TIMEOUTS: Final = 4
 
 
@@ -61,11 +62,10 @@ class HttpTransport:
         __tracebackhide__ = True
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
             refuse_in_clear(request.endpoint)
-        started = time.monotonic()
         try:
-            with Watch(self._seconds()), self._send(request) as received:
+            with Watch(self._seconds()) as watch, self._send(request) as received:
                 body = read_body(received.raw)
-                elapsed = time.monotonic() - started
+                elapsed = monotonic() - watch.began
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
         except FAILURES as failure:

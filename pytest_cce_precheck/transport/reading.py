@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
+    from pytest_cce_precheck.wire.exchange import Headers
+
+_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _CHUNK: Final = 64 * 1024
 # octets that these decoders get at once: a few of them may stand for 16 MB, and no release of them all has a limit
 _SLICE: Final = 8
@@ -41,6 +44,13 @@ def read_body(raw: BaseHTTPResponse) -> bytes:
             break
         pieces = _bounded(decoder(pieces))
     return b"".join(pieces)
+
+
+def without_coding(headers: Headers) -> Headers:
+    """Leave out what is true of one way of sending a body, and not of the body as it reads."""
+    for name in _OF_THE_SENDING:
+        headers = headers.without(name)
+    return headers
 
 
 def _bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:

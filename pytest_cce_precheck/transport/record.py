@@ -10,7 +10,7 @@ from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
-from pytest_cce_precheck.transport.reading import read_body
+from pytest_cce_precheck.transport.reading import read_body, without_coding
 from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request
 
 _DEADLINE: Final = 120.0
-# they are about one way of sending the body, and a cassette keeps what was sent
-_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 
 
 class Recorder(Interceptor):
@@ -60,9 +58,8 @@ class Recorder(Interceptor):
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))
             raise failure(reason, detail) from error
-        headers = Headers(received.raw.headers.items())
-        for name in _OF_THE_SENDING:
-            headers = headers.without(name)
+        # a cassette keeps what was sent, not how
+        headers = without_coding(Headers(received.raw.headers.items()))
         self._keep(request, Response(received.status_code, headers, body))
         headers = headers.replacing("Content-Length", str(len(body)))
         # where requests looks for cookies

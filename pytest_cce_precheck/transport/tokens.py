@@ -298,10 +298,16 @@ class IamTokens:
     """Asks IAM for a token: POST /v3/auth/tokens (the vendor's API KeystoneCreateUserTokenByPassword)."""
 
     def __init__(
-        self, account: IamAccount, *, timeout: float = 30.0, wait: Callable[[float], None] = time.sleep
+        self,
+        account: IamAccount,
+        *,
+        timeout: float = 30.0,
+        remaining: Callable[[], float | None] = lambda: None,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._account = account
         self._timeout = timeout
+        self._remaining = remaining
         self._wait = wait
 
     def __call__(self) -> Issued:
@@ -317,7 +323,7 @@ class IamTokens:
         return self._asked()
 
     def _asked(self) -> Issued:
-        transport = HttpTransport(timeout=self._timeout, adapter=_Unseen)
+        transport = HttpTransport(timeout=self._timeout, remaining=self._remaining, adapter=_Unseen)
         try:
             exchange = transport.send(self._request())
         except TransportError as error:

@@ -39,7 +39,8 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.due = monotonic() + seconds
+        self.began = monotonic()
+        self.due = self.began + seconds
         self.is_cut = False
         self._held: list[socket.socket] = []
 
@@ -49,7 +50,7 @@ class Watch:
         return _current.get()
 
     def __enter__(self) -> Self:
-        outer = _current.get()
+        self._outer = outer = _current.get()
         if outer is not None and outer.due < self.due:
             self.seconds, self.due = outer.seconds, outer.due
         self._before = _current.set(self)
@@ -70,6 +71,13 @@ class Watch:
         if due < self.due:
             self.seconds, self.due = seconds, due
             _WATCHDOG.look_after(self)
+
+    def postpone(self, seconds: float) -> None:
+        """Do not count ``seconds`` that were spent waiting before anything was sent."""
+        self.began += seconds
+        self.due += seconds
+        if self._outer is not None:
+            self._outer.postpone(seconds)
 
     def hold(self, sock: socket.socket) -> None:
         """Shut ``sock`` in the end."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.transport.paced import Meter
@@ -34,11 +38,14 @@ def meter(clock: Clock | None = None, path: str = ":memory:", **bounds: float | 
     return Meter(path, now=lambda: clock.now, wait=clock.wait, **bounds)  # type: ignore[arg-type]
 
 
+# ---- how many
+
+
 def test_the_limit_is_reached_and_never_exceeded() -> None:
     three = meter(limit=3)
     for _ in range(3):
         three.take()
-    with pytest.raises(BudgetExhaustedError, match="all 3 requests of the budget are sent"):
+    with pytest.raises(BudgetExhaustedError, match=r"all 3 requests of the budget are sent \(--cce-budget\)"):
         three.take()
     assert three.sent == 3
 
@@ -65,7 +72,7 @@ def test_nothing_is_sent_once_the_time_of_the_run_is_over() -> None:
     bounded = meter(clock, seconds=60)
     bounded.take()
     clock.now += 61
-    with pytest.raises(BudgetExhaustedError, match="the 60 seconds of the run are over"):
+    with pytest.raises(BudgetExhaustedError, match=r"the 60 seconds of the run are over \(--cce-run-time\)"):
         bounded.take()
 
 
@@ -147,6 +154,103 @@ def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
         Meter(str(tmp_path / "text"))
+
+
+# ---- how often
+
+
+class Schedule:
+    """Requests of several processes that share a meter, with every delay that there may be, on one clock."""
+
+    def __init__(self, path: str, rate: float, processes: int) -> None:
+        self.clock = Clock()
+        self.overshoots: list[float] = []
+        self.meters = [Meter(path, rate=rate, now=lambda: self.clock.now, wait=self.wait) for _ in range(processes)]
+        self.met: list[float] = []
+        self.on_their_way: list[tuple[float, Meter, int | None]] = []
+
+    def wait(self, seconds: float) -> None:
+        # no sleep ends when it should
+        self.clock.now += seconds + (self.overshoots.pop() if self.overshoots else 0.0)
+        self.answer()
+
+    def send(self, process: int, way: float, back: float) -> None:
+        meter = self.meters[process % len(self.meters)]
+        number = meter.take()
+        self.met.append(self.clock.now + way)
+        self.on_their_way.append((self.clock.now + way + back, meter, number))
+
+    def answer(self) -> None:
+        for each in [each for each in self.on_their_way if each[0] <= self.clock.now]:
+            self.on_their_way.remove(each)
+            each[1].arrived(each[2])
+
+    def most_in_a_second(self) -> int:
+        self.met.sort()
+        return max(sum(first <= each < first + 1 for each in self.met) for first in self.met)
+
+
+delays = st.floats(0, 2, exclude_max=True) | st.sampled_from([0.0, 1e-9, 0.25, 0.999, 1.0])
+steps = st.tuples(st.integers(0, 2), delays, st.floats(0, 1), st.floats(0, 1))
+
+
+@given(st.integers(1, 12), st.integers(1, 3), st.lists(steps, min_size=1, max_size=60), st.lists(st.floats(0, 0.5)))
+@example(20, 1, [(0, 0.0, 0.4, 0.0)] + [(0, 0.0, 0.0, 0.0)] * 40, [])
+@example(4, 1, [(0, 0.0, 0.0, 0.0)] * 9, [0.05])
+def test_no_second_of_any_schedule_meets_more_requests_than_the_rate(
+    rate: int, processes: int, plan: list[tuple[int, float, float, float]], overshoots: list[float]
+) -> None:
+    with TemporaryDirectory() as folder:
+        schedule = Schedule(f"{folder}/run.sqlite", rate, processes)
+        schedule.overshoots = overshoots
+        for process, pause, way, back in plan:
+            schedule.clock.now += pause
+            schedule.answer()
+            schedule.send(process, way, back)
+        assert schedule.most_in_a_second() <= rate
+        for each in schedule.meters:
+            each.close()
+
+
+def test_a_rate_is_used_up_where_the_service_is_quick() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=20)
+    for _ in range(100):
+        paced.arrived(paced.take())
+    assert clock.now - 1000 < 5.1
+
+
+def test_a_request_that_never_comes_back_does_not_stop_the_others_for_ever() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=1)
+    paced.take()
+    paced.take()
+    assert clock.now - 1000 < 7
+
+
+def test_threads_wait_for_each_other_and_none_is_forgotten() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=50, limit=100)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: paced.arrived(paced.take()), range(100)))
+    assert paced.sent == 100
+
+
+# ---- how long
+
+
+def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    paced = Meter(rate=1000, seconds=60, wait=slept.append)
+    paced.arrived(paced.take())
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    left = paced.remaining
+    assert left is not None
+    assert 0 < left <= 60
+    # what it would wait for is no hour
+    for _ in range(3):
+        paced.arrived(paced.take())
+    assert all(each <= 0.001 for each in slept)
 
 
 def test_a_run_that_began_earlier_ends_earlier() -> None:
