@@ -128,6 +128,8 @@ def holds(
         progress = inspection.progress() - before
         request.node.user_properties.append(("cce_run", json.dumps(progress.to_dict())))
         cce_contract.judge(findings)
+        if inspection.starved is not None:
+            pytest.fail(f"incomplete: {inspection.starved}", pytrace=False)
         if not progress.judged:
             pytest.skip("inconclusive: " + "; ".join(progress.inconclusive or ["nothing could be judged"]))
 

@@ -117,6 +117,7 @@ class Inspection:
         self._latest: Answer | None = None
         self._lost = self._losses = 0
         self._gone: str | None = None
+        self.starved: str | None = None
         self._read = self._settled = False
         self._judged = 0
         self._plan: Plan | None = None
@@ -184,9 +185,11 @@ class Inspection:
     def run(self, check: Check) -> tuple[Finding, ...]:
         """Run one check and give the findings that are new with it.
 
-        An answer that never came is a finding; a budget that ran out is counted as inconclusive.
+        An answer that never came is a finding; a budget that ran out is counted as inconclusive. If it did before any
+        answer was judged, ``starved`` says so, once: the run has looked at nothing.
         """
         known = set(self._found)
+        self.starved = None
         if self._gone is not None:
             self.give_up(check.__name__, f"not tried, {self._gone}")
             return ()
@@ -199,6 +202,8 @@ class Inspection:
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
             self.give_up(check.__name__, str(error))
+            if not self._judged and self._gone is None:
+                self.starved = self._gone = f"{error}, before any answer was judged"
         return tuple(finding for identity, finding in self._found.items() if identity not in known)
 
     # ---- waiting

@@ -181,4 +181,35 @@ def test_a_wait_that_would_outlast_the_run_is_not_begun(run: Run) -> None:
     with serving(always(429, body, Retry_After="20")) as server:
         result = run(*SUITE, f"--cce-endpoint={server.endpoint}")
     assert time.monotonic() - started < SECONDS
-    result.stdout.fnmatch_lines(["*the run's time would be over before a wait of 20.* s", "no answer could be judged"])
+    # once, and what was not looked at is not green
+    assert (result.ret, result.parseoutcomes()["failed"]) == (1, 1)
+    result.stdout.fnmatch_lines(
+        ["incomplete: the run's time would be over before a wait of 20.* s, before any answer was judged"]
+    )
+
+
+@pytest.mark.parametrize("spent", ["seconds", "requests"])
+def test_a_run_that_is_over_before_its_first_answer_is_not_green(
+    run: Run, pytester: pytest.Pytester, spent: str
+) -> None:
+    seconds = "pytestconfig.stash[began_key] -= 60"
+    spends = seconds if spent == "seconds" else "[requests.get(cce_config.endpoint) for _ in range(30)]"
+    pytester.makeconftest(
+        f"""
+        import pytest
+        import requests
+
+        from pytest_cce_precheck.metering import began_key
+
+        @pytest.fixture(scope="session", autouse=True)
+        def _something_else_comes_first(cce_config, pytestconfig):
+            {spends}
+        """
+    )
+    bound = "--cce-run-time=60" if spent == "seconds" else "--cce-budget=30"
+    with serving(always(200, b"{}")) as server:
+        options = (*LIVE, bound, f"--cce-endpoint={server.endpoint}")
+        result = run(*SUITE[:2], "--rootdir=.", "-c", "/dev/null", *options, "-p", "conftest")
+        assert len(server.seen) == (0 if spent == "seconds" else 30)
+    assert (result.ret, result.parseoutcomes()["failed"]) == (1, 1)
+    result.stdout.fnmatch_lines(["incomplete: *, before any answer was judged"])
