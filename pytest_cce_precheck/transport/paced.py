@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
@@ -101,7 +101,8 @@ class Meter:
     def arrived(self, number: int | None) -> None:
         """Take note that the service has met a request; until then it may yet meet it."""
         if number is not None:
-            with self._lock:
+            # a thread may outlive the run, and its count
+            with self._lock, suppress(sqlite3.ProgrammingError):
                 self._file.execute("UPDATE recent SET until = ? WHERE id = ?", (self._now() + _WINDOW, number))
 
     def _tried(self) -> tuple[float, int | None]:

@@ -228,6 +228,13 @@ def test_a_request_that_never_comes_back_does_not_stop_the_others_for_ever() -> 
     assert clock.now - 1000 < 7
 
 
+def test_an_answer_after_the_end_of_the_count_is_no_error() -> None:
+    paced = meter(rate=1)
+    number = paced.take()
+    paced.close()
+    paced.arrived(number)
+
+
 def test_threads_wait_for_each_other_and_none_is_forgotten() -> None:
     clock = Clock()
     paced = meter(clock, rate=50, limit=100)
