@@ -62,6 +62,8 @@ class Meter:
             self._file.execute(_BEGIN, (first + seconds if seconds is not None else None,))
             self._ends_at: float | None = self._file.execute("SELECT ends_at FROM run").fetchone()[0]
         except sqlite3.Error as error:
+            if hasattr(self, "_file"):
+                self.close()
             raise ConfigurationError(f"the requests of the run cannot be counted in {path}: {error}") from None
 
     @property

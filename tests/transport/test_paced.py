@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,23 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def kept(*where: Any, **how: Any) -> sqlite3.Connection:
+        opened.append(connect(*where, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", kept)
+    yield
+    for each in opened:
+        each.close()
 
 
 class Clock:
@@ -120,6 +137,7 @@ def take_all(path: str, limit: int, taken: multiprocessing.Queue[int]) -> None:
             number += 1
     except BudgetExhaustedError:
         taken.put(number)
+        own.close()
 
 
 def take_and_die(path: str) -> None:
