@@ -11,6 +11,7 @@ import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.transport.gate import Gate
+from pytest_cce_precheck.transport.live import TIMEOUTS
 from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def stand_before(services: Sequence[tuple[Config, NamedTarget | None]], pytestco
 def put(gate: Gate, config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> None:
     """Let a gate count the requests to a service as those of one target."""
     if config.service is not None:
-        gate.put(config.service, lambda: meter_of(config, pytestconfig, target))
+        deadline = TIMEOUTS * config.timeout
+        gate.put(config.service, lambda: meter_of(config, pytestconfig, target), deadline=deadline)
 
 
 def _folder(config: pytest.Config) -> str:

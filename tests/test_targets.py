@@ -139,7 +139,7 @@ def test_writes_need_a_host_that_the_file_lists() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[target]", "is no TOML"),
+        ("[[target]", "is not valid TOML"),
         ("", "has no [[target]]: expected at least one"),
         ("[target]\n", "target is no list of tables"),
         ("targets = 1", "unknown key 'targets'; there may be write_hosts, defaults, target; did you mean target?"),

@@ -35,19 +35,23 @@ class Gate:
     """Stands between this process and its services while the ``with`` block runs.
 
     What urllib3 sends to one of them is counted and spaced by the service's `Meter`, each try and each redirect once,
-    and ends with the run. Where the run's time is limited, an answer that nobody else watches (`Watch`) is read whole
-    before its caller gets it, freed of its content coding, as when it is recorded. Calls to others pass untouched.
+    and ends at its deadline or with the run. If there is one of these, an answer that nobody else watches (`Watch`) is
+    read whole before its caller gets it, freed of its content coding, as when it is recorded. Calls to others pass
+    untouched.
     """
 
     def __init__(self) -> None:
-        self._meters: dict[Place, Callable[[], Meter]] = {}
+        self._services: dict[Place, tuple[Callable[[], Meter], float | None]] = {}
         # of a call that is tried again: the meter of the try before, and its number
         self._before: ContextVar[tuple[Meter, int | None] | None] = ContextVar("before", default=None)
         self._urlopen: Any = None
 
-    def put(self, endpoint: str, meter: Callable[[], Meter]) -> None:
-        """Stand before a service; ``meter`` is called when something is sent there. A service's last one counts."""
-        self._meters[_place_of(endpoint)] = meter
+    def put(self, endpoint: str, meter: Callable[[], Meter], *, deadline: float | None = None) -> None:
+        """Stand before a service, each call of which may take ``deadline`` seconds.
+
+        ``meter`` is called when something is sent there. A service's last one counts.
+        """
+        self._services[_place_of(endpoint)] = meter, deadline
 
     def __enter__(self) -> Self:
         self._urlopen = original = HTTPConnectionPool.urlopen
@@ -55,11 +59,12 @@ class Gate:
         def urlopen(pool: HTTPConnectionPool, method: str, url: str, *more: Any, **options: Any) -> Any:
             # of a proxy without a tunnel, the whole URL is asked for
             whole = url[:8].lower().startswith(("http://", "https://"))
-            meter = self._meters.get(_place_of(url) if whole else _place(pool.scheme, pool.host, pool.port))
-            if meter is None:
+            service = self._services.get(_place_of(url) if whole else _place(pool.scheme, pool.host, pool.port))
+            if service is None:
                 return original(pool, method, url, *more, **options)
+            meter, deadline = service
             watched(pool)
-            return self._passed(meter(), pool, lambda: original(pool, method, url, *more, **options))
+            return self._passed(meter(), deadline, pool, lambda: original(pool, method, url, *more, **options))
 
         # urllib3 calls itself by this name where it tries again
         setattr(HTTPConnectionPool, "urlopen", urlopen)  # noqa: B010  mypy knows that a method is no variable
@@ -68,18 +73,21 @@ class Gate:
     def __exit__(self, *_: object) -> None:
         setattr(HTTPConnectionPool, "urlopen", self._urlopen)  # noqa: B010  as above
 
-    def _passed(self, meter: Meter, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    def _passed(self, meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
         before = self._before.get()
         if before is not None:
             # it was answered, or never will be
             before[0].arrived(before[1])
         asked, watch = monotonic(), Watch.current()
+        if watch is not None and watch.is_cut:
+            # urllib3 would try again
+            raise TimeoutError
         number = meter.take()
         if watch is not None:
             watch.postpone(monotonic() - asked)
         token = self._before.set((meter, number))
         try:
-            return _within_the_run(meter, pool, send)
+            return _in_time(meter, deadline, pool, send)
         finally:
             self._before.reset(token)
             meter.arrived(number)
@@ -94,15 +102,15 @@ def _place_of(url: str) -> Place:
     return _place(parts.scheme, parts.host, parts.port)
 
 
-def _within_the_run(meter: Meter, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
-    left, watch = meter.remaining, Watch.current()
-    if left is None:
+def _in_time(meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    seconds, watch = min(_bounds(meter.remaining, deadline), default=None), Watch.current()
+    if seconds is None:
         return send()
     if watch is not None:
-        watch.shorten(left)
+        watch.shorten(seconds)
         return send()
     try:
-        with Watch(left):
+        with Watch(seconds):
             response = _whole(send())
     except FAILURES as error:
         if meter.is_over and meter.has_answered:
@@ -113,6 +121,10 @@ def _within_the_run(meter: Meter, pool: HTTPConnectionPool, send: Send) -> BaseH
         raise
     meter.has_answered = True
     return response
+
+
+def _bounds(*seconds: float | None) -> list[float]:
+    return [each for each in seconds if each is not None]
 
 
 def _whole(response: BaseHTTPResponse) -> BaseHTTPResponse:

@@ -13,7 +13,7 @@ from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import Watch, WatchingAdapter
+from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # their frames hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", Gate.__module__})
-_TIMEOUTS: Final = 4
+TIMEOUTS: Final = 4
+"""How many times ``timeout`` a whole call may take."""
 
 
 class HttpTransport:
@@ -44,10 +45,10 @@ class HttpTransport:
         timeout: float = 30.0,
         deadline: float | None = None,
         remaining: Callable[[], float | None] = lambda: None,
-        adapter: Callable[[], HTTPAdapter] = WatchingAdapter,
+        adapter: Callable[[], HTTPAdapter] = WatchedAdapter,
     ) -> None:
         self._timeout = timeout
-        self._longest = _TIMEOUTS * timeout if deadline is None else deadline
+        self._longest = TIMEOUTS * timeout if deadline is None else deadline
         self._remaining = remaining
         self._session = requests.Session()
         self._session.auth = _as_it_is
@@ -69,8 +70,9 @@ class HttpTransport:
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
         except FAILURES as failure:
+            reason, detail = reason_of(failure)
             # `from None`: the failure's frames are among `_HOLDERS`
-            raise _explained(failure, request) from None
+            raise TransportError(reason, detail, request) from None
         except BaseException as other:
             # Ctrl-C, a test that took too long, an answer of ours that broke
             raise other.with_traceback(without_frames_of(other.__traceback__, _HOLDERS)) from None
@@ -121,8 +123,3 @@ def refuse_in_clear(endpoint: str) -> None:
             f"credentials are not sent over plain HTTP to {host}: use https://,"
             " or a loopback address for a local service"
         )
-
-
-def _explained(error: Exception, request: Request) -> TransportError:
-    reason, detail = reason_of(error)
-    return TransportError(reason, detail, request)

@@ -24,7 +24,9 @@ _OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Leng
 _CHUNK: Final = 64 * 1024
 # octets that these decoders get at once: a few of them may stand for 16 MB, and no release of them all has a limit
 _SLICE: Final = 8
+# nobody needs more, and each of a few octets costs a new decoder
 _MOST_CODINGS: Final = 5
+_MOST_MEMBERS: Final = 64
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -70,6 +72,8 @@ def _inflated(pieces: Iterable[bytes], bits: int) -> Iterator[bytes]:
             if inflater.eof:
                 # RFC 1952, 2.2: several members make one file; after the last, other tools put up with anything
                 inflater, members = zlib.decompressobj(_GZIP), members + 1
+                if members > _MOST_MEMBERS:
+                    raise DecodeError(f"more than {_MOST_MEMBERS} members")
             try:
                 yield inflater.decompress(rest, _CHUNK)
             except zlib.error as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.matching import parameters
@@ -15,26 +15,24 @@ from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
+    from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.wire.exchange import Request
-
-_DEADLINE: Final = 120.0
 
 
 class Recorder(Interceptor):
     """Keeps every call of this process to ``endpoint`` while the ``with`` block runs.
 
-    A caller gets the body freed of its content coding, as it will be on replay.
+    Each may take ``deadline`` seconds. A caller gets the body freed of its content coding, as it will be on replay.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__([endpoint], sent=self._record)
+    def __init__(self, endpoint: str, *, deadline: float = 120.0, **more: Any) -> None:
+        super().__init__([endpoint], sent=self._record, **more)
         self._endpoint = endpoint
+        self._deadline = deadline
         self._kept: list[tuple[bool, Recording]] = []
         self._lock = threading.Lock()
 
@@ -47,12 +45,10 @@ class Recorder(Interceptor):
             ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
         return ordered
 
-    def _record(
-        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], requests.Response]
-    ) -> requests.Response:
+    def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            with Watch(_DEADLINE), send(_Patient(adapter)) as received:
+            with Watch(self._deadline), send(_Patient(adapter)) as received:
                 body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
@@ -60,7 +56,9 @@ class Recorder(Interceptor):
             raise failure(reason, detail) from error
         # a cassette keeps what was sent, not how
         headers = without_coding(Headers(received.raw.headers.items()))
-        self._keep(request, Response(received.status_code, headers, body))
+        kept = Response(received.status_code, headers, body)
+        self._keep(request, kept)
+        self.observe(request, kept)
         headers = headers.replacing("Content-Length", str(len(body)))
         # where requests looks for cookies
         original = getattr(received.raw, "_original_response", None)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
+from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from pytest_cce_precheck.transport.failures import FAILURES, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from queue import LifoQueue
     from types import TracebackType
     from typing import Self
 
@@ -193,15 +195,28 @@ def _mixed(first: type, second: type) -> Any:
 
 
 def watched(pool: HTTPConnectionPool) -> HTTPConnectionPool:
-    """Let a `Watch` bind the connections that a pool opens from now on."""
+    """Let a `Watch` bind the connections of a pool; those that are open and idle are closed."""
     kind: Any = pool.ConnectionCls
     # a library that answers in place of the network may have put its own there
     if issubclass(kind, HTTPConnection) and not issubclass(kind, _Watched):
         pool.ConnectionCls = _mixed(_Watched, kind)
+        if pool.pool is not None:
+            _close_the_idle(pool.pool)
     return pool
 
 
-class WatchingAdapter(HTTPAdapter):
+def _close_the_idle(places: LifoQueue[Any]) -> None:
+    taken = []
+    with suppress(Empty):
+        while True:
+            taken.append(places.get_nowait())
+    for each in taken:
+        if each is not None:
+            each.close()
+        places.put(None)
+
+
+class WatchedAdapter(HTTPAdapter):
     """Opens connections that a `Watch` binds, to a service and to a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

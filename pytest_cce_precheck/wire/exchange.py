@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
+from pytest_cce_precheck.wire.excerpts import shortened
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_LONGEST_ID: Final = 200
 
 
 class Headers(Mapping[str, str]):
@@ -128,8 +131,9 @@ class Exchange:
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of this exchange (``X-Request-Id``), for the vendor's support."""
-        return self.response.headers.get("X-Request-Id")
+        """The service's id of this exchange (``X-Request-Id``), for the vendor's support; no longer than ids are."""
+        found = self.response.headers.get("X-Request-Id")
+        return found and shortened(found, _LONGEST_ID)
 
     @property
     def date(self) -> datetime | None:

@@ -67,6 +67,25 @@ ways = pytest.mark.parametrize("way", ["answer", "sent"])
 
 
 @ways
+@pytest.mark.parametrize(
+    ("endpoint", "url", "is_ours"),
+    [
+        ("https://cce.recorded.example", "https://cce.recorded.example:443/x", True),
+        ("https://cce.recorded.example:443", "https://CCE.recorded.example/x", True),
+        ("http://cce.recorded.example", "http://cce.recorded.example:80/x", True),
+        ("https://cce.recorded.example:8443", "https://cce.recorded.example:8443/x", True),
+        ("https://cce.recorded.example", "https://cce.recorded.example:4430/x", False),
+        ("https://cce.recorded.example:8443", "https://cce.recorded.example/x", False),
+    ],
+)
+def test_the_port_of_a_scheme_may_be_written_or_left_out(way: Way, endpoint: str, url: str, *, is_ours: bool) -> None:
+    caught = Caught()
+    with Caught(Response(404)).by("answer", url.removesuffix("/x")), caught.by(way, endpoint):
+        assert requests.get(url, timeout=1).status_code == (200 if is_ours else 404)
+    assert bool(caught.seen) == is_ours
+
+
+@ways
 @pytest.mark.parametrize("method", METHODS)
 def test_every_call_of_any_user_is_caught_as_it_would_have_been_sent(way: Way, method: str) -> None:
     caught = Caught(Response(207, Headers([("Via", "a"), ("Via", "b")]), b"" if method == "HEAD" else b"[]"))

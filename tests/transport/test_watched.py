@@ -13,7 +13,6 @@ import requests
 
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.tls import private_ca
-from pytest_cce_precheck.transport import record
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.record import Recorder
@@ -67,9 +66,8 @@ def test_an_answer_without_end_is_cut_off_wherever_it_drips(transport: HttpTrans
 
 
 @speeches
-def test_the_same_of_a_call_that_is_recorded(say: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "_DEADLINE", SECONDS)
-    with talking(spoken(say)) as talk, Recorder(talk.endpoint):
+def test_the_same_of_a_call_that_is_recorded(say: Speech) -> None:
+    with talking(spoken(say)) as talk, Recorder(talk.endpoint, deadline=SECONDS):
         with pytest.raises(requests.Timeout, match=LATE):
             requests.get(talk.endpoint, timeout=8)
         assert talk.hung_up.wait(10)
