@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck import metering
+from tests.drips import SPEECHES, spoken
 from tests.plugin.projects import LIVE
-from tests.servers import Handler, Server, always, serving
+from tests.servers import Handler, Server, always, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,27 +87,6 @@ def test_all_clients_of_a_live_run_share_one_budget_and_each_call_counts_once(
     assert len(server.seen) == 15
 
 
-@pytest.mark.parametrize("mode", ["live", "record"])
-def test_the_request_too_many_of_any_client_is_not_sent_and_its_test_names_the_option(
-    pytester: pytest.Pytester, run: Run, server: Server, mode: str
-) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-        import requests
-
-        @pytest.mark.parametrize("number", range(20))
-        def test_plain_and_ours(cce_client, number):
-            requests.get(cce_client.endpoint, timeout=8)
-            cce_client.list_tasks()
-        """
-    )
-    result = run(*options(server, "--cce-budget=31", f"--cce-mode={mode}"))
-    assert len(server.seen) == 31
-    result.assert_outcomes(passed=15, failed=5)
-    result.stdout.fnmatch_lines(["E * all 31 requests of the budget are sent (--cce-budget)"])
-
-
 def test_the_workers_and_their_threads_share_the_budget_and_never_exceed_the_rate_that_the_service_sees(
     pytester: pytest.Pytester, run_apart: Run
 ) -> None:
@@ -163,6 +143,25 @@ def test_after_the_time_of_the_run_nothing_is_sent_and_the_test_names_the_option
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E * the 60 seconds of the run are over (--cce-run-time)"])
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("mode", ["live", "record"])
+def test_a_plain_call_without_a_timeout_has_the_deadline_of_any_other(
+    pytester: pytest.Pytester, run: Run, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "TIMEOUTS", 0.1)
+    pytester.makepyfile(
+        """
+        import requests
+
+        def test_plain(cce_client):
+            requests.get(cce_client.endpoint)
+        """
+    )
+    with talking(spoken(SPEECHES["trailers"])) as talk:
+        result = run(*LIVE, f"--cce-endpoint={talk.endpoint}", "--cce-timeout=1", f"--cce-mode={mode}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *the answer was not complete after 0.1 s*"])
 
 
 def test_hypothesis_ends_with_the_run_and_its_test_is_red(pytester: pytest.Pytester, run: Run, server: Server) -> None:

@@ -45,10 +45,10 @@ def server() -> Iterator[Server]:
 class Guarded:
     """A gate before one service, with a meter of its own."""
 
-    def __init__(self, endpoint: str, **bounds: Any) -> None:
+    def __init__(self, endpoint: str, *, deadline: float | None = None, **bounds: Any) -> None:
         self.meter = Meter(**bounds)
         self.gate = Gate()
-        self.gate.put(endpoint, lambda: self.meter)
+        self.gate.put(endpoint, lambda: self.meter, deadline=deadline)
 
     def __enter__(self) -> Meter:
         self.gate.__enter__()
@@ -126,6 +126,7 @@ WAYS = [
 ]
 ways = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 bounds = pytest.mark.parametrize("seconds", [None, 60], ids=["any time", "a minute"])
+limited = pytest.mark.parametrize("limit", ["seconds", "deadline"])
 
 
 @ways
@@ -311,13 +312,25 @@ def test_waiting_for_ones_turn_is_no_part_of_an_answers_time(server: Server) -> 
 
 @pytest.mark.parametrize("say", SPEECHES.values(), ids=SPEECHES.keys())
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_end_of_the_run_cuts_off_every_answer_of_a_plain_call(say: Speech, *, stream: bool) -> None:
-    with talking(spoken(say)) as talk, Guarded(talk.endpoint, seconds=0.1) as meter:
-        with pytest.raises(requests.RequestException) as raised:
+@limited
+def test_its_deadline_and_the_end_of_the_run_cut_off_every_answer_of_a_plain_call(
+    say: Speech, limit: str, *, stream: bool
+) -> None:
+    with talking(spoken(say)) as talk, Guarded(talk.endpoint, **{limit: 0.1}) as meter:
+        with pytest.raises(requests.Timeout, match="not complete after"):
             _ = requests.get(talk.endpoint, timeout=8, stream=stream).content
-        assert isinstance(raised.value, requests.Timeout | requests.ConnectionError)
         assert talk.hung_up.wait(10)
         assert meter.sent == 1
+
+
+@limited
+def test_a_call_that_was_cut_off_is_not_tried_again(limit: str) -> None:
+    with talking(spoken(SPEECHES["status line"])) as talk, requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=3))
+        with Guarded(talk.endpoint, **{limit: 0.1}) as meter:
+            with pytest.raises(requests.Timeout, match="not complete after"):
+                session.get(talk.endpoint)
+            assert meter.sent == 1
 
 
 def test_who_has_answered_is_not_blamed_for_the_end_of_the_run() -> None:
@@ -380,6 +393,19 @@ def test_what_goes_wrong_is_the_same_error_as_without_a_gate(answer: Callable[[H
         with Guarded(server.endpoint, seconds=60), pytest.raises(requests.RequestException) as within:
             requests.get(server.endpoint, timeout=8)
     assert type(within.value) is type(without.value)
+
+
+def test_a_session_that_was_used_before_is_watched_from_then_on(server: Server) -> None:
+    with requests.Session() as session:
+        session.get(server.endpoint, timeout=8)
+        with Guarded(server.endpoint, deadline=60):
+            for _ in range(2):
+                assert session.get(server.endpoint, timeout=8).content == BODY
+        pools: Any = session.get_adapter(server.endpoint).poolmanager.pools  # type: ignore[attr-defined]
+        assert {pools[key].ConnectionCls.__name__ for key in pools.keys()} == {"WatchedHTTPConnection"}  # noqa: SIM118
+    # the first one's connection is not used again
+    assert [server.seen[0].client_address == each.client_address for each in server.seen] == [True, False, False]
+    assert server.seen[1].client_address == server.seen[2].client_address
 
 
 def test_a_connection_serves_several_calls_of_a_session(server: Server) -> None:

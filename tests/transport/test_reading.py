@@ -140,6 +140,12 @@ def test_more_than_five_codings_are_not_tried(number: int) -> None:
     assert reason_of(raised.value)[0] == "not-http"
 
 
+def test_members_without_end_are_not_unpacked() -> None:
+    assert read_body(answer("gzip", Pieces([gzip.compress(b"") * 64]))) == b""
+    with pytest.raises(DecodeError, match="more than 64 members"):
+        read_body(answer("gzip", Pieces([gzip.compress(b"") * 65])))
+
+
 # ---- what is too much
 
 
