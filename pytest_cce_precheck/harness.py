@@ -21,12 +21,9 @@ from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
-from pytest_cce_precheck.transport.bounded import sent_within
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
-from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
-from pytest_cce_precheck.transport.paced import PacedTransport
-from pytest_cce_precheck.transport.watched import Deadline
+from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
@@ -45,15 +42,15 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.guard import WriteGuard
-    from pytest_cce_precheck.transport.interception import Proxies, Send
+    from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
-_MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
-    "simulate": lambda config, _: Simulated(config),
-    "replay": Replayed,
+_MODES: Final[dict[str, Callable[[Config, Mapping[str, str], Callable[[], float | None]], Mode]]] = {
+    "simulate": lambda config, *_: Simulated(config),
+    "replay": lambda config, environment, _: Replayed(config, environment),
     "record": Recorded,
     "live": Live,
 }
@@ -68,7 +65,7 @@ class Harness:
         self.config = config
         self.workers = workers if meter is not None else 1
         self._meter = meter
-        self.mode = _MODES[config.mode](config, environment)
+        self.mode = _MODES[config.mode](config, environment, self.remaining)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
         self.test: RunningTest | None = None
@@ -103,7 +100,7 @@ class Harness:
             transport: Transport = HttpTransport(timeout=self.config.timeout, remaining=self.remaining)
             tokens = self._tokens
             self._client = PrecheckClient(
-                _Guarded(PacedTransport(transport, self._meter) if self._meter is not None else transport, self),
+                _Guarded(transport, self, self._meter),
                 endpoint=target.endpoint,
                 project_id=target.project_id,
                 cluster_id=target.cluster_id,
@@ -223,9 +220,8 @@ class Harness:
     def standing(self) -> Iterator[None]:
         """Stand between this process and the service for a session: every call of `requests` passes here.
 
-        Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. Budget,
-        rate and deadlines bind the calls of every client; what a test sends is counted. Connections are closed at the
-        end.
+        Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. What a
+        test sends is counted. Connections are closed at the end.
         """
         with ExitStack() as stack:
             if self.config.mode != "simulate":
@@ -233,22 +229,12 @@ class Harness:
             yield
         if self._client is not None:
             self._client.close()
-        if self._meter is not None:
-            self._meter.close()
 
-    def _passed(
-        self, adapter: HTTPAdapter, prepared: PreparedRequest, proxies: Proxies, send: Send
-    ) -> requests.Response:
+    def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
         if self.guard is not None:
             self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
         with _counted(self.test.by_requests) if self.test is not None else self.mode.outside_a_test():
-            # what has a deadline is the client's own call, which was counted
-            if self._meter is None or Deadline.current() is not None:
-                return send(adapter)
-            self._meter.take()
-            left, longest = self._meter.remaining, TIMEOUTS * self.config.timeout
-            seconds = longest if left is None else min(longest, left)
-            return sent_within(seconds, adapter, prepared, proxies, send, again=self._meter.take)
+            return send(adapter)
 
 
 @contextmanager
@@ -266,11 +252,15 @@ def _counted(traffic: Traffic) -> Iterator[None]:
 
 
 class _Guarded:
-    """The client's way out, also from where no test runs: a fixture of a wider scope."""
+    """The client's way out, also from where no test runs: a fixture of a wider scope.
 
-    def __init__(self, transport: Transport, harness: Harness) -> None:
+    Who has answered before is not blamed for an answer that the end of the run cut off.
+    """
+
+    def __init__(self, transport: Transport, harness: Harness, meter: Meter | None) -> None:
         self._transport = transport
         self._harness = harness
+        self._meter = meter
 
     def send(self, request: Request) -> Exchange:
         __tracebackhide__ = True
@@ -284,11 +274,17 @@ class _Guarded:
 
     def _sent(self, request: Request) -> Exchange:
         __tracebackhide__ = True
-        if self._harness.test is not None:
-            with _counted(self._harness.test.by_client):
-                return self._transport.send(request)
-        with self._harness.mode.outside_a_test():
-            return self._transport.send(request)
+        test, meter = self._harness.test, self._meter
+        with _counted(test.by_client) if test is not None else self._harness.mode.outside_a_test():
+            try:
+                exchange = self._transport.send(request)
+            except TransportError:
+                if meter is not None and meter.has_answered and meter.is_over:
+                    raise meter.over() from None
+                raise
+        if meter is not None:
+            meter.has_answered = True
+        return exchange
 
     def close(self) -> None:
         self._transport.close()

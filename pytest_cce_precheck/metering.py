@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.run_log import runs_the_suite
+from pytest_cce_precheck.transport.gate import Gate
+from pytest_cce_precheck.transport.live import TIMEOUTS
 from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.targets import NamedTarget
 
@@ -21,18 +25,36 @@ _INPUT: Final = "cce_meter"
 _ELAPSED: Final = "cce_elapsed"
 folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
 began_key: pytest.StashKey[float] = pytest.StashKey()
+gate_key: pytest.StashKey[Gate] = pytest.StashKey()
+meters_key: pytest.StashKey[dict[str | None, Meter]] = pytest.StashKey()
 
 
 def tell_worker(node: Any, config: pytest.Config) -> None:
-    """Let a worker of pytest-xdist know where the run counts, and since when."""
+    """Let a worker of pytest-xdist know where the run counts, and how long it has taken so far."""
     node.workerinput[_INPUT] = _folder(config)
-    node.workerinput[_ELAPSED] = time.monotonic() - _began(config)
+    # a worker on another machine has another clock
+    node.workerinput[_ELAPSED] = monotonic() - config.stash[began_key]
 
 
-def _began(config: pytest.Config) -> float:
-    # all targets together have the time of one run; another machine's clock counts from another moment
-    elapsed: float = getattr(config, "workerinput", {}).get(_ELAPSED, 0.0)
-    return config.stash.setdefault(began_key, time.monotonic() - elapsed)
+def stand_before(services: Sequence[tuple[Config, NamedTarget | None]], pytestconfig: pytest.Config) -> None:
+    """Count and bound what this process sends to the services of a run, from now to its end, whoever sends it.
+
+    All targets together have the time of one run. Of two that share a service, the first counts what no fixture sends.
+    """
+    elapsed = getattr(pytestconfig, "workerinput", {}).get(_ELAPSED, 0.0)
+    pytestconfig.stash[began_key] = monotonic() - elapsed
+    pytestconfig.stash[gate_key] = gate = Gate()
+    for config, target in reversed(services):
+        put(gate, config, pytestconfig, target)
+    gate.__enter__()
+    pytestconfig.add_cleanup(lambda: gate.__exit__())
+
+
+def put(gate: Gate, config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> None:
+    """Let a gate count the requests to a service as those of one target."""
+    if config.service is not None:
+        deadline = TIMEOUTS * config.timeout
+        gate.put(config.service, lambda: meter_of(config, pytestconfig, target), deadline=deadline)
 
 
 def _folder(config: pytest.Config) -> str:
@@ -42,22 +64,34 @@ def _folder(config: pytest.Config) -> str:
     return config.stash[folder_key].name
 
 
-def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None = None) -> Meter | None:
-    """Give the meter of a run against a real service, or against one of its targets; None for other runs.
+def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> Meter:
+    """Give the meter of a run against a real service, or against one of its targets.
 
     The default budget is the suite's; tests of somebody else are held to one that is asked for. Raises
     `ConfigurationError` where the workers are on machines that cannot share one count.
     """
-    if config.mode not in ("live", "record"):
+    meters = pytestconfig.stash.setdefault(meters_key, {})
+    name = target.name if target is not None else None
+    if name not in meters:
+        of_the_suite = runs_the_suite(pytestconfig)
+        meters[name] = Meter(
+            _counted_in(pytestconfig, target),
+            limit=config.budget if of_the_suite or config.source("budget") != "default" else None,
+            rate=config.rate or None,
+            seconds=config.run_time or None,
+            began=pytestconfig.stash[began_key],
+        )
+        pytestconfig.add_cleanup(meters[name].close)
+    return meters[name]
+
+
+def metered(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> Meter | None:
+    """Give the meter of what the tests of a target send from now on; None for runs against no real service."""
+    gate = pytestconfig.stash.get(gate_key, None)
+    if gate is None:
         return None
-    of_the_suite = runs_the_suite(pytestconfig)
-    return Meter(
-        _counted_in(pytestconfig, target),
-        limit=config.budget if of_the_suite or config.source("budget") != "default" else None,
-        rate=config.rate or None,
-        seconds=config.run_time or None,
-        began=_began(pytestconfig),
-    )
+    put(gate, config, pytestconfig, target)
+    return meter_of(config, pytestconfig, target)
 
 
 def workers_of(pytestconfig: pytest.Config, target: NamedTarget | None) -> int:

@@ -214,6 +214,17 @@ def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) ->
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Hold all that this process sends to a real service to the run's budget, rate and time."""
+    settled = session.config.stash[config_key]
+    if settled.mode in ("live", "record"):
+        from pytest_cce_precheck.metering import stand_before
+
+        targets = session.config.stash[targets_key]
+        stand_before([(target.config, target) for target in targets] or [(settled, None)], session.config)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse wrong arguments of our markers before any test runs, in every mode and of every test that is there."""
     if any(marker.name in ("cce", "cce_allow") for item in items for marker in item.iter_markers()):

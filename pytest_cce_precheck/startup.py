@@ -19,7 +19,7 @@ from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.signing import authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.targets import NamedTarget
@@ -110,10 +110,13 @@ def _refuse_for_live(config: Config, environment: Mapping[str, str], *, of_the_s
             authenticate(Request("GET", endpoint, "/"), credentials, now=datetime.now(UTC))
 
 
-def tokens_for(config: Config, environment: Mapping[str, str]) -> Tokens | None:
+def tokens_for(
+    config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
+) -> Tokens | None:
     """Give what fetches tokens, where the settings say how; a token of the environment goes before, keys before IAM.
 
-    Raises `ConfigurationError` where that cannot be used. Nothing is fetched here.
+    ``remaining`` says how many seconds the run has left. Raises `ConfigurationError` where that cannot be used. Nothing
+    is fetched here.
     """
     found = Credentials.from_environment(environment)
     if found.token is not None:
@@ -129,7 +132,7 @@ def tokens_for(config: Config, environment: Mapping[str, str]) -> Tokens | None:
         endpoint = checked_endpoint(account.endpoint, _TO_COME)
     except ConfigurationError as error:
         raise type(error)(f"CCE_IAM_ENDPOINT: {error}") from None
-    return Tokens(IamTokens(replace(account, endpoint=endpoint), timeout=config.timeout))
+    return Tokens(IamTokens(replace(account, endpoint=endpoint), timeout=config.timeout, remaining=remaining))
 
 
 def refuse_incomplete(config: Config, credentials: Credentials) -> None:

@@ -87,10 +87,11 @@ def environment_of_child(
 
 
 def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> TracebackType | None:
-    """Give a traceback without the frames of these packages, whose locals hold what nobody should see."""
+    """Give a traceback without the frames of these packages or modules, whose locals hold what nobody should see."""
     kept = []
     while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] not in packages:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module not in packages and module.partition(".")[0] not in packages:
             kept.append(trace)
         trace = trace.tb_next
     for above, below in zip(kept, [*kept, None][1:], strict=True):

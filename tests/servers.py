@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -89,3 +90,76 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
     return port
+
+
+class Talk:
+    """What a server on bare sockets says on each connection, and whether it saw the client hang up."""
+
+    def __init__(self, say: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> None:
+        self.say = say
+        self.context = context
+        self.hung_up = threading.Event()
+        self.over = threading.Event()
+        self.port = 0
+
+    @property
+    def endpoint(self) -> str:
+        return f"http{'s' if self.context else ''}://127.0.0.1:{self.port}"
+
+    def met(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError, ValueError):
+            connection.settimeout(10)
+            try:
+                if self.context is None:
+                    self.say(connection)
+                else:
+                    with self.context.wrap_socket(connection, server_side=True) as secured:
+                        self.say(secured)
+            except (ConnectionError, ssl.SSLError):
+                self.hung_up.set()
+
+    def drip(self, connection: socket.socket, piece: bytes) -> None:
+        """Send a piece again and again until the client hangs up; at most for ten seconds."""
+        for _ in range(1000):
+            if self.over.wait(0.01):
+                return
+            connection.sendall(piece)
+
+    def wait(self, connection: socket.socket) -> None:
+        """Say nothing until the client hangs up."""
+        if not connection.recv(1):
+            self.hung_up.set()
+
+
+@contextmanager
+def talking(talk: Talk) -> Iterator[Talk]:
+    """Let ``talk`` speak on every connection, each in a thread of its own, while the block runs."""
+    threads: list[threading.Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        talk.port = listener.getsockname()[1]
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    threads.append(threading.Thread(target=talk.met, args=(connection,)))
+                    threads[-1].start()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield talk
+        finally:
+            talk.over.set()
+            # close alone would leave accept waiting
+            listener.shutdown(socket.SHUT_RDWR)
+            for thread in (accepting, *threads):
+                thread.join()
+
+
+def head_of(connection: socket.socket) -> bytes:
+    """Read a request up to its empty line."""
+    received = b""
+    while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
+        received += more
+    return received

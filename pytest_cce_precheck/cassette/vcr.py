@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -82,7 +80,8 @@ def from_vcr(document: Any, name: str) -> Foreign:
             if is_call_to(method, url):
                 request = as_request(method, url, _pairs(asked), _octets(asked.get("body")))
                 recordings.append(Recording(request, _response(member(each, "response", dict))))
-    times = [moment for recording in recordings if (moment := _date(recording)) is not None]
+    dates = [each.exchange.date for each in recordings if each.exchange is not None]
+    times = [date for date in dates if date is not None]
     return Foreign("vcr", tuple(recordings), len(interactions) - len(recordings), min(times, default=None))
 
 
@@ -145,13 +144,3 @@ def _inflated(body: bytes) -> bytes:
     if not inflater.eof:
         raise ValueError("its compressed body ends too early")
     return plain
-
-
-def _date(recording: Recording) -> datetime | None:
-    exchange = recording.exchange
-    try:
-        moment = parsedate_to_datetime(exchange.response.headers["Date"]) if exchange else None
-    except (KeyError, TypeError, ValueError):
-        return None
-    # RFC 5322 has a zone that says nothing, -0000
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -19,21 +19,12 @@ UNSPOKEN: Final = 5.0
 _CUT: Final = timedelta(seconds=0.5)
 
 
-def date_of(exchange: Exchange) -> datetime | None:
-    """Give the answer's Date (RFC 9110, 6.6.1), None where it has none that can be read."""
-    try:
-        date = parsedate_to_datetime(exchange.response.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
 def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
     """Give by how many seconds the local clock, which read ``received``, is ahead of the service's, below 0 if behind.
 
     The service is taken to have written its Date half-way between question and answer.
     """
-    date = date_of(exchange)
+    date = exchange.date
     if date is None:
         return None
     written = received - timedelta(seconds=exchange.response.elapsed / 2)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError, TransportError
+from pytest_cce_precheck.wire.dates import is_retry_after
 from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
@@ -93,7 +93,7 @@ def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
         value = exchange.response.headers.get("Retry-After")
         if value is None:
             yield Finding("PRE110", "429 without Retry-After")
-        elif not _is_delay(value):
+        elif not is_retry_after(value):
             yield Finding("PRE110", f"429 with Retry-After {value!r}: neither seconds nor an HTTP date")
 
 
@@ -204,15 +204,6 @@ def _unescaped(text: str) -> str:
         return "\n".join(str(value) for value in json.loads(text).values())
     except (ValueError, AttributeError, RecursionError):
         return text
-
-
-def _is_delay(value: str) -> bool:
-    if value.isascii() and value.isdigit():
-        return True
-    try:
-        return parsedate_to_datetime(value) is not None
-    except (TypeError, ValueError):
-        return False
 
 
 def _asked(exchange: Exchange) -> tuple[str, ...]:

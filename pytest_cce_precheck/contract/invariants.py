@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from pytest_cce_precheck.contract.answer import Answer, Task
@@ -201,10 +200,8 @@ CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
 
 def answer_date(answer: Answer) -> int | None:
     """Give the answer's own Date as UTC seconds, None where there is none that can be read."""
-    try:
-        return int(parsedate_to_datetime(answer.exchange.response.headers["Date"]).timestamp())
-    except (KeyError, ValueError, TypeError):
-        return None
+    date = answer.exchange.date
+    return int(date.timestamp()) if date is not None else None
 
 
 def world_time(answers: tuple[Answer, ...]) -> int | None:

@@ -14,7 +14,7 @@ from pytest_cce_precheck.transport.tokens import PASSWORD
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.config import Config
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 class Live:
     """The service and the cluster of the settings; nothing is read from a cassette, and none is written."""
 
-    def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
+    ) -> None:
         self.config = config
         self.environment = environment
+        self._remaining = remaining
 
     @property
     def target(self) -> Target:
@@ -53,7 +56,7 @@ class Live:
     @cached_property
     def tokens(self) -> Tokens | None:
         """What fetches and renews tokens, where there is one to be fetched."""
-        return tokens_for(self.config, self.environment)
+        return tokens_for(self.config, self.environment, self._remaining)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pytest_cce_precheck.cassette.scan import refuse
 from pytest_cce_precheck.modes.base import RunningTest, refuse_faults
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.replaying import refused_outside_a_test
+from pytest_cce_precheck.transport.live import TIMEOUTS
 from pytest_cce_precheck.transport.record import Recorder
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Response
@@ -44,7 +45,7 @@ class Recorded(Live):
     def running(self, test: RunningTest) -> Iterator[None]:
         """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
         refuse_faults(test)
-        recorder = Recorder(self.target.endpoint, observe=test.answered)
+        recorder = Recorder(self.target.endpoint, deadline=TIMEOUTS * self.config.timeout, observe=test.answered)
         with recorder:
             yield
         if test.cassette is None or not recorder.recordings:

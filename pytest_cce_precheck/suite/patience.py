@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.wire.dates import seconds_to_wait
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
@@ -37,12 +37,8 @@ class Patience:
 
 def seconds_of(exchange: Exchange) -> float:
     """Read ``Retry-After``, seconds or a date by the service's clock, which need not be ours; 0 without one."""
-    headers = exchange.response.headers
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
+    value = exchange.response.headers.get("Retry-After", "").strip()
     try:
-        said = parsedate_to_datetime(headers["Date"]) if "Date" in headers else utc_now()
-        return max((parsedate_to_datetime(value) - said).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+        return seconds_to_wait(value, exchange.date or utc_now())
+    except ValueError:
         return 0.0

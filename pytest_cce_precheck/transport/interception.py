@@ -19,7 +19,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     import requests
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Response
 
     Send = Callable[..., requests.Response]
-    Proxies = Mapping[str, str]
-    Sent = Callable[[HTTPAdapter, PreparedRequest, Proxies, Send], requests.Response]
+    Sent = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
 
 
 def _unobserved(_request: Request, _response: Response) -> None:
@@ -41,8 +40,7 @@ class Interceptor:
 
     Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
     caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request, proxies and the function that sends by an adapter, which it may call. ``observe`` is called with every
-    answer.
+    request and the function that sends by an adapter, which it may call. ``observe`` is called with every answer.
     """
 
     def __init__(
@@ -103,7 +101,7 @@ class Interceptor:
 
         if self._sent is None or not self._ours.match(str(prepared.url)):
             return send(adapter)
-        return self._sent(adapter, prepared, how.get("proxies") or {}, send)
+        return self._sent(adapter, prepared, send)
 
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))

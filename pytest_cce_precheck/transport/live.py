@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -10,9 +10,10 @@ import requests
 
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.surroundings import without_frames_of
-from pytest_cce_precheck.transport.failures import FAILURES
+from pytest_cce_precheck.transport.failures import FAILURES, reason_of
+from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import Deadline, WatchedAdapter
+from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
 # their frames hold headers with credentials, and a traceback may show locals
-_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
+_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", Gate.__module__})
 TIMEOUTS: Final = 4
-"""How many times ``timeout`` a whole answer may take."""
-_LEAST: Final = 0.01
+"""How many times ``timeout`` a whole call may take."""
 
 
 class HttpTransport:
     """A `requests` session for one endpoint.
 
-    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole answer (four times as long where it
-    is not given), both in seconds; ``remaining`` says how many the run has left, and nothing is waited for longer.
+    ``timeout`` bounds the connection and each wait for data, ``deadline`` the whole call to the last byte of its answer
+    (four times as long where it is not given), both in seconds; ``remaining`` says how many the run has left, and no
+    call takes longer.
     Proxies and certificate bundles come from the environment, as requests reads them, but for this machine's own
     services; credentials never do (no ``.netrc``).
     """
@@ -44,7 +45,7 @@ class HttpTransport:
         timeout: float = 30.0,
         deadline: float | None = None,
         remaining: Callable[[], float | None] = lambda: None,
-        adapter: type[HTTPAdapter] = WatchedAdapter,
+        adapter: Callable[[], HTTPAdapter] = WatchedAdapter,
     ) -> None:
         self._timeout = timeout
         self._longest = TIMEOUTS * timeout if deadline is None else deadline
@@ -62,17 +63,14 @@ class HttpTransport:
         __tracebackhide__ = True
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
             refuse_in_clear(request.endpoint)
-        started = time.monotonic()
-        deadline = Deadline(self._bounded(self._longest))
         try:
-            with deadline, self._send(request) as received:
+            with Watch(self._seconds()) as watch, self._send(request) as received:
                 body = read_body(received.raw)
-                deadline.check()
-                elapsed = time.monotonic() - started
+                elapsed = monotonic() - watch.began
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
         except FAILURES as failure:
-            reason, detail = deadline.reason_of(failure)
+            reason, detail = reason_of(failure)
             # `from None`: the failure's frames are among `_HOLDERS`
             raise TransportError(reason, detail, request) from None
         except BaseException as other:
@@ -92,15 +90,14 @@ class HttpTransport:
         # in no local: a proxy's URL may hold a password, and a traceback may show locals
         return self._session.send(
             prepared,
-            timeout=self._bounded(self._timeout),
+            timeout=self._timeout,
             allow_redirects=False,
             **self._surroundings(request.url),
         )
 
-    def _bounded(self, seconds: float) -> float:
+    def _seconds(self) -> float:
         left = self._remaining()
-        # no time at all would be an error of its own
-        return seconds if left is None else min(seconds, max(left, _LEAST))
+        return self._longest if left is None else min(self._longest, max(left, 0.0))
 
     def _surroundings(self, url: str) -> dict[str, Any]:
         settings = dict(self._session.merge_environment_settings(url, {}, True, None, None))

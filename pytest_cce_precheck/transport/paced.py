@@ -5,31 +5,35 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError, TransportError
+from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.transport.base import Transport
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
-
 # how long a process waits for others that count at the same moment
 _PATIENCE: Final = 60.0
-_CREATE: Final = "CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, sent INTEGER, free_at REAL, ends_at REAL)"
-# a little over the rate's own distance: what the network delays is not to make N + 1 requests of a second's N
-_SLACK: Final = 1.05
+# a second, and what two clocks may differ in it
+_WINDOW: Final = 1.01
+# how long a request is on its way at most: by then it has arrived, or its process was killed
+_ON_ITS_WAY: Final = 5.0
+_CREATE: Final = (
+    "CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, sent INTEGER, free_at REAL, ends_at REAL)",
+    # requests that the service may have met within the last second, each with when it surely has not
+    "CREATE TABLE IF NOT EXISTS recent (id INTEGER PRIMARY KEY AUTOINCREMENT, until REAL)",
+)
 _BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
 
 
 class Meter:
     """Counts the requests of a run and spaces them; the processes that give the same ``path`` share one count.
 
-    ``limit`` is the most requests, ``rate`` the most a second, ``seconds`` how long the run may take from when it
-    ``began`` (by ``now``; where that is not given, with its first process); None means no bound. A process that is
-    killed leaves the count as it is.
+    ``limit`` is the most requests, ``rate`` the most that a service meets in any second, ``seconds`` how long the run
+    may take from when it ``began`` (by ``now``; where that is not given, with its first process); None means no bound.
+    ``now`` is a clock that is never set back and that the processes of one machine share. A process that is killed
+    leaves the count as it is.
     """
 
     def __init__(
@@ -40,22 +44,26 @@ class Meter:
         rate: float | None = None,
         seconds: float | None = None,
         began: float | None = None,
-        # no clock that can be set back: a run would wait for as long, and a limit would end as much later
         now: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.has_answered = False
         self._limit, self._rate, self._seconds = limit, rate, seconds
         self._now, self._wait = now, wait
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         try:
-            # without a transaction of its own making: `take` says where one begins
+            # without a transaction of its own making: `_counted` says where one begins
             self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             # the count outlives a process that is killed, and need not outlive the machine
             self._file.execute("PRAGMA synchronous = OFF")
-            self._file.execute(_CREATE)
+            for table in _CREATE:
+                self._file.execute(table)
             first = now() if began is None else began
             self._file.execute(_BEGIN, (first + seconds if seconds is not None else None,))
+            self._ends_at: float | None = self._file.execute("SELECT ends_at FROM run").fetchone()[0]
         except sqlite3.Error as error:
+            if hasattr(self, "_file"):
+                self.close()
             raise ConfigurationError(f"the requests of the run cannot be counted in {path}: {error}") from None
 
     @property
@@ -67,10 +75,7 @@ class Meter:
     @property
     def remaining(self) -> float | None:
         """How many seconds the run may still take, below 0 where it is over; None where it may take any time."""
-        if self._seconds is None:
-            return None
-        with self._lock, closing(self._file.execute("SELECT ends_at FROM run")) as rows:
-            return float(rows.fetchone()[0]) - self._now()
+        return None if self._ends_at is None else self._ends_at - self._now()
 
     @property
     def is_over(self) -> bool:
@@ -82,71 +87,67 @@ class Meter:
         """Say that it is."""
         return BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
 
-    def take(self) -> None:
-        """Wait until one more request may be sent, and count it.
+    def take(self) -> int | None:
+        """Wait until one more request may be sent, and count it; give what `arrived` wants to be told.
 
-        Raises `BudgetExhaustedError` if all are sent, or if the run's time is over or would be by then.
+        Raises `BudgetExhaustedError` where all are sent, or the run's time is over or would be by then.
         """
-        # the distance counts from when the last one really went, not from when it might have
-        while (seconds := self._seconds_to_wait()) > 0:
-            self._wait(seconds)
+        # one thread of a process waits, and the others for it
+        with self._turn:
+            while True:
+                pause, number = self._tried()
+                if not pause:
+                    return number
+                self._wait(pause)
 
-    def _seconds_to_wait(self) -> float:
+    def arrived(self, number: int | None) -> None:
+        """Take note that the service has met a request; until then it may yet meet it."""
+        if number is not None:
+            # a thread may outlive the run, and its count
+            with self._lock, suppress(sqlite3.ProgrammingError):
+                self._file.execute("UPDATE recent SET until = ? WHERE id = ?", (self._now() + _WINDOW, number))
+
+    def _tried(self) -> tuple[float, int | None]:
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:
-                seconds = self._counted()
+                outcome = self._counted()
                 self._file.execute("COMMIT")
             except BaseException:
                 self._file.execute("ROLLBACK")
                 raise
-        return seconds
+        return outcome
 
-    def _counted(self) -> float:
-        """Count a request that may be sent now, and return 0; else return how many seconds too early it is."""
-        with closing(self._file.execute("SELECT sent, free_at, ends_at FROM run")) as rows:
-            sent, free_at, ends_at = rows.fetchone()
+    def _counted(self) -> tuple[float, int | None]:
+        """Count one request; or count none, and give the seconds after which it may be tried again."""
+        sent, free_at = self._file.execute("SELECT sent, free_at FROM run").fetchone()
         now = self._now()
         if self._limit is not None and sent >= self._limit:
             raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent (--cce-budget)")
-        if ends_at is not None and max(now, free_at) > ends_at:
+        slot = max(now, free_at, self._second_is_full_until(now))
+        if self._ends_at is not None and slot >= self._ends_at:
             raise self.over()
-        if now < free_at:
-            return float(free_at - now)
-        following = now + _SLACK / self._rate if self._rate else 0.0
+        if slot > now:
+            return slot - now, None
+        following = now + 1 / self._rate if self._rate else 0.0
         self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (following,))
-        return 0.0
+        if not self._rate:
+            return 0.0, None
+        until = now + _ON_ITS_WAY + _WINDOW
+        return 0.0, self._file.execute("INSERT INTO recent (until) VALUES (?)", (until,)).lastrowid
+
+    def _second_is_full_until(self, now: float) -> float:
+        """Give when there is room in the current second again.
+
+        To space requests as they leave is not enough: a slow one followed by quick ones would meet them at the service.
+        """
+        if not self._rate:
+            return 0.0
+        self._file.execute("DELETE FROM recent WHERE until <= ?", (now,))
+        room = max(int(self._rate), 1)
+        full = "SELECT until FROM recent ORDER BY until DESC LIMIT 1 OFFSET ?"
+        return max((until for (until,) in self._file.execute(full, (room - 1,))), default=0.0)
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-
-class PacedTransport:
-    """Sends what a meter lets through."""
-
-    def __init__(self, transport: Transport, meter: Meter) -> None:
-        self._transport = transport
-        self._meter = meter
-        self._answered = False
-
-    def send(self, request: Request) -> Exchange:
-        """Count, wait, send; raises `BudgetExhaustedError` in place of sending one too many.
-
-        Who has answered before is not blamed for an answer that the end of the run cut off.
-        """
-        self._meter.take()
-        try:
-            exchange = self._transport.send(request)
-        except TransportError:
-            if not self._answered or not self._meter.is_over:
-                raise
-        else:
-            self._answered = True
-            return exchange
-        raise self._meter.over()
-
-    def close(self) -> None:
-        """Let go of connections and of the count."""
-        self._transport.close()
-        self._meter.close()

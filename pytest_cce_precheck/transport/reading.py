@@ -1,90 +1,127 @@
-"""Read an answer's body, bounded in size both as it arrives and as it reads without its content codings."""
+"""Read an answer's body and free it of its content codings, in steps that are bounded with every release of urllib3."""
 
 from __future__ import annotations
 
 import zlib
-from io import BytesIO
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from urllib3 import HTTPResponse
+import urllib3.response
+from urllib3.exceptions import DecodeError
 
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.body import MAX_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from urllib3 import BaseHTTPResponse
 
+    from pytest_cce_precheck.wire.exchange import Headers
+
+_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _CHUNK: Final = 64 * 1024
-# nobody needs more, and each member or coding costs a pass over the body
-_MAX_CODINGS: Final = 5
-_MAX_MEMBERS: Final = 64
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_GZIP_BITS: Final = 16 + zlib.MAX_WBITS
-
-
-def read_raw(raw: BaseHTTPResponse) -> bytes:
-    """Return the whole body as it was sent; raises what urllib3 raises, and `failures.failure` if it is too large."""
-    body = bytearray()
-    # read1 gives what has arrived, so that the size is known while it grows
-    while chunk := raw.read1(_CHUNK, decode_content=False):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise _too_large()
-    return bytes(body)
+# octets that these decoders get at once: a few of them may stand for 16 MB, and no release of them all has a limit
+_SLICE: Final = 8
+# nobody needs more, and each of a few octets costs a new decoder
+_MOST_CODINGS: Final = 5
+_MOST_MEMBERS: Final = 64
+_GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def read_body(raw: BaseHTTPResponse) -> bytes:
-    """Return the whole body without its content codings; raises what `read_raw` raises.
+    """Give the whole body, freed of its content codings; one that is not known is left as it is.
 
-    A body that is not encoded as its Content-Encoding says is a failure too. What urllib3 cannot decode stays as it is.
+    Raises what urllib3 raises, and `failures.failure` for one that is too large: as sent, as it reads, or between.
     """
-    # not urllib3's own decoder: before 2.6 one chunk of it may grow without bound
-    body = read_raw(raw)
-    codings = [each.strip().lower() for each in raw.headers.get("Content-Encoding", "").split(",")]
-    if len(codings) > _MAX_CODINGS:
-        raise failure("not-http", f"the body has {len(codings)} content codings; at most {_MAX_CODINGS} are decoded")
-    try:
-        for coding in reversed(codings) if body else ():
-            body = _decoded(body, coding)
-    except zlib.error:
-        raise failure("not-http", "the body is not encoded as its Content-Encoding says") from None
-    return body
+    codings = [coding.strip() for coding in raw.headers.get("Content-Encoding", "").lower().split(",")]
+    if len(codings) > _MOST_CODINGS:
+        raise DecodeError(f"{len(codings)} content codings, one upon the other")
+    # not urllib3's own decoding: in older releases, a piece of 64 KB may become any size at once
+    pieces = _bounded(iter(partial(raw.read1, _CHUNK, decode_content=False), b""))
+    for coding in reversed(codings):
+        decoder = _DECODERS.get(coding) or _foreign(coding)
+        if decoder is None:
+            break
+        pieces = _bounded(decoder(pieces))
+    return b"".join(pieces)
 
 
-def _decoded(body: bytes, coding: str) -> bytes:
-    if coding in ("", "identity"):
-        return body
-    if coding in ("gzip", "x-gzip"):
-        return _inflated(body, _GZIP_BITS)
-    if coding == "deflate":
+def without_coding(headers: Headers) -> Headers:
+    """Leave out what is true of one way of sending a body, and not of the body as it reads."""
+    for name in _OF_THE_SENDING:
+        headers = headers.without(name)
+    return headers
+
+
+def _bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise failure("too-large", f"the answer is larger than {MAX_BYTES:,} bytes")
+        yield piece
+
+
+def _inflated(pieces: Iterable[bytes], bits: int) -> Iterator[bytes]:
+    inflater, members, begun = zlib.decompressobj(bits), 1, False
+    for piece in pieces:
+        begun, rest = begun or bool(piece), piece
+        while rest:
+            if inflater.eof:
+                # RFC 1952, 2.2: several members make one file; after the last, other tools put up with anything
+                inflater, members = zlib.decompressobj(_GZIP), members + 1
+                if members > _MOST_MEMBERS:
+                    raise DecodeError(f"more than {_MOST_MEMBERS} members")
+            try:
+                yield inflater.decompress(rest, _CHUNK)
+            except zlib.error as error:
+                if members == 1:
+                    raise DecodeError(error) from None
+                yield from (b"" for _ in pieces)
+                return
+            rest = inflater.unconsumed_tail or inflater.unused_data
+    yield inflater.flush()
+    if begun and not inflater.eof:
+        raise DecodeError("it ends too early")
+
+
+def _deflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    pieces, head = iter(pieces), b""
+    while len(head) < 2 and (piece := next(pieces, None)) is not None:
+        head += piece
+    # RFC 9110, 8.4.1.2: in zlib's form; some send it bare
+    is_zlib = len(head) > 1 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
+    return _inflated(chain([head], pieces), zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+
+
+def _foreign(coding: str) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
+    """Give the decoder that urllib3 has where other packages are installed, which the calls of others ask for."""
+    name = {"br": "BrotliDecoder", "zstd": "ZstdDecoder"}.get(coding, "")
+    known = getattr(urllib3.response, name, None)
+    if known is None:
+        return None
+
+    def step(decode: Callable[..., bytes], *data: bytes) -> bytes:
         try:
-            return _inflated(body, zlib.MAX_WBITS)
-        except zlib.error:
-            # what RFC 9110 (8.4.1.2) warns of: sent without the zlib format around it
-            return _inflated(body, -zlib.MAX_WBITS)
-    decoded = bytearray()
-    wrapped = HTTPResponse(BytesIO(body), headers={"Content-Encoding": coding}, preload_content=False)
-    for part in wrapped.stream(_CHUNK, decode_content=True):
-        decoded += part
-        if len(decoded) > MAX_BYTES:
-            raise _too_large()
-    return bytes(decoded)
+            return decode(*data)
+        except urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES as error:
+            raise DecodeError(error) from None
+
+    def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+        decoder = known()
+        for piece in pieces:
+            yield from (step(decoder.decompress, piece[at : at + _SLICE]) for at in range(0, len(piece), _SLICE))
+        yield step(decoder.flush)
+
+    return decoded
 
 
-def _inflated(data: bytes, bits: int) -> bytes:
-    inflated = bytearray()
-    for _ in range(_MAX_MEMBERS):
-        stream = zlib.decompressobj(bits)
-        inflated += stream.decompress(data, MAX_BYTES + 1 - len(inflated))
-        if len(inflated) > MAX_BYTES:
-            raise _too_large()
-        if not stream.eof:
-            raise zlib.error("the stream is cut off")
-        data = stream.unused_data
-        if bits != _GZIP_BITS or not data.startswith(_GZIP_MAGIC):
-            return bytes(inflated)
-    raise zlib.error("too many members")
-
-
-def _too_large() -> Exception:
-    return failure("too-large", f"the answer is larger than {MAX_BYTES:,} bytes")
+_DECODERS: Final[dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]]] = {
+    "": iter,
+    "identity": iter,
+    "gzip": partial(_inflated, bits=_GZIP),
+    "x-gzip": partial(_inflated, bits=_GZIP),
+    "deflate": _deflated,
+}

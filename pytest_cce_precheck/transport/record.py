@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
-from pytest_cce_precheck.transport.reading import read_body
+from pytest_cce_precheck.transport.reading import read_body, without_coding
+from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -18,22 +19,20 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
-    from pytest_cce_precheck.transport.interception import Proxies, Send
+    from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.wire.exchange import Request
-
-# they are about one way of sending the body, and a cassette keeps what was sent
-_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 
 
 class Recorder(Interceptor):
     """Keeps every call of this process to ``endpoint`` while the ``with`` block runs.
 
-    A caller gets the body freed of its content coding, as it will be on replay.
+    Each may take ``deadline`` seconds. A caller gets the body freed of its content coding, as it will be on replay.
     """
 
-    def __init__(self, endpoint: str, **more: Any) -> None:
+    def __init__(self, endpoint: str, *, deadline: float = 120.0, **more: Any) -> None:
         super().__init__([endpoint], sent=self._record, **more)
         self._endpoint = endpoint
+        self._deadline = deadline
         self._kept: list[tuple[bool, Recording]] = []
         self._lock = threading.Lock()
 
@@ -46,19 +45,17 @@ class Recorder(Interceptor):
             ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
         return ordered
 
-    def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: Proxies, send: Send) -> requests.Response:
+    def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            received = send(_Patient(adapter))
-            with received:
+            with Watch(self._deadline), send(_Patient(adapter)) as received:
                 body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))
             raise failure(reason, detail) from error
-        headers = Headers(received.raw.headers.items())
-        for name in _OF_THE_SENDING:
-            headers = headers.without(name)
+        # a cassette keeps what was sent, not how
+        headers = without_coding(Headers(received.raw.headers.items()))
         kept = Response(received.status_code, headers, body)
         self._keep(request, kept)
         self.observe(request, kept)
@@ -75,14 +72,19 @@ class Recorder(Interceptor):
 
 
 class _Patient:
-    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept."""
+    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept.
+
+    Its connections end with the watch over the call.
+    """
 
     def __init__(self, adapter: HTTPAdapter) -> None:
         self._adapter = adapter
         self.max_retries = adapter.max_retries.new(raise_on_status=False)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+        found = getattr(self._adapter, name)
+        # get_connection, and get_connection_with_tls_context since requests 2.32
+        return (lambda *what, **how: watched(found(*what, **how))) if name.startswith("get_connection") else found
 
 
 def _by_question(recording: Recording) -> tuple[object, ...]:

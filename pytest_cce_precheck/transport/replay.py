@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from pytest_cce_precheck.errors import CassetteError, CassetteMissError, Transpo
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.dates import is_retry_after
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
@@ -98,13 +97,4 @@ def _replayed(response: Response) -> Headers:
     headers = response.headers.replacing("Content-Length", str(len(response.body)))
     asked_to_wait = response.headers.get("Retry-After")
     # what is no usable value stays as it is, for the rule that it breaks
-    return headers.replacing("Retry-After", "0") if asked_to_wait and _is_usable(asked_to_wait) else headers
-
-
-def _is_usable(value: str) -> bool:
-    if value.isascii() and value.isdigit():
-        return True
-    try:
-        return parsedate_to_datetime(value).astimezone(UTC) is not None
-    except (TypeError, ValueError):
-        return False
+    return headers.replacing("Retry-After", "0") if asked_to_wait and is_retry_after(asked_to_wait) else headers

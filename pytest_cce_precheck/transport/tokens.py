@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from requests.adapters import HTTPAdapter
 
 from pytest_cce_precheck import _programs
-from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
@@ -281,10 +280,16 @@ class IamTokens:
     """Asks IAM for a token: POST /v3/auth/tokens (the vendor's API KeystoneCreateUserTokenByPassword)."""
 
     def __init__(
-        self, account: IamAccount, *, timeout: float = 30.0, wait: Callable[[float], None] = time.sleep
+        self,
+        account: IamAccount,
+        *,
+        timeout: float = 30.0,
+        remaining: Callable[[], float | None] = lambda: None,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._account = account
         self._timeout = timeout
+        self._remaining = remaining
         self._wait = wait
 
     def __call__(self) -> Issued:
@@ -300,7 +305,7 @@ class IamTokens:
         return self._asked()
 
     def _asked(self) -> Issued:
-        transport = HttpTransport(timeout=self._timeout, adapter=_Unseen)
+        transport = HttpTransport(timeout=self._timeout, remaining=self._remaining, adapter=_Unseen)
         try:
             exchange = transport.send(self._request())
         except TransportError as error:
@@ -337,7 +342,7 @@ class IamTokens:
         try:
             document = exchange.document
             ends = document["token"].get("expires_at")
-            return Issued(_token(token.reveal()), _life(ends, date_of(exchange) or datetime.now(UTC)))
+            return Issued(_token(token.reveal()), _life(ends, exchange.date or datetime.now(UTC)))
         except (BodyError, LookupError, TypeError, AttributeError, ValueError):
             # the token is good without it: the service says when it wants another
             return Issued(token)

@@ -1,177 +1,241 @@
-"""Requests that end at their deadline, whatever is being read or written then: their sockets are shut down."""
+"""A deadline for a whole call: then its connection is shut, whoever reads or writes it and whatever for.
+
+No timeout for one wait does that: an answer whose head, chunk sizes or trailers drip keeps each wait short.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import lru_cache
+from queue import Empty
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 
-from pytest_cce_precheck.transport.failures import failure, reason_of
+from pytest_cce_precheck.transport.failures import FAILURES, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextvars import Token
+    from collections.abc import Callable
+    from queue import LifoQueue
+    from types import TracebackType
     from typing import Self
 
+    from urllib3 import HTTPConnectionPool
     from urllib3.poolmanager import PoolManager
 
-    from pytest_cce_precheck.errors import TransportReason
-
-_current: Final[ContextVar[Deadline | None]] = ContextVar("cce_deadline", default=None)
+_current: ContextVar[Watch | None] = ContextVar("_current", default=None)
 
 
-class Deadline:
-    """The seconds that one request has, from its beginning to the last byte of its answer; a context manager.
+class Watch:
+    """Gives what runs in the ``with`` block ``seconds`` in all, by a clock that is never set back.
 
-    When they are over, the sockets of the request are shut down. A parser that waits for the rest of a head, of a chunk
-    or of a proxy's answer, a TLS handshake or a body that nobody reads then ends with an error at once. Connections of
-    a `WatchedAdapter` take part; ``again`` is called before what urllib3 sends a second time.
+    It binds the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
+    whatever it made of the end of its connection. Of two that stand within each other, the one that ends first counts.
     """
 
-    def __init__(self, seconds: float, *, again: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.expired = False
-        self._again = again
-        self._sent = 0
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._token: Token[Deadline | None] | None = None
+        self.began = monotonic()
+        self.due = self.began + seconds
+        self.is_cut = False
+        self._held: list[socket.socket] = []
 
     @staticmethod
-    def current() -> Deadline | None:
-        """Return the deadline that this thread's request has, None outside of one."""
+    def current() -> Watch | None:
+        """Give the watch that this code runs under."""
         return _current.get()
 
     def __enter__(self) -> Self:
-        self._token = _current.set(self)
-        self._timer.start()
+        self._outer = outer = _current.get()
+        if outer is not None and outer.due < self.due:
+            self.seconds, self.due = outer.seconds, outer.due
+        self._before = _current.set(self)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        if self._token is not None:
-            _current.reset(self._token)
-        with self._lock:
-            for sock in self._sockets:
-                sock.close()
-            self._sockets.clear()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        _current.reset(self._before)
+        _WATCHDOG.let_go(self)
+        for each in self._held:
+            each.close()
+        if self.is_cut and (error is None or isinstance(error, FAILURES)):
+            # to a parser, the end that was made may be the end of the answer
+            raise failure("timeout", f"the answer was not complete after {self.seconds:.3g} s") from None
 
-    def watch(self, sock: Any) -> None:
-        """Shut ``sock`` down when the time is over."""
-        # a duplicate: TLS takes the socket over, and http.client drops it while a body is still read
-        sock = getattr(sock, "socket", sock)
-        duplicate = socket.fromfd(sock.fileno(), sock.family, sock.type)
-        with self._lock:
-            self._sockets.append(duplicate)
-            if self.expired:
-                _shut_down(duplicate)
+    def shorten(self, seconds: float) -> None:
+        """Let it end in ``seconds`` where it would end later."""
+        due = monotonic() + seconds
+        if due < self.due:
+            self.seconds, self.due = seconds, due
+            _WATCHDOG.look_after(self)
 
-    def sends(self) -> None:
-        """Note that a request goes out."""
-        self._sent += 1
-        if self._sent > 1:
-            self._again()
+    def postpone(self, seconds: float) -> None:
+        """Do not count ``seconds`` that were spent waiting before anything was sent."""
+        self.began += seconds
+        self.due += seconds
+        if self._outer is not None:
+            self._outer.postpone(seconds)
 
-    def check(self) -> None:
-        """Raise `failures.failure` if the time is over: what looks like the end of an answer may be our own cut."""
-        if self.expired:
-            raise failure(*self._too_late)
+    def hold(self, sock: socket.socket) -> None:
+        """Shut ``sock`` in the end."""
+        # a descriptor of its own: TLS takes the other one away, and the next connection may get its number
+        held = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        _WATCHDOG.look_after(self, lambda: self._held.append(held))
 
-    def reason_of(self, error: BaseException) -> tuple[TransportReason, str]:
-        """Return why there was no answer: the end of the time, if that is what broke it."""
-        return self._too_late if self.expired else reason_of(error)
+    def dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
+        """Give the socket that ``dial`` opens; raises `TimeoutError` where that takes too long.
 
-    @property
-    def _too_late(self) -> tuple[TransportReason, str]:
-        return "timeout", f"the answer was not complete after {self.seconds:.3g} s"
+        Looking up a name takes as long as the system likes, and each of its addresses has a timeout for itself.
+        """
+        sock: Future[socket.socket] = Future()
 
-    def _expire(self) -> None:
-        with self._lock:
-            self.expired = True
-            for sock in self._sockets:
-                _shut_down(sock)
+        def run() -> None:
+            try:
+                sock.set_result(dial())
+            except BaseException as error:
+                sock.set_exception(error)
+
+        threading.Thread(target=run, name="cce-precheck dials", daemon=True).start()
+        try:
+            return sock.result(max(self.due - monotonic(), 0.0))
+        except TimeoutError:
+            if not sock.done():
+                self.is_cut = True
+                sock.add_done_callback(_hang_up)
+            raise
+
+    def cut(self) -> None:
+        """End it now."""
+        self.is_cut = True
+        for each in self._held:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
-def _shut_down(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+def _hang_up(sock: Future[socket.socket]) -> None:
+    if sock.exception() is None:
+        sock.result().close()
+
+
+class _Watchdog:
+    """One thread for all watches of a process; it ends where it wakes and there is none."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watches: set[Watch] = set()
+        self._thread: threading.Thread | None = None
+        self._looks_at = 0.0
+
+    def look_after(self, watch: Watch, change: Callable[[], object] = lambda: None) -> None:
+        with self._changed:
+            change()
+            self._watches.add(watch)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="cce-precheck deadlines", daemon=True)
+                self._thread.start()
+            elif watch.due < self._looks_at:
+                self._changed.notify()
+
+    def let_go(self, watch: Watch) -> None:
+        with self._changed:
+            self._watches.discard(watch)
+
+    def _run(self) -> None:
+        with self._changed:
+            while self._watches:
+                now = monotonic()
+                for watch in [each for each in self._watches if each.due <= now]:
+                    watch.cut()
+                    self._watches.discard(watch)
+                self._looks_at = min((each.due for each in self._watches), default=now)
+                self._changed.wait(min(self._looks_at - now, threading.TIMEOUT_MAX))
+            self._thread = None
+
+
+_WATCHDOG: Final = _Watchdog()
 
 
 class _Watched(HTTPConnection):
-    # set for all of http.client, it would print headers
-    debuglevel = 0
-    _watched_by: Deadline | None = None
-
     def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        self._watch(sock)
+        watch = Watch.current()
+        if watch is None:
+            return super()._new_conn()
+        sock = watch.dialled(super()._new_conn)
+        watch.hold(sock)
         return sock
 
     def _tunnel(self) -> None:
         super()._tunnel()
-        if self._watched_by is not None and self._watched_by.expired:
-            # to http.client, our cut is the end of the proxy's headers
+        watch = Watch.current()
+        if watch is not None and watch.is_cut:
+            # the end that was made looks like the end of a proxy's headers
             raise TimeoutError
 
-    def request(self, *arguments: Any, **options: Any) -> None:
-        deadline = Deadline.current()
-        if self.sock is not None and deadline is not self._watched_by:
-            self._watch(self.sock)
-        if deadline is not None:
-            deadline.sends()
-        super().request(*arguments, **options)
-
-    def _watch(self, sock: Any) -> None:
-        self._watched_by = Deadline.current()
-        if self._watched_by is not None:
-            self._watched_by.watch(sock)
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        watch = Watch.current()
+        if watch is not None and self.sock is not None:
+            # it may have served another call before
+            watch.hold(self.sock)
+        super().putrequest(*arguments, **options)
 
 
-class _WatchedTls(_Watched, HTTPSConnection):
-    pass
+class _Quiet(_Watched):
+    # set for all of http.client, it would print headers
+    debuglevel = 0
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+@lru_cache
+def _mixed(first: type, second: type) -> Any:
+    return type(first.__name__.lstrip("_") + second.__name__, (first, second), {})
 
 
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
+def watched(pool: HTTPConnectionPool) -> HTTPConnectionPool:
+    """Let a `Watch` bind the connections of a pool; those that are open and idle are closed."""
+    kind: Any = pool.ConnectionCls
+    # a library that answers in place of the network may have put its own there
+    if issubclass(kind, HTTPConnection) and not issubclass(kind, _Watched):
+        pool.ConnectionCls = _mixed(_Watched, kind)
+        if pool.pool is not None:
+            _close_the_idle(pool.pool)
+    return pool
 
 
-_POOLS: Final = {"http": _Pool, "https": _TlsPool}
+def _close_the_idle(places: LifoQueue[Any]) -> None:
+    taken = []
+    with suppress(Empty):
+        while True:
+            taken.append(places.get_nowait())
+    for each in taken:
+        if each is not None:
+            each.close()
+        places.put(None)
 
 
 class WatchedAdapter(HTTPAdapter):
-    """An adapter whose connections end at the deadline of the request."""
+    """Opens connections that a `Watch` binds, to a service and to a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pools of connections."""
         super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        _watch(self.poolmanager)
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
         """Make the pools of connections to a proxy."""
-        manager = super().proxy_manager_for(*arguments, **options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+        return _watch(super().proxy_manager_for(*arguments, **options))
 
 
-def watch_connections(adapter: HTTPAdapter, proxies: Mapping[str, str]) -> None:
-    """Let the connections of somebody's own adapter end at the deadline too."""
-    managers: list[PoolManager] = [adapter.poolmanager] if hasattr(adapter, "poolmanager") else []
-    if hasattr(adapter, "proxy_manager_for"):
-        managers += [adapter.proxy_manager_for(proxy) for proxy in proxies.values() if proxy]
-    for manager in managers:
-        if manager.pool_classes_by_scheme is not _POOLS:
-            # those that are open already are not watched
-            manager.clear()
-            manager.pool_classes_by_scheme = _POOLS
+def _watch(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {scheme: _pool_of(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+    return manager
+
+
+@lru_cache
+def _pool_of(pool: Any) -> Any:
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _mixed(_Quiet, pool.ConnectionCls)})

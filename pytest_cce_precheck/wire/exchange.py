@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.dates import parse_http_date
 from pytest_cce_precheck.wire.excerpts import shortened
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _LONGEST_ID: Final = 200
 
@@ -130,6 +134,14 @@ class Exchange:
         """The service's id of this exchange (``X-Request-Id``), for the vendor's support; no longer than ids are."""
         found = self.response.headers.get("X-Request-Id")
         return found and shortened(found, _LONGEST_ID)
+
+    @property
+    def date(self) -> datetime | None:
+        """When the service says that it answered (``Date``), in UTC; None where it does not say so readably."""
+        try:
+            return parse_http_date(self.response.headers["Date"])
+        except (KeyError, ValueError):
+            return None
 
 
 def encode_query(params: Iterable[tuple[str, str]]) -> str:

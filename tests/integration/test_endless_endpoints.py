@@ -62,6 +62,21 @@ def dripping_body(handler: Handler) -> None:
     one_byte_at_a_time(handler, b'{"kind": ', b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
 
 
+def dripping_trailers(handler: Handler) -> None:
+    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    one_byte_at_a_time(handler, b"X-Slow: 1\r\n", chunks)
+
+
+def dripping_chunk_size(handler: Handler) -> None:
+    one_byte_at_a_time(handler, b"0", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+
+def dripping_gzip(handler: Handler) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    # its comment has no end
+    one_byte_at_a_time(handler, b"x", head + b"\x1f\x8b\x08\x10\x00\x00\x00\x00\x00\x03")
+
+
 def for_ever(handler: Handler, begun: bytes, piece: bytes) -> None:
     handler.close_connection = True
     with suppress(OSError):
@@ -104,13 +119,16 @@ def red(result: pytest.RunResult, *, answered: bool = True) -> list[str]:
     ("answer", "fact"),
     [
         (silence, NO_ANSWER),
-        (dripping_head, "the answer was not complete after"),
-        (dripping_status_line, "the answer was not complete after"),
-        (dripping_body, "the answer was not complete after"),
+        (dripping_head, NO_ANSWER),
+        (dripping_status_line, NO_ANSWER),
+        (dripping_body, NO_ANSWER),
+        (dripping_trailers, NO_ANSWER),
+        (dripping_chunk_size, NO_ANSWER),
+        (dripping_gzip, NO_ANSWER),
         (endless_headers, "more than 100 headers"),
         (endless_header, "more than 65536 bytes"),
         (endless_body, "larger than"),
-        (endless_interim_answers, "the answer was not complete after"),
+        (endless_interim_answers, NO_ANSWER),
     ],
     ids=lambda each: getattr(each, "__name__", None),
 )
@@ -163,3 +181,30 @@ def test_a_wait_that_would_outlast_the_run_is_not_begun(run: Run) -> None:
     result.stdout.fnmatch_lines(
         ["incomplete: 10 of 14 checks not judged (*", "*the run's time would be over before a wait of 20.* s"]
     )
+
+
+@pytest.mark.parametrize("spent", ["seconds", "requests"])
+def test_a_run_that_is_over_before_its_first_answer_is_not_green(
+    run: Run, pytester: pytest.Pytester, spent: str
+) -> None:
+    seconds = "pytestconfig.stash[began_key] -= 60"
+    spends = seconds if spent == "seconds" else "[requests.get(cce_config.endpoint) for _ in range(30)]"
+    pytester.makeconftest(
+        f"""
+        import pytest
+        import requests
+
+        from pytest_cce_precheck.metering import began_key
+
+        @pytest.fixture(scope="session", autouse=True)
+        def _something_else_comes_first(cce_config, pytestconfig):
+            {spends}
+        """
+    )
+    bound = "--cce-run-time=60" if spent == "seconds" else "--cce-budget=30"
+    with serving(always(200, b"{}")) as server:
+        options = (*LIVE, bound, f"--cce-endpoint={server.endpoint}")
+        result = run(*SUITE[:2], "--rootdir=.", "-c", "/dev/null", *options, "-p", "conftest")
+        assert len(server.seen) == (0 if spent == "seconds" else 30)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["incomplete: * of 14 checks not judged (*"])

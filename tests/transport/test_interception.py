@@ -53,7 +53,7 @@ class Caught:
             raise TransportError(self.response, "so it was said", request)
         return self.response
 
-    def _sent(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
+    def _sent(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
         try:
             return as_response(adapter, prepared, self._answer(as_request(prepared, ENDPOINT)))
         except TransportError as error:
@@ -182,7 +182,7 @@ def test_a_host_that_only_begins_like_ours_is_not_ours(way: Way, near: str) -> N
 
 
 def test_where_requests_sends_it_may_be_sent_indeed() -> None:
-    def sent(adapter: HTTPAdapter, prepared: PreparedRequest, _: object, send: Callable[[Any], Any]) -> Any:
+    def sent(adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], Any]) -> requests.Response:
         answer: requests.Response = send(adapter)
         answer.headers["X-Seen"] = str(prepared.url)
         return answer

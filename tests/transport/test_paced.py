@@ -5,20 +5,37 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def kept(*where: Any, **how: Any) -> sqlite3.Connection:
+        opened.append(connect(*where, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", kept)
+    yield
+    for each in opened:
+        each.close()
 
 
 class Clock:
@@ -38,11 +55,14 @@ def meter(clock: Clock | None = None, path: str = ":memory:", **bounds: float | 
     return Meter(path, now=lambda: clock.now, wait=clock.wait, **bounds)  # type: ignore[arg-type]
 
 
+# ---- how many
+
+
 def test_the_limit_is_reached_and_never_exceeded() -> None:
     three = meter(limit=3)
     for _ in range(3):
         three.take()
-    with pytest.raises(BudgetExhaustedError, match="all 3 requests of the budget are sent"):
+    with pytest.raises(BudgetExhaustedError, match=r"all 3 requests of the budget are sent \(--cce-budget\)"):
         three.take()
     assert three.sent == 3
 
@@ -52,39 +72,7 @@ def test_requests_are_spaced_by_the_rate_and_the_first_does_not_wait() -> None:
     paced = meter(clock, rate=4)
     for _ in range(4):
         paced.take()
-    assert clock.waits == pytest.approx([1.05 / 4] * 3)
-
-
-@given(
-    rate=st.integers(1, 50),
-    events=st.lists(st.tuples(st.floats(0, 0.4), st.floats(0, 0.4)), min_size=1, max_size=150),
-)
-def test_no_second_has_more_requests_than_the_rate_however_late_each_goes(
-    rate: int, events: list[tuple[float, float]]
-) -> None:
-    clock, sent = Clock(), []
-    paced = Meter(rate=rate, now=lambda: clock.now, wait=lambda seconds: clock.wait(seconds + oversleep))
-    for idle, oversleep in events:  # noqa: B007  the wait above reads it
-        clock.now += idle
-        paced.take()
-        sent.append(clock.now)
-    paced.close()
-    for first, beyond in zip(sent, sent[rate:], strict=False):
-        assert beyond - first > 1.0
-
-
-def test_a_clock_that_somebody_sets_back_lengthens_no_wait_and_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    paced = Meter(rate=4, seconds=60, wait=waits.append)
-    paced.take()
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() - 3600)
-    with suppress(BudgetExhaustedError):
-        assert paced.remaining is not None
-        assert paced.remaining <= 60
-        paced.take()
-    assert max(waits, default=0.0) < 1
-    paced.close()
+    assert clock.waits == [0.25, 0.25, 0.25]
 
 
 def test_time_that_passes_anyway_is_not_waited_for_again() -> None:
@@ -101,7 +89,7 @@ def test_nothing_is_sent_once_the_time_of_the_run_is_over() -> None:
     bounded = meter(clock, seconds=60)
     bounded.take()
     clock.now += 61
-    with pytest.raises(BudgetExhaustedError, match="the 60 seconds of the run are over"):
+    with pytest.raises(BudgetExhaustedError, match=r"the 60 seconds of the run are over \(--cce-run-time\)"):
         bounded.take()
 
 
@@ -149,6 +137,7 @@ def take_all(path: str, limit: int, taken: multiprocessing.Queue[int]) -> None:
             number += 1
     except BudgetExhaustedError:
         taken.put(number)
+        own.close()
 
 
 def take_and_die(path: str) -> None:
@@ -183,6 +172,110 @@ def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
         Meter(str(tmp_path / "text"))
+
+
+# ---- how often
+
+
+class Schedule:
+    """Requests of several processes that share a meter, with every delay that there may be, on one clock."""
+
+    def __init__(self, path: str, rate: float, processes: int) -> None:
+        self.clock = Clock()
+        self.overshoots: list[float] = []
+        self.meters = [Meter(path, rate=rate, now=lambda: self.clock.now, wait=self.wait) for _ in range(processes)]
+        self.met: list[float] = []
+        self.on_their_way: list[tuple[float, Meter, int | None]] = []
+
+    def wait(self, seconds: float) -> None:
+        # no sleep ends when it should
+        self.clock.now += seconds + (self.overshoots.pop() if self.overshoots else 0.0)
+        self.answer()
+
+    def send(self, process: int, way: float, back: float) -> None:
+        meter = self.meters[process % len(self.meters)]
+        number = meter.take()
+        self.met.append(self.clock.now + way)
+        self.on_their_way.append((self.clock.now + way + back, meter, number))
+
+    def answer(self) -> None:
+        for each in [each for each in self.on_their_way if each[0] <= self.clock.now]:
+            self.on_their_way.remove(each)
+            each[1].arrived(each[2])
+
+    def most_in_a_second(self) -> int:
+        self.met.sort()
+        return max(sum(first <= each < first + 1 for each in self.met) for first in self.met)
+
+
+delays = st.floats(0, 2, exclude_max=True) | st.sampled_from([0.0, 1e-9, 0.25, 0.999, 1.0])
+steps = st.tuples(st.integers(0, 2), delays, st.floats(0, 1), st.floats(0, 1))
+
+
+@given(st.integers(1, 12), st.integers(1, 3), st.lists(steps, min_size=1, max_size=60), st.lists(st.floats(0, 0.5)))
+@example(20, 1, [(0, 0.0, 0.4, 0.0)] + [(0, 0.0, 0.0, 0.0)] * 40, [])
+@example(4, 1, [(0, 0.0, 0.0, 0.0)] * 9, [0.05])
+def test_no_second_of_any_schedule_meets_more_requests_than_the_rate(
+    rate: int, processes: int, plan: list[tuple[int, float, float, float]], overshoots: list[float]
+) -> None:
+    with TemporaryDirectory() as folder:
+        schedule = Schedule(f"{folder}/run.sqlite", rate, processes)
+        schedule.overshoots = overshoots
+        for process, pause, way, back in plan:
+            schedule.clock.now += pause
+            schedule.answer()
+            schedule.send(process, way, back)
+        assert schedule.most_in_a_second() <= rate
+        for each in schedule.meters:
+            each.close()
+
+
+def test_a_rate_is_used_up_where_the_service_is_quick() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=20)
+    for _ in range(100):
+        paced.arrived(paced.take())
+    assert clock.now - 1000 < 5.1
+
+
+def test_a_request_that_never_comes_back_does_not_stop_the_others_for_ever() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=1)
+    paced.take()
+    paced.take()
+    assert clock.now - 1000 < 7
+
+
+def test_an_answer_after_the_end_of_the_count_is_no_error() -> None:
+    paced = meter(rate=1)
+    number = paced.take()
+    paced.close()
+    paced.arrived(number)
+
+
+def test_threads_wait_for_each_other_and_none_is_forgotten() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=50, limit=100)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: paced.arrived(paced.take()), range(100)))
+    assert paced.sent == 100
+
+
+# ---- how long
+
+
+def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    paced = Meter(rate=1000, seconds=60, wait=slept.append)
+    paced.arrived(paced.take())
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    left = paced.remaining
+    assert left is not None
+    assert 0 < left <= 60
+    # what it would wait for is no hour
+    for _ in range(3):
+        paced.arrived(paced.take())
+    assert all(each <= 0.001 for each in slept)
 
 
 def test_a_run_that_began_earlier_ends_earlier() -> None:

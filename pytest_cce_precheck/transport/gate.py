@@ -1,0 +1,167 @@
+"""The one place where all is counted that this process sends to a service: by our client, the SDK, any `requests`."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from io import BytesIO
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from requests.exceptions import RequestException
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.util import parse_url
+
+from pytest_cce_precheck.transport.failures import FAILURES
+from pytest_cce_precheck.transport.reading import read_body, without_coding
+from pytest_cce_precheck.transport.watched import Watch, watched
+from pytest_cce_precheck.wire.exchange import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from urllib3 import BaseHTTPResponse
+
+    from pytest_cce_precheck.transport.paced import Meter
+
+    Place = tuple[str, str, int | None]
+    Send = Callable[[], BaseHTTPResponse]
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Gate:
+    """Stands between this process and its services while the ``with`` block runs.
+
+    What urllib3 sends to one of them is counted and spaced by the service's `Meter`, each try and each redirect once,
+    and ends at its deadline or with the run. If there is one of these, an answer that nobody else watches (`Watch`) is
+    read whole before its caller gets it, freed of its content coding, as when it is recorded. Calls to others pass
+    untouched.
+    """
+
+    def __init__(self) -> None:
+        self._services: dict[Place, tuple[Callable[[], Meter], float | None]] = {}
+        # of a call that is tried again: the meter of the try before, and its number
+        self._before: ContextVar[tuple[Meter, int | None] | None] = ContextVar("before", default=None)
+        self._urlopen: Any = None
+
+    def put(self, endpoint: str, meter: Callable[[], Meter], *, deadline: float | None = None) -> None:
+        """Stand before a service, each call of which may take ``deadline`` seconds.
+
+        ``meter`` is called when something is sent there. A service's last one counts.
+        """
+        self._services[_place_of(endpoint)] = meter, deadline
+
+    def __enter__(self) -> Self:
+        self._urlopen = original = HTTPConnectionPool.urlopen
+
+        def urlopen(pool: HTTPConnectionPool, method: str, url: str, *more: Any, **options: Any) -> Any:
+            # of a proxy without a tunnel, the whole URL is asked for
+            whole = url[:8].lower().startswith(("http://", "https://"))
+            service = self._services.get(_place_of(url) if whole else _place(pool.scheme, pool.host, pool.port))
+            if service is None:
+                return original(pool, method, url, *more, **options)
+            meter, deadline = service
+            watched(pool)
+            return self._passed(meter(), deadline, pool, lambda: original(pool, method, url, *more, **options))
+
+        # urllib3 calls itself by this name where it tries again
+        setattr(HTTPConnectionPool, "urlopen", urlopen)  # noqa: B010  mypy knows that a method is no variable
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        setattr(HTTPConnectionPool, "urlopen", self._urlopen)  # noqa: B010  as above
+
+    def _passed(self, meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+        before = self._before.get()
+        if before is not None:
+            # it was answered, or never will be
+            before[0].arrived(before[1])
+        asked, watch = monotonic(), Watch.current()
+        if watch is not None and watch.is_cut:
+            # urllib3 would try again
+            raise TimeoutError
+        number = meter.take()
+        if watch is not None:
+            watch.postpone(monotonic() - asked)
+        token = self._before.set((meter, number))
+        try:
+            return _in_time(meter, deadline, pool, send)
+        finally:
+            self._before.reset(token)
+            meter.arrived(number)
+
+
+def _place(scheme: str | None, host: str | None, port: int | None) -> Place:
+    return scheme or "http", (host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme or "http")
+
+
+def _place_of(url: str) -> Place:
+    parts = parse_url(url)
+    return _place(parts.scheme, parts.host, parts.port)
+
+
+def _in_time(meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    seconds, watch = min(_bounds(meter.remaining, deadline), default=None), Watch.current()
+    if seconds is None:
+        return send()
+    if watch is not None:
+        watch.shorten(seconds)
+        return send()
+    try:
+        with Watch(seconds):
+            response = _whole(send())
+    except FAILURES as error:
+        if meter.is_over and meter.has_answered:
+            raise meter.over() from None
+        if isinstance(error, RequestException):
+            # the watch's; here those of urllib3 are expected
+            raise ReadTimeoutError(pool, "", str(error)) from None
+        raise
+    meter.has_answered = True
+    return response
+
+
+def _bounds(*seconds: float | None) -> list[float]:
+    return [each for each in seconds if each is not None]
+
+
+def _whole(response: BaseHTTPResponse) -> BaseHTTPResponse:
+    """Read an answer, and give it as it is then; what went wrong is raised to whoever reads it."""
+    if not isinstance(response, HTTPResponse) or response.isclosed():
+        return response
+    source: Any
+    with response:
+        try:
+            source = BytesIO(read_body(response))
+        except FAILURES as error:
+            source = _Broken(error)
+    headers = Headers(response.headers.items())
+    if "Content-Encoding" in headers or "Transfer-Encoding" in headers:
+        headers = without_coding(headers)
+    return HTTPResponse(
+        source,
+        headers=HTTPHeaderDict(headers.pairs),
+        status=response.status,
+        version=response.version,
+        reason=response.reason,
+        preload_content=False,
+        # it was, while it was read
+        enforce_content_length=False,
+        # where requests looks for cookies
+        original_response=response._original_response,
+        retries=response.retries,
+        request_url=response.url,
+    )
+
+
+class _Broken(BytesIO):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, _: int | None = -1, /) -> NoReturn:
+        raise self._error
+
+    read1 = read

@@ -1,0 +1,40 @@
+"""Dates as HTTP headers have them (RFC 9110, 5.6.7), and the wait that ``Retry-After`` asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def parse_http_date(text: str) -> datetime:
+    """Read a date, in UTC; raise `ValueError` where it is none.
+
+    One without a zone, or with ``-0000`` (RFC 5322, 3.3), is in UTC too, never in this machine's time.
+
+    >>> parse_http_date("Fri, 02 Jan 2026 12:00:00 -0000").isoformat()
+    '2026-01-02T12:00:00+00:00'
+    """
+    try:
+        date = parsedate_to_datetime(text)
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        raise ValueError(f"{text[:60]!r} is not an HTTP date") from None
+
+
+def seconds_to_wait(retry_after: str, now: datetime) -> float:
+    """Read ``Retry-After`` (RFC 9110, 10.2.3), seconds or a date; raise `ValueError` where it is neither.
+
+    >>> seconds_to_wait("Fri, 02 Jan 2026 12:00:05 GMT", datetime(2026, 1, 2, 12, tzinfo=UTC))
+    5.0
+    """
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    return max((parse_http_date(retry_after) - now).total_seconds(), 0.0)
+
+
+def is_retry_after(value: str) -> bool:
+    """Whether a value of ``Retry-After`` can be read."""
+    try:
+        return seconds_to_wait(value, datetime.now(UTC)) >= 0
+    except ValueError:
+        return False
