@@ -43,7 +43,12 @@ class WriteRefusedError(ConfigurationError):
 
 
 class BudgetExhaustedError(CcePrecheckError):
-    """The run has sent as many requests as its budget allows."""
+    """The run has sent as many requests as its budget allows, or its time is over.
+
+    ``was_sent`` tells that the request in question was, and its answer was cut off.
+    """
+
+    was_sent: bool = False
 
 
 class TransportError(CcePrecheckError):

@@ -24,6 +24,7 @@ from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.modes.base import Mode, Property, RunningTest, Traffic
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
@@ -243,12 +245,18 @@ def _counted(traffic: Traffic) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        traffic.observe(reason_of(error)[0])
+        traffic.observe(_why_cut_off() or reason_of(error)[0])
         raise
     except TransportError as error:
         traffic.observe(error.reason)
         raise
-    traffic.observe()
+    traffic.observe(_why_cut_off())
+
+
+def _why_cut_off() -> TransportReason | None:
+    # what a connection that was shut at its deadline looks like to a parser is chance
+    watch = Watch.current()
+    return "timeout" if watch is not None and watch.is_cut else None
 
 
 class _Guarded:

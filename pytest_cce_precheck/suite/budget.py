@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_cce_precheck.wire.credentials import Credentials
 
 FULL: Final = 250
@@ -34,6 +37,16 @@ class Budget:
         if self.left <= 0:
             raise BudgetExhaustedError(f"all {self.limit} requests of the budget are sent")
         self.sent += 1
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the request that is sent in the ``with`` block, unless the run refuses to send it."""
+        self.spend()
+        try:
+            yield
+        except BudgetExhaustedError as error:
+            self.sent -= not error.was_sent
+            raise
 
 
 @dataclass(frozen=True)

@@ -237,10 +237,10 @@ class Inspection:
         """
         losses = 0
         for attempt in range(1, _TRIES + 1):
-            self.budget.spend()
             self._sent_at = self.settings.now()
             try:
-                exchange = self.client.send(request, as_is=as_is)
+                with self.budget.spending():
+                    exchange = self.client.send(request, as_is=as_is)
             except TransportError as error:
                 losses += 1
                 if losses > self._bearable(error) or attempt == _TRIES:

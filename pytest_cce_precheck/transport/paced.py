@@ -83,9 +83,11 @@ class Meter:
         left = self.remaining
         return left is not None and left <= 0
 
-    def over(self) -> BudgetExhaustedError:
-        """Say that it is."""
-        return BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
+    def over(self, *, was_sent: bool = True) -> BudgetExhaustedError:
+        """Say that it is, of a request that ``was_sent`` and not answered whole."""
+        error = BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
+        error.was_sent = was_sent
+        return error
 
     def take(self) -> int | None:
         """Wait until one more request may be sent, and count it; give what `arrived` wants to be told.
@@ -126,7 +128,7 @@ class Meter:
             raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent (--cce-budget)")
         slot = max(now, free_at, self._second_is_full_until(now))
         if self._ends_at is not None and slot >= self._ends_at:
-            raise self.over()
+            raise self.over(was_sent=False)
         if slot > now:
             return slot - now, None
         following = now + 1 / self._rate if self._rate else 0.0

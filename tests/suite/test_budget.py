@@ -111,3 +111,13 @@ def test_a_budget_counts_each_request_and_refuses_the_one_too_many() -> None:
     with pytest.raises(BudgetExhaustedError, match="all 2 requests of the budget are sent"):
         budget.spend()
     assert (budget.left, budget.sent) == (0, 2)
+
+
+@pytest.mark.parametrize(("was_sent", "sent"), [(False, 0), (True, 1)])
+def test_a_request_that_the_run_refuses_to_send_does_not_count(was_sent: bool, sent: int) -> None:
+    budget = Budget(2)
+    refused = BudgetExhaustedError("the run is over")
+    refused.was_sent = was_sent
+    with pytest.raises(BudgetExhaustedError), budget.spending():
+        raise refused
+    assert budget.sent == sent
