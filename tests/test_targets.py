@@ -137,6 +137,25 @@ def test_writes_need_a_host_that_the_file_lists() -> None:
 
 
 @pytest.mark.parametrize(
+    "listed",
+    [
+        "eu.staging.example.com",
+        ".staging.example.com",
+        "com",
+        "cce",
+        "cce.eu.staging",
+        "a.cce.eu.staging.example.com",
+        "cce.eu.staging.example.com.example.org",
+        "*.staging.example.com",
+        "*",
+        "https://cce.eu.staging.example.com",
+    ],
+)
+def test_a_host_for_writes_is_named_in_full_and_allows_no_other(listed: str) -> None:
+    assert "is not among write_hosts" in refusal(f'write_hosts = ["{listed}"]\n{ONE}allow_writes = true')
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[[target]", "is no TOML"),

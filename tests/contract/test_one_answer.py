@@ -62,11 +62,21 @@ WRONG: list[tuple[str, str, Change]] = [
         "expired before",
         lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp="2026-11-22T18:00:00.123456788+08:00"),
     ),
+    (
+        "PRE303",
+        "expired when it was created",
+        lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp=at(FAILED, "metadata")(d)["createTimeStamp"]),
+    ),
     ("PRE304", "one id twice", lambda d: at(INIT, "metadata")(d).update(taskID=at(RUNNING, "metadata", "taskID")(d))),
     ("PRE305", "Failed, all Success", lambda d: at(FAILED, "status")(d).update(riskList=[risk("Success")])),
     ("PRE306", "Success, one Failed", lambda d: at(SUCCESS, "status")(d).update(riskList=[risk(), risk("Failed")])),
     ("PRE306", "Success, one Running", lambda d: at(SUCCESS, "status")(d).update(riskList=[risk("Running")])),
     ("PRE307", "Init, one Failed", lambda d: at(INIT, "status")(d).update(riskList=[risk("Init"), risk("Failed")])),
+    (
+        "PRE308",
+        "made an hour and a second after the answer",
+        lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-23T11:00:01Z"),
+    ),
     ("PRE308", "made tomorrow", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-24T18:00:00Z")),
     ("PRE309", "one too many counted", lambda d: d["pageInfo"].update(currentCount=9)),
     ("PRE311", "Failed, one Init", lambda d: at(FAILED, "status")(d).update(riskList=[risk("Failed"), risk("Init")])),
@@ -108,6 +118,13 @@ OPEN: list[tuple[str, Change]] = [
     ("an empty message", lambda d: at(INIT, "status")(d).update(message="")),
     ("UTC", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-22T10:00:00Z")),
     ("an expiry that has passed", lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp="2026-11-23T01:00:00Z")),
+    ("made an hour after the answer", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-23T11:00:00Z")),
+    (
+        "an expiry one nanosecond after the creation",
+        lambda d: at(FAILED, "metadata")(d).update(
+            createTimeStamp="2026-11-22T10:00:00.000000001Z", expireTimeStamp="2026-11-22T18:00:00.000000002+08:00"
+        ),
+    ),
     ("Running with finished risks", lambda d: at(RUNNING, "status")(d).update(riskList=[risk(), risk("Failed")])),
     ("no task", lambda d: (d.update(items=[]), d["pageInfo"].update(currentCount=0))),
 ]

@@ -1,0 +1,464 @@
+"""Change the code in small ways, and see that a test fails each time: mutation testing with the operators of mutmut.
+
+mutmut itself leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has already collected
+the tests: the changed functions get their new code, and the tests that run through the changed line are run,
+quickest first, until one fails. What no function holds (a constant, a table) is tried in a fork that imports the
+package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
+
+    pip install "mutmut>=3.8"
+    python benchmarks/mutation.py wire
+    python benchmarks/mutation.py contract --share 0.4 --module contract/filters.py
+
+Mutants of message texts are left out: a string with a blank between two words, and what stands in it or in its place.
+`mutation_survivors.toml` has the survivors that are known, with the reason why no test kills them; others are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gc
+import importlib
+import json
+import os
+import random
+import re
+import resource
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+import types
+from collections import Counter
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.util import spec_from_loader
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import coverage
+import libcst as cst
+import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
+from mutmut.mutation.file_mutation import MutationVisitor
+from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.pragma_handling import IgnoredCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "pytest_cce_precheck"
+KNOWN = Path(__file__).with_name("mutation_survivors.toml")
+# what is mutated, and the tests near it
+PARTS: dict[str, tuple[list[str], list[str]]] = {
+    "wire": (["wire/*.py"], ["tests/wire"]),
+    "budget": (
+        ["targets.py", "suite/budget.py", "metering.py", "transport/paced.py"],
+        ["tests/test_targets.py", "tests/transport/test_paced.py", "tests/suite/test_budget.py", "tests/test_metering.py"],
+    ),
+    "contract": (["contract/*.py"], ["tests/contract", "tests/drift"]),
+    "cassette": (["cassette/*.py"], ["tests/cassette", "tests/transport/test_replayer.py"]),
+    "transport": (["transport/*.py"], ["tests/transport", "tests/test_client.py"]),
+}
+# tests of speed, which a loaded machine fails
+SLOW = re.compile(r"the_time_grows|in_about_a_second|take_no_seconds|is_linear")
+ARGUMENTS = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+MOST_SECONDS = 15.0  # of tests for one mutant, as they took without it
+MEMORY = 4 << 30
+
+
+@dataclass
+class Mutant:
+    """One change: ``lines`` of the statement that it is in, and the whole module's source after it."""
+
+    module: str
+    where: str
+    lines: range
+    old: str
+    new: str
+    source: str
+    status: str = ""
+
+
+# ---- mutants
+
+
+class Mutations(MutationVisitor):
+    """Every mutation that is neither of a message nor of what only type checkers read."""
+
+    def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.If) and isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING":
+            return True
+        if isinstance(node, cst.FunctionDef) and node.name.value == "__repr__":
+            return True
+        if isinstance(node, cst.FunctionDef | cst.Param):
+            return False
+        return is_message(node) or super()._skip_node_and_children(node)
+
+    def _create_mutations(self, node: cst.CSTNode) -> None:
+        if isinstance(node, cst.Assign | cst.AnnAssign) and node.value is not None and is_message(node.value):
+            return
+        before = len(self.mutations)
+        super()._create_mutations(node)
+        if isinstance(node, cst.Call):
+            messages = [argument for argument in node.args if is_message(argument.value)]
+            self.mutations[before:] = [
+                mutation
+                for mutation in self.mutations[before:]
+                if not isinstance(mutation.mutated_node, cst.Call)
+                or all(any(each is kept for kept in mutation.mutated_node.args) for each in messages)
+            ]
+
+
+def is_message(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.ConcatenatedString):
+        return is_message(node.left) or is_message(node.right)
+    if isinstance(node, cst.SimpleString):
+        return "r" not in node.prefix and re.search(r"\w\W? \w", node.value) is not None
+    if isinstance(node, cst.FormattedString) and "r" not in node.prefix:
+        return any(
+            isinstance(part, cst.FormattedStringText) and re.search(r"[a-z]\W? \(?$|\w\W? \w|^ \w", part.value)
+            for part in node.parts
+        )
+    return False
+
+
+def mutants_of(module: str, share: float) -> Iterator[Mutant]:
+    """Give a sample of a module's mutants, the same each time: so large a share of them, but 60 at least."""
+    code = (PACKAGE / module).read_text("utf-8")
+    wrapper = MetadataWrapper(cst.parse_module(code))
+    visitor = Mutations(mutation_operators, IgnoredCode(set(), set(), set()))
+    tree = wrapper.visit(visitor)
+    places = wrapper.resolve(PositionProvider)
+    statements = list(spans(ast.parse(code)))
+    number = min(len(visitor.mutations), max(60, round(len(visitor.mutations) * share)))
+    for each in sorted(random.Random(module).sample(range(len(visitor.mutations)), number)):
+        mutation = visitor.mutations[each]
+        source = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
+        old, new, first = difference(code, source)
+        place = places.get(mutation.original_node)
+        start = place.start.line if place else first
+        around = [(len(span), name, span) for name, span in statements if start in span]
+        _, where, lines = min(around, key=lambda each: each[0], default=(0, "", range(0)))
+        if old != new:
+            yield Mutant(module, where, lines, old, new, source)
+
+
+def spans(tree: ast.Module) -> Iterator[tuple[str, range]]:
+    """Give each statement's own lines, without those of the block below it, and the function it is in."""
+
+    def below(node: ast.AST, name: str) -> Iterator[tuple[str, range]]:
+        for child in ast.iter_child_nodes(node):
+            inner = f"{name}.{child.name}".strip(".") if isinstance(child, ast.FunctionDef | ast.ClassDef) else name
+            if isinstance(child, ast.stmt):
+                body = getattr(child, "body", None)
+                last = body[0].lineno - 1 if body else child.end_lineno or child.lineno
+                yield name, range(child.lineno, max(last, child.lineno) + 1)
+            yield from below(child, inner)
+
+    return below(tree, "")
+
+
+def difference(before: str, after: str) -> tuple[str, str, int]:
+    """Give the lines that differ, before and after, and the number of the first."""
+    old, new = before.splitlines(), after.splitlines()
+    first = len(os.path.commonprefix([old, new]))
+    last = len(os.path.commonprefix([old[first:][::-1], new[first:][::-1]]))
+    removed, added = old[first : len(old) - last], new[first : len(new) - last]
+    return " ".join(map(str.strip, removed)), " ".join(map(str.strip, added)), first + 1
+
+
+# ---- new code in functions that are there
+
+
+def changed_functions(before: types.CodeType, after: types.CodeType) -> dict[tuple[str, int], types.CodeType] | None:
+    """Give the new code of each function that differs; None where something outside of functions does."""
+    if not alike(before, after):
+        return None
+    changed: dict[tuple[str, int], types.CodeType] = {}
+    for old, new in zip(inner(before), inner(after), strict=True):
+        if old.co_flags & 2:  # CO_NEWLOCALS: a function, not a class
+            if not same(old, new):
+                if old.co_freevars != new.co_freevars:
+                    return None
+                changed[old.co_qualname, old.co_firstlineno] = new
+        else:
+            deeper = changed_functions(old, new)
+            if deeper is None:
+                return None
+            changed |= deeper
+    return changed
+
+
+def inner(code: types.CodeType) -> list[types.CodeType]:
+    return [each for each in code.co_consts if isinstance(each, types.CodeType)]
+
+
+def alike(old: types.CodeType, new: types.CodeType) -> bool:
+    """Tell whether two codes are the same but for those within them."""
+    return (
+        (old.co_code, old.co_names, old.co_varnames, len(inner(old)))
+        == (new.co_code, new.co_names, new.co_varnames, len(inner(new)))
+    ) and repr(plain(old)) == repr(plain(new))
+
+
+def plain(code: types.CodeType) -> list[Any]:
+    return [each for each in code.co_consts if not isinstance(each, types.CodeType)]
+
+
+def same(old: types.CodeType, new: types.CodeType) -> bool:
+    return alike(old, new) and all(map(same, inner(old), inner(new)))
+
+
+def give(changed: dict[tuple[str, int], types.CodeType], file: str) -> None:
+    for each in gc.get_objects():
+        if isinstance(each, types.FunctionType) and each.__code__.co_filename == file:
+            new = changed.get((each.__code__.co_qualname, each.__code__.co_firstlineno))
+            if new is not None:
+                each.__code__ = new
+
+
+class Changed(MetaPathFinder, SourceLoader):
+    """Imports one module of the package from a source that is not its file's."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._name = "pytest_cce_precheck." + mutant.module.removesuffix(".py").replace("/", ".")
+        self._path, self._source = str(PACKAGE / mutant.module), mutant.source
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        return spec_from_loader(name, self, origin=self._path) if name == self._name else None
+
+    def get_filename(self, fullname: str) -> str:
+        return self._path
+
+    def get_data(self, path: str) -> bytes:
+        if path != self._path:
+            raise OSError
+        return self._source.encode()
+
+
+# ---- forks
+
+
+def forked(work: Callable[[], bool], cpu: float) -> str:
+    """Do ``work`` in a fork: "killed" where it gives False, breaks, or takes too long."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            silent()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(cpu) + 1, int(cpu) + 5))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            status = 0 if work() else 1
+        finally:
+            os._exit(status)
+    end = time.monotonic() + 10 * cpu
+    while (got := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "killed"
+        time.sleep(0.002)
+    return "survived" if got[1] == 0 else "killed"
+
+
+def silent() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+class Warm:
+    """A plugin that tries mutants in place of running the tests once."""
+
+    def __init__(self, mutants: Sequence[Mutant], folder: Path) -> None:
+        self._mutants, self._folder = mutants, folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items if not SLOW.search(item.nodeid)}
+        covered = self._folder / "covered.json"
+        files = sorted({str(PACKAGE / mutant.module) for mutant in self._mutants})
+        forked(lambda: measure(session, list(items.values()), files, covered), 2000)
+        tests = Tests(json.loads(covered.read_text()))
+        for number, mutant in enumerate(self._mutants):
+            file = PACKAGE / mutant.module
+            changed = changed_functions(
+                compile(file.read_text("utf-8"), str(file), "exec", dont_inherit=True),
+                compile(mutant.source, str(file), "exec", dont_inherit=True),
+            )
+            names, seconds = tests.of(mutant)
+            if changed == {}:
+                mutant.status = "same code"
+            elif not names:
+                mutant.status = "not run"
+            elif changed is not None:
+
+                def work(changed: Any = changed, file: Path = file, names: list[str] = names) -> bool:
+                    give(changed, str(file))
+                    return passes(session, [items[name] for name in names])
+
+                mutant.status = forked(work, 5 + 4 * seconds)
+            say(number, len(self._mutants))
+        (self._folder / "status.json").write_text(json.dumps([mutant.status for mutant in self._mutants]))
+        return True
+
+
+def passes(session: pytest.Session, items: Sequence[pytest.Item]) -> bool:
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return False
+    return True
+
+
+def measure(session: pytest.Session, items: Sequence[pytest.Item], files: list[str], into: Path) -> bool:
+    """Write which tests run through which lines, and how long each takes; those that fail are left out."""
+    cover = coverage.Coverage(data_file=None, include=files, config_file=False)
+    seconds: dict[str, float] = {}
+    cover.start()
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        cover.switch_context(item.nodeid)
+        failed, start = session.testsfailed, time.process_time()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed == failed:
+            seconds[item.nodeid] = time.process_time() - start
+    cover.stop()
+    data = cover.get_data()
+    lines = {file: data.contexts_by_lineno(file) for file in files}
+    into.write_text(json.dumps({"seconds": seconds, "lines": lines}))
+    return True
+
+
+class Tests:
+    """Which tests to run for a mutant, the quickest first."""
+
+    def __init__(self, covered: dict[str, Any]) -> None:
+        self._seconds: dict[str, float] = covered["seconds"]
+        self._lines: dict[str, dict[str, list[str]]] = covered["lines"]
+
+    def of(self, mutant: Mutant) -> tuple[list[str], float]:
+        lines = self._lines.get(str(PACKAGE / mutant.module), {})
+        names = {name for line in mutant.lines for name in lines.get(str(line), ())} & self._seconds.keys()
+        if not names:  # a constant, or a line that no test runs through
+            names = {name for each in lines.values() for name in each} & self._seconds.keys()
+            if any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
+                return [], 0
+        chosen, total = [], 0.0
+        for name in sorted(names, key=self._seconds.__getitem__):
+            total += self._seconds[name]
+            if total > MOST_SECONDS and chosen:
+                break
+            chosen.append(name)
+        return chosen, total
+
+
+class Chosen:
+    """A plugin that keeps the tests named, in that order."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        order = {name: number for number, name in enumerate(self._names)}
+        items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
+
+
+def anew(mutant: Mutant, names: list[str], seconds: float) -> str:
+    def work() -> bool:
+        sys.meta_path.insert(0, Changed(mutant))
+        files = sorted({name.partition("::")[0] for name in names})
+        return pytest.main(["-x", *ARGUMENTS, *files], plugins=[Chosen(names)]) == 0
+
+    return forked(work, 15 + 4 * seconds)
+
+
+def say(number: int, of: int) -> None:
+    if number % 50 == 0:
+        print(f"{number} of {of}", file=sys.stderr, flush=True)
+
+
+# ---- all of it
+
+
+def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        forked_loudly(lambda: pytest.main([*ARGUMENTS, *tests], plugins=[Warm(mutants, folder)]))
+        for mutant, status in zip(mutants, json.loads((folder / "status.json").read_text()), strict=True):
+            mutant.status = status
+        near = Tests(json.loads((folder / "covered.json").read_text()))
+    for name in ("hypothesis.stateful", "jsonschema", "jsonschema_rs", "requests", "responses", "yaml", "_pytest.pytester"):
+        importlib.import_module(name)  # once for all forks
+    again = [mutant for mutant in mutants if mutant.status in ("", "survived")]
+    print(f"{len(again)} to be tried anew", file=sys.stderr, flush=True)
+    for number, mutant in enumerate(again):
+        names, seconds = near.of(mutant)
+        mutant.status = anew(mutant, names, seconds) if names else "not run"
+        say(number, len(again))
+
+
+def forked_loudly(work: Callable[[], object]) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def known() -> dict[tuple[str, str, str, str], str]:
+    entries = tomllib.loads(KNOWN.read_text("utf-8")).get("survivor", []) if KNOWN.exists() else []
+    return {(each["module"], each["where"], each["old"], each["new"]): each["reason"] for each in entries}
+
+
+def report(mutants: Sequence[Mutant]) -> None:
+    reasons = known()
+    for mutant in mutants:
+        reason = reasons.get((mutant.module, mutant.where, mutant.old, mutant.new))
+        if mutant.status in ("survived", "not run") and not reason:
+            print(f"{mutant.status}: {mutant.module} {mutant.where} {mutant.lines[0] if mutant.lines else ''}")
+            print(f"    - {mutant.old}\n    + {mutant.new}")
+    print(f"{'module':<32}{'mutants':>8}{'killed':>8}{'known':>8}{'new':>6}")
+    for module in (*sorted({mutant.module for mutant in mutants}), ""):
+        of = [mutant for mutant in mutants if module in ("", mutant.module) and mutant.status != "same code"]
+        count = Counter(mutant.status for mutant in of)
+        left = [each for each in of if each.status != "killed"]
+        listed = sum((each.module, each.where, each.old, each.new) in reasons for each in left)
+        share = f"{count['killed'] / len(of):.1%}" if of else "-"
+        print(f"{module or 'all':<32}{len(of):>8}{share:>8}{listed:>8}{len(left) - listed:>6}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--share", type=float, default=1.0, help="try so much of each module's mutants, but 60 at least")
+    parser.add_argument("--module", action="append", help="only these, such as wire/body.py")
+    parser.add_argument("--survivors", type=Path, help="write those that are left as JSON, to be tried again by --again")
+    parser.add_argument("--again", type=Path, help="try only the mutants of such a file")
+    chosen = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    patterns, tests = PARTS[chosen.part]
+    modules = sorted(str(path.relative_to(PACKAGE)) for pattern in patterns for path in PACKAGE.glob(pattern))
+    mutants: list[Mutant] = []
+    for module in modules:
+        if chosen.module is None or module in chosen.module:
+            mutants += mutants_of(module, chosen.share)
+    if chosen.again:
+        wanted = {tuple(each) for each in json.loads(chosen.again.read_text())}
+        mutants = [each for each in mutants if (each.module, each.where, each.old, each.new) in wanted]
+    run(mutants, [test for test in tests if Path(test).exists()])
+    report(mutants)
+    if chosen.survivors:
+        left = [each for each in mutants if each.status in ("survived", "not run")]
+        chosen.survivors.write_text(json.dumps([(each.module, each.where, each.old, each.new) for each in left]))
+
+
+if __name__ == "__main__":
+    main()
