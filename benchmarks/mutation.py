@@ -1,9 +1,9 @@
 """Change the code in small ways, and see that a test fails each time: mutation testing with the operators of mutmut.
 
-mutmut itself leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has already collected
-the tests: the changed functions get their new code, and the tests that run through the changed line are run,
-quickest first, until one fails. What no function holds (a constant, a table) is tried in a fork that imports the
-package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
+mutmut itself leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has
+already collected the tests: the changed functions get their new code, and the tests that run through the changed line
+are run, quickest first, until one fails. What no function holds (a constant, a table) is tried in a fork that imports
+the package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
 
     pip install "mutmut>=3.8"
     python benchmarks/mutation.py wire
@@ -34,6 +34,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.util import spec_from_loader
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,13 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {
     "wire": (["wire/*.py"], ["tests/wire"]),
     "budget": (
         ["targets.py", "suite/budget.py", "metering.py", "transport/paced.py"],
-        ["tests/test_targets.py", "tests/transport/test_paced.py", "tests/suite/test_budget.py", "tests/test_metering.py"],
+        [
+            "tests/test_targets.py",
+            "tests/transport/test_paced.py",
+            "tests/transport/test_paced_sending.py",
+            "tests/suite/test_budget.py",
+            "tests/test_metering.py",
+        ],
     ),
     "contract": (["contract/*.py"], ["tests/contract", "tests/drift"]),
     "cassette": (["cassette/*.py"], ["tests/cassette", "tests/transport/test_replayer.py"]),
@@ -64,9 +71,22 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {
 }
 # tests of speed, which a loaded machine fails
 SLOW = re.compile(r"the_time_grows|in_about_a_second|take_no_seconds|is_linear")
-ARGUMENTS = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+# pytest would otherwise load the plugin's own modules, to rewrite their asserts, from the files
+ARGUMENTS = [
+    "-q",
+    f"--config-file={ROOT / 'pyproject.toml'}",
+    f"--rootdir={ROOT}",
+    "--assert=plain",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:cacheprovider",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+]
 MOST_SECONDS = 15.0  # of tests for one mutant, as they took without it
 MEMORY = 4 << 30
+UNCHANGED = 9
 
 
 @dataclass
@@ -161,11 +181,15 @@ def spans(tree: ast.Module) -> Iterator[tuple[str, range]]:
     return below(tree, "")
 
 
+def alike_at_first(left: list[str], right: list[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+
+
 def difference(before: str, after: str) -> tuple[str, str, int]:
     """Give the lines that differ, before and after, and the number of the first."""
     old, new = before.splitlines(), after.splitlines()
-    first = len(os.path.commonprefix([old, new]))
-    last = len(os.path.commonprefix([old[first:][::-1], new[first:][::-1]]))
+    first = alike_at_first(old, new)
+    last = alike_at_first(old[first:][::-1], new[first:][::-1])
     removed, added = old[first : len(old) - last], new[first : len(new) - last]
     return " ".join(map(str.strip, removed)), " ".join(map(str.strip, added)), first + 1
 
@@ -223,14 +247,18 @@ def give(changed: dict[tuple[str, int], types.CodeType], file: str) -> None:
 class Changed(MetaPathFinder, SourceLoader):
     """Imports one module of the package from a source that is not its file's."""
 
+    @staticmethod
+    def name_of(mutant: Mutant) -> str:
+        return "pytest_cce_precheck." + mutant.module.removesuffix(".py").replace("/", ".")
+
     def __init__(self, mutant: Mutant) -> None:
-        self._name = "pytest_cce_precheck." + mutant.module.removesuffix(".py").replace("/", ".")
+        self._name = self.name_of(mutant)
         self._path, self._source = str(PACKAGE / mutant.module), mutant.source
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002  importlib's signature
         return spec_from_loader(name, self, origin=self._path) if name == self._name else None
 
-    def get_filename(self, fullname: str) -> str:
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002  as above
         return self._path
 
     def get_data(self, path: str) -> bytes:
@@ -261,6 +289,8 @@ def forked(work: Callable[[], bool], cpu: float) -> str:
             os.waitpid(child, 0)
             return "killed"
         time.sleep(0.002)
+    if os.WIFEXITED(got[1]) and os.WEXITSTATUS(got[1]) == UNCHANGED:
+        raise RuntimeError("the mutant was not imported: its source came from elsewhere")
     return "survived" if got[1] == 0 else "killed"
 
 
@@ -370,8 +400,12 @@ class Chosen:
 def anew(mutant: Mutant, names: list[str], seconds: float) -> str:
     def work() -> bool:
         sys.meta_path.insert(0, Changed(mutant))
-        files = sorted({name.partition("::")[0] for name in names})
-        return pytest.main(["-x", *ARGUMENTS, *files], plugins=[Chosen(names)]) == 0
+        files = sorted({str(ROOT / name.partition("::")[0]) for name in names})
+        passed = pytest.main(["-x", *ARGUMENTS, *files], plugins=[Chosen(names)]) == 0
+        module = sys.modules.get(Changed.name_of(mutant))
+        if module is not None and not isinstance(module.__loader__, Changed):
+            os._exit(UNCHANGED)
+        return passed
 
     return forked(work, 15 + 4 * seconds)
 
@@ -391,7 +425,15 @@ def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
         for mutant, status in zip(mutants, json.loads((folder / "status.json").read_text()), strict=True):
             mutant.status = status
         near = Tests(json.loads((folder / "covered.json").read_text()))
-    for name in ("hypothesis.stateful", "jsonschema", "jsonschema_rs", "requests", "responses", "yaml", "_pytest.pytester"):
+    for name in (
+        "hypothesis.stateful",
+        "jsonschema",
+        "jsonschema_rs",
+        "requests",
+        "responses",
+        "yaml",
+        "_pytest.pytester",
+    ):
         importlib.import_module(name)  # once for all forks
     again = [mutant for mutant in mutants if mutant.status in ("", "survived")]
     print(f"{len(again)} to be tried anew", file=sys.stderr, flush=True)
@@ -434,15 +476,22 @@ def report(mutants: Sequence[Mutant]) -> None:
         print(f"{module or 'all':<32}{len(of):>8}{share:>8}{listed:>8}{len(left) - listed:>6}")
 
 
+def absolute(text: str) -> Path:
+    return Path(text).absolute()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--share", type=float, default=1.0, help="try so much of each module's mutants, but 60 at least")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="try so much of each module's mutants, but 60 at least"
+    )
     parser.add_argument("--module", action="append", help="only these, such as wire/body.py")
-    parser.add_argument("--survivors", type=Path, help="write those that are left as JSON, to be tried again by --again")
-    parser.add_argument("--again", type=Path, help="try only the mutants of such a file")
+    parser.add_argument(
+        "--survivors", type=absolute, help="write those that are left as JSON, to be tried again by --again"
+    )
+    parser.add_argument("--again", type=absolute, help="try only the mutants of such a file")
     chosen = parser.parse_args()
-    os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     patterns, tests = PARTS[chosen.part]
     modules = sorted(str(path.relative_to(PACKAGE)) for pattern in patterns for path in PACKAGE.glob(pattern))
@@ -453,7 +502,9 @@ def main() -> None:
     if chosen.again:
         wanted = {tuple(each) for each in json.loads(chosen.again.read_text())}
         mutants = [each for each in mutants if (each.module, each.where, each.old, each.new) in wanted]
-    run(mutants, [test for test in tests if Path(test).exists()])
+    with tempfile.TemporaryDirectory() as place:
+        os.chdir(place)  # a mutant may write files
+        run(mutants, [str(ROOT / test) for test in tests if (ROOT / test).exists()])
     report(mutants)
     if chosen.survivors:
         left = [each for each in mutants if each.status in ("survived", "not run")]

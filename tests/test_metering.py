@@ -11,10 +11,11 @@ from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.metering import SUITE, meter_of, tell_worker, workers_of
 from pytest_cce_precheck.targets import NamedTarget
-from pytest_cce_precheck.transport.paced import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_cce_precheck.transport.paced import Meter
 
 LIVE = Config(mode="live", budget=2, sources={"budget": "option"})
 TARGET, OTHER = NamedTarget("eu-1", LIVE), NamedTarget("eu-2", LIVE)
