@@ -9,7 +9,7 @@ import pytest
 
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.metering import SUITE, meter_of, tell_worker, workers_of
+from pytest_cce_precheck.metering import meter_of, tell_worker, workers_of
 from pytest_cce_precheck.targets import NamedTarget
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Session:
 
     def _process(self, **more: Any) -> Any:
         return SimpleNamespace(
-            stash=pytest.Stash(), args=[], getoption=lambda *_: more.get("loadgroup", False),
+            stash=pytest.Stash(), args=[], getoption=lambda name, default: more.get(name, default),
             add_cleanup=self._cleanups.append, **more,
         )  # fmt: skip
 
@@ -82,8 +82,14 @@ def test_a_run_against_a_service_is_held_to_its_budget(session: Session, mode: s
 def test_the_default_budget_holds_for_the_suite_and_not_for_other_tests(session: Session) -> None:
     config = Config(mode="live", budget=2)
     assert sends(counted(session.controller, config)) == 5
-    session.controller.args = [f"--pyargs={SUITE}"]
+    session.controller.args = ["pytest_cce_precheck.suite"]
     assert sends(counted(session.controller, config)) == 2
+
+
+def test_requests_are_held_to_the_rate_of_the_run(session: Session) -> None:
+    # the second would have its turn when the run is over
+    slow = Config(mode="live", rate=0.01, run_time=60)  # type: ignore[arg-type]
+    assert sends(counted(session.controller, slow)) == 1
 
 
 def test_workers_share_one_count(session: Session) -> None:

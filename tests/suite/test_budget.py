@@ -23,7 +23,7 @@ def test_a_budget_is_spent_to_its_last_request_and_no_further() -> None:
 
 
 def test_the_least_budget_is_enough_and_one_request_less_is_refused() -> None:
-    assert LEAST == 30
+    assert (LEAST, FULL) == (30, 250)
     assert Shares.of(30, writes=False).questions > 0
     with pytest.raises(ConfigurationError, match="a budget of 29 requests checks nothing: at least 30 are needed"):
         Shares.of(29, writes=False)
@@ -35,6 +35,8 @@ SHARES = [
     (30, True, False, (5, 4, 4, 2, 8, 0, 1, 1, 0)),
     (59, False, False, (36, 7, 4, 2, 0, 0, 3, 2, 0)),
     (60, False, False, (36, 7, 4, 2, 0, 1, 3, 2, 0)),
+    (75, False, False, (46, 9, 5, 2, 0, 1, 4, 3, 0)),
+    (200, False, False, (125, 20, 13, 3, 0, 5, 12, 8, 0)),
     (250, False, False, (166, 20, 14, 4, 0, 6, 13, 10, 0)),
     (250, True, False, (131, 20, 14, 4, 35, 6, 13, 10, 0)),
     (250, True, True, (88, 20, 14, 4, 35, 6, 13, 31, 12)),
