@@ -118,7 +118,8 @@ def run_ours(name: str) -> Outcome:
             cluster_id=simulator.cluster_id,
             credentials=simulator.credentials,
         )
-        run = inspect(Inspection(client, Settings(BUDGET, SEED, allow_writes=True, neighbours=neighbours, wait=wait)))
+        settings = Settings(BUDGET, SEED, allow_writes=True, allow_destructive=True, neighbours=neighbours, wait=wait)
+        run = inspect(Inspection(client, settings))
         client.close()
         seconds = time.perf_counter() - started
     failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]

@@ -38,7 +38,7 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract import schema
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.explore import strategies
-from pytest_cce_precheck.explore.classes import known_values
+from pytest_cce_precheck.explore.classes import values_of
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -262,7 +262,7 @@ def example(options: argparse.Namespace) -> Iterator[Line]:
     exchange = Exchange(overhead_http.question(simulator), simulator.handle(overhead_http.question(simulator)))
     answer, _ = judge(exchange)
     assert answer is not None
-    drawn = strategies.filters(known_values(answer.tasks))
+    drawn = strategies.filters(tasks=values_of(answer.tasks))
     text = st.text(min_size=1, max_size=40)
     plain = st.fixed_dictionaries({}, optional={"type": text, "task_id": text, "addon_instance_id": text})
     with overhead_http.serving("simulator") as port:

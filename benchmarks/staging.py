@@ -165,6 +165,7 @@ def inspected(job: Job, simulator: Simulator, client: PrecheckClient) -> Outcome
         BUDGET,
         job.seed,
         allow_writes=True,
+        allow_destructive=True,
         neighbours=Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id),
         wait=wait,
         lag=job.lag,

@@ -67,10 +67,11 @@ def options() -> str:
         value = {"flag": "", "list": f"={option.metavar}"}.get(option.kind, f"={option.metavar}")
         if option.choices:
             value = "=" + "\\|".join(option.choices)
-        variables = ", ".join(f"`{name}`" for name in option.variables)
+        elsewhere = (f"`{option.ini}`", ", ".join(f"`{name}`" for name in option.variables))
+        ini, variables = ("command line only", "") if option.command_line_only else elsewhere
         default = _default(getattr(Config(), option.key))
         meaning = _cell(option.help)
-        lines.append(f"| `{option.flag}{value}` | `{option.ini}` | {variables} | {default} | {meaning} |")
+        lines.append(f"| `{option.flag}{value}` | {ini} | {variables} | {default} | {meaning} |")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope
@@ -79,10 +80,9 @@ def _status_of(document: dict[str, object]) -> int:
 
 
 def _read(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {name}: {error.strerror}") from None
+    if name == "-":
+        return _files.read_stream(sys.stdin.buffer, "standard input")
+    return _files.read_bytes(Path(name), name, way_out="give a file, or - for standard input")
 
 
 def _read_request(name: str) -> bytes:

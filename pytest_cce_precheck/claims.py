@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,7 +12,10 @@ import pytest
 
 from pytest_cce_precheck.cassette.files import file_name
 from pytest_cce_precheck.config import MODES
+from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,9 +39,10 @@ class Marked:
 def marked(item: pytest.Item) -> Marked:
     """Read a test's marker ``cce``; raises `ConfigurationError`."""
     marker = item.get_closest_marker("cce")
-    if marker is None:
-        return Marked()
+    return Marked() if marker is None else _read(marker)
 
+
+def _read(marker: pytest.Mark) -> Marked:
     def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> Marked:
         if mode not in (None, *MODES):
             raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(MODES)}")
@@ -45,11 +50,59 @@ def marked(item: pytest.Item) -> Marked:
             raise ConfigurationError(f"@pytest.mark.cce(cassette={cassette!r}): expected the name of a file")
         if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
             raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
+        if faults and mode not in (None, "simulate"):
+            raise ConfigurationError(
+                f"@pytest.mark.cce(mode={mode!r}, faults={faults!r}): faults work in the simulator only, so"
+                " expected no other mode than simulate"
+            )
+        for name in faults:
+            if name not in FAULTS:
+                near = did_you_mean(name, FAULTS)
+                raise ConfigurationError(
+                    f"@pytest.mark.cce(faults=…): there is no fault {name!r}{near}; cce-precheck faults lists them"
+                )
         if not isinstance(repeats, bool):
             raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
         return Marked(mode, cassette, tuple(faults), repeats)
 
     return called(cce, marker, "mode=None, cassette=None, faults=(), repeats=False")
+
+
+def allowance(marker: pytest.Mark) -> Acceptance:
+    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
+
+    def cce_allow(code: Any, *, reason: Any, until: Any = None) -> Acceptance:
+        if not isinstance(code, str):
+            raise ConfigurationError(f"@pytest.mark.cce_allow({code!r}): expected a code, or the name of its rule")
+        if reason is not None and not isinstance(reason, str):
+            raise ConfigurationError(f"@pytest.mark.cce_allow(reason={reason!r}): expected a text")
+        if until is not None and type(until) not in (str, date):
+            raise ConfigurationError(f"@pytest.mark.cce_allow(until={until!r}): expected a day as YYYY-MM-DD")
+        return Acceptance.of(code, reason or "", until)
+
+    return called(cce_allow, marker, "code, reason=…, until=None")
+
+
+def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
+    """Raise one `ConfigurationError` for all markers with wrong arguments, each with the first test that has it."""
+    read = {"cce": _read, "cce_allow": allowance}
+    seen: set[int] = set()
+    wrong: dict[str, list[str]] = {}
+    for item in items:
+        for marker in item.iter_markers():
+            # that of a module or a class is the same for each of its tests
+            if marker.name in read and id(marker) not in seen:
+                seen.add(id(marker))
+                try:
+                    read[marker.name](marker)
+                except ConfigurationError as error:
+                    wrong.setdefault(str(error), []).append(item.nodeid)
+    if wrong:
+        told = [
+            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {message}"
+            for message, names in wrong.items()
+        ]
+        raise ConfigurationError("\n".join(told))
 
 
 def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Literal, get_args
@@ -22,7 +22,10 @@ _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class Option:
-    """One setting: ``--cce-<name>``, ini ``cce_<name>`` and environment ``CCE_<NAME>`` are the same words."""
+    """One setting: ``--cce-<name>``, ini ``cce_<name>`` and environment ``CCE_<NAME>`` are the same words.
+
+    One that is ``command_line_only`` is refused in all other places: who starts the run decides it, each time anew.
+    """
 
     name: str
     help: str
@@ -30,6 +33,7 @@ class Option:
     choices: tuple[str, ...] = ()
     metavar: str | None = None
     environment: tuple[str, ...] = ()
+    command_line_only: bool = False
 
     @property
     def flag(self) -> str:
@@ -51,6 +55,18 @@ class Option:
         """The environment variables, the first one that is set counts."""
         return (self.ini.upper(), *self.environment)
 
+    @property
+    def expected(self) -> str:
+        """What a value has to be, for messages."""
+        by_kind = {
+            "number": "a whole number, 0 or more",
+            "flag": "true or false",
+            "list": "a list of texts",
+            "age": "a number with h, d or w, such as 30d",
+            "command": "a command and its arguments",
+        }
+        return f"one of {', '.join(self.choices)}" if self.choices else by_kind.get(self.kind, "a text")
+
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("mode", "where answers come from: the embedded service, cassettes, or a real service", choices=MODES),
@@ -69,7 +85,17 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "command",
         metavar="CMD",
     ),
-    Option("allow-writes", "let the suite use the create call (live, record)", kind="flag"),
+    Option(
+        "allow-writes",
+        "let the suite use the create call, and try other methods on a cluster that does not exist (live, record)",
+        kind="flag",
+    ),
+    Option(
+        "allow-destructive",
+        "let the suite send DELETE, PUT and PATCH to the cluster itself, which may lose all its tasks (live, record)",
+        kind="flag",
+        command_line_only=True,
+    ),
     Option("cassette-dir", "the folder of the cassettes (record, replay)", metavar="PATH"),
     Option("max-age", "an older cassette is a finding: 12h, 30d, 8w (replay)", kind="age", metavar="AGE"),
     Option("pseudonyms", "keep stand-ins in place of project, cluster, instance and task ids (record)", kind="flag"),
@@ -136,6 +162,7 @@ class Config:
     foreign_cluster_id: str | None = None
     token_command: Words = field(default_factory=Words)
     allow_writes: bool = False
+    allow_destructive: bool = False
     cassette_dir: str = "cce-cassettes"
     max_age: timedelta | None = None
     pseudonyms: bool = False
@@ -195,24 +222,27 @@ class Config:
 Lookup = Callable[[Option], Any]
 
 
-def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Config:
-    """Settle each setting from the command line, else the environment, else the ini file, else its default.
+def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup, *, ini_name: str = "ini") -> Config:
+    """Resolve each setting from the command line, else the environment, else the ini file, else its default.
 
-    ``option`` and ``ini`` give what was written there, None or empty where nothing was. Raises `ConfigurationError`
-    that names the setting, the place and what was expected.
+    ``option`` and ``ini`` return what was written there, None or empty if nothing was; false and 0 are something.
+    ``ini_name`` is what messages call the file. Raises `ConfigurationError` that names the setting, the place and what
+    was expected.
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for each in OPTIONS:
-        variable = next((name for name in each.variables if environment.get(name)), None)
-        places = (
-            ("option", option(each)),
-            (f"environment {variable}", environment.get(variable) if variable else None),
-            ("ini", ini(each)),
-        )
-        for source, given in places:
-            if given not in (None, "", [], False):
-                values[each.key] = parsed(each, given, f"{each.flag} (from {source})")
+        for source, given in _places(each, option, environment, ini):
+            where = f"{each.flag} (from {ini_name if source == 'ini' else source})"
+            if source == "option" and _is_blank(given):
+                # as "$UNSET" is in a shell: the value of another place would be a surprise
+                raise ConfigurationError(
+                    f"{where} is empty: expected {each.expected}; leave it out if nothing is meant"
+                )
+            if given not in (None, "") and given != []:
+                if each.command_line_only and source != "option":
+                    raise not_on_the_command_line(each, ini_name if source == "ini" else source)
+                values[each.key] = parsed(each, given, where)
                 sources[each.key] = source
                 break
     config = Config(**values, sources=sources)
@@ -227,57 +257,82 @@ def resolve(option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Conf
     return config
 
 
+def not_on_the_command_line(option: Option, where: str) -> ConfigurationError:
+    """Return the error for an option that may be given on the command line only, and was found elsewhere."""
+    return ConfigurationError(
+        f"{option.flag} (from {where}) is accepted on the command line only, so that nobody destroys anything by a"
+        " setting that was left somewhere: remove it there"
+    )
+
+
+def _places(each: Option, option: Lookup, environment: Mapping[str, str], ini: Lookup) -> Iterator[tuple[str, Any]]:
+    """Yield what each place says of a setting; one that is not asked for may be wrong."""
+    yield "option", option(each)
+    for name in each.variables:
+        yield f"environment {name}", environment.get(name)
+    yield "ini", ini(each)
+
+
+def _is_blank(given: Any) -> bool:
+    return any(isinstance(text, str) and not text.strip() for text in (given if isinstance(given, list) else [given]))
+
+
 def parsed(option: Option, given: Any, where: str) -> Any:
-    """Read one setting's value; raises `ConfigurationError`."""
-    if option.kind == "list":
-        return (
-            tuple(given) if not isinstance(given, str) else tuple(part for part in given.splitlines() if part.strip())
-        )
-    if option.kind == "flag":
-        return _flag(given, where)
+    """Return one setting's value; raises `ConfigurationError`."""
     if option.kind == "command":
-        return _command(given, where)
-    if option.kind == "number":
-        try:
-            number = int(given)
-        except ValueError:
-            number = -1
-        if number < 0:
-            raise ConfigurationError(f"{where} is {given!r}: expected a whole number, 0 or more")
-        return number
-    if option.kind == "age":
-        age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())
-        if age is None:
-            raise ConfigurationError(f"{where} is {given!r}: expected a number with h, d or w, such as 30d")
-        return timedelta(**{_UNITS[age[2]]: int(age[1])})
-    if option.choices and given not in option.choices:
-        raise ConfigurationError(f"{where} is {given!r}: expected one of {', '.join(option.choices)}")
-    return str(given)
+        return _command(option, given, where)
+    value = _READ[option.kind](given)
+    if value is None or (option.choices and value not in option.choices):
+        raise ConfigurationError(f"{where} is {given!r}: expected {option.expected}")
+    return value
 
 
-def _flag(given: Any, where: str) -> bool:
-    words = {
-        "true": True,
-        "yes": True,
-        "1": True,
-        "on": True,
-        "false": False,
-        "no": False,
-        "0": False,
-        "off": False,
-    }
-    if str(given).lower() not in words:
-        raise ConfigurationError(f"{where} is {given!r}: expected true or false")
-    return words[str(given).lower()]
+def _text(given: Any) -> str | None:
+    return given if isinstance(given, str) else None
 
 
-def _command(given: str, where: str) -> Words:
+def _number(given: Any) -> int | None:
+    try:
+        number = int(given) if isinstance(given, str | int) and not isinstance(given, bool) else -1
+    except ValueError:
+        return None
+    return number if number >= 0 else None
+
+
+def _flag(given: Any) -> bool | None:
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    return words.get(str(given).strip().lower())
+
+
+def _list(given: Any) -> tuple[str, ...] | None:
+    parts = [part for part in given.splitlines() if part.strip()] if isinstance(given, str) else given
+    return tuple(parts) if all(isinstance(part, str) for part in parts) else None
+
+
+def _age(given: Any) -> timedelta | None:
+    age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())
+    return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
+
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "text": _text,
+    "number": _number,
+    "flag": _flag,
+    "list": _list,
+    "age": _age,
+}
+
+
+def _command(option: Option, given: Any, where: str) -> Words:
+    # its arguments may be nobody's business, so no message shows it
+    if not isinstance(given, str):
+        raise ConfigurationError(f"{where} is not one text: expected {option.expected}")
     try:
         words = Words(shlex.split(given))
     except ValueError as error:
         raise ConfigurationError(f"{where} is no command: {str(error).lower()}") from None
     if not words:
-        raise ConfigurationError(f"{where} is empty: expected a command and its arguments")
+        raise ConfigurationError(f"{where} is empty: expected {option.expected}")
     return words
 
 

@@ -26,12 +26,20 @@ class ConfigurationError(CcePrecheckError):
     """An option, file or argument cannot be used as given."""
 
 
+class MissingFileError(ConfigurationError):
+    """There is no file where one is needed."""
+
+
 class UnsafeCredentialsError(ConfigurationError):
     """Credentials would travel in the clear, or to a host that they are not meant for."""
 
 
 class MissingCredentialsError(ConfigurationError):
     """A call needs credentials and none are configured."""
+
+
+class WriteRefusedError(ConfigurationError):
+    """A request could change something in a real service, and the run has no permission to send it."""
 
 
 class BudgetExhaustedError(CcePrecheckError):

@@ -10,15 +10,14 @@ import pytest
 
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
@@ -34,6 +33,8 @@ targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
 told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
 """What the end of a run found that no test did, as the summary takes it."""
+harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
+"""The harness of each target that has been asked so far."""
 
 
 @contextmanager
@@ -78,6 +79,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
         harness = Harness(cce_config, environment, meter, workers=workers_of(pytestconfig, _cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
+    pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
     with harness.standing():
         yield harness
 
@@ -98,16 +100,17 @@ def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckC
         return _cce_harness.client(cce_credentials)
 
 
-@pytest.fixture
-def cce_contract(request: pytest.FixtureRequest, _cce_harness: Harness) -> Contract:
+@pytest.fixture(scope="session")
+def cce_contract(_cce_harness: Harness) -> Contract:
     """The judge: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only tells."""
-    with as_setup_error():
-        return contract_of(request.node, _cce_harness)
+    from pytest_cce_precheck.harness import Contract
+
+    return Contract(_cce_harness)
 
 
 @pytest.fixture(scope="session")
 def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
-    """Strategies of filter combinations: `data.draw(cce_filters())` in a hypothesis test; on replay, recorded ones."""
+    """Strategies of filters, most of which list a task: `data.draw(cce_filters())` in a hypothesis test."""
     from pytest_cce_precheck.drawing import Filters
 
     return Filters(_cce_harness, cce_client)
@@ -173,37 +176,24 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     with as_setup_error():
         test = running_test(request, harness.config)
     # when=call reports alone are summed up, and they are made before any teardown
-    node.user_properties.append(("cce_mode", harness.config.mode))
+    record(node, "cce_mode", harness.config.mode)
     target: NamedTarget | None = request.getfixturevalue("_cce_target")
     if target is not None:
-        node.user_properties.append(("cce_target", target.name))
+        record(node, "cce_target", target.name)
     node.stash[running_key] = (harness, test)
     with ExitStack() as stack:
         with as_setup_error():
             stack.enter_context(harness.running(test))
+        if "cce_contract" in request.fixturenames:
+            harness.note_allowed()
+        if test.by_chance:
+            from pytest_cce_precheck.examples import watched
+
+            stack.enter_context(watched(node.obj, test))
         yield
         with as_setup_error():
             stack.close()
     if test.kept is not None:
-        node.user_properties.append(("cce_recorded", "kept" if test.kept else "left"))
+        record(node, "cce_recorded", "kept" if test.kept else "left")
     for exchange in harness.exchanges:
         request.config.hook.pytest_cce_exchange(exchange=exchange, item=node)
-
-
-def contract_of(item: pytest.Item, harness: Harness) -> Contract:
-    """Give the judge of a test, with what its markers accept; raises `ConfigurationError`."""
-    from pytest_cce_precheck.harness import Contract
-
-    allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
-    return Contract(harness, allowed, item.user_properties.append)
-
-
-def allowance(marker: pytest.Mark) -> Acceptance:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
-    from pytest_cce_precheck.claims import called
-    from pytest_cce_precheck.contract.acceptance import Acceptance
-
-    def cce_allow(code: str, *, reason: str, until: str | date | None = None) -> Acceptance:
-        return Acceptance.of(code, reason, until)
-
-    return called(cce_allow, marker, "code, reason=…, until=None")

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
+from pytest_cce_precheck.contract.findings import gathered
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.recording import Recorded
 from pytest_cce_precheck.modes.replaying import Replayed
 from pytest_cce_precheck.modes.simulated import Simulated
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.transport.bounded import sent_within
 from pytest_cce_precheck.transport.interception import Interceptor
-from pytest_cce_precheck.transport.live import HttpTransport
+from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
 from pytest_cce_precheck.transport.paced import PacedTransport
+from pytest_cce_precheck.transport.watched import Deadline
 from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     import requests
     from requests import PreparedRequest
@@ -34,16 +39,15 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.modes.base import Mode, RunningTest
+    from pytest_cce_precheck.modes.base import Mode, Property, RunningTest
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.transport.guard import WriteGuard
+    from pytest_cce_precheck.transport.interception import Proxies, Send
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
-
-Record = tuple[str, str]
-
 
 _MODES: Final[dict[str, Callable[[Config, Mapping[str, str]], Mode]]] = {
     "simulate": lambda config, _: Simulated(config),
@@ -71,6 +75,7 @@ class Harness:
         self._ahead: list[float] = []
         self._created: list[dict[str, Any]] = []
         self._told = (0, 0, 0)
+        self._unreported: list[Property] = []
 
     def remaining(self) -> float | None:
         """Say how many seconds the run may still take (``--cce-run-time``), None where it may take any time."""
@@ -123,12 +128,19 @@ class Harness:
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
+    def guard(self) -> WriteGuard | None:
+        """What refuses requests that the run has no permission to send; None if no real service is called."""
+        return self.mode.guard if isinstance(self.mode, Live) else None
+
+    @property
     def _tokens(self) -> Tokens | None:
         return self.mode.tokens if isinstance(self.mode, Live) else None
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         if isinstance(self.mode, Live):
+            if self.test is not None:
+                self.test.answered(exchange.request, exchange.response)
             ahead = seconds_ahead(exchange, datetime.now(UTC))
             self._ahead += [] if ahead is None else [ahead]
             self._created += _created(exchange)
@@ -151,12 +163,34 @@ class Harness:
             "created": self._created[created:],
         }
 
+    @property
+    def allowed(self) -> Sequence[Acceptance]:
+        """What the markers of the running test accept."""
+        return self.test.allowed if self.test is not None else ()
+
+    def note_allowed(self) -> None:
+        """Report what the markers of the running test accept, so that an acceptance without a finding is found."""
+        for each in self.allowed:
+            self.report("cce_allowed", json.dumps(_as_data(each)))
+
+    def report(self, name: str, value: str, *, identity: Hashable = None) -> None:
+        """Report a property of the running test; in a hypothesis test, one of the same ``identity`` once."""
+        if self.test is None:
+            self._unreported.append((name, value))
+        elif self.test.examples is not None:
+            self.test.examples.report((name, value), identity or (name, value))
+        else:
+            self.test.report((name, value))
+
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
         """Stand between a test and the network, as the mode does, with an empty log."""
         self.exchanges.clear()
         with self.mode.running(test):
             self.test = test
+            for name, value in self._unreported:
+                self.report(name, value)
+            self._unreported.clear()
             self._follow_the_cassette()
             try:
                 yield
@@ -176,24 +210,33 @@ class Harness:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Stand by for a session: where cassettes are used, nobody else may call the service outside of a test either.
+        """Stand between this process and the service for a session: every call of `requests` passes here.
 
-        Lets go of connections at the end.
+        Nobody may send what the run has no permission for, nor call outside of a test if cassettes are used. Budget,
+        rate and deadlines bind the calls of every client. Connections are closed at the end.
         """
         with ExitStack() as stack:
-            if self.config.mode in ("record", "replay"):
-                stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._sent_by_others))
+            if self.config.mode != "simulate":
+                stack.enter_context(Interceptor([self.mode.target.endpoint], sent=self._passed))
             yield
         if self._client is not None:
             self._client.close()
+        if self._meter is not None:
+            self._meter.close()
 
-    def _sent_by_others(
-        self, adapter: HTTPAdapter, _: PreparedRequest, send: Callable[[HTTPAdapter], requests.Response]
+    def _passed(
+        self, adapter: HTTPAdapter, prepared: PreparedRequest, proxies: Proxies, send: Send
     ) -> requests.Response:
-        if self.test is not None:
-            return send(adapter)
-        with self.mode.outside_a_test():
-            return send(adapter)
+        if self.guard is not None:
+            self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
+        with nullcontext() if self.test is not None else self.mode.outside_a_test():
+            # what has a deadline is the client's own call, which was counted
+            if self._meter is None or Deadline.current() is not None:
+                return send(adapter)
+            self._meter.take()
+            left, longest = self._meter.remaining, TIMEOUTS * self.config.timeout
+            seconds = longest if left is None else min(longest, left)
+            return sent_within(seconds, adapter, prepared, proxies, send, again=self._meter.take)
 
 
 class _Guarded:
@@ -204,6 +247,17 @@ class _Guarded:
         self._harness = harness
 
     def send(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
+        guard = self._harness.guard
+        if guard is None:
+            return self._sent(request)
+        guard.check(request.method, request.path, request.headers)
+        exchange = self._sent(request)
+        guard.observe(exchange)
+        return exchange
+
+    def _sent(self, request: Request) -> Exchange:
+        __tracebackhide__ = True
         if self._harness.test is not None:
             return self._transport.send(request)
         with self._harness.mode.outside_a_test():
@@ -216,15 +270,12 @@ class _Guarded:
 class Contract:
     """Judges exchanges; the fixture ``cce_contract``.
 
-    ``allowed`` holds what the test's markers accept; ``record`` takes what the report is made of.
+    One for all tests: it accepts what the markers of the running test do, and that test reports what it finds. What it
+    finds between tests, in a fixture of a wider scope, the next test reports.
     """
 
-    def __init__(self, harness: Harness, allowed: Sequence[Acceptance], record: Callable[[Record], None]) -> None:
+    def __init__(self, harness: Harness) -> None:
         self._harness = harness
-        self._accept = (*allowed, *harness.acceptances)
-        self._record = record
-        for each in allowed:
-            self._record(("cce_allowed", json.dumps(_as_data(each))))
 
     def findings(self, exchange: Exchange) -> list[Finding]:
         """Give everything that an exchange shows against the contract, and fail nothing."""
@@ -233,25 +284,25 @@ class Contract:
     def verify(self, *exchanges: Exchange) -> None:
         """Raise `ContractViolation` where a finding fails (``--cce-fail-on``) and is not accepted."""
         __tracebackhide__ = True
-        found = {finding.identity: finding for exchange in exchanges for finding in check(exchange)}
-        self.judge(tuple(found.values()))
+        self.judge([finding for exchange in exchanges for finding in check(exchange)])
 
     def judge(self, findings: Sequence[Finding]) -> Verdict:
         """Record findings and raise `ContractViolation` where one of them fails; give the verdict otherwise."""
         __tracebackhide__ = True
         today = datetime.now(UTC).date()
-        config = self._harness.config
-        outcome = verdict(findings, fail_on=config.fail_on, acceptances=self._accept, today=today)
+        config, report = self._harness.config, self._harness.report
+        accepted = (*self._harness.allowed, *self._harness.acceptances)
+        outcome = verdict(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
         redactor, kind = self._harness.redaction
         for each, more in self._outcomes(outcome):
             # before it is written, which spells a secret otherwise
             data = in_every_text({**_with_wire(each, redactor, kind), **more}, redactor.text)
             # all ASCII: a lone surrogate in an answer would not get from a worker to its controller
-            self._record(("cce_finding", redactor.text(json.dumps(data))))
+            report("cce_finding", redactor.text(json.dumps(data)), identity=(more["verdict"], *each.identity))
         for _, acceptance in outcome.accepted:
-            self._record(("cce_accepted", json.dumps(_as_data(acceptance))))
+            report("cce_accepted", json.dumps(_as_data(acceptance)))
         for name, text in properties(outcome.failing, skew=self._harness.skew):
-            self._record((name, redactor.text(text)))
+            report(name, redactor.text(text))
         if outcome.failing:
             raise ContractViolation(
                 describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing
@@ -281,7 +332,8 @@ def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> d
     """Give a finding as data, with what a ticket to the vendor needs of its exchanges."""
     data = finding.to_dict()
     for told, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
-        told["date"] = exchange.response.headers.get("Date")
+        date = exchange.response.headers.get("Date")
+        told["date"] = date and shortened(date, 100)
     if finding.exchanges:
         own = None if finding.code in OTHER_CREDENTIALS else kind
         data["exchanges"][0]["curl"] = curl(finding.exchanges[0].request, redactor, kind=own)

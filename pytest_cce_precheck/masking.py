@@ -1,82 +1,271 @@
-"""Reports of tests against a real service: of what a test printed, logged or held in a local, no credential shows."""
+"""Masks every credential that the run knows at the ways out of pytest, whoever wrote it there.
+
+A way out is what pytest hands to the hooks that show things, the exceptions that leave a hook, the terminal, the log
+file, the JUnit report, the ids of tests, and what allure writes. Used in live and record runs alone.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+from _pytest.junitxml import xml_key
+
 from pytest_cce_precheck import targets
-from pytest_cce_precheck.fixtures import running_key, targets_key
-from pytest_cce_precheck.wire.redaction import MASK, Redactor
+from pytest_cce_precheck.fixtures import harnesses_key, targets_key
+from pytest_cce_precheck.wire.pieces import Pieces
+from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    import pytest
+    from pluggy import Result
 
-_OURS: Final = "cce_"
-# what stands for the middle of a value that pytest has shortened
-_CUT: Final = "..."
-# so much of a secret tells that it is one
-_PIECE: Final = 6
-
-
-def mask(report: pytest.TestReport, item: pytest.Item) -> None:
-    """Mask every credential that is known in what a test's report shows, before anybody gets to see it."""
-    secrets = secrets_of(item)
-    # ours are written without
-    others = any(not name.startswith(_OURS) for name, _ in report.user_properties)
-    if secrets and (report.longrepr or report.sections or others):
-        shown = _shown_by(secrets)
-        report.longrepr = _each_text(report.longrepr, shown)
-        report.sections = [(shown(title), shown(text)) for title, text in report.sections]
-        report.user_properties = [(name, _each_text(value, shown)) for name, value in report.user_properties]
+# the arguments of hooks, pytest's and other plugins', that hold what is going to be shown
+_SHOWN: Final = frozenset({"report", "excrepr", "excinfo", "call", "warning_message", "json_report"})
+# asked for one report again and again, by whoever has it masked already
+_ASKS: Final = frozenset({"pytest_report_teststatus"})
+# says what the report is of, not what is shown; ids are masked when tests are collected
+_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "cce_records"})
+# whose objects are made to be shown
+_SHOWING: Final = ("_pytest.subtests", "pytest_subtests", "allure_commons.")
+# of an OSError, which keeps them elsewhere than other exceptions
+_FIELDS: Final = ("strerror", "filename", "filename2")
 
 
-def secrets_of(item: pytest.Item) -> tuple[str, ...]:
-    """Give every secret that a test may have met: the run's, and those of the environment."""
-    asked = item.config.stash[targets_key]
-    found = targets.secrets_of(asked, os.environ)
-    known = item.stash[running_key][0].secrets if running_key in item.stash else ()
-    return tuple(secret for secret in dict.fromkeys((*known, *found)) if secret.strip())
+def mask_everything_shown(config: pytest.Config) -> None:
+    """Mask, from now on, what this run of pytest shows."""
+    masking = Masking(Mask(partial(_known_to, config)))
+    config.pluginmanager.register(masking, "cce-masking")
+    config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
 
 
-def _shown_by(secrets: Sequence[str]) -> Callable[[str], str]:
-    redactor = Redactor(secrets)
-
-    def shown(text: str) -> str:
-        return redactor.known(_without_pieces(text, secrets))
-
-    return shown
+def mask_exception(error: BaseException) -> None:
+    """Mask the environment's credentials in an exception that is raised before the run knows its settings."""
+    Mask(lambda: targets.secrets_of((), os.environ)).exception(error)
 
 
-def _each_text(shown: Any, change: Callable[[str], str]) -> Any:
-    """Change every text in what pytest shows of an exception: texts, and objects that hold them."""
-    if isinstance(shown, str):
-        return change(shown)
-    if type(shown) in (list, tuple):
-        return type(shown)(_each_text(each, change) for each in shown)
-    if hasattr(shown, "toterminal") and hasattr(shown, "__dict__"):
-        # in place: parts are parts of several
-        for name, part in vars(shown).items():
-            setattr(shown, name, _each_text(part, change))
-    return shown
+def _known_to(config: pytest.Config) -> Iterator[str]:
+    named = config.stash.get(targets_key, ())
+    yield from targets.secrets_of(named, os.environ)
+    for harness in config.stash.get(harnesses_key, ()):
+        yield from harness.secrets
+    # its arguments may be secrets
+    commands = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
+    yield from (command for command in commands if command and " " in command)
 
 
-def _without_pieces(text: str, secrets: Sequence[str]) -> str:
-    """Mask what is left of a secret where a long value was shortened: ``s3cr3t-wi...``."""
-    pieces = text.split(_CUT)
-    for secret in secrets:
-        for number in range(len(pieces) - 1):
-            pieces[number] = _without_beginning_of(secret, pieces[number])
-            pieces[number + 1] = _without_beginning_of(secret[::-1], pieces[number + 1][::-1])[::-1]
-    return _CUT.join(pieces)
+class Mask:
+    """Masks all that ``known`` returns, which grows while tokens are fetched: in texts, and in what holds texts."""
+
+    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
+        self._known = known
+        self._secrets: tuple[str, ...] = ()
+        self._redactor = Redactor(())
+        self._pieces = Pieces(())
+
+    def text(self, text: str) -> str:
+        """Return a text without the secrets, and without long pieces of them."""
+        self._learn()
+        return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
+
+    def _learn(self) -> None:
+        secrets = tuple(dict.fromkeys(secret for secret in self._known() if secret.strip()))
+        if secrets != self._secrets:
+            self._secrets, self._redactor = secrets, Redactor(secrets)
+            # a piece of a command is a path that others have too; keys and tokens hold no blank
+            self._pieces = Pieces(secret for secret in secrets if " " not in secret)
+
+    def anything(self, shown: Any) -> Any:
+        """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
+        pytest's, whose parts several others share."""
+        if isinstance(shown, str):
+            return self.text(shown)
+        if isinstance(shown, bytes):
+            text = shown.decode("utf-8", "surrogateescape")
+            masked = self.text(text)
+            return shown if masked == text else masked.encode("utf-8", "surrogateescape")
+        if type(shown) in (list, tuple):
+            parts = [self.anything(part) for part in shown]
+            return shown if all(map(_same, parts, shown)) else type(shown)(parts)
+        if type(shown) is dict:
+            members = {self.anything(name): self.anything(part) for name, part in shown.items()}
+            unchanged = all(map(_same, members, shown)) and all(map(_same, members.values(), shown.values()))
+            return shown if unchanged else members
+        if hasattr(type(shown), "toterminal") or type(shown).__module__.startswith(_SHOWING):
+            self.parts(shown)
+        return shown
+
+    def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
+        """Mask every text that an object holds, in place."""
+        names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
+        for name in [each for each in names if each not in but]:
+            part = getattr(shown, name)
+            masked = self.anything(part)
+            if masked is not part:
+                # some are frozen
+                object.__setattr__(shown, name, masked)
+
+    def exception(self, error: object) -> None:
+        """Mask the texts of an exception and of those that it comes from, in place."""
+        waiting: list[object] = [error]
+        seen: set[int] = set()
+        while waiting:
+            each = waiting.pop()
+            if not isinstance(each, BaseException) or id(each) in seen:
+                continue
+            seen.add(id(each))
+            waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            for name in ("args", *vars(each), *_FIELDS):
+                # one that takes no other text is left as it is
+                with suppress(Exception):
+                    held = getattr(each, name)
+                    masked = self._texts_of(held)
+                    if masked != held:
+                        setattr(each, name, masked)
+
+    def _texts_of(self, held: Any) -> Any:
+        # objects are somebody's who goes on using them
+        if isinstance(held, str | bytes):
+            return self.anything(held)
+        return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
 
 
-def _without_beginning_of(secret: str, text: str) -> str:
-    start = text.find(secret[:_PIECE], max(0, len(text) - len(secret))) if len(secret) > _PIECE else -1
-    while start >= 0:
-        if secret.startswith(text[start:]):
-            return text[:start] + MASK
-        start = text.find(secret[:_PIECE], start + 1)
-    return text
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, str) and one == other)
+
+
+class Masking:
+    """What pytest calls so that nothing gets out unmasked."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+
+    # ---- what goes into hooks, and the exceptions that come out
+
+    def before_a_hook(self, name: str, _: object, arguments: Mapping[str, Any]) -> None:
+        """Mask what a hook is given to show, before any plugin sees it."""
+        for argument in _SHOWN & arguments.keys() if name not in _ASKS else ():
+            value = arguments[argument]
+            if argument == "report":
+                self._mask.parts(value, but=_IDENTITY)
+            elif isinstance(value, dict):
+                # whoever calls goes on with its own
+                value |= self._mask.anything(value)
+            else:
+                self._mask.anything(value)
+                excinfo = getattr(value, "excinfo", value)
+                self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
+
+    def after_a_hook(self, outcome: Result[Any], *_: object) -> None:
+        """Mask an exception that leaves a hook, before anybody shows it."""
+        self._mask.exception(outcome.exception)
+
+    # both innermost: other plugins wrap these to get at the reports
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mask a test's report."""
+        report = yield
+        self._mask.parts(report, but=_IDENTITY)
+        return report
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Mask a collector's report, and the names of what it collected."""
+        report = yield
+        self._mask.parts(report, but=_IDENTITY)
+        taken = {node.name for node in report.result or ()}
+        for node in report.result or ():
+            self._rename(node, taken)
+        return report
+
+    def _rename(self, node: pytest.Item | pytest.Collector, taken: set[str]) -> None:
+        name, nodeid = self._mask.text(node.name), self._mask.text(node.nodeid)
+        if (name, nodeid) == (node.name, node.nodeid):
+            return
+        number = 2
+        while name in taken:
+            # two ids that differ in a secret are two tests still
+            name, nodeid = (_numbered(self._mask.text(each), number) for each in (node.name, node.nodeid))
+            number += 1
+        taken.add(name)
+        node.name = name
+        identity = getattr(node, "_id", None)
+        # a structure since pytest 9.2, a text before
+        setattr(node, *(("_nodeid", nodeid) if identity is None else ("_id", type(identity).parse(nodeid))))
+
+    # ---- what is written
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Stand before the terminal, the log file, the hooks for exceptions that nobody catches, and allure."""
+        plugins = session.config.pluginmanager
+        reporter, logs = (plugins.get_plugin(name) for name in ("terminalreporter", "logging-plugin"))
+        writer = getattr(reporter, "_tw", None)
+        # the second since pytest 9
+        for name in ("write", "write_raw"):
+            if hasattr(writer, name):
+                setattr(writer, name, partial(_masked_write, getattr(writer, name), self._mask.text))
+        if logs is not None:
+            logs.log_file_handler.setFormatter(_Formatter(logs.log_file_handler.formatter, self._mask.text))
+        # pytest, which has set these, puts back what was before
+        if plugins.has_plugin("unraisableexception"):
+            sys.unraisablehook = partial(self._uncaught, sys.unraisablehook)
+        if plugins.has_plugin("threadexception"):
+            threading.excepthook = partial(self._uncaught, threading.excepthook)
+        if "allure_commons" in sys.modules:
+            allure: Any = sys.modules["allure_commons"].plugin_manager
+            session.config.add_cleanup(allure.add_hookcall_monitoring(self._before_allure, lambda *_: None))
+
+    def _uncaught(self, hook: Callable[[Any], object], caught: Any) -> object:
+        self._mask.exception(caught.exc_value)
+        return hook(caught)
+
+    def _before_allure(self, name: str, _: object, arguments: dict[str, Any]) -> None:
+        if name.startswith("report_"):
+            arguments |= {argument: self._mask.anything(value) for argument, value in arguments.items()}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Mask what JUnit's report says beside the tests' reports."""
+        xml = session.config.stash.get(xml_key, None)
+        if xml is None:
+            return
+        xml.global_properties[:] = self._mask.anything(xml.global_properties)
+        for reporter in xml.node_reporters_ordered:
+            testcase = reporter.to_xml()
+            for element in testcase.iter():
+                element.text = self._mask.anything(element.text)
+                element.attrib |= {name: self._mask.text(value) for name, value in element.attrib.items()}
+            reporter.to_xml = partial(_itself, testcase)  # type: ignore[method-assign]  # as pytest does at the end
+
+
+class _Formatter(logging.Formatter):
+    """Writes a log record as another formatter does, masked."""
+
+    def __init__(self, formatter: logging.Formatter | None, masked: Callable[[str], str]) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+        self._masked = masked
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._masked(self._formatter.format(record))
+
+
+def _masked_write(write: Callable[..., None], masked: Callable[[str], str], text: str, **how: bool) -> None:
+    write(masked(text), **how)
+
+
+def _itself(given: Any) -> Any:
+    return given
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name[:-1]}-{number}]" if name.endswith("]") else f"{name}-{number}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SUITE: Final = "pytest_cce_precheck.suite"
 _INPUT: Final = "cce_meter"
-_BEGAN: Final = "cce_began"
+_ELAPSED: Final = "cce_elapsed"
 folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
 began_key: pytest.StashKey[float] = pytest.StashKey()
 
@@ -26,13 +26,13 @@ began_key: pytest.StashKey[float] = pytest.StashKey()
 def tell_worker(node: Any, config: pytest.Config) -> None:
     """Let a worker of pytest-xdist know where the run counts, and since when."""
     node.workerinput[_INPUT] = _folder(config)
-    node.workerinput[_BEGAN] = _began(config)
+    node.workerinput[_ELAPSED] = time.monotonic() - _began(config)
 
 
 def _began(config: pytest.Config) -> float:
-    # all targets together have the time of one run
-    told = getattr(config, "workerinput", {}).get(_BEGAN)
-    return told if told is not None else config.stash.setdefault(began_key, time.time())
+    # all targets together have the time of one run; another machine's clock counts from another moment
+    elapsed: float = getattr(config, "workerinput", {}).get(_ELAPSED, 0.0)
+    return config.stash.setdefault(began_key, time.monotonic() - elapsed)
 
 
 def _folder(config: pytest.Config) -> str:

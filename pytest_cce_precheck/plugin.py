@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cce_precheck import hookspecs
-from pytest_cce_precheck.config import OPTIONS, Option, resolve
+from pytest_cce_precheck.config import OPTIONS
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import (
     _cce_harness,
@@ -28,15 +29,16 @@ from pytest_cce_precheck.fixtures import (
     cce_server,
     cce_simulator,
     config_key,
-    contract_of,
     running_key,
     targets_key,
     told_key,
 )
+from pytest_cce_precheck.records import record, report_records, reported_records
+from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, settings_of
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from _pytest.terminal import TerminalReporter
 
@@ -69,7 +71,7 @@ TARGETS_INPUT = "cce_targets"
 SUITE = "pytest_cce_precheck.suite"
 PROPERTIES = frozenset(
     f"cce_{name}"
-    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run")
+    for name in ("mode", "target", "cassette", "finding", "allowed", "accepted", "live", "recorded", "run", "examples")
 )
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
@@ -89,27 +91,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.choices:
             extra["metavar"] = "{" + ",".join(option.choices) + "}"
         group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help, **extra)
-        parser.addini(option.ini, f"as {option.flag}", type=_ini_type(option), default=None)
+        parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
-def _ini_type(option: Option) -> Literal["linelist", "string"]:
-    return "linelist" if option.kind == "list" else "string"
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
+    try:
+        return (yield)
+    except BaseException as error:
+        from pytest_cce_precheck.masking import mask_exception
+
+        mask_exception(error)
+        raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Mask what the run shows, from before any plugin is configured; only where it has real credentials."""
+    # what cannot be used is refused when we are configured
+    with suppress(ConfigurationError):
+        if settings_of(config).mode in ("live", "record"):
+            from pytest_cce_precheck.masking import mask_everything_shown
+
+            mask_everything_shown(config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle the settings before anything is collected; what cannot be used stops the run here."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    environment = Environment(os.environ)
     with as_usage_error():
-        settled = resolve(
-            lambda option: config.getoption(option.ini), environment, lambda option: config.getini(option.ini) or None
-        )
+        settled = settings_of(config)
+        refuse_what_nobody_typed(config)
         _refuse_real_services(settled)
         config.stash[targets_key] = targets = _targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             _refuse_the_unusable(config, settled)
-        if settled.history or settled.ledger or (config.rootpath / "cce-known.toml").is_file():
+        if settled.history or settled.ledger or os.path.lexists(config.rootpath / "cce-known.toml"):
             from pytest_cce_precheck.contract.ledger import find_ledger
             from pytest_cce_precheck.report.bookkeeping import keep_books
 
@@ -198,17 +217,36 @@ def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) ->
     metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse wrong arguments of our markers before any test runs, in every mode and of every test that is there."""
+    if any(marker.name in ("cce", "cce_allow") for item in items for marker in item.iter_markers()):
+        from pytest_cce_precheck.claims import refuse_wrong_markers
+
+        _refuse(config, refuse_wrong_markers, items)
+
+
+def _refuse(config: pytest.Config, check: Callable[[list[pytest.Item]], object], items: list[pytest.Item]) -> None:
+    """Stop the run if a check refuses its tests; a worker, which would seem to crash, fails each of ours with it."""
+    from pytest_cce_precheck.claims import refusal_key
+
+    if refusal_key in config.stash:
+        # pytest calls `pytest_collection_finish` all the same
+        return
+    try:
+        check(items)
+    except ConfigurationError as error:
+        config.stash[refusal_key] = str(error)
+        if not hasattr(config, "workerinput"):
+            raise pytest.UsageError(str(error)) from None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse two tests that would record one cassette, before either runs."""
     if session.config.stash[config_key].mode == "record":
-        from pytest_cce_precheck.claims import claims, refusal_key
+        from pytest_cce_precheck.claims import claims
 
-        try:
-            claims(session.items)
-        except ConfigurationError as error:
-            if not hasattr(session.config, "workerinput"):
-                raise pytest.UsageError(str(error)) from None
-            session.config.stash[refusal_key] = str(error)
+        _refuse(session.config, claims, session.items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -217,24 +255,28 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     if running_key not in item.stash:
         return (yield)
+    from pytest_cce_precheck.harness import Contract
     from pytest_cce_precheck.running import age_finding, learnt, use_of_cassette
 
     harness, test = item.stash[running_key]
     finding = age_finding(test, harness.config)
     if finding is not None:
-        contract_of(item, harness).judge([finding])
+        harness.note_allowed()
+        Contract(harness).judge([finding])
     complete = False
     try:
         result = yield
         complete = True
         return result
     finally:
+        if test.examples is not None:
+            test.examples.end(complete=complete)
         used = use_of_cassette(test, complete=complete)
         if used is not None:
-            item.user_properties.append(("cce_cassette", used))
+            record(item, "cce_cassette", used)
         known = learnt(harness)
         if known is not None:
-            item.user_properties.append(("cce_live", known))
+            record(item, "cce_live", known)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -254,10 +296,7 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr = "failed", told
         elif test.misses:
             report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
-    if item.config.stash[config_key].mode in ("live", "record"):
-        from pytest_cce_precheck.masking import mask
-
-        mask(report, item)
+    report_records(report, item)
     return report
 
 
@@ -306,7 +345,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         (report.nodeid, name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        for name, value in getattr(report, "user_properties", ())
+        for name, value in reported_records(report)
         # a cassette is written after the test
         if getattr(report, "when", None) == ("teardown" if name == "cce_recorded" else "call") and name in PROPERTIES
     ]

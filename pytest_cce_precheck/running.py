@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
-from pytest_cce_precheck.claims import cassette_name, marked, own_id, refusal_key
+from pytest_cce_precheck.claims import allowance, cassette_name, marked, own_id, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.modes.base import RunningTest
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.report.text import ContractViolation
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
     if wanted.mode not in (None, config.mode):
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
     test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
+    test.allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
+    test.report = lambda recorded: record(item, *recorded)
     if config.mode in ("record", "replay"):
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 

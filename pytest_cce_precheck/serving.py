@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,13 +98,12 @@ def _serve_simulator(options: argparse.Namespace) -> int:
             # ended by the system's own hand, the process would leave the CA's file behind
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         tls = ca.context if ca else None
-        server = stack.enter_context(
-            _listening(lambda: SimulatorServer(simulator, options.port, tls=tls, idle=idle), options.port)
-        )
+        server = _listening(lambda: SimulatorServer(simulator, options.port, tls=tls, idle=idle), options.port)
+        stack.enter_context(closing(server))
         facts = {**simulator.describe(), "endpoint": server.endpoint, **({"ca_file": str(ca.file)} if ca else {})}
         sys.stdout.write(json.dumps(facts) + "\n" if options.json else _for_people(simulator, facts))
         sys.stdout.flush()
-        threading.Event().wait()
+        server.serve()
     return 0
 
 
@@ -144,7 +142,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         raise ConfigurationError("--corpus is served as it is, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()
     corpus = Corpus(credentials=credentials)
-    with _listening(lambda: corpus_server(corpus, options.port), options.port) as server:
+    with closing(_listening(lambda: corpus_server(corpus, options.port), options.port)) as server:
         facts = {
             "endpoint": server.endpoint,
             "project_id": PROJECT_ID,
@@ -153,7 +151,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         }
         sys.stdout.write(json.dumps(facts) + "\n" if options.json else _CORPUS_FOR_PEOPLE.format(**facts))
         sys.stdout.flush()
-        threading.Event().wait()
+        server.serve()
     return 0
 
 

@@ -58,10 +58,20 @@ def refuse_the_unusable(
     if of_the_suite:
         for each in (config, *(target.config for target in targets)):
             _refuse_lag_where_recorded(each)
+    if config.mode in ("live", "record"):
+        _refuse_destruction_without_writes(config, targets)
     if config.mode in ("live", "record") and not targets:
         _refuse_for_live(config, environment, of_the_suite=of_the_suite)
     for target in targets:
         _refuse_target(target, environment, of_the_suite=of_the_suite)
+
+
+def _refuse_destruction_without_writes(config: Config, targets: Sequence[NamedTarget]) -> None:
+    configs = [target.config for target in targets] or [config]
+    if config.allow_destructive and not any(each.allow_writes for each in configs):
+        raise ConfigurationError(
+            "--cce-allow-destructive needs permission to write as well: add --cce-allow-writes, or leave it out"
+        )
 
 
 def _refuse_lag_where_recorded(config: Config) -> None:

@@ -13,7 +13,9 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Write the near matches of a mistyped word as the end of a message; empty where nothing is near.
 
     >>> did_you_mean("PRE31", ["PRE301", "PRE401"])
-    '; did you mean PRE301?'
+    '; did you mean PRE301 or PRE401?'
+    >>> did_you_mean("colour", ["PRE301", "PRE401"])
+    ''
     """
     by_folded = {word.lower(): word for word in known}
     near = difflib.get_close_matches(given.lower(), list(by_folded), n=3, cutoff=0.7)

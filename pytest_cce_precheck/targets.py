@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pytest_cce_precheck.config import OPTIONS, Config, Option, parsed
+from pytest_cce_precheck._files import read_text
+from pytest_cce_precheck.config import OPTIONS, Config, Option, not_on_the_command_line, parsed
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.suggestions import did_you_mean
@@ -71,13 +72,8 @@ class NamedTarget:
 
 
 def text_of(path: Path) -> str:
-    """Read a target file's text; raises `ConfigurationError` where it cannot be read."""
-    try:
-        return path.read_bytes().decode()
-    except OSError as error:
-        raise ConfigurationError(f"--cce-targets={path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"--cce-targets={path} is not UTF-8 (byte {error.start})") from None
+    """Return a target file's text; raises `ConfigurationError` if it cannot be read."""
+    return read_text(path, f"--cce-targets={path}")
 
 
 def parse_targets(text: str, name: str, base: Config) -> tuple[NamedTarget, ...]:
@@ -87,8 +83,8 @@ def parse_targets(text: str, name: str, base: Config) -> tuple[NamedTarget, ...]
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name} is no TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"{name} is not valid TOML: {error}") from None
     _refuse_unknown(document, _TOP, name)
     for key in (*_PLACE, "cluster_id"):
         if base.source(key) == "option":
@@ -242,6 +238,8 @@ def _texts(given: Any, where: str) -> Sequence[str]:
 def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     names = list(known)
     for key in table:
+        if key in _OPTIONS and _OPTIONS[key].command_line_only:
+            raise not_on_the_command_line(_OPTIONS[key], where)
         if key not in names:
             more = f"; {key} for all targets belongs under [defaults]" if key in _DEFAULTS else ""
             raise ConfigurationError(

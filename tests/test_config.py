@@ -96,10 +96,43 @@ def test_the_vendors_variable_names_the_project_too_and_ours_goes_first() -> Non
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
-def test_what_is_empty_counts_as_not_given(empty: Any) -> None:
-    config = settled({"endpoint": empty, "fault": empty}, {"CCE_ENDPOINT": ""}, {"endpoint": "https://cce.example"})
+def test_what_is_empty_in_the_environment_or_the_ini_file_counts_as_not_given(empty: Any) -> None:
+    config = settled({}, {"CCE_ENDPOINT": ""}, {"endpoint": "https://cce.example", "fault": empty, "budget": empty})
     assert config.endpoint == "https://cce.example"
     assert config.fault == ()
+    assert config.budget == Config().budget
+
+
+@pytest.mark.parametrize("option", [each for each in OPTIONS if each.kind != "flag"], ids=lambda each: each.name)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_option_with_an_empty_value_is_refused_rather_than_taken_from_elsewhere(option: Option, empty: str) -> None:
+    given = [empty] if option.kind == "list" else empty
+    told = refused(option={option.key: given}, ini={option.key: "5"})
+    assert told == f"{option.flag} (from option) is empty: expected {option.expected}; leave it out if nothing is meant"
+
+
+@pytest.mark.parametrize(("key", "value"), [("allow_writes", False), ("budget", 0), ("rate", 0)])
+def test_false_and_zero_are_settings_like_others(key: str, value: Any) -> None:
+    config = settled(ini={key: value})
+    assert getattr(config, key) is value
+    assert config.source(key) == "ini"
+
+
+def test_false_in_the_environment_goes_before_true_in_the_ini_file() -> None:
+    config = settled(environment={"CCE_ALLOW_WRITES": "false"}, ini={"allow_writes": True})
+    assert config.allow_writes is False
+    assert config.source("allow_writes") == "environment CCE_ALLOW_WRITES"
+
+
+def test_what_is_overridden_is_not_even_looked_at() -> None:
+    def ini(option: Option) -> Any:
+        if option.key == "budget":
+            raise ConfigurationError("not a number")
+
+    assert resolve(lambda each: "5" if each.key == "budget" else None, {}, ini).budget == 5
+    assert resolve(lambda _: None, {"CCE_BUDGET": "5"}, ini).budget == 5
+    with pytest.raises(ConfigurationError, match="not a number"):
+        resolve(lambda _: None, {}, ini)
 
 
 def test_other_peoples_variables_do_not_matter() -> None:
@@ -175,6 +208,31 @@ def test_what_is_no_choice_is_named_with_the_choices(key: str, word: str) -> Non
     option = BY_KEY[key]
     told = f"{option.flag} (from ini) is {word!r}: expected one of {', '.join(option.choices)}"
     assert refused(ini={key: word}) == told
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "expected"),
+    [
+        ("budget", 1.5, "a whole number, 0 or more"),
+        ("budget", True, "a whole number, 0 or more"),
+        ("budget", ["60"], "a whole number, 0 or more"),
+        ("allow_writes", ["true"], "true or false"),
+        ("accept", ["PRE302: why", 3], "a list of texts"),
+        ("endpoint", ["https://cce.example"], "a text"),
+        ("fail_on", ["note"], "one of error, warning, note, never"),
+        ("max_age", ["30d"], "a number with h, d or w, such as 30d"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_the_file(key: str, given: Any, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        resolve(lambda _: None, {}, lambda each: given if each.key == key else None, ini_name="ini pyproject.toml")
+    flag = BY_KEY[key].flag
+    assert str(raised.value) == f"{flag} (from ini pyproject.toml) is {given!r}: expected {expected}"
+
+
+def test_the_words_of_a_command_of_another_type_are_not_shown() -> None:
+    told = refused(ini={"token_command": ["vault", "--password=PLANTED"]})
+    assert told == "--cce-token-command (from ini) is not one text: expected a command and its arguments"
 
 
 @pytest.mark.parametrize("word", ["maybe", "2", "y"])

@@ -187,7 +187,7 @@ def test_a_host_for_writes_is_named_in_full_and_allows_no_other(listed: str) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[target]", "is no TOML"),
+        ("[[target]", "is not valid TOML"),
         ("", "has no [[target]]: expected at least one"),
         ("[target]\n", "target is no list of tables"),
         ("targets = 1", "unknown key 'targets'; there may be write_hosts, defaults, target; did you mean target?"),

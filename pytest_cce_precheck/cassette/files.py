@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
-import secrets
-import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck import _files
+from pytest_cce_precheck._files import shown
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Cassette, loads
-from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingError, ConfigurationError
+from pytest_cce_precheck.errors import (
+    CassetteCorruptError,
+    CassetteMissingError,
+    ConfigurationError,
+    MissingFileError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUFFIX: Final = ".json"
-# leaves room for the hash, the suffix and the name of a file that is being written, within 255 bytes
+# leaves room for the hash and the suffix within 255 bytes
 _LONGEST: Final = 120
 _ODD: Final = re.compile(r"[^A-Za-z0-9._\[\]=,+-]+")
 # what Windows keeps for devices
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-_WRITING: Final = re.compile(r"\.cce-[0-9a-f]{16}\.tmp")
 
 
 def file_name(module: str, test: str) -> str:
@@ -83,90 +86,36 @@ def _below(folder: Path, path: Path) -> Iterator[Path]:
         path = path.parent
 
 
-def shown(path: Path) -> str:
-    """Give a path for a message: from the working directory, where it lies below."""
-    return str(path).removeprefix(os.getcwd() + os.sep)
-
-
 def read(path: Path, *, record_with: str | None = None) -> Cassette:
-    """Read a cassette; raises `CassetteMissingError` where there is none, `CassetteCorruptError` where it is none.
+    """Read a cassette; raises `CassetteMissingError` if there is none, `CassetteCorruptError` if it cannot be used.
 
     ``record_with`` is the command that would record it.
     """
     name = shown(path)
     way_out = f"; record it: {record_with}" if record_with else ""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a directory" if path.is_dir() else "no regular file"
-            raise CassetteCorruptError(f"{name} is {what}; expected a cassette (JSON): move it away")
-        size = found.st_size
-        if size > MAX_CASSETTE:
-            raise CassetteCorruptError(
-                f"{name} has {size:,} bytes; a cassette has at most {MAX_CASSETTE:,}: split the test, or record less"
-            )
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
+        return loads(text_of(path), name)
+    except MissingFileError:
         raise CassetteMissingError(f"there is no cassette {name}{way_out}") from None
-    except OSError as error:
-        raise CassetteCorruptError(f"{name} cannot be read: {error.strerror}; check its permissions") from None
-    except UnicodeDecodeError as error:
-        raise CassetteCorruptError(f"{name} is no cassette: byte {error.start} is not UTF-8; record it again") from None
-    return loads(text, name)
 
 
-def write(path: Path, text: str, *, what: str = "cassette") -> None:
-    """Put ``text`` in place of what is at ``path``, at once: whoever reads, or comes after a crash, sees old or new.
-
-    Raises `ConfigurationError` where that cannot be; the old file is then as it was. ``what`` it is, is for messages.
-    """
+def text_of(path: Path) -> str:
+    """Return a cassette's text; raises `MissingFileError` if there is none, `CassetteCorruptError` if it has none."""
+    name, way_out = f"the cassette {shown(path)}", "move it away, and record it anew or in several tests"
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a directory")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        finished = path.with_name(f".cce-{secrets.token_hex(8)}.tmp")
-        try:
-            _write_whole(finished, text.encode())
-            finished.replace(path)
-        except BaseException:
-            finished.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigurationError(f"the {what} {shown(path)} cannot be written: {error.strerror}") from None
+        return _files.read_text(path, name, limit=MAX_CASSETTE, way_out=way_out)
+    except MissingFileError:
+        raise
+    except ConfigurationError as error:
+        raise CassetteCorruptError(str(error)) from None
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Make a file appear with all its content, or not at all."""
-    try:
-        _write_nameless(path, data)
-    except (AttributeError, OSError):
-        # no such system, or a file system that has no files without a name
-        with path.open("xb") as file:
-            _write_through(file, data)
-
-
-def _write_nameless(path: Path, data: bytes) -> None:
-    """Write to a file that has no name until it is whole: a process that is killed leaves nothing."""
-    descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        _write_through(file, data)
-        # the descriptor of a folder is what makes Python follow the link; an absolute path does not use it
-        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
-
-
-def _write_through(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
+def write(path: Path, text: str) -> None:
+    """Put a cassette in place of the old one, whole or not at all; raises `ConfigurationError`."""
+    _files.write(path, text.encode(), f"the cassette {shown(path)}", make_folders=True)
 
 
 def cassettes(folder: Path) -> Iterator[Path]:
-    """Give every cassette under a folder, sorted."""
-    yield from sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed between two steps left behind: whole files, never put in place."""
-    for path in folder.rglob(".cce-*.tmp"):
-        if _WRITING.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    """Yield every cassette under a folder, sorted; no link to a folder is followed."""
+    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    yield from sorted(path for path in found if path.suffix == SUFFIX and not path.name.startswith("."))

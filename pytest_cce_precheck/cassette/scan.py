@@ -29,7 +29,6 @@ NAMED: Final = "password or token by its name"
 Path = tuple[str | int, ...]
 
 _BASE64: Final = "base64"
-_SHORT: Final = 6
 _SHOWN: Final = 10
 # texts are looked at together, and nothing that looks like a secret has this in it
 _BETWEEN: Final = "\x00"
@@ -107,17 +106,11 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
     def path_at(place: int) -> Path:
         return seen[bisect_right(starts, place) - 1][0]
 
-    places = {(start, KNOWN) for start in _known(whole, credentials.secrets)}
+    places = {(start, KNOWN) for start, _ in Redactor(credentials.secrets).found(whole)}
     places |= {(each.start, each.kind) for each in sightings(whole)}
     yield from ((path_at(place), kind) for place, kind in sorted(places))
     of_a_secret = cache(names_a_secret)
     yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
-
-
-def _known(text: str, secrets: Iterable[str]) -> Iterator[int]:
-    yield from (start for start, _ in Redactor(secrets).found(text))
-    for part in {part for secret in secrets for part in _within_base64(secret)}:
-        yield from (match.start() for match in re.finditer(re.escape(part), text))
 
 
 def _name_of(path: Path) -> str:
@@ -158,17 +151,6 @@ def _of_base64(text: str) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("latin-1")
-
-
-def _within_base64(secret: str) -> Iterator[str]:
-    """Give what a secret contributes to the Base64 of a longer text, wherever it begins in it."""
-    octets = secret.encode("utf-8", "surrogatepass")
-    for before in range(3) if len(octets) >= _SHORT else ():
-        coded = base64.b64encode(b"\x00" * before + octets).decode()
-        # the characters that hold bits of the secret alone
-        part = coded[-(-before * 8 // 6) : (before + len(octets)) * 8 // 6]
-        yield part
-        yield part.replace("+", "-").replace("/", "_")
 
 
 def _written(path: Path, leaking: set[_Key]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
@@ -23,6 +24,7 @@ _METADATA = (
 )  # fmt: skip
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
+_LONGEST = 8000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -94,9 +96,12 @@ class Task:
         )
 
     def value_of(self, name: Filter) -> str | None:
-        """The value that a filter selects this task by; None where no URL can hold it (half of a surrogate pair)."""
+        """The value that a filter selects this task by; None where no URL can hold it.
+
+        That is half of a surrogate pair, and a value longer than any server takes.
+        """
         value = _text(self.metadata.get(name.field))
-        return None if value is None or _SURROGATE.search(value) else value
+        return None if value is None or len(value) > _LONGEST or _SURROGATE.search(value) else value
 
     @cached_property
     def content(self) -> str:
@@ -181,5 +186,4 @@ def _timestamp(value: Any) -> Timestamp | None:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened(json.dumps(value, ensure_ascii=False), 80)

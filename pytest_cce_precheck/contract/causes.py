@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ EXPLAINS: Final[dict[str, frozenset[str]]] = {
 _FIELD_RULES: Final = frozenset({"PRE201", "PRE202", "PRE203", "PRE206"})
 # a field that breaks the contract today, and did not before
 _DRIFT: Final = frozenset({"PRE520", "PRE521"})
+_NAMES: Final = frozenset(map(str, Filter))
 _FIELD_EXPLAINS: Final = _ALL_FILTERS | {"PRE102", "PRE504", "PRE322", "PRE323", "PRE406"}
 
 
@@ -63,16 +64,23 @@ class Cause:
 
 def causes(findings: Sequence[Finding]) -> list[Cause]:
     """Group findings under their causes, the most severe first; each finding stands in one group."""
-    left = sorted(findings, key=_place)
-    groups: list[Cause] = []
-    for finding in left:
-        for index, group in enumerate(groups):
-            if _explains(group.finding, finding):
-                groups[index] = Cause(group.finding, (*group.consequences, finding))
-                break
-        else:
-            groups.append(Cause(finding))
-    return groups
+    groups: list[tuple[Finding, list[Finding]]] = []
+    # of findings that are alike, the first explains what any of them would: there are few kinds, and many findings
+    first_of: dict[_Kind, int] = {}
+    broken_at: dict[str, int] = {}
+    for finding in sorted(findings, key=_place):
+        kind = _Kind.of(finding)
+        explaining = [number for cause, number in first_of.items() if cause.explains(kind)]
+        if finding.code in _DRIFT and finding.path in broken_at:
+            explaining.append(broken_at[finding.path])
+        if explaining:
+            groups[min(explaining)][1].append(finding)
+            continue
+        first_of.setdefault(kind, len(groups))
+        if finding.code in _FIELD_RULES:
+            broken_at.setdefault(everywhere(finding.path), len(groups))
+        groups.append((finding, []))
+    return [Cause(finding, tuple(consequences)) for finding, consequences in groups]
 
 
 def _place(finding: Finding) -> tuple[int, int, str, int, int, str]:
@@ -89,36 +97,46 @@ def _depth(finding: Finding) -> int:
     return -len(EXPLAINS.get(finding.code, ()))
 
 
-def _explains(cause: Finding, effect: Finding) -> bool:
-    if cause.code == effect.code:
-        return _same_fact(cause, effect)
-    field_filter = _field_filter(cause)
-    if cause.code in _FIELD_RULES and field_filter and effect.code in _FIELD_EXPLAINS:
-        return not _filters(effect) or field_filter in _filters(effect)
-    if effect.code in _DRIFT:
-        return cause.code in _FIELD_RULES and re.sub(r"\[\d+\]", "[*]", cause.path) == effect.path
-    if effect.code not in EXPLAINS.get(cause.code, ()):
-        return False
-    mine, theirs = _filters(cause), _filters(effect)
-    return not mine or not theirs or bool(mine & theirs)
+@dataclass(frozen=True)
+class _Kind:
+    """What decides whether one finding explains another.
 
+    ``has_words`` is whether it is about something beside filters: another spelling, an unknown parameter, a header.
+    """
 
-def _same_fact(cause: Finding, effect: Finding) -> bool:
-    """Whether one filter alone, or both of several, stand behind two findings of the same code."""
-    mine, theirs = _filters(cause), _filters(effect)
-    if cause.code == "PRE405" and mine:
-        # whatever filter shows them, it is the unfiltered list that hides tasks
-        return True
-    return bool(mine) and not _words(cause) and (mine <= theirs or (not theirs and bool(_words(effect))))
+    code: str
+    filters: frozenset[str]
+    has_words: bool
+    field_filter: str | None
+
+    @classmethod
+    def of(cls, finding: Finding) -> _Kind:
+        return cls(finding.code, _filters(finding), bool(_words(finding)), _field_filter(finding))
+
+    def explains(self, effect: _Kind) -> bool:
+        if self.code == effect.code:
+            return self._is_same_fact(effect)
+        if self.code in _FIELD_RULES and self.field_filter and effect.code in _FIELD_EXPLAINS:
+            return not effect.filters or self.field_filter in effect.filters
+        if effect.code not in EXPLAINS.get(self.code, ()):
+            return False
+        return not self.filters or not effect.filters or bool(self.filters & effect.filters)
+
+    def _is_same_fact(self, effect: _Kind) -> bool:
+        """Whether one filter alone, or both of several, stand behind two findings of the same code."""
+        if self.code == "PRE405" and self.filters:
+            # whatever filter shows them, it is the unfiltered list that hides tasks
+            return True
+        narrower = self.filters <= effect.filters or (not effect.filters and effect.has_words)
+        return bool(self.filters) and not self.has_words and narrower
 
 
 def _words(finding: Finding) -> frozenset[str]:
-    """Give what a finding is about beside filters: another spelling, an unknown parameter, a header."""
     return frozenset(finding.subject) - _filters(finding)
 
 
 def _filters(finding: Finding) -> frozenset[str]:
-    return frozenset(finding.subject) & frozenset(str(name) for name in Filter)
+    return frozenset(finding.subject) & _NAMES
 
 
 def _field_filter(finding: Finding) -> str | None:

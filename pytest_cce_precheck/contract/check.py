@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.contract import deviations, envelope, invariants
 from pytest_cce_precheck.contract.answer import Answer, Operation
 from pytest_cce_precheck.contract.filters import unsound
-from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.schema import schema_errors, unknown_fields
+from pytest_cce_precheck.wire.excerpts import listed, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable, Iterator
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -29,19 +31,23 @@ def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[F
     """
     answer, findings = judge(exchange, expect=expect)
     if answer is not None and answer.operation == "list":
-        findings += [finding.seen_in(exchange) for finding in unsound(answer)]
+        findings = gathered([*findings, *(finding.seen_in(exchange) for finding in unsound(answer))])
     return findings
 
 
 def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[Answer | None, list[Finding]]:
-    """Do as `check` for all but the filters, and give the success answer too, where there is one to read."""
-    findings = [finding for rule in envelope.ENVELOPE_RULES for finding in rule(exchange)]
+    """Do as `check` for all but the filters, and return the success answer too, if there is one to read.
+
+    Each fact is one finding, in however many places the answer shows it.
+    """
+    findings = gathered(finding for rule in envelope.ENVELOPE_RULES for finding in rule(exchange))
     answer: Answer | None = None
     if exchange.status < 300:
         answer, content = _judge_success(exchange)
-        findings += content
+        findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
-        findings += [finding for rule in envelope.ERROR_RULES for finding in rule(exchange)]
+        found = (finding for rule in envelope.ERROR_RULES for finding in rule(exchange))
+        findings = gathered(chain(findings, found))
         if expect is not None and exchange.status not in expect and not _says_more(findings, exchange):
             wanted = envelope.operation_status(exchange)
             message = f"status {exchange.status} where {wanted} was expected: {_excerpt(exchange)}"
@@ -51,7 +57,7 @@ def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[
     return answer, [finding.seen_in(exchange) for finding in findings]
 
 
-def _judge_success(exchange: Exchange) -> tuple[Answer | None, list[Finding]]:
+def _judge_success(exchange: Exchange) -> tuple[Answer | None, Iterable[Finding]]:
     document, findings = envelope.read_object(exchange)
     if document is None:
         return None, findings
@@ -60,17 +66,20 @@ def _judge_success(exchange: Exchange) -> tuple[Answer | None, list[Finding]]:
     operation: Operation = "create" if exchange.request.method == "POST" else "list"
     straight, deviating = deviations.normalise(document, operation)
     answer = Answer(exchange, operation, straight)
-    schema = f"{operation}_answer"
-    rules = invariants.LIST_RULES if operation == "list" else invariants.CREATE_RULES
-    findings += deviating
-    findings += [Finding(error.code, error.message, path=error.path) for error in schema_errors(straight, schema)]
-    findings += [finding for rule in rules for finding in rule(answer)]
-    unknown = list(unknown_fields(straight, schema))
+    return answer, chain(findings, deviating, _content(answer))
+
+
+def _content(answer: Answer) -> Iterator[Finding]:
+    # one by one: an answer of some megabytes can hold millions of breaches
+    schema = f"{answer.operation}_answer"
+    rules = invariants.LIST_RULES if answer.operation == "list" else invariants.CREATE_RULES
+    for error in schema_errors(answer.document, schema):
+        yield Finding(error.code, error.message, path=error.path)
+    for rule in rules:
+        yield from rule(answer)
+    unknown = list(unknown_fields(answer.document, schema))
     if unknown:
-        findings.append(
-            Finding("PRE290", f"fields that no document names: {', '.join(unknown)}", subject=tuple(unknown))
-        )
-    return answer, findings
+        yield Finding("PRE290", f"fields that no document names: {listed(unknown)}", subject=tuple(unknown))
 
 
 def _says_more(findings: list[Finding], exchange: Exchange) -> bool:
@@ -79,5 +88,4 @@ def _says_more(findings: list[Finding], exchange: Exchange) -> bool:
 
 
 def _excerpt(exchange: Exchange) -> str:
-    text = exchange.response.body.decode("utf-8", "replace")
-    return text if len(text) <= 200 else text[:197] + "..."
+    return shortened(exchange.response.body.decode("utf-8", "replace"), 200)

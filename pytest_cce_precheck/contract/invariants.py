@@ -7,7 +7,7 @@ that the schema rules have already found missing or wrong.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from pytest_cce_precheck.contract.deviations import deviation
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.excerpts import listed
 from pytest_cce_precheck.wire.timestamps import Timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
@@ -58,12 +59,14 @@ def creation_precedes_expiry(answer: Answer) -> Iterator[Finding]:
 
 def task_ids_are_unique(answer: Answer) -> Iterator[Finding]:
     """D: the id identifies the task."""
-    for task_id, times in Counter(task.id for task in answer.tasks if task.id).items():
-        if times > 1:
-            paths = [task.path for task in answer.tasks if task.id == task_id]
-            yield Finding(
-                "PRE304", f"the task id {task_id} is listed {times} times", paths[1], evidence=(("places", str(paths)),)
-            )
+    paths: dict[str, list[str]] = defaultdict(list)
+    for task in answer.tasks:
+        if task.id:
+            paths[task.id].append(task.path)
+    for task_id, places in paths.items():
+        if len(places) > 1:
+            message = f"the task id {task_id} is listed {len(places)} times"
+            yield Finding("PRE304", message, places[1], evidence=(("places", listed(places)),))
 
 
 def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import read_text
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.suggestions import did_you_mean
@@ -99,21 +101,15 @@ class Ledger:
     @classmethod
     def read(cls, path: Path) -> Ledger:
         """Read a ledger file; raises `ConfigurationError` that names the file, the entry and the line."""
-        try:
-            text = path.read_bytes().decode()
-        except OSError as error:
-            raise ConfigurationError(f"the ledger {path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"the ledger {path} is not UTF-8 (byte {error.start})") from None
-        return cls.parse(text, str(path))
+        return cls.parse(read_text(path, f"the ledger {path}"), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str = LEDGER_FILE) -> Ledger:
         """Read a ledger's text; ``name`` is what messages call it."""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{name} is no TOML: {error}") from None
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise ConfigurationError(f"{name} is not valid TOML: {error}") from None
         for key in document:
             if key != "known":
                 raise ConfigurationError(
@@ -149,9 +145,10 @@ class Ledger:
 
 
 def find_ledger(given: str | None, root: Path) -> Path | None:
-    """Give the ledger's file: the one that is ``given``, from ``root``, else ``cce-known.toml`` there if it exists."""
+    """Return the ledger's file: the one ``given``, from ``root``, else ``cce-known.toml`` there if it exists."""
     path = root / (given or LEDGER_FILE)
-    return path if given or path.is_file() else None
+    # what has the name and cannot be read must not be passed over
+    return path if given or os.path.lexists(path) else None
 
 
 def known_failures(given: str | None, root: Path) -> tuple[Known, ...]:

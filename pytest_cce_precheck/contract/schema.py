@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, groupby, islice
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
 try:
@@ -37,6 +39,7 @@ _CODES: Final[Mapping[str, str]] = {
     "pattern": "PRE108",
 }
 _SHOWN_CHARACTERS: Final = 60
+_SORTED: Final = 1000
 _SHOWN_FIELDS: Final = 5
 
 # RFC 3339 with at most nine digits, for years that occur. The days that a month does not have are left to
@@ -61,7 +64,7 @@ class SchemaError:
 
 
 def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
-    """Yield every breach of the schema by ``document``, parsed JSON: in its order, at most one a path.
+    """Yield every breach of the schema by ``document``, parsed JSON: one a path, the first thousand in order.
 
     >>> [error.path for error in schema_errors({"currentCount": -1}, "page_info")]
     ['$.currentCount']
@@ -70,17 +73,19 @@ def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
     """
     if _accepted(document, schema_name):
         return
-    errors = sorted(
-        _validator(schema_name).iter_errors(document),
-        key=lambda error: (_position(document, error.absolute_path), error.validator != "type"),
-    )
-    told: set[str] = set()
-    for error in errors:
+    # there may be millions, and jsonschema finds them one by one
+    errors = _one_a_path(_validator(schema_name).iter_errors(document))
+    positions = _Positions(document)
+    first = sorted(islice(errors, _SORTED), key=lambda error: positions.of(error.absolute_path))
+    for error in chain(first, errors):
         path = json_path(error.absolute_path)
-        # what has the wrong type is outside the documented values too, which is no second fact
-        if path not in told:
-            told.add(path)
-            yield SchemaError(_code(error), path, _message(error), str(error.validator))
+        yield SchemaError(_code(error), path, _message(error), str(error.validator))
+
+
+def _one_a_path(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    # what has the wrong type is outside the documented values too, which is no second fact; one follows the other
+    for _, found in groupby(errors, key=lambda error: tuple(error.absolute_path)):
+        yield min(found, key=lambda error: error.validator != "type")
 
 
 def unknown_fields(document: Any, schema_name: str) -> Iterator[str]:
@@ -182,17 +187,28 @@ def _validator(schema_name: str) -> Any:
     return _Validator(_inlined(schema_name), format_checker=_FORMATS)
 
 
-def _position(document: Any, path: Iterable[str | int]) -> tuple[int, ...]:
-    position = []
-    for step in path:
-        if isinstance(step, int):
-            position.append(step)
-            document = document[step]
-        else:
-            # a missing field comes after those that are there
-            position.append(list(document).index(step) if step in document else len(document))
-            document = document.get(step)
-    return tuple(position)
+class _Positions:
+    """Where the places of a document are, to sort by; each object's fields are counted once."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+        self._fields: dict[int, dict[str, int]] = {}
+
+    def of(self, path: Iterable[str | int]) -> tuple[int, ...]:
+        position = []
+        node = self._document
+        for step in path:
+            if isinstance(step, int):
+                position.append(step)
+                node = node[step]
+            else:
+                # a missing field comes after those that are there
+                if id(node) not in self._fields:
+                    self._fields[id(node)] = {name: place for place, name in enumerate(node)}
+                fields = self._fields[id(node)]
+                position.append(fields.get(step, len(fields)))
+                node = node.get(step)
+        return tuple(position)
 
 
 # --- what an error says
@@ -251,7 +267,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         return _shown_text(value)
     if isinstance(value, Mapping):
-        names = [_shown_text(str(name)) for name in list(value)[:_SHOWN_FIELDS]]
+        names = [_shown_text(str(name)) for name in islice(value, _SHOWN_FIELDS)]
         more = [f"{len(value) - _SHOWN_FIELDS} more"] if len(value) > _SHOWN_FIELDS else []
         return f"an object of {', '.join(names + more)}" if value else "an empty object"
     if isinstance(value, list):
@@ -263,8 +279,7 @@ def _shown(value: Any) -> str:
 
 
 def _shown_text(text: str) -> str:
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
-    quoted = json.dumps(cut, ensure_ascii=False)
+    quoted = json.dumps(shortened(text, _SHOWN_CHARACTERS), ensure_ascii=False)
     # terminals obey control characters, and lone surrogates cannot be printed
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in quoted)
 

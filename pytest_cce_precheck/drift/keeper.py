@@ -35,6 +35,7 @@ from pytest_cce_precheck.drift.snapshot import (
 )
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.fixtures import running_key, told_key
+from pytest_cce_precheck.records import records_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -99,7 +100,7 @@ class Watcher:
             # a test that asks for defects says nothing of the service as it is
             if harness is not None and test is not None and harness.exchanges and not test.faults:
                 self._secrets |= set(harness.secrets)
-                label = str(dict(item.user_properties).get("cce_target", ""))
+                label = dict(records_of(item)).get("cce_target", "")
                 observer, listener = self._watched.setdefault(target_of(harness, label), (Observer(), Listener()))
                 for exchange in harness.exchanges:
                     if _is_call(exchange.request) and observer.take(exchange):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from pytest_cce_precheck.cassette.files import write as put_in_place
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.dialects import Spoken, Voice
 from pytest_cce_precheck.contract.memory import Memory, Told
 from pytest_cce_precheck.contract.traits import Trait, Traits
-from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
 
 if TYPE_CHECKING:
@@ -55,31 +54,15 @@ def prepare(path: Path) -> None:
     read(path)
     if not path.parent.is_dir():
         raise ConfigurationError(f"the snapshot {path} cannot be: there is no folder {path.parent}")
-    try:
-        with TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ConfigurationError(f"the snapshot {path} cannot be written: {path.parent}: {error.strerror}") from None
+    _files.prepare(path, f"the snapshot {path}")
 
 
 def read(path: Path) -> Snapshot:
-    """Read a snapshot, an empty one where there is no file; raises `ConfigurationError` that says what is wrong."""
+    """Read a snapshot, an empty one if there is no file; raises `ConfigurationError` that says what is wrong."""
     try:
-        if path.is_symlink():
-            # it would be replaced by a file, and what it leads to would grow old
-            raise ConfigurationError(f"the snapshot {path} is a symbolic link: name the file itself, {path.readlink()}")
-        if not path.exists():
-            return {}
-        if not path.is_file():
-            what = "a directory" if path.is_dir() else "no regular file"
-            raise ConfigurationError(f"the snapshot {path} is {what}; expected the name of a file")
-        if path.stat().st_size > LARGEST:
-            raise ConfigurationError(f"{path} has more than {LARGEST:,} bytes, and no snapshot has: name another file")
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise ConfigurationError(f"the snapshot {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is no snapshot: byte {error.start} is not UTF-8; name another file") from None
+        text = _files.read_text(path, f"the snapshot {path}", limit=LARGEST, way_out="name another file")
+    except MissingFileError:
+        return {}
     return loads(text, str(path))
 
 
@@ -115,7 +98,7 @@ def dumps(snapshot: Mapping[Target, Memory]) -> str:
 
 def write(path: Path, text: str) -> None:
     """Put a snapshot's text in place, whole or not at all; raises `ConfigurationError`."""
-    put_in_place(path, text, what="snapshot")
+    _files.write(path, text.encode(), f"the snapshot {path}")
 
 
 def traits_as_data(answers: Mapping[str, Traits]) -> dict[str, Any]:

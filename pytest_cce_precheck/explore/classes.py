@@ -41,7 +41,10 @@ def unknown_value(value: str, known: Container[str] = ()) -> str:
                 other = value[:index] + digit + value[index + 1 :]
                 if other != value and other not in known:
                     return other
-    return value + "0"
+    longer = value + "0"
+    while longer in known:
+        longer += "0"
+    return longer
 
 
 def _one_wild(wild: str) -> Callable[[str], str | None]:
@@ -140,7 +143,12 @@ def refusals(name: Filter, value_class: str) -> frozenset[int]:
 
 def known_values(tasks: Iterable[Task]) -> dict[Filter, tuple[str, ...]]:
     """Give the values that the endpoint itself shows, in the order of the list; both documented types always."""
-    listed = list(tasks)
-    values = {name: tuple(dict.fromkeys(value for task in listed if (value := task.value_of(name)))) for name in Filter}
+    listed = values_of(tasks)
+    values = {name: tuple(dict.fromkeys(each[name] for each in listed if name in each)) for name in Filter}
     values[Filter.TYPE] = tuple(TaskType)
     return values
+
+
+def values_of(tasks: Iterable[Task]) -> list[dict[Filter, str]]:
+    """Return for each task the values that select it, without those that it does not have."""
+    return [{name: value for name in Filter if (value := task.value_of(name))} for task in tasks]

@@ -10,9 +10,9 @@ from pytest_cce_precheck.explore.questions import Asked
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
-    from pytest_cce_precheck.wire.exchange import Exchange
+    from pytest_cce_precheck.wire.exchange import Exchange, Response
 
 
 def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[Asked, ...], ...]:
@@ -30,6 +30,35 @@ def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[Asked, ...]
             given = dict(exchange.request.params)
             found[tuple(_asked(name, given[name], known[name]) for name in Filter if name in given)] = None
     return tuple(sorted(found, key=len))
+
+
+def questions_that_list(exchanges: Iterable[Exchange]) -> set[frozenset[tuple[str, str]]]:
+    """Return the parameters of each list call that was answered with a task, in any order."""
+    return {
+        frozenset(exchange.request.params)
+        for exchange in exchanges
+        if exchange.request.method == "GET" and lists_a_task(exchange.response)
+    }
+
+
+def lists_a_task(response: Response) -> bool:
+    """Return whether a success answer's ``items`` hold anything, also if it is not in an array."""
+    try:
+        document = response.document if response.status < 300 else None
+    except BodyError:
+        return False
+    return isinstance(document, dict) and bool(document.get("items"))
+
+
+def weighted(
+    questions: Sequence[tuple[Asked, ...]], listing: Container[frozenset[tuple[str, str]]]
+) -> list[tuple[Asked, ...]]:
+    """Repeat the questions whose parameters are in ``listing`` until they are half of all, if there are any."""
+    lists = [frozenset((str(item.name), item.value) for item in asked) in listing for asked in questions]
+    times = -(-lists.count(False) // max(1, lists.count(True)))
+    return [
+        asked for asked, listed in zip(questions, lists, strict=True) for _ in range(max(1, times) if listed else 1)
+    ]
 
 
 def _asked(name: Filter, value: str, known: Iterable[str]) -> Asked:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
+    from pytest_cce_precheck.contract.acceptance import Acceptance
+    from pytest_cce_precheck.examples import Examples
     from pytest_cce_precheck.wire.credentials import Credentials
+    from pytest_cce_precheck.wire.exchange import Request, Response
+    from pytest_cce_precheck.wire.vocabulary import Filter
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,16 @@ class Target:
     cluster_id: str
 
 
+Property = tuple[str, str]
+"""Name and value of what a test reports of itself (``user_properties``)."""
+
+
 def _kept(recording: Recording, _: Recording) -> Recording:
     return recording
+
+
+def _unreported(_: Property) -> None:
+    pass
 
 
 @dataclass
@@ -40,6 +53,8 @@ class RunningTest:
     before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay,
     ``credentials`` what the session's client authenticates with, where it has any, ``classes`` those of filter values
     that its cassette covers, where the test drew from it; ``kept`` is told after a recording: whether it was kept.
+    ``allowed`` is what its markers accept, ``report`` takes what is reported of it, ``examples`` are those of a
+    hypothesis test.
     """
 
     name: str
@@ -55,6 +70,23 @@ class RunningTest:
     kept: bool | None = None
     classes: Sequence[str] = ()
     misses: list[CassetteError] = field(default_factory=list)
+    allowed: Sequence[Acceptance] = ()
+    report: Callable[[Property], None] = _unreported
+    examples: Examples | None = None
+
+    def answered(self, request: Request, response: Response) -> None:
+        """Look at an answer that the test was given."""
+        if self.examples is not None:
+            self.examples.answered(request, response)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not look at answers while the ``with`` block runs: they are not to questions of the test's own."""
+        examples, self.examples = self.examples, None
+        try:
+            yield
+        finally:
+            self.examples = examples
 
 
 class Mode(Protocol):
@@ -69,6 +101,9 @@ class Mode(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
+
+    def known_tasks(self) -> list[dict[Filter, str]] | None:
+        """Return the filter values of the service's tasks; None if it must be asked for them."""
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Stand by while a fixture of a wider scope than a test makes a call."""

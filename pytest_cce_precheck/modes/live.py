@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
 from pytest_cce_precheck.startup import refuse_incomplete, tokens_for
+from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.tokens import PASSWORD
 from pytest_cce_precheck.wire.credentials import Credentials
 
@@ -31,7 +32,15 @@ class Live:
     def target(self) -> Target:
         """What the settings name."""
         config = self.config
-        return Target(config.service or "", config.project_id or "", config.cluster_id or "")
+        return Target((config.service or "").rstrip("/"), config.project_id or "", config.cluster_id or "")
+
+    @cached_property
+    def guard(self) -> WriteGuard:
+        """What refuses each request that the settings do not permit."""
+        target, config = self.target, self.config
+        return WriteGuard(
+            target.project_id, target.cluster_id, writes=config.allow_writes, destructive=config.allow_destructive
+        )
 
     def credentials(self) -> Credentials:
         """Give the environment's, or a token that is fetched."""
@@ -55,6 +64,9 @@ class Live:
     def wait(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(seconds)
+
+    def known_tasks(self) -> None:
+        """Return None: only the service knows them."""
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Let the call through."""

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._files import shown
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
 from pytest_cce_precheck.cassette.identities import pseudonyms_for
@@ -43,13 +44,13 @@ class Recorded(Live):
     def running(self, test: RunningTest) -> Iterator[None]:
         """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
         refuse_faults(test)
-        recorder = Recorder(self.target.endpoint)
+        recorder = Recorder(self.target.endpoint, observe=test.answered)
         with recorder:
             yield
         if test.cassette is None or not recorder.recordings:
             return
         if test.finished:
-            text = self._written(test, self._standing(recorder.recordings), files.shown(test.cassette))
+            text = self._written(test, self._standing(recorder.recordings), shown(test.cassette))
             files.write(test.cassette, text)
         test.kept = test.finished
 

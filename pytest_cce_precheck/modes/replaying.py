@@ -53,6 +53,9 @@ class Replayed:
     def wait(self, seconds: float) -> None:
         """Do nothing: what was waited for has happened."""
 
+    def known_tasks(self) -> None:
+        """Return None: nothing is asked but what was recorded."""
+
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Refuse: no cassette is open."""
         return refused_outside_a_test("replay")
@@ -80,7 +83,8 @@ class Replayed:
         test.notes.update(cassette.origin.notes)
         # a client of somebody's own may be as old as the session
         endpoints = [*own, _NOWHERE]
-        replayer = Replayer(cassette, _redaction(Credentials.from_environment(self._environment)), endpoints)
+        redaction = _redaction(Credentials.from_environment(self._environment))
+        replayer = Replayer(cassette, redaction, endpoints, observe=test.answered)
         test.playback, test.misses = replayer.playback, replayer.misses
         return replayer
 

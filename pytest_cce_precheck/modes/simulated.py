@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.modes.base import RunningTest, Target
+from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import Interception
+from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,12 @@ class Simulated:
         """Advance the clock."""
         self.simulator.clock.advance(seconds)
 
+    def known_tasks(self) -> list[dict[Filter, str]]:
+        """Return the filter values of the tasks that the simulator lists at its present time."""
+        service = self.simulator
+        tasks = service.world.tasks_of(service.cluster_id, service.clock.now())
+        return [{name: str(field_of(task, name)) for name in Filter} for task in tasks]
+
     def outside_a_test(self) -> Interception:
         """Answer from the session's service."""
         return Interception(self._session)
@@ -47,7 +55,7 @@ class Simulated:
         if test.faults:
             self.simulator = Simulator(seed=self._config.seed, faults=(*self._config.fault, *test.faults))
         try:
-            with Interception(self.simulator):
+            with Interception(self.simulator, observe=test.answered):
                 yield
         finally:
             self.simulator = self._session

@@ -87,11 +87,11 @@ def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> i
     folder = Path(options.folder)
     result = pruning(folder, options.pytest)
     _complain((f"left alone: {what}" for what in result.left_alone), redactor)
-    if options.yes:
-        delete(result.unclaimed, folder)
-    number = len(result.unclaimed)
+    stay = delete(result.unclaimed, folder) if options.yes else []
+    _complain((f"left alone: {path} was recorded meanwhile" for path in stay), redactor)
+    number = len(result.unclaimed) - len(stay)
     done = "deleted" if options.yes else "would be deleted with --yes"
-    _print((f"{path}\n" for path in result.unclaimed), redactor)
+    _print((f"{path}\n" for path in result.unclaimed if path not in stay), redactor)
     what = (
         f"{number} cassette{'s' if number != 1 else ''} that no test claims {done}"
         if number

@@ -9,7 +9,7 @@ from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.foreign import is_call
 from pytest_cce_precheck.contract.shape import changes_between, shapes_of
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.recordings.found import cassettes_in, refuse_no_folder
+from pytest_cce_precheck.recordings.found import cassettes_in
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
@@ -108,9 +108,8 @@ def _changes(before: list[Exchange], now: list[Exchange]) -> tuple[Change, ...]:
 
 
 def _exchanges_of(path: Path) -> Mapping[str, list[Exchange]]:
-    if path.is_file():
+    if not path.is_dir():
         return {path.name: list(_exchanges(read(path)))}
-    refuse_no_folder(path)
     found = {}
     for each in cassettes_in(path):
         if each.cassette is None:

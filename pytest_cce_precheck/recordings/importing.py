@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording, dumps
 from pytest_cce_precheck.cassette.har import from_har, is_har, to_har
@@ -67,12 +67,12 @@ def give_out(cassette: Path, out: Path, credentials: Credentials) -> str:
         raise ConfigurationError(f"{out} is there and is no HAR, so it is not replaced")
     text = json.dumps(to_har(read), indent=2, ensure_ascii=False) + "\n"
     refuse(text, credentials, str(out))
-    files.write(out, text)
+    _files.write(out, text.encode(), f"the HAR {out}", make_folders=True)
     return f"{out}: {_calls(len(read))} of {cassette}, as HAR 1.2\n"
 
 
 def _read(name: str) -> Foreign:
-    document = _parsed(_text(Path(name)), name)
+    document = _parsed(_text(name), name)
     if is_har(document):
         return from_har(document, name)
     if is_vcr(document):
@@ -82,20 +82,11 @@ def _read(name: str) -> Foreign:
     raise ConfigurationError(f"{name} is neither HAR 1.2 nor a cassette of vcrpy (YAML or JSON), and is not taken in")
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            # a pipe has no size, and may have no end
-            data = file.read(size or MAX_CASSETTE + 1) if size <= MAX_CASSETTE else b""
-        if max(size, len(data)) > MAX_CASSETTE:
-            raise ConfigurationError(f"{path} has more than {MAX_CASSETTE:,} bytes, which is the most that are read")
-        # some tools begin a HAR with a byte order mark
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is no text: byte {error.start} is not UTF-8") from None
+def _text(name: str) -> str:
+    # some tools begin a HAR with a byte order mark
+    return _files.read_text(
+        Path(name), name, limit=MAX_CASSETTE, encoding="utf-8-sig", way_out="give a HAR, or a cassette of vcrpy"
+    )
 
 
 def _parsed(text: str, name: str) -> Any:
@@ -119,7 +110,7 @@ def _refuse_to_replace(out: Path) -> None:
 
 def _is_har_file(path: Path) -> bool:
     try:
-        return is_har(_parsed(_text(path), str(path)))
+        return is_har(_parsed(_text(str(path)), str(path)))
     except ConfigurationError:
         return False
 

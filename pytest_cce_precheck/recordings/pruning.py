@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cce_precheck.cassette.files import sweep
+from pytest_cce_precheck._files import remove, sweep
+from pytest_cce_precheck.cassette.files import cassettes
 from pytest_cce_precheck.claims import claims
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.recordings.found import cassettes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SUFFIX: Final = ".json"
 # the mode decides nothing about what is collected, and this one refuses no setting
@@ -66,51 +67,67 @@ class _Collector:
 
 @dataclass(frozen=True)
 class Pruning:
-    """What a folder holds: the cassettes that no test claims, those that one does, and what is left alone."""
+    """What a folder holds: the cassettes that no test claims, those that one does, and what is left alone.
 
-    unclaimed: tuple[Path, ...]
+    With each unclaimed cassette is the status of its file when it was looked at.
+    """
+
+    unclaimed: Mapping[Path, os.stat_result]
     claimed: int
     tests: int
     left_alone: tuple[str, ...]
 
 
 def pruning(folder: Path, arguments: Sequence[str]) -> Pruning:
-    """Say which cassettes no test claims that pytest collects with ``arguments``; nothing is deleted.
+    """Return which cassettes no test claims that pytest collects with ``arguments``; nothing is deleted.
 
-    Raises `ConfigurationError` where that cannot be known for sure.
+    Raises `ConfigurationError` if that cannot be known for sure.
     """
-    found = cassettes_in(folder)
+    # before anything else: whatever is recorded from now on differs from it
+    seen = dict(_looked_at(folder))
+    found = [each for each in cassettes_in(folder) if each.path in seen]
     left_alone = [f"{each.path} is a link" for each in found if each.path.is_symlink()]
     ours = [each for each in found if not each.path.is_symlink()]
     left_alone += [each.problem for each in ours if each.cassette is None]
-    cassettes = [each for each in ours if each.cassette is not None]
-    if not cassettes:
+    whole = [each for each in ours if each.cassette is not None]
+    if not whole:
         raise ConfigurationError(f"{folder} holds no cassettes, so there is nothing to prune")
     collected = _collected(arguments)
-    unclaimed = tuple(each.path for each in cassettes if _plain(each.name) not in collected.claimed)
-    if len(unclaimed) == len(cassettes):
+    unclaimed = {each.path: seen[each.path] for each in whole if _plain(each.name) not in collected.claimed}
+    if len(unclaimed) == len(whole):
         raise ConfigurationError(
             f"the {len(collected.items)} tests that pytest collects claim none of the cassettes of {folder}, so they"
             " are not those that record there: name these after --, or delete the folder by hand"
         )
-    return Pruning(unclaimed, len(cassettes) - len(unclaimed), len(collected.items), tuple(left_alone))
+    return Pruning(unclaimed, len(whole) - len(unclaimed), len(collected.items), tuple(left_alone))
 
 
-def delete(unclaimed: Sequence[Path], folder: Path) -> None:
-    """Delete files, what killed recordings left, and the folders that are empty then, but for ``folder``.
+def delete(unclaimed: Mapping[Path, os.stat_result], folder: Path) -> list[Path]:
+    """Delete files, what killed recordings left, and the folders that are empty then, except ``folder``.
 
-    Raises `ConfigurationError` where one cannot be deleted.
+    Return those that stay, since they were recorded anew meanwhile. Raises `ConfigurationError` if one cannot be
+    deleted.
     """
     sweep(folder)
-    for path in unclaimed:
+    stay = []
+    for path, seen in unclaimed.items():
         try:
-            path.unlink()
+            if not remove(path, seen):
+                stay.append(path)
             for parent in path.relative_to(folder).parents[:-1]:
                 # what is not empty stays
                 with contextlib.suppress(OSError):
                     (folder / parent).rmdir()
         except OSError as error:
             raise ConfigurationError(f"cannot delete {path}: {error.strerror}") from None
+    return stay
+
+
+def _looked_at(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in cassettes(folder):
+        # one that vanishes meanwhile needs no deleting
+        with contextlib.suppress(FileNotFoundError):
+            yield path, path.lstat()
 
 
 def _collected(arguments: Sequence[str]) -> _Collector:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jsonschema import Draft202012Validator
 
-from pytest_cce_precheck.cassette.files import read
+from pytest_cce_precheck.cassette.files import read, text_of
 from pytest_cce_precheck.cassette.foreign import is_call
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.scan import leaks
@@ -125,7 +125,7 @@ def sum_of(results: Sequence[Verified]) -> str:
 def _verified(
     path: Path, cassette: Cassette, credentials: Credentials, acceptances: Sequence[Acceptance], today: date
 ) -> Verified:
-    text = path.read_text("utf-8")
+    text = text_of(path)
     problems = [*_form_problems(text), *_secret_problems(text, credentials)]
     if not cassette.sealed:
         problems.append(Problem("note", "was edited since it was written, and is redacted again whenever it is read"))

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_cce_precheck.contract.ledger import Known, Ledger, Settled
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.records import reported_records
 from pytest_cce_precheck.report import history
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import one_line
@@ -143,9 +144,8 @@ class _Noted:
     def __init__(self, report: pytest.TestReport) -> None:
         self._report = report
         recorded: dict[str, list[Any]] = {}
-        for name, value in report.user_properties:
-            if name.startswith("cce_") and isinstance(value, str):
-                recorded.setdefault(name, []).append(value)
+        for name, value in reported_records(report):
+            recorded.setdefault(name, []).append(value)
         self.is_ours = bool(recorded)
         self._found = [json.loads(value) for value in recorded.get("cce_finding", ())]
         self._runs = [json.loads(value) for value in recorded.get("cce_run", ())]

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import as_code, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,20 +31,23 @@ def as_json(report: Mapping[str, Any]) -> str:
 def as_markdown(report: Mapping[str, Any]) -> str:
     """Write the report as Markdown."""
     rows = [
-        f"| {_cell(f['verdict'])} | {f['code']} | {_cell(f['message'])} | {_cell(_request(f))} |"
+        f"| {f['verdict']} | {f['code']} | {as_code(f['message'])} | {as_code(_request(f))} |"
         for f in report["findings"]
     ]
-    parts = [f"# Contract check of {report['service']}", "", _sentence(report), ""]
+    parts = [f"# Contract check of {as_code(report['service'])}", "", _sentence(report), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
     for title, items in _lists(report):
-        parts += [f"## {title}", "", *(f"- {item}" for item in items), ""]
+        parts += [f"## {title}", "", *(f"- {as_code(item)}" for item in items), ""]
     return "\n".join(parts)
 
 
 def as_html(report: Mapping[str, Any]) -> str:
     """Write the report as one page that needs nothing else."""
-    e = html.escape
+
+    def e(text: str) -> str:
+        return html.escape(one_line(text))
+
     rows = "".join(
         f'<tr class="{e(f["verdict"])}"><td>{e(f["verdict"])}</td><td>{e(f["code"])}</td><td>{e(f["message"])}</td>'
         f"<td><code>{e(_request(f))}</code></td></tr>"
@@ -70,8 +75,7 @@ def writer_for(path: Path) -> Writer:
         raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")
     if not path.parent.is_dir():
         raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise ConfigurationError(f"--cce-report={path}: this is a folder; expected the name of a file")
+    prepare(path, f"--cce-report={path}")
     return writer
 
 
@@ -89,6 +93,7 @@ def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
             [f"{question}: {', '.join(seen)}" for question, seen in report["observations"].items()],
         ),
         ("Inconclusive", list(report["inconclusive"])),
+        ("No example listed a task", [each["test"] for each in report.get("examples", ()) if not each["listed"]]),
         ("Accepted but never met", list(report["acceptances_never_met"])),
         ("Accepted no longer", list(report["acceptances_expired"])),
         ("Classes of filter values not reached", list(report["classes_not_reached"])),
@@ -101,7 +106,3 @@ def _request(finding: Mapping[str, Any]) -> str:
     if first is None:
         return ""
     return f"{first['method']} {first['target']} → {first['status']} ({first['request_id'] or 'no request id'})"
-
-
-def _cell(text: str) -> str:
-    return text.replace("<", "&lt;").replace("|", "\\|").replace("\r", " ").replace("\n", " ")

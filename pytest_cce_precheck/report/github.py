@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import append
 from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import as_markdown
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import one_line
@@ -32,10 +34,9 @@ def tell_github(report: Mapping[str, Any], environment: Mapping[str, str]) -> li
     path = environment.get(SUMMARY)
     if path:
         try:
-            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(_bounded(as_markdown(report)))
-        except OSError as error:
-            lines.append(_command("warning", "cce-precheck", f"{SUMMARY} cannot be written: {error.strerror}"))
+            append(Path(path), _bounded(as_markdown(report)), SUMMARY)
+        except ConfigurationError as error:
+            lines.append(_command("warning", "cce-precheck", str(error)))
     return lines
 
 
@@ -67,6 +68,9 @@ def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str) -> bytes:
     octets = text.encode("utf-8", "backslashreplace")
-    return text + "\n" if len(octets) <= _LONGEST else octets[:_LONGEST].decode("utf-8", "ignore") + _CUT
+    if len(octets) <= _LONGEST:
+        return octets + b"\n"
+    # a line that is cut would not close what it opens
+    return (octets[:_LONGEST].decode("utf-8", "ignore").rpartition("\n")[0] + _CUT).encode()

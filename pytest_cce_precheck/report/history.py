@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal
 
+from pytest_cce_precheck._files import refuse_odd
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def latest(path: Path, last: int) -> tuple[Outcome, ...]:
 
     Raises `ConfigurationError` where there is no history.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ConfigurationError(f"there is no history {path}; --cce-history={path} begins one")
     with _opened(path) as connection:
         rows = connection.execute(
@@ -98,6 +99,7 @@ def latest(path: Path, last: int) -> tuple[Outcome, ...]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    refuse_odd(path, f"the history {path}")
     if not path.parent.is_dir():
         raise ConfigurationError(f"the history {path} cannot be: there is no folder {path.parent}")
     try:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
 from pytest_cce_precheck.contract.rules import find_rule
-from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> N
     if not ledger.settle(about, today).rest:
         [_, other] = ledger.settle(about, today).known[0]
         raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
-    _write(path, appended(text, entry, str(path)))
+    _files.write(path, appended(text, entry, str(path)).encode(), f"the ledger {path}")
 
 
 def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
@@ -135,27 +134,6 @@ def _basic_string(text: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
-    except FileNotFoundError:
+        return _files.read_text(path, f"the ledger {path}")
+    except MissingFileError:
         return ""
-    except OSError as error:
-        raise ConfigurationError(f"the ledger {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"the ledger {path} is not UTF-8 (byte {error.start})") from None
-
-
-def _write(path: Path, text: str) -> None:
-    """Put the new text in place at once: a process that is killed leaves the old one."""
-    # a link stays one
-    target = path.resolve()
-    waiting = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            waiting.write_bytes(text.encode())
-            if target.exists():
-                shutil.copymode(target, waiting)
-            waiting.replace(target)
-        finally:
-            waiting.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"the ledger {path} cannot be written: {error.strerror}") from None

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import read_bytes
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.errors import ConfigurationError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOOL: Final = "pytest-cce-precheck"
+# each finding holds the exchanges that it was made from
+_LARGEST: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,9 @@ class SavedReport:
         """Read one; raises `ConfigurationError` where the file is no such report."""
         wanted = f"expected what --cce-report={path.stem}.json writes"
         try:
-            document = json.loads(path.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(f"the report {path} cannot be read: {error.strerror}") from None
-        except ValueError:
-            raise ConfigurationError(f"{path} is no JSON report; {wanted}") from None
+            document = json.loads(read_bytes(path, f"the report {path}", limit=_LARGEST, way_out=wanted))
+        except (ValueError, RecursionError):
+            raise ConfigurationError(f"{path} is not a JSON report; {wanted}") from None
         if not isinstance(document, dict) or document.get("tool") != TOOL:
             raise ConfigurationError(f"{path} is no report of {TOOL}; {wanted}")
         for finding in document.get("findings", ()):
@@ -60,4 +61,11 @@ class SavedReport:
 
 def as_finding(data: Mapping[str, Any]) -> Finding:
     """Give a finding as a run recorded it, without its exchanges."""
-    return Finding(data["code"], data["message"], data.get("path", ""), tuple(data.get("subject", ())))
+    return Finding(
+        data["code"],
+        data["message"],
+        data.get("path", ""),
+        tuple(data.get("subject", ())),
+        times=data.get("times", 1),
+        samples=tuple(data.get("samples", ())),
+    )

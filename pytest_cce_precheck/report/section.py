@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN_INCONCLUSIVE: Final = 5
 _SHOWN_CREATED: Final = 10
+_SHOWN_CAUSES: Final = 50
 
 
 def lines(summary: Summary) -> Iterable[str]:
@@ -33,12 +34,9 @@ def lines(summary: Summary) -> Iterable[str]:
         yield from _place_lines(name, place, summary.mode)
     yield from _recorded_lines(summary.recorded)
     yield from _cassette_lines(list(summary.cassettes.values()), datetime.now(UTC))
+    yield from _example_lines(summary)
     groups = _groups(summary)
-    for group, at in groups:
-        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
-        if group.consequences:
-            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
-            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
+    yield from _cause_lines(groups)
     for finding in summary.of_verdict("accepted"):
         yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
     notes = Counter((finding["code"], finding["severity"]) for finding in summary.of_verdict("shown"))
@@ -71,6 +69,16 @@ def _groups(summary: Summary) -> list[tuple[Cause, list[str]]]:
         for group in causes([as_finding(data) for data in failing if name in data.get("targets", [""])]):
             found.setdefault(group.finding.identity, (group, []))[1].append(name)
     return list(found.values())
+
+
+def _cause_lines(groups: Sequence[tuple[Cause, Sequence[str]]]) -> Iterable[str]:
+    for group, at in groups[:_SHOWN_CAUSES]:
+        yield f"  {headline(group.finding)}" + (f" (on {', '.join(at)})" if at != [""] else "")
+        if group.consequences:
+            codes = ", ".join(dict.fromkeys(each.code for each in group.consequences))
+            yield f"    and {len(group.consequences)} more that follow from it ({codes})"
+    if len(groups) > _SHOWN_CAUSES:
+        yield f"  … and {len(groups) - _SHOWN_CAUSES} more causes, in --cce-report=FILE.json"
 
 
 def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
@@ -139,6 +147,19 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
     classes = {name for each in cassettes for name in each["classes"]}
     if classes:
         yield f"  what was drawn from covers {len(classes)} classes of filter values"
+
+
+def _example_lines(summary: Summary) -> Iterable[str]:
+    """Write how many examples of hypothesis tests listed a task, and which test has seen none."""
+    counts = summary.examples.values()
+    if counts:
+        listed, number = sum(each["listed"] for each in counts), sum(each["examples"] for each in counts)
+        yield f"  {listed} of {_number(number, 'example')} listed a task"
+    nothing = summary.looked_at_nothing
+    for nodeid in nothing[:_SHOWN_INCONCLUSIVE]:
+        yield f"  no example listed a task, so it has looked at none: {nodeid}"
+    if len(nothing) > _SHOWN_INCONCLUSIVE:
+        yield f"  … and {len(nothing) - _SHOWN_INCONCLUSIVE} more"
 
 
 def _how_far(summary: Summary) -> Iterable[str]:

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck._files import write
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.clock import skew_of
-from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,6 +88,7 @@ class Summary:
     observations: dict[str, set[str]] = field(default_factory=dict)
     cassettes: dict[str, dict[str, Any]] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, dict[str, int]] = field(default_factory=dict)
     judged: int = 0
 
     @property
@@ -119,6 +121,8 @@ class Summary:
             self.cassettes[data["name"]] = data
         elif name == "cce_live":
             place.take(data)
+        elif name == "cce_examples":
+            self.examples[nodeid] = data
         elif name == "cce_allowed":
             self.allowed[nodeid, data["code"]] = data
         elif name == "cce_accepted":
@@ -141,7 +145,7 @@ class Summary:
     def _take_finding(self, nodeid: str, data: dict[str, Any], target: str) -> None:
         # one fact may fail in one test and be accepted in another
         identity = self._identity(data)
-        self.times[identity] += 1
+        self.times[identity] += data["times"]
         known = self.findings.setdefault(identity, {**data, "test": nodeid})
         if target and target not in known.setdefault("targets", []):
             known["targets"].append(target)
@@ -149,6 +153,11 @@ class Summary:
     @staticmethod
     def _identity(data: Mapping[str, Any]) -> tuple[str, ...]:
         return (data["verdict"], *as_finding(data).identity)
+
+    @property
+    def looked_at_nothing(self) -> list[str]:
+        """The hypothesis tests that saw answers, and in none of them a task."""
+        return sorted(nodeid for nodeid, counts in self.examples.items() if not counts["listed"])
 
     def of_verdict(self, verdict: str) -> list[dict[str, Any]]:
         """Give the findings of one verdict, in the order of their codes."""
@@ -175,6 +184,7 @@ class Summary:
             "classes_not_reached": sorted(self.not_reached - self.reached),
             "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
             "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
+            "examples": [{"test": nodeid, **counts} for nodeid, counts in sorted(self.examples.items())],
             "cassettes": [self.cassettes[name] for name in sorted(self.cassettes)],
         }
 
@@ -224,7 +234,7 @@ def summarise(
     summary = collect(recorded, config, targets)
     terminal.section("cce-precheck", sep="=")
     for line in lines(summary):
-        terminal.write_line(line)
+        terminal.write_line(one_line(line))
     if config.report is not None:
         write_report(Path(config.report), summary)
         terminal.write_line(f"report written to {config.report}")
@@ -233,10 +243,7 @@ def summarise(
 
 
 def write_report(path: Path, summary: Summary) -> None:
-    """Write the report file; raises `ConfigurationError` where that cannot be."""
+    """Write the report file; raises `ConfigurationError` if that is not possible, and the old one stays as it was."""
     text = writer_for(path)(summary.to_dict())
-    try:
-        # half a character, which JSON can hold, cannot stand in a file
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ConfigurationError(f"--cce-report={path} cannot be written: {error.strerror}") from None
+    # half a character, which JSON can hold, cannot stand in a file
+    write(path, text.encode("utf-8", "backslashreplace"), f"--cce-report={path}")

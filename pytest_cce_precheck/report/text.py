@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.triage import triage
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import curl
 
 if TYPE_CHECKING:
@@ -19,10 +22,15 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.redaction import Redactor
 
 _SAMPLES: Final = 3
+_CAUSES: Final = 10
+_HEADER: Final = 100
 # a status that nobody had reason to expect; other findings are of refusals that were asked for as well
 _UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
 # found by asking with credentials that must be refused, or with none: to repeat that with good ones shows nothing
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
+
+# of GitHub Actions (which looks beyond blanks), Azure Pipelines and TeamCity: ::error::, ##[error], ##vso[…]
+_COMMAND: Final = re.compile(r"(\A\s*):(?=:)|(?<=#)#(?=[A-Za-z]*\[)")
 
 
 class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytest prints it as the failure's name
@@ -45,7 +53,11 @@ def describe(
     seconds the local clock is ahead of the service's, where that is known.
     """
     groups = causes(findings)
-    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in groups]
+    shown, rest = groups[:_CAUSES], groups[_CAUSES:]
+    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in shown]
+    if rest:
+        codes = ", ".join(dict.fromkeys(group.finding.code for group in rest))
+        blocks.append(f"… and {len(rest):,} more causes ({codes})")
     return redactor.text("\n\n".join(blocks))
 
 
@@ -67,10 +79,34 @@ def headline(finding: Finding) -> str:
 
 
 def one_line(text: str) -> str:
-    """Give ``text`` as a terminal or a file takes it: what is not printable (a service sent it) is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    """Return ``text`` (a service may have sent it) as one line of a terminal or a file, inert.
+
+    Escaped are what is not printable, such as control and bidi characters, and what would make a line a command to the
+    CI system that reads it.
+    """
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return _COMMAND.sub(lambda match: f"{match[1] or ''}\\x{ord(match[0][-1]):02x}", text)
+
+
+def as_code(text: str) -> str:
+    """Return ``text`` as Markdown that shows it as it is, in a table's cell too: nothing in it is a link or a mention.
+
+    >>> print(as_code("a|b"), as_code("@you ``"))
+    `a`&#124;`b` ` @you `` `
+    """
+    # no code can hold a bar that follows a backslash: GitHub's tables and others disagree about how it is written
+    return "&#124;".join(map(_code_span, one_line(text).split("|")))
+
+
+def _code_span(text: str) -> str:
+    if not text:
+        return ""
+    runs = set(map(len, re.findall("`+", text)))
+    fence = "`" * next(length for length in count(1) if length not in runs)
+    # one blank at each end is not shown, unless there is nothing else
+    blank = " " if text[0] == "`" or text[-1] == "`" or (text[0] == text[-1] == " " and text.strip()) else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: float | None) -> Iterator[str]:
@@ -83,6 +119,7 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
         yield f"  triage    {told}"
     if finding.path:
         yield f"  at        {finding.path}"
+    yield from _places(finding)
     for label, text in finding.evidence:
         if text != finding.rule.source:
             yield f"  {label:<9} {text}"
@@ -98,10 +135,19 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
     yield f"  more      cce-precheck explain {finding.code}"
 
 
+def _places(finding: Finding) -> Iterator[str]:
+    if finding.times > 1:
+        yield f"  seen      {finding.times:,} times{', such as:' if finding.samples else ''}"
+    yield from (f"    {each}" for each in finding.samples)
+    rest = finding.times - len(finding.samples)
+    if finding.samples and rest > 0:
+        yield f"    … and {rest:,} more"
+
+
 def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | None) -> Iterator[str]:
     response = exchange.response
     yield f"  request   {exchange.request.method} {exchange.request.url}"
-    content_type = response.headers.get("Content-Type", "no Content-Type")
+    content_type = shortened(response.headers.get("Content-Type", "no Content-Type"), _HEADER)
     milliseconds = f"{response.elapsed * 1000:.0f} ms"
     yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"

@@ -30,6 +30,8 @@ _OURS: Final = frozenset({"PRE120"})
 _SOMEWHERE: Final = "https://cce.REGION.myhuaweicloud.com"
 _ANSWERS: Final = 8
 _LONGEST: Final = 400
+# where a ticket is read as Markdown, what stands so far in is shown as it is: a service may have sent it
+_AS_CODE: Final = "    "
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
         [said.expected],
     )
     title = words["title"].format(call=call, fact=said.fact, code=rule.code, name=rule.name)
-    lines = [title, "", *_where_from(report, words)]
+    lines = [title, "", *(f"{_AS_CODE}{line}" for line in _where_from(report, words))]
     for number, (heading, section) in enumerate(zip(words["headings"], sections, strict=True), 1):
-        lines += ["", f"{number}. {heading}", *(f"   {line}" for line in section)]
+        lines += ["", f"{number}. {heading}", "", *(f"   {_AS_CODE}{line}" for line in section)]
     return redactor.text("".join(f"{one_line(line)}\n" for line in lines))
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.reports import Fault, faults
 
@@ -38,16 +39,12 @@ class Comparison:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file; raises `ConfigurationError` where it is none."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
         if document["format"] != FORMAT:
             raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
         known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
         return Baseline(str(document["sdk"]), str(document["version"]), known)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the baseline {path} cannot be read: {error.strerror}; --update-baseline writes one"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{path} is no baseline: {error!r}; --update-baseline writes one") from None
 
 
@@ -56,10 +53,7 @@ def write_baseline(path: Path, report: SdkReport) -> None:
     known = [{"identity": list(fault.identity), "example": fault.sample.case.name} for fault in faults(report)]
     document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
     text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"the baseline {path} cannot be written: {error.strerror}") from None
+    write(path, f"{text}\n".encode(), f"the baseline {path}")
 
 
 def against(baseline: Baseline, report: SdkReport) -> Comparison:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.baseline import Comparison, against, read_baseline, write_baseline
@@ -53,7 +54,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.update_baseline and not options.baseline:
         raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
     path = Path(options.baseline) if options.baseline else None
-    # a file that cannot be read is better said before the SDK is asked
+    # a file that cannot be used is better said before the SDK is asked
+    if path and options.update_baseline:
+        prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = installed_driver() if options.python else driver_command(options.driver)
     [report] = run_sdks([command], corpus_cases(), patience=options.patience or PATIENCE)

@@ -9,10 +9,12 @@ import re
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID, Failure
 from pytest_cce_precheck.sdk.cases import corpus_cases
@@ -122,27 +124,25 @@ def export(folder: Path, cases: Iterable[Case]) -> int:
     index = folder / INDEX
     if folder.exists() and not index.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(f"{folder} holds something else than a corpus: give a new or an empty folder")
-    if index.is_file():
-        for name in _exported(index):
-            (folder / name).unlink(missing_ok=True)
+    before = _exported(index) if index.is_file() else []
     names = {case.number: f"{case.number:04d}-{case.name}.json" for case in cases}
     listed = [
         {"number": c.number, "name": c.name, "kind": c.kind, "title": c.title, "file": names[c.number]} for c in cases
     ]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for case in cases:
-            _write(folder / names[case.number], case_document(case))
-        _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": listed})
-    except OSError as error:
-        raise ConfigurationError(f"the corpus cannot be written to {folder}: {error.strerror or error}") from None
+    for case in cases:
+        _write(folder / names[case.number], case_document(case))
+    _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": listed})
+    # only now is nothing lost with them
+    for name in {*before} - {*names.values()}:
+        with suppress(OSError):
+            (folder / name).unlink()
     return len(cases)
 
 
 def _exported(index: Path) -> list[str]:
     try:
-        names = [str(entry["file"]) for entry in json.loads(index.read_bytes())["cases"]]
-    except (ValueError, KeyError, TypeError) as error:
+        names = [str(entry["file"]) for entry in json.loads(_files.read_bytes(index, str(index)))["cases"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{index} is not the index of a corpus ({error}): give another folder") from None
     # an index that somebody wrote must not reach out of its folder
     return [name for name in names if re.fullmatch(r"\d{4,}-[a-z0-9.-]+\.json", name)]
@@ -191,4 +191,5 @@ def _expectation_document(case: Case, expect: Expectation) -> dict[str, Any]:
 
 def _write(path: Path, document: Any) -> None:
     # half a surrogate, which UTF-8 cannot hold, stays the escape that JSON writes it with
-    path.write_bytes((json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace"))
+    data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
+    _files.write(path, data, f"the corpus file {path}", make_folders=True)

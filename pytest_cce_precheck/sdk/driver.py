@@ -6,13 +6,13 @@ import contextlib
 import os
 import queue
 import shlex
-import signal
 import subprocess
 import threading
 from collections import deque
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Final, Literal
 
+from pytest_cce_precheck._programs import signal_group
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction
 from pytest_cce_precheck.surroundings import PROGRAMS, environment_of_child
@@ -229,26 +229,19 @@ class _Process:
     def end(self) -> None:
         self._to_send.put(None)
         if self.status() is None:
-            self._signal("SIGTERM")
+            signal_group(self._child, "SIGTERM")
         if self.status() is None:
-            self._signal("SIGKILL")
+            signal_group(self._child, "SIGKILL")
             self._child.wait()
         self._join()
         if any(thread.is_alive() for thread in self._threads):
             # what the child left behind holds its pipes
-            self._signal("SIGKILL")
+            signal_group(self._child, "SIGKILL")
             self._join()
 
     def _join(self) -> None:
         for thread in self._threads:
             thread.join(_GRACE)
-
-    def _signal(self, name: Literal["SIGTERM", "SIGKILL"]) -> None:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._child.pid, getattr(signal, name))
-        else:
-            self._child.terminate()
 
     def _write(self, pipe: IO[bytes]) -> None:
         # a child that is gone, or does not read, shows by its answers

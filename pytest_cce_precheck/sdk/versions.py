@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck import _programs
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.reports import Fault, faults
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DISTRIBUTION: Final = "huaweicloudsdkcce"
 DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
 _INSTALL_SECONDS: Final = 600
+_LONGEST: Final = 1024 * 1024
 _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
@@ -165,23 +166,14 @@ def _make_environment(folder: Path, program: str, version: str) -> None:
 
 
 def _asked(command: Sequence[str], failure: str) -> str:
-    try:
-        ran = subprocess.run(  # noqa: S603  our own interpreter and pip
-            list(command),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_INSTALL_SECONDS,
-            stdin=subprocess.DEVNULL,
-            # a package that is installed may run code of its own
-            env=environment_of_child(os.environ, NETWORK, prefixes=("PIP_", "XDG_")),
-        )
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: no end within {_INSTALL_SECONDS} s") from None
-    if ran.returncode != 0:
-        said = (ran.stderr or ran.stdout).strip().splitlines()
-        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: {said[-1] if said else 'no reason was given'}")
-    return ran.stdout
+    # a package that is installed may run code of its own
+    environment = environment_of_child(os.environ, NETWORK, prefixes=("PIP_", "XDG_"))
+    ended = _programs.run(command, environment, patience=_INSTALL_SECONDS, limit=_LONGEST)
+    if ended.problem or ended.status != 0:
+        said = ended.problem or (ended.complaint or ended.output).strip()
+        last = said.splitlines()[-1] if said else "no reason was given"
+        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: {last}")
+    return ended.output
 
 
 def _key(version: str) -> tuple[int, ...]:

@@ -6,18 +6,21 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from pytest_cce_precheck.simulator.refusals import Refusal, refuse
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 MAX_HEAD: Final = 64 * 1024
 MAX_BODY: Final = 1024 * 1024
+MAX_FIELDS: Final = 256
 END_OF_HEAD: Final = b"\r\n\r\n"
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+_TOKEN: Final = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~-]")
 _REQUEST_LINE: Final = re.compile(rb"([A-Za-z!#$%&'*+.^_`|~-]{1,32}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
+# a proxy's form of the target; also what a client sends that was given the whole URL as the path
+_ABSOLUTE: Final = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[^][/?#@:]+)(?::[0-9]*)?(?=[/?]|$)", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -42,6 +45,15 @@ class Head:
     expects_continue: bool
 
 
+def can_begin_request(data: bytes | bytearray) -> bool:
+    """Return whether ``data`` may be the beginning of a request: not TLS, nor any other protocol of bytes.
+
+    >>> can_begin_request(b"GE"), can_begin_request(b"\\x16\\x03\\x01")
+    (True, False)
+    """
+    return _TOKEN.match(data) is not None
+
+
 def parse_head(head: bytes) -> Head:
     """Read the lines before the empty one; raise `BadHttp`."""
     line, _, rest = head.partition(b"\r\n")
@@ -60,7 +72,8 @@ def parse_head(head: bytes) -> Head:
         headers=headers,
         length=_body_length(headers),
         keep_alive="keep-alive" in connection if match[4] == b"0" else "close" not in connection,
-        expects_continue=headers.get("Expect", "").lower() == "100-continue",
+        # HTTP/1.0 knows no other answer than the last
+        expects_continue=match[4] != b"0" and headers.get("Expect", "").lower() == "100-continue",
     )
 
 
@@ -76,7 +89,10 @@ def format_response(response: Response, *, close: bool) -> bytes:
 
 def _parse_headers(block: bytes) -> Headers:
     pairs = []
-    for line in block.decode("latin-1").split("\r\n") if block else ():
+    lines = block.decode("latin-1").split("\r\n") if block else []
+    if len(lines) > MAX_FIELDS:
+        raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"There may be {MAX_FIELDS} header fields.")
+    for line in lines:
         match = _HEADER.fullmatch(line)
         if match is None or _CONTROL.search(match[2]):
             raise BadHttp(HTTPStatus.BAD_REQUEST, "A header line is malformed.")
@@ -85,10 +101,13 @@ def _parse_headers(block: bytes) -> Headers:
 
 
 def _split_target(target: str) -> tuple[str, str]:
+    if target.lower().startswith(("http://", "https://")):
+        match = _ABSOLUTE.match(target)
+        if match is None:
+            raise BadHttp(HTTPStatus.BAD_REQUEST, "The host of the target is malformed.")
+        target = target[match.end() :]
     if not target.startswith("/"):
-        # a proxy's form; also what a client sends that was given the whole URL as the path
-        parts = urlsplit(target) if target.startswith(("http://", "https://")) else None
-        target = f"{parts.path or '/'}?{parts.query}" if parts else f"/{target}"
+        target = f"/{target}"
     path, _, query = target.partition("?")
     return path, query
 
@@ -104,4 +123,5 @@ def _body_length(headers: Headers) -> int:
     return int(text)
 
 
+REQUEST_TIMED_OUT: Final = BadHttp(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.").response
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

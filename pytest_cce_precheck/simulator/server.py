@@ -7,6 +7,7 @@ takes time holds it up: not a TLS handshake, nor an answer that is to be late.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import selectors
@@ -14,80 +15,47 @@ import socket
 import ssl
 import struct
 import threading
-from collections import deque
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.delivery import Reset, parts
-from pytest_cce_precheck.simulator.http1 import (
-    CONTINUE,
-    END_OF_HEAD,
-    MAX_BODY,
-    MAX_HEAD,
-    BadHttp,
-    Head,
-    format_response,
-    parse_head,
-)
-from pytest_cce_precheck.simulator.pipeline import NoAnswer
-from pytest_cce_precheck.simulator.refusals import internal_error, refuse
-from pytest_cce_precheck.wire.exchange import Request, Response
+from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, wants_too_much
+from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 HOST: Final = "127.0.0.1"
-HOLD_SECONDS: Final = 60.0
-_HANDSHAKE_SECONDS: Final = 10.0
-_DRAIN_SECONDS: Final = 5.0
+# how long a connection may wait for each
+LIMITS: Final = {
+    Wait.HANDSHAKE: 10.0,
+    Wait.IDLE: 300.0,
+    Wait.REQUEST: 60.0,
+    Wait.READER: 60.0,
+    Wait.LATER: float("inf"),
+    Wait.HOLD: 60.0,
+    Wait.END: 5.0,
+}
+# how long to wait for a descriptor that the rest of the process gives back
+SHORTAGE_SECONDS: Final = 0.2
+_SHORTAGE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _DRAIN_BYTES: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 64 * 1024
 _BACKLOG: Final = 128
-_KNOWN_REQUESTS: Final = 256
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class _Connection:
-    sock: socket.socket
-    number: int
-    received: bytearray = field(default_factory=bytearray)
-    to_send: bytes = b""
-    later: deque[tuple[float, bytes]] = field(default_factory=deque)
-    """Parts of an answer, each with the moment at which it goes out."""
-    head: Head | None = None
-    greeting: ssl.SSLSocket | None = None
-    """The socket, until its TLS handshake is done."""
-    closing: bool = False
-    """Close once everything is sent."""
-    resetting: bool = False
-    """Close with a reset."""
-    held: bool = False
-    """Send what there is, and then nothing: a fault that lets the client wait."""
-    drained: int = -1
-    """Bytes thrown away since the end of our side; -1 while our side is open."""
-    deadline: float | None = None
-    """When the connection is dropped."""
-
-    @property
-    def due(self) -> float:
-        """When something is to be done without the client."""
-        moments = [self.later[0][0]] if self.later else []
-        return min(moments if self.deadline is None else [*moments, self.deadline], default=float("inf"))
 
 
 class SimulatorServer:
     """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 takes a free one.
 
     A fault that gives no answer closes the connection, cuts it off, or holds it for a minute at most. With ``tls`` it
-    speaks HTTPS; a connection on which nothing is asked for ``idle`` seconds is closed.
+    speaks HTTPS; a connection on which nothing is asked for ``idle`` seconds, five minutes by default, is closed.
+    If serving ends by an error, new clients are refused, and the end of the block raises `RuntimeError`.
 
     >>> from pytest_cce_precheck.simulator.service import Simulator
     >>> with SimulatorServer(Simulator()) as server:
@@ -100,7 +68,7 @@ class SimulatorServer:
     ) -> None:
         self.simulator = simulator
         self._tls = tls
-        self._idle = idle
+        self._limits = LIMITS if idle is None else {**LIMITS, Wait.IDLE: idle}
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -108,14 +76,18 @@ class SimulatorServer:
         self._wake, self._woken = socket.socketpair()
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count(1)
-        self._waiting: set[_Connection] = set()
-        # a client asks in the same words again and again, and parsing them costs as much as answering
-        self._requests: dict[bytes, Request] = {}
+        self._answerer = Answerer(self._handle, self.endpoint)
+        self._next_due = float("inf")
+        """No connection is due before it, nor is the listener."""
+        self._accept_again: float | None = None
+        """When to accept clients again, if there was no descriptor for one."""
+        self._warned = False
 
     def __enter__(self) -> SimulatorServer:
-        self._thread = threading.Thread(target=self.serve, name="cce-simulator", daemon=True)
+        self._thread = threading.Thread(target=self._serve_in_thread, name="cce-simulator", daemon=True)
         self._thread.start()
         return self
 
@@ -125,7 +97,10 @@ class SimulatorServer:
         self.close()
 
     def close(self) -> None:
-        """Stop serving, close every connection and wait for the thread; may be called twice."""
+        """Stop serving, close every connection and wait for the thread; may be called twice.
+
+        Raises `RuntimeError` if the thread has ended by itself.
+        """
         if self._stopped:
             return
         self._stopped = True
@@ -135,58 +110,100 @@ class SimulatorServer:
         self._selector.close()
         for sock in (self._listener, self._wake, self._woken):
             sock.close()
+        if self._failure is not None:
+            raise RuntimeError(f"the simulator's server had stopped: {self._failure!r}") from self._failure
 
     def serve(self) -> None:
         """Serve in this thread until `close` is called from another, or until interrupted."""
         select = self._selector
-        select.register(self._listener, selectors.EVENT_READ, self._accept)
-        select.register(self._woken, selectors.EVENT_READ, lambda: None)
+        select.register(self._listener, selectors.EVENT_READ)
+        select.register(self._woken, selectors.EVENT_READ)
         try:
             while not self._stopped:
-                for key, events in select.select(self._next_deadline()):
-                    if isinstance(key.data, _Connection):
-                        self._serve(key.data, events)
-                    else:
-                        key.data()
+                for key, events in select.select(self._seconds_left()):
+                    if isinstance(key.data, Connection):
+                        self._guarded(self._serve, key.data, events)
+                    elif key.fileobj is self._listener:
+                        self._accept()
                 self._act_on_time()
         finally:
-            for key in list(select.get_map().values()):
-                if isinstance(key.data, _Connection):
-                    key.data.sock.close()
+            # a client that still came would wait for ever
+            self._listener.close()
+            for connection in self._connections():
+                connection.sock.close()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # gone again, or no descriptor is left
-            sock, _ = self._listener.accept()
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = _Connection(sock, next(self._numbers))
-            if self._tls is not None:
-                secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-                connection.sock = connection.greeting = secured
-                self._set_deadline(connection, _HANDSHAKE_SECONDS)
-            elif self._idle is not None:
-                self._set_deadline(connection, self._idle)
-            self._selector.register(connection.sock, selectors.EVENT_READ, connection)
-
-    def _serve(self, connection: _Connection, events: int) -> None:
+    def _serve_in_thread(self) -> None:
         try:
-            if connection.greeting is not None:
-                self._greet(connection, connection.greeting)
-                return
-            if events & selectors.EVENT_READ:
-                data = connection.sock.recv(_RECEIVE)
-                if not data:
-                    self._drop(connection)
-                    return
-                self._receive(connection, data)
-            if connection.sock.fileno() >= 0 and (connection.to_send or connection.closing):
-                self._send(connection)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return
+            self.serve()
+        except BaseException as error:
+            # not Exception alone: a fault of somebody's own may end in pytest.fail
+            self._failure = error
+            _log.critical("the simulator's server has stopped", exc_info=True)
+
+    def _handle(self, request: Request, caller: int) -> Response:
+        # looked up for each request: another simulator may have taken its place
+        return self.simulator.handle(request, caller=caller)
+
+    def _seconds_left(self) -> float | None:
+        return max(self._next_due - monotonic(), 0.0) if self._next_due < float("inf") else None
+
+    def _connections(self) -> list[Connection]:
+        return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
+
+    def _guarded(self, act: Callable[..., None], connection: Connection, *arguments: float) -> None:
+        """Act on a connection; what goes wrong ends this connection and nothing else."""
+        try:
+            act(connection, *arguments)
         except OSError:
             self._drop(connection)
+        except Exception:
+            _log.exception("a connection failed and is closed")
+            self._drop(connection)
 
-    def _greet(self, connection: _Connection, sock: ssl.SSLSocket) -> None:
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # gone again
+        except OSError as error:
+            if error.errno not in _SHORTAGE:
+                raise
+            if not self._warned:
+                _log.warning("new clients have to wait: %s", error)
+            self._warned = True
+            # it would be ready all the time; clients wait in its queue
+            self._selector.unregister(self._listener)
+            self._accept_again = monotonic() + SHORTAGE_SECONDS
+            self._next_due = min(self._next_due, self._accept_again)
+            return
+        self._warned = False
+        self._guarded(self._welcome, Connection(sock, next(self._numbers)))
+
+    def _welcome(self, connection: Connection) -> None:
+        sock = connection.sock
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            connection.sock = connection.greeting = secured
+        self._selector.register(connection.sock, selectors.EVENT_READ, connection)
+        self._set_deadline(connection)
+
+    def _serve(self, connection: Connection, events: int) -> None:
+        if connection.greeting is not None:
+            self._greet(connection, connection.greeting)
+            return
+        if events & selectors.EVENT_READ:
+            try:
+                data = connection.sock.recv(_RECEIVE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return
+            if not data or not self._receive(connection, data):
+                self._drop(connection)
+                return
+        self._advance(connection)
+
+    def _greet(self, connection: Connection, sock: ssl.SSLSocket) -> None:
         try:
             sock.do_handshake()
         except ssl.SSLWantWriteError:
@@ -195,171 +212,95 @@ class SimulatorServer:
         except ssl.SSLWantReadError:
             self._watch(connection, selectors.EVENT_READ)
             return
+        connection.greeting = None
         self._watch(connection, selectors.EVENT_READ)
-        connection.greeting = connection.deadline = None
-        if self._idle is not None:
-            self._set_deadline(connection, self._idle)
+        self._set_deadline(connection)
 
-    def _receive(self, connection: _Connection, data: bytes) -> None:
-        if connection.held:
-            return
+    def _receive(self, connection: Connection, data: bytes) -> bool:
         if connection.drained >= 0:
             connection.drained += len(data)
-            if connection.drained > _DRAIN_BYTES:
-                self._drop(connection)
-            return
-        connection.deadline = None
-        connection.received += data
-        self._answer(connection)
-        if connection.later and len(connection.received) > MAX_HEAD + MAX_BODY:
-            # nobody who waits for an answer has so much to ask
-            self._drop(connection)
+            return connection.drained <= _DRAIN_BYTES
+        if connection.ending is not Ending.HOLD:
+            connection.received += data
+        return not wants_too_much(connection)
 
-    def _answer(self, connection: _Connection) -> None:
-        # a client may send several requests before it reads: answered in their order
-        while connection.received and not (connection.closing or connection.held or connection.later):
-            if not self._answer_next(connection):
-                return
+    def _advance(self, connection: Connection) -> None:
+        """Answer and send as much as can be now, and see to what comes next."""
+        self._answerer.answer(connection)
+        while connection.to_send and self._send(connection):
+            self._answerer.answer(connection)
+        # who does not read its answers may ask no more
+        self._watch(connection, selectors.EVENT_WRITE if connection.to_send else selectors.EVENT_READ)
+        if not (connection.to_send or connection.later):
+            self._end(connection)
+        self._set_deadline(connection)
 
-    def _answer_next(self, connection: _Connection) -> bool:
+    def _send(self, connection: Connection) -> bool:
         try:
-            request, keep_alive = self._read_request(connection)
-        except BadHttp as error:
-            connection.to_send += format_response(_with_length(error.response), close=True)
-            connection.closing = True
+            sent = connection.sock.send(connection.to_send)
+        except (BlockingIOError, ssl.SSLWantWriteError):
             return False
-        if request is None:
-            return False
-        try:
-            response = self._handle(request, connection)
-        except NoAnswer as fault:
-            connection.to_send += fault.partial
-            connection.resetting = isinstance(fault, Reset)
-            connection.held = fault.reason == "timeout"
-            connection.closing = not connection.held
-            if connection.held:
-                self._set_deadline(connection, HOLD_SECONDS)
-            return False
-        connection.closing = not keep_alive or _announces_close(response)
-        for seconds, data in parts(response, close=connection.closing):
-            if seconds or connection.later:
-                connection.later.append((monotonic() + seconds, data))
-            else:
-                connection.to_send += data
-        if connection.later:
-            self._waiting.add(connection)
-        return True
+        del connection.to_send[:sent]
+        connection.wait = None
+        return not connection.to_send
 
-    def _read_request(self, connection: _Connection) -> tuple[Request | None, bool]:
-        received = connection.received
-        head, text = connection.head, b""
-        if head is None:
-            end = received.find(END_OF_HEAD)
-            if end < 0 and len(received) <= MAX_HEAD:
-                return None, True
-            if end < 0 or end > MAX_HEAD:
-                raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {MAX_HEAD} bytes.")
-            text = bytes(received[:end])
-            del received[: end + len(END_OF_HEAD)]
-            known = self._requests.get(text)
-            if known is not None:
-                return known, True
-            head = parse_head(text)
-            if head.expects_continue and len(received) < head.length:
-                connection.to_send += CONTINUE
-        if len(received) < head.length:
-            connection.head = head
-            return None, True
-        connection.head = None
-        body = bytes(received[: head.length])
-        del received[: head.length]
-        request = Request(head.method, self.endpoint, head.path, head.query, head.headers, body)
-        if text and head.keep_alive and not head.length:
-            if len(self._requests) >= _KNOWN_REQUESTS:
-                self._requests.clear()
-            self._requests[text] = request
-        return request, head.keep_alive
-
-    def _handle(self, request: Request, connection: _Connection) -> Response:
-        try:
-            return self.simulator.handle(request, caller=connection.number)
-        except NoAnswer:
-            raise
-        except Exception:
-            _log.exception("the simulator failed on %s %s", request.method, request.path)
-            return _with_length(refuse(internal_error()))
-
-    def _send(self, connection: _Connection) -> None:
-        if connection.to_send:
-            try:
-                sent = connection.sock.send(connection.to_send)
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                sent = 0
-            connection.to_send = connection.to_send[sent:]
-        if connection.to_send:
-            # who does not read its answers may ask no more
-            self._watch(connection, selectors.EVENT_WRITE)
-            return
-        self._watch(connection, selectors.EVENT_READ)
-        if connection.later:
-            return
-        if connection.resetting:
+    def _end(self, connection: Connection) -> None:
+        if connection.ending is Ending.RESET:
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self._drop(connection)
-        elif connection.closing and connection.drained < 0:
+        elif connection.ending is Ending.CLOSE and connection.drained < 0:
             # closed outright, with bytes unread, the client would lose the answer to a reset
             _say_goodbye(connection.sock)
             connection.sock.shutdown(socket.SHUT_WR)
             connection.drained = 0
-            self._set_deadline(connection, _DRAIN_SECONDS)
-        elif self._idle is not None and not (connection.held or connection.closing):
-            self._set_deadline(connection, self._idle)
+            connection.received.clear()
 
-    def _watch(self, connection: _Connection, events: int) -> None:
+    def _watch(self, connection: Connection, events: int) -> None:
         if self._selector.get_key(connection.sock).events != events:
             self._selector.modify(connection.sock, events, connection)
 
-    def _set_deadline(self, connection: _Connection, seconds: float) -> None:
-        connection.deadline = monotonic() + seconds
-        self._waiting.add(connection)
-
-    def _next_deadline(self) -> float | None:
-        due = min((connection.due for connection in self._waiting), default=float("inf"))
-        return max(due - monotonic(), 0.0) if due < float("inf") else None
+    def _set_deadline(self, connection: Connection) -> None:
+        wait = connection.waits_for
+        if connection.wait is not wait:
+            connection.wait = wait
+            connection.deadline = monotonic() + self._limits[wait]
+        self._next_due = min(self._next_due, connection.due)
 
     def _act_on_time(self) -> None:
-        now = monotonic() if self._waiting else 0.0
-        for connection in [connection for connection in self._waiting if connection.due <= now]:
-            if connection.deadline is not None and connection.deadline <= now:
-                _say_goodbye(connection.sock)
-                self._drop(connection)
-                continue
+        now = monotonic()
+        if now < self._next_due:
+            return
+        self._next_due = float("inf")
+        if self._accept_again is not None:
+            self._accept_anew()
+        for connection in self._connections():
+            if connection.due <= now:
+                self._guarded(self._act, connection, now)
+            else:
+                self._next_due = min(self._next_due, connection.due)
+
+    def _act(self, connection: Connection, now: float) -> None:
+        if connection.deadline > now:
             while connection.later and connection.later[0][0] <= now:
                 connection.to_send += connection.later.popleft()[1]
-            try:
-                self._answer(connection)
-                self._send(connection)
-            except OSError:
-                self._drop(connection)
+            self._advance(connection)
+        elif connection.wait is Wait.REQUEST:
+            connection.refuse(REQUEST_TIMED_OUT)
+            self._advance(connection)
+        else:
+            _say_goodbye(connection.sock)
+            self._drop(connection)
 
-    def _drop(self, connection: _Connection) -> None:
-        self._waiting.discard(connection)
-        if connection.sock.fileno() >= 0:
+    def _accept_anew(self) -> None:
+        self._accept_again = None
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _drop(self, connection: Connection) -> None:
+        with contextlib.suppress(KeyError):  # it may not have come so far
             self._selector.unregister(connection.sock)
-            connection.sock.close()
-
-
-def serve_forever(simulator: Simulator, port: int = 0, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serve in this thread until interrupted; ``ready`` is told the endpoint once it can be called."""
-    server = SimulatorServer(simulator, port)
-    try:
-        if ready is not None:
-            ready(server.endpoint)
-        server.serve()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.close()
+        connection.sock.close()
+        if self._accept_again is not None:
+            self._accept_anew()
 
 
 def _say_goodbye(sock: socket.socket) -> None:
@@ -368,13 +309,3 @@ def _say_goodbye(sock: socket.socket) -> None:
         # the client's own goodbye is not waited for, and after an end there is nothing left to end
         with contextlib.suppress(OSError, ValueError):
             sock.unwrap()
-
-
-def _announces_close(response: Response) -> bool:
-    pairs = response.headers.pairs
-    return any(name.lower() == "connection" and "close" in value.lower() for name, value in pairs)
-
-
-def _with_length(response: Response) -> Response:
-    length = str(len(response.body))
-    return Response(response.status, response.headers.replacing("Content-Length", length), response.body)

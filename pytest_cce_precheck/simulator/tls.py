@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck import _programs
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.surroundings import environment_of_child
 
@@ -36,6 +36,7 @@ subjectAltName = IP:127.0.0.1, DNS:localhost
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
+_PATIENCE: Final = 60.0
 _KEY: Final = "-newkey rsa:2048 -nodes -sha256 -config openssl.cnf"
 _SIGNED: Final = "-CA ca.pem -CAkey ca.key -set_serial 2 -sha256 -days 7 -extfile openssl.cnf -extensions server"
 _COMMANDS: Final = (
@@ -77,6 +78,7 @@ def private_ca() -> Iterator[PrivateCa]:
 def _run(program: str, command: str, folder: Path) -> None:
     words = [program, *command.split()]
     environment = environment_of_child(os.environ, prefixes=("OPENSSL_",))
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  words of ours
-    if done.returncode:
-        raise ConfigurationError(f"openssl {command.split()[0]} failed: {done.stderr.strip()[-400:]}")
+    ended = _programs.run(words, environment, patience=_PATIENCE, folder=folder)
+    if ended.problem or ended.status:
+        reason = ended.problem or ended.complaint.strip()[-400:]
+        raise ConfigurationError(f"openssl {command.split()[0]} failed: {reason}")

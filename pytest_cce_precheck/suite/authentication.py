@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
 _IN_A_ROW: Final = 4
+_LOOKED_FOR: Final = 100
 REFUSALS: Final = frozenset({401, 403})
 
 
@@ -76,7 +77,8 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
         message = f"{asked} with {what} was refused with {status}; 401 or 403 was expected"
         findings.append(Finding("PRE606", message, subject=(str(status),)).seen_in(exchange))
     body = exchange.response.body.decode("utf-8", "replace")
-    shown = [key for key in known if key in body and key not in exchange.request.query]
+    # a list that is shown in a refusal shows its beginning
+    shown = [key for key in known[:_LOOKED_FOR] if key in body and key not in exchange.request.query]
     if shown:
         findings.append(Finding("PRE607", f"the refusal of {what} holds the task {shown[0]}").seen_in(exchange))
     return findings

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.records import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
 from pytest_cce_precheck.suite.memory import Memory
@@ -79,6 +80,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
         seed=config.seed,
         # the embedded service is nobody's cluster
         allow_writes=config.allow_writes or simulated,
+        allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
         neighbours=neighbours,
         wait=harness.mode.wait,
         lag=float(config.lag) if config.mode == "live" else 0.0,
@@ -94,13 +96,15 @@ def _as_notes(settings: Settings) -> dict[str, Any]:
         "budget": settings.budget,
         "seed": settings.seed,
         "allow_writes": settings.allow_writes,
+        "allow_destructive": settings.allow_destructive,
         "neighbours": asdict(settings.neighbours),
         "kept_back": settings.kept_back,
     }
 
 
 def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
-    recorded = {**notes.get("suite", {}), "wait": harness.mode.wait, "replicas": False}
+    # what was recorded before there was that option had sent every method
+    recorded = {"allow_destructive": True, **notes.get("suite", {}), "wait": harness.mode.wait, "replicas": False}
     neighbours = Neighbours(**recorded.pop("neighbours", {}))
     return Settings(**recorded, neighbours=neighbours)
 
@@ -126,7 +130,7 @@ def holds(
         findings = inspection.run(check)
         test.notes["questions"] = inspection.memory.as_data()
         progress = inspection.progress() - before
-        request.node.user_properties.append(("cce_run", json.dumps(progress.to_dict())))
+        record(request.node, "cce_run", json.dumps(progress.to_dict()))
         cce_contract.judge(findings)
         if not progress.judged:
             pytest.skip("inconclusive: " + "; ".join(progress.inconclusive or ["nothing could be judged"]))

@@ -70,7 +70,7 @@ def created_tasks(run: Inspection) -> None:
     _are_found(run, answer)
     _are_followed(run, answer)
     _are_all(run, before, answer, request)
-    if run.shares.creation >= _AMPLE:
+    if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
         _are_not_lost_by_other_methods(run, answer)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.errors import CcePrecheckError
-from pytest_cce_precheck.explore.classes import known_values
+from pytest_cce_precheck.explore.classes import MATCHING, values_of
 from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.suite.brackets import close_bracket
@@ -37,13 +37,16 @@ def beyond_the_classes(run: Inspection) -> None:
     if opening is None or run.shares.exploration < _COST:
         run.give_up("exploration beyond the classes", "no list to draw values from, or no budget left for it")
         return
-    known = known_values(opening.tasks)
     answers = _Answers(run, limit=min(run.budget.limit, run.budget.sent + run.shares.exploration))
     recorded = run.memory.questions(DRAWN, tuple)
     for question in recorded:
         # in their order, so that each keeps the bracket that it was asked in
         answers.findings(question)
-    drawn = st.sampled_from(recorded) if recorded else filters(known, at_least=1).map(select)
+    # what exists, the plan has asked for: asked again it would cost requests and tell nothing of the cause
+    odd = filters(tasks=values_of(opening.tasks), at_least=1).filter(
+        lambda asked: any(item.value_class != MATCHING for item in asked)
+    )
+    drawn = st.sampled_from(recorded) if recorded else odd.map(select)
     simplest: list[tuple[Finding, ...]] = []
 
     # no explain phase: it asks seven times as much and says what the finding says already

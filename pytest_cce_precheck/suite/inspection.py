@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
-from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.findings import MESSAGE, Finding
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.contract.settling import Settling, may_be_replicas
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
@@ -21,6 +21,7 @@ from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number
 from pytest_cce_precheck.suite.memory import Memory
 from pytest_cce_precheck.suite.patience import LONGEST, Patience
 from pytest_cce_precheck.suite.progress import Progress
+from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Neighbours:
 class Settings:
     """How a run goes about it.
 
+    ``allow_writes`` lets it create tasks, ``allow_destructive`` try on the cluster itself what may lose its tasks.
     ``wait`` sleeps, or advances a simulated clock; ``kept_back`` are requests that are not planned with: tests with a
     cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
     behind, by the clock ``now``; whether ``replicas`` may answer at all, is worth a hint where no lag is given.
@@ -78,6 +80,7 @@ class Settings:
     budget: int = FULL
     seed: int = 0
     allow_writes: bool = False
+    allow_destructive: bool = False
     neighbours: Neighbours = field(default_factory=Neighbours)
     wait: Callable[[float], None] = time.sleep
     kept_back: int = 0
@@ -149,7 +152,7 @@ class Inspection:
     def report(self, *findings: Finding) -> None:
         """Take findings in."""
         for finding in map(self._with_hint, findings):
-            self._times[finding.identity] = self._times.get(finding.identity, 0) + 1
+            self._times[finding.identity] = self.times(finding) + finding.times
             self._found.setdefault(finding.identity, finding)
 
     def _with_hint(self, finding: Finding) -> Finding:
@@ -179,7 +182,7 @@ class Inspection:
 
     def give_up(self, what: str, why: str) -> None:
         """Count something as inconclusive: neither a pass nor a finding."""
-        self.inconclusive.append(f"{what}: {why}")
+        self.inconclusive.append(shortened(f"{what}: {why}", MESSAGE))
 
     def run(self, check: Check) -> tuple[Finding, ...]:
         """Run one check and give the findings that are new with it.
@@ -199,7 +202,8 @@ class Inspection:
             self.report(no_answer(error))
         except BudgetExhaustedError as error:
             self.give_up(check.__name__, str(error))
-        return tuple(finding for identity, finding in self._found.items() if identity not in known)
+        new = (finding for identity, finding in self._found.items() if identity not in known)
+        return tuple(replace(finding, times=self.times(finding)) for finding in new)
 
     # ---- waiting
 

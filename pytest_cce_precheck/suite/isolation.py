@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.transport.guard import UNKNOWN
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter, TaskType
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request
 
 _NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
+
+_MIXED_UP: Final = frozenset({"PRE610", "PRE611"})
 
 
 @dataclass(frozen=True)
@@ -137,16 +140,37 @@ def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: 
 
 
 def other_methods(run: Inspection) -> None:
-    """Send other methods to the list path, for a task that does not exist, so that nothing is lost if one works."""
-    client = run.client
+    """Send other methods than GET to the list path.
+
+    Without permission to destroy anything they go to the path of a cluster that does not exist. A service that does not
+    look at the cluster could still lose the real one's tasks: none is sent to one that is known to mix clusters up, nor
+    after one that was answered with success.
+    """
+    client, settings = run.client, run.settings
+    if not settings.allow_writes:
+        run.give_up("other methods", "this run may only read (--cce-allow-writes)")
+        return
     known = run.opening()
     query = encode_query([(Filter.TASK_ID, run.unknown_id(next(iter(known.by_id), "") if known else ""))])
-    for method in ("POST", "DELETE", "PUT", "PATCH")[: run.shares.methods]:
-        request = replace(client.list_request(query, method=method), body=b"" if method == "DELETE" else b"{}")
-        exchange = run.ask(request)
+    if settings.allow_destructive:
+        cluster, methods = client.cluster_id, ("POST", "DELETE", "PUT", "PATCH")
+    else:
+        run.give_up("other methods on this cluster", "not sent, tasks could be lost (--cce-allow-destructive)")
+        cluster, methods = run.unknown_id(client.cluster_id), ("POST", "PUT", "PATCH", "DELETE")
+        status = run.ask(client.list_request(cluster_id=cluster)).status
+        mixed_up = [finding.code for finding in run.findings if finding.code in _MIXED_UP]
+        if status not in UNKNOWN or mixed_up:
+            why = f"clusters are mixed up ({mixed_up[0]})" if mixed_up else f"reading it was answered with {status}"
+            run.give_up("other methods on a cluster that does not exist", why)
+            return
+    for method in methods[: run.shares.methods]:
+        request = client.list_request(query, method=method, cluster_id=cluster)
+        exchange = run.ask(replace(request, body=b"" if method == "DELETE" else b"{}"))
         if exchange.status < 300:
             message = f"{method} on the list path was answered with {exchange.status}"
             run.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
+            if not settings.allow_destructive:
+                break
         elif exchange.status in (405, 500):
             # other refusals may come from in front of the service, in whatever form
             run.report(*check(exchange))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import active_children, parent_process
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.client import PrecheckClient
@@ -64,7 +67,9 @@ def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
         credentials=simulator.credentials,
     )
     neighbours = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
-    settings = Settings(budget, seed, allow_writes=True, neighbours=neighbours, wait=simulator.clock.advance)
+    settings = Settings(
+        budget, seed, allow_writes=True, allow_destructive=True, neighbours=neighbours, wait=simulator.clock.advance
+    )
     started = time.perf_counter()
     run = inspect(Inspection(client, settings))
     failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
@@ -102,8 +107,29 @@ def run_all(names: Sequence[str], budget: int, seed: int, jobs: int) -> Iterator
     if jobs == 1 or len(names) == 1:
         yield from (run_one(name, budget, seed) for name in names)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(run_one, names, [budget] * len(names), [seed] * len(names), chunksize=4)
+    others = set(active_children())
+    with ProcessPoolExecutor(jobs, initializer=_end_with_the_parent) as pool:
+        futures = [pool.submit(run_one, name, budget, seed) for name in names]
+        try:
+            yield from (future.result() for future in futures)
+        except BaseException:
+            # Ctrl-C among them: the pool would wait for all that its processes have been given
+            for worker in set(active_children()) - others:
+                worker.terminate()
+            raise
+
+
+def _end_with_the_parent() -> None:
+    # the terminal sends Ctrl-C to all processes, and the first of them ends the others; unless it was killed itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_wait_for_the_parent, daemon=True).start()
+
+
+def _wait_for_the_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def matrix(rows: Sequence[Row], seconds: float) -> str:

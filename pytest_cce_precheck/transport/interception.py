@@ -19,7 +19,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     import requests
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Response
 
     Send = Callable[..., requests.Response]
+    Proxies = Mapping[str, str]
+    Sent = Callable[[HTTPAdapter, PreparedRequest, Proxies, Send], requests.Response]
+
+
+def _unobserved(_request: Request, _response: Response) -> None:
+    pass
 
 
 class Interceptor:
@@ -35,7 +41,8 @@ class Interceptor:
 
     Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
     caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request and the function that sends by an adapter, which it may call.
+    request, proxies and the function that sends by an adapter, which it may call. ``observe`` is called with every
+    answer.
     """
 
     def __init__(
@@ -43,12 +50,14 @@ class Interceptor:
         endpoints: Sequence[str],
         *,
         answer: Callable[[Request], Response] | None = None,
-        sent: Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response] | None = None,
+        sent: Sent | None = None,
+        observe: Callable[[Request, Response], None] = _unobserved,
     ) -> None:
         self._endpoints = tuple(endpoints)
-        self._ours = re.compile("|".join(rf"{re.escape(endpoint)}(?=[/?#]|$)" for endpoint in endpoints), re.IGNORECASE)
+        self._ours = re.compile("|".join(map(_pattern, endpoints)), re.IGNORECASE)
         self._answer = answer
         self._sent = sent
+        self.observe = observe
         self._mock: responses.RequestsMock | None = None
         self._send: Send = HTTPAdapter.send
 
@@ -80,9 +89,11 @@ class Interceptor:
     def _called(self, prepared: PreparedRequest) -> Any:
         assert self._answer is not None
         try:
-            response = self._answer(as_request(prepared, self._endpoint_of(prepared)))
+            request = as_request(prepared, self._endpoint_of(prepared))
+            response = self._answer(request)
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
+        self.observe(request, response)
         # a list of pairs keeps repeated headers, which responses takes but its annotation does not know
         return response.status, list(response.headers.pairs), response.body
 
@@ -90,12 +101,19 @@ class Interceptor:
         def send(by: HTTPAdapter) -> requests.Response:
             return self._send(by, prepared, **how)
 
-        ours = self._sent is not None and self._ours.match(str(prepared.url))
-        return self._sent(adapter, prepared, send) if self._sent is not None and ours else send(adapter)
+        if self._sent is None or not self._ours.match(str(prepared.url)):
+            return send(adapter)
+        return self._sent(adapter, prepared, how.get("proxies") or {}, send)
 
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))
         return match[0] if match else self._endpoints[0]
+
+
+def _pattern(endpoint: str) -> str:
+    # with or without the port that its scheme stands for, it is the same service
+    port = ":443" if endpoint.lower().startswith("https:") else ":80"
+    return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
 
 
 class _Registry(FirstMatchRegistry):

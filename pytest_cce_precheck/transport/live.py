@@ -10,9 +10,9 @@ import requests
 
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.surroundings import without_frames_of
-from pytest_cce_precheck.transport.failures import FAILURES, reason_of
+from pytest_cce_precheck.transport.failures import FAILURES
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import WatchingAdapter
+from pytest_cce_precheck.transport.watched import Deadline, WatchedAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # their frames hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl"})
-_TIMEOUTS: Final = 4
+TIMEOUTS: Final = 4
+"""How many times ``timeout`` a whole answer may take."""
 _LEAST: Final = 0.01
 
 
@@ -43,15 +44,15 @@ class HttpTransport:
         timeout: float = 30.0,
         deadline: float | None = None,
         remaining: Callable[[], float | None] = lambda: None,
-        adapter: Callable[[Callable[[], float]], HTTPAdapter] = WatchingAdapter,
+        adapter: type[HTTPAdapter] = WatchedAdapter,
     ) -> None:
         self._timeout = timeout
-        self._longest = _TIMEOUTS * timeout if deadline is None else deadline
+        self._longest = TIMEOUTS * timeout if deadline is None else deadline
         self._remaining = remaining
         self._session = requests.Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter(lambda: self._bounded(self._longest)))
+            self._session.mount(scheme, adapter())
 
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way.
@@ -62,16 +63,18 @@ class HttpTransport:
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
             refuse_in_clear(request.endpoint)
         started = time.monotonic()
-        deadline = self._bounded(self._longest)
+        deadline = Deadline(self._bounded(self._longest))
         try:
-            with self._send(request) as received:
-                body = read_body(received.raw, started=started, deadline=deadline)
+            with deadline, self._send(request) as received:
+                body = read_body(received.raw)
+                deadline.check()
                 elapsed = time.monotonic() - started
                 headers = Headers(received.raw.headers.items())
                 return Exchange(request, Response(received.status_code, headers, body, elapsed))
         except FAILURES as failure:
+            reason, detail = deadline.reason_of(failure)
             # `from None`: the failure's frames are among `_HOLDERS`
-            raise _explained(failure, request) from None
+            raise TransportError(reason, detail, request) from None
         except BaseException as other:
             # Ctrl-C, a test that took too long, an answer of ours that broke
             raise other.with_traceback(without_frames_of(other.__traceback__, _HOLDERS)) from None
@@ -123,8 +126,3 @@ def refuse_in_clear(endpoint: str) -> None:
             f"credentials are not sent over plain HTTP to {host}: use https://,"
             " or a loopback address for a local service"
         )
-
-
-def _explained(error: Exception, request: Request) -> TransportError:
-    reason, detail = reason_of(error)
-    return TransportError(reason, detail, request)

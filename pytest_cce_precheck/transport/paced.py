@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # how long a process waits for others that count at the same moment
 _PATIENCE: Final = 60.0
 _CREATE: Final = "CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, sent INTEGER, free_at REAL, ends_at REAL)"
+# a little over the rate's own distance: what the network delays is not to make N + 1 requests of a second's N
+_SLACK: Final = 1.05
 _BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
 
 
@@ -38,7 +40,8 @@ class Meter:
         rate: float | None = None,
         seconds: float | None = None,
         began: float | None = None,
-        now: Callable[[], float] = time.time,
+        # no clock that can be set back: a run would wait for as long, and a limit would end as much later
+        now: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._limit, self._rate, self._seconds = limit, rate, seconds
@@ -77,35 +80,42 @@ class Meter:
 
     def over(self) -> BudgetExhaustedError:
         """Say that it is."""
-        return BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over")
+        return BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
 
     def take(self) -> None:
-        """Count one request and wait until it may be sent.
+        """Wait until one more request may be sent, and count it.
 
-        Raises `BudgetExhaustedError` where all are sent, or the run's time is over or would be by then.
+        Raises `BudgetExhaustedError` if all are sent, or if the run's time is over or would be by then.
         """
+        # the distance counts from when the last one really went, not from when it might have
+        while (seconds := self._seconds_to_wait()) > 0:
+            self._wait(seconds)
+
+    def _seconds_to_wait(self) -> float:
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:
-                slot, now = self._next(), self._now()
+                seconds = self._counted()
                 self._file.execute("COMMIT")
             except BaseException:
                 self._file.execute("ROLLBACK")
                 raise
-        if slot > now:
-            self._wait(slot - now)
+        return seconds
 
-    def _next(self) -> float:
+    def _counted(self) -> float:
+        """Count a request that may be sent now, and return 0; else return how many seconds too early it is."""
         with closing(self._file.execute("SELECT sent, free_at, ends_at FROM run")) as rows:
             sent, free_at, ends_at = rows.fetchone()
-        slot = max(self._now(), free_at)
+        now = self._now()
         if self._limit is not None and sent >= self._limit:
-            raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent")
-        if ends_at is not None and slot > ends_at:
+            raise BudgetExhaustedError(f"all {self._limit} requests of the budget are sent (--cce-budget)")
+        if ends_at is not None and max(now, free_at) > ends_at:
             raise self.over()
-        following = slot + 1 / self._rate if self._rate else 0.0
+        if now < free_at:
+            return float(free_at - now)
+        following = now + _SLACK / self._rate if self._rate else 0.0
         self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (following,))
-        return float(slot)
+        return 0.0
 
     def close(self) -> None:
         """Let go of the file."""

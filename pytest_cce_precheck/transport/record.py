@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,15 +14,13 @@ from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
+    from pytest_cce_precheck.transport.interception import Proxies, Send
     from pytest_cce_precheck.wire.exchange import Request
 
-_DEADLINE: Final = 120.0
 # they are about one way of sending the body, and a cassette keeps what was sent
 _OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 
@@ -34,8 +31,8 @@ class Recorder(Interceptor):
     A caller gets the body freed of its content coding, as it will be on replay.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__([endpoint], sent=self._record)
+    def __init__(self, endpoint: str, **more: Any) -> None:
+        super().__init__([endpoint], sent=self._record, **more)
         self._endpoint = endpoint
         self._kept: list[tuple[bool, Recording]] = []
         self._lock = threading.Lock()
@@ -49,14 +46,12 @@ class Recorder(Interceptor):
             ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
         return ordered
 
-    def _record(
-        self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], requests.Response]
-    ) -> requests.Response:
+    def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: Proxies, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
             received = send(_Patient(adapter))
             with received:
-                body = read_body(received.raw, started=time.monotonic(), deadline=_DEADLINE)
+                body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))
@@ -64,7 +59,9 @@ class Recorder(Interceptor):
         headers = Headers(received.raw.headers.items())
         for name in _OF_THE_SENDING:
             headers = headers.without(name)
-        self._keep(request, Response(received.status_code, headers, body))
+        kept = Response(received.status_code, headers, body)
+        self._keep(request, kept)
+        self.observe(request, kept)
         headers = headers.replacing("Content-Length", str(len(body)))
         # where requests looks for cookies
         original = getattr(received.raw, "_original_response", None)

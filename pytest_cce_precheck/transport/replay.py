@@ -6,7 +6,7 @@ import http.client
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.echoes import repeated
 from pytest_cce_precheck.cassette.format import Failure
@@ -39,19 +39,21 @@ class Replayer(Interceptor):
     in ``misses``: code that catches everything hides them.
     """
 
-    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = ()) -> None:
+    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = (), **more: Any) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
-        super().__init__(endpoints, answer=self.answer, sent=self._replay_call)
+        super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
         self.playback = Playback(cassette, redaction.shown)
         self.misses: list[CassetteError] = []
         self._redaction = redaction
 
-    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
+    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
         # what urllib3 tried again when it was recorded, it tried again below this
+        request = as_request(prepared, self.playback.cassette.origin.endpoint)
         try:
-            response = self.answer(as_request(prepared, self.playback.cassette.origin.endpoint))
+            response = self.answer(request)
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
+        self.observe(request, response)
         return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
 
     def answer(self, request: Request) -> Response:

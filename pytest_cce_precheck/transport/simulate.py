@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from typing import Any
 
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
@@ -55,9 +56,9 @@ class Interception(Interceptor):
     The vendor's Python SDK is built on requests, so one interception serves it and our own client alike.
     """
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, **more: Any) -> None:
         self._simulator = simulator
-        super().__init__([simulator.endpoint], answer=self._simulated)
+        super().__init__([simulator.endpoint], answer=self._simulated, **more)
 
     def _simulated(self, request: Request) -> Response:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -18,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
 
+from pytest_cce_precheck import _programs
 from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
 from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
-from pytest_cce_precheck.transport.watched import WatchingAdapter
+from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request
@@ -148,7 +148,8 @@ class Tokens:
 class TokenCommand:
     """Runs a command, without a shell, that prints a token, or JSON: ``{"token": …, "expires_at": RFC 3339}``.
 
-    ``environment`` is what the child gets; its secrets are masked in what the child complains of.
+    It may take ``patience`` seconds, and is ended with all that it has started. ``environment`` is what the child gets;
+    its secrets are masked in what the child complains of.
     """
 
     words: Sequence[str]
@@ -174,7 +175,7 @@ class TokenCommand:
         if ended.status != 0:
             raise TokenError(f"{self._where} ended with status {ended.status}{self._complaint(ended)}")
         try:
-            return _read(ended.output)
+            return _read(Secret(ended.output))
         except ValueError as error:
             problem = str(error)
         raise TokenError(f"{self._where} {problem}{self._complaint(ended)}")
@@ -183,20 +184,9 @@ class TokenCommand:
     def _where(self) -> str:
         return f"--cce-token-command: {self.name}"
 
-    def _run(self) -> _Ended:
+    def _run(self) -> _programs.Ended:
         try:
-            return _Ended.of(
-                subprocess.run(  # noqa: S603  the words are the user's own, and no shell reads them
-                    list(self.words),
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    env=dict(self.environment),
-                    timeout=self.patience,
-                    check=False,
-                )
-            )
-        except subprocess.TimeoutExpired:
-            problem = f"did not end within {self.patience:g} s"
+            ended = _programs.run(self.words, self.environment, patience=self.patience)
         except (OSError, ValueError) as error:
             problem = (
                 f"cannot be run: {getattr(error, 'strerror', None) or 'it holds a character that cannot stand there'}"
@@ -204,25 +194,17 @@ class TokenCommand:
         except BaseException as other:
             # Ctrl-C, a test that took too long: the frames below hold what the child gets to see
             raise other.with_traceback(without_frames_of(other.__traceback__, {"subprocess", "selectors"})) from None
-        # not from within: the exception that was caught holds what the child had printed
+        else:
+            if not ended.problem:
+                return ended
+            problem = ended.problem
         raise TokenError(f"{self._where} {problem}")
 
-    def _complaint(self, ended: _Ended) -> str:
+    def _complaint(self, ended: _programs.Ended) -> str:
         known = (*Credentials.from_environment(self.environment).secrets, self.environment.get(PASSWORD, ""))
-        text = Redactor((*known, ended.output.reveal().strip())).text(ended.complaint.reveal()).strip()
+        text = Redactor((*known, ended.output.strip())).text(ended.complaint).strip()
         shown = text if len(text) <= _COMPLAINT else "…" + text[-_COMPLAINT:]
         return f"; it complains: {shown}" if shown else ""
-
-
-@dataclass(frozen=True)
-class _Ended:
-    status: int
-    output: Secret
-    complaint: Secret
-
-    @classmethod
-    def of(cls, run: subprocess.CompletedProcess[bytes]) -> _Ended:
-        return cls(run.returncode, *(Secret(text.decode("utf-8", "replace")) for text in (run.stdout, run.stderr)))
 
 
 def _read(output: Secret) -> Issued:
@@ -379,7 +361,7 @@ class _Unshown(bytes):
         return "<body>"
 
 
-class _Unseen(WatchingAdapter):
+class _Unseen(WatchedAdapter):
     """Sends what nobody may catch for a cassette: that replaces `HTTPAdapter.send`."""
 
     send = HTTPAdapter.send

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.excerpts import shortened
+
+_LONGEST_ID: Final = 200
 
 
 class Headers(Mapping[str, str]):
@@ -124,8 +127,9 @@ class Exchange:
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of this exchange (``X-Request-Id``), for the vendor's support."""
-        return self.response.headers.get("X-Request-Id")
+        """The service's id of this exchange (``X-Request-Id``), for the vendor's support; no longer than ids are."""
+        found = self.response.headers.get("X-Request-Id")
+        return found and shortened(found, _LONGEST_ID)
 
 
 def encode_query(params: Iterable[tuple[str, str]]) -> str:

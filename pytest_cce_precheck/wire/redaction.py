@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import shlex
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from pytest_cce_precheck.wire.secrets import looks_like_secret
+from pytest_cce_precheck.wire.spellings import lower, plain_forms, readings, spellings, within_base64
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
@@ -71,30 +70,51 @@ _LEFT_TO_CURL: Final = frozenset(
 class Redactor:
     """Masks known secrets, in every spelling that they are likely to be met in, and what looks like others.
 
-    A secret is found raw, percent-encoded, in Base64 (standard and URL-safe, padded or not), in hexadecimal, and as
-    JSON and Python escape it, once or again and again. One of fewer than six characters is masked only as a whole
-    word, since it may be part of any. ``instead`` gives a known secret another text than the mask, which is then
-    spelt as the secret was.
+    A secret is found raw, in hexadecimal, in Base64 (standard and URL-safe, padded or not, alone or within a longer
+    text), and as percent-encoding, JSON, Python and HTML escape it, once or again and again; A to Z in any case. One of
+    fewer than six characters is masked only as a whole word, since it may be part of any. ``instead`` gives a known
+    secret another text than the mask, which is then spelt as the secret was.
 
     >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
     'GET /?q=***&password=***'
     """
 
     def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
-        anywhere: dict[str, str] = {}
-        words: dict[str, str] = {}
-        escaped: dict[str, str] = {}
-        for secret in filter(str.strip, secrets):
-            shown = _spellings(instead[secret]) if instead and secret in instead else repeat(MASK)
-            for spelling, other in zip(_spellings(secret), shown, strict=False):
-                (words if len(secret) < _SHORT else anywhere).setdefault(spelling, other)
-            if len(secret) >= _SHORT:
-                escaped |= dict.fromkeys(_bare_spellings(secret), instead.get(secret, MASK) if instead else MASK)
-        self._anywhere = tuple(sorted(anywhere.items()))
-        self._escaped = tuple(sorted((bare, other) for bare, other in escaped.items() if len(bare) >= _SHORT))
-        self._words = tuple(
-            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), shown) for word, shown in sorted(words.items())
+        secrets = list(dict.fromkeys(filter(str.strip, secrets)))
+        self._instead = instead or {}
+        self._long = [secret for secret in secrets if len(secret) >= _SHORT]
+        self._short = [secret for secret in secrets if len(secret) < _SHORT]
+
+    # what is searched for is worked out when it is: most redactors are made for findings that do not come
+
+    @cached_property
+    def _exact(self) -> tuple[tuple[str, str], ...]:
+        return self._replaced(secret for secret in self._long if secret in self._instead)
+
+    @cached_property
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form) for secret in self._long for form in (*spellings(secret), *within_base64(secret))}
+        return tuple((form, MASK) for form in sorted(forms))
+
+    @cached_property
+    def _plain(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form): self._instead.get(each, MASK) for each in self._long for form in plain_forms(each)}
+        return tuple(sorted((form, shown) for form, shown in forms.items() if len(form) >= _SHORT))
+
+    @cached_property
+    def _words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        return tuple(
+            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), other) for word, other in self._replaced(self._short)
         )
+
+    def _replaced(self, secrets: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Return each spelling of the secrets with the one that stands for it."""
+        replaced: dict[str, str] = {}
+        for secret in secrets:
+            shown = spellings(self._instead[secret]) if secret in self._instead else repeat(MASK)
+            for spelling, other in zip(spellings(secret), shown, strict=False):
+                replaced.setdefault(spelling, other)
+        return tuple(sorted(replaced.items()))
 
     def __repr__(self) -> str:
         return "<Redactor>"
@@ -149,30 +169,25 @@ class Redactor:
         return masked(text, self._word_spans(text))
 
     def _spans(self, text: str) -> Iterator[Span]:
-        for spelling, shown in self._anywhere:
-            start = text.find(spelling)
-            while start >= 0:
-                yield start, start + len(spelling), shown
-                # one character on: occurrences may overlap
-                start = text.find(spelling, start + 1)
-        if self._escaped and "\\" in text:
-            yield from self._escaped_spans(text)
-
-    def _escaped_spans(self, text: str) -> Iterator[Span]:
-        """Find what was escaped more than once, such as JSON in JSON, or in a repr: by what is no backslash."""
-        bare = text.replace("\\", "")
-        for spelling, shown in self._escaped:
-            start = bare.find(spelling)
-            places = [place for place, char in enumerate(text) if char != "\\"] if start >= 0 else []
-            while start >= 0:
-                # with what escapes its first character
-                yield places[start - 1] + 1 if start else 0, places[start + len(spelling) - 1] + 1, shown
-                start = bare.find(spelling, start + 1)
+        yield from _occurrences(text, self._exact)
+        yield from _occurrences(lower(text), self._folded)
+        for reading in readings(text) if self._long else ():
+            for start, stop, shown in _occurrences(lower(reading.text), self._plain):
+                yield *reading.span(start, stop), shown
 
     def _word_spans(self, text: str) -> Iterator[Span]:
         for word, shown in self._words:
             for match in word.finditer(text):
                 yield *match.span(), shown
+
+
+def _occurrences(text: str, spellings: Iterable[tuple[str, str]]) -> Iterator[Span]:
+    for spelling, shown in spellings:
+        start = text.find(spelling)
+        while start >= 0:
+            yield start, start + len(spelling), shown
+            # one character on: occurrences may overlap
+            start = text.find(spelling, start + 1)
 
 
 def masked(text: str, spans: Iterable[Span]) -> str:
@@ -269,31 +284,3 @@ def _curl_body(body: str) -> tuple[str, list[str]]:
     octets = body.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
     plain = "".join(chr(octet) if 0x20 <= octet < 0x7F else f"\\0{octet:03o}" for octet in octets)
     return f"printf %b {shlex.quote(plain)} | ", ["--data-binary", "@-"]
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    """Give as many for each secret, in one order: one secret's stand for another's."""
-    octets = secret.encode("utf-8", "surrogatepass")
-    yield secret
-    # a header's value, as HTTP libraries show UTF-8
-    yield octets.decode("latin-1")
-    for encoded in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
-        yield encoded
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
-    for coded in (base64.b64encode(octets).decode(), base64.urlsafe_b64encode(octets).decode()):
-        yield coded
-        yield coded.rstrip("=")
-    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield escaped
-        yield escaped.replace("/", "\\/")
-    yield octets.hex()
-    yield octets.hex().upper()
-
-
-def _bare_spellings(secret: str) -> Iterator[str]:
-    """Give a secret as escapes write it, without their backslashes; nothing where no escape would change it."""
-    if not (secret.isascii() and set(secret).isdisjoint("\\\"'/")):
-        octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
-        # a repr escapes what cannot be printed, and leaves the rest
-        written = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], octets)
-        yield from (each.replace("\\", "") for each in written)

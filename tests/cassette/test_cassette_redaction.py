@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -433,28 +432,21 @@ def test_ids_have_stand_ins_everywhere_and_what_is_made_from_them_too() -> None:
 # ---- cost
 
 
-def test_what_was_asked_before_is_looked_up_and_what_is_clean_is_the_same_object() -> None:
+def test_what_was_asked_before_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     redaction = Redaction(CREDENTIALS)
     sent = request(query=f"task_id={ID}", headers=Headers({"Accept": "application/json"}))
     assert redaction.request(sent) == sent
-    start = time.perf_counter()
-    for _ in range(1000):
-        redaction.request(sent)
-    # some microseconds each
-    assert time.perf_counter() - start < 1
+    # nothing can be searched for secrets any more
+    monkeypatch.setattr("pytest_cce_precheck.cassette.redaction.sightings", None)
+    assert redaction.request(sent) == sent
+    with pytest.raises(TypeError):
+        redaction.request(request(query="type=another"))
 
 
 @pytest.mark.parametrize(
     "piece", ['"', "'", "{", '{"a":', '"a" ', "\\", "'\\", '"\\', "[", "%25", "the-secret", "a:", '{"']
 )
-def test_the_time_grows_with_the_length_of_a_hostile_body(piece: str) -> None:
-    redaction = Redaction(CREDENTIALS)
-
-    def seconds(length: int) -> float:
-        response = Response(200, Headers(), (piece * (length // len(piece))).encode())
-        start = time.perf_counter()
-        redaction.response(response)
-        return time.perf_counter() - start
-
-    # quadratic, this would be 256 times as long; a slow machine is given a second
-    assert seconds(1 << 17) < 64 * min(seconds(1 << 13) for _ in range(3)) + 1.0
+def test_a_hostile_body_of_half_a_megabyte_is_redacted(piece: str) -> None:
+    # if the time grew with the square of the length, it would exceed the limit of a test
+    body = (piece * ((1 << 19) // len(piece))).encode()
+    assert Redaction(CREDENTIALS).response(Response(200, Headers(), body)).status == 200

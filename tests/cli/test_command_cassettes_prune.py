@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_cce_precheck.cassette.files import write
 from pytest_cce_precheck.cli import main
 from tests.cli.put_down import one_line, put_down
 from tests.recordings import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.put_down import Ended
 
@@ -215,3 +217,71 @@ def test_only_cassettes_are_deleted_and_no_link_is_followed(
     assert complaints[0] == "cce-precheck: left alone: cce-cassettes/link.json is a link"
     assert complaints[1].startswith("cce-precheck: left alone: cce-cassettes/settings.json is no cassette: ")
     assert out.splitlines()[-1].endswith("3 cassettes that no test claims deleted")
+
+
+# ---- beside a recording
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let something happen between the moment that pytest collected and the deletion."""
+
+    def meanwhile(act: Callable[[], object]) -> None:
+        collect = pytest.main
+
+        def collected(*arguments: Any, **named: Any) -> Any:
+            status = collect(*arguments, **named)
+            act()
+            return status
+
+        monkeypatch.setattr(pytest, "main", collected)
+
+    return meanwhile
+
+
+def test_what_is_recorded_while_it_is_pruned_stays(
+    project: Callable[..., Ended], pytester: pytest.Pytester, meanwhile: Callable[..., None]
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    text = (folder / CLAIMED[0]).read_text() + " "
+
+    def record() -> None:
+        # of tests that were written after the collection
+        write(folder / UNCLAIMED[0], text)
+        write(folder / "test_new" / "test_a.json", text)
+
+    meanwhile(record)
+    status, out, err = project("--yes")
+    assert status == 0
+    assert sorted(files_in(folder)) == sorted([*CLAIMED, UNCLAIMED[0], "test_new/test_a.json"])
+    assert files_in(folder)[UNCLAIMED[0]] == text.encode()
+    assert err == f"cce-precheck: left alone: cce-cassettes/{UNCLAIMED[0]} was recorded meanwhile\n"
+    assert out.splitlines()[-1].endswith("; 2 cassettes that no test claims deleted")
+
+
+def test_another_prune_at_the_same_time_is_no_error(
+    project: Callable[..., Ended], pytester: pytest.Pytester, meanwhile: Callable[..., None]
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    meanwhile(lambda: shutil.rmtree(folder / "test_gone"))
+    status, _, err = project("--yes")
+    assert (status, err) == (0, "")
+    assert sorted(files_in(folder)) == sorted(CLAIMED)
+
+
+def test_a_recording_goes_on_where_its_folder_and_its_unfinished_file_are_cleared_away(
+    project: Callable[..., Ended], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    text = (folder / CLAIMED[0]).read_text()
+    put_in_place, ended = Path.replace, []
+
+    def at_the_worst_moment(unfinished: Path, target: Path) -> Path:
+        if not ended:
+            ended.append(project("--yes"))
+        return put_in_place(unfinished, target)
+
+    monkeypatch.setattr(Path, "replace", at_the_worst_moment)
+    write(folder / "test_gone" / "test_new.json", text)
+    assert [status for status, _, _ in ended] == [0]
+    assert sorted(files_in(folder)) == sorted([*CLAIMED, "test_gone/test_new.json"])

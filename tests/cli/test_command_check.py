@@ -151,7 +151,10 @@ def test_a_body_of_50_megabytes_is_refused_at_once(check: Check, tmp_path: Path)
     assert out.startswith("PRE106 the body has 50,000,000 bytes; at most 33,554,432 are read\n")
 
 
-@pytest.mark.parametrize(("path", "reason"), [("missing.json", "No such file or directory"), (".", "Is a directory")])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("missing.json", "No such file or directory"), (".", "it is a directory; expected a regular file")],
+)
 @pytest.mark.parametrize("option", [(), ("--request",)])
 def test_a_file_that_cannot_be_read_exits_with_2(
     check: Check, tmp_path: Path, right: Path, path: str, reason: str, option: tuple[str, ...]
@@ -159,7 +162,7 @@ def test_a_file_that_cannot_be_read_exits_with_2(
     name = tmp_path / path
     status, out, err = check(*option, name, *([right] if option else []))
     assert (status, out) == (2, "")
-    assert err.startswith(f"cce-precheck: cannot read {name}: {reason}")
+    assert err.startswith(f"cce-precheck: {name} cannot be read: {reason}")
     assert err.count("\n") == 1
 
 

@@ -135,7 +135,7 @@ def test_what_is_known_already_is_refused(command: Command, report: str) -> None
     ("content", "message"),
     [
         (None, "cannot be read: No such file"),
-        ("<html>", "is no JSON report; expected what --cce-report=report.json writes"),
+        ("<html>", "is not a JSON report; expected what --cce-report=report.json writes"),
         ('{"findings": []}', "is no report of pytest-cce-precheck"),
         ('{"tool": "pytest-cce-precheck", "findings": [3]}', "has a finding without code, message or exchanges"),
         (

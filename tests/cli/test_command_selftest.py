@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 
 from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.suite import selftest
 
 NAMES = ("type-filter-ignored", "final-without-expiry", "items-shuffled")
 
@@ -40,3 +44,26 @@ def test_the_matrix_for_programs_names_codes_and_requests(capsys: pytest.Capture
 def test_what_cannot_be_tested_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     assert main(["selftest", *words]) == 2
     assert capsys.readouterr().err.startswith(f"cce-precheck: {message}")
+
+
+def _begins(name: str, _budget: int, _seed: int) -> str:
+    """Stand for a run: those of the first chunk end at once, the others go on for a while unless they are ended."""
+    path = Path(name)
+    if int(path.name) >= 4:
+        threading.Event().wait(5)
+        path.touch()
+    return name
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), GeneratorExit(), ValueError()], ids=repr)
+def test_what_ends_the_command_ends_its_processes_in_the_middle_of_their_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    monkeypatch.setattr(selftest, "run_one", _begins)
+    others = set(active_children())
+    rows = selftest.run_all([str(tmp_path / str(number)) for number in range(12)], 250, 0, jobs=2)
+    assert str(next(rows)) == str(tmp_path / "0")
+    with pytest.raises(type(end)):
+        rows.throw(end)
+    assert set(active_children()) - others == set()
+    assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     for arguments, message in [
         (["show", str(tmp_path / "x.json")], f"there is no snapshot {tmp_path}/x.json; --cce-snapshot="),
         (["diff", here, there], "have no target in common, so nothing can be compared"),
-        (["accept", str(tmp_path)], "is a directory; expected the name of a file"),
+        (["accept", str(tmp_path)], "cannot be read: it is a directory; expected a regular file"),
     ]:
         assert main(["snapshot", *arguments]) == 2
         assert message in capsys.readouterr().err

@@ -54,7 +54,7 @@ def test_a_ledger_without_entries_covers_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[known]", "k.toml is no TOML: "),
+        ("[[known]", "k.toml is not valid TOML: "),
         (
             '[[knwon]]\ncode = "PRE302"',
             "k.toml has the unknown key 'knwon'; expected [[known]] tables; did you mean known?",

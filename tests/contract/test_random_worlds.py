@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.lifecycle import judge_series
-from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, known_values
+from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, values_of
 from pytest_cce_precheck.explore.questions import Asked, select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -73,8 +73,14 @@ def satisfied(document: Document, asked: tuple[Asked, ...]) -> bool:
 
 
 def drawn_filters(data: st.DataObject, world: list[Life]) -> tuple[Asked, ...]:
-    known = known_values(answer_to(listing(shown(world, 0))).tasks)
-    return data.draw(filters(known, at_least=1), label="filters")
+    tasks = values_of(answer_to(listing(shown(world, 0))).tasks)
+    asked = data.draw(filters(tasks=tasks, at_least=1), label="filters")
+    # a value that is made up may by chance be that of a task to come
+    ever = {
+        value for moment in range(3) for document in shown(world, moment) for value in document["metadata"].values()
+    }
+    assume(not any(item.value in ever and item.value_class != MATCHING for item in asked))
+    return asked
 
 
 def reply(question: Question, items: list[Document], count: int) -> Answer:

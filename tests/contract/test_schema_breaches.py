@@ -219,7 +219,7 @@ def test_one_path_has_one_breach() -> None:
 
 def test_a_long_text_is_cut_in_the_message() -> None:
     error = errors_of(put(listing(), "kind", "x" * 1_000_000))[0]
-    assert error.message == f'kind must be "AddonCheck", not "{"x" * 60}…"'
+    assert error.message == 'kind must be "AddonCheck", not "xxxx … (1,000,000 characters) … xxxx"'
 
 
 def test_control_characters_and_lone_surrogates_are_escaped_in_the_message() -> None:

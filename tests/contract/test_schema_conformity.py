@@ -68,7 +68,11 @@ def test_unknown_fields_are_told_once_for_all_tasks_in_the_order_of_appearance()
 
 def test_an_unknown_field_whose_name_is_no_identifier_is_quoted_and_cut() -> None:
     document = {**listing([]), "a.b": 1, "c\n": 2, "d" * 100: 3}
-    assert list(unknown_fields(document, "list_answer")) == ['$["a.b"]', r'$["c\n"]', f'$["{"d" * 60}…"]']
+    assert list(unknown_fields(document, "list_answer")) == [
+        '$["a.b"]',
+        r'$["c\n"]',
+        '$["dddd … (100 characters) … dddd"]',
+    ]
 
 
 def test_free_objects_have_no_unknown_fields() -> None:

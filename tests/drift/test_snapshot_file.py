@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.dialects import Listener
 from pytest_cce_precheck.contract.memory import Memory, remember
 from pytest_cce_precheck.contract.traits import Observer
@@ -170,7 +171,7 @@ def test_a_mistake_is_found_and_its_place_named(tmp_path: Path, change: tuple[An
         (b"", "is no snapshot: Expecting value"),
         (b"{", "is no snapshot: Expecting property name"),
         (dumps({HERE: everything()}).encode()[:-400], "is no snapshot: "),
-        (b"\xff\xfe", "is no snapshot: byte 0 is not UTF-8"),
+        (b"\xff\xfe", "cannot be read: byte 0 is not UTF-8"),
         (b"[]", 'is no snapshot: it has no "snapshot": 1; name another file'),
         (b'{"cassette": 1}', 'is no snapshot: it has no "snapshot": 1; name another file'),
         (b'{"snapshot": 2}', "is a snapshot of version 2, and this is a tool for version 1"),
@@ -188,19 +189,25 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes, message: str) -
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to("s.json")
-    os.mkfifo(tmp_path / "pipe")
-    assert "folder is a directory; expected the name of a file" in refusal(tmp_path / "folder")
-    assert "link is a symbolic link: name the file itself, s.json" in refusal(tmp_path / "link")
-    assert "pipe is no regular file" in refusal(tmp_path / "pipe")
+    assert "folder cannot be read: it is a directory; expected a regular file" in refusal(tmp_path / "folder")
     assert "there is no folder" in refusal(tmp_path / "nowhere" / "s.json")
     assert read(tmp_path / "nothing.json") == {}
+
+
+def test_a_link_is_read_and_stays_one(tmp_path: Path) -> None:
+    write(tmp_path / "s.json", dumps({}))
+    (tmp_path / "link").symlink_to("s.json")
+    prepare(tmp_path / "link")
+    assert read(tmp_path / "link") == {}
+    write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "s.json").read_text() == "new"
 
 
 def test_a_file_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "LARGEST", 10)
     (tmp_path / "s.json").write_text("[1,2,3,4,5,6]")
-    assert "has more than 10 bytes" in refusal(tmp_path / "s.json")
+    assert "it has 13 bytes; expected a regular file of at most 10 bytes" in refusal(tmp_path / "s.json")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path) -> None:
@@ -211,11 +218,11 @@ def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(**_: Any) -> None:
+    def read_only(*_: Any) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(snapshot, "TemporaryFile", read_only)
-    message = f"the snapshot {tmp_path}/s.json cannot be written: {tmp_path}: Read-only file system"
+    monkeypatch.setattr(_files, "_write_whole", read_only)
+    message = f"the snapshot {tmp_path}/s.json cannot be written: Read-only file system"
     assert refusal(tmp_path / "s.json") == message
 
 

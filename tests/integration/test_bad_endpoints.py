@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     Answer = Callable[[Handler], None]
 
 SUITE: Final = ("--pyargs", "pytest_cce_precheck.suite", *LIVE)
-SECONDS: Final = 30
 FIFTY_MEGABYTES: Final = 50 * 1024 * 1024
 
 
@@ -28,7 +26,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCE_AUTH_TOKEN", "PLANTED-token-of-the-test")
 
 
-def red(result: pytest.RunResult, started: float) -> str:
+def red(result: pytest.RunResult) -> str:
     """Check what holds of every run against a broken endpoint, and give what it printed."""
     text = result.stdout.str() + result.stderr.str()
     assert result.ret == 1, text
@@ -36,7 +34,6 @@ def red(result: pytest.RunResult, started: float) -> str:
     assert "Traceback" not in text
     assert "INTERNALERROR" not in text
     assert "PLANTED" not in text
-    assert time.monotonic() - started < SECONDS
     return text
 
 
@@ -91,36 +88,33 @@ def silence(handler: Handler) -> None:
     ],
 )  # fmt: skip
 def test_a_broken_answer_is_a_finding_that_names_it(run: Run, answer: Answer, code: str, fact: str) -> None:
-    started = time.monotonic()
     with serving(answer) as server:
-        text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), started)
+        text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"))
     named = [line for line in text.splitlines() if code in line]
     assert any(fact in line for line in named), named
 
 
 def test_an_endpoint_that_is_down_is_told_as_such(run: Run) -> None:
-    text = red(run(*SUITE, f"--cce-endpoint=http://127.0.0.1:{free_port()}"), time.monotonic())
+    text = red(run(*SUITE, f"--cce-endpoint=http://127.0.0.1:{free_port()}"))
     assert "PRE101" in text
     assert "Connection refused" in text
 
 
 def test_a_name_that_does_not_resolve_is_told_as_such(run: Run) -> None:
     # RFC 6761: this top-level domain never resolves
-    text = red(run(*SUITE, "--cce-endpoint=https://cce.invalid"), time.monotonic())
+    text = red(run(*SUITE, "--cce-endpoint=https://cce.invalid"))
     assert "the host's name cannot be resolved" in text
 
 
 def test_an_endpoint_that_speaks_no_tls_is_told_as_such(run: Run) -> None:
-    started = time.monotonic()
     with serving(always(200, b"{}")) as server:
-        text = red(run(*SUITE, f"--cce-endpoint=https://127.0.0.1:{server.server_port}"), started)
+        text = red(run(*SUITE, f"--cce-endpoint=https://127.0.0.1:{server.server_port}"))
     assert "it does not speak TLS (is the endpoint http://?)" in text
 
 
 def test_an_endpoint_that_never_answers_does_not_hold_up_the_run(run: Run) -> None:
-    started = time.monotonic()
     with serving(silence) as server:
-        text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}", "--cce-timeout=1"), started)
+        text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}", "--cce-timeout=1"))
     assert "no answer within the time allowed" in text
 
 
@@ -129,7 +123,7 @@ def test_a_redirect_is_a_finding_and_never_followed(run: Run, status: int) -> No
     with serving(always(200, b"{}")) as elsewhere:
         location = f"{elsewhere.endpoint}/api/v3/stolen"
         with serving(always(status, b"", Location=location)) as server:
-            text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), time.monotonic())
+            text = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"))
             assert server.seen
         assert elsewhere.seen == []
     assert "PRE104" in text

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cassette.files import sweep
+from pytest_cce_precheck._files import sweep
 from pytest_cce_precheck.cassette.format import dumps, loads
 from tests.integration import endless_recorder
 from tests.integration.endless_recorder import SIZES, record

@@ -148,7 +148,7 @@ def test_nothing_is_created_in_live_mode_without_leave(
     assert ("life cycle from creation: the create call may not be used (--cce-allow-writes)" in text) != leave
 
 
-@pytest.mark.parametrize(("budget", "rate"), [(60, 0), (40, 50)])
+@pytest.mark.parametrize(("budget", "rate"), [(60, 0), (40, 25)])
 def test_two_workers_never_send_one_request_too_many_or_too_early(tmp_path: Path, budget: int, rate: int) -> None:
     require_module("xdist")
     arrived: list[float] = []
@@ -165,8 +165,8 @@ def test_two_workers_never_send_one_request_too_many_or_too_early(tmp_path: Path
     assert ran.returncode == 0, ran.stdout
     assert budget // 2 < len(arrived) <= budget
     if rate:
-        # what was sent late may arrive together with the next, but not before its own time
-        assert all(time_of - arrived[0] >= number / rate - 0.05 for number, time_of in enumerate(arrived))
+        # two workers that each kept the rate for itself would take half as long; the first may have arrived late
+        assert arrived[-1] - arrived[0] > (len(arrived) - 1) / rate * 0.6
 
 
 WRITES_ITS_PID = """

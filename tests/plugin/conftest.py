@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
+from tests.leaks import leaks, written
+from tests.plugin.projects import KNOWS_THE_SECRET, LIVE, SECRET
 from tests.recordings import REPLAY, credentials_of, recording_from
 
 if TYPE_CHECKING:
@@ -42,3 +45,35 @@ def replay(run: Run, service: SimulatorServer, monkeypatch: pytest.MonkeyPatch) 
         return run(*REPLAY, *arguments)
 
     return replay
+
+
+@pytest.fixture
+def watched(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a project that knows a secret, live; check that it is in nothing that the run prints and writes."""
+    monkeypatch.setenv("CCE_AUTH_TOKEN", SECRET)
+
+    def run(
+        source: str,
+        *arguments: str,
+        conftest: str = "",
+        shown: str = "***",
+        status: int | None = None,
+        apart: bool = False,
+    ) -> pytest.RunResult:
+        pytester.makepyfile(test_it=KNOWS_THE_SECRET + source)
+        if conftest:
+            pytester.makeconftest(KNOWS_THE_SECRET + conftest)
+        words = ("-p", "no:randomly", *LIVE, "--cce-endpoint=http://127.0.0.1:9", *arguments)
+        if apart or "-n" in arguments:
+            result = pytester.run(sys.executable, "-m", "pytest", *words, timeout=120)
+        else:
+            result = pytester.runpytest_inprocess(*words)
+        printed = result.stdout.str() + result.stderr.str()
+        files = [each for each in written(pytester.path) if not each[0].endswith((".py", ".pyc"))]
+        assert leaks([("the terminal", printed), *files], [SECRET]) == []
+        # it did say what it hides
+        assert shown in printed + "".join(text for _, text in files), printed
+        assert result.ret == (result.ret if status is None else status), printed
+        return result
+
+    return run

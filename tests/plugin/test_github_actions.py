@@ -45,7 +45,7 @@ def test_each_cause_is_annotated_once_and_the_report_is_the_jobs_summary(
     assert line.startswith("::error title=PRE302::A finished task ")
     assert "(request id " in line
     told = (pytester.path / "summary.md").read_text("utf-8")
-    assert told.startswith("# Contract check of http://127.0.0.1")
+    assert told.startswith("# Contract check of `http://127.0.0.1:")
     assert told.count("# Contract check") == 1
     assert "| failing | PRE302 |" in told
 

@@ -4,10 +4,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_cce_precheck.config import MODES
 from tests.recordings import files_in
+from tests.toolchains import require_module
 
 if TYPE_CHECKING:
     from tests.conftest import Run
+
+MISUSED = """
+import pytest
+
+@pytest.mark.cce({})
+def test_misused(): pass
+
+def test_ordinary(): pass
+"""
 
 
 def test_a_test_marked_for_live_is_skipped_where_nothing_is_live(pytester: pytest.Pytester, run: Run) -> None:
@@ -72,7 +83,8 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
         ("repeats='yes'", "@pytest.mark.cce(repeats='yes'): expected True or False"),
         ("faults='page-info-missing'", "@pytest.mark.cce(faults='page-info-missing'): expected a list of names"),
         ("faults=5", "@pytest.mark.cce(faults=5): expected a list of names"),
-        ("faults=['page-info-mising']", "there is no fault 'page-info-mising'; did you mean page-info-missing*?"),
+        ("faults=['page-info-mising']", "*there is no fault 'page-info-mising'; did you mean page-info-missing*?*"),
+        ("mode='live', faults=['page-info-missing']", "*faults work in the simulator only*"),
         (
             "colour='red'",
             "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, cassette=None,*",
@@ -80,24 +92,56 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
         ("'live', 'a', [], True, 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, *)"),
     ],
 )
-def test_a_wrong_argument_is_that_tests_error_in_one_line(
+def test_a_wrong_argument_stops_the_run_before_any_test_and_names_the_test(
     pytester: pytest.Pytester, run: Run, arguments: str, message: str
 ) -> None:
+    pytester.makepyfile(test_it=MISUSED.format(arguments))
+    result = run()
+    assert result.ret == 4
+    # brackets mean something else to fnmatch
+    result.stderr.fnmatch_lines([f"ERROR: test_it.py::test_misused: {message}".replace("[", "[[]")])
+    assert "passed" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("mode", [*MODES])
+@pytest.mark.parametrize("marker", ["cce(faults=['no-such'])", "cce_allow('PRE999', reason='agreed')"])
+def test_wrong_arguments_are_refused_in_every_mode_also_of_tests_that_would_not_run(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str, marker: str
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
     pytester.makepyfile(
-        f"""
+        test_it=f"import pytest\n\n@pytest.mark.{marker}\ndef test_misused(): pass\ndef test_ok(): pass"
+    )
+    live = () if mode == "simulate" else ("--cce-region=r", "--cce-project-id=p", "--cce-cluster-id=c")
+    result = run(f"--cce-mode={mode}", *live, "-k", "test_ok")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: test_it.py::test_misused: *"])
+
+
+def test_all_wrong_markers_are_told_at_once_and_that_of_a_module_once(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_a=MISUSED.format("mode='lve'"))
+    pytester.makepyfile(
+        test_b="""
         import pytest
 
-        @pytest.mark.cce({arguments})
-        def test_misused(): pass
+        pytestmark = pytest.mark.cce_allow("PRE302")
 
-        def test_ordinary(): pass
+        def test_one(): pass
+        def test_two(): pass
         """
     )
     result = run()
+    assert result.ret == 4
+    told = [line for line in result.errlines if "@pytest.mark" in line]
+    assert [line.partition(": @")[0] for line in told] == ["ERROR: test_a.py::test_misused", "test_b.py::test_one"]
+
+
+def test_on_workers_a_wrong_argument_is_the_error_of_each_test_of_ours(pytester: pytest.Pytester, run: Run) -> None:
+    require_module("xdist")
+    pytester.makepyfile(test_it=MISUSED.format("mode='lve'"))
+    result = run("-n", "1")
     result.assert_outcomes(passed=1, errors=1)
-    # brackets mean something else to fnmatch
-    result.stdout.fnmatch_lines([message.replace("[", "[[]")])
-    assert "fixtures.py" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["test_it.py::test_misused: @pytest.mark.cce(mode='lve'): expected one of *"])
 
 
 def test_faults_in_a_live_run_are_that_tests_error(

@@ -46,17 +46,23 @@ def test_an_allowed_finding_does_not_fail_and_is_shown(pytester: pytest.Pytester
         ("'PRE302', reason=' '", "accepting PRE302 needs a reason: *"),
         ("'PRE302', reason=None", "accepting PRE302 needs a reason: *"),
         ("'final-without-expir', reason='agreed'", "*'final-without-expir'; did you mean final-without-expiry?"),
+        ("302, reason='agreed'", "@pytest.mark.cce_allow(302): expected a code, or the name of its rule"),
+        ("'PRE302', reason=5", "@pytest.mark.cce_allow(reason=5): expected a text"),
+        ("'PRE302', reason='agreed', until=5", "@pytest.mark.cce_allow(until=5): expected a day as YYYY-MM-DD"),
+        (
+            "'PRE302', reason='agreed', until=datetime.datetime(2999, 1, 1)",
+            "@pytest.mark.cce_allow(until=datetime.datetime(2999, 1, 1, 0, 0)): expected a day as YYYY-MM-DD",
+        ),
         ("'PRE302', reason='agreed', until='soon'", "accepting PRE302 until 'soon': expected a day as YYYY-MM-DD"),
     ],
 )
-def test_a_wrong_argument_is_that_tests_error_in_one_line(
+def test_a_wrong_argument_stops_the_run_before_any_test_and_names_the_test(
     pytester: pytest.Pytester, run: Run, arguments: str, message: str
 ) -> None:
-    pytester.makepyfile(module(arguments))
+    pytester.makepyfile(test_it=module(arguments))
     result = run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([message])
-    assert "fixtures.py" not in result.stdout.str()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: test_it.py::test_listed: {message}"])
 
 
 def test_an_allowance_that_has_expired_fails_and_is_reported(pytester: pytest.Pytester, run: Run) -> None:

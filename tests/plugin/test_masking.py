@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_cce_precheck.masking import _without_pieces
+from pytest_cce_precheck.masking import Mask
+from pytest_cce_precheck.wire.pieces import Pieces
 from tests.plugin.projects import LIVE
 from tests.servers import always, serving
 
@@ -92,4 +93,53 @@ def test_in_a_simulated_run_nothing_is_changed(pytester: pytest.Pytester, run: R
     ],
 )
 def test_what_is_left_of_a_shortened_secret_is_masked(text: str, shown: str) -> None:
-    assert _without_pieces(text, ["s3cr3t-with-end"]) == shown
+    assert Pieces(["s3cr3t-with-end"]).masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0123456789abcdefghijKLMNOP", "***"),
+        ("x 3456789abcdefghijK y", "x *** y"),
+        ("b'0123456789abcdefgh'\n b'ijKLMNOP'", "b'***'\n b'ijKLMNOP'"),
+        ("0123456789abcde and 89abcdefghijKLM", "0123456789abcde and 89abcdefghijKLM"),
+        ("0123456789abcdefghijKLM5", "***5"),
+    ],
+)
+def test_a_long_piece_of_a_secret_is_masked_wherever_it_stands(text: str, shown: str) -> None:
+    assert Pieces(["0123456789abcdefghijKLMNOP"]).masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(2, "no file"), OSError("x"), KeyError("x"), ExceptionGroup("x", [OSError()])]
+)
+def test_an_exception_that_holds_no_secret_is_left_as_it_is(error: Exception) -> None:
+    before = str(error), repr(error), vars(error).copy()
+    Mask(lambda: ["s3cr3t-key"]).exception(error)
+    assert (str(error), repr(error), vars(error)) == before
+
+
+def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
+    cause = FileNotFoundError(2, "no file", "s3cr3t-key")
+    error = ExceptionGroup("a group", [ValueError("s3cr3t-key", 5, ["s3cr3t-key"])])
+    error.__cause__ = cause
+    cause.__context__ = error
+    error.add_note("of s3cr3t-key")
+    Mask(lambda: ["s3cr3t-key"]).exception(error)
+    assert str(cause) == "[Errno 2] no file: '***'"
+    assert error.exceptions[0].args == ("***", 5, ["***"])
+    assert error.__notes__ == ["of ***"]
+
+
+def test_a_command_is_masked_as_a_whole_and_paths_like_its_own_are_shown() -> None:
+    mask = Mask(lambda: ["python /home/me/project/token.py s3cr3t"])
+    assert mask.text("CCE_TOKEN_COMMAND=python /home/me/project/token.py s3cr3t") == "CCE_TOKEN_COMMAND=***"
+    assert mask.text("/home/me/project/token.py:5: AssertionError") == "/home/me/project/token.py:5: AssertionError"
+
+
+def test_a_token_that_is_fetched_on_the_way_is_known_from_then_on() -> None:
+    known = ["s3cr3t-key"]
+    mask = Mask(lambda: known)
+    assert mask.text("s3cr3t-key an0ther-key") == "*** an0ther-key"
+    known.append("an0ther-key")
+    assert mask.text("s3cr3t-key an0ther-key") == "*** ***"

@@ -285,7 +285,8 @@ def test_the_same_world_gives_the_same_files_alone_on_workers_and_in_any_order(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     pytester.makepyfile(test_it=SEVERAL)
     with serving(constant) as server:
-        options = ("--cce-mode=record", f"--cce-endpoint={server.endpoint}", "--cce-project-id=p", "--cce-cluster-id=c")
+        place = (f"--cce-endpoint={server.endpoint}", "--cce-project-id=p", "--cce-cluster-id=c")
+        options = ("--cce-mode=record", "--cce-allow-writes", *place)
         ways = {
             "alone": run,
             "again": run,

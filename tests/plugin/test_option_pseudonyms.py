@@ -55,7 +55,7 @@ def test_stand_ins_are_kept_in_place_of_ids_and_the_tests_replay(
         monkeypatch.setenv("CCE_PSEUDONYMS", "yes")
     if place == "ini":
         pytester.makeini("[pytest]\ncce_pseudonyms = true")
-    record(*(["--cce-pseudonyms"] if place == "option" else [])).assert_outcomes(passed=4)
+    record("--cce-allow-writes", *(["--cce-pseudonyms"] if place == "option" else [])).assert_outcomes(passed=4)
     contents = b"".join(files_in(pytester.path / "cassettes").values())
     for real in (service.simulator.project_id, service.simulator.cluster_id):
         assert real.encode() not in contents
@@ -73,7 +73,7 @@ def test_without_it_ids_are_kept_as_they_are(pytester: pytest.Pytester, record: 
 
 def test_the_same_id_has_the_same_stand_in_in_every_cassette(pytester: pytest.Pytester, record: Run) -> None:
     pytester.makepyfile(test_it=ASKS)
-    record("--cce-pseudonyms").assert_outcomes(passed=4)
+    record("--cce-allow-writes", "--cce-pseudonyms").assert_outcomes(passed=4)
     folder = pytester.path / "cassettes"
     origins = [read(folder / name).origin for name in files_in(folder)]
     assert len({(origin.project_id, origin.cluster_id) for origin in origins}) == 1

@@ -19,7 +19,7 @@ FAULT = "--cce-fault=final-without-expiry"
         ("findings.txt", "expected a name that ends in .json, .md, .html"),
         ("findings", "expected a name that ends in .json, .md, .html"),
         ("nowhere/findings.json", "the folder nowhere does not exist"),
-        ("folder.json", "this is a folder; expected the name of a file"),
+        ("folder.json", "it is a directory; expected a regular file"),
     ],
 )
 def test_a_report_that_cannot_be_written_stops_the_run(
@@ -29,7 +29,7 @@ def test_a_report_that_cannot_be_written_stops_the_run(
     pytester.mkdir("folder.json")
     result = run(f"--cce-report={path}")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"ERROR: --cce-report={path}: {message}"])
+    result.stderr.fnmatch_lines([f"ERROR: --cce-report={path}*: {message}"])
     assert "1 passed" not in result.stdout.str()
 
 
@@ -65,8 +65,8 @@ def test_the_markdown_report_is_a_table_of_findings(pytester: pytest.Pytester, r
     pytester.makepyfile(VERIFIES)
     run(FAULT, "--cce-report=findings.md")
     text = (pytester.path / "findings.md").read_text("utf-8")
-    assert text.startswith("# Contract check of the embedded service\n")
-    assert "| failing | PRE302 | A finished task has no `expireTimeStamp`" in text
+    assert text.startswith("# Contract check of `the embedded service`\n")
+    assert "| failing | PRE302 | ``A finished task has no `expireTimeStamp`" in text
     assert "Mode simulate: 1 finding(s) break the contract." in text
 
 

@@ -293,7 +293,9 @@ def test_a_snapshot_that_is_lost_during_the_run_costs_no_summary(pytester: pytes
     pytester.makepyfile(test_more="import pathlib\ndef test_blocks_it(): pathlib.Path('s.json').mkdir()")
     result = night(0, "--cce-report=r.json")
     assert result.ret == 4
-    result.stdout.fnmatch_lines(["report written to r.json", "ERROR: the snapshot s.json is a directory; *"])
+    result.stdout.fnmatch_lines(
+        ["report written to r.json", "ERROR: the snapshot s.json cannot be read: it is a directory; *"]
+    )
 
 
 def test_no_secret_gets_into_it(pytester: pytest.Pytester, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -337,7 +337,7 @@ def test_created_tasks_are_listed_at_the_end(run: Run, pytester: pytest.Pytester
             assert cce_client.create_tasks([addon]).status == 201
         """
     )
-    result = run(*TARGETS, "--cce-target=good", "--cce-report=report.json")
+    result = run(*TARGETS, "--cce-target=good", "--cce-allow-writes", "--cce-report=report.json")
     result.stdout.fnmatch_lines(
         ["  created on good 1 task, which stays listed until expired:", "    * (addonStatic, instance *)"]
     )

@@ -61,7 +61,17 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
     assert heavy == []
     assert set(ours) == {
         f"pytest_cce_precheck{name}"
-        for name in ("", ".config", ".errors", ".fixtures", ".hookspecs", ".plugin", ".surroundings")
+        for name in (
+            "",
+            ".config",
+            ".errors",
+            ".fixtures",
+            ".hookspecs",
+            ".plugin",
+            ".records",
+            ".settings",
+            ".surroundings",
+        )
     }
 
 

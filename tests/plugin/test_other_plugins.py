@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from tests.plugin.projects import VERIFIES
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.conftest import Run
 
 SEVERAL = """
@@ -99,3 +99,23 @@ def test_a_random_order_changes_no_verdict(pytester: pytest.Pytester) -> None:
         "-p", "no:cacheprovider", "-W", "error", "-p", "randomly", "--randomly-seed=2"
     )
     result.assert_outcomes(passed=6, failed=1)
+
+
+def test_what_a_test_with_subtests_has_found_is_counted_once(pytester: pytest.Pytester, run: Run) -> None:
+    if not hasattr(pytest, "Subtests"):
+        require_module("pytest_subtests")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cce(faults=["final-without-expiry"])
+        def test_red(cce_client, cce_contract, subtests):
+            for number in range(3):
+                with subtests.test(number=number):
+                    if number == 1:
+                        cce_contract.verify(cce_client.list_tasks())
+        """
+    )
+    run("--cce-report=findings.json")
+    [finding] = json.loads((pytester.path / "findings.json").read_bytes())["findings"]
+    assert (finding["code"], finding["times"]) == ("PRE302", 1)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.conftest import Run
 
 SAMPLES = {"mode": "live", "fail-on": "note", "endpoint": "https://cce.example", "region": "eu-west-101"}
+EVERYWHERE = [each for each in OPTIONS if "foreign" not in each.name and not each.command_line_only]
 
 
 def sample(option: Option) -> str:
@@ -24,7 +25,11 @@ def nothing(option: Option) -> Any:
     return None
 
 
-@pytest.mark.parametrize("option", [each for each in OPTIONS if "foreign" not in each.name], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "option",
+    [each for each in OPTIONS if "foreign" not in each.name and not each.command_line_only],
+    ids=lambda each: each.name,
+)
 def test_every_setting_goes_by_option_then_environment_then_ini_then_default(option: Option) -> None:
     def given(each: Option) -> Any:
         return sample(each) if each is option else None

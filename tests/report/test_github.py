@@ -43,7 +43,8 @@ def test_a_title_is_escaped_as_a_property() -> None:
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path)}
     [line] = tell_github(report(), environment)
-    assert line == "::warning title=cce-precheck::GITHUB_STEP_SUMMARY cannot be written: Is a directory"
+    told = "GITHUB_STEP_SUMMARY cannot be written: it is a directory; expected a regular file"
+    assert line == f"::warning title=cce-precheck::{told}"
 
 
 def test_consequences_are_counted_and_not_told_one_by_one() -> None:
@@ -63,8 +64,8 @@ def test_the_summary_is_appended_to_what_other_steps_wrote(tmp_path: Path) -> No
     lines = tell_github(report(finding()), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     assert len(lines) == 1
     told = file.read_text("utf-8")
-    assert told.startswith("# Another step\n# Contract check of https://cce.example\n")
-    assert "| failing | PRE305 | it is so |" in told
+    assert told.startswith("# Another step\n# Contract check of `https://cce.example`\n")
+    assert "| failing | PRE305 | `it is so` |" in told
 
 
 def test_a_summary_that_github_would_not_show_is_cut(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_file_that_is_no_such_history_is_refused_and_left_alone(path: Path, us
 def test_where_no_file_can_be_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no folder"):
         prepare(tmp_path / "nowhere" / "history.sqlite")
-    with pytest.raises(ConfigurationError, match="cannot be used: unable to open"):
+    with pytest.raises(ConfigurationError, match="cannot be used: it is a directory"):
         prepare(tmp_path)
     with pytest.raises(ConfigurationError, match=r"there is no history .*; --cce-history="):
         latest(tmp_path / "history.sqlite", 50)

@@ -15,6 +15,7 @@ from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.harness import Contract, Harness
+from pytest_cce_precheck.modes.base import RunningTest
 from pytest_cce_precheck.plugin import PROPERTIES
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.section import lines
@@ -81,7 +82,8 @@ def test_a_planted_secret_is_in_no_failure_text_no_report_and_no_miss(share: int
         environment = {"CCE_AUTH_TOKEN": planted.secret} if planted.known else {}
         harness = Harness(Config(mode="replay"), environment)
         properties: list[tuple[str, str]] = []
-        contract = Contract(harness, (), properties.append)
+        harness.test = RunningTest("test_it", report=properties.append)
+        contract = Contract(harness)
         texts = {"miss": missed(recording.request, Redaction(Credentials.from_environment(environment)))}
         if recording.exchange is not None:
             texts["failure"] = told(contract, recording.exchange)

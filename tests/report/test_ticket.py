@@ -28,7 +28,8 @@ def written(document: dict[str, Any], code: str, language: Any, redactor: Redact
 
 
 def sections(text: str) -> list[list[str]]:
-    return [part.splitlines()[1:] for part in re.split(r"^\d\. .*$", text, flags=re.MULTILINE)]
+    parts = re.split(r"^\d\. .*$", text, flags=re.MULTILINE)
+    return [[line[4:] for line in part.splitlines() if line.startswith("       ")] for part in parts]
 
 
 def test_a_ticket_in_english_says_it_all() -> None:
@@ -36,7 +37,7 @@ def test_a_ticket_in_english_says_it_all() -> None:
     assert text.splitlines()[:3] == [
         "[CCE] ListAddonPrecheckTasks: A finished task has no `expireTimeStamp` (PRE302 final-without-expiry)",
         "",
-        f"Service: {SERVICE}",
+        f"    Service: {SERVICE}",
     ]
     _, asked, came, contract, often, expected = sections(text)
     assert f"{SERVICE}/api/v3/projects/p/clusters/c/addons/precheck/tasks?type=addonStatic" in asked[0]
@@ -66,7 +67,7 @@ def test_a_ticket_in_chinese_says_the_same() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_only_the_documents_that_the_rule_rests_on_are_named(language: str) -> None:
     text = written(report_of(Finding("PRE205", "not an integer", "$.pageInfo.currentCount")), "PRE205", language)
-    assert re.findall(r"^   \[(\w)\] ", text, re.MULTILINE) == ["D", "G"]
+    assert re.findall(r"^       \[(\w)\] ", text, re.MULTILINE) == ["D", "G"]
 
 
 def test_every_code_that_a_ticket_can_be_about_is_put_in_chinese() -> None:
@@ -127,7 +128,7 @@ def test_what_a_report_does_not_hold_is_said(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_simulated_run_is_no_matter_of_the_vendor(language: str) -> None:
     document = report_of(NO_EXPIRY, mode="simulate", service="the embedded service")
-    assert _words()[language]["simulated"] in written(document, "PRE302", language).splitlines()
+    assert f"    {_words()[language]['simulated']}" in written(document, "PRE302", language).splitlines()
 
 
 def test_a_replayed_run_names_the_recorded_service_and_the_oldest_recording() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_cce_precheck import _programs
+from pytest_cce_precheck._programs import Ended
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
@@ -54,14 +55,14 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     """What would be run to make an environment; pip fails for version 9."""
     commands: Ran = []
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], *_: Any, **__: Any) -> Ended:
         commands.append(command)
         if "venv" in command:
             Path(command[-1]).mkdir()
         failed = command[-1].endswith("==9")
-        return subprocess.CompletedProcess(command, int(failed), "", "ERROR: No matching distribution\n")
+        return Ended(int(failed), "", "ERROR: No matching distribution\n", "")
 
-    monkeypatch.setattr(versions.subprocess, "run", run)
+    monkeypatch.setattr(_programs, "run", run)
     return commands
 
 
@@ -118,9 +119,15 @@ def test_a_version_that_cannot_be_had_is_said_before_any_is_run(
 
 
 def test_the_released_versions_are_pips(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def run(*_: Any, **__: Any) -> Ended:
         out = "huaweicloudsdkcce (3.1.200)\nAvailable versions: 3.1.200, 3.1.199\n  LATEST: 3.1.200\n"
-        return subprocess.CompletedProcess(command, 0, out, "")
+        return Ended(0, out, "", "")
 
-    monkeypatch.setattr(versions.subprocess, "run", run)
+    monkeypatch.setattr(_programs, "run", run)
     assert available_versions() == ["3.1.200", "3.1.199"]
+
+
+def test_a_pip_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_programs, "run", lambda *_, **__: Ended(-9, "", "", "did not end within 600 s"))
+    with pytest.raises(ConfigurationError, match=r": its versions could not be listed: did not end within 600 s$"):
+        available_versions()

@@ -234,3 +234,21 @@ def _creations(caller: Caller) -> Iterator[Request]:
             yield caller.with_token(caller.request(f"addon_instance_id={task.instance.id}"))
             yield caller.with_token(caller.request(f"type={task.type}"))
         simulator.clock.advance(4)
+
+
+class StandingClock:
+    """Stands until it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
+    """The clock of every server of the test; a server looks at it whenever something is sent to it."""
+    standing = StandingClock()
+    monkeypatch.setattr("pytest_cce_precheck.simulator.server.monotonic", standing)
+    monkeypatch.setattr("pytest_cce_precheck.simulator.connection.monotonic", standing)
+    return standing

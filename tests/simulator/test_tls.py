@@ -14,7 +14,8 @@ import requests
 
 from pytest_cce_precheck.cli import main
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.simulator.server import SimulatorServer
+from pytest_cce_precheck.simulator.connection import Wait
+from pytest_cce_precheck.simulator.server import LIMITS, SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.profiles import Connections, Profile
 from pytest_cce_precheck.simulator.staging.service import Staging
@@ -88,7 +89,7 @@ def test_nobody_waits_for_a_handshake_that_somebody_else_does_not_finish(server,
 
 
 def test_a_handshake_that_is_never_finished_is_dropped(ca, monkeypatch):
-    monkeypatch.setattr("pytest_cce_precheck.simulator.server._HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setitem(LIMITS, Wait.HANDSHAKE, 0.05)
     with (
         SimulatorServer(Simulator(), tls=ca.context) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as silent,

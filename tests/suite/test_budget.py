@@ -1,91 +1,113 @@
-"""The requests of a run: how they are shared out, and that no more are sent."""
+"""How a budget is shared out: which part of a run may plan how many requests, and that no run sends more."""
 
 from __future__ import annotations
 
 from dataclasses import astuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
-from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares
+from pytest_cce_precheck.suite.inspection import Settings
+
+budgets = st.integers(min_value=LEAST, max_value=5000)
+ways = st.fixed_dictionaries({"writes": st.booleans(), "rough": st.booleans(), "probes": st.integers(0, 25)})
 
 
-def test_a_budget_is_spent_to_its_last_request_and_no_further() -> None:
-    budget = Budget(2)
-    budget.spend()
-    assert budget.left == 1
-    budget.spend()
-    assert (budget.left, budget.sent) == (0, 2)
-    with pytest.raises(BudgetExhaustedError, match="all 2 requests of the budget are sent"):
-        budget.spend()
-    assert budget.sent == 2
-
-
-def test_the_least_budget_is_enough_and_one_request_less_is_refused() -> None:
-    assert (LEAST, FULL) == (30, 250)
-    assert Shares.of(30, writes=False).questions > 0
-    with pytest.raises(ConfigurationError, match="a budget of 29 requests checks nothing: at least 30 are needed"):
-        Shares.of(29, writes=False)
-
-
-# questions, authentication, isolation, methods, creation, exploration, transport, retries, again
-SHARES = [
-    (30, False, False, (13, 4, 4, 2, 0, 0, 1, 1, 0)),
-    (30, True, False, (5, 4, 4, 2, 8, 0, 1, 1, 0)),
-    (59, False, False, (36, 7, 4, 2, 0, 0, 3, 2, 0)),
-    (60, False, False, (36, 7, 4, 2, 0, 1, 3, 2, 0)),
-    (75, False, False, (46, 9, 5, 2, 0, 1, 4, 3, 0)),
-    (200, False, False, (125, 20, 13, 3, 0, 5, 12, 8, 0)),
-    (250, False, False, (166, 20, 14, 4, 0, 6, 13, 10, 0)),
-    (250, True, False, (131, 20, 14, 4, 35, 6, 13, 10, 0)),
-    (250, True, True, (88, 20, 14, 4, 35, 6, 13, 31, 12)),
-    (2000, True, False, (1759, 20, 14, 4, 36, 50, 13, 80, 0)),
-    (2000, True, True, (1409, 20, 14, 4, 36, 50, 13, 250, 100)),
-]
-
-
-@pytest.mark.parametrize(("budget", "writes", "rough", "shares"), SHARES)
-def test_a_budget_is_shared_out_like_this(budget: int, writes: bool, rough: bool, shares: tuple[int, ...]) -> None:
-    assert astuple(Shares.of(budget, writes=writes, rough=rough)) == shares
-
-
-@pytest.mark.parametrize("rough", [False, True])
-@pytest.mark.parametrize("writes", [False, True])
-def test_the_shares_of_any_budget_leave_requests_for_the_lists_read_around_the_questions(
-    writes: bool, rough: bool
-) -> None:
-    for budget in range(LEAST, 3 * FULL):
-        shares = Shares.of(budget, writes=writes, rough=rough)
-        assert sum(astuple(shares)) <= budget - 5 or shares.questions == 4, budget
-        assert min(astuple(shares)) >= 0
-
-
-def test_ways_of_bad_credentials_that_do_not_exist_are_given_to_the_questions() -> None:
-    few, many = (Shares.of(250, writes=False, probes=probes) for probes in (6, 21))
-    assert (few.authentication, many.authentication) == (6, 20)
-    assert few.questions == many.questions + 14
-    assert Shares.of(250, writes=False, probes=1).authentication == 4
-
-
-def test_retries_are_for_the_parts_by_the_number_of_their_questions() -> None:
-    shares = Shares(
-        questions=40, authentication=20, isolation=10, methods=2, creation=30, exploration=5, transport=5, retries=10,
-        again=0,
-    )  # fmt: skip
-    assert [shares.of_retries(questions) for questions in (0, 9, 10, 20, 100)] == [0, 0, 1, 2, 10]
+# in the order of the fields: questions, authentication, isolation, methods, creation, exploration, transport, retries,
+# and what is asked again; each is a part of the budget between its least and its most
+@pytest.mark.parametrize(
+    ("budget", "shares"),
+    [
+        (30, (5, 4, 4, 2, 8, 0, 1, 1, 0)),
+        (59, (28, 7, 4, 2, 8, 0, 3, 2, 0)),
+        (60, (28, 7, 4, 2, 8, 1, 3, 2, 0)),
+        (70, (34, 8, 4, 2, 10, 1, 4, 2, 0)),
+        (75, (36, 9, 5, 2, 10, 1, 4, 3, 0)),
+        (78, (38, 9, 5, 2, 11, 1, 4, 3, 0)),
+        (120, (56, 15, 8, 2, 17, 3, 7, 4, 0)),
+        (177, (85, 20, 11, 2, 25, 4, 11, 7, 0)),
+        (180, (86, 20, 12, 3, 25, 4, 11, 7, 0)),
+        (250, (131, 20, 14, 4, 35, 6, 13, 10, 0)),
+        (1000, (824, 20, 14, 4, 36, 25, 13, 40, 0)),
+    ],
+)
+def test_each_part_of_a_run_has_its_share(budget: int, shares: tuple[int, ...]) -> None:
+    assert astuple(Shares.of(budget, writes=True)) == shares
 
 
 @pytest.mark.parametrize(
-    ("names", "number"),
+    ("budget", "shares"),
     [
-        ((), 6),
-        (("token",), 10),
-        (("access_key", "secret_key"), 17),
-        (("token", "access_key", "secret_key"), 21),
-        (("access_key",), 6),
-        (("secret_key",), 6),
+        (30, (4, 4, 4, 2, 8, 0, 1, 3, 1)),
+        (60, (18, 7, 4, 2, 8, 1, 3, 7, 3)),
+        (250, (88, 20, 14, 4, 35, 6, 13, 31, 12)),
+        (1000, (649, 20, 14, 4, 36, 25, 13, 125, 50)),
     ],
 )
-def test_each_kind_of_credentials_can_be_spoilt_in_its_own_ways(names: tuple[str, ...], number: int) -> None:
-    assert number_of_probes(Credentials(**{name: Secret("x") for name in names})) == number
+def test_on_a_rough_service_more_is_kept_for_what_is_sent_again(budget: int, shares: tuple[int, ...]) -> None:
+    assert astuple(Shares.of(budget, writes=True, rough=True)) == shares
+
+
+def test_what_is_not_created_and_not_spoilt_goes_to_the_questions() -> None:
+    whole, reads, few = Shares.of(250, writes=True), Shares.of(250, writes=False), Shares.of(250, writes=True, probes=6)
+    assert (reads.creation, reads.questions) == (0, whole.questions + whole.creation)
+    assert (few.authentication, few.questions) == (6, whole.questions + whole.authentication - 6)
+
+
+def test_bad_credentials_have_no_more_than_their_share_however_many_ways_there_are() -> None:
+    assert [Shares.of(1000, writes=True, probes=n).authentication for n in (0, 4, 5, 19, 20, 21)] == [
+        4,
+        4,
+        5,
+        19,
+        20,
+        20,
+    ]
+
+
+@given(budgets, ways)
+def test_every_part_has_something_and_all_together_leave_room_for_brackets(budget: int, how: dict[str, int]) -> None:
+    shares = Shares.of(budget, **how)  # type: ignore[arg-type]
+    assert min(shares.questions, shares.authentication, shares.isolation) >= 4
+    assert shares.methods >= 2
+    # the smallest budgets have no room for all, and their brackets come from what others leave
+    assert sum(astuple(shares)) < budget
+
+
+@given(budgets, ways)
+def test_a_larger_budget_takes_nothing_from_any_part_but_the_questions(budget: int, how: dict[str, int]) -> None:
+    less, more = Shares.of(budget, **how), Shares.of(budget + 1, **how)  # type: ignore[arg-type]
+    assert all(a <= b for a, b in zip(astuple(less)[1:], astuple(more)[1:], strict=True))
+
+
+@pytest.mark.parametrize("budget", [0, 1, LEAST - 1])
+def test_too_small_a_budget_is_refused(budget: int) -> None:
+    told = f"a budget of {budget} requests checks nothing: at least 30 are needed"
+    with pytest.raises(ConfigurationError, match=told):
+        Shares.of(budget, writes=True)
+
+
+@pytest.mark.parametrize(("budget", "rough", "retries"), [(250, False, [0, 0, 5, 6]), (250, True, [0, 1, 19, 25])])
+def test_questions_have_their_part_of_the_retries(budget: int, retries: list[int], *, rough: bool) -> None:
+    shares = Shares.of(budget, writes=True, rough=rough)
+    of_questions = [shares.of_retries(number) for number in (0, 10, 100, 130)]
+    assert of_questions == retries
+
+
+def test_a_full_check_is_the_default() -> None:
+    assert FULL == Settings().budget == Config().budget == 250
+
+
+def test_a_budget_counts_each_request_and_refuses_the_one_too_many() -> None:
+    budget = Budget(2)
+    assert (budget.left, budget.sent, budget.retried) == (2, 0, 0)
+    budget.spend()
+    assert (budget.left, budget.sent) == (1, 1)
+    budget.spend()
+    with pytest.raises(BudgetExhaustedError, match="all 2 requests of the budget are sent"):
+        budget.spend()
+    assert (budget.left, budget.sent) == (0, 2)

@@ -56,6 +56,7 @@ def run_of(
     )
     settings = Settings(
         allow_writes=True,
+        allow_destructive=True,
         wait=simulator.clock.advance,
         lag=lag,
         now=lambda: simulator.clock.now().timestamp(),

@@ -21,7 +21,7 @@ from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.lifecycle import History
 from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.explore.classes import known_values
+from pytest_cce_precheck.explore.classes import values_of
 from pytest_cce_precheck.explore.questions import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.simulator.service import Simulator
@@ -68,6 +68,9 @@ class CheckTasks(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(TaskType), which=st.integers(0, 20))
     def create(self, kind: TaskType, which: int) -> None:
         models = [task for task in self.latest.tasks if task.value_of(Filter.ADDON_INSTANCE_ID)]
+        if not models:
+            # all have expired
+            return
         model = models[which % len(models)]
         addon = {
             "addonTemplateName": model.metadata["addonTemplateName"],
@@ -89,7 +92,7 @@ class CheckTasks(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.latest.tasks))
     @rule(data=st.data())
     def list_with_filters(self, data: st.DataObject) -> None:
-        question = select(data.draw(filters(known_values(self.latest.tasks), at_least=1)))
+        question = select(data.draw(filters(tasks=values_of(self.latest.tasks), at_least=1)))
         exchange = self.client.send(self.client.list_request(question.query))
         bracket = Bracket(self.latest, self.read())
         answer = self.judged(exchange, acceptable_statuses(question, bracket))

@@ -111,7 +111,7 @@ def test_an_answer_comes_back_as_it_was_on_the_wire(transport: HttpTransport) ->
         exchange = transport.send(request)
     assert exchange.request is request
     assert (exchange.status, exchange.response.body, exchange.request_id) == (404, b'{"a": 1}', "r-1")
-    assert 0 < exchange.response.elapsed < 5
+    assert exchange.response.elapsed > 0
 
 
 def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> None:

@@ -53,7 +53,7 @@ class Caught:
             raise TransportError(self.response, "so it was said", request)
         return self.response
 
-    def _sent(self, adapter: HTTPAdapter, prepared: PreparedRequest, _: object) -> requests.Response:
+    def _sent(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
         try:
             return as_response(adapter, prepared, self._answer(as_request(prepared, ENDPOINT)))
         except TransportError as error:
@@ -64,6 +64,25 @@ ways = pytest.mark.parametrize("way", ["answer", "sent"])
 
 
 # ---- whoever asks
+
+
+@ways
+@pytest.mark.parametrize(
+    ("endpoint", "url", "is_ours"),
+    [
+        ("https://cce.recorded.example", "https://cce.recorded.example:443/x", True),
+        ("https://cce.recorded.example:443", "https://CCE.recorded.example/x", True),
+        ("http://cce.recorded.example", "http://cce.recorded.example:80/x", True),
+        ("https://cce.recorded.example:8443", "https://cce.recorded.example:8443/x", True),
+        ("https://cce.recorded.example", "https://cce.recorded.example:4430/x", False),
+        ("https://cce.recorded.example:8443", "https://cce.recorded.example/x", False),
+    ],
+)
+def test_the_port_of_a_scheme_may_be_written_or_left_out(way: Way, endpoint: str, url: str, *, is_ours: bool) -> None:
+    caught = Caught()
+    with Caught(Response(404)).by("answer", url.removesuffix("/x")), caught.by(way, endpoint):
+        assert requests.get(url, timeout=1).status_code == (200 if is_ours else 404)
+    assert bool(caught.seen) == is_ours
 
 
 @ways
@@ -163,7 +182,7 @@ def test_a_host_that_only_begins_like_ours_is_not_ours(way: Way, near: str) -> N
 
 
 def test_where_requests_sends_it_may_be_sent_indeed() -> None:
-    def sent(adapter: HTTPAdapter, prepared: PreparedRequest, send: Callable[[Any], Any]) -> requests.Response:
+    def sent(adapter: HTTPAdapter, prepared: PreparedRequest, _: object, send: Callable[[Any], Any]) -> Any:
         answer: requests.Response = send(adapter)
         answer.headers["X-Seen"] = str(prepared.url)
         return answer

@@ -5,10 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.transport.paced import Meter
@@ -48,7 +52,39 @@ def test_requests_are_spaced_by_the_rate_and_the_first_does_not_wait() -> None:
     paced = meter(clock, rate=4)
     for _ in range(4):
         paced.take()
-    assert clock.waits == [0.25, 0.25, 0.25]
+    assert clock.waits == pytest.approx([1.05 / 4] * 3)
+
+
+@given(
+    rate=st.integers(1, 50),
+    events=st.lists(st.tuples(st.floats(0, 0.4), st.floats(0, 0.4)), min_size=1, max_size=150),
+)
+def test_no_second_has_more_requests_than_the_rate_however_late_each_goes(
+    rate: int, events: list[tuple[float, float]]
+) -> None:
+    clock, sent = Clock(), []
+    paced = Meter(rate=rate, now=lambda: clock.now, wait=lambda seconds: clock.wait(seconds + oversleep))
+    for idle, oversleep in events:  # noqa: B007  the wait above reads it
+        clock.now += idle
+        paced.take()
+        sent.append(clock.now)
+    paced.close()
+    for first, beyond in zip(sent, sent[rate:], strict=False):
+        assert beyond - first > 1.0
+
+
+def test_a_clock_that_somebody_sets_back_lengthens_no_wait_and_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    paced = Meter(rate=4, seconds=60, wait=waits.append)
+    paced.take()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    with suppress(BudgetExhaustedError):
+        assert paced.remaining is not None
+        assert paced.remaining <= 60
+        paced.take()
+    assert max(waits, default=0.0) < 1
+    paced.close()
 
 
 def test_time_that_passes_anyway_is_not_waited_for_again() -> None:

@@ -93,7 +93,7 @@ def test_the_body_is_kept_as_it_reads_not_as_it_was_sent(answer: Callable[[Handl
     response = response_of(only(recorder))
     assert seen.content == response.body == BODY
     assert seen.headers["Content-Length"] == str(len(BODY))
-    assert not {"Content-Encoding", "Transfer-Encoding", "Content-Length"} & {*response.headers.keys()}
+    assert not {"content-encoding", "transfer-encoding", "content-length"} & {*response.headers}
     assert "Content-Encoding" not in seen.headers
 
 

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import random
-import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -250,15 +249,9 @@ HOSTILE: Final = (
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_the_time_grows_with_the_length_of_a_hostile_text(piece: str) -> None:
-    def seconds(length: int) -> float:
-        text = piece * (length // len(piece))
-        start = time.perf_counter()
-        without(text)
-        return time.perf_counter() - start
-
-    # quadratic, this would be 256 times as long; a slow machine is given a second
-    assert seconds(1 << 20) < 64 * min(seconds(1 << 16) for _ in range(3)) + 1.0
+def test_a_hostile_text_of_a_megabyte_is_searched(piece: str) -> None:
+    # if the time grew with the square of the length, it would exceed the limit of a test
+    assert without(piece * ((1 << 20) // len(piece)))
 
 
 def test_a_redactor_masks_what_looks_like_a_secret_and_finds_the_known_ones_only() -> None:

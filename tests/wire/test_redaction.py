@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
+import re
 import stat
+import struct
 import subprocess
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,11 +49,30 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "json-unicode": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
     "json-slash": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
     "utf-8-as-latin-1": lambda secret: secret.encode().decode("latin-1"),
+    "percent-every-octet": lambda secret: every_octet(secret),
+    "json-every-character": lambda secret: "".join(f"\\u{unit:04X}" for unit in utf_16(secret)),
+    "python-every-octet": lambda secret: "".join(f"\\x{octet:02x}" for octet in secret.encode()),
+    "html-decimal": lambda secret: "".join(f"&#{ord(character)};" for character in secret),
+    "html-hexadecimal": lambda secret: "".join(f"&#x{ord(character):X};" for character in secret),
+    "html-in-json": lambda secret: json.dumps(html.escape(secret))[1:-1],
+    "json-in-a-url": lambda secret: quote(json.dumps(secret)[1:-1], safe=""),
+    "hexadecimal": lambda secret: secret.encode().hex(),
 }
+# of A to Z alone: "İ" has no lower case of one character
+CASES: dict[str, Callable[[str], str]] = {
+    "upper": lambda secret: re.sub("[a-z]", lambda match: match[0].upper(), secret),
+    "lower": lambda secret: re.sub("[A-Z]", lambda match: match[0].lower(), secret),
+}
+SPELLINGS |= CASES
 
 
 def every_octet(text: str) -> str:
     return "".join(f"%{octet:02x}" for octet in text.encode())
+
+
+def utf_16(text: str) -> tuple[int, ...]:
+    octets = text.encode("utf-16-be")
+    return struct.unpack(f">{len(octets) // 2}H", octets)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -64,6 +86,33 @@ def test_a_secret_is_masked_in_every_spelling(spelling: str, secret: str, before
     assert "***" in masked
     assert spelt not in masked
     assert not redactor.found_in(masked)
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@given(secret=secrets, before=st.binary(max_size=4), after=st.binary(max_size=4))
+def test_a_secret_is_masked_in_the_base64_of_a_longer_text(
+    encode: Callable[[bytes], bytes], secret: str, before: bytes, after: bytes
+) -> None:
+    coded = encode(before + secret.encode() + after).decode()
+    shown = Redactor([secret]).known(f"Basic {coded}")
+    assert "***" in shown
+    # of the octets at both ends, which share characters with others, some bits may be left
+    assert len(shown.removeprefix("Basic ").replace("***", "")) <= 4 * (len(before) + len(after) + 2) / 3 + 4
+
+
+@pytest.mark.parametrize("secret", [SECRET, "s3cr3t-key", "a\\b\"c'd-e"])
+def test_a_secret_is_masked_between_the_colours_of_a_terminal(secret: str) -> None:
+    coloured = "".join(f"\x1b[33m{part}\x1b[39;49;00m" for part in (secret[:2], secret[2:5], secret[5:]))
+    assert Redactor([secret]).known(f"{coloured}\x1b[0m!") == "\x1b[33m***\x1b[39;49;00m\x1b[0m!"
+
+
+@pytest.mark.parametrize("secret", ['AK+0/aé=x"', "x%41y%42z", "&amp;lt&#65;", "\\u0041bcdef\\u0042", "tail\\tail\\"])
+@given(st.lists(st.sampled_from(["quote", "json", "html-decimal", "html-in-json", "json-every-character"]), max_size=2))
+def test_a_secret_is_masked_in_an_escape_within_another(secret: str, ways: list[str]) -> None:
+    text = secret
+    for way in ways:
+        text = SPELLINGS[way](text)
+    assert Redactor([secret]).known(f"<{text}>").startswith("<***"), text
 
 
 @given(st.lists(st.text(characters, max_size=8), max_size=4), st.text("abcABC%+/=\\ _-", max_size=40))
@@ -81,7 +130,7 @@ def test_what_is_masked_holds_no_secret(texts: list[str], text: str) -> None:
         (["abcdef", "defghi"], "abcdefghi!", "***!"),
         (["abcdef", "abcdefghi"], "abcdefghi!", "***!"),
         (["aaaaaa"], "aaaaaaaaa!", "***!"),
-        (["abcdef"], "ABCDEF", "ABCDEF"),
+        (["abcdef"], "ABCDEF", "***"),
         (["abc"], "abc abcd _abc abc.", "*** abcd _abc ***."),
         (["a+b"], "?x=a%2Bb&y=1", "?x=***&y=1"),
         (["abc"], "YWJj YWJjZA==", "*** YWJjZA=="),
@@ -317,3 +366,17 @@ def test_json_within_json_is_looked_into() -> None:
 def test_every_text_of_data_is_changed_and_nothing_else() -> None:
     data = {"a": ["x", 1, None, {"x": ("x", 2.5)}], "b": True}
     assert in_every_text(data, str.upper) == {"a": ["X", 1, None, {"x": ["X", 2.5]}], "b": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("abc123", "x/y z"),
+        ("ABC123", "***"),
+        ("?a=YWJjMTIz", "?a=eC95IHo="),
+        ("\\u0061bc123", "x/y z"),
+        ("ab12", "k/l"),
+    ],
+)
+def test_what_stands_for_a_secret_is_spelt_as_it_was(text: str, shown: str) -> None:
+    assert Redactor(["abc123", "ab12"], {"abc123": "x/y z", "ab12": "k/l"}).known(text) == shown

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
+# tokens and keys beyond these are forgotten, the oldest first, however many a client asks for or makes up
+_REMEMBERED: Final = 1000
+V = TypeVar("V")
 _ACCESS: Final = re.compile(r"Access=([^\s,]+)")
 
 
@@ -54,6 +57,8 @@ class Tokens:
         self._first = first
         self._seed = seed
         self._issued: dict[str, _Issued] = {}
+        self._number = 0
+        self._began = False
 
     def admit(self, request: Request, now: datetime) -> Request | None:
         """Give the request as the service takes it, with the one token that it knows; None where a token has expired.
@@ -65,6 +70,9 @@ class Tokens:
         if issued is None:
             if token != self._first.reveal():
                 return request
+            if self._began:
+                return None
+            self._began = True
             issued = self._issue(token, now)
         if now >= issued.until or not issued.uses:
             return None
@@ -91,7 +99,7 @@ class Tokens:
         return self._new(now)
 
     def _new(self, now: datetime) -> Response:
-        token = f"SIMULATED-TOKEN-{sha256(f'{self._seed}:token:{len(self._issued)}'.encode()).hexdigest()[:40]}"
+        token = f"SIMULATED-TOKEN-{sha256(f'{self._seed}:token:{self._number}'.encode()).hexdigest()[:40]}"
         until = self._issue(token, now).until
         domain = {"name": self._account.domain}
         document = {
@@ -108,8 +116,10 @@ class Tokens:
         return json_response(201, document, (("X-Subject-Token", token),))
 
     def _issue(self, token: str, now: datetime) -> _Issued:
-        self._issued[token] = _Issued(now + timedelta(seconds=self._life.seconds), self._life.requests)
-        return self._issued[token]
+        self._number += 1
+        issued = _Issued(now + timedelta(seconds=self._life.seconds), self._life.requests)
+        _remember(self._issued, token, issued)
+        return issued
 
 
 class KeyLock:
@@ -130,10 +140,12 @@ class KeyLock:
         key = _key_of(request)
         if not key:
             return
-        self._refused[key] = self._refused.get(key, 0) + 1 if status == 401 else 0
-        if self._refused[key] > self._lock.failures:
-            self._refused[key] = 0
-            self._until[key] = now + timedelta(seconds=self._lock.seconds)
+        before = self._refused.pop(key, 0)
+        refused = before + 1 if status == 401 else 0
+        if refused > self._lock.failures:
+            _remember(self._until, key, now + timedelta(seconds=self._lock.seconds))
+        elif refused:
+            _remember(self._refused, key, refused)
 
 
 def token_has_expired(request_id: str) -> Response:
@@ -145,6 +157,13 @@ def key_is_locked(request_id: str) -> Response:
     """Write the gateway's refusal of a key that was refused too often."""
     message = "Incorrect IAM authentication information: AK access failed to reach the limit,forbidden."
     return gateway_error(401, "APIG.0301", message, request_id)
+
+
+def _remember(table: dict[str, V], key: str, value: V) -> None:
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > _REMEMBERED:
+        del table[next(iter(table))]
 
 
 def _key_of(request: Request) -> str:

@@ -1,0 +1,65 @@
+"""The settings of a pytest run: from its command line, its environment and its ini or TOML file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cce_precheck.config import OPTIONS, Option, not_on_the_command_line, resolve
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.surroundings import Environment
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.config import Config
+
+
+def ini_type(option: Option) -> Any:
+    """Return the type of a setting in pytest's own files; from pytest 9 on TOML has numbers and flags as such."""
+    types: dict[str, Any] = {"list": "linelist"}
+    if pytest.version_tuple >= (9, 2):
+        # as a text, it is ours to say what is wrong with it
+        types |= {"number": int | str, "flag": bool | str}
+    elif pytest.version_tuple >= (9,):
+        types |= {"number": "int", "flag": "bool"}
+    return types.get(option.kind, "string")
+
+
+def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
+    try:
+        return config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        # pytest names the setting and the file; what it got stands last
+        text = str(error)
+        reason = text[text.find("got ") :] if "got " in text else text
+    if option.kind == "command":
+        # its arguments may be nobody's business
+        reason = "it is not one text"
+    raise ConfigurationError(f"{option.flag} (from {name}) cannot be used: {reason}; expected {option.expected}")
+
+
+def settings_of(config: pytest.Config) -> Config:
+    """Return the settings of a run from all places; raises `ConfigurationError` for what cannot be used."""
+    name = f"ini {config.inipath.name}" if config.inipath else "ini"
+    with warnings.catch_warnings():
+        # pytest warns of a list in place of a text, which is refused here
+        warnings.simplefilter("ignore")
+        return resolve(
+            lambda option: config.getoption(option.ini),
+            Environment(os.environ),
+            lambda option: _from_ini(config, option, name),
+            ini_name=name,
+        )
+
+
+def refuse_what_nobody_typed(config: pytest.Config) -> None:
+    """Refuse an option for the command line only that pytest itself has read from an ini file or the environment."""
+    if hasattr(config, "workerinput"):
+        # pytest-xdist hands on what its controller was given
+        return
+    for option in OPTIONS:
+        typed = option.flag in config.invocation_params.args
+        if option.command_line_only and config.getoption(option.ini) and not typed:
+            raise not_on_the_command_line(option, "addopts, PYTEST_ADDOPTS or a file of arguments")

@@ -1,0 +1,112 @@
+"""What a run may send, by method and path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.errors import WriteRefusedError
+from pytest_cce_precheck.explore.classes import unknown_value
+from pytest_cce_precheck.transport.guard import WriteGuard
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Permits = Callable[..., bool]
+
+PROJECT, CLUSTER = "9a0b", "f7-28b4"
+CREATE, LIST = create_path(PROJECT, CLUSTER), list_path(PROJECT, CLUSTER)
+MADE_UP = list_path(PROJECT, unknown_value(CLUSTER))
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+def guard(*, writes: bool = False, destructive: bool = False) -> WriteGuard:
+    return WriteGuard(PROJECT, CLUSTER, writes=writes, destructive=destructive)
+
+
+def permits(given: WriteGuard, method: str, path: str, **headers: str) -> bool:
+    named = Headers((name.replace("_", "-"), value) for name, value in headers.items())
+    try:
+        given.check(method, path, named)
+    except WriteRefusedError:
+        return False
+    return True
+
+
+def answered(status: int, path: str = MADE_UP, query: str = "") -> Exchange:
+    return Exchange(Request("GET", "https://cce.example", path, query), Response(status))
+
+
+@pytest.mark.parametrize("path", [CREATE, LIST, MADE_UP, "/"])
+def test_reads_are_always_permitted(path: str) -> None:
+    for given in (guard(), guard(writes=True), guard(writes=True, destructive=True)):
+        assert all(permits(given, method, path) for method in READING)
+
+
+@pytest.mark.parametrize("path", [CREATE, LIST, MADE_UP, "/"])
+@pytest.mark.parametrize("method", [*CHANGING, "get", "delete", "TRACE", "CONNECT", "PROPPATCH", ""])
+def test_nothing_else_is_permitted_without_permission(method: str, path: str) -> None:
+    for given in (guard(), guard(destructive=True)):
+        given.observe(answered(404))
+        assert not permits(given, method, path)
+
+
+def test_permission_to_write_is_for_the_create_call_of_the_cluster_alone() -> None:
+    assert permits(guard(writes=True), "POST", CREATE)
+    others = (create_path(PROJECT, "another"), create_path("another", CLUSTER), CREATE + "/", LIST, MADE_UP)
+    assert not any(permits(guard(writes=True), "POST", path) for path in others)
+    assert not any(permits(guard(writes=True), method, CREATE) for method in ("PUT", "PATCH", "DELETE", "post"))
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_other_methods_are_permitted_on_a_made_up_cluster_once_it_was_answered_as_unknown(status: int) -> None:
+    given = guard(writes=True)
+    assert not any(permits(given, method, MADE_UP) for method in CHANGING)
+    given.observe(answered(status))
+    assert all(permits(given, method, MADE_UP) for method in CHANGING)
+    assert not any(permits(given, method, LIST) for method in CHANGING)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 405, 429, 500, 503])
+def test_another_answer_takes_the_permission_back(status: int) -> None:
+    given = guard(writes=True)
+    given.observe(answered(404))
+    given.observe(answered(status))
+    assert not any(permits(given, method, MADE_UP) for method in CHANGING)
+
+
+def test_a_cluster_that_has_an_answer_of_its_own_is_not_made_up() -> None:
+    given = guard(writes=True)
+    for path in (LIST, list_path(PROJECT, "another"), list_path(PROJECT, CLUSTER[:3])):
+        given.observe(answered(404, path))
+        assert not any(permits(given, method, path) for method in CHANGING)
+
+
+def test_permission_to_destroy_is_for_everything() -> None:
+    given = guard(writes=True, destructive=True)
+    assert all(permits(given, method, path) for method in CHANGING for path in (CREATE, LIST, MADE_UP, "/"))
+
+
+@pytest.mark.parametrize("name", ["X_HTTP_Method_Override", "x_http_method", "X_METHOD_OVERRIDE"])
+def test_a_header_does_not_turn_a_read_into_something_else(name: str) -> None:
+    assert not permits(guard(), "GET", LIST, **{name: "DELETE"})
+    assert not permits(guard(writes=True), "POST", CREATE, **{name: "DELETE"})
+    assert permits(guard(writes=True, destructive=True), "GET", LIST, **{name: "DELETE"})
+
+
+@pytest.mark.parametrize(
+    ("writes", "method", "message"),
+    [
+        (False, "POST", f"POST {CREATE} was not sent: this run may only read; --cce-allow-writes lets it create"),
+        (True, "PUT", f"PUT {CREATE} was not sent: --cce-allow-writes permits reads and the create call"),
+    ],
+)
+def test_a_refusal_names_the_request_and_the_option(*, writes: bool, method: str, message: str) -> None:
+    with pytest.raises(WriteRefusedError) as refused:
+        guard(writes=writes).check(method, CREATE)
+    assert str(refused.value).startswith(message)
+    assert ("--cce-allow-destructive" in str(refused.value)) == writes
