@@ -31,9 +31,10 @@ import time
 import tomllib
 import types
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder, SourceLoader
-from importlib.util import spec_from_loader
+from functools import cache
+from importlib.machinery import SourceFileLoader
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,62 +222,63 @@ def inner(code: types.CodeType) -> list[types.CodeType]:
 
 
 def alike(old: types.CodeType, new: types.CodeType) -> bool:
-    """Tell whether two codes are the same but for those within them."""
-    return (
-        (old.co_code, old.co_names, old.co_varnames, len(inner(old)))
-        == (new.co_code, new.co_names, new.co_varnames, len(inner(new)))
-    ) and repr(plain(old)) == repr(plain(new))
+    """Return whether two codes are the same but for those within them, and for where they stand."""
+    return bare(old) == bare(new) and len(inner(old)) == len(inner(new))
 
 
-def plain(code: types.CodeType) -> list[Any]:
-    return [each for each in code.co_consts if not isinstance(each, types.CodeType)]
+def bare(code: types.CodeType) -> types.CodeType:
+    constants = tuple(each for each in code.co_consts if not isinstance(each, types.CodeType))
+    return code.replace(co_consts=constants, co_firstlineno=1, co_linetable=b"")
 
 
 def same(old: types.CodeType, new: types.CodeType) -> bool:
     return alike(old, new) and all(map(same, inner(old), inner(new)))
 
 
-def give(changed: dict[tuple[str, int], types.CodeType], file: str) -> None:
+def functions_of(files: Sequence[str]) -> dict[str, list[types.FunctionType]]:
+    found: dict[str, list[types.FunctionType]] = {file: [] for file in files}
     for each in gc.get_objects():
-        if isinstance(each, types.FunctionType) and each.__code__.co_filename == file:
-            new = changed.get((each.__code__.co_qualname, each.__code__.co_firstlineno))
-            if new is not None:
-                each.__code__ = new
+        if isinstance(each, types.FunctionType) and each.__code__.co_filename in found:
+            found[each.__code__.co_filename].append(each)
+    return found
 
 
-class Changed(MetaPathFinder, SourceLoader):
-    """Imports one module of the package from a source that is not its file's."""
+def give(changed: dict[tuple[str, int], types.CodeType], functions: Sequence[types.FunctionType]) -> None:
+    for each in functions:
+        each.__code__ = changed.get((each.__code__.co_qualname, each.__code__.co_firstlineno), each.__code__)
 
-    @staticmethod
-    def name_of(mutant: Mutant) -> str:
-        return "pytest_cce_precheck." + mutant.module.removesuffix(".py").replace("/", ".")
 
-    def __init__(self, mutant: Mutant) -> None:
-        self._name = self.name_of(mutant)
-        self._path, self._source = str(PACKAGE / mutant.module), mutant.source
+@contextmanager
+def imported(mutant: Mutant) -> Iterator[None]:
+    """Let the mutant be imported in place of its module; end the process if it was not."""
+    name = "pytest_cce_precheck." + mutant.module.removesuffix(".py").replace("/", ".")
+    get_code, seen = SourceFileLoader.get_code, []
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002  importlib's signature
-        return spec_from_loader(name, self, origin=self._path) if name == self._name else None
+    def changed(loader: SourceFileLoader, fullname: str) -> types.CodeType | None:
+        if fullname != name:
+            return get_code(loader, fullname)
+        seen.append(name)
+        return compile(mutant.source, str(PACKAGE / mutant.module), "exec", dont_inherit=True)
 
-    def get_filename(self, fullname: str) -> str:  # noqa: ARG002  as above
-        return self._path
-
-    def get_data(self, path: str) -> bytes:
-        if path != self._path:
-            raise OSError
-        return self._source.encode()
+    SourceFileLoader.get_code = changed  # type: ignore[method-assign]
+    yield
+    if name in sys.modules and not seen:
+        os._exit(UNCHANGED)
 
 
 # ---- forks
 
 
-def forked(work: Callable[[], bool], cpu: float) -> str:
-    """Do ``work`` in a fork: "killed" where it gives False, breaks, or takes too long."""
+def forked(work: Callable[[], bool], cpu: float, *, loud: bool = False) -> str:
+    """Do ``work`` in a fork, and return "killed" if it returns False, breaks, or takes too long."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            silent()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            if not loud:
+                os.dup2(nowhere, 2)
             resource.setrlimit(resource.RLIMIT_CPU, (int(cpu) + 1, int(cpu) + 5))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             status = 0 if work() else 1
@@ -294,17 +296,11 @@ def forked(work: Callable[[], bool], cpu: float) -> str:
     return "survived" if got[1] == 0 else "killed"
 
 
-def silent() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-
-
 class Warm:
     """A plugin that tries mutants in place of running the tests once."""
 
     def __init__(self, mutants: Sequence[Mutant], folder: Path) -> None:
-        self._mutants, self._folder = mutants, folder
+        self._mutants, self._folder, self._killer = mutants, folder, folder / "killer"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -312,12 +308,13 @@ class Warm:
         covered = self._folder / "covered.json"
         files = sorted({str(PACKAGE / mutant.module) for mutant in self._mutants})
         forked(lambda: measure(session, list(items.values()), files, covered), 2000)
-        tests = Tests(json.loads(covered.read_text()))
+        tests, functions = Tests(json.loads(covered.read_text())), functions_of(files)
+        gc.freeze()  # forks share what nobody writes to
         for number, mutant in enumerate(self._mutants):
-            file = PACKAGE / mutant.module
+            file = str(PACKAGE / mutant.module)
             changed = changed_functions(
-                compile(file.read_text("utf-8"), str(file), "exec", dont_inherit=True),
-                compile(mutant.source, str(file), "exec", dont_inherit=True),
+                compile(Path(file).read_text("utf-8"), file, "exec", dont_inherit=True),
+                compile(mutant.source, file, "exec", dont_inherit=True),
             )
             names, seconds = tests.of(mutant)
             if changed == {}:
@@ -326,22 +323,25 @@ class Warm:
                 mutant.status = "not run"
             elif changed is not None:
 
-                def work(changed: Any = changed, file: Path = file, names: list[str] = names) -> bool:
-                    give(changed, str(file))
-                    return passes(session, [items[name] for name in names])
+                def work(changed: Any = changed, file: str = file, names: list[str] = names) -> bool:
+                    give(changed, functions[file])
+                    return self._passes(session, [items[name] for name in names])
 
+                self._killer.unlink(missing_ok=True)
                 mutant.status = forked(work, 5 + 4 * seconds)
+                if self._killer.exists():
+                    tests.killers[mutant.where, self._killer.read_text()] += 1
             say(number, len(self._mutants))
         (self._folder / "status.json").write_text(json.dumps([mutant.status for mutant in self._mutants]))
         return True
 
-
-def passes(session: pytest.Session, items: Sequence[pytest.Item]) -> bool:
-    for item, following in zip(items, [*items[1:], None], strict=True):
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.testsfailed:
-            return False
-    return True
+    def _passes(self, session: pytest.Session, items: Sequence[pytest.Item]) -> bool:
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                self._killer.write_text(item.nodeid)
+                return False
+        return True
 
 
 def measure(session: pytest.Session, items: Sequence[pytest.Item], files: list[str], into: Path) -> bool:
@@ -363,26 +363,41 @@ def measure(session: pytest.Session, items: Sequence[pytest.Item], files: list[s
 
 
 class Tests:
-    """Which tests to run for a mutant, the quickest first."""
+    """Which tests to run for a mutant: first those that killed others in the same function, then the quickest."""
 
     def __init__(self, covered: dict[str, Any]) -> None:
         self._seconds: dict[str, float] = covered["seconds"]
         self._lines: dict[str, dict[str, list[str]]] = covered["lines"]
+        self.killers: Counter[tuple[str, str]] = Counter()
 
     def of(self, mutant: Mutant) -> tuple[list[str], float]:
         lines = self._lines.get(str(PACKAGE / mutant.module), {})
-        names = {name for line in mutant.lines for name in lines.get(str(line), ())} & self._seconds.keys()
-        if not names:  # a constant, or a line that no test runs through
-            names = {name for each in lines.values() for name in each} & self._seconds.keys()
+        names = {name for line in mutant.lines for name in lines.get(str(line), ())}
+        importing: set[str] = set()
+        if not names & self._seconds.keys():  # a constant or a table, or a line that no test runs through
             if any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
                 return [], 0
+            importing = self._importing(mutant.module)
+            names = {name for each in lines.values() for name in each} | importing
         chosen, total = [], 0.0
-        for name in sorted(names, key=self._seconds.__getitem__):
+        for name in sorted(
+            names & self._seconds.keys(),
+            key=lambda name: (-self.killers[mutant.where, name], name not in importing, self._seconds[name]),
+        ):
             total += self._seconds[name]
             if total > MOST_SECONDS and chosen:
                 break
             chosen.append(name)
         return chosen, total
+
+    def _importing(self, module: str) -> set[str]:
+        imports = re.compile(rf"^(from|import) .*\b{Path(module).stem}\b", re.MULTILINE)
+        return {name for name in self._seconds if imports.search(text_of(name.partition("::")[0]))}
+
+
+@cache
+def text_of(file: str) -> str:
+    return (ROOT / file).read_text("utf-8")
 
 
 class Chosen:
@@ -399,13 +414,9 @@ class Chosen:
 
 def anew(mutant: Mutant, names: list[str], seconds: float) -> str:
     def work() -> bool:
-        sys.meta_path.insert(0, Changed(mutant))
         files = sorted({str(ROOT / name.partition("::")[0]) for name in names})
-        passed = pytest.main(["-x", *ARGUMENTS, *files], plugins=[Chosen(names)]) == 0
-        module = sys.modules.get(Changed.name_of(mutant))
-        if module is not None and not isinstance(module.__loader__, Changed):
-            os._exit(UNCHANGED)
-        return passed
+        with imported(mutant):
+            return pytest.main(["-x", *ARGUMENTS, *files], plugins=[Chosen(names)]) == 0
 
     return forked(work, 15 + 4 * seconds)
 
@@ -421,7 +432,7 @@ def say(number: int, of: int) -> None:
 def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        forked_loudly(lambda: pytest.main([*ARGUMENTS, *tests], plugins=[Warm(mutants, folder)]))
+        forked(lambda: pytest.main([*ARGUMENTS, *tests], plugins=[Warm(mutants, folder)]) == 0, 10_000, loud=True)
         for mutant, status in zip(mutants, json.loads((folder / "status.json").read_text()), strict=True):
             mutant.status = status
         near = Tests(json.loads((folder / "covered.json").read_text()))
@@ -441,17 +452,6 @@ def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
         names, seconds = near.of(mutant)
         mutant.status = anew(mutant, names, seconds) if names else "not run"
         say(number, len(again))
-
-
-def forked_loudly(work: Callable[[], object]) -> None:
-    child = os.fork()
-    if child == 0:
-        try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            work()
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
 
 
 def known() -> dict[tuple[str, str, str, str], str]:
