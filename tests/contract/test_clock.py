@@ -38,6 +38,10 @@ def test_a_date_without_a_zone_is_taken_as_utc() -> None:
     assert date_of(answered("Fri, 02 Jan 2026 12:00:00 -0000")) == NOON
 
 
+def test_a_date_with_an_offset_is_the_moment_that_it_names() -> None:
+    assert date_of(answered("Fri, 02 Jan 2026 20:00:00 +0800")) == NOON
+
+
 @pytest.mark.parametrize(
     ("seconds", "skew"),
     [([], None), ([0.4], None), ([5.0, 5.0], None), ([-6.0], -6.0), ([0.0, 412.0, 411.0], 411.0), ([0, 0, 9e9], None)],
@@ -48,3 +52,7 @@ def test_the_median_counts_where_it_is_more_than_five_seconds(seconds: list[floa
 
 def test_a_skew_is_said_from_this_machines_side() -> None:
     assert in_words(412.4) == "this machine's clock is 412 s ahead of the service's"
+
+
+def test_a_skew_behind_is_said_from_this_machines_side_too() -> None:
+    assert in_words(-412.4) == "this machine's clock is 412 s behind the service's"

@@ -334,3 +334,8 @@ def test_the_operation_is_known_by_the_method() -> None:
 def test_a_request_without_any_response_header_says_nothing_about_retry() -> None:
     request = Request("GET", "https://cce.example", "/")
     assert codes(Exchange(request, Response(429, body=json.dumps(refusal(429)).encode()))) == []
+
+
+def test_an_unexpected_error_is_told_with_its_body_whatever_bytes_that_is_made_of() -> None:
+    [unexpected] = [each for each in check(listed(b"no\xff", status=404), expect={200}) if each.code == "PRE102"]
+    assert unexpected.message == "status 404 where 200 was expected: no\N{REPLACEMENT CHARACTER}"
