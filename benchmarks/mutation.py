@@ -370,10 +370,13 @@ def measure(session: pytest.Session, items: Sequence[pytest.Item], files: list[s
         for each in gc.get_objects()
         if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(PACKAGE.name)
     ]
+    place = None
     cover.start()
     for item, following in zip(items, [*items[1:], None], strict=True):
-        for each in kept:  # or only the first test would be seen to run through what is computed once
-            each.cache_clear()
+        if item.path != place:  # or only the first test of all would run through what is computed once
+            place = item.path
+            for each in kept:
+                each.cache_clear()
         cover.switch_context(item.nodeid)
         failed, start = session.testsfailed, time.process_time()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -25,9 +23,11 @@ from pytest_cce_precheck.cassette.format import Recording
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.body import MAX_BYTES, MAX_DEPTH
 from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.timestamps import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 _VERSION: Final = 1
 # libYAML's is ten times as fast, and is not in every installation
@@ -149,9 +149,4 @@ def _inflated(body: bytes) -> bytes:
 
 def _date(recording: Recording) -> datetime | None:
     exchange = recording.exchange
-    try:
-        moment = parsedate_to_datetime(exchange.response.headers["Date"]) if exchange else None
-    except (KeyError, TypeError, ValueError):
-        return None
-    # RFC 5322 has a zone that says nothing, -0000
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+    return parse_http_date(exchange.response.headers.get("Date", "")) if exchange else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.wire.timestamps import parse_http_date
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -21,11 +23,7 @@ _CUT: Final = timedelta(seconds=0.5)
 
 def date_of(exchange: Exchange) -> datetime | None:
     """Give the answer's Date (RFC 9110, 6.6.1), None where it has none that can be read."""
-    try:
-        date = parsedate_to_datetime(exchange.response.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return parse_http_date(exchange.response.headers.get("Date", ""))
 
 
 def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError, TransportError
 from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.timestamps import parse_http_date
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
 EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
@@ -207,12 +207,7 @@ def _unescaped(text: str) -> str:
 
 
 def _is_delay(value: str) -> bool:
-    if value.isascii() and value.isdigit():
-        return True
-    try:
-        return parsedate_to_datetime(value) is not None
-    except (TypeError, ValueError):
-        return False
+    return (value.isascii() and value.isdigit()) or parse_http_date(value) is not None
 
 
 def _asked(exchange: Exchange) -> tuple[str, ...]:

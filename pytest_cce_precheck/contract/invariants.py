@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from pytest_cce_precheck.contract.answer import Answer, Task
+from pytest_cce_precheck.contract.clock import date_of
 from pytest_cce_precheck.contract.deviations import deviation
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
@@ -201,10 +201,8 @@ CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
 
 def answer_date(answer: Answer) -> int | None:
     """Give the answer's own Date as UTC seconds, None where there is none that can be read."""
-    try:
-        return int(parsedate_to_datetime(answer.exchange.response.headers["Date"]).timestamp())
-    except (KeyError, ValueError, TypeError):
-        return None
+    date = date_of(answer.exchange)
+    return None if date is None else int(date.timestamp())
 
 
 def world_time(answers: tuple[Answer, ...]) -> int | None:

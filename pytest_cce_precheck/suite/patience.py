@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.wire.timestamps import parse_http_date
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
@@ -41,8 +41,5 @@ def seconds_of(exchange: Exchange) -> float:
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
-    try:
-        said = parsedate_to_datetime(headers["Date"]) if "Date" in headers else utc_now()
-        return max((parsedate_to_datetime(value) - said).total_seconds(), 0.0)
-    except (TypeError, ValueError):
-        return 0.0
+    until, said = parse_http_date(value), parse_http_date(headers.get("Date", "")) or utc_now()
+    return max((until - said).total_seconds(), 0.0) if until else 0.0

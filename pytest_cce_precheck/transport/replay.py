@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.timestamps import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,9 +101,4 @@ def _replayed(response: Response) -> Headers:
 
 
 def _is_usable(value: str) -> bool:
-    if value.isascii() and value.isdigit():
-        return True
-    try:
-        return parsedate_to_datetime(value).astimezone(UTC) is not None
-    except (TypeError, ValueError):
-        return False
+    return (value.isascii() and value.isdigit()) or parse_http_date(value) is not None

@@ -1,4 +1,4 @@
-"""Timestamps as the endpoint writes them: RFC 3339 with an offset and up to nine fractional digits.
+"""Timestamps as the endpoint writes them, RFC 3339 with an offset and up to nine fractional digits; dates of headers.
 
 ``datetime.fromisoformat`` will not do: it cuts to microseconds, and takes ``+0800`` and no offset at all.
 """
@@ -9,6 +9,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 _SHAPE: Final = re.compile(
@@ -141,6 +142,20 @@ def format_timestamp(stamp: Timestamp) -> str:
         return text + "Z"
     hours, minutes = divmod(abs(stamp.offset_minutes), 60)
     return f"{text}{'-' if stamp.offset_minutes < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Return the moment of a header's date (RFC 9110, 5.6.7) in UTC, None if the text is not one.
+
+    >>> parse_http_date("Fri, 02 Jan 2026 12:00:00 GMT"), parse_http_date("tomorrow")
+    (datetime.datetime(2026, 1, 2, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        moment = parsedate_to_datetime(text)
+        # RFC 5322 has a zone that says nothing, -0000
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _days(text: str, year: int, month: int, day: int) -> int:

@@ -28,7 +28,10 @@ def test_half_of_the_round_trip_is_taken_into_account() -> None:
     assert seconds_ahead(exchange, NOON + timedelta(seconds=10)) == -0.5
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 99 Jan 2026 12:00:00 GMT"])
+TOO_LARGE = "Fri, 02 Jan 99999999999999999999 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 99 Jan 2026 12:00:00 GMT", TOO_LARGE])
 def test_an_answer_without_a_date_that_can_be_read_tells_nothing(date: str | None) -> None:
     assert date_of(answered(date)) is None
     assert seconds_ahead(answered(date), NOON) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +201,10 @@ def test_an_error_sent_as_success_is_found_and_not_judged_as_a_list(document: An
     assert [each.code for each in findings] == ["PRE109"]
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "3 s", "²", "1e3"])
+TOO_LARGE = "Fri, 02 Jan 99999999999999999999 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "3 s", "²", "1e3", TOO_LARGE])
 def test_a_429_that_does_not_say_when_to_come_back_is_found(value: str | None) -> None:
     assert codes(listed(refusal(429), status=429, headers={"Retry-After": value})) == ["PRE110"]
 
@@ -339,3 +343,18 @@ def test_a_request_without_any_response_header_says_nothing_about_retry() -> Non
 def test_an_unexpected_error_is_told_with_its_body_whatever_bytes_that_is_made_of() -> None:
     [unexpected] = [each for each in check(listed(b"no\xff", status=404), expect={200}) if each.code == "PRE102"]
     assert unexpected.message == "status 404 where 200 was expected: no\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("date", ["yesterday", TOO_LARGE])
+def test_an_answer_whose_date_cannot_be_read_is_judged_all_the_same(date: str) -> None:
+    assert codes(listed(headers={"Date": date})) == []
+
+
+def test_a_date_of_an_unknown_zone_is_taken_as_utc_wherever_this_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        # the tasks were made at 10 o'clock in UTC, which is 18 o'clock there
+        found = codes(listed(headers={"Date": "Sun, 22 Nov 2026 10:00:00 -0000"}))
+    time.tzset()
+    assert found == []

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rfc3339_validator import validate_rfc3339
 
-from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_timestamp
+from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_http_date, parse_timestamp
 
 VALID = "2024-02-29T10:11:12.123456789+08:00"
 
@@ -245,3 +245,40 @@ def test_a_leap_second_gives_the_last_datetime_before_it() -> None:
 def test_a_timestamp_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         parse_timestamp(VALID).seconds = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fri, 02 Jan 2026 12:00:00 GMT",
+        "Friday, 02-Jan-26 12:00:00 GMT",
+        "Fri Jan  2 12:00:00 2026",
+        "Fri, 02 Jan 2026 12:00:00 -0000",
+        "Fri, 02 Jan 2026 20:00:00 +0800",
+    ],
+)
+def test_a_headers_date_is_a_moment_in_utc(text: str) -> None:
+    moment = parse_http_date(text)
+    assert moment == datetime(2026, 1, 2, 12, tzinfo=UTC)
+    assert moment.utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "Fri, 99 Jan 2026 12:00:00 GMT",
+        "Fri, 02 Jan 99999999999999999999 12:00:00 GMT",
+        "Fri, 02 Jan 2026 12:00:00 +99999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+    ],
+)
+def test_what_is_no_moment_is_no_date_of_a_header(text: str) -> None:
+    assert parse_http_date(text) is None
+
+
+@given(st.text() | st.from_regex(r"\A(Fri, )?\d+ Jan \d+ \d+:\d+:\d+ [+-]?\w+\Z"))
+def test_any_text_is_a_date_of_a_header_or_none(text: str) -> None:
+    moment = parse_http_date(text)
+    assert moment is None or moment.tzinfo is UTC
