@@ -456,7 +456,7 @@ def say(number: int, of: int) -> None:
 # ---- all of it
 
 
-def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
+def run(mutants: Sequence[Mutant], tests: list[str], *, quick: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         forked(lambda: pytest.main([*ARGUMENTS, *tests], plugins=[Warm(mutants, folder)]) == 0, 10_000, loud=True)
@@ -473,7 +473,7 @@ def run(mutants: Sequence[Mutant], tests: list[str]) -> None:
         "_pytest.pytester",
     ):
         importlib.import_module(name)  # once for all forks
-    again = [mutant for mutant in mutants if mutant.status in ("", "survived")]
+    again = [mutant for mutant in mutants if not mutant.status or (mutant.status == "survived" and not quick)]
     print(f"{len(again)} to be tried anew", file=sys.stderr, flush=True)
     for number, mutant in enumerate(again):
         names, seconds = near.of(mutant)
@@ -517,6 +517,7 @@ def main() -> None:
     parser.add_argument(
         "--survivors", type=absolute, help="write those that are left as JSON, to be tried again by --again"
     )
+    parser.add_argument("--quick", action="store_true", help="do not try a second time, anew, what survived in a fork")
     parser.add_argument("--again", type=absolute, help="try only the mutants of such a file")
     chosen = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -531,7 +532,7 @@ def main() -> None:
         mutants = [each for each in mutants if (each.module, each.where, each.old, each.new) in wanted]
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)  # a mutant may write files
-        run(mutants, [str(ROOT / test) for test in tests if (ROOT / test).exists()])
+        run(mutants, [str(ROOT / test) for test in tests if (ROOT / test).exists()], quick=chosen.quick)
     report(mutants)
     if chosen.survivors:
         left = [each for each in mutants if each.status in ("survived", "not run")]
