@@ -162,6 +162,10 @@ def test_no_text_of_a_finding_is_longer_than_it_may_be() -> None:
     assert finding.message.startswith("a ba b")
     assert "… (300,000 characters) …" in finding.message
     assert finding.subject[-1] == "and 981 more"
+    assert len(finding.subject) == 20
+    assert (len(finding.evidence), len(finding.samples)) == (12, 3)
+    assert len(finding.path) <= 200
+    assert max(len(text) for _, text in finding.evidence) <= 600
     again = as_finding(finding.to_dict())
     assert (again.message, again.subject, again.path) == (finding.message, finding.subject, finding.path)
     assert again.identity == finding.identity

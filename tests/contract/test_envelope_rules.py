@@ -50,6 +50,7 @@ def test_an_answer_that_never_came_is_named_by_its_reason() -> None:
     finding = no_answer(error)
     assert (finding.code, finding.subject) == ("PRE101", ("tls",))
     assert finding.message.endswith("/addons/precheck/tasks: the TLS connection failed: self-signed certificate")
+    assert finding.evidence == (("endpoint", "https://cce.example"),)
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 206])
@@ -358,3 +359,43 @@ def test_a_date_of_an_unknown_zone_is_taken_as_utc_wherever_this_machine_is(monk
         found = codes(listed(headers={"Date": "Sun, 22 Nov 2026 10:00:00 -0000"}))
     time.tzset()
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("exchange", "code", "subject"),
+    [
+        (listed(status=202), "PRE102", ("202",)),
+        (listed(status=302), "PRE104", ("302",)),
+        (listed(refusal(500), status=500), "PRE103", ("unfiltered",)),
+        (listed(refusal(500), status=500, query="type=a&task_id=b"), "PRE103", ("task_id", "type")),
+        (listed(headers={"Content-Type": None}), "PRE105", ("absent",)),
+        (listed(headers={"Content-Type": "Text/HTML"}), "PRE105", ("text/html",)),
+        (listed(headers={"Content-Type": "application/json; charset=gbk"}), "PRE105", ("charset",)),
+        (listed(query="p=x%0AX-A%3A%20b", headers={"X-A": "b"}), "PRE112", ("X-A",)),
+        (listed(headers={"X-Debug": TOKEN}), "PRE608", ("X-Auth-Token",)),
+        (listed(b"{"), "PRE106", ("truncated",)),
+        (listed(b"no", status=404), "PRE107", ("404", "body")),
+        (listed({"errorCode": "CCE.01404001"}, status=404), "PRE107", ("$.errorMessage",)),
+        (listed(refusal(404, "CCE.1"), status=404), "PRE108", ("format",)),
+        (listed(refusal(404, "CCE.01401001"), status=404), "PRE108", ("status",)),
+        (listed({**refusal(404), "items": []}, status=404), "PRE607", ("body",)),
+    ],
+)
+def test_a_finding_says_what_it_is_about(exchange: Exchange, code: str, subject: tuple[str, ...]) -> None:
+    assert [each.subject for each in check(exchange) if each.code == code] == [subject]
+
+
+def test_a_body_that_cannot_be_read_is_told_with_the_readers_words() -> None:
+    [finding] = check(listed(b"[1"))
+    assert finding.message.startswith("the JSON ends too early, after 2 characters")
+
+
+def test_an_unexpected_status_is_told_with_its_phrase_if_it_has_one() -> None:
+    assert check(listed(refusal(500), status=500))[0].message == "status 500 Internal Server Error"
+    assert check(listed(refusal(599), status=599))[0].message.rstrip() == "status 599"
+
+
+@pytest.mark.parametrize(("token", "found"), [("PLANTED7", ["PRE608"]), ("PLANTED", [])])
+def test_a_token_of_less_than_eight_characters_may_stand_in_an_answer_by_chance(token: str, found: list[str]) -> None:
+    exchange = answered(refusal(401, message=token), status=401, request_headers=[("X-Auth-Token", token)])
+    assert codes(exchange) == found

@@ -130,6 +130,12 @@ def test_a_finding_as_data_names_its_exchanges_by_target_and_request_id() -> Non
     assert (data["name"], data["kind"], data["severity"]) == ("final-without-expiry", "deviation", "error")
     target = "/api/v3/projects/p/clusters/c/addons/precheck/tasks?type=addonStatic"
     assert data["exchanges"] == [{"method": "GET", "target": target, "status": 200, "request_id": "r-1"}]
+    assert (data["path"], data["subject"], data["evidence"]) == ("$.items[0]", ["x"], [["a", "b"]])
+    assert (data["times"], data["samples"]) == (1, [])
+
+
+def test_the_repr_of_a_finding_shows_no_exchange() -> None:
+    assert "Exchange" not in repr(Finding("PRE302", "no expiry").seen_in(answered(listing())))
 
 
 def test_the_worst_of_findings_is_their_most_severe_severity() -> None:
