@@ -1,6 +1,6 @@
 """Change the code in small ways, and see that a test fails each time: mutation testing with the operators of mutmut.
 
-mutmut itself leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has
+mutmut's own command leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has
 already collected the tests: the changed functions get their new code, and the tests that run through the changed line
 are run, quickest first, until one fails. What no function holds (a constant, a table) is tried in a fork that imports
 the package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
