@@ -1,9 +1,9 @@
 """Change the code in small ways, and see that a test fails each time: mutation testing with the operators of mutmut.
 
-mutmut's own command leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that has
-already collected the tests: the changed functions get their new code, and the tests that run through the changed line
-are run, quickest first, until one fails. What no function holds (a constant, a table) is tried in a fork that imports
-the package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
+mutmut's own command leaves out properties, constants and tables. Here every mutant is tried in a fork of a process that
+has already collected the tests: the changed functions get their new code, and the tests that run through the changed
+line are run until one fails, the quickest first. What no function holds (a constant, a table) is tried in a fork that
+imports the package anew, and so is each mutant that survived, this time to be sure. Nothing is written to the source.
 
     pip install "mutmut>=3.8"
     python benchmarks/mutation.py wire
@@ -326,6 +326,7 @@ class Warm:
         files = sorted({str(PACKAGE / mutant.module) for mutant in self._mutants})
         forked(lambda: measure(session, list(items.values()), files, covered), 2000)
         tests, functions = Tests(json.loads(covered.read_text())), functions_of(files)
+        forget()  # what was computed while the tests were collected
         gc.freeze()  # forks share what nobody writes to
         for number, mutant in enumerate(self._mutants):
             file = str(PACKAGE / mutant.module)
@@ -361,22 +362,22 @@ class Warm:
         return True
 
 
+def forget() -> None:
+    for each in gc.get_objects():
+        if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(PACKAGE.name):
+            each.cache_clear()
+
+
 def measure(session: pytest.Session, items: Sequence[pytest.Item], files: list[str], into: Path) -> bool:
     """Write which tests run through which lines, and how long each takes; those that fail are left out."""
     cover = coverage.Coverage(data_file=None, include=files, config_file=False)
     seconds: dict[str, float] = {}
-    kept = [
-        each
-        for each in gc.get_objects()
-        if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(PACKAGE.name)
-    ]
     place = None
     cover.start()
     for item, following in zip(items, [*items[1:], None], strict=True):
         if item.path != place:  # or only the first test of all would run through what is computed once
             place = item.path
-            for each in kept:
-                each.cache_clear()
+            forget()
         cover.switch_context(item.nodeid)
         failed, start = session.testsfailed, time.process_time()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

@@ -265,3 +265,7 @@ def test_the_command_check_says_no_more_of_a_large_file(
     text = capsys.readouterr().out
     assert len(text) < 4000
     assert ("1,000 times" in text) != bool(form)
+
+
+def test_more_breaches_than_are_sorted_are_found_all_the_same() -> None:
+    assert len(list(schema_errors({**listing([]), "items": [1] * 1_500}, "list_answer"))) == 1_500
