@@ -179,8 +179,9 @@ def mutants_of(module: str, share: float) -> Iterator[Mutant]:
         start = place.start.line if place else first
         around = [(len(span), name, span) for name, span in statements if start in span]
         _, where, lines = min(around, key=lambda each: each[0], default=(0, "", range(0)))
-        of_a_header = ("headers" in old or "HEADER" in old) and old.lower() == new.lower()
-        if old != new and not of_a_header:  # whose name is the same in any case
+        # names of headers and of encodings are the same in any case
+        alike = ("headers" in old or "HEADER" in old) and old.lower() == new.lower()
+        if old.replace("utf-8", "UTF-8") != new and not alike:
             yield Mutant(module, where, lines, old, new, source)
 
 

@@ -41,5 +41,11 @@ def test_a_word_ends_at_each_of_these(mark: str) -> None:
 def test_names_are_listed_up_to_a_number_and_then_counted() -> None:
     assert listed(["a", "b"], 2) == "a, b"
     assert listed([str(number) for number in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
     assert listed(["x"] * 3_012).endswith("x, x and 3,002 more")
     assert listed([]) == ""
+
+
+def test_blanks_beside_the_cut_are_left_out_and_those_at_the_ends_stay() -> None:
+    text = f"  {'a' * 20}{' ' * 60}{'z' * 8}  "
+    assert shortened(text, 60) == f"  {'a' * 20} … (92 characters) … {'z' * 8}  "

@@ -88,3 +88,11 @@ def test_between_two_cuts_both_ends_of_a_secret_are_masked() -> None:
 
 def test_a_beginning_within_a_beginning_is_masked_from_the_first_that_fits() -> None:
     assert Pieces(["abcabcabcabcX"]).masked("zabcabcabcabc...") == "z***..."
+
+
+def test_of_two_beginnings_the_first_that_fits_is_masked() -> None:
+    assert Pieces(["abcabcabcabcabcabcX"]).masked("abcabcQabcabcabc...") == "abcabcQ***..."
+
+
+def test_a_secret_that_is_no_text_has_pieces_too() -> None:
+    assert Pieces(["\ud800" + LONG]).masked(f"a {LONG[:20]} z") == "a *** z"
