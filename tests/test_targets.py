@@ -69,6 +69,35 @@ def test_what_all_have_in_common_stands_under_defaults() -> None:
     assert first.config.accept == second.config.accept == ("PRE302: agreed",)
 
 
+def test_each_setting_that_may_differ_is_taken_from_the_target() -> None:
+    (target,) = parse(
+        f'write_hosts = ["cce.eu.staging.example.com"]\n{ONE}allow_writes = true\nbudget = 61\nrate = 3\nlag = 4\n'
+        'timeout = 7\ntoken_command = "a-command"'
+    )
+    config = target.config
+    assert (config.allow_writes, config.budget, config.rate, config.lag, config.timeout) == (True, 61, 3, 4, 7)
+    assert config.source("token_command") == "cce-targets.toml"
+    assert "a-command" in str(config.token_command)
+
+
+@pytest.mark.parametrize(
+    ("member", "variable"),
+    [
+        ("token", "CCE_AUTH_TOKEN"),
+        ("access_key", "HUAWEICLOUD_SDK_AK"),
+        ("secret_key", "HUAWEICLOUD_SDK_SK"),
+        ("security_token", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+        ("iam_user", "CCE_IAM_USER"),
+        ("iam_password", "CCE_IAM_PASSWORD"),
+        ("iam_domain", "CCE_IAM_DOMAIN"),
+        ("iam_endpoint", "CCE_IAM_ENDPOINT"),
+    ],
+)
+def test_each_member_of_credentials_goes_by_its_usual_name(member: str, variable: str) -> None:
+    (target,) = parse(f'{ONE}credentials = {{ {member} = "OF_EU" }}')
+    assert target.environment({"OF_EU": "x", variable: "of another"}) == {"OF_EU": "x", variable: "x"}
+
+
 def test_the_command_line_goes_before_the_file() -> None:
     assert parse(f"{ONE}budget = 60\n", budget=40)[0].config.budget == 40
 
@@ -134,6 +163,25 @@ def test_writes_need_a_host_that_the_file_lists() -> None:
     assert "(--cce-allow-writes)" in refusal('write_hosts = ["other.example.com"]' + ONE, allow_writes=True)
     listed = parse('write_hosts = ["CCE.eu.staging.example.com"]' + ONE, allow_writes=True)
     assert listed[0].config.allow_writes
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "eu.staging.example.com",
+        ".staging.example.com",
+        "com",
+        "cce",
+        "cce.eu.staging",
+        "a.cce.eu.staging.example.com",
+        "cce.eu.staging.example.com.example.org",
+        "*.staging.example.com",
+        "*",
+        "https://cce.eu.staging.example.com",
+    ],
+)
+def test_a_host_for_writes_is_named_in_full_and_allows_no_other(listed: str) -> None:
+    assert "is not among write_hosts" in refusal(f'write_hosts = ["{listed}"]\n{ONE}allow_writes = true')
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class Acceptance:
 
     code: str
     reason: str
-    until: date | None = None
+    until: date | None
 
     @classmethod
     def of(cls, code: str, reason: str, until: str | date | None = None) -> Acceptance:

@@ -46,7 +46,7 @@ _FIELD_RULES: Final = frozenset({"PRE201", "PRE202", "PRE203", "PRE206"})
 # a field that breaks the contract today, and did not before
 _DRIFT: Final = frozenset({"PRE520", "PRE521"})
 _NAMES: Final = frozenset(map(str, Filter))
-_FIELD_EXPLAINS: Final = _ALL_FILTERS | {"PRE102", "PRE504", "PRE322", "PRE323", "PRE406"}
+_FIELD_EXPLAINS: Final = _ALL_FILTERS | {"PRE102", "PRE504", "PRE322", "PRE323"}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
 
 def skew_of(seconds: Sequence[float]) -> float | None:
     """Give the median of what several answers told; None where it is too little to speak of, or there were none."""
-    middle = median(seconds) if seconds else 0.0
+    if not seconds:
+        return None
+    middle = median(seconds)
     return middle if abs(middle) > UNSPOKEN else None
 
 

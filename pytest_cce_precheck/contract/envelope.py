@@ -155,15 +155,14 @@ def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
         yield Finding("PRE107", f"status {exchange.status}, and {reason}", subject=(str(exchange.status), "body"))
         return
     gateway = bool(document.keys() & {"error_code", "error_msg"})
-    code_field, schema = ("error_code", "error_gateway") if gateway else ("errorCode", "error_cce")
-    for problem in schema_errors(document, schema):
+    for problem in schema_errors(document, "error_gateway" if gateway else "error_cce"):
         if problem.code == "PRE108":
             yield Finding("PRE108", problem.message, path=problem.path, subject=("format",))
         else:
             yield Finding(
                 "PRE107", f"status {exchange.status}: {problem.message}", path=problem.path, subject=(problem.path,)
             )
-    code = document.get(code_field)
+    code = document.get("errorCode")
     if (
         not gateway
         and isinstance(code, str)

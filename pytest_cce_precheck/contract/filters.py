@@ -149,11 +149,8 @@ def judge_selection(question: Question, answer: Answer, bracket: Bracket) -> Ver
     """Hold the tasks that an answer shows against those that the bracket says it must show."""
     shown = answer.by_id
     readings = [_Reading.of(selection, shown, bracket) for selection in question.meanings]
-    fitting = next((reading for reading in readings if reading.fits), None)
-    findings: list[Finding] = []
-    if fitting is None:
-        findings += _selection_findings(question, min(readings, key=lambda reading: reading.size), bracket)
-    findings += _content_findings(question, shown, bracket)
+    nearest = min(readings, key=lambda reading: reading.size)
+    findings = [*_selection_findings(question, nearest, bracket), *_content_findings(question, shown, bracket)]
     open_ids = {
         key
         for key, task in bracket.unsettled.items()
@@ -184,10 +181,6 @@ class _Reading:
         extra = (task for key, task in shown.items() if not satisfies(bracket.present.get(key, task), selection))
         missing = (task for key, task in bracket.present.items() if key not in shown and satisfies(task, selection))
         return cls(selection, tuple(extra), tuple(missing))
-
-    @property
-    def fits(self) -> bool:
-        return not self.extra and not self.missing
 
     @property
     def size(self) -> int:

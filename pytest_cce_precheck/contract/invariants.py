@@ -99,8 +99,10 @@ def _may_have(state: TaskState, task: Task) -> bool:
 def creation_is_past(answer: Answer) -> Iterator[Finding]:
     """D: when the task was created."""
     now = answer_date(answer)
-    for task in answer.tasks if now is not None else ():
-        if task.created and now is not None and task.created.seconds > now + _FUTURE_TOLERANCE:
+    if now is None:
+        return
+    for task in answer.tasks:
+        if task.created and task.created.seconds > now + _FUTURE_TOLERANCE:
             message = (
                 f"was created {task.metadata['createTimeStamp']}, and the answer's Date is earlier by more than an hour"
             )

@@ -40,10 +40,10 @@ class Known(Acceptance):
     is about: a filter (``task_id``), a field, or a filter and what else (``type: Accept */*``).
     """
 
-    where: str = ""
-    owner: str = ""
-    since: date | None = None
-    ticket: str = ""
+    where: str
+    owner: str
+    since: date | None
+    ticket: str
 
     @classmethod
     def checked(

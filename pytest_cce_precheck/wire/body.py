@@ -69,8 +69,7 @@ def _decode_error(body: bytes, error: UnicodeDecodeError) -> BodyError:
 
 
 def _syntax_error(text: str, error: json.JSONDecodeError) -> BodyError:
-    start = text.lstrip()[:15].lower()
-    if start.startswith(("<!doctype", "<html", "<?xml", "<")):
+    if text.lstrip().startswith("<"):
         return BodyError("html", f"the body is HTML or XML, not JSON: it starts with {text.strip()[:40]!r}")
     if error.msg.startswith("Unterminated string") or _CUT_TOKEN.fullmatch(text, error.pos):
         return BodyError("truncated", f"the JSON ends too early, after {len(text)} characters ({error.msg})")

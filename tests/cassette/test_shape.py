@@ -253,3 +253,38 @@ def test_what_the_contract_leaves_open_is_never_an_error(variation: str, grades:
 @pytest.mark.parametrize("fault", ["page-info-missing", "count-as-text"])
 def test_what_breaks_the_contract_in_its_shape_is_an_error(fault: str) -> None:
     assert "error" in {change.grade for change in changes_between(simulated(), simulated(faults=[fault]))}
+
+
+@pytest.mark.parametrize("name", ["kind", "apiVersion", "type", "status", "level", "state", "phase", "severity"])
+def test_the_words_of_a_field_that_holds_one_of_few_are_kept(name: str) -> None:
+    assert listed({name: "b"}, {name: "a"}).paths[f"$.{name}"].values == ("a", "b")
+    assert listed({f"{name}s": "b"}).paths[f"$.{name}s"].values == ()
+
+
+def test_a_shape_as_data_leaves_out_what_is_empty() -> None:
+    shape = shape_of([{"items": [], "n": 1}], "list 200")
+    assert shape.to_dict() == {
+        "about": "list 200",
+        "documents": 1,
+        "paths": {
+            "$": {"seen": 1, "objects": 1, "types": ["object"]},
+            "$.items": {"parent": "$", "seen": 1, "types": ["array"], "lengths": ["empty"]},
+            "$.n": {"parent": "$", "seen": 1, "types": ["integer"]},
+        },
+    }
+    assert Shape.from_dict(shape.to_dict()) == shape
+
+
+def test_an_answer_that_is_no_json_does_not_hide_those_after_it() -> None:
+    shapes = shapes_of([answered(b"<html>"), answered(listing())])
+    assert shapes["list 200"].documents == 1
+
+
+def test_a_change_of_the_whole_is_told_at_the_root_and_in_both_words() -> None:
+    shape = listed(listing())
+    [gone] = changes_between({"list 200": shape}, {})
+    assert (gone.path, gone.new) == ("$", "none")
+    [come] = changes_between({}, {"list 200": shape})
+    assert (come.path, come.old, come.new) == ("$", "none", gone.old)
+    [change] = changes(listed({"kind": "a"}), listed({"kind": 1}))[:1]
+    assert (change.what, change.old, change.new) == ("its type is another", "string", "integer")

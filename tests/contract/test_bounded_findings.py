@@ -162,6 +162,10 @@ def test_no_text_of_a_finding_is_longer_than_it_may_be() -> None:
     assert finding.message.startswith("a ba b")
     assert "… (300,000 characters) …" in finding.message
     assert finding.subject[-1] == "and 981 more"
+    assert len(finding.subject) == 20
+    assert (len(finding.evidence), len(finding.samples)) == (12, 3)
+    assert len(finding.path) <= 200
+    assert max(len(text) for _, text in finding.evidence) <= 600
     again = as_finding(finding.to_dict())
     assert (again.message, again.subject, again.path) == (finding.message, finding.subject, finding.path)
     assert again.identity == finding.identity
@@ -261,3 +265,7 @@ def test_the_command_check_says_no_more_of_a_large_file(
     text = capsys.readouterr().out
     assert len(text) < 4000
     assert ("1,000 times" in text) != bool(form)
+
+
+def test_more_breaches_than_are_sorted_are_found_all_the_same() -> None:
+    assert len(list(schema_errors({**listing([]), "items": [1] * 1_500}, "list_answer"))) == 1_500

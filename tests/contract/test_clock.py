@@ -28,10 +28,21 @@ def test_half_of_the_round_trip_is_taken_into_account() -> None:
     assert seconds_ahead(exchange, NOON + timedelta(seconds=10)) == -0.5
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 99 Jan 2026 12:00:00 GMT"])
+TOO_LARGE = "Fri, 02 Jan 99999999999999999999 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 99 Jan 2026 12:00:00 GMT", TOO_LARGE])
 def test_an_answer_without_a_date_that_can_be_read_tells_nothing(date: str | None) -> None:
     assert answered(date).date is None
     assert seconds_ahead(answered(date), NOON) is None
+
+
+def test_a_date_without_a_zone_is_taken_as_utc() -> None:
+    assert answered("Fri, 02 Jan 2026 12:00:00 -0000").date == NOON
+
+
+def test_a_date_with_an_offset_is_the_moment_that_it_names() -> None:
+    assert answered("Fri, 02 Jan 2026 20:00:00 +0800").date == NOON
 
 
 @pytest.mark.parametrize(
@@ -44,3 +55,7 @@ def test_the_median_counts_where_it_is_more_than_five_seconds(seconds: list[floa
 
 def test_a_skew_is_said_from_this_machines_side() -> None:
     assert in_words(412.4) == "this machine's clock is 412 s ahead of the service's"
+
+
+def test_a_skew_behind_is_said_from_this_machines_side_too() -> None:
+    assert in_words(-412.4) == "this machine's clock is 412 s behind the service's"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from pytest_cce_precheck.contract.dialects import Listener, Spoken, by_chance, heard_together, least_of
 from pytest_cce_precheck.contract.drift import apart, mixed
 from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.wire.exchange import Headers
 from tests.contract.answers import answered, created, creation, listing, task
 from tests.contract.documents import drop, put
 
@@ -81,6 +83,23 @@ def test_the_create_call_is_heard_apart() -> None:
     assert heard(created(answer, asked))["PRE213 create"] == Spoken(0, 2)
 
 
+@pytest.mark.parametrize(
+    ("status", "spoken"),
+    [({"itemsStatus": []}, Spoken(1, 0)), ({"phase": ""}, Spoken(1, 0)), ({"other": 1}, None), ({}, None), (1, None)],
+)
+def test_a_status_with_neither_tasks_nor_another_calls_fields_says_nothing(status: Any, spoken: Spoken | None) -> None:
+    asked, answer = creation()
+    assert heard(created({**answer, "status": status}, asked)).get("PRE214 create") == spoken
+    assert "PRE214 list" not in heard(answered({**listing(), "status": {"items": []}}))
+
+
+def test_each_create_call_is_heard_once_by_its_request_id() -> None:
+    asked, answer = creation()
+    call = created(answer, asked)
+    again = replace(call, response=replace(call.response, headers=Headers([("X-Request-Id", "r-2")])))
+    assert heard(call, again, call)["PRE214 create"] == Spoken(0, 2)
+
+
 def test_every_deviation_is_listened_to() -> None:
     asked, answer = creation()
     keys = heard(answered(listing([task(1)])), answered(listing([task(1, "Init")])), created(answer, asked))
@@ -92,6 +111,7 @@ def test_every_deviation_is_listened_to() -> None:
 def test_errors_and_what_is_no_json_say_nothing() -> None:
     error = {"errorCode": "CCE.01401001", "errorMessage": "no"}
     assert heard(answered(error, status=401), answered(b"{"), answered([1]), answered(error)) == {}
+    assert heard(answered(listing(), status=300)) == {}
 
 
 # ---- what is a difference
@@ -125,10 +145,8 @@ def test_chance_is_fishers() -> None:
 
 
 def test_what_workers_heard_is_not_added_up() -> None:
-    assert heard_together({"k": Spoken(2, 3)}, {"k": Spoken(4, 1, 1), "l": Spoken(0, 1)}) == {
-        "k": Spoken(4, 3, 1),
-        "l": Spoken(0, 1),
-    }
+    one, other = {"j": Spoken(1, 0), "k": Spoken(2, 3)}, {"k": Spoken(4, 1, 1), "l": Spoken(0, 1)}
+    assert heard_together(one, other) == {"j": Spoken(1, 0), "k": Spoken(4, 3, 1), "l": Spoken(0, 1)}
 
 
 # ---- within a run

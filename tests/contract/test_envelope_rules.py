@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ def test_an_answer_that_never_came_is_named_by_its_reason() -> None:
     finding = no_answer(error)
     assert (finding.code, finding.subject) == ("PRE101", ("tls",))
     assert finding.message.endswith("/addons/precheck/tasks: the TLS connection failed: self-signed certificate")
+    assert finding.evidence == (("endpoint", "https://cce.example"),)
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 206])
@@ -200,7 +202,10 @@ def test_an_error_sent_as_success_is_found_and_not_judged_as_a_list(document: An
     assert [each.code for each in findings] == ["PRE109"]
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "3 s", "²", "1e3"])
+TOO_LARGE = "Fri, 02 Jan 99999999999999999999 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "3 s", "²", "1e3", TOO_LARGE])
 def test_a_429_that_does_not_say_when_to_come_back_is_found(value: str | None) -> None:
     assert codes(listed(refusal(429), status=429, headers={"Retry-After": value})) == ["PRE110"]
 
@@ -334,3 +339,63 @@ def test_the_operation_is_known_by_the_method() -> None:
 def test_a_request_without_any_response_header_says_nothing_about_retry() -> None:
     request = Request("GET", "https://cce.example", "/")
     assert codes(Exchange(request, Response(429, body=json.dumps(refusal(429)).encode()))) == []
+
+
+def test_an_unexpected_error_is_told_with_its_body_whatever_bytes_that_is_made_of() -> None:
+    [unexpected] = [each for each in check(listed(b"no\xff", status=404), expect={200}) if each.code == "PRE102"]
+    assert unexpected.message == "status 404 where 200 was expected: no\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("date", ["yesterday", TOO_LARGE])
+def test_an_answer_whose_date_cannot_be_read_is_judged_all_the_same(date: str) -> None:
+    assert codes(listed(headers={"Date": date})) == []
+
+
+def test_a_date_of_an_unknown_zone_is_taken_as_utc_wherever_this_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        # the tasks were made at 10 o'clock in UTC, which is 18 o'clock there
+        found = codes(listed(headers={"Date": "Sun, 22 Nov 2026 10:00:00 -0000"}))
+    time.tzset()
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("exchange", "code", "subject"),
+    [
+        (listed(status=202), "PRE102", ("202",)),
+        (listed(status=302), "PRE104", ("302",)),
+        (listed(refusal(500), status=500), "PRE103", ("unfiltered",)),
+        (listed(refusal(500), status=500, query="type=a&task_id=b"), "PRE103", ("task_id", "type")),
+        (listed(headers={"Content-Type": None}), "PRE105", ("absent",)),
+        (listed(headers={"Content-Type": "Text/HTML"}), "PRE105", ("text/html",)),
+        (listed(headers={"Content-Type": "application/json; charset=gbk"}), "PRE105", ("charset",)),
+        (listed(query="p=x%0AX-A%3A%20b", headers={"X-A": "b"}), "PRE112", ("X-A",)),
+        (listed(headers={"X-Debug": TOKEN}), "PRE608", ("X-Auth-Token",)),
+        (listed(b"{"), "PRE106", ("truncated",)),
+        (listed(b"no", status=404), "PRE107", ("404", "body")),
+        (listed({"errorCode": "CCE.01404001"}, status=404), "PRE107", ("$.errorMessage",)),
+        (listed(refusal(404, "CCE.1"), status=404), "PRE108", ("format",)),
+        (listed(refusal(404, "CCE.01401001"), status=404), "PRE108", ("status",)),
+        (listed({**refusal(404), "items": []}, status=404), "PRE607", ("body",)),
+    ],
+)
+def test_a_finding_says_what_it_is_about(exchange: Exchange, code: str, subject: tuple[str, ...]) -> None:
+    assert [each.subject for each in check(exchange) if each.code == code] == [subject]
+
+
+def test_a_body_that_cannot_be_read_is_told_with_the_readers_words() -> None:
+    [finding] = check(listed(b"[1"))
+    assert finding.message.startswith("the JSON ends too early, after 2 characters")
+
+
+def test_an_unexpected_status_is_told_with_its_phrase_if_it_has_one() -> None:
+    assert check(listed(refusal(500), status=500))[0].message == "status 500 Internal Server Error"
+    assert check(listed(refusal(599), status=599))[0].message.rstrip() == "status 599"
+
+
+@pytest.mark.parametrize(("token", "found"), [("PLANTED7", ["PRE608"]), ("PLANTED", [])])
+def test_a_token_of_less_than_eight_characters_may_stand_in_an_answer_by_chance(token: str, found: list[str]) -> None:
+    exchange = answered(refusal(401, message=token), status=401, request_headers=[("X-Auth-Token", token)])
+    assert codes(exchange) == found

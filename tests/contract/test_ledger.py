@@ -177,3 +177,16 @@ def test_the_usual_file_is_taken_where_it_is_and_another_where_it_is_named(tmp_p
     assert [entry.code for entry in known_failures(None, tmp_path)] == ["PRE302"]
     assert find_ledger(None, tmp_path) == tmp_path / "cce-known.toml"
     assert find_ledger("other.toml", tmp_path) == tmp_path / "other.toml"
+
+
+def test_known_failures_are_those_of_the_file_that_is_given(tmp_path: Path) -> None:
+    (tmp_path / "cce-known.toml").write_text("[[known]]", "utf-8")
+    other = 'code = "PRE302"\nreason = "why"\nowner = "me"\nuntil = 2027-01-31\n'
+    (tmp_path / "other.toml").write_text(f"[[known]]\n{other}", "utf-8")
+    assert [entry.code for entry in known_failures("other.toml", tmp_path)] == ["PRE302"]
+
+
+def test_an_entry_is_called_by_its_code_and_its_place() -> None:
+    places = ("", "task_id")
+    entries = [Known.checked("PRE302", "why", date(2027, 1, 31), owner="me", where=where) for where in places]
+    assert [entry.title for entry in entries] == ["PRE302", "PRE302 at task_id"]

@@ -275,3 +275,25 @@ def test_the_ledger_can_narrow_an_entry_to_the_place_of_a_change() -> None:
     assert Known.checked("PRE521", "meant", until, owner="me", where=f"{TASK}.spec").matches(drift)
     assert Known.checked("PRE521", "meant", until, owner="me", where="list 200").matches(drift)
     assert not Known.checked("PRE521", "meant", until, owner="me", where=f"{TASK}.status").matches(drift)
+
+
+def test_what_is_known_grows_with_what_is_seen() -> None:
+    nights = after(listing(MANY[:2]))
+    known = nights.night(1, listing(MANY)).memory.answers["list 200"]
+    assert known.objects[TASK] == {"addonStatic Success": 12}
+
+
+def test_of_few_timestamps_another_resolution_is_learnt_in_silence() -> None:
+    nights = after(listing(MANY[:2]))
+    outcome = nights.night(1, changed(MANY, "metadata", "createTimeStamp", "2026-11-22T18:00:00Z"))
+    assert outcome.drifts == ()
+    assert outcome.memory.answers["list 200"].fields[f"{TASK}.metadata.createTimeStamp"].fractions == {"0": 12, "3": 2}
+
+
+def test_another_resolution_that_is_known_is_the_only_one_and_the_way_back_is_told() -> None:
+    nights, whole = after(listing(MANY)), changed(MANY, "metadata", "createTimeStamp", "2026-11-22T18:00:00Z")
+    for day in range(1, DAYS + 2):
+        outcome = nights.night(day, whole)
+    assert outcome.memory.answers["list 200"].fields[f"{TASK}.metadata.createTimeStamp"].fractions == {"0": 12}
+    [drift] = nights.night(DAYS + 2, listing(MANY)).drifts
+    assert (drift.old, drift.new) == ("whole seconds", "nanoseconds (12 of 12)")

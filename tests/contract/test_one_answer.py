@@ -28,6 +28,7 @@ def at(number: int, *steps: Any) -> Callable[[Document], Any]:
 
 
 INIT, RUNNING, FAILED, SUCCESS = range(4)
+LATER = "2026-11-24T18:00:00Z"
 WRONG: list[tuple[str, str, Change]] = [
     ("PRE201", "no kind", lambda d: d.pop("kind")),
     ("PRE201", "no items", lambda d: d.pop("items")),
@@ -62,11 +63,21 @@ WRONG: list[tuple[str, str, Change]] = [
         "expired before",
         lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp="2026-11-22T18:00:00.123456788+08:00"),
     ),
+    (
+        "PRE303",
+        "expired when it was created",
+        lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp=at(FAILED, "metadata")(d)["createTimeStamp"]),
+    ),
     ("PRE304", "one id twice", lambda d: at(INIT, "metadata")(d).update(taskID=at(RUNNING, "metadata", "taskID")(d))),
     ("PRE305", "Failed, all Success", lambda d: at(FAILED, "status")(d).update(riskList=[risk("Success")])),
     ("PRE306", "Success, one Failed", lambda d: at(SUCCESS, "status")(d).update(riskList=[risk(), risk("Failed")])),
     ("PRE306", "Success, one Running", lambda d: at(SUCCESS, "status")(d).update(riskList=[risk("Running")])),
     ("PRE307", "Init, one Failed", lambda d: at(INIT, "status")(d).update(riskList=[risk("Init"), risk("Failed")])),
+    (
+        "PRE308",
+        "made an hour and a second after the answer",
+        lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-23T11:00:01Z"),
+    ),
     ("PRE308", "made tomorrow", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-24T18:00:00Z")),
     ("PRE309", "one too many counted", lambda d: d["pageInfo"].update(currentCount=9)),
     ("PRE311", "Failed, one Init", lambda d: at(FAILED, "status")(d).update(riskList=[risk("Failed"), risk("Init")])),
@@ -108,6 +119,13 @@ OPEN: list[tuple[str, Change]] = [
     ("an empty message", lambda d: at(INIT, "status")(d).update(message="")),
     ("UTC", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-22T10:00:00Z")),
     ("an expiry that has passed", lambda d: at(FAILED, "metadata")(d).update(expireTimeStamp="2026-11-23T01:00:00Z")),
+    ("made an hour after the answer", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-23T11:00:00Z")),
+    (
+        "an expiry one nanosecond after the creation",
+        lambda d: at(FAILED, "metadata")(d).update(
+            createTimeStamp="2026-11-22T10:00:00.000000001Z", expireTimeStamp="2026-11-22T18:00:00.000000002+08:00"
+        ),
+    ),
     ("Running with finished risks", lambda d: at(RUNNING, "status")(d).update(riskList=[risk(), risk("Failed")])),
     ("no task", lambda d: (d.update(items=[]), d["pageInfo"].update(currentCount=0))),
 ]
@@ -185,3 +203,36 @@ def test_a_single_answer_shows_a_filter_that_is_unsound() -> None:
     assert codes(answered(static, query="type=addonUnknown")) == ["PRE406"]
     for open_question in ("type=", "type=addonStatic&type=addonUpgrade", "TYPE=addonStatic", "limit=1"):
         assert codes(answered(both, query=open_question)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "path"),
+    [
+        (lambda d: at(FAILED, "status")(d).update(riskList=[risk("Success")]), "PRE305", "$.items[2].status.riskList"),
+        (
+            lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-24T18:00:00Z"),
+            "PRE308",
+            "$.items[0].metadata.createTimeStamp",
+        ),
+        (lambda d: d["pageInfo"].update(currentCount=9), "PRE309", "$.pageInfo.currentCount"),
+    ],
+)
+def test_a_finding_names_its_place(change: Change, code: str, path: str) -> None:
+    document = listing()
+    change(document)
+    [finding] = check(answered(document))
+    assert (finding.code, finding.path) == (code, path)
+
+
+def test_a_creation_to_come_is_told_with_its_time() -> None:
+    [finding] = check(answered(listing([{**task(), "metadata": {**task()["metadata"], "createTimeStamp": LATER}}])))[:1]
+    assert f"was created {LATER}, and the answer's Date is earlier by more than an hour" in finding.message
+
+
+def test_a_spec_that_differs_is_told_with_the_fields_that_do() -> None:
+    asked, document = creation()
+    document["spec"]["clusterID"] = "other"
+    document["spec"]["addonList"] = []
+    [finding] = [each for each in check(created(document, asked)) if each.code == "PRE320"]
+    assert finding.message == "the answer's spec differs from the request's in addonList, clusterID"
+    assert finding.path == "$.spec.addonList"

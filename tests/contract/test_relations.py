@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.filters import (
+    EVERYTHING,
+    NOTHING,
     Bracket,
     CountMeaning,
     Question,
     Unlisted,
     acceptable_statuses,
     judge_selection,
+    satisfies,
+    unsound,
 )
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
 from pytest_cce_precheck.explore.questions import Asked, select
@@ -189,3 +193,60 @@ def test_the_count_must_not_be_something_else_or_change_its_meaning() -> None:
     assert meaning.judge(answer_to(listing(shown, count=4), "type=addonStatic"), around) == []
     [finding] = meaning.judge(answer_to(listing(shown, count=8), "type=addonStatic"), around)
     assert "matching" in finding.message
+    assert (finding.code, finding.path) == ("PRE310", "$.pageInfo.currentCount")
+    assert len(finding.exchanges) == 2
+
+
+def test_a_count_that_fits_no_meaning_is_told_with_what_would() -> None:
+    shown, all_of_it = of_type(STATIC, world()), world()
+    [finding] = CountMeaning().judge(answer_to(listing(shown, count=6), "type=addonStatic"), bracket(all_of_it))
+    assert finding.message == "currentCount is 6: neither the 4 that match nor all 8 tasks of the cluster"
+    [finding] = CountMeaning().judge(
+        answer_to(listing(shown, count=5), "type=addonStatic"), bracket(all_of_it, all_of_it[:-1])
+    )
+    assert finding.message == "currentCount is 5: neither the 4 that match nor all of the 7 to 8 tasks of the cluster"
+    assert (finding.path, len(finding.exchanges)) == ("$.pageInfo.currentCount", 2)
+
+
+def test_what_is_shown_too_much_and_what_is_left_out_is_told_with_its_values() -> None:
+    around, others = bracket(world()), of_type(UPGRADE, world())
+    ids = [each["metadata"]["taskID"] for each in others]
+    answer = answer_to(listing(others), BY_TYPE.query)
+    extra, missing = judge_selection(BY_TYPE, answer, around).findings
+    assert extra.message == (
+        f"?type=addonStatic shows 4 tasks, {ids[0]} first (type addonUpgrade; type addonUpgrade; type addonUpgrade)"
+    )
+    assert (extra.code, extra.path, extra.subject) == ("PRE401", "$.items[0]", ("type",))
+    assert dict(extra.evidence) == {
+        "question": "?type=addonStatic",
+        "must select": "4 of the 8 tasks that both unfiltered lists show",
+        "shows": ", ".join(ids),
+    }
+    assert (missing.code, missing.path) == ("PRE402", "")
+    assert missing.message.startswith("?type=addonStatic leaves out 4 tasks, ")
+    assert missing.evidence[2][0] == "leaves out"
+    assert extra.exchanges == (answer.exchange, around.before.exchange, around.after.exchange)
+
+
+def test_what_the_unfiltered_list_leaves_out_is_told_without_values() -> None:
+    unfiltered = Question("", (EVERYTHING,))
+    [finding] = judge_selection(unfiltered, answer_to(listing(world()[1:])), bracket(world())).findings
+    assert finding.message == f"the unfiltered list leaves out task {world()[0]['metadata']['taskID']}"
+
+
+def test_a_question_of_which_nothing_more_is_said_may_be_answered_with_200_alone() -> None:
+    assert acceptable_statuses(Question("", (EVERYTHING,)), bracket(world())) == {200}
+    assert Question("", (EVERYTHING,)).classes == ()
+
+
+def test_every_task_is_part_of_everything_and_none_of_nothing() -> None:
+    [first, *_] = bracket(world()).present.values()
+    assert satisfies(first, EVERYTHING)
+    assert not satisfies(first, NOTHING)
+
+
+def test_an_answer_that_is_unsound_by_itself_is_told_with_its_value() -> None:
+    [finding] = unsound(answer_to(listing(of_type(UPGRADE, world())[:1]), "type=addonStatic"))
+    name = world()[1]["metadata"]["taskID"]
+    assert finding.message == f"?type=addonStatic shows task {name} (type addonUpgrade)"
+    assert (finding.path, finding.subject) == ("$.items[0]", ("type",))

@@ -131,3 +131,95 @@ def test_legal_histories_of_any_shape_are_silent(plans: list[tuple[int, int, int
                 shown.append(document)
         lists.append(shown)
     assert codes_of(*lists) == []
+
+
+def a_read(query: str) -> Any:
+    return answer_to(listing([]), query).exchange
+
+
+class Cluster:
+    """A cluster read again and again: before each unfiltered list there are questions, and tasks that come or go."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.listed: list[Document] = []
+
+    def read(self, *queries: str, come: int = 0, state: str = "Init") -> list[str]:
+        self.listed += [task(len(self.listed) + number, state) for number in range(come)]
+        for query in queries:
+            self.history.asked(a_read(query))
+        return [each.code for each in self.history.observe(answer_to(listing(self.listed)))]
+
+
+KINDS = ("type=addonUpgrade", "task_id=t", "addon_instance_id=i")
+
+
+def test_tasks_that_come_with_every_read_of_whatever_kind_are_found() -> None:
+    cluster = Cluster()
+    cluster.read()
+    found = [cluster.read(*[KINDS[step]] * (step + 1), come=step + 1) for step in range(3)]
+    assert found == [[], [], ["PRE509"]]
+
+
+def test_tasks_that_come_with_every_unfiltered_read_are_found_among_other_reads() -> None:
+    cluster = Cluster()
+    cluster.read()
+    others = [[KINDS[0]] * 10, [], []]
+    found = [cluster.read(*others[step], *[""] * (step + 1), come=step + 1) for step in range(3)]
+    assert found == [[], [], ["PRE509"]]
+
+
+def test_tasks_that_come_with_every_second_read_are_found() -> None:
+    cluster = Cluster()
+    cluster.read()
+    assert ["PRE509"] in [cluster.read("", come=step % 2) for step in range(10)]
+
+
+def test_an_unfinished_task_that_leaves_when_it_is_asked_for_by_its_id_is_found() -> None:
+    cluster = Cluster()
+    cluster.read(come=2, state="Running")
+    gone = cluster.listed.pop()
+    assert cluster.read(f"task_id={gone['metadata']['taskID']}") == ["PRE505"]
+
+
+def test_a_value_that_some_task_had_was_not_asked_for_in_vain() -> None:
+    cluster = Cluster()
+    cluster.read(come=1)
+    assert cluster.read("type=addonStatic", come=1) == []
+
+
+def test_a_task_that_comes_into_being_when_it_was_asked_for_is_told_with_what_was_asked() -> None:
+    history = History()
+    history.observe(answer_to(listing([])))
+    history.asked(a_read(f"task_id={task(1)['metadata']['taskID']}"))
+    [finding] = history.observe(answer_to(listing([task(1)])))
+    assert (finding.code, finding.path) == ("PRE509", "$.items[0]")
+    assert f"came into being after {task(1)['metadata']['taskID']!r} was asked for" in finding.message
+
+
+def test_a_step_that_is_illegal_is_told_with_both_sides_and_in_both_answers() -> None:
+    done = task(1, "Success")
+    name, expiry = done["metadata"]["taskID"], done["metadata"]["expireTimeStamp"]
+
+    def step(other: list[Document]) -> Any:
+        answers = [answer_to(listing([done, task(2)])), answer_to(listing(other))]
+        [finding] = judge_series(answers)
+        assert finding.exchanges == (answers[1].exchange, answers[0].exchange)
+        return finding
+
+    assert step([task(2)]).message == f"task {name} left the list before its expiry ({expiry})"
+    later = step([moved(done, lambda d: d["metadata"].update(expireTimeStamp="2026-11-26T00:00:00Z")), task(2)])
+    assert later.message == f"task {name} is Success, and its expiry changed: {expiry} -> 2026-11-26T00:00:00Z"
+    assert later.path == "$.items[0].metadata"
+    other = step([moved(done, lambda d: d["metadata"].update(addonTemplateName="x", addonInstanceID="y")), task(2)])
+    assert other.message.startswith(f"task {name} changed what it is: addonTemplateName 'coredns' -> 'x', addonInst")
+    assert other.subject == ("addonTemplateName", "addonInstanceID")
+
+
+def test_a_field_that_the_create_call_showed_otherwise_is_a_change() -> None:
+    asked, made = creation()
+    answer, _ = judge(created(made, asked))
+    assert answer is not None
+    listed = copy.deepcopy(made["status"]["items"])
+    listed[0]["metadata"]["addonTemplateName"] = "other"
+    assert [each.code for each in judge_series([answer, answer_to(listing(listed))])] == ["PRE504"]

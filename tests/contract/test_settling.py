@@ -190,3 +190,66 @@ def test_a_task_left_out_shortly_after_it_came_is_open_and_later_a_finding(secon
     verdict = judge_selection(STATIC, shows(ONE), Bracket(before, after, seen.fresh(before), seen.newcomers(before)))
     assert bool(verdict.open_ids) is open_tasks
     assert [finding.code for finding in verdict.findings] == ([] if open_tasks else ["PRE402"])
+
+
+def test_every_task_of_a_list_is_looked_at_whatever_the_first_ones_are_like() -> None:
+    seen, _ = settling()
+    seen.observe(shows(ONE, running(2)))
+    assert seen.outdated(shows(ONE, task(2, "Init"))) == {TWO_ID}
+
+
+def test_a_content_that_a_task_had_before_is_an_older_one() -> None:
+    def saying(message: str) -> Any:
+        other = running(1)
+        other["status"]["message"] = message
+        return shows(other)
+
+    seen, clock = settling()
+    for message in ("one", "two", "three"):
+        clock.now += 10
+        seen.observe(saying(message))
+    assert seen.outdated(saying("one")) == seen.outdated(saying("two")) == {ONE_ID}
+    assert seen.outdated(saying("three")) == seen.outdated(saying("four")) == frozenset()
+    clock.now += 5
+    assert seen.outdated(saying("one")) == frozenset()
+
+
+def test_an_answer_is_taken_in_as_old_as_its_question() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE, TWO))
+    clock.now += 60
+    assert seen.observe(shows(ONE), asked=104.0) == {TWO_ID}
+    assert seen.observe(shows(ONE), asked=105.0) == frozenset()
+
+
+def test_a_task_that_is_listed_again_after_the_lag_is_gone_no_longer() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE, TWO))
+    clock.now += 60
+    seen.observe(shows(ONE))
+    clock.now += 10
+    seen.observe(shows(ONE, TWO))
+    assert seen.behind == 10
+    clock.now += 10
+    seen.observe(shows(ONE, TWO))
+    assert seen.behind == 10
+
+
+def test_of_several_answers_that_lacked_a_task_the_latest_tells_how_far_they_were_behind() -> None:
+    seen, clock = settling()
+    seen.observe(shows(ONE))
+    seen.lacked(ONE_ID, 104.0)
+    seen.lacked(ONE_ID, 102.0)
+    clock.now += 10
+    seen.observe(shows(ONE))
+    assert seen.behind == 4
+
+
+def test_what_changed_exactly_the_lag_before_is_not_fresh() -> None:
+    seen, clock = settling()
+    first = shows(ONE)
+    seen.observe(first)
+    clock.now += 5
+    second = shows(ONE)
+    seen.observe(second)
+    assert (seen.fresh(first), seen.fresh(second)) == ({ONE_ID}, frozenset())

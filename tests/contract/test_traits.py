@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.contract.traits import MOST_NAMES, Observer, Traits, share_of, together
+from pytest_cce_precheck.contract.traits import MOST_NAMES, Observer, Trait, Traits, larger, share_of, together
 from pytest_cce_precheck.drift.snapshot import as_traits, traits_as_data
-from tests.contract.answers import all_states, answered, created, creation, listing, task
+from tests.contract.answers import all_states, answered, created, creation, listing, risk, task
 from tests.contract.documents import METADATA, drop, put
 from tests.look_alikes import access_key, secret_key
 
@@ -140,3 +141,57 @@ def test_what_one_worker_saw_lacking_and_the_other_not_is_both() -> None:
     both = together(one, other)["list 200"]
     assert both.fields[f"{TASK}.spec"].there == {"addonStatic Success": (2, 3)}
     assert both.fields[f"{TASK}.metadata.addonTemplateName"].there == {"all": (2, 3)}
+    both = together(seen(answered(listing([task(1)]))), seen(answered(listing([task(1, "Init")]))))["list 200"]
+    assert both.fields[f"{TASK}.status.status"].words == ("Init", "Success")
+    assert both.fields[f"{TASK}.spec"].there == {"addonStatic Init": (1, 1), "addonStatic Success": (1, 1)}
+    bare = seen(answered(listing([drop(task(3, "Failed"), "spec")])))
+    assert together(one, bare)["list 200"].fields[f"{TASK}.spec"].there["addonStatic Failed"] == (0, 1)
+
+
+def test_of_two_shares_the_one_that_rests_on_more_counts_and_of_two_alike_the_second() -> None:
+    assert larger({"a": (5, 6), "b": (1, 2)}, {"a": (1, 9), "c": (3, 3)}) == {"a": (1, 9), "b": (1, 2), "c": (3, 3)}
+    assert larger({"a": (5, 6)}, {"a": (1, 6)}) == {"a": (1, 6)}
+
+
+# ---- one by one
+
+
+def test_an_answer_that_is_no_other_or_of_no_call_is_not_taken_in() -> None:
+    observer = Observer()
+    exchange = answered(listing())
+    assert observer.take(exchange)
+    head = replace(exchange, request=replace(exchange.request, method="HEAD"))
+    for other in (exchange, head, answered(b"<html>"), answered([1], status=500)):
+        assert not observer.take(other)
+    assert (observer.answers, list(observer.traits)) == (2, ["list 200"])
+
+
+@pytest.mark.parametrize(
+    ("fraction", "resolution"),
+    [("", "0"), (".1", "1"), (".123", "1"), (".1234", "2"), (".123456", "2"), (".1234567", "3"), (".123456789", "3")],
+)
+def test_a_timestamp_has_the_resolution_of_its_digits(fraction: str, resolution: str) -> None:
+    document = listing([put(task(), "metadata", "createTimeStamp", f"2026-11-22T18:00:00{fraction}Z")])
+    assert listed(document).fields[f"{TASK}.metadata.createTimeStamp"].fractions == {resolution: 1}
+
+
+def test_an_optional_field_of_a_risk_is_counted_for_each_state_of_risk() -> None:
+    odd = put(task(), "status", "riskList", [risk("Failed"), drop(risk("Success"), "message"), risk("Odd")])
+    there = listed(listing([odd])).fields[f"{TASK}.status.riskList[*].message"].there
+    assert there == {"Failed": (1, 1), "Success": (0, 1), "other": (1, 1)}
+
+
+def test_a_task_without_a_readable_type_or_id_is_counted_too() -> None:
+    odd = put(put(task(), "metadata", "type", 1), "metadata", "taskID", 7)
+    other = put(odd, "metadata", "taskID", None)
+    assert listed(listing([odd, other])).objects[TASK] == {"other Success": 2}
+
+
+def test_what_stands_in_a_list_has_a_type_and_is_no_field() -> None:
+    fields = listed({**listing(), "items": [1, "x"]}).fields
+    assert fields[TASK].types == ("integer", "string")
+    assert fields[TASK].there == fields["$"].there == {}
+
+
+def test_a_trait_of_which_nothing_was_seen_is_empty() -> None:
+    assert Trait() == Trait((), (), {}, {})

@@ -130,6 +130,12 @@ def test_a_finding_as_data_names_its_exchanges_by_target_and_request_id() -> Non
     assert (data["name"], data["kind"], data["severity"]) == ("final-without-expiry", "deviation", "error")
     target = "/api/v3/projects/p/clusters/c/addons/precheck/tasks?type=addonStatic"
     assert data["exchanges"] == [{"method": "GET", "target": target, "status": 200, "request_id": "r-1"}]
+    assert (data["path"], data["subject"], data["evidence"]) == ("$.items[0]", ["x"], [["a", "b"]])
+    assert (data["times"], data["samples"]) == (1, [])
+
+
+def test_the_repr_of_a_finding_shows_no_exchange() -> None:
+    assert "Exchange" not in repr(Finding("PRE302", "no expiry").seen_in(answered(listing())))
 
 
 def test_the_worst_of_findings_is_their_most_severe_severity() -> None:
@@ -191,3 +197,52 @@ def test_a_field_that_is_missing_explains_what_its_filter_does_and_nothing_of_ot
     by_type, by_id = (Finding("PRE402", "x", subject=(name,)) for name in ("type", "task_id"))
     groups = causes([by_type, by_id, missing])
     assert [(group.finding, group.consequences) for group in groups] == [(missing, (by_type,)), (by_id, ())]
+
+
+OTHER_WORDS = [f"PRE4{number:02}" for number in range(7, 16)]
+SELECTIONS = [*OTHER_WORDS, "PRE404", "PRE405", "PRE507"]
+ALL_FILTERS = [*SELECTIONS, "PRE401", "PRE402", "PRE403", "PRE406"]
+
+
+@pytest.mark.parametrize("code", [*ALL_FILTERS, "PRE102", "PRE322", "PRE323", "PRE504"])
+def test_a_missing_field_explains_whatever_goes_wrong_with_its_filter(code: str) -> None:
+    missing = Finding("PRE201", "no type", path="$.items[0].metadata.type")
+    [group] = causes([Finding(code, "x", subject=("type",)), missing])
+    assert group.finding is missing
+
+
+@pytest.mark.parametrize(
+    ("cause", "effects"),
+    [
+        ("PRE304", ALL_FILTERS),
+        ("PRE506", ALL_FILTERS),
+        ("PRE401", SELECTIONS),
+        ("PRE402", SELECTIONS),
+        ("PRE406", [*SELECTIONS, "PRE610"]),
+        ("PRE404", OTHER_WORDS),
+        ("PRE504", OTHER_WORDS),
+    ],
+)
+def test_what_selects_wrongly_explains_each_finding_about_what_is_selected(cause: str, effects: list[str]) -> None:
+    assert not [code for code in effects if code not in EXPLAINS[cause]]
+
+
+def test_the_same_fact_about_the_same_filter_is_told_once() -> None:
+    once, again = (Finding("PRE411", message, subject=("type",)) for message in ("a", "b"))
+    [group] = causes([again, once])
+    assert (group.finding, group.consequences) == (once, (again,))
+
+
+def test_the_same_fact_about_two_filters_is_two_causes() -> None:
+    findings = [Finding("PRE411", "x", subject=(name,)) for name in ("task_id", "type")]
+    assert [group.finding for group in causes(findings)] == findings
+
+
+def test_one_spelling_that_fails_does_not_explain_another() -> None:
+    findings = [Finding("PRE411", "x", subject=("type", word)) for word in ("TYPE", "Type")]
+    assert {group.finding for group in causes(findings)} == set(findings)
+
+
+def test_tasks_that_the_unfiltered_list_hides_are_one_cause_whichever_filter_shows_them() -> None:
+    findings = [Finding("PRE405", "x", subject=(name,)) for name in ("task_id", "type")]
+    assert len(causes(findings)) == 1

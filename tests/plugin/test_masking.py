@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_cce_precheck.masking import Mask
-from pytest_cce_precheck.wire.pieces import Pieces
 from tests.plugin.projects import LIVE
 from tests.servers import always, serving
 
@@ -77,37 +76,6 @@ def test_in_a_simulated_run_nothing_is_changed(pytester: pytest.Pytester, run: R
     pytester.makepyfile("def test_it(cce_client): assert cce_client.credentials == 'the words of the test'")
     result = run()
     result.stdout.fnmatch_lines("*the words of the test*")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("'s3cr3t-wi...'", "'***...'"),
-        ("...-with-end'", "...***'"),
-        ("'s3cr3t-...ith-end'", "'***...***'"),
-        ("s3cr3t-s3cr3t-wi...", "s3cr3t-***..."),
-        ("s3cr3...", "s3cr3..."),
-        ("s3cr3t-no...", "s3cr3t-no..."),
-        ("nothing ... of it", "nothing ... of it"),
-        ("s3cr3t-wi", "s3cr3t-wi"),
-    ],
-)
-def test_what_is_left_of_a_shortened_secret_is_masked(text: str, shown: str) -> None:
-    assert Pieces(["s3cr3t-with-end"]).masked(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("0123456789abcdefghijKLMNOP", "***"),
-        ("x 3456789abcdefghijK y", "x *** y"),
-        ("b'0123456789abcdefgh'\n b'ijKLMNOP'", "b'***'\n b'ijKLMNOP'"),
-        ("0123456789abcde and 89abcdefghijKLM", "0123456789abcde and 89abcdefghijKLM"),
-        ("0123456789abcdefghijKLM5", "***5"),
-    ],
-)
-def test_a_long_piece_of_a_secret_is_masked_wherever_it_stands(text: str, shown: str) -> None:
-    assert Pieces(["0123456789abcdefghijKLMNOP"]).masked(text) == shown
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,15 @@ def test_a_key_is_never_paired_with_the_secret_of_another_name() -> None:
     assert Credentials.from_environment(mixed).kind is None
     both = {**mixed, "CLOUD_SDK_AK": "b"}
     assert Credentials.from_environment(both).access_key == Secret("b")
+
+
+def test_half_a_pair_is_read_under_the_name_of_the_vendors_sdk_alone() -> None:
+    assert Credentials.from_environment({"HUAWEICLOUD_SDK_AK": "a"}).names == ("access_key",)
+    assert Credentials.from_environment({"CLOUD_SDK_AK": "a"}).names == ()
+
+
+def test_credentials_are_named_and_taken_by_their_names() -> None:
+    both = Credentials(token=Secret("t"), access_key=Secret("a"), secret_key=Secret("s"))
+    assert both.names == ("token", "access_key", "secret_key")
+    assert both.only(["token", "security_token"]) == Credentials(token=Secret("t"))
+    assert both.only([]).names == Credentials().names == ()

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.wire import vocabulary
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType, create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import Filter, RiskLevel, TaskState, TaskType, create_path, list_path
 
 # an encoder refuses half of a surrogate pair
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -146,6 +147,16 @@ def test_each_filter_names_the_field_that_it_selects_by() -> None:
 def test_words_of_the_vocabulary_are_the_text_on_the_wire() -> None:
     assert f"{TaskType.STATIC}" == "addonStatic"
     assert f"{TaskType.UPGRADE}" == "addonUpgrade"
+    assert [str(state) for state in TaskState] == ["Init", "Running", "Failed", "Success"]
+    assert [str(level) for level in RiskLevel] == ["Warning", "Fatal"]
+    assert (vocabulary.KIND, vocabulary.API_VERSION) == ("AddonCheck", "v3")
+
+
+def test_headers_are_named_as_the_vendor_names_them() -> None:
+    assert (vocabulary.TOKEN_HEADER, vocabulary.SECURITY_TOKEN_HEADER) == ("X-Auth-Token", "X-Security-Token")
+    assert (vocabulary.PROJECT_HEADER, vocabulary.DATE_HEADER) == ("X-Project-Id", "X-Sdk-Date")
+    assert vocabulary.REQUEST_ID_HEADER == "X-Request-Id"
+    assert {"authorization", "x-auth-token", "x-security-token"} == vocabulary.CREDENTIAL_HEADERS
 
 
 @given(texts, texts)
@@ -156,3 +167,11 @@ def test_ids_in_a_path_never_leave_their_segment(project: str, cluster: str) -> 
     segments = [unquote(segment) for segment in path.split("/")]
     start, middle, end = ["", "api", "v3", "projects"], "clusters", ["addons", "precheck", "tasks"]
     assert segments == [*start, project, middle, cluster, *end]
+
+
+def test_half_of_a_surrogate_pair_is_sent_as_its_octets() -> None:
+    assert encode_query([("task_id", "a\ud800")]) == "task_id=a%ED%A0%80"
+
+
+def test_a_response_of_which_nothing_more_is_said_has_no_headers_and_no_body() -> None:
+    assert Response(204) == Response(204, Headers(), b"", 0.0)

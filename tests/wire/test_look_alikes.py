@@ -85,6 +85,14 @@ def test_a_key_or_token_is_sighted_whole_and_by_its_kind(kind: str) -> None:
         ("%22secretKey%22%3A+%22{}%22%7D", "{}"),
         ("密码：{}。", "{}"),
         ("the token: {}.", "{}"),
+        ("pwd={}", "{}"),
+        ("passphrase={}", "{}"),
+        ("signature={}", "{}"),
+        ("口令={}", "{}"),
+        ("密钥={}", "{}"),
+        ('password: "{}"', "{}"),
+        ('{{"password": ",{}"}}', ",{}"),
+        ("SDK-HMAC-SHA256 Access={}", "{}"),
     ],
 )
 def test_of_a_secret_that_is_named_the_value_is_sighted(text: str, secret: str) -> None:
@@ -118,6 +126,9 @@ ORDINARY: Final = (
     "GET /?sk=***&token=&password=%s",
     "headers={'X-Auth-Token': os.environ['CCE_AUTH_TOKEN']}",
     '{"token": null, "secret": 12345, "password": [1, "a"], "sk": {"b": true}}',
+    '{"token": 1.5E+3, "secret": -2e4}',
+    '["the password:", "and more"]',
+    "password=-----&token=null",
     "task=5&risk=high&disk=full",
     "sort_key=type&sort_dir=desc&marker=0&limit=1",
     "set parameterSyncStrategy to force or to inherit",
@@ -133,6 +144,7 @@ ORDINARY: Final = (
     "http://localhost:8080/a@b http://user@host/ ssh://git@host:22/path",
     "Traceback: urllib3.connectionpool.HTTPSConnectionPool(host='cce.test', port=443)",
     "HPUAAAAAAAAAAAAAAAAA 12345678901234567890 THISISNOKEYBUTLETTERS",
+    "0123456789ABCDEF0123 MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPI",
 )
 
 

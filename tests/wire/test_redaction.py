@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.wire.exchange import Headers, Request
 from pytest_cce_precheck.wire.redaction import SHOWN_HEADERS, Redactor, curl, in_every_text
+from pytest_cce_precheck.wire.spellings import readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -300,6 +301,8 @@ def test_no_curl_line_holds_a_secret(secret: str, kind: AuthKind | None, spellin
         ({"query": "a=[1]{2}"}, ["--globoff"]),
         ({"headers": Headers({"Host": "other.test", "Content-Length": "0"})}, ["-H", "Host: other.test"]),
         ({"headers": Headers({"Accept": ""})}, ["-H", "Accept;"]),
+        ({"headers": Headers({"Accept-Encoding": "gzip", "Connection": "close", "Accept": "a"})}, ["-H", "Accept: a"]),
+        ({"headers": Headers({"Transfer-Encoding": "chunked", "X-Sdk-Date": "d", "X-Sdk-Content-Sha256": "s"})}, []),
     ],
 )
 def test_curl_is_told_to_send_what_was_sent(shell: Shell, changes: dict[str, object], options: list[str]) -> None:
@@ -380,3 +383,46 @@ def test_every_text_of_data_is_changed_and_nothing_else() -> None:
 )
 def test_what_stands_for_a_secret_is_spelt_as_it_was(text: str, shown: str) -> None:
     assert Redactor(["abc123", "ab12"], {"abc123": "x/y z", "ab12": "k/l"}).known(text) == shown
+
+
+def test_a_secret_of_blanks_alone_is_none() -> None:
+    assert Redactor(["   ", ""]).text("a   b") == "a   b"
+
+
+def test_a_name_that_is_percent_encoded_in_lower_case_is_looked_into() -> None:
+    assert "12345678" not in Redactor([]).text("passw%6frd=12345678")
+
+
+def test_what_stands_for_a_secret_is_spelt_with_the_slashes_of_json_as_it_was() -> None:
+    redactor = Redactor(["s3cr3t/key"], {"s3cr3t/key": "other/one"})
+    assert redactor.text('{"a": "s3cr3t\\/key"}') == '{"a": "other\\/one"}'
+
+
+def test_a_secret_that_is_no_text_can_be_looked_for() -> None:
+    assert Redactor(["s3cr3t\ud800key"]).text("a%26b") == "a%26b"
+    assert Redactor(["s3cr3t\ud800key"]).text("a s3cr3t\ud800key z") == "a *** z"
+
+
+def test_a_secret_is_masked_as_python_shows_its_octets() -> None:
+    secret = "é-s3cr3t-key"
+    assert Redactor([secret]).text(f"sent {secret.encode()!r}") == "sent b'***'"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("a\\Xb", "aXb"),
+        ("a\x1b[2Kb", "ab"),
+        ("a\x1b[31mb", "ab"),
+        ("a&#1114112;b", "ab"),
+        ("a\\U00110000b", "ab"),
+        ("a\\ud83d\\ude00b", "a\N{GRINNING FACE}b"),
+        ("a\\U0001F600b", "a\N{GRINNING FACE}b"),
+    ],
+)
+def test_escapes_are_undone_like_this(written: str, text: str) -> None:
+    assert [reading.text for reading in readings(written)] == [text]
+
+
+def test_a_body_with_a_control_character_is_fed_to_curl_as_an_escape() -> None:
+    assert curl(request(body=b"a\x7fb"), Redactor([]), kind=None).startswith("printf %b 'a\\0177b' | curl")

@@ -142,6 +142,7 @@ def test_every_spelling_of_utc_is_read(text: str) -> None:
         ("٢٠٢٤-01-01T00:00:00Z", "'٢' is not one of the ASCII digits 0 to 9"),
         ("2024-01-01T00:00:0０Z", "'０' is not one of the ASCII digits 0 to 9"),
         ("Thu, 01 Jan 2024 00:00:00 GMT", "it is not of the form 2006-01-02T15:04:05+08:00"),
+        ("2024-01-01T00:00:00Z\nand more", "Z, or an offset such as +08:00, must end it"),
         ("24-01-01T00:00:00Z", "it is not of the form 2006-01-02T15:04:05+08:00"),
         ("20240101T000000Z", "it is not of the form 2006-01-02T15:04:05+08:00"),
         ("0000-01-01T00:00:00Z", "there is no year 0000"),
@@ -245,3 +246,19 @@ def test_a_leap_second_gives_the_last_datetime_before_it() -> None:
 def test_a_timestamp_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         parse_timestamp(VALID).seconds = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ("00.123456789Z", "00.123Z", True),
+        ("00.12Z", "00.129Z", True),
+        ("00Z", "00.9Z", True),
+        ("00.1Z", "00.2Z", False),
+        ("00.123Z", "00.124999Z", False),
+        ("00.1Z", "01.1Z", False),
+    ],
+)
+def test_two_timestamps_agree_if_one_can_be_the_other_cut(one: str, other: str, *, agree: bool) -> None:
+    stamps = [parse_timestamp(f"2024-01-01T00:00:{each}") for each in (one, other)]
+    assert stamps[0].agrees_with(stamps[1]) is stamps[1].agrees_with(stamps[0]) is agree
