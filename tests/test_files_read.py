@@ -194,7 +194,8 @@ def test_a_missing_file_a_name_that_cannot_be_and_a_text_that_is_none_are_told_a
     (tmp_path / "it").write_bytes(b"ab\xff")
     with pytest.raises(MissingFileError, match=r"^the file cannot be read: No such file or directory; make one$"):
         read_bytes(tmp_path / "nowhere", "the file", way_out="make one")
-    assert refusal(read_bytes, Path("a\0b"), "the file") == "the file cannot be read: embedded null byte"
+    # what follows is Python's
+    assert refusal(read_bytes, Path("a\0b"), "the file").startswith("the file cannot be read: ")
     assert refusal(read_text, tmp_path / "it", "the file") == "the file cannot be read: byte 2 is not UTF-8"
     refuse_odd(tmp_path / "it", "the file")
     refuse_odd(tmp_path / "nowhere", "the file")

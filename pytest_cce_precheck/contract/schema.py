@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from itertools import chain, groupby, islice
 from typing import Any, Final
 
@@ -22,8 +23,13 @@ from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
+# an older jsonschema-rs, which another package may have brought, ends the process at a lone surrogate
+FIRST_RUST: Final = (0, 44)
 try:
     import jsonschema_rs
+
+    if tuple(map(int, version("jsonschema-rs").split(".")[:2])) < FIRST_RUST:
+        jsonschema_rs = None  # type: ignore[assignment]
 except ImportError:
     jsonschema_rs = None  # type: ignore[assignment]  # the extra is not installed
 

@@ -40,7 +40,7 @@ def test_an_allowed_finding_does_not_fail_and_is_shown(pytester: pytest.Pytester
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("'PRE302'", "@pytest.mark.cce_allow: missing a required argument: 'reason'; expected (code, reason=*"),
+        ("'PRE302'", "@pytest.mark.cce_allow: missing a required*argument: 'reason'; expected (code, reason=*"),
         ("'PRE302', 'agreed'", "@pytest.mark.cce_allow: too many positional arguments; expected (code, reason=*"),
         ("", "@pytest.mark.cce_allow: missing a required argument: 'code'; expected (code, reason=*"),
         ("'PRE302', reason=' '", "accepting PRE302 needs a reason: *"),

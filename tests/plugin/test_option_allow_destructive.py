@@ -66,6 +66,8 @@ def test_no_environment_variable_can_set_it(
 def test_it_cannot_be_slipped_onto_the_command_line(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
+    if place.startswith("@") and pytest.version_tuple < (8, 2):
+        pytest.skip("pytest reads arguments from a file from version 8.2 on")
     pytester.makepyfile(ORDINARY)
     if place == "addopts":
         pytester.makeini(f"[pytest]\naddopts = {FLAG}")

@@ -180,6 +180,7 @@ def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: p
     pytester.makepyfile(
         """
         import sqlite3
+        from contextlib import closing
         from pathlib import Path
 
         from pytest_cce_precheck.metering import folder_key
@@ -189,7 +190,10 @@ def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: p
 
         def test_both_end_at_once(cce_client, pytestconfig):
             files = Path(pytestconfig.stash[folder_key].name).glob("requests-*.sqlite")
-            ends = [row for file in files for row in sqlite3.connect(file).execute("SELECT ends_at FROM run")]
+            ends = []
+            for file in files:
+                with closing(sqlite3.connect(file)) as connection:
+                    ends += connection.execute("SELECT ends_at FROM run")
             assert None not in ends and len(set(ends)) == 1
             if "[bad]" in __import__("os").environ["PYTEST_CURRENT_TEST"]:
                 assert len(ends) == 2
