@@ -72,12 +72,12 @@ def cce_config(_cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> 
 def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> Iterator[Harness]:
     from pytest_cce_precheck.contract.ledger import known_failures
     from pytest_cce_precheck.harness import Harness
-    from pytest_cce_precheck.metering import metered, workers_of
+    from pytest_cce_precheck.metering import bounds_of, workers_of
 
     with as_setup_error():
-        meter = metered(cce_config, pytestconfig, _cce_target)
+        meter, guard = bounds_of(cce_config, pytestconfig, _cce_target)
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
-        harness = Harness(cce_config, environment, meter, workers=workers_of(pytestconfig, _cce_target))
+        harness = Harness(cce_config, environment, meter, guard, workers=workers_of(pytestconfig, _cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
     with harness.standing():

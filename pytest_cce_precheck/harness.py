@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -62,11 +61,18 @@ class Harness:
     """The service and the client of a session, and what the running test has seen of them."""
 
     def __init__(
-        self, config: Config, environment: Mapping[str, str], meter: Meter | None = None, *, workers: int = 1
+        self,
+        config: Config,
+        environment: Mapping[str, str],
+        meter: Meter | None = None,
+        guard: WriteGuard | None = None,
+        *,
+        workers: int = 1,
     ) -> None:
         self.config = config
         self.workers = workers if meter is not None else 1
         self._meter = meter
+        self._guard = guard
         self.mode = _MODES[config.mode](config, environment, self.remaining)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
@@ -102,7 +108,7 @@ class Harness:
             transport: Transport = HttpTransport(timeout=self.config.timeout, remaining=self.remaining)
             tokens = self._tokens
             self._client = PrecheckClient(
-                _Guarded(transport, self, self._meter),
+                _Guarded(transport, self, self._meter, self._guard),
                 endpoint=target.endpoint,
                 project_id=target.project_id,
                 cluster_id=target.cluster_id,
@@ -127,11 +133,6 @@ class Harness:
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """Give what masks every credential that the run knows, and how its requests are authenticated."""
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
-
-    @property
-    def guard(self) -> WriteGuard | None:
-        """What refuses requests that the run has no permission to send; None if no real service is called."""
-        return self.mode.guard if isinstance(self.mode, Live) else None
 
     @property
     def _tokens(self) -> Tokens | None:
@@ -232,9 +233,7 @@ class Harness:
         if self._client is not None:
             self._client.close()
 
-    def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
-        if self.guard is not None:
-            self.guard.check(str(prepared.method), urlsplit(str(prepared.url)).path, prepared.headers)
+    def _passed(self, adapter: HTTPAdapter, _: PreparedRequest, send: Send) -> requests.Response:
         with _counted(self.test.by_requests) if self.test is not None else self.mode.outside_a_test():
             return send(adapter)
 
@@ -265,22 +264,13 @@ class _Guarded:
     Who has answered before is not blamed for an answer that the end of the run cut off.
     """
 
-    def __init__(self, transport: Transport, harness: Harness, meter: Meter | None) -> None:
+    def __init__(self, transport: Transport, harness: Harness, meter: Meter | None, guard: WriteGuard | None) -> None:
         self._transport = transport
         self._harness = harness
         self._meter = meter
+        self._guard = guard
 
     def send(self, request: Request) -> Exchange:
-        __tracebackhide__ = True
-        guard = self._harness.guard
-        if guard is None:
-            return self._sent(request)
-        guard.check(request.method, request.path, request.headers)
-        exchange = self._sent(request)
-        guard.observe(exchange)
-        return exchange
-
-    def _sent(self, request: Request) -> Exchange:
         __tracebackhide__ = True
         test, meter = self._harness.test, self._meter
         with _counted(test.by_client) if test is not None else self._harness.mode.outside_a_test():
@@ -292,6 +282,8 @@ class _Guarded:
                 raise
         if meter is not None:
             meter.has_answered = True
+        if self._guard is not None:
+            self._guard.observe(exchange)
         return exchange
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.run_log import runs_the_suite
 from pytest_cce_precheck.transport.gate import Gate
+from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.live import TIMEOUTS
 from pytest_cce_precheck.transport.paced import Meter
 
@@ -26,6 +27,7 @@ _ELAPSED: Final = "cce_elapsed"
 folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
 began_key: pytest.StashKey[float] = pytest.StashKey()
 gate_key: pytest.StashKey[Gate] = pytest.StashKey()
+guards_key: pytest.StashKey[dict[str | None, WriteGuard]] = pytest.StashKey()
 meters_key: pytest.StashKey[dict[str | None, Meter]] = pytest.StashKey()
 
 
@@ -53,8 +55,12 @@ def stand_before(services: Sequence[tuple[Config, NamedTarget | None]], pytestco
 def put(gate: Gate, config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> None:
     """Let a gate count the requests to a service as those of one target."""
     if config.service is not None:
-        deadline = TIMEOUTS * config.timeout
-        gate.put(config.service, lambda: meter_of(config, pytestconfig, target), deadline=deadline)
+        gate.put(
+            config.service,
+            lambda: meter_of(config, pytestconfig, target),
+            deadline=TIMEOUTS * config.timeout,
+            refuse=guard_of(config, pytestconfig, target).check,
+        )
 
 
 def _folder(config: pytest.Config) -> str:
@@ -85,13 +91,25 @@ def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | 
     return meters[name]
 
 
-def metered(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> Meter | None:
-    """Give the meter of what the tests of a target send from now on; None for runs against no real service."""
+def guard_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> WriteGuard:
+    """Return what refuses requests to a service, or to one of the targets, that the settings do not permit."""
+    guards = pytestconfig.stash.setdefault(guards_key, {})
+    name = target.name if target is not None else None
+    if name not in guards:
+        permitted = {"writes": config.allow_writes, "destructive": config.allow_destructive}
+        guards[name] = WriteGuard(config.project_id or "", config.cluster_id or "", **permitted)
+    return guards[name]
+
+
+def bounds_of(
+    config: Config, pytestconfig: pytest.Config, target: NamedTarget | None
+) -> tuple[Meter | None, WriteGuard | None]:
+    """Return what bounds that which the tests of a target send from now on; nothing if the run asks no real service."""
     gate = pytestconfig.stash.get(gate_key, None)
     if gate is None:
-        return None
+        return None, None
     put(gate, config, pytestconfig, target)
-    return meter_of(config, pytestconfig, target)
+    return meter_of(config, pytestconfig, target), guard_of(config, pytestconfig, target)
 
 
 def workers_of(pytestconfig: pytest.Config, target: NamedTarget | None) -> int:

@@ -24,7 +24,8 @@ from pytest_cce_precheck.cassette import files as cassette_files
 from pytest_cce_precheck.drift import snapshot
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.github import tell_github
-from pytest_cce_precheck.report.summary import Place, Summary, write_report
+from pytest_cce_precheck.report.record import Place, RunRecord
+from pytest_cce_precheck.report.summary import write_report
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.corpus import export
 from tests.odd_files import NOT_FILES, outcome, put, refusal
@@ -57,7 +58,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-NEW_REPORT: Final = Summary("live", {"": Place("https://cce.example")})
+NEW_REPORT: Final = RunRecord("live", {"": Place("https://cce.example")})
 WRITERS: Final[dict[str, Callable[[Path], Any]]] = {
     "a file": lambda path: write(path, b"new" * 100_000, "the file"),
     "a report": lambda path: write_report(path, NEW_REPORT),

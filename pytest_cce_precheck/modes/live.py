@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
 from pytest_cce_precheck.startup import refuse_incomplete, tokens_for
-from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.tokens import PASSWORD
 from pytest_cce_precheck.wire.credentials import Credentials
 
@@ -36,14 +35,6 @@ class Live:
         """What the settings name."""
         config = self.config
         return Target((config.service or "").rstrip("/"), config.project_id or "", config.cluster_id or "")
-
-    @cached_property
-    def guard(self) -> WriteGuard:
-        """What refuses each request that the settings do not permit."""
-        target, config = self.target, self.config
-        return WriteGuard(
-            target.project_id, target.cluster_id, writes=config.allow_writes, destructive=config.allow_destructive
-        )
 
     def credentials(self) -> Credentials:
         """Give the environment's, or a token that is fetched."""

@@ -18,7 +18,7 @@ from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Self
 
     from urllib3 import BaseHTTPResponse
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
     Place = tuple[str, str, int | None]
     Send = Callable[[], BaseHTTPResponse]
+    Refuse = Callable[[str, str, Container[str]], None]
+
+
+def _refuse_nothing(_method: str, _path: str, _headers: Container[str]) -> None:
+    pass
+
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -34,24 +40,32 @@ _PORTS: Final = {"http": 80, "https": 443}
 class Gate:
     """Stands between this process and its services while the ``with`` block runs.
 
-    What urllib3 sends to one of them is counted and spaced by the service's `Meter`, each try and each redirect once,
-    and ends at its deadline or with the run. If there is one of these, an answer that nobody else watches (`Watch`) is
-    read whole before its caller gets it, freed of its content coding, as when it is recorded. Calls to others pass
-    untouched.
+    What urllib3 sends to one of them is refused if the service's ``refuse`` raises. It is counted and spaced by the
+    service's `Meter`, each try and each redirect once, and ends at its deadline or with the run. If there is one of
+    these, an answer that nobody else watches (`Watch`) is read whole before its caller gets it, freed of its content
+    coding, as when it is recorded. Calls to others pass untouched.
     """
 
     def __init__(self) -> None:
-        self._services: dict[Place, tuple[Callable[[], Meter], float | None]] = {}
+        self._services: dict[Place, tuple[Callable[[], Meter], float | None, Refuse]] = {}
         # of a call that is tried again: the meter of the try before, and its number
         self._before: ContextVar[tuple[Meter, int | None] | None] = ContextVar("before", default=None)
         self._urlopen: Any = None
 
-    def put(self, endpoint: str, meter: Callable[[], Meter], *, deadline: float | None = None) -> None:
+    def put(
+        self,
+        endpoint: str,
+        meter: Callable[[], Meter],
+        *,
+        deadline: float | None = None,
+        refuse: Refuse = _refuse_nothing,
+    ) -> None:
         """Stand before a service, each call of which may take ``deadline`` seconds.
 
-        ``meter`` is called when something is sent there. A service's last one counts.
+        ``meter`` is called when something is sent there, ``refuse`` with its method, path and headers. A service's last
+        ones count.
         """
-        self._services[_place_of(endpoint)] = meter, deadline
+        self._services[_place_of(endpoint)] = meter, deadline, refuse
 
     def __enter__(self) -> Self:
         self._urlopen = original = HTTPConnectionPool.urlopen
@@ -62,7 +76,10 @@ class Gate:
             service = self._services.get(_place_of(url) if whole else _place(pool.scheme, pool.host, pool.port))
             if service is None:
                 return original(pool, method, url, *more, **options)
-            meter, deadline = service
+            meter, deadline, refuse = service
+            # urllib3's own order: body, headers
+            headers = options.get("headers", more[1] if len(more) > 1 else None)
+            refuse(method, _path_of(url), HTTPHeaderDict(pool.headers if headers is None else headers))
             watched(pool)
             return self._passed(meter(), deadline, pool, lambda: original(pool, method, url, *more, **options))
 
@@ -95,6 +112,11 @@ class Gate:
 
 def _place(scheme: str | None, host: str | None, port: int | None) -> Place:
     return scheme or "http", (host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme or "http")
+
+
+def _path_of(url: str) -> str:
+    # a path may begin with two slashes
+    return url.partition("?")[0] if url.startswith("/") else parse_url(url).path or "/"
 
 
 def _place_of(url: str) -> Place:

@@ -139,6 +139,18 @@ def tidied(cce_client):
 
 def test_passes(cce_client): pass
 """
+RAW = """
+import urllib3
+
+def test_deletes(cce_client):
+    urllib3.request("DELETE", cce_client.endpoint + "/api")
+"""
+BEFORE_ANY_FIXTURE = """
+import os, requests
+
+def test_deletes():
+    requests.delete(os.environ["CCE_ENDPOINT"] + "/api", timeout=5)
+"""
 IN_THREADS = """
 from concurrent.futures import ThreadPoolExecutor
 
@@ -157,14 +169,25 @@ def test_deletes(cce_client):
 
 
 @pytest.mark.parametrize("mode", ["live", "record"])
-@pytest.mark.parametrize("text", [DELETES, CREATES, REQUESTS, OF_A_SESSION, IN_THREADS, BEHIND_A_MOCK])
+@pytest.mark.parametrize(
+    "text", [DELETES, CREATES, REQUESTS, RAW, BEFORE_ANY_FIXTURE, OF_A_SESSION, IN_THREADS, BEHIND_A_MOCK]
+)
 def test_a_test_of_ones_own_sends_no_more_than_the_suite(
-    pytester: pytest.Pytester, run: Run, service: Server, mode: str, text: str
+    pytester: pytest.Pytester,
+    run: Run,
+    service: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    text: str,
 ) -> None:
     pytester.makepyfile(text)
-    result = run(*LIVE, f"--cce-mode={mode}", f"--cce-endpoint={service.endpoint}/")
+    monkeypatch.setenv("CCE_ENDPOINT", f"{service.endpoint}/")
+    result = run(*LIVE, f"--cce-mode={mode}")
     assert result.ret == 1
-    assert "was not sent: this run may only read; --cce-allow-writes lets it" in result.stdout.str()
+    # what no test sends, a recording refuses before
+    outside = (mode, text) == ("record", OF_A_SESSION)
+    refused = "a call was made outside of a test" if outside else "was not sent: this run may only read; --cce-allow-"
+    assert refused in result.stdout.str()
     assert methods(service) == []
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
+from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError, WriteRefusedError
 from pytest_cce_precheck.sdk.vendor import v3, vendor_client
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -413,3 +414,33 @@ def test_a_connection_serves_several_calls_of_a_session(server: Server) -> None:
         for _ in range(3):
             session.get(server.endpoint, timeout=8)
     assert len({each.client_address for each in server.seen}) == 1
+
+
+def raw(url: str, path: str, *arguments: Any, **of_the_pool: Any) -> Any:
+    return urllib3.connection_from_url(url, **of_the_pool).urlopen("POST", path, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("send", "path", "own"),
+    [
+        (lambda url: requests.post(url, timeout=5), "/", False),
+        (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True),
+        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b", True),
+        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a", True),
+    ],
+)
+def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
+    server: Server, send: Callable[[str], Any], path: str, own: bool
+) -> None:
+    asked = []
+
+    def refuse(method: str, path: str, headers: Any) -> None:
+        asked.append((method, path, "X-Own" in headers))
+        raise WriteRefusedError("not sent")
+
+    gate, meter = Gate(), Meter()
+    gate.put(server.endpoint, lambda: meter, refuse=refuse)
+    with closing(meter), gate, pytest.raises(WriteRefusedError):
+        send(server.endpoint)
+    assert asked == [("POST", path, own)]
+    assert server.seen == []
