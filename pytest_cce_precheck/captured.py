@@ -108,5 +108,5 @@ def _text(name: str, failing: tuple[Finding, ...], shown: tuple[Finding, ...], a
     parts += [f"accepted: {headline(finding)}" for finding in accepted]
     parts += [f"{finding.severity}: {headline(finding)}" for finding in shown]
     number = len(failing)
-    verdict_line = f"{number} finding{'s' if number != 1 else ''}" if failing else "the contract holds"
+    verdict_line = f"{number} finding{'s' if number != 1 else ''}" if failing else "nothing breaks the contract"
     return "\n".join([*parts, f"{name}: {verdict_line}", ""])

@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import PrecheckClient
@@ -261,7 +262,7 @@ def _why_cut_off() -> TransportReason | None:
 class _Guarded:
     """The client's way out, also from where no test runs: a fixture of a wider scope.
 
-    Who has answered before is not blamed for an answer that the end of the run cut off.
+    For what the end of the run cuts off, who has answered before or had no time to answer is not blamed.
     """
 
     def __init__(self, transport: Transport, harness: Harness, meter: Meter | None, guard: WriteGuard | None) -> None:
@@ -273,11 +274,12 @@ class _Guarded:
     def send(self, request: Request) -> Exchange:
         __tracebackhide__ = True
         test, meter = self._harness.test, self._meter
+        began = monotonic()
         with _counted(test.by_client) if test is not None else self._harness.mode.outside_a_test():
             try:
                 exchange = self._transport.send(request)
             except TransportError:
-                if meter is not None and meter.has_answered and meter.is_over:
+                if meter is not None and meter.is_over and (meter.has_answered or self._was_short(began)):
                     raise meter.over() from None
                 raise
         if meter is not None:
@@ -285,6 +287,10 @@ class _Guarded:
         if self._guard is not None:
             self._guard.observe(exchange)
         return exchange
+
+    def _was_short(self, began: float) -> bool:
+        """Whether nobody has had the time to answer that the settings give."""
+        return monotonic() - began < self._harness.config.timeout
 
     def close(self) -> None:
         self._transport.close()

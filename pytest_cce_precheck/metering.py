@@ -112,6 +112,15 @@ def bounds_of(
     return meter_of(config, pytestconfig, target), guard_of(config, pytestconfig, target)
 
 
+def sent_by_all(config: Config, pytestconfig: pytest.Config, targets: Sequence[NamedTarget]) -> dict[str, int]:
+    """Return how many requests were sent to each target, by all processes of this machine and by whatever client."""
+    if gate_key not in pytestconfig.stash:
+        return {}
+    if not targets:
+        return {"": meter_of(config, pytestconfig, None).sent}
+    return {target.name: meter_of(target.config, pytestconfig, target).sent for target in targets}
+
+
 def workers_of(pytestconfig: pytest.Config, target: NamedTarget | None) -> int:
     """Give the number of processes that test a target, or the one service of the run."""
     return 1 if _alone(pytestconfig, target) else getattr(pytestconfig, "workerinput", {}).get("workercount", 1)

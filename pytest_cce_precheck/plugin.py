@@ -388,9 +388,11 @@ def _ended(config: pytest.Config) -> list[str]:
     settled = config.stash[config_key]
     if not (suite or log.has_ours or beside or settled.report):
         return []
+    from pytest_cce_precheck.metering import sent_by_all
     from pytest_cce_precheck.report.ending import end
 
     targets = config.stash[targets_key]
-    lines = list(end(log.session, log, settled, targets, suite=suite, beside=beside))
+    sent = sent_by_all(settled, config, targets)
+    lines = list(end(log.session, log, settled, targets, suite=suite, beside=beside, sent=sent))
     log.exit_status = int(log.session.exitstatus)
     return lines

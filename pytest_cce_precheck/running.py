@@ -13,6 +13,7 @@ from pytest_cce_precheck.cassette.files import place
 from pytest_cce_precheck.claims import allowance, cassette_name, marked, own_id, refusal_key
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
+from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.modes.base import RunningTest
 from pytest_cce_precheck.records import record
 from pytest_cce_precheck.report.text import ContractViolation
@@ -107,6 +108,7 @@ def answers(harness: Harness, test: RunningTest) -> str:
         "answered": max(test.by_client.answered, test.by_requests.answered),
         "judged": test.judged,
         "read": HTTPStatus.OK in lists,
+        "listed": any(lists_a_task(each.response) for each in harness.exchanges),
         "refused": lists[0] if lists and lists[0] in _KEPT_OUT else None,
         "on_simulator": test.on_simulator,
     }

@@ -110,7 +110,7 @@ def in_words(result: Verified, redactor: Redactor) -> str:
     parts += [f"accepted: {_where(finding)}{headline(finding)}" for finding, _ in result.verdict.accepted]
     parts += [f"{finding.severity}: {_where(finding)}{headline(finding)}" for finding in result.verdict.shown]
     number = result.errors
-    last = f"{number} finding{'s' if number != 1 else ''}" if number else "the contract holds"
+    last = f"{number} finding{'s' if number != 1 else ''}" if number else "nothing breaks the contract"
     return redactor.text("\n".join([*parts, f"{result.path}: {last}", ""]))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.record import VERDICTS, RunRecord, is_on, number_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _NO_ANSWER: Final = frozenset({"PRE101"})
 _REFUSED: Final = frozenset({"PRE102"})
 _OK: Final = 0
 _FAILED: Final = 1
-_NAMED: Final = 3
+_NAMED: Final = 1
 
 
 def conclude(record: RunRecord, stopped: str, exit_status: int) -> RunRecord:
@@ -53,7 +54,7 @@ def _judged(record: RunRecord, name: str, place: Place) -> Place:
 
 
 def _of_place(record: RunRecord, name: str, place: Place) -> tuple[RunVerdict, str]:
-    codes = {finding["code"] for finding in record.breaking if is_on(finding, name)}
+    codes = {finding["code"] for finding in record.broken if is_on(finding, name)}
     tests = [test for test in record.tests if test.target == name]
     # a test of one's own may want no answer, or a refusal
     wanted = not record.suite and not any(test.outcome in ("failed", "error") for test in tests)
@@ -65,17 +66,20 @@ def _of_place(record: RunRecord, name: str, place: Place) -> tuple[RunVerdict, s
             return "not-let-in", what
         return "incomplete", f"{what}: it knows no such project or cluster"
     if codes:
-        number = sum(name in at for _, at in record.causes)
-        return "does-not-hold", number_of(number, "cause")
+        return "does-not-hold", number_of(sum(name in at for at in _broken(record)), "cause")
     if record.suite:
-        return _of_checks(record, [check for check in record.checks if check.target == name])
+        return _of_checks(record, place, [check for check in record.checks if check.target == name])
     judged = sum(test.judged for test in tests)
+    caught = sum(is_on(finding, name) for finding in record.of_verdict("caught"))
+    if judged and caught:
+        return "incomplete", f"{number_of(judged, 'answer')} judged, {number_of(caught, 'finding')} not counted"
     if judged:
-        return "holds", f"{number_of(judged, 'answer')} judged{_accepted(record)}"
+        # who judges a few answers of a service has not checked its contract
+        return "incomplete", f"what was judged meets the contract: {number_of(judged, 'answer')}{_accepted(record)}"
     return "incomplete", "no answer was judged against the contract (cce_contract.verify)"
 
 
-def _of_checks(record: RunRecord, checks: Sequence[ShippedCheck]) -> tuple[RunVerdict, str]:
+def _of_checks(record: RunRecord, place: Place, checks: Sequence[ShippedCheck]) -> tuple[RunVerdict, str]:
     missing = _missing(checks)
     if missing:
         named = "; ".join(f"{each.name}: {each.why}" for each in missing[:_NAMED])
@@ -85,16 +89,18 @@ def _of_checks(record: RunRecord, checks: Sequence[ShippedCheck]) -> tuple[RunVe
     if not judged:
         return "incomplete", "no check was judged"
     unasked = f", {len(checks) - judged} not asked for" if judged < len(checks) else ""
+    if not place.listed:
+        return "incomplete", "no answer listed a task, so nothing is known of what the filters select"
     return "holds", f"{number_of(judged, 'check')} judged{unasked}{_accepted(record)}"
 
 
 def _of_run(record: RunRecord, stopped: str) -> tuple[RunVerdict, str]:
     """Return the worst verdict of the places, but for what is no place's own."""
     worst = max((place.verdict for place in record.places.values()), key=VERDICTS.index)
-    if "" not in record.places and any(is_on(finding, "") for finding in record.breaking):
+    if "" not in record.places and any(is_on(finding, "") for finding in record.broken):
         worst = "does-not-hold"
     if worst == "does-not-hold":
-        return worst, number_of(len(record.causes), "cause")
+        return worst, number_of(len(_broken(record)), "cause")
     own = record.places[""].reason if "" in record.places else ""
     if stopped and worst in ("holds", "incomplete"):
         return "incomplete", f"{stopped}; {own}" if own and worst == "incomplete" else stopped
@@ -118,9 +124,17 @@ def _notes(record: RunRecord, verdict: RunVerdict, stopped: str, exit_status: in
         notes.append("findings do not fail this run (--cce-fail-on=never)")
     if verdict == "holds" and record.inconclusive:
         notes.append(f"{number_of(len(record.inconclusive), 'question')} inconclusive")
-    if verdict == "holds" and exit_status != _OK:
+    observed = len(record.breaking) - len(record.broken)
+    if observed and record.fail_on == "note":
+        notes.append(f"{number_of(observed, 'observation')} of what the contract leaves open (--cce-fail-on=note)")
+    elif verdict == "holds" and exit_status != _OK:
         notes.append(f"the run fails for another reason (exit status {exit_status})")
     return notes
+
+
+def _broken(record: RunRecord) -> list[list[str]]:
+    """Return the targets of each cause that breaks the contract."""
+    return [at for cause, at in record.causes if cause.finding.kind != Kind.OBSERVATION]
 
 
 def _missing(checks: Sequence[ShippedCheck]) -> list[ShippedCheck]:
@@ -132,7 +146,7 @@ def _accepted(record: RunRecord) -> str:
 
 
 def _headline(record: RunRecord, verdict: RunVerdict, reason: str, stopped: str) -> str:
-    if record.suite or verdict not in ("holds", "incomplete") or (stopped and verdict == "incomplete"):
+    if record.suite or verdict != "incomplete" or stopped:
         return f"{TITLES[verdict]}: {reason}"
-    # who judges a few answers of a service has not checked its contract, and need not judge any
-    return f"what was judged meets the contract: {reason}" if verdict == "holds" else reason
+    # a run of other tests has not checked the contract, and need not judge any answer
+    return reason

@@ -18,7 +18,7 @@ from pytest_cce_precheck.targets import secrets_of
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.report.record import RunRecord
@@ -38,6 +38,7 @@ def end(
     *,
     suite: bool,
     beside: Iterable[Recorded],
+    sent: Mapping[str, int],
 ) -> Iterator[str]:
     """Write the reports, set the exit status of ``session``, and return the lines to print."""
     redactor = Redactor(secrets_of(targets, os.environ))
@@ -48,6 +49,7 @@ def end(
         redactor=redactor,
         suite=SHIPPED if suite else (),
         beside=beside,
+        sent=sent,
         stopped=redactor.text(log.why_stopped(session)),
         exit_status=int(session.exitstatus),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import skew_of
+from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.saved import TOOL, as_finding
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class ShippedCheck:
 class Place:
     """One service and its cluster: how much it was asked, how it answered, and what that proves.
 
-    ``refused`` is the status of the first list, if that was 401, 403 or 404 and no list was ever read.
+    ``listed`` tells whether any answer listed a task, ``refused`` is the status of the first list, if that was 401, 403
+    or 404 and no list was ever read.
     """
 
     service: str
@@ -68,6 +70,7 @@ class Place:
     requests: int = 0
     retried: int = 0
     answered: int = 0
+    listed: bool = True
     refused: int | None = None
     ahead: tuple[float, ...] = ()
     renewed: int = 0
@@ -163,6 +166,11 @@ class RunRecord:
         return [finding for finding in self.of_verdict("shown") if finding["severity"] == "error"]
 
     @property
+    def broken(self) -> list[Finding]:
+        """The breaking findings without observations: these fail a run that asks for it, and break no sentence."""
+        return [finding for finding in self.breaking if finding["kind"] != Kind.OBSERVATION]
+
+    @property
     def causes(self) -> list[tuple[Cause, list[str]]]:
         """Each cause with the targets that show it; what it explains, it explains on its own target."""
         found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
@@ -232,7 +240,8 @@ def how_asked(report: Mapping[str, Any]) -> str:
     real = report["mode"] in ("live", "record")
     line = f"mode {report['mode']}: {report['service']}{'' if real else ' (no real service was contacted)'}"
     if report["requests"]:
-        retried = f", {report['retried']} of them retries" if report["retried"] else ""
+        again = report["retried"]
+        retried = f", {again} of them {'a retry' if again == 1 else 'retries'}" if again else ""
         return f"{line}, {number_of(report['requests'], 'request')}{retried}, seed {report['seed']}"
     return f"{line}, no request was sent" if real else line
 

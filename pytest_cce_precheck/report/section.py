@@ -167,7 +167,9 @@ def _how_far(record: RunRecord) -> Iterable[str]:
     not_reached = sorted(record.not_reached - record.reached)
     if record.reached:
         rest = f"{', '.join(not_reached[:4])}{', …' if len(not_reached) > 4 else ''}"
-        beyond = f"; {len(not_reached)} rarer ones are beyond --cce-budget: {rest}" if not_reached else ""
+        complete = all(check.state != "not-judged" for check in record.checks)
+        why = "others are beyond --cce-budget" if complete else "others were not"
+        beyond = f"; {len(not_reached)} {why}: {rest}" if not_reached else ""
         yield f"  {len(record.reached)} classes of filter values reached{beyond}"
     for each in record.not_asked:
         yield f"  not asked for: {one_line(each)}"

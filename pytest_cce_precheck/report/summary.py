@@ -74,6 +74,7 @@ class _Told:
             "services": tuple(dict.fromkeys(each for part in parts for each in part["services"])),
             "on_simulator": any(part["on_simulator"] for part in parts),
             "read": any(part["read"] for part in parts),
+            "listed": any(part["listed"] for part in parts),
             "refused": next((part["refused"] for part in parts if part["refused"]), None),
             **{name: sum(part[name] for part in parts) for name in ("sent", "answered", "judged")},
         }
@@ -90,20 +91,25 @@ def collect(
     redactor: Redactor,
     suite: Sequence[str] = (),
     beside: Iterable[Recorded] = (),
+    sent: Mapping[str, int] | None = None,
     stopped: str = "",
     exit_status: int = 0,
 ) -> RunRecord:
     """Return the record of a run, with its verdict.
 
     ``suite`` names the shipped checks, if the suite was asked for; ``beside`` is what the end of the run found and no
-    test did; ``stopped`` is why pytest ended early, and ``exit_status`` what it ends with.
+    test did; ``sent`` is how many requests to each target were counted where they leave, by whomever they were sent;
+    ``stopped`` is why pytest ended early, and ``exit_status`` what it ends with.
     """
     tests = [_Told(redactor.text(each.nodeid), each.records, each) for each in log.tests]
     told = [*tests, *_told_beside(beside)]
     configs = {target.name: target.config for target in targets} or {"": config}
     record = RunRecord(
         mode=config.mode,
-        places={name: _place(own, [t for t in told if t.target == name]) for name, own in configs.items()},
+        places={
+            name: _place(own, [t for t in told if t.target == name], (sent or {}).get(name, 0))
+            for name, own in configs.items()
+        },
         started=log.started,
         duration=log.duration,
         version=version("pytest-cce-precheck"),
@@ -137,7 +143,7 @@ def _service(config: Config) -> str:
     return {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
 
 
-def _place(config: Config, told: Sequence[_Told]) -> Place:
+def _place(config: Config, told: Sequence[_Told], sent: int) -> Place:
     own = [data for each in told for data in each.all("run")]
     live = [data for each in told for data in each.all("live")]
     # the suite counts what it sends itself, what it gave up too
@@ -150,9 +156,10 @@ def _place(config: Config, told: Sequence[_Told]) -> Place:
         cluster=config.cluster_id or "",
         lag=config.lag,
         behind=max((data["behind"] for data in own), default=0.0),
-        requests=sum(data["requests"] for data in own) + sum(each["sent"] for each in others),
+        requests=max(sent, sum(data["requests"] for data in own) + sum(each["sent"] for each in others)),
         retried=sum(data["retried"] for data in own),
         answered=sum(each.answers["answered"] for each in told),
+        listed=any(each.answers["listed"] for each in told),
         refused=None if read else next(filter(None, refused), None),
         ahead=tuple(each for data in live for each in data["ahead"]),
         renewed=sum(data["renewed"] for data in live),
@@ -179,6 +186,8 @@ def _check(name: str, target: str, tests: Sequence[_Told]) -> ShippedCheck:
     broken = [each for each in own if each.test and each.test.outcome in ("failed", "error")]
     if any(not any(data["verdict"] == "failing" for data in each.findings) for each in broken):
         return ShippedCheck(name, "not-judged", target, "its test failed without a finding")
+    if broken and not any(each.answers["answered"] for each in own):
+        return ShippedCheck(name, "not-judged", target, "no request was answered")
     if broken or any(run["judged"] for run in runs):
         return ShippedCheck(name, "judged", target)
     inconclusive = [why for run in runs for why in run["inconclusive"]]

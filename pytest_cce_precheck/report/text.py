@@ -125,7 +125,9 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
             yield f"  {label:<9} {text}"
     word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open"}.get(finding.kind, "contract")
     yield f"  {word:<9} {finding.rule.source}"
-    yield f"  remedy    {finding.rule.remedy}"
+    if told is None:
+        # whoever is to mend something, the triage says it
+        yield f"  remedy    {finding.rule.remedy}"
     if cause.consequences:
         yield f"  also seen, which follows from it ({len(cause.consequences)}):"
         for effect in cause.consequences[:_SAMPLES]:

@@ -40,7 +40,7 @@ _GONE: Final = 3
 # where the very first list is refused so, everything else would be too
 _REFUSED: Final = {
     401: "refuses the credentials",
-    403: "refuses the credentials",
+    403: "does not let this account in",
     404: "knows no such project or cluster",
 }
 # a shorter text may stand in an answer by chance
@@ -259,8 +259,8 @@ class Inspection:
             self._passing(exchange)
             if not repeat and exchange.status != THROTTLED:
                 break
-            self.budget.retried += 1
             self._wait_as_told(exchange, attempt)
+            self.budget.retried += 1
         return exchange
 
     def _bearable(self, error: TransportError) -> int:
@@ -271,7 +271,6 @@ class Inspection:
         return _LOSSES if self.answers or error.reason in _QUICK else 1
 
     def _wait_after(self, error: TransportError, attempt: int) -> None:
-        self.budget.retried += 1
         try:
             self.wait(self._patience.pause(attempt))
         except BudgetExhaustedError:
@@ -279,6 +278,7 @@ class Inspection:
                 raise
             # an endpoint that has never answered is not excused by the end of the run
             raise error from None
+        self.budget.retried += 1
 
     def _lose(self, error: TransportError) -> None:
         self._losses += 1

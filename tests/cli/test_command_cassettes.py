@@ -226,11 +226,11 @@ def test_a_secret_of_the_environment_is_shown_by_no_command(
 
 def test_a_cassette_that_meets_the_contract_holds(cassettes: Cassettes, tmp_path: Path) -> None:
     put_down(tmp_path / "a.json")
-    assert cassettes("verify", "a.json") == (0, "a.json: the contract holds\n", "")
+    assert cassettes("verify", "a.json") == (0, "a.json: nothing breaks the contract\n", "")
     put_down(tmp_path / "b.json")
     assert cassettes("verify", ".") == (
         0,
-        "a.json: the contract holds\nb.json: the contract holds\n2 cassettes, and all hold\n",
+        "a.json: nothing breaks the contract\nb.json: the contract holds\n2 cassettes, and all hold\n",
         "",
     )
 
@@ -278,7 +278,7 @@ def test_a_failure_and_a_call_to_another_path_are_notes(cassettes: Cassettes, tm
     assert out.splitlines() == [
         "note: recording 1: no answer came, which cannot be judged: no answer",
         "note: recording 2: GET /api/v3/projects/p/clusters is none of the two calls",
-        "a.json: the contract holds",
+        "a.json: nothing breaks the contract",
     ]
 
 
@@ -320,14 +320,14 @@ def test_a_file_that_is_not_in_its_form_fails(
     status, out, _ = cassettes("verify", "a.json")
     assert status == 1
     assert said in out
-    assert not out.endswith("the contract holds\n")
+    assert not out.endswith("nothing breaks the contract\n")
 
 
 def test_what_was_edited_since_is_a_note(cassettes: Cassettes, tmp_path: Path) -> None:
     path = put_down(tmp_path / "a.json")
     path.write_text(path.read_text().replace("Addon task check finish", "Add-on task check finish"))
     note = "note: was edited since it was written, and is redacted again whenever it is read"
-    assert cassettes("verify", "a.json") == (0, f"{note}\na.json: the contract holds\n", "")
+    assert cassettes("verify", "a.json") == (0, f"{note}\na.json: nothing breaks the contract\n", "")
 
 
 def test_a_key_that_stands_twice_fails(cassettes: Cassettes, tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_in_a_folder_a_file_that_is_no_cassette_fails_beside_the_others(cassette
     status, out, _ = cassettes("verify", ".")
     assert status == 1
     assert out.startswith("error: bad.json is no cassette: ")
-    assert out.endswith("good.json: the contract holds\n1 of 2 cassettes does not hold\n")
+    assert out.endswith("good.json: nothing breaks the contract\n1 of 2 cassettes does not hold\n")
 
 
 # ---- diff

@@ -83,7 +83,7 @@ def test_held_against_the_vendors_request_its_type_is_another(check: Check, tmp_
 
 
 def test_an_answer_that_holds_exits_with_0(check: Check, right: Path) -> None:
-    assert check(right) == (0, f"{right}: the contract holds\n", "")
+    assert check(right) == (0, f"{right}: nothing breaks the contract\n", "")
 
 
 def test_an_error_answer_is_judged_by_its_own_status(check: Check, tmp_path: Path) -> None:
