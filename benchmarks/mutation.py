@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any
 import coverage
 import libcst as cst
 import pytest
+from hypothesis import Phase, settings
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
@@ -523,6 +524,9 @@ def main() -> None:
     parser.add_argument("--again", type=absolute, help="try only the mutants of such a file")
     chosen = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    # the first example that fails is enough
+    settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], database=None)
+    settings.load_profile("mutation")
     patterns, tests = PARTS[chosen.part]
     modules = sorted(str(path.relative_to(PACKAGE)) for pattern in patterns for path in PACKAGE.glob(pattern))
     mutants: list[Mutant] = []
