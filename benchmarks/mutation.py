@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 import coverage
 import libcst as cst
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
@@ -89,6 +89,7 @@ ARGUMENTS = [
     f"--config-file={ROOT / 'pyproject.toml'}",
     f"--rootdir={ROOT}",
     "--assert=plain",
+    "--hypothesis-profile=mutation",
     "-p",
     "no:randomly",
     "-p",
@@ -525,8 +526,13 @@ def main() -> None:
     chosen = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     # the first example that fails is enough
-    settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], database=None)
-    settings.load_profile("mutation")
+    settings.register_profile(
+        "mutation",
+        phases=[Phase.explicit, Phase.generate],
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=HealthCheck,
+    )
     patterns, tests = PARTS[chosen.part]
     modules = sorted(str(path.relative_to(PACKAGE)) for pattern in patterns for path in PACKAGE.glob(pattern))
     mutants: list[Mutant] = []
