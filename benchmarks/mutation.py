@@ -531,6 +531,7 @@ def main() -> None:
         phases=[Phase.explicit, Phase.generate],
         deadline=None,
         derandomize=True,
+        report_multiple_bugs=False,
         suppress_health_check=HealthCheck,
     )
     patterns, tests = PARTS[chosen.part]
