@@ -161,6 +161,8 @@ def is_message(node: cst.CSTNode) -> bool:
 
 
 def is_type(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.Call):
+        return isinstance(node.func, cst.Name) and node.func.value == "TypeVar"
     return isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name) and node.value.value in TYPES
 
 
