@@ -405,17 +405,21 @@ class Tests:
 
     def of(self, mutant: Mutant) -> tuple[list[str], float]:
         lines = self._lines.get(str(PACKAGE / mutant.module), {})
-        names = {name for line in mutant.lines for name in lines.get(str(line), ())}
-        importing: set[str] = set()
-        if not names & self._seconds.keys():  # a constant or a table, or a line that no test runs through
-            if any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
-                return [], 0
-            importing = self._importing(mutant.module)
-            names = {name for each in lines.values() for name in each} | importing
+        through = {name for line in mutant.lines for name in lines.get(str(line), ())} & self._seconds.keys()
+        if through:
+            # their neighbours too, since what is computed once is computed for the first of them alone
+            files = {file_of(name) for name in through}
+            others = {name for name in self._seconds if file_of(name) in files}
+        elif any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
+            return [], 0
+        else:  # a constant or a table
+            imports = re.compile(rf"^(from|import) .*\b{Path(mutant.module).stem}\b", re.MULTILINE)
+            through = {name for name in self._seconds if imports.search(text_of(file_of(name)))}
+            others = {name for each in lines.values() for name in each} & self._seconds.keys()
         chosen, total = [], 0.0
         for name in sorted(
-            names & self._seconds.keys(),
-            key=lambda name: (-self.killers[mutant.where, name], name not in importing, self._seconds[name]),
+            through | others,
+            key=lambda name: (-self.killers[mutant.where, name], name not in through, self._seconds[name]),
         ):
             total += self._seconds[name]
             if total > MOST_SECONDS and chosen:
@@ -423,9 +427,9 @@ class Tests:
             chosen.append(name)
         return chosen, total
 
-    def _importing(self, module: str) -> set[str]:
-        imports = re.compile(rf"^(from|import) .*\b{Path(module).stem}\b", re.MULTILINE)
-        return {name for name in self._seconds if imports.search(text_of(name.partition("::")[0]))}
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 @cache
