@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any
 import coverage
 import libcst as cst
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
@@ -88,6 +89,7 @@ ARGUMENTS = [
     f"--config-file={ROOT / 'pyproject.toml'}",
     f"--rootdir={ROOT}",
     "--assert=plain",
+    "--hypothesis-profile=mutation",
     "-p",
     "no:randomly",
     "-p",
@@ -99,6 +101,7 @@ TYPES = {"Literal", "tuple", "dict", "Callable"}
 MOST_SECONDS = 4.0  # of tests for one mutant, as they took without it
 MEMORY = 4 << 30
 UNCHANGED = 9
+RUN_ALREADY = ("<dictcomp>", "<setcomp>", "<listcomp>", "<genexpr>")
 
 
 @dataclass
@@ -159,6 +162,8 @@ def is_message(node: cst.CSTNode) -> bool:
 
 
 def is_type(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.Call):
+        return isinstance(node.func, cst.Name) and node.func.value == "TypeVar"
     return isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name) and node.value.value in TYPES
 
 
@@ -224,7 +229,8 @@ def changed_functions(before: types.CodeType, after: types.CodeType) -> dict[tup
     for old, new in zip(inner(before), inner(after), strict=True):
         if old.co_flags & 2:  # CO_NEWLOCALS: a function, not a class
             if not same(old, new):
-                if old.co_freevars != new.co_freevars:
+                # a comprehension out here has been run already
+                if old.co_freevars != new.co_freevars or old.co_name in RUN_ALREADY:
                     return None
                 changed[old.co_qualname, old.co_firstlineno] = new
         else:
@@ -401,17 +407,21 @@ class Tests:
 
     def of(self, mutant: Mutant) -> tuple[list[str], float]:
         lines = self._lines.get(str(PACKAGE / mutant.module), {})
-        names = {name for line in mutant.lines for name in lines.get(str(line), ())}
-        importing: set[str] = set()
-        if not names & self._seconds.keys():  # a constant or a table, or a line that no test runs through
-            if any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
-                return [], 0
-            importing = self._importing(mutant.module)
-            names = {name for each in lines.values() for name in each} | importing
+        through = {name for line in mutant.lines for name in lines.get(str(line), ())} & self._seconds.keys()
+        if through:
+            # their neighbours too, since what is computed once is computed for the first of them alone
+            files = {file_of(name) for name in through}
+            others = {name for name in self._seconds if file_of(name) in files}
+        elif any(str(line) in lines and lines[str(line)] == [] for line in mutant.lines):
+            return [], 0
+        else:  # a constant or a table
+            imports = re.compile(rf"^(from|import) .*\b{Path(mutant.module).stem}\b", re.MULTILINE)
+            through = {name for name in self._seconds if imports.search(text_of(file_of(name)))}
+            others = {name for each in lines.values() for name in each} & self._seconds.keys()
         chosen, total = [], 0.0
         for name in sorted(
-            names & self._seconds.keys(),
-            key=lambda name: (-self.killers[mutant.where, name], name not in importing, self._seconds[name]),
+            through | others,
+            key=lambda name: (-self.killers[mutant.where, name], name not in through, self._seconds[name]),
         ):
             total += self._seconds[name]
             if total > MOST_SECONDS and chosen:
@@ -419,9 +429,9 @@ class Tests:
             chosen.append(name)
         return chosen, total
 
-    def _importing(self, module: str) -> set[str]:
-        imports = re.compile(rf"^(from|import) .*\b{Path(module).stem}\b", re.MULTILINE)
-        return {name for name in self._seconds if imports.search(text_of(name.partition("::")[0]))}
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 @cache
@@ -523,6 +533,15 @@ def main() -> None:
     parser.add_argument("--again", type=absolute, help="try only the mutants of such a file")
     chosen = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    # the first example that fails is enough
+    settings.register_profile(
+        "mutation",
+        phases=[Phase.explicit, Phase.generate],
+        deadline=None,
+        derandomize=True,
+        report_multiple_bugs=False,
+        suppress_health_check=HealthCheck,
+    )
     patterns, tests = PARTS[chosen.part]
     modules = sorted(str(path.relative_to(PACKAGE)) for pattern in patterns for path in PACKAGE.glob(pattern))
     mutants: list[Mutant] = []

@@ -58,8 +58,8 @@ def _of_place(record: RunRecord, name: str, place: Place) -> tuple[RunVerdict, s
     tests = [test for test in record.tests if test.target == name]
     # a test of one's own may want no answer, or a refusal
     wanted = not record.suite and not any(test.outcome in ("failed", "error") for test in tests)
-    if place.requests and not place.answered and not wanted and codes <= _NO_ANSWER:
-        return "not-reachable", f"{place.service} answered none of {number_of(place.requests, 'request')}"
+    if place.tried and not place.answered and not wanted and codes <= _NO_ANSWER:
+        return "not-reachable", f"{place.service} answered none of {number_of(place.tried, 'request')}"
     if place.refused and not wanted and codes <= _REFUSED:
         what = f"{place.service} answered the first list with {place.refused}"
         if place.refused != HTTPStatus.NOT_FOUND:

@@ -59,8 +59,8 @@ class ShippedCheck:
 class Place:
     """One service and its cluster: how much it was asked, how it answered, and what that proves.
 
-    ``listed`` tells whether any answer listed a task, ``refused`` is the status of the first list, if that was 401, 403
-    or 404 and no list was ever read.
+    ``requests`` counts what anybody sent there, ``tried`` what the tests tried to. ``listed`` tells whether any answer
+    listed a task, ``refused`` is the status of the first list, if that was 401, 403 or 404 and no list was ever read.
     """
 
     service: str
@@ -68,6 +68,7 @@ class Place:
     lag: int = 0
     behind: float = 0.0
     requests: int = 0
+    tried: int = 0
     retried: int = 0
     answered: int = 0
     listed: bool = True

@@ -106,10 +106,7 @@ def collect(
     configs = {target.name: target.config for target in targets} or {"": config}
     record = RunRecord(
         mode=config.mode,
-        places={
-            name: _place(own, [t for t in told if t.target == name], (sent or {}).get(name, 0))
-            for name, own in configs.items()
-        },
+        places={name: _place(own, told, name, (sent or {}).get(name, 0)) for name, own in configs.items()},
         started=log.started,
         duration=log.duration,
         version=version("pytest-cce-precheck"),
@@ -143,7 +140,8 @@ def _service(config: Config) -> str:
     return {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
 
 
-def _place(config: Config, told: Sequence[_Told], sent: int) -> Place:
+def _place(config: Config, of_all: Sequence[_Told], name: str, sent: int) -> Place:
+    told = [each for each in of_all if each.target == name]
     own = [data for each in told for data in each.all("run")]
     live = [data for each in told for data in each.all("live")]
     # the suite counts what it sends itself, what it gave up too
@@ -151,12 +149,14 @@ def _place(config: Config, told: Sequence[_Told], sent: int) -> Place:
     # a test of one's own that passed wanted to be refused
     refused = [each.answers["refused"] for each in told if each.check or (each.test and each.test.outcome != "passed")]
     read = any(each.answers["read"] for each in told)
+    tried = sum(data["requests"] for data in own) + sum(each["sent"] for each in others)
     return Place(
         service=_service(config),
         cluster=config.cluster_id or "",
         lag=config.lag,
         behind=max((data["behind"] for data in own), default=0.0),
-        requests=max(sent, sum(data["requests"] for data in own) + sum(each["sent"] for each in others)),
+        requests=max(sent, tried),
+        tried=tried,
         retried=sum(data["retried"] for data in own),
         answered=sum(each.answers["answered"] for each in told),
         listed=any(each.answers["listed"] for each in told),

@@ -120,6 +120,7 @@ class Inspection:
         self._times: dict[tuple[str, ...], int] = {}
         self._latest: Answer | None = None
         self._lost = self._losses = 0
+        self._loss: TransportError | None = None
         self._gone: str | None = None
         self._read = self._settled = False
         self.answers = self._opened = 0
@@ -197,13 +198,16 @@ class Inspection:
             return ()
         try:
             check(self)
-        except TransportError as error:
-            # what cannot be reached now is not waited for again, once for every check
-            gone = self.answers == 0 or self._lost >= _GONE
-            self._gone = f"the endpoint does not answer ({error.detail})" if gone else None
-            self.report(no_answer(error))
-        except BudgetExhaustedError as error:
-            self.give_up(check.__name__, str(error))
+        except (TransportError, BudgetExhaustedError) as error:
+            lost = error if isinstance(error, TransportError) else self._loss
+            # an endpoint that has never answered is not excused by the end of the run
+            if lost is None or (lost is not error and self.answers):
+                self.give_up(check.__name__, str(error))
+            else:
+                # what cannot be reached now is not waited for again, once for every check
+                gone = self.answers == 0 or self._lost >= _GONE
+                self._gone = f"the endpoint does not answer ({lost.detail})" if gone else None
+                self.report(no_answer(lost))
         new = (finding for identity, finding in self._found.items() if identity not in known)
         return tuple(replace(finding, times=self.times(finding)) for finding in new)
 
@@ -248,7 +252,8 @@ class Inspection:
                 self._lose(error)
                 if not repeat and error.reason != _NOT_SENT:
                     raise
-                self._wait_after(error, attempt)
+                self.wait(self._patience.pause(attempt))
+                self.budget.retried += 1
                 continue
             self._secrets_are_kept(exchange)
             if request.method == "GET":
@@ -270,18 +275,9 @@ class Inspection:
         # where nobody has ever answered, there may be nobody, and waiting for that takes long
         return _LOSSES if self.answers or error.reason in _QUICK else 1
 
-    def _wait_after(self, error: TransportError, attempt: int) -> None:
-        try:
-            self.wait(self._patience.pause(attempt))
-        except BudgetExhaustedError:
-            if self.answers:
-                raise
-            # an endpoint that has never answered is not excused by the end of the run
-            raise error from None
-        self.budget.retried += 1
-
     def _lose(self, error: TransportError) -> None:
         self._losses += 1
+        self._loss = error
         if self._losses >= _FEW and self._losses * _RARELY > self.budget.sent:
             # one lost now and then is the network's; so many are the service's
             self.report(no_answer(error))

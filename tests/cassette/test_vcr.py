@@ -17,6 +17,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.body import MAX_BYTES
+from pytest_cce_precheck.wire.exchange import Response
 from tests.contract.documents import drop, put
 from tests.recordings import ENDPOINT, PATH
 
@@ -232,3 +233,28 @@ def test_a_text_that_is_no_yaml_is_refused_in_one_line(text: str) -> None:
         load_yaml(text, "old.yaml")
     assert str(raised.value).startswith("old.yaml is neither JSON nor YAML")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [100, 999])
+def test_every_status_of_three_digits_is_taken_in(status: int) -> None:
+    answer = {"status": {"code": status}, "headers": {}, "body": None}
+    [recording] = from_vcr(kept(interaction(response=answer)), "old.yaml").recordings
+    assert isinstance(recording.outcome, Response)
+    assert recording.outcome.status == status
+
+
+def test_a_browsers_question_whether_it_may_call_is_left_out() -> None:
+    asked = {"method": "OPTIONS", "uri": f"{ENDPOINT}{PATH}", "body": None, "headers": {}}
+    taken = from_vcr(kept(interaction(request=asked), interaction()), "old.yaml")
+    assert (len(taken.recordings), taken.left_out, taken.recorded_at) == (1, 1, None)
+
+
+def test_a_body_that_is_not_coded_is_taken_in_as_it_is() -> None:
+    assert body_of("é\ud800", Content_Encoding=["identity"]) == b"\xc3\xa9\xed\xa0\x80"
+    assert body_of(b"\xff", Content_Encoding=["identity"]) == b"\xff"
+    assert body_of(b"\xff") == b"\xff"
+
+
+def test_what_is_called_gzip_and_is_none_any_more_is_taken_in_as_it_is() -> None:
+    assert body_of(b"x\x9c\xffplain", Content_Encoding=["gzip"]) == b"x\x9c\xffplain"
+    assert body_of(zlib.compress(b"plain"), Content_Encoding=["gzip"]) == zlib.compress(b"plain")

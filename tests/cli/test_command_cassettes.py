@@ -230,7 +230,7 @@ def test_a_cassette_that_meets_the_contract_holds(cassettes: Cassettes, tmp_path
     put_down(tmp_path / "b.json")
     assert cassettes("verify", ".") == (
         0,
-        "a.json: nothing breaks the contract\nb.json: the contract holds\n2 cassettes, and all hold\n",
+        "a.json: nothing breaks the contract\nb.json: nothing breaks the contract\n2 cassettes, and all hold\n",
         "",
     )
 

@@ -193,5 +193,12 @@ def test_what_stands_in_a_list_has_a_type_and_is_no_field() -> None:
     assert fields[TASK].there == fields["$"].there == {}
 
 
+def test_what_is_no_success_is_counted_as_it_was_sent() -> None:
+    odd = task(1)
+    odd["metadata"]["createTimestamp"] = odd["metadata"].pop("createTimeStamp")
+    fields = seen(answered(listing([odd]), status=300))["list 300"].fields
+    assert f"{TASK}.metadata.createTimestamp" in fields
+
+
 def test_a_trait_of_which_nothing_was_seen_is_empty() -> None:
     assert Trait() == Trait((), (), {}, {})

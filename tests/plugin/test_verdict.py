@@ -418,7 +418,8 @@ def test_calls_of_any_client_of_requests_are_counted_and_the_service_is_named(
         *_, project, cluster = recording_from(server)
         result = run("--cce-mode=live", f"--cce-endpoint={server.endpoint}", project, cluster, *REPORTS)
     assert result.ret == 0
-    assert first_line(result) == "what was judged meets the contract: 1 answer judged"
+    assert first_line(result) == "what was judged meets the contract: 1 answer"
+    assert report()["verdict"] == "incomplete"
     result.stdout.fnmatch_lines([f"mode live: {server.endpoint}, 2 requests, seed 0"])
     assert [each["services"] for each in report()["tests"]] == [[server.endpoint], [server.endpoint]]
 
@@ -438,7 +439,7 @@ def test_a_deselected_test_of_ones_own_is_nobodys_business(pytester: pytest.Pyte
     pytester.makepyfile(VERIFIES, test_other=VERIFIES)
     result = run("-k", "test_other")
     assert result.ret == 0
-    assert first_line(result) == "what was judged meets the contract: 1 answer judged"
+    assert first_line(result) == "what was judged meets the contract: 1 answer"
 
 
 @pytest.mark.parametrize(
@@ -455,6 +456,7 @@ def test_a_finding_that_a_test_of_ones_own_expects_is_shown_and_breaks_nothing(
     pytester.makepyfile(f"import pytest\n\n{mark}\n{BAD_TASKS}\ndef test_it(cce_client, cce_contract):\n    {body}\n")
     result = run(*REPORTS)
     assert result.ret == 0
+    assert first_line(result) == "1 answer judged, 1 finding not counted"
     result.stdout.fnmatch_lines(["  not counted, its test did not fail: PRE302 *"])
     assert [each["verdict"] for each in report()["findings"]] == ["caught"]
     check_that_all_say(result, pytester, report())
@@ -465,3 +467,42 @@ def test_a_suite_without_its_recordings_is_incomplete(pytester: pytest.Pytester,
     assert result.ret == 1
     assert report()["verdict"] == "incomplete"
     check_that_all_say(result, pytester, report())
+
+
+def test_a_cluster_without_tasks_shows_nothing_of_what_filters_select(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SimulatorServer(Simulator(tasks=0)) as server:
+        for name, value in credentials_of(server).items():
+            monkeypatch.setenv(name, value)
+        *_, project, cluster = recording_from(server)
+        result = run(*SUITE, "--cce-mode=live", f"--cce-endpoint={server.endpoint}", project, cluster)
+    assert result.ret == 1
+    assert first_line(result).startswith("incomplete: no answer listed a task")
+
+
+def test_what_was_sent_counts_whoever_sent_it_and_if_the_answer_never_came(
+    pytester: pytest.Pytester, run: Run, report: Any
+) -> None:
+    pytester.makepyfile(
+        """
+        import urllib3
+
+        def test_it(cce_config):
+            urllib3.request("GET", cce_config.endpoint)
+
+        def test_that_is_interrupted(cce_config):
+            urllib3.request("GET", cce_config.endpoint)
+            raise KeyboardInterrupt
+        """
+    )
+    with serving(always(200, b"{}")) as server:
+        run(*LIVE, f"--cce-endpoint={server.endpoint}", *REPORTS)
+    assert report()["requests"] == len(server.seen) == 2
+
+
+def test_an_observation_can_fail_a_run_and_breaks_no_contract(run: Run, report: Any) -> None:
+    result = run(*SUITE, "--cce-fault=no-request-id", "--cce-fail-on=note", *REPORTS)
+    assert result.ret == 1
+    assert report()["verdict"] == "holds"
+    assert "1 observation of what the contract leaves open (--cce-fail-on=note)" in first_line(result)

@@ -21,7 +21,8 @@ def finding(code: str = "PRE305", message: str = "it is so", **more: Any) -> dic
 def report(*findings: dict[str, Any], mode: str = "live") -> dict[str, Any]:
     lists = ("inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached", "not_asked_for")
     return {
-        "mode": mode, "service": "https://cce.example", "requests": 3, "retried": 0, "seed": 0, "tests": [],
+        "mode": mode, "service": "https://cce.example", "requests": 3, "retried": 0, "seed": 0,
+        "tests": [], "examples": [],
         "headline": "the contract does not hold: 1 cause", "findings": list(findings),
         "observations": {}, **dict.fromkeys(lists, ()),
     }  # fmt: skip

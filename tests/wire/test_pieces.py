@@ -96,3 +96,8 @@ def test_of_two_beginnings_the_first_that_fits_is_masked() -> None:
 
 def test_a_secret_that_is_no_text_has_pieces_too() -> None:
     assert Pieces(["\ud800" + LONG]).masked(f"a {LONG[:20]} z") == "a *** z"
+
+
+def test_fifteen_characters_are_nothing_at_either_end_of_the_secret_and_of_the_text() -> None:
+    for text in (f"a {LONG[-15:]}", f"{LONG[:15]} z"):
+        assert Pieces([LONG]).masked(text) == text
