@@ -469,16 +469,30 @@ def test_a_suite_without_its_recordings_is_incomplete(pytester: pytest.Pytester,
     check_that_all_say(result, pytester, report())
 
 
-def test_a_cluster_without_tasks_shows_nothing_of_what_filters_select(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with SimulatorServer(Simulator(tasks=0)) as server:
+def checked(simulator: Simulator, run: Run, monkeypatch: pytest.MonkeyPatch, *options: str) -> pytest.RunResult:
+    """Run the suite against a simulator as if it were a real service."""
+    with SimulatorServer(simulator) as server:
         for name, value in credentials_of(server).items():
             monkeypatch.setenv(name, value)
         *_, project, cluster = recording_from(server)
-        result = run(*SUITE, "--cce-mode=live", f"--cce-endpoint={server.endpoint}", project, cluster)
+        return run(*SUITE, "--cce-mode=live", f"--cce-endpoint={server.endpoint}", project, cluster, *options)
+
+
+def test_a_cluster_without_tasks_shows_nothing_of_what_filters_select(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = checked(Simulator(tasks=0), run, monkeypatch)
     assert result.ret == 1
     assert first_line(result).startswith("incomplete: no answer listed a task")
+
+
+def test_an_observation_can_fail_a_run_and_breaks_no_contract(
+    run: Run, report: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = checked(Simulator(variations=["no-request-id"]), run, monkeypatch, "--cce-fail-on=note", *REPORTS)
+    assert result.ret == 1
+    assert report()["verdict"] == "holds"
+    assert "1 observation of what the contract leaves open (--cce-fail-on=note)" in first_line(result)
 
 
 def test_what_was_sent_counts_whoever_sent_it_and_if_the_answer_never_came(
@@ -499,10 +513,3 @@ def test_what_was_sent_counts_whoever_sent_it_and_if_the_answer_never_came(
     with serving(always(200, b"{}")) as server:
         run(*LIVE, f"--cce-endpoint={server.endpoint}", *REPORTS)
     assert report()["requests"] == len(server.seen) == 2
-
-
-def test_an_observation_can_fail_a_run_and_breaks_no_contract(run: Run, report: Any) -> None:
-    result = run(*SUITE, "--cce-fault=no-request-id", "--cce-fail-on=note", *REPORTS)
-    assert result.ret == 1
-    assert report()["verdict"] == "holds"
-    assert "1 observation of what the contract leaves open (--cce-fail-on=note)" in first_line(result)
