@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -158,3 +160,18 @@ def assert_refused(result: pytest.RunResult, setting: str, where: str, shown: st
     assert shown.lower() in line.lower()
     assert line.endswith(f" expected {expected}")
     assert "PLANTED" not in line
+
+
+@pytest.mark.parametrize("where", ["pyproject.toml [tool.pytest]", "pytest.toml"])
+def test_the_examples_of_the_readme_are_read_in_the_file_that_they_name(
+    pytester: pytest.Pytester, run: Run, where: str
+) -> None:
+    needs(where)
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    file = where.partition(" ")[0]
+    [text] = re.findall(rf"^```toml\n(# {re.escape(file)}\n.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(ORDINARY)
+    (pytester.path / file).write_text(text)
+    [line] = [line for line in run().outlines if line.startswith("cce-precheck: mode")]
+    assert "--cce-allow-writes True (ini); " in line
+    assert line.endswith("--cce-budget 60 (ini)")
