@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
-from pytest_cce_precheck.cassette.files import file_name
+from pytest_cce_precheck.cassette.files import file_name, is_usable
 from pytest_cce_precheck.config import MODES
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.settings import config_key
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.suggestions import did_you_mean
 
@@ -37,9 +39,17 @@ class Marked:
 
 
 def marked(item: pytest.Item) -> Marked:
-    """Read a test's marker ``cce``; raises `ConfigurationError`."""
+    """Read a test's marker ``cce``; raises `ConfigurationError` if it cannot be used in this run."""
     marker = item.get_closest_marker("cce")
-    return Marked() if marker is None else _read(marker)
+    if marker is None:
+        return Marked()
+    read, mode = _read(marker), item.config.stash[config_key].mode
+    if read.faults and (read.mode or mode) != "simulate":
+        raise ConfigurationError(
+            f"@pytest.mark.cce(faults={[*read.faults]}): only the simulator has faults, and this run is in mode {mode}:"
+            ' add mode="simulate"'
+        )
+    return read
 
 
 def _read(marker: pytest.Mark) -> Marked:
@@ -48,6 +58,11 @@ def _read(marker: pytest.Mark) -> Marked:
             raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(MODES)}")
         if cassette is not None and not (isinstance(cassette, str) and cassette):
             raise ConfigurationError(f"@pytest.mark.cce(cassette={cassette!r}): expected the name of a file")
+        if cassette is not None and not is_usable(cassette):
+            raise ConfigurationError(
+                f"@pytest.mark.cce(cassette={cassette!r}): expected a name within the folder of the cassettes, without"
+                " '..' and not absolute"
+            )
         if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
             raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
         if faults and mode not in (None, "simulate"):
@@ -85,16 +100,20 @@ def allowance(marker: pytest.Mark) -> Acceptance:
 
 def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
     """Raise one `ConfigurationError` for all markers with wrong arguments, each with the first test that has it."""
-    read = {"cce": _read, "cce_allow": allowance}
-    seen: set[int] = set()
+    seen: set[tuple[int, bool]] = set()
     wrong: dict[str, list[str]] = {}
     for item in items:
+        closest = item.get_closest_marker("cce")
         for marker in item.iter_markers():
             # that of a module or a class is the same for each of its tests
-            if marker.name in read and id(marker) not in seen:
-                seen.add(id(marker))
+            which = (id(marker), marker is closest)
+            if marker.name in ("cce", "cce_allow") and which not in seen:
+                seen.add(which)
+                # only the closest is in force, and so has to suit the run
+                other = allowance if marker.name == "cce_allow" else _read
+                read: Callable[[], object] = partial(marked, item) if marker is closest else partial(other, marker)
                 try:
-                    read[marker.name](marker)
+                    read()
                 except ConfigurationError as error:
                     wrong.setdefault(str(error), []).append(item.nodeid)
     if wrong:
@@ -107,6 +126,13 @@ def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
 
 def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:
     """Call what has a marker's documented signature with what the marker was given."""
+    known = inspect.signature(signature).parameters
+    for word in marker.kwargs:
+        if word not in known:
+            raise ConfigurationError(
+                f"@pytest.mark.{marker.name}: unexpected argument {word!r}: expected ({expected})"
+                f"{did_you_mean(word, known)}"
+            )
     try:
         inspect.signature(signature).bind(*marker.args, **marker.kwargs)
     except TypeError as error:

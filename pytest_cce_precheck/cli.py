@@ -60,7 +60,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_serve(commands: Commands) -> None:
-    serve = commands.add_parser("serve", help="run the simulated service as an HTTP server on loopback")
+    serve = commands.add_parser(
+        "serve",
+        help="run the simulated service as an HTTP server on loopback",
+        epilog="Ctrl-C (SIGINT) or SIGTERM ends it. Use SIGTERM (kill PID) if a script has started it with &:"
+        " shells let such a process ignore SIGINT.",
+    )
     serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port; 0, the default, takes a free one")
     serve.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="a defect it shall have (repeatable)"

@@ -17,6 +17,7 @@ FailOn = Literal["error", "warning", "note", "never"]
 Kind = Literal["text", "number", "flag", "list", "age", "command"]
 
 MODES: Final = get_args(Mode)
+LEAST_BUDGET: Final = 30
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -34,6 +35,7 @@ class Option:
     metavar: str | None = None
     environment: tuple[str, ...] = ()
     command_line_only: bool = False
+    least: int = 0
 
     @property
     def flag(self) -> str:
@@ -59,7 +61,7 @@ class Option:
     def expected(self) -> str:
         """What a value has to be, for messages."""
         by_kind = {
-            "number": "a whole number, 0 or more",
+            "number": f"a whole number, {self.least} or more",
             "flag": "true or false",
             "list": "a list of texts",
             "age": "a number with h, d or w, such as 30d",
@@ -112,7 +114,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("ledger", "the file of known failures; cce-known.toml where there is one", metavar="PATH"),
     Option("ledger-strict", "fail where a known failure has expired, or a whole run did not meet it", kind="flag"),
-    Option("budget", "the number of requests that a run may send", kind="number", metavar="N"),
+    Option(
+        "budget",
+        f"the number of requests that a run may send, {LEAST_BUDGET} or more",
+        kind="number",
+        metavar="N",
+        least=LEAST_BUDGET,
+    ),
     Option(
         "rate",
         "requests a second, of all workers together; 0, the default: any (live, record)",
@@ -133,9 +141,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(
         "timeout",
-        "seconds to wait for a connection and for each part of an answer (live)",
+        "seconds to wait for a connection and for each part of an answer, 1 or more (live)",
         kind="number",
         metavar="SECONDS",
+        least=1,
     ),
     Option("driver", "the command of a driver for the fixture cce_sdk (repeatable)", kind="list", metavar="CMD"),
     Option("history", "an SQLite file that keeps what becomes of each test from run to run", metavar="PATH"),
@@ -289,7 +298,8 @@ def parsed(option: Option, given: Any, where: str) -> Any:
     if option.kind == "command":
         return _command(option, given, where)
     value = _READ[option.kind](given)
-    if value is None or (option.choices and value not in option.choices):
+    too_small = option.kind == "number" and value is not None and value < option.least
+    if value is None or too_small or (option.choices and value not in option.choices):
         raise ConfigurationError(f"{where} is {given!r}: expected {option.expected}")
     return value
 
@@ -300,10 +310,9 @@ def _text(given: Any) -> str | None:
 
 def _number(given: Any) -> int | None:
     try:
-        number = int(given) if isinstance(given, str | int) and not isinstance(given, bool) else -1
+        return int(given) if isinstance(given, str | int) and not isinstance(given, bool) else None
     except ValueError:
         return None
-    return number if number >= 0 else None
 
 
 def _flag(given: Any) -> bool | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.config import Config
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.records import record
+from pytest_cce_precheck.settings import config_key
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.drawing import Filters
     from pytest_cce_precheck.harness import Contract, Harness
     from pytest_cce_precheck.modes.base import RunningTest
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
-config_key = pytest.StashKey[Config]()
 targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
 told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()

@@ -29,14 +29,13 @@ from pytest_cce_precheck.fixtures import (
     cce_sdk_client,
     cce_server,
     cce_simulator,
-    config_key,
     running_key,
     targets_key,
     told_key,
 )
 from pytest_cce_precheck.records import record, report_records
 from pytest_cce_precheck.run_log import RunLog, log_key, runs_the_suite
-from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, settings_of
+from pytest_cce_precheck.settings import config_key, ini_type, refuse_what_nobody_typed, settings_of
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ MARKERS = (
 )
 TARGETS_INPUT = "cce_targets"
 # what is set here can be wrong in ways that only the heavier modules know
-LOOKED_UP = frozenset({"fault", "accept", "report", "budget", "timeout"})
+LOOKED_UP = frozenset({"fault", "accept", "report"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -224,13 +223,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         stand_before([(target.config, target) for target in targets] or [(settled, None)], session.config)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Refuse wrong arguments of our markers before any test runs, in every mode and of every test that is there."""
-    if any(marker.name in ("cce", "cce_allow") for item in items for marker in item.iter_markers()):
+    # of those that are then deselected too, with the markers that others add
+    collected = list(items)
+    result = yield
+    if any(marker.name in ("cce", "cce_allow") for item in collected for marker in item.iter_markers()):
         from pytest_cce_precheck.claims import refuse_wrong_markers
 
-        _refuse(config, refuse_wrong_markers, items)
+        _refuse(config, refuse_wrong_markers, collected)
+    return result
 
 
 def _refuse(config: pytest.Config, check: Callable[[list[pytest.Item]], object], items: list[pytest.Item]) -> None:

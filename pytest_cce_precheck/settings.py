@@ -15,6 +15,8 @@ from pytest_cce_precheck.surroundings import Environment
 if TYPE_CHECKING:
     from pytest_cce_precheck.config import Config
 
+config_key = pytest.StashKey["Config"]()
+
 
 def ini_type(option: Option) -> Any:
     """Return the type of a setting in pytest's own files; from pytest 9 on TOML has numbers and flags as such."""

@@ -12,7 +12,6 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, TokenCommand, Tokens
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Request
@@ -43,7 +42,6 @@ def refuse_the_unusable(
     Simulator(faults=config.fault)
     for text in config.accept:
         Acceptance.parse(text)
-    _refuse_numbers(config)
     for path in config.report:
         writer_for(Path(path))
     if config.fault and config.mode != "simulate":
@@ -82,20 +80,13 @@ def _refuse_lag_where_recorded(config: Config) -> None:
         )
 
 
-def _refuse_numbers(config: Config) -> None:
-    Shares.of(config.budget, writes=config.allow_writes)
-    if config.timeout < 1:
-        raise ConfigurationError(f"--cce-timeout is {config.timeout}: expected at least 1 second")
-
-
 def _refuse_target(target: NamedTarget, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
-    live = target.config.mode in ("live", "record")
-    if live and of_the_suite:
+    if target.config.mode not in ("live", "record"):
+        return
+    if of_the_suite:
         target.refuse_unset(environment)
     try:
-        _refuse_numbers(target.config)
-        if live:
-            _refuse_for_live(target.config, target.environment(environment), of_the_suite=of_the_suite)
+        _refuse_for_live(target.config, target.environment(environment), of_the_suite=of_the_suite)
     except ConfigurationError as error:
         raise type(error)(f"target {target.name} of {target.config.targets}: {error}") from None
 

@@ -69,12 +69,12 @@ def test_without_any_setting_everything_is_a_default() -> None:
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_ini_file() -> None:
-    ini, environment, option = {"budget": "1"}, {"CCE_BUDGET": "2"}, {"budget": "3"}
-    assert (settled(ini=ini).budget, settled(ini=ini).source("budget")) == (1, "ini")
+    ini, environment, option = {"budget": "31"}, {"CCE_BUDGET": "32"}, {"budget": "33"}
+    assert (settled(ini=ini).budget, settled(ini=ini).source("budget")) == (31, "ini")
     middle = settled(environment=environment, ini=ini)
-    assert (middle.budget, middle.source("budget")) == (2, "environment CCE_BUDGET")
+    assert (middle.budget, middle.source("budget")) == (32, "environment CCE_BUDGET")
     last = settled(option, environment, ini)
-    assert (last.budget, last.source("budget")) == (3, "option")
+    assert (last.budget, last.source("budget")) == (33, "option")
 
 
 def test_each_setting_has_a_source_of_its_own() -> None:
@@ -111,7 +111,7 @@ def test_an_option_with_an_empty_value_is_refused_rather_than_taken_from_elsewhe
     assert told == f"{option.flag} (from option) is empty: expected {option.expected}; leave it out if nothing is meant"
 
 
-@pytest.mark.parametrize(("key", "value"), [("allow_writes", False), ("budget", 0), ("rate", 0)])
+@pytest.mark.parametrize(("key", "value"), [("allow_writes", False), ("run_time", 0), ("rate", 0)])
 def test_false_and_zero_are_settings_like_others(key: str, value: Any) -> None:
     config = settled(ini={key: value})
     assert getattr(config, key) is value
@@ -129,8 +129,8 @@ def test_what_is_overridden_is_not_even_looked_at() -> None:
         if option.key == "budget":
             raise ConfigurationError("not a number")
 
-    assert resolve(lambda each: "5" if each.key == "budget" else None, {}, ini).budget == 5
-    assert resolve(lambda _: None, {"CCE_BUDGET": "5"}, ini).budget == 5
+    assert resolve(lambda each: "50" if each.key == "budget" else None, {}, ini).budget == 50
+    assert resolve(lambda _: None, {"CCE_BUDGET": "50"}, ini).budget == 50
     with pytest.raises(ConfigurationError, match="not a number"):
         resolve(lambda _: None, {}, ini)
 
@@ -195,11 +195,19 @@ def test_a_region_makes_the_public_endpoint() -> None:
 @pytest.mark.parametrize("number", ["many", "-1", "1.5", "1e3", "0x10"])
 def test_what_is_no_whole_number_is_named_with_its_place(key: str, number: str) -> None:
     option = BY_KEY[key]
-    said = f"is {number!r}: expected a whole number, 0 or more"
+    said = f"is {number!r}: expected a whole number, {option.least} or more"
     assert refused(option={key: number}) == f"{option.flag} (from option) {said}"
     told = refused(environment={option.variables[0]: number})
     assert told == f"{option.flag} (from environment {option.variables[0]}) {said}"
     assert refused(ini={key: number}) == f"{option.flag} (from ini) {said}"
+
+
+@pytest.mark.parametrize("option", [each for each in OPTIONS if each.least], ids=lambda each: each.name)
+def test_the_least_number_is_taken_and_one_less_is_refused(option: Option) -> None:
+    least = option.least
+    assert getattr(settled(option={option.key: str(least)}), option.key) == least
+    told = f"{option.flag} (from ini) is {least - 1}: expected a whole number, {least} or more"
+    assert refused(ini={option.key: least - 1}) == told
 
 
 @pytest.mark.parametrize("key", [option.key for option in OPTIONS if option.choices])
@@ -213,9 +221,9 @@ def test_what_is_no_choice_is_named_with_the_choices(key: str, word: str) -> Non
 @pytest.mark.parametrize(
     ("key", "given", "expected"),
     [
-        ("budget", 1.5, "a whole number, 0 or more"),
-        ("budget", True, "a whole number, 0 or more"),
-        ("budget", ["60"], "a whole number, 0 or more"),
+        ("budget", 1.5, "a whole number, 30 or more"),
+        ("budget", True, "a whole number, 30 or more"),
+        ("budget", ["60"], "a whole number, 30 or more"),
         ("allow_writes", ["true"], "true or false"),
         ("accept", ["PRE302: why", 3], "a list of texts"),
         ("endpoint", ["https://cce.example"], "a text"),
@@ -242,7 +250,7 @@ def test_what_is_no_flag_is_named(word: str) -> None:
 
 
 def test_a_wrong_value_that_is_overridden_does_not_matter() -> None:
-    assert settled({"budget": "5"}, {"CCE_BUDGET": "many"}, {"budget": "more"}).budget == 5
+    assert settled({"budget": "50"}, {"CCE_BUDGET": "many"}, {"budget": "more"}).budget == 50
 
 
 def test_endpoint_and_region_exclude_each_other_wherever_they_come_from() -> None:

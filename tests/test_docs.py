@@ -156,6 +156,15 @@ def test_every_fault_that_is_mentioned_exists():
     assert mentioned - set(FAULTS) == set()
 
 
+def test_every_check_of_the_suite_that_is_mentioned_exists_and_one_alone_is_an_incomplete_run(tmp_path):
+    mentioned = set(re.findall(r"pytest_cce_precheck\.suite\.test_contract::(\w+)", EVERYTHING))
+    assert mentioned
+    for name in mentioned:
+        ran = shell(f"pytest --pyargs pytest_cce_precheck.suite.test_contract::{name}", tmp_path)
+        assert (ran.returncode, " 1 passed in " in ran.stdout) == (1, True), ran.stdout
+        assert "\nincomplete: 13 of 14 checks not judged" in ran.stdout
+
+
 def test_every_link_between_pages_leads_somewhere():
     broken = [
         (name, target)
@@ -214,22 +223,12 @@ def server():
 
 @pytest.mark.parametrize(("name", "text"), COMMANDS, ids=[f"{name}-{n}" for n, (name, _) in enumerate(COMMANDS)])
 def test_a_shell_block_does_what_it_says(name, text, server, tmp_path):
-    service = server.simulator
-    keys = service.credentials
+    keys = server.simulator.credentials
     # setting up anew would change the environment that the tests run in
     script = text.replace('pip install -e ".[all]" && ', "")
     # there are no other machines here
-    script = re.sub(r"ssh=\S+", "popen", script)
+    script = filled(re.sub(r"ssh=\S+", "popen", script), server)
     write_targets(server, tmp_path / "cce-targets.toml")
-    for placeholder, value in {
-        "https://cce.staging.example.com": server.endpoint,
-        "PROJECT_ID": service.project_id,
-        "CLUSTER_ID": service.cluster_id,
-        "YOUR_TOKEN": keys.token.reveal(),
-        "YOUR_ACCESS_KEY": keys.access_key.reveal(),
-        "YOUR_SECRET_KEY": keys.secret_key.reveal(),
-    }.items():
-        script = re.sub(rf"(?<=[=\s]){re.escape(placeholder)}(?=\s)", value, script)
     ran = shell(
         script, tmp_path, EU_TOKEN=keys.token.reveal(), CN_AK=keys.access_key.reveal(), CN_SK=keys.secret_key.reveal()
     )
@@ -239,12 +238,38 @@ def test_a_shell_block_does_what_it_says(name, text, server, tmp_path):
     assert ("(no real service was contacted)" in ran.stdout) is ("--cce-mode=live" not in script)
 
 
+def test_the_example_for_every_mode_runs_unchanged_in_each(server, tmp_path):
+    (text,) = (text for name, _, text in blocks("sh") if name == "docs/how-to-dependents.md" and "unset" in text)
+    (tmp_path / "test_own.py").write_bytes((ROOT / "tests" / "examples" / "test_every_mode.py").read_bytes())
+    before = server.simulator.handled
+    ran = shell(filled(text, server), tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert re.findall(r"^=+ (.*) in ", ran.stdout, re.MULTILINE) == ["1 passed"] * 3
+    # of the three runs, only the one that records asks the service
+    assert server.simulator.handled == before + 2
+
+
 def test_the_readme_has_one_command_for_the_suite_and_one_for_the_tests():
     commands = [text.strip() for name, _, text in blocks("sh") if name == "README.md"]
     assert commands[:2] == [
         'pip install -e ".[all]" && pytest --pyargs pytest_cce_precheck.suite',
         "python -m pytest -n 2",
     ]
+
+
+def filled(script: str, server: SimulatorServer) -> str:
+    """Put what is here in place of a script's placeholders."""
+    service, keys = server.simulator, server.simulator.credentials
+    for placeholder, value in {
+        "https://cce.staging.example.com": server.endpoint,
+        "PROJECT_ID": service.project_id,
+        "CLUSTER_ID": service.cluster_id,
+        "YOUR_TOKEN": keys.token.reveal(),
+        "YOUR_ACCESS_KEY": keys.access_key.reveal(),
+        "YOUR_SECRET_KEY": keys.secret_key.reveal(),
+    }.items():
+        script = re.sub(rf"(?<=[=\s]){re.escape(placeholder)}(?=\s)", value, script)
+    return script
 
 
 def write_targets(server: SimulatorServer, path: Path) -> None:

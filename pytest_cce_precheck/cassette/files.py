@@ -54,14 +54,29 @@ def _plain(name: str) -> str:
     return f"{plain[:_LONGEST].lstrip('.')}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def is_usable(name: str) -> bool:
+    """Return whether a cassette can have this name: a file can, and it does not lead out of its folder.
+
+    >>> is_usable("api/tasks"), is_usable("../tasks")
+    (True, False)
+    """
+    path = Path(name)
+    try:
+        os.fsencode(name)
+    except ValueError:
+        # half a surrogate pair
+        return False
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\x00" not in name
+
+
 def place(folder: Path, name: str) -> Path:
     """Give the path of a cassette; raises `ConfigurationError` where that would lie outside ``folder``."""
-    wanted = Path(name)
-    if wanted.is_absolute() or ".." in wanted.parts or not wanted.name or "\x00" in name:
+    if not is_usable(name):
         raise ConfigurationError(
             f"the cassette {name!r} is not usable: expected a name within {shown(folder)}, without '..' and not"
             " absolute"
         )
+    wanted = Path(name)
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
     try:
         os.fsencode(path)

@@ -13,7 +13,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
 
-_TEXT: Final = re.compile(r"\s*(?P<code>[\w-]+)\s*[:\s](?P<reason>.*?)(?:(?<=\s)until\s+(?P<until>\S+))?\s*$")
+_TEXT: Final = re.compile(r"\s*(?P<code>[\w-]+)\s*:(?P<reason>.*?)(?:(?<=\s)until\s+(?P<until>\S+))?\s*$")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_cce_precheck.errors import CassetteError, ConfigurationError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
     from pytest_cce_precheck.contract.acceptance import Acceptance
-    from pytest_cce_precheck.errors import TransportReason
+    from pytest_cce_precheck.errors import CassetteError, TransportReason
     from pytest_cce_precheck.examples import Examples
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
@@ -136,9 +134,3 @@ class Mode(Protocol):
 
     def running(self, test: RunningTest) -> AbstractContextManager[object]:
         """Stand by while a test runs."""
-
-
-def refuse_faults(test: RunningTest) -> None:
-    """Raise `ConfigurationError` where a test wants defects of a service that is not the embedded one."""
-    if test.faults:
-        raise ConfigurationError("the marker cce(faults=…) works on the embedded service alone (--cce-mode=simulate)")

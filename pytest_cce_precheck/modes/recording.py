@@ -16,7 +16,6 @@ from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
 from pytest_cce_precheck.cassette.identities import pseudonyms_for
 from pytest_cce_precheck.cassette.redaction import Redaction
 from pytest_cce_precheck.cassette.scan import refuse
-from pytest_cce_precheck.modes.base import RunningTest, refuse_faults
 from pytest_cce_precheck.modes.live import Live
 from pytest_cce_precheck.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.transport.live import TIMEOUTS
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.cassette.pseudonyms import Pseudonyms
+    from pytest_cce_precheck.modes.base import RunningTest
     from pytest_cce_precheck.wire.exchange import Request
 
 
@@ -44,7 +44,6 @@ class Recorded(Live):
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
         """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
-        refuse_faults(test)
         recorder = Recorder(self.target.endpoint, deadline=TIMEOUTS * self.config.timeout, observe=test.answered)
         with recorder:
             yield

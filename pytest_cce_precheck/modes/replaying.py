@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.redaction import REPLAY_CREDENTIALS, Redaction
 from pytest_cce_precheck.errors import CassetteMissError, CassetteMissingError
-from pytest_cce_precheck.modes.base import RunningTest, Target, refuse_faults
+from pytest_cce_precheck.modes.base import RunningTest, Target
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.replay import Replayer
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -63,7 +63,6 @@ class Replayed:
     @contextmanager
     def running(self, test: RunningTest) -> Iterator[None]:
         """Answer from the test's cassette; raises `CassetteCorruptError` where it cannot be read."""
-        refuse_faults(test)
         try:
             with self._answering(test):
                 yield

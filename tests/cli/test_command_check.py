@@ -200,7 +200,11 @@ def test_acceptances_that_ended_or_were_never_met_are_told(check: Check) -> None
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("PRE30x: agreed", "unknown finding code 'PRE30x'; did you mean"), ("PRE302:", "accepting PRE302 needs a reason")],
+    [
+        ("PRE30x: agreed", "unknown finding code 'PRE30x'; did you mean"),
+        ("PRE302:", "accepting PRE302 needs a reason"),
+        ("PRE302 nothing", "cannot accept 'PRE302 nothing': expected CODE: REASON [until YYYY-MM-DD]"),
+    ],
 )
 def test_what_cannot_be_accepted_exits_with_2(check: Check, text: str, message: str) -> None:
     status, _, err = check("--accept", text, LIST)

@@ -54,6 +54,12 @@ def test_a_person_is_told_how_to_run_the_suite_and_control_c_ends_it_cleanly() -
     assert (process.returncode, err) == (0, "")
 
 
+def test_the_help_says_how_a_service_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    assert "Ctrl-C (SIGINT) or SIGTERM ends it" in capsys.readouterr().out
+
+
 def test_being_terminated_leaves_nothing_behind() -> None:
     process = start("--json")
     try:

@@ -87,12 +87,17 @@ class Losing:
 
 
 @contextmanager
-def losing(monkeypatch: pytest.MonkeyPatch, **how: Any) -> Iterator[tuple[Losing, tuple[str, ...]]]:
-    """Serve it over HTTP; gives the options of a run over it, too."""
+def losing(
+    monkeypatch: pytest.MonkeyPatch, *, token: bool = False, **how: Any
+) -> Iterator[tuple[Losing, tuple[str, ...]]]:
+    """Serve it over HTTP, to be asked with AK/SK or a token; gives the options of a run over it, too."""
     service = Losing(**how)
     keys = service.simulator.credentials
-    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", keys.access_key.reveal())
-    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", keys.secret_key.reveal())
+    if token:
+        monkeypatch.setenv("CCE_AUTH_TOKEN", keys.token.reveal())
+    else:
+        monkeypatch.setenv("HUAWEICLOUD_SDK_AK", keys.access_key.reveal())
+        monkeypatch.setenv("HUAWEICLOUD_SDK_SK", keys.secret_key.reveal())
     # what is waited for goes by at once
     monkeypatch.setattr(Live, "wait", lambda _, seconds: service.simulator.clock.advance(seconds))
     with serving(service) as server:
@@ -162,20 +167,23 @@ def test_with_permission_to_destroy_other_methods_go_to_the_cluster_itself(
     result.stdout.fnmatch_lines(["*PRE609 DELETE on the list path was answered with 200"])
 
 
-def test_the_documentation_says_what_is_sent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("token", [False, True])
+def test_the_documentation_says_what_is_sent(run: Run, monkeypatch: pytest.MonkeyPatch, *, token: bool) -> None:
     text = (Path(__file__).parents[2] / "docs" / "how-to-live.md").read_text("utf-8")
     rows = re.findall(r"^\| (`--[^|]+`|nothing) \| (`[^|]+`) \| ([^|]+) \| (\d+) \|$", text, re.MULTILINE)
     said: dict[str, dict[tuple[str, str], int]] = {"nothing": {}, WRITES: {}, DESTRUCTIVE: {}}
     for option, methods, path, number in rows:
+        with_token = re.search(r"(\d+) with a token", path)
         for method in re.findall(r"[A-Z]+", methods):
-            said[option.strip("`")][method, path.partition("`")[2].partition("`")[0]] = int(number)
+            place = path.partition("`")[2].partition("`")[0]
+            said[option.strip("`")][method, place] = int(with_token[1] if token and with_token else number)
     places = {
         "create": "…/addons/precheck",
         "list": "…/addons/precheck/tasks",
         "made-up list": "…/addons/precheck/tasks",
     }
     for option, more in {"nothing": (), WRITES: (WRITES,), DESTRUCTIVE: (WRITES, DESTRUCTIVE)}.items():
-        with losing(monkeypatch, loses=False) as (service, where):
+        with losing(monkeypatch, token=token, loses=False) as (service, where):
             run(*SUITE, "--cce-mode=live", *where, *more)
         assert {(method, places[place]): n for (method, place), n in service.not_read.items()} == said[option]
 

@@ -87,8 +87,9 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
         ("mode='live', faults=['page-info-missing']", "*faults work in the simulator only*"),
         (
             "colour='red'",
-            "@pytest.mark.cce: got an unexpected keyword argument 'colour'; expected (mode=None, cassette=None,*",
+            "@pytest.mark.cce: unexpected argument 'colour': expected (mode=None, cassette=None, *, repeats=False)",
         ),
+        ("fault=['page-info-missing']", "@pytest.mark.cce: unexpected argument 'fault': *; did you mean faults?"),
         ("'live', 'a', [], True, 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, *)"),
     ],
 )
@@ -104,7 +105,16 @@ def test_a_wrong_argument_stops_the_run_before_any_test_and_names_the_test(
 
 
 @pytest.mark.parametrize("mode", [*MODES])
-@pytest.mark.parametrize("marker", ["cce(faults=['no-such'])", "cce_allow('PRE999', reason='agreed')"])
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "cce(faults=['no-such'])",
+        "cce(cassette='../tasks')",
+        "cce(mode='live', cassette='/tasks')",
+        "cce(cassette='\\ud800')",
+        "cce_allow('PRE999', reason='agreed')",
+    ],
+)
 def test_wrong_arguments_are_refused_in_every_mode_also_of_tests_that_would_not_run(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str, marker: str
 ) -> None:
@@ -144,21 +154,75 @@ def test_on_workers_a_wrong_argument_is_the_error_of_each_test_of_ours(pytester:
     result.stdout.fnmatch_lines(["test_it.py::test_misused: @pytest.mark.cce(mode='lve'): expected one of *"])
 
 
-def test_faults_in_a_live_run_are_that_tests_error(
+FAULTY = """
+import pytest
+
+@pytest.mark.cce(faults=["page-info-missing"])
+def test_faulty(cce_client): pass
+
+@pytest.mark.cce(mode="simulate", faults=["page-info-missing"])
+def test_simulated(cce_client): pass
+"""
+LIVE = ("--cce-region=r", "--cce-project-id=p", "--cce-cluster-id=c")
+
+
+@pytest.mark.parametrize("how", [(), ("--collect-only",), ("-k", "simulated")])
+@pytest.mark.parametrize("mode", ["live", "record", "replay"])
+def test_faults_without_mode_simulate_stop_a_run_in_another_mode(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str, how: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+    pytester.makepyfile(test_it=FAULTY)
+    result = run(f"--cce-mode={mode}", *LIVE, *how)
+    assert result.ret == 4
+    assert result.errlines[0] == (
+        "ERROR: test_it.py::test_faulty: @pytest.mark.cce(faults=['page-info-missing']): only the simulator has faults,"
+        f' and this run is in mode {mode}: add mode="simulate"'
+    )
+
+
+def test_faults_with_mode_simulate_are_skipped_in_a_run_in_another_mode(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+    pytester.makepyfile(test_it=FAULTY.replace("faults=", 'mode="simulate", faults=', 1))
+    run("--cce-mode=live", *LIVE).assert_outcomes(skipped=2)
+
+
+def test_a_marker_that_a_closer_one_replaces_needs_no_mode(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
     pytester.makepyfile(
-        """
+        test_it="""
         import pytest
 
-        @pytest.mark.cce(faults=["page-info-missing"])
-        def test_wrong(cce_client): pass
+        pytestmark = pytest.mark.cce(faults=["page-info-missing"])
+
+        @pytest.mark.cce(mode="simulate")
+        def test_it(cce_client): pass
         """
     )
-    result = run("--cce-mode=live", "--cce-region=r", "--cce-project-id=p", "--cce-cluster-id=c")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["the marker cce(faults=*) works on the embedded service alone (--cce-mode=simulate)"])
+    run("--cce-mode=live", *LIVE).assert_outcomes(skipped=1)
+
+
+@pytest.mark.parametrize("marker", ["cce(mode='lve')", "cce(faults=['page-info-missing'])"])
+def test_a_marker_that_a_conftest_adds_is_checked_too(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+    pytester.makeconftest(
+        f"""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            items[0].add_marker(pytest.mark.{marker})
+        """
+    )
+    pytester.makepyfile(test_it="def test_it(): pass")
+    result = run("--cce-mode=live", *LIVE)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: test_it.py::test_it: @pytest.mark.cce(*"])
 
 
 # ---- cassettes

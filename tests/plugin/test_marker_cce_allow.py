@@ -42,6 +42,10 @@ def test_an_allowed_finding_does_not_fail_and_is_shown(pytester: pytest.Pytester
     [
         ("'PRE302'", "@pytest.mark.cce_allow: missing a required*argument: 'reason'; expected (code, reason=*"),
         ("'PRE302', 'agreed'", "@pytest.mark.cce_allow: too many positional arguments; expected (code, reason=*"),
+        (
+            "'PRE302', reasn='agreed'",
+            "@pytest.mark.cce_allow: unexpected argument 'reasn': expected (code, reason=*); did you mean reason?",
+        ),
         ("", "@pytest.mark.cce_allow: missing a required argument: 'code'; expected (code, reason=*"),
         ("'PRE302', reason=' '", "accepting PRE302 needs a reason: *"),
         ("'PRE302', reason=None", "accepting PRE302 needs a reason: *"),

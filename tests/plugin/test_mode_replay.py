@@ -412,18 +412,8 @@ def test_a_client_that_is_as_old_as_the_session_misses_what_it_could_not_know(
     result.stdout.fnmatch_lines(["no recording for GET *", "  differs:  the project is not-recorded, recorded p"])
 
 
-def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, run: Run) -> None:
-    pytester.makepyfile(
-        test_it="""
-        import pytest
-
-        @pytest.mark.cce(faults=["page-info-missing"])
-        def test_it(cce_client): pass
-        """
-    )
-    result = run(*REPLAY)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["the marker cce(faults=*) works on the embedded service alone (--cce-mode=simulate)"])
+def test_faults_are_for_the_simulator_alone(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=ASKS)
     result = run(*REPLAY, "--cce-fault=page-info-missing")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: --cce-fault works on the embedded service alone: leave it out, or use *"])

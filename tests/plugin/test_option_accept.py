@@ -18,6 +18,7 @@ FAULT = "--cce-fault=final-without-expiry"
         ("PRE30x: agreed", "unknown finding code 'PRE30x'; did you mean PRE*?"),
         ("final-without-expire: agreed", "*'final-without-expire'; did you mean final-without-expiry?"),
         ("PRE302", "*PRE302*"),
+        ("PRE302 nothing", "cannot accept 'PRE302 nothing': expected CODE: REASON [[]until YYYY-MM-DD]"),
         ("PRE302:", "*PRE302* needs a reason*"),
         ("PRE302: agreed until tomorrow", "accepting PRE302 until 'tomorrow': expected a day as YYYY-MM-DD"),
     ],

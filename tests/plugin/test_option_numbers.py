@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number, 0 or more"),
-        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number, 0 or more"),
-        ("--cce-budget=5", "a budget of 5 requests checks nothing: at least 30 are needed"),
+        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number, 30 or more"),
+        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number, 30 or more"),
+        ("--cce-budget=0", "--cce-budget (from option) is '0': expected a whole number, 30 or more"),
+        ("--cce-budget=29", "--cce-budget (from option) is '29': expected a whole number, 30 or more"),
         ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number, 0 or more"),
-        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number, 0 or more"),
-        ("--cce-timeout=0", "--cce-timeout is 0: expected at least 1 second"),
+        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number, 1 or more"),
+        ("--cce-timeout=0", "--cce-timeout (from option) is '0': expected a whole number, 1 or more"),
     ],
 )
 def test_a_number_that_is_none_or_out_of_range_stops_the_run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -100,9 +102,9 @@ def test_a_setting_of_the_file_is_overridden_by_minus_o(pytester: pytest.Pyteste
 @pytest.mark.parametrize(
     ("setting", "value", "expected"),
     [
-        ("budget", "many", "a whole number, 0 or more"),
-        ("budget", "-1", "a whole number, 0 or more"),
-        ("timeout", "2.5", "a whole number, 0 or more"),
+        ("budget", "many", "a whole number, 30 or more"),
+        ("budget", "-1", "a whole number, 30 or more"),
+        ("timeout", "2.5", "a whole number, 1 or more"),
         ("allow_writes", "maybe", "true or false"),
         ("fail_on", "often", "one of error, warning, note, never"),
         ("max_age", "30", "a number with h, d or w, such as 30d"),
@@ -120,10 +122,10 @@ def test_a_text_that_is_not_right_is_named_with_setting_file_and_what_was_expect
 @pytest.mark.parametrize(
     ("setting", "value", "shown", "expected"),
     [
-        ("budget", "2.5", "2.5", "a whole number, 0 or more"),
-        ("budget", "-1", "-1", "a whole number, 0 or more"),
-        ("budget", "true", "True", "a whole number, 0 or more"),
-        ("budget", "[60]", "[60]", "a whole number, 0 or more"),
+        ("budget", "2.5", "2.5", "a whole number, 30 or more"),
+        ("budget", "-1", "-1", "a whole number, 30 or more"),
+        ("budget", "true", "True", "a whole number, 30 or more"),
+        ("budget", "[60]", "[60]", "a whole number, 30 or more"),
         ("allow_writes", "2", "2", "true or false"),
         ("allow_writes", "[true]", "[True]", "true or false"),
         ("accept", '["PRE302: one", 2]', "2", "a list of texts"),
@@ -158,3 +160,18 @@ def assert_refused(result: pytest.RunResult, setting: str, where: str, shown: st
     assert shown.lower() in line.lower()
     assert line.endswith(f" expected {expected}")
     assert "PLANTED" not in line
+
+
+@pytest.mark.parametrize("where", ["pyproject.toml [tool.pytest]", "pytest.toml"])
+def test_the_examples_of_the_readme_are_read_in_the_file_that_they_name(
+    pytester: pytest.Pytester, run: Run, where: str
+) -> None:
+    needs(where)
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    file = where.partition(" ")[0]
+    [text] = re.findall(rf"^```toml\n(# {re.escape(file)}\n.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(ORDINARY)
+    (pytester.path / file).write_text(text)
+    [line] = [line for line in run().outlines if line.startswith("cce-precheck: mode")]
+    assert "--cce-allow-writes True (ini); " in line
+    assert line.endswith("--cce-budget 60 (ini)")

@@ -21,7 +21,8 @@ CONFTEST: Final = """
 import pytest
 from pathlib import Path
 from pytest_cce_precheck.contract.ledger import Ledger
-from pytest_cce_precheck.fixtures import as_usage_error, config_key
+from pytest_cce_precheck.fixtures import as_usage_error
+from pytest_cce_precheck.settings import config_key
 from pytest_cce_precheck.report.bookkeeping import keep_books
 
 def file(pytestconfig, name):
