@@ -14,6 +14,7 @@ from urllib3.util import parse_url, retry
 
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.watched import Watch, watched
+from pytest_cce_precheck.wire.dates import wait_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -32,7 +33,6 @@ def _refuse_nothing(_method: str, _path: str, _headers: Container[str]) -> None:
     pass
 
 
-_YEAR: Final = 365 * 86_400
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -127,7 +127,7 @@ class _Clock:
         watch = Watch.current()
         left = inf if watch is None else watch.due - monotonic()
         if seconds >= left:
-            waits = f"a wait of {seconds:.0f} s" if seconds < _YEAR else "a wait of more than a year"
+            waits = f"a wait of {wait_in_words(seconds)}"
             raise failure("timeout", f"before another try there is {waits}, and {max(left, 0.0):.3g} s are left")
         self._time.sleep(seconds)
 
