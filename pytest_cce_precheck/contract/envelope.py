@@ -28,7 +28,7 @@ PASSING: Final = frozenset({429, 502, 503, 504})
 _SHORTEST_SECRET: Final = 8
 
 _INTERNALS = re.compile(
-    r"Traceback \(most recent call last\)|^\s+at [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \[|panic: |"
+    r"Traceback \(most recent call last\)|^[ \t]+at [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \[|panic: |"
     r"\b(SQLException|ORA-\d{5}|psycopg2|java\.lang\.|NullPointerException)\b|SQLSTATE",
     re.MULTILINE,
 )

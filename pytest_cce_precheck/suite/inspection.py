@@ -21,6 +21,7 @@ from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number
 from pytest_cce_precheck.suite.memory import Memory
 from pytest_cce_precheck.suite.patience import LONGEST, Patience
 from pytest_cce_precheck.suite.progress import Progress
+from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -286,7 +287,7 @@ class Inspection:
         seconds = self._patience.asked_for(exchange, attempt)
         if seconds > LONGEST + 1:
             asked = f"{exchange.request.method} {exchange.request.target}"
-            told = f"to come again after {seconds:.0f} s, and a run waits for {LONGEST:.0f} s at most"
+            told = f"to come again after {wait_in_words(seconds)}, and a run waits for {LONGEST:.0f} s at most"
             message = f"{asked} was answered with {exchange.status}, and {told}"
             self.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
             self._gone = f"the service said {told}"

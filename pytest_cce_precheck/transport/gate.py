@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from io import BytesIO
+from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from requests.exceptions import RequestException
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
-from urllib3.util import parse_url
+from urllib3.util import parse_url, retry
 
-from pytest_cce_precheck.transport.failures import FAILURES
-from pytest_cce_precheck.transport.reading import read_body, without_coding
+from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.watched import Watch, watched
-from pytest_cce_precheck.wire.exchange import Headers
+from pytest_cce_precheck.wire.dates import wait_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -43,7 +42,8 @@ class Gate:
     What urllib3 sends to one of them is refused if the service's ``refuse`` raises. It is counted and spaced by the
     service's `Meter`, each try and each redirect once, and ends at its deadline or with the run. If there is one of
     these, an answer that nobody else watches (`Watch`) is read whole before its caller gets it, freed of its content
-    coding, as when it is recorded. Calls to others pass untouched.
+    coding, as when it is recorded, and no wait before another try is begun that would end after it. Calls to others
+    pass untouched.
     """
 
     def __init__(self) -> None:
@@ -51,6 +51,7 @@ class Gate:
         # of a call that is tried again: the meter of the try before, and its number
         self._before: ContextVar[tuple[Meter, int | None] | None] = ContextVar("before", default=None)
         self._urlopen: Any = None
+        self._time: Any = None
 
     def put(
         self,
@@ -85,10 +86,13 @@ class Gate:
 
         # urllib3 calls itself by this name where it tries again
         setattr(HTTPConnectionPool, "urlopen", urlopen)  # noqa: B010  mypy knows that a method is no variable
+        self._time = getattr(retry, "time")  # noqa: B009  as above
+        setattr(retry, "time", _Clock(self._time))  # noqa: B010  as above
         return self
 
     def __exit__(self, *_: object) -> None:
         setattr(HTTPConnectionPool, "urlopen", self._urlopen)  # noqa: B010  as above
+        setattr(retry, "time", self._time)  # noqa: B010  as above
 
     def _passed(self, meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
         before = self._before.get()
@@ -108,6 +112,24 @@ class Gate:
         finally:
             self._before.reset(token)
             meter.arrived(number)
+
+
+class _Clock:
+    """What urllib3 waits by before another try; a wait that would outlast its call is not begun."""
+
+    def __init__(self, time: Any) -> None:
+        self._time = time
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._time, name)
+
+    def sleep(self, seconds: float) -> None:
+        watch = Watch.current()
+        left = inf if watch is None else watch.due - monotonic()
+        if seconds >= left:
+            waits = f"a wait of {wait_in_words(seconds)}"
+            raise failure("timeout", f"before another try there is {waits}, and {max(left, 0.0):.3g} s are left")
+        self._time.sleep(seconds)
 
 
 def _place(scheme: str | None, host: str | None, port: int | None) -> Place:
@@ -132,8 +154,8 @@ def _in_time(meter: Meter, deadline: float | None, pool: HTTPConnectionPool, sen
         watch.shorten(seconds)
         return send()
     try:
-        with Watch(seconds):
-            response = _whole(send())
+        with Watch(seconds, reads=True):
+            response = send()
     except FAILURES as error:
         if meter.is_over and meter.has_answered:
             raise meter.over() from None
@@ -147,43 +169,3 @@ def _in_time(meter: Meter, deadline: float | None, pool: HTTPConnectionPool, sen
 
 def _bounds(*seconds: float | None) -> list[float]:
     return [each for each in seconds if each is not None]
-
-
-def _whole(response: BaseHTTPResponse) -> BaseHTTPResponse:
-    """Read an answer, and give it as it is then; what went wrong is raised to whoever reads it."""
-    if not isinstance(response, HTTPResponse) or response.isclosed():
-        return response
-    source: Any
-    with response:
-        try:
-            source = BytesIO(read_body(response))
-        except FAILURES as error:
-            source = _Broken(error)
-    headers = Headers(response.headers.items())
-    if "Content-Encoding" in headers or "Transfer-Encoding" in headers:
-        headers = without_coding(headers)
-    return HTTPResponse(
-        source,
-        headers=HTTPHeaderDict(headers.pairs),
-        status=response.status,
-        version=response.version,
-        reason=response.reason,
-        preload_content=False,
-        # it was, while it was read
-        enforce_content_length=False,
-        # where requests looks for cookies
-        original_response=response._original_response,
-        retries=response.retries,
-        request_url=response.url,
-    )
-
-
-class _Broken(BytesIO):
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self._error = error
-
-    def read(self, _: int | None = -1, /) -> NoReturn:
-        raise self._error
-
-    read1 = read

@@ -50,7 +50,7 @@ class HttpTransport:
         self._timeout = timeout
         self._longest = TIMEOUTS * timeout if deadline is None else deadline
         self._remaining = remaining
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = _as_it_is
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter())
@@ -109,6 +109,11 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Know of none: requests would read the whole body, however long, before anybody could follow."""
 
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:

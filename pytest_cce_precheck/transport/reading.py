@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
+from io import BytesIO
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import urllib3.response
-from urllib3.exceptions import DecodeError
+from requests.exceptions import RequestException
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import DecodeError, HTTPError
 
-from pytest_cce_precheck.transport.failures import failure
+from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.wire.body import MAX_BYTES
+from pytest_cce_precheck.wire.exchange import Headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from urllib3 import BaseHTTPResponse
-
-    from pytest_cce_precheck.wire.exchange import Headers
 
 _OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _CHUNK: Final = 64 * 1024
@@ -46,6 +48,52 @@ def read_body(raw: BaseHTTPResponse) -> bytes:
             break
         pieces = _bounded(decoder(pieces))
     return b"".join(pieces)
+
+
+def read_whole(response: HTTPResponse, *, preload_content: bool, hang_up: Callable[[], object]) -> HTTPResponse:
+    """Read an answer that nobody has read, and return it as it is then.
+
+    What goes wrong is raised at once with ``preload_content``, else to whoever reads the answer; ``hang_up`` is called,
+    as what is left of its body would be the beginning of the next answer.
+    """
+    if response.isclosed():
+        return response
+    source: BytesIO
+    try:
+        source = BytesIO(read_body(response))
+    except FAILURES as error:
+        hang_up()
+        if preload_content:
+            # not ours as it is: urllib3 would take it for a lost connection, and try again
+            raise HTTPError(str(error)) if isinstance(error, RequestException) else error from None
+        source = _Broken(error)
+    headers = Headers(response.headers.items())
+    if "Content-Encoding" in headers or "Transfer-Encoding" in headers:
+        headers = without_coding(headers)
+    return HTTPResponse(
+        source,
+        headers=HTTPHeaderDict(headers.pairs),
+        status=response.status,
+        version=response.version,
+        reason=response.reason,
+        preload_content=preload_content,
+        # it was, while it was read
+        enforce_content_length=False,
+        # where requests looks for cookies
+        original_response=response._original_response,
+        request_url=response.url,
+    )
+
+
+class _Broken(BytesIO):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, _: int | None = -1, /) -> NoReturn:
+        raise self._error
+
+    read1 = read
 
 
 def without_coding(headers: Headers) -> Headers:

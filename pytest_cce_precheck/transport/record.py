@@ -48,7 +48,7 @@ class Recorder(Interceptor):
     def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            with Watch(self._deadline), send(_Patient(adapter)) as received:
+            with Watch(self._deadline, reads=True), send(_Patient(adapter)) as received:
                 body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)

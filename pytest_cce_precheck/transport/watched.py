@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from pytest_cce_precheck.transport.failures import FAILURES, failure
+from pytest_cce_precheck.transport.reading import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from urllib3 import HTTPConnectionPool
+    from urllib3 import HTTPConnectionPool, HTTPResponse
     from urllib3.poolmanager import PoolManager
 
 _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
@@ -37,10 +38,13 @@ class Watch:
 
     It binds the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
     whatever it made of the end of its connection. Of two that stand within each other, the one that ends first counts.
+    With ``reads``, each answer is read whole, in bounds, before urllib3 does anything with it: to try again, to follow
+    a redirect or to give it away, it would read as much as there is.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, reads: bool = False) -> None:
         self.seconds = seconds
+        self.reads = reads
         self.began = monotonic()
         self.due = self.began + seconds
         self.is_cut = False
@@ -182,6 +186,18 @@ class _Watched(HTTPConnection):
             # it may have served another call before
             watch.hold(self.sock)
         super().putrequest(*arguments, **options)
+
+    def request(self, *arguments: Any, preload_content: bool = True, **options: Any) -> None:
+        watch = Watch.current()
+        self._preloads = preload_content
+        preload_content = preload_content and not (watch is not None and watch.reads)
+        super().request(*arguments, preload_content=preload_content, **options)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
+        response, watch = super().getresponse(), Watch.current()
+        if watch is None or not watch.reads:
+            return response
+        return read_whole(response, preload_content=self._preloads, hang_up=self.close)
 
 
 class _Quiet(_Watched):

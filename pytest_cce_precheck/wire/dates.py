@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+_YEAR: Final = 365 * 86_400
 
 
 def parse_http_date(text: str) -> datetime:
@@ -30,6 +33,15 @@ def seconds_to_wait(retry_after: str, now: datetime) -> float:
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after)
     return max((parse_http_date(retry_after) - now).total_seconds(), 0.0)
+
+
+def wait_in_words(seconds: float) -> str:
+    """Return how long a wait is; a service may ask for any number of seconds.
+
+    >>> wait_in_words(3600.4), wait_in_words(float("inf"))
+    ('3600 s', 'more than a year')
+    """
+    return f"{seconds:.0f} s" if seconds <= _YEAR else "more than a year"
 
 
 def is_retry_after(value: str) -> bool:

@@ -231,6 +231,12 @@ def test_an_error_that_shows_internals_is_found(text: str) -> None:
     assert codes(listed(refusal(400, message=text), status=400)) == ["PRE111"]
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("space", ["\n", "\n ", " ", "\t"])
+def test_an_error_of_nothing_but_space_is_read_once(space: str) -> None:
+    assert codes(listed(refusal(400, message=space * 100_000 + "!"), status=400)) == []
+
+
 @pytest.mark.parametrize(
     "text", ["Invalid request.", "the value at position 3 is not known", "no panic", "see SQL docs", ""]
 )

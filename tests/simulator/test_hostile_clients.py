@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack, closing, suppress
+from urllib.parse import quote
 
 import pytest
 
@@ -96,6 +97,42 @@ def test_fields_are_bounded_in_number_too():
     with pytest.raises(BadHttp) as caught:
         parse_head(b"GET / HTTP/1.1" + b"\r\na: b" * (MAX_FIELDS + 1))
     assert caught.value.response.status == 431
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["A", "Authorization", "X-Auth-Token", "Content-Length"])
+@pytest.mark.parametrize("value", [" " * 60_000 + "\nx", "x" + " " * 60_000 + "x", "\t " * 30_000 + "\x00"])
+def test_space_in_a_field_is_read_once_however_much_it_is(name, value):
+    with suppress(BadHttp):
+        parse_head(f"GET / HTTP/1.1\r\n{name}:{value}".encode())
+
+
+@pytest.mark.parametrize(("line", "pair"), [
+    ("A:b", ("A", "b")), ("a: \t b \t c\t ", ("a", "b \t c")), ("A:", ("A", "")), ("A:  ", ("A", "")),
+    ("A::b", ("A", ":b")), ("A: \xa0b\x85", ("A", "\xa0b\x85")),
+])  # fmt: skip
+def test_a_field_is_read_without_the_space_around_its_value(line, pair):
+    assert parse_head(f"GET / HTTP/1.1\r\n{line}".encode("latin-1")).headers.pairs == (pair,)
+
+
+@pytest.mark.parametrize("line", ["A", "", ":b", "A :b", " A:b", "A\n:b", "A:b\n", "A:\x00", "é:b", "A: b\n c"])
+def test_a_malformed_field_is_refused(line):
+    with pytest.raises(BadHttp) as caught:
+        parse_head(f"GET / HTTP/1.1\r\n{line}\r\nB: c".encode("latin-1"))
+    assert caught.value.response.status == 400
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("fault", "asked"), [("ids-matched-with-like", "%"), ("ids-matched-as-globs", "*")])
+def test_many_wildcards_take_no_longer_than_one(fault, asked):
+    simulator = Simulator(faults=[fault])
+    path = list_path(simulator.project_id, simulator.cluster_id)
+    headers = Headers({"X-Auth-Token": simulator.credentials.token.reveal()})
+    listed = [
+        simulator.handle(Request("GET", "", path, f"task_id={value}", headers)).document["items"]
+        for value in (quote(asked), quote(asked * 40), quote(asked * 40 + "!"))
+    ]
+    assert [bool(items) for items in listed] == [True, True, False]
 
 
 def test_a_client_of_http_1_0_is_sent_no_continue(server):

@@ -6,8 +6,9 @@ import gzip
 import threading
 import time
 import traceback
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from urllib3.util.retry import Retry
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError, WriteRefusedError
 from pytest_cce_precheck.sdk.vendor import v3, vendor_client
+from pytest_cce_precheck.transport import reading
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import Meter
@@ -348,6 +350,45 @@ def test_a_watch_of_somebody_else_ends_with_the_run_too() -> None:
         assert talk.hung_up.wait(10)
 
 
+# ---- however long a service says to wait
+
+
+HTTP_DATE = "Fri, 31 Dec 2060 23:59:59 GMT"
+
+
+@pytest.mark.timeout(20)
+@limited
+@pytest.mark.parametrize(
+    ("status", "value"), [(503, "3000"), (429, HTTP_DATE), (413, "9" * 400), (302, "3000"), (503, "")]
+)
+def test_no_wait_of_urllib3_lasts_longer_than_its_call_may(limit: str, status: int, value: str) -> None:
+    # without Retry-After, what urllib3 waits by itself
+    retry = Retry(5, status_forcelist=[503], backoff_factor=100)
+    named = {"Retry_After": value} if value else {}
+    with (
+        serving(always(status, b"{}", Location="/", **named)) as server,
+        Guarded(server.endpoint, **{limit: 8}) as meter,
+    ):
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=r"there is a wait of .* s are left"):
+            urllib3.connection_from_url(server.endpoint).request("GET", "/", retries=retry)
+        assert meter.sent == len(server.seen) == (1 if value else 2)
+
+
+def test_a_wait_that_fits_is_waited_for_and_others_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    statuses = iter([503, 200, 503, 200])
+    with (
+        serving(lambda handler: handler.reply(next(statuses), BODY, Retry_After="50")) as server,
+        serving(always(503, b"{}", Retry_After="3000")) as other,
+    ):
+        with Guarded(server.endpoint, deadline=60):
+            assert by_a_manager(server.endpoint).data == BODY
+            assert by_a_manager(other.endpoint, retries=1).status == 503
+        assert by_a_manager(server.endpoint).data == BODY
+    assert slept == [50, 3000, 50]
+
+
 # ---- what a caller gets
 
 
@@ -375,6 +416,77 @@ def test_a_caller_reads_the_same_as_without_a_gate(answer: Callable[[Handler], N
     assert within.cookies == without.cookies
     assert within.headers.get("X-Request-Id") == without.headers.get("X-Request-Id")
     assert head.content == b""
+
+
+def by_a_pool(endpoint: str, **options: Any) -> Any:
+    return urllib3.connection_from_url(endpoint).request("GET", "/", **options)
+
+
+def by_a_manager(endpoint: str, **options: Any) -> Any:
+    with urllib3.PoolManager() as manager:
+        return manager.request("GET", endpoint, **options)
+
+
+by_urllib3_itself = pytest.mark.parametrize("send", [by_a_pool, by_a_manager])
+
+
+@by_urllib3_itself
+@pytest.mark.parametrize("answer", [zipped, chunked, always(200, BODY)])
+@pytest.mark.parametrize("preload", [False, True])
+def test_who_asks_urllib3_gets_what_it_asked_for(
+    send: Any, answer: Callable[[Handler], None], *, preload: bool
+) -> None:
+    with serving(answer) as server, Guarded(server.endpoint, deadline=60):
+        response = send(server.endpoint, preload_content=preload)
+        assert response._body == (BODY if preload else None)
+        assert response.data == BODY
+
+
+@by_urllib3_itself
+@pytest.mark.parametrize("status", [200, 302, 503])
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_no_answer_takes_more_memory_than_an_answer_may(
+    monkeypatch: pytest.MonkeyPatch, send: Any, status: int, coding: str
+) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
+    body = gzip.compress(bytes(2**25), 1) if coding else bytes(2**25)
+
+    def answer(handler: Handler) -> None:
+        # of what nobody reads, the rest cannot be sent
+        with suppress(OSError):
+            handler.reply(status, body, Content_Encoding=coding, Location="/x")
+
+    with serving(answer) as server, Guarded(server.endpoint, deadline=60) as meter:
+        tracemalloc.start()
+        try:
+            with pytest.raises(urllib3.exceptions.HTTPError, match="the answer is larger than 1,048,576 bytes"):
+                send(server.endpoint, retries=Retry(2, status_forcelist=[503], backoff_factor=0))
+            assert tracemalloc.get_traced_memory()[1] < 2**24
+        finally:
+            tracemalloc.stop()
+        # nor is it asked for again
+        assert meter.sent == 1
+
+
+@pytest.mark.parametrize("status", [302, 503])
+def test_what_is_read_before_another_try_is_bounded_too(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
+    sent = []
+
+    def answer(handler: Handler) -> None:
+        if handler.path == "/x" or sent:
+            handler.reply(200, BODY)
+            return
+        with suppress(OSError):
+            handler.reply(status, b"", Content_Length=str(2**25), Location="/x")
+            for _ in range(2**9):
+                handler.wfile.write(bytes(2**16))
+                sent.append(2**16)
+
+    with serving(answer) as server, Guarded(server.endpoint, deadline=60):
+        retry = Retry(2, status_forcelist=[503], backoff_factor=0)
+        assert by_a_pool(server.endpoint, retries=retry, preload_content=False).data == BODY
+    assert sum(sent) < 2**24
 
 
 def cut_off(handler: Handler) -> None:

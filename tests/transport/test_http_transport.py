@@ -9,12 +9,14 @@ import ssl
 import subprocess
 import threading
 import traceback
+import tracemalloc
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.transport import reading
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.body import MAX_BYTES
 from pytest_cce_precheck.wire.exchange import Headers, Request
@@ -252,6 +254,36 @@ def test_a_redirect_is_not_followed_and_the_credentials_do_not_leave(transport: 
         assert elsewhere.seen == []
     assert exchange.status == status
     assert exchange.response.headers["Location"].endswith("/stolen")
+
+
+PAGE = b"<html>moved</html>"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("coding", ["", "gzip", "gzip, gzip"])
+def test_the_page_of_a_redirect_is_read_as_any_other(transport: HttpTransport, status: int, coding: str) -> None:
+    body = PAGE
+    for _ in filter(None, coding.split(",")):
+        body = gzip.compress(body)
+    with serving(always(status, body, Location="/x", Content_Encoding=coding)) as server:
+        exchange = transport.send(asked(server.endpoint))
+    assert (exchange.status, exchange.response.body) == (status, PAGE)
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_the_page_of_a_redirect_is_bounded_as_any_other(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch, coding: str
+) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
+    large = bytes(2**25)
+    body = gzip.compress(large, 1) if coding else large
+    tracemalloc.start()
+    try:
+        with serving(always(302, body, Location="/x", Content_Encoding=coding)) as server:
+            assert failed(transport, asked(server.endpoint)).reason == "too-large"
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_netrc_is_never_used(transport: HttpTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -270,6 +271,27 @@ def test_an_answer_that_is_too_large_is_a_failure(monkeypatch: pytest.MonkeyPatc
     outcome = only(recorder).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason == "too-large"
+
+
+def test_what_urllib3_reads_before_another_try_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
+    sent: list[int] = []
+
+    def answer(handler: Handler) -> None:
+        if sent:
+            handler.reply(200, BODY)
+            return
+        with suppress(OSError):
+            handler.reply(429, b"", Content_Length=str(2**25))
+            for _ in range(2**9):
+                handler.wfile.write(bytes(2**16))
+                sent.append(2**16)
+
+    with serving(answer) as server, Recorder(server.endpoint) as recorder, requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=Retry(2, status_forcelist=[429], backoff_factor=0)))
+        assert session.get(server.endpoint, timeout=5).content == BODY
+    assert sum(sent) < 2**24
+    assert response_of(only(recorder)).body == BODY
 
 
 @pytest.mark.parametrize("raises", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _unsound = partial(Fault, category="soundness", codes=("PRE401",))
 _unknown = partial(Fault, category="soundness", codes=("PRE406",))
 
+# as fnmatch writes them, whose patterns take no longer with many wildcards
+_GLOB: Final = str.maketrans({"[": "[[]"})
+_LIKE: Final = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]", "%": "*", "_": "?"})
 _TYPE: Final = Filter.TYPE
 _ID: Final = Filter.TASK_ID
 _INSTANCE: Final = Filter.ADDON_INSTANCE_ID
@@ -87,13 +91,11 @@ def _type_in_any_case(call: Call, _tasks: list[Task]) -> list[Task]:
 
 
 def _like(asked: str, actual: str) -> bool:
-    pattern = "".join({"%": ".*", "_": "."}.get(sign, re.escape(sign)) for sign in asked)
-    return re.fullmatch(pattern, actual) is not None
+    return fnmatchcase(actual, asked.translate(_LIKE))
 
 
 def _glob(asked: str, actual: str) -> bool:
-    pattern = "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in asked)
-    return re.fullmatch(pattern, actual) is not None
+    return fnmatchcase(actual, asked.translate(_GLOB))
 
 
 def _regex(asked: str, actual: str) -> bool:
