@@ -19,8 +19,9 @@ from _pytest.junitxml import xml_key
 
 from pytest_cce_precheck import targets
 from pytest_cce_precheck.fixtures import harnesses_key, targets_key
+from pytest_cce_precheck.records import mask_key
 from pytest_cce_precheck.wire.pieces import Pieces
-from pytest_cce_precheck.wire.redaction import Redactor
+from pytest_cce_precheck.wire.redaction import Redactor, in_every_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -41,7 +42,9 @@ _FIELDS: Final = ("strerror", "filename", "filename2")
 
 def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
-    masking = Masking(Mask(partial(_known_to, config)))
+    mask = Mask(partial(_known_to, config))
+    config.stash[mask_key] = partial(in_every_text, change=mask.text)
+    masking = Masking(mask)
     config.pluginmanager.register(masking, "cce-masking")
     config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -276,6 +277,28 @@ def test_it(cce_contract, record_property):
     watched(source, *ALL, "-o", "junit_family=xunit1", "--cce-history=history.sqlite", status=0).assert_outcomes(
         passed=1
     )
+
+
+# ---- what is accepted
+
+ACCEPTS: Final = """
+@pytest.mark.cce_allow("PRE305", reason=f"marked {TOKEN}")
+@pytest.mark.cce_allow("PRE306", reason=f"expired {TOKEN}", until="2020-01-01")
+def test_it(cce_contract): pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
+def test_the_reason_of_an_acceptance(watched: Run, pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    reports = [f"--cce-report=report.{ending}" for ending in ("json", "md", "html")]
+    reports += ["--report-log=log.jsonl"] if importlib.util.find_spec("pytest_reportlog") else []
+    result = watched(
+        ACCEPTS, *ALL, *workers, *reports, f"--cce-accept=PRE309: given {SECRET}", "--cce-history=h.sqlite"
+    )
+    result.assert_outcomes(passed=1)
+    for ending in ("json", "md", "html"):
+        text = (pytester.path / f"report.{ending}").read_text("utf-8").replace("\\*", "*")
+        assert [said for said in ("marked ***", "expired ***", "given ***") if said not in text] == []
 
 
 # ---- logs and differences
