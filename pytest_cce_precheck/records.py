@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Record = tuple[str, str]
 
-mask_key: Final = pytest.StashKey["Callable[[Any], Any]"]()
+mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
 """What returns data of JSON, or a text, without the credentials that the run knows; in live and record mode."""
 
 _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
