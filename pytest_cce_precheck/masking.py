@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from pytest_cce_precheck.wire.pieces import Pieces
 from pytest_cce_precheck.wire.redaction import Redactor, in_every_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pluggy import Result
 
@@ -33,9 +34,12 @@ _SHOWN: Final = frozenset({"report", "excrepr", "excinfo", "call", "warning_mess
 # asked for one report again and again, by whoever has it masked already
 _ASKS: Final = frozenset({"pytest_report_teststatus"})
 # says what the report is of, not what is shown; ids are masked when tests are collected
-_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "cce_records"})
+_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "result", "cce_records"})
 # whose objects are made to be shown
 _SHOWING: Final = ("_pytest.subtests", "pytest_subtests", "allure_commons.")
+_HOLDERS: Final = (list, tuple, set, frozenset)
+# what is shown of these holds no text, or is what others go on with
+_PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
 # of an OSError, which keeps them elsewhere than other exceptions
 _FIELDS: Final = ("strerror", "filename", "filename2")
 
@@ -94,15 +98,32 @@ class Mask:
             text = shown.decode("utf-8", "surrogateescape")
             masked = self.text(text)
             return shown if masked == text else masked.encode("utf-8", "surrogateescape")
-        if type(shown) in (list, tuple):
+        kind = next((kind for kind in _HOLDERS if isinstance(shown, kind)), None)
+        if kind is not None:
             parts = [self.anything(part) for part in shown]
-            return shown if all(map(_same, parts, shown)) else type(shown)(parts)
-        if type(shown) is dict:
-            members = {self.anything(name): self.anything(part) for name, part in shown.items()}
-            unchanged = all(map(_same, members, shown)) and all(map(_same, members.values(), shown.values()))
-            return shown if unchanged else members
-        if hasattr(type(shown), "toterminal") or type(shown).__module__.startswith(_SHOWING):
-            self.parts(shown)
+            return shown if all(map(_same, parts, shown)) else kind(parts)
+        if isinstance(shown, Mapping):
+            members = {self.anything(name): self.anything(shown[name]) for name in shown}
+            return shown if all(map(_same, _flat(members), _flat(shown))) else members
+        return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
+
+    def pytests(self, shown: object) -> bool:
+        """Mask in place what is pytest's, or of one who makes objects to be shown; return whether it is."""
+        if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
+            return False
+        self.parts(shown)
+        return True
+
+    def _object(self, shown: object) -> object:
+        """Return somebody's object, or for one whose ``str`` or ``repr`` would show a secret that, masked."""
+        self._learn()
+        is_machinery = type(shown).__module__.startswith("_pytest.")
+        for written in (str, repr) if self._secrets and not is_machinery else ():
+            with suppress(Exception):
+                text = written(shown)
+                masked = self.text(text)
+                if masked != text:
+                    return masked
         return shown
 
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
@@ -140,6 +161,11 @@ class Mask:
         return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
 
 
+def _flat(members: Mapping[Any, Any]) -> Iterator[Any]:
+    for name in members:
+        yield from (name, members[name])
+
+
 def _same(one: object, other: object) -> bool:
     return one is other or (isinstance(one, str) and one == other)
 
@@ -162,7 +188,7 @@ class Masking:
                 # whoever calls goes on with its own
                 value |= self._mask.anything(value)
             else:
-                self._mask.anything(value)
+                self._mask.pytests(value)
                 excinfo = getattr(value, "excinfo", value)
                 self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
 

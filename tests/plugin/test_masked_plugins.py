@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # some of all that a report may be made of
 TALKATIVE: Final = """
-import logging
+import collections, logging, types
 
 @pytest.fixture
 def broken(): raise RuntimeError(f"reason {TOKEN}")
@@ -33,6 +33,7 @@ def test_locals():
 @pytest.mark.parametrize("value", [TOKEN])
 def test_value(value, record_property):
     record_property("mine", value)
+    record_property("other", collections.OrderedDict(a=types.SimpleNamespace(b=TOKEN)))
     warnings.warn(value)
 
 @pytest.mark.xfail(reason=f"marked {TOKEN}")

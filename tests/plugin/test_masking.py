@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from pytest_cce_precheck.masking import Mask
 from tests.plugin.projects import LIVE
 from tests.servers import always, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Run
 
 TOKEN: Final = "PLANTED-token+/" + "MIIabc" * 60
@@ -85,6 +91,59 @@ def test_an_exception_that_holds_no_secret_is_left_as_it_is(error: Exception) ->
     before = str(error), repr(error), vars(error).copy()
     Mask(lambda: ["s3cr3t-key"]).exception(error)
     assert (str(error), repr(error), vars(error)) == before
+
+
+Pair = namedtuple("Pair", "name value")
+
+
+class Shown:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+
+@dataclass
+class Data:
+    text: str
+
+
+@pytest.mark.parametrize(
+    ("make", "masked"),
+    [
+        (lambda text: OrderedDict(a=text), {"a": "***"}),
+        (lambda text: OrderedDict({text: 1}), {"***": 1}),
+        (lambda text: defaultdict(list, a=[text]), {"a": ["***"]}),
+        (lambda text: MappingProxyType({"a": text}), {"a": "***"}),
+        (lambda text: CaseInsensitiveDict(a=text), {"a": "***"}),
+        (lambda text: Pair("a", text), ("a", "***")),
+        (lambda text: {text}, {"***"}),
+        (lambda text: frozenset([text]), {"***"}),
+        (lambda text: deque([text]), "deque(['***'])"),
+        (lambda text: bytearray(text.encode()), "bytearray(b'***')"),
+        (Shown, "<***>"),
+        (Data, "Data(text='***')"),
+        (lambda text: SimpleNamespace(a=text), "namespace(a='***')"),
+        (lambda text: [{"a": (Shown(text),)}], [{"a": ("<***>",)}]),
+        (type("Text", (str,), {}), "***"),
+        (ValueError, "***"),
+    ],
+)
+def test_whatever_holds_a_secret_is_masked(make: Callable[[str], object], masked: object) -> None:
+    mask = Mask(lambda: ["s3cr3t-key"])
+    harmless = make("harmless")
+    assert mask.anything(harmless) is harmless
+    assert mask.anything(make("s3cr3t-key")) == masked
+
+
+def test_an_object_that_cannot_be_written_is_left_to_others() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    broken = [Broken()]
+    assert Mask(lambda: ["s3cr3t-key"]).anything(broken) is broken
 
 
 def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
