@@ -20,7 +20,7 @@ from _pytest.junitxml import xml_key
 
 from pytest_cce_precheck import targets
 from pytest_cce_precheck.fixtures import harnesses_key, targets_key
-from pytest_cce_precheck.records import mask_key
+from pytest_cce_precheck.records import environment_key, mask_key
 from pytest_cce_precheck.wire.pieces import Pieces
 from pytest_cce_precheck.wire.redaction import Redactor, in_every_text
 
@@ -60,7 +60,9 @@ def mask_exception(error: BaseException) -> None:
 
 def _known_to(config: pytest.Config) -> Iterator[str]:
     named = config.stash.get(targets_key, ())
-    yield from targets.secrets_of(named, os.environ)
+    # a test may take one out of the environment, which it has from there
+    for environment in (config.stash.get(environment_key, {}), os.environ):
+        yield from targets.secrets_of(named, environment)
     for harness in config.stash.get(harnesses_key, ()):
         yield from harness.secrets
     # its arguments may be secrets
@@ -69,7 +71,7 @@ def _known_to(config: pytest.Config) -> Iterator[str]:
 
 
 class Mask:
-    """Masks all that ``known`` returns, which grows while tokens are fetched: in texts, and in what holds texts."""
+    """Masks all that ``known`` ever returned, also while tokens are fetched: in texts, and in what holds texts."""
 
     def __init__(self, known: Callable[[], Iterable[str]]) -> None:
         self._known = known
@@ -83,7 +85,7 @@ class Mask:
         return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
 
     def _learn(self) -> None:
-        secrets = tuple(dict.fromkeys(secret for secret in self._known() if secret.strip()))
+        secrets = tuple(dict.fromkeys((*self._secrets, *filter(str.strip, self._known()))))
         if secrets != self._secrets:
             self._secrets, self._redactor = secrets, Redactor(secrets)
             # a piece of a command is a path that others have too; keys and tokens hold no blank

@@ -34,7 +34,7 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
-from pytest_cce_precheck.records import record, report_records
+from pytest_cce_precheck.records import environment_key, record, report_records
 from pytest_cce_precheck.run_log import RunLog, log_key, runs_the_suite
 from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, settings_of
 from pytest_cce_precheck.surroundings import Environment
@@ -92,8 +92,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests() -> Generator[None, object, object]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
+    early_config.stash[environment_key] = dict(os.environ)
     try:
         return (yield)
     except BaseException as error:

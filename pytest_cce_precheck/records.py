@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
 """What returns data of JSON, or a text, without the credentials that the run knows; in live and record mode."""
 
+environment_key: Final = pytest.StashKey[dict[str, str]]()
+"""The environment as it was before anybody's conftest.py."""
+
 _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
 
 

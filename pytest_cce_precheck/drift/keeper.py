@@ -38,7 +38,7 @@ from pytest_cce_precheck.fixtures import running_key, told_key
 from pytest_cce_precheck.records import records_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import secrets_in
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._watched: dict[Target, tuple[Observer, Listener]] = {}
-        self._secrets = {*Credentials.from_environment(os.environ).secrets}
+        self._secrets = {*secrets_in(os.environ)}
 
     @property
     def _redactor(self) -> Redactor:

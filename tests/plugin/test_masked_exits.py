@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_cce_precheck.wire.credentials import SECRET_VARIABLES
 from tests.leaks import leaks, made_up
 from tests.plugin.projects import KNOWS_THE_SECRET, SECRET
 from tests.toolchains import require_module
@@ -277,6 +278,34 @@ def test_it(cce_contract, record_property):
     watched(source, *ALL, "-o", "junit_family=xunit1", "--cce-history=history.sqlite", status=0).assert_outcomes(
         passed=1
     )
+
+
+# ---- the environment
+
+
+@pytest.mark.parametrize("name", SECRET_VARIABLES)
+def test_every_variable_for_credentials_is_known(watched: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable in ("AK", "SK"):
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{variable}", f"another {variable}")
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
+    monkeypatch.setenv(name, SECRET)
+    watched("def test_it(): assert TOKEN == 5".replace("TOKEN", f"os.environ[{name!r}]"), *ALL, status=1)
+
+
+def test_a_credential_is_known_when_it_has_left_the_environment(watched: Run) -> None:
+    source = """
+def test_it():
+    del os.environ["CCE_AUTH_TOKEN"]
+    print("printed", TOKEN)
+    assert TOKEN == 5
+"""
+    watched(source, *ALL, shown="printed ***", status=1)
+
+
+def test_a_credential_is_known_when_a_conftest_took_it_from_the_environment(watched: Run) -> None:
+    conftest = "pytest.kept = TOKEN; os.environ['CCE_AUTH_TOKEN'] = 'another-token'"
+    source = "def test_it(): print('printed', pytest.kept); assert pytest.kept == TOKEN"
+    watched(source, *ALL, conftest=conftest, shown="printed ***", status=1, apart=True)
 
 
 # ---- what is accepted
