@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ from pytest_cce_precheck.settings import ini_type, refuse_what_nobody_typed, set
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from _pytest.terminal import TerminalReporter
 
@@ -91,28 +91,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+# within pytest's own, which shows what was captured
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
     early_config.stash[environment_key] = dict(os.environ)
+    with _errors_masked(early_config):
+        try:
+            result = yield
+        except BaseException:
+            from pytest_cce_precheck.masking import mask_captured
+
+            mask_captured(early_config)
+            raise
+    # pytest goes on with the command line, of which it shows what it does not know
+    parser.parse = _errors_masked(early_config)(parser.parse)  # type: ignore[method-assign]
+    return result
+
+
+@contextmanager
+def _errors_masked(config: pytest.Config) -> Iterator[None]:
     try:
-        return (yield)
+        yield
     except BaseException as error:
         from pytest_cce_precheck.masking import mask_exception
 
-        mask_exception(error)
+        mask_exception(error, config)
         raise
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Mask what the run shows, from before any plugin is configured; only where it has real credentials."""
+    with _errors_masked(config) if _masked(config) else nullcontext():
+        return (yield)
+
+
+def _masked(config: pytest.Config) -> bool:
     # what cannot be used is refused when we are configured
     with suppress(ConfigurationError):
         if settings_of(config).mode in ("live", "record"):
             from pytest_cce_precheck.masking import mask_everything_shown
 
             mask_everything_shown(config)
+            return True
+    return False
 
 
 def pytest_configure(config: pytest.Config) -> None:

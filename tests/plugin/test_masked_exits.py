@@ -73,6 +73,41 @@ def test_an_error_in_the_first_conftest(watched: Run) -> None:
     watched("def test_it(): pass", conftest="raise RuntimeError(f'reason {TOKEN}')", shown="reason ***", status=4)
 
 
+def test_what_the_first_conftest_printed_before_its_error(watched: Run) -> None:
+    conftest = "print('printed', TOKEN)\nprint('printed', TOKEN, file=sys.stderr)\nraise RuntimeError"
+    result = watched("def test_it(): pass", conftest=conftest, shown="printed ***", status=4, apart=True)
+    assert "printed ***" in result.stdout.str()
+    assert "printed ***" in result.stderr.str()
+
+
+def test_an_option_that_nobody_knows(watched: Run) -> None:
+    watched("def test_it(): pass", f"--auth-token={SECRET}", shown="--auth-token=***", status=4)
+
+
+def test_an_error_of_a_hook_that_goes_before_ours(watched: Run) -> None:
+    conftest = """
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config): raise RuntimeError(f"reason {TOKEN}")
+"""
+    watched("def test_it(): pass", conftest=conftest, shown="reason ***", status=1, apart=True)
+
+
+def test_the_help(watched: Run) -> None:
+    conftest = "def pytest_addoption(parser): parser.addoption('--mine', help='default ' + TOKEN.replace('%', '%%'))"
+    watched("def test_it(): pass", "--help", conftest=conftest, shown="--cce-mode", status=0)
+
+
+def test_the_arguments_of_a_token_command(watched: Run) -> None:
+    source = """
+def test_it():
+    print("printed", "an-argument-of-it", "value-of-it", "--option", __file__)
+    assert not sys.argv
+"""
+    command = "print-token an-argument-of-it --option=value-of-it test_it.py"
+    result = watched(source, *ALL, f"--cce-token-command={command}", shown="printed *** *** --option /", status=1)
+    assert "an-argument" not in result.stdout.str()
+
+
 # ---- subtests
 
 SUBTESTS: Final = """

@@ -71,6 +71,35 @@ def test_a_report_of_a_whole_run(
     assert [path for path in pytester.path.iterdir() if path.name.startswith("report.")] or "--reruns=1" in words
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("pytest_jsonreport", ("--json-report", "--json-report-file=report.json")),
+        ("pytest_html", ("--html=report.html", "--self-contained-html")),
+    ],
+)
+def test_what_others_add_to_a_report(watched: Run, module: str, words: tuple[str, ...]) -> None:
+    pytest.importorskip(module)
+    conftest = """
+def pytest_report_teststatus(report):
+    if report.when == "call":
+        return f"category {TOKEN}", "x", "word"
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_json_modifyreport(json_report): json_report["mine"] = [f"added {TOKEN}"]
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_report_title(report): report.title = f"added {TOKEN}"
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix): prefix.append(f"<p>added {TOKEN}")
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_row(cells): cells.insert(1, f"<td>added {TOKEN}</td>")
+"""
+    watched("def test_it(): pass", *words, conftest=conftest, shown="added ***")
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
 def test_the_results_of_allure(pytester: pytest.Pytester, watched: Run, workers: tuple[str, ...]) -> None:
     require_module("allure_pytest")

@@ -159,7 +159,7 @@ def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
 
 
 def test_a_command_is_masked_as_a_whole_and_paths_like_its_own_are_shown() -> None:
-    mask = Mask(lambda: ["python /home/me/project/token.py s3cr3t"])
+    mask = Mask(tuple, lambda: ["python /home/me/project/token.py s3cr3t"])
     assert mask.text("CCE_TOKEN_COMMAND=python /home/me/project/token.py s3cr3t") == "CCE_TOKEN_COMMAND=***"
     assert mask.text("/home/me/project/token.py:5: AssertionError") == "/home/me/project/token.py:5: AssertionError"
 
