@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from _pytest.junitxml import xml_key
@@ -43,6 +44,7 @@ _HOLDERS: Final = (list, tuple, set, frozenset)
 _PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
 # hooks of other plugins that let everybody write into a report
 _FILLED: Final = ("pytest_html_", "pytest_json_modifyreport")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 # as many characters of an argument may be a secret
 _LONG_ENOUGH: Final = 6
 # of an OSError, which keeps them elsewhere than other exceptions
@@ -76,8 +78,16 @@ def _known_to(config: pytest.Config) -> Iterator[str]:
     # a test may take one out of the environment, which it has from there
     for environment in (config.stash.get(environment_key, {}), os.environ):
         yield from targets.secrets_of(named, environment)
+        yield from _proxy_passwords(environment)
     for harness in config.stash.get(harnesses_key, ()):
         yield from harness.secrets
+
+
+def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
+    for name in _PROXIES:
+        # no URL: whoever connects says so
+        with suppress(ValueError):
+            yield unquote(urlsplit(environment.get(name, "")).password or "")
 
 
 def _said_in_commands(config: pytest.Config) -> Iterator[str]:
@@ -313,6 +323,7 @@ class Masking:
         xml = session.config.stash.get(xml_key, None)
         if xml is None:
             return
+        xml.suite_name = self._mask.text(xml.suite_name)
         xml.global_properties[:] = self._mask.anything(xml.global_properties)
         for reporter in xml.node_reporters_ordered:
             testcase = reporter.to_xml()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import random
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import pytest
 
@@ -341,6 +342,17 @@ def test_a_credential_is_known_when_a_conftest_took_it_from_the_environment(watc
     conftest = "pytest.kept = TOKEN; os.environ['CCE_AUTH_TOKEN'] = 'another-token'"
     source = "def test_it(): print('printed', pytest.kept); assert pytest.kept == TOKEN"
     watched(source, *ALL, conftest=conftest, shown="printed ***", status=1, apart=True)
+
+
+def test_the_password_of_a_proxy(watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{quote(SECRET, safe='')}@127.0.0.1:9")
+    watched(f"def test_it(): assert {SECRET!r} == 5", *ALL, "--tb=line", shown="assert '***' == 5", status=1)
+
+
+def test_the_name_of_junits_suite(watched: Run, pytester: pytest.Pytester) -> None:
+    watched("def test_it(): pass", *ALL, "-o", f"junit_suite_name=suite-{SECRET}", shown="suite-***", status=0)
+    assert 'name="suite-***"' in (pytester.path / "junit.xml").read_text("utf-8")
 
 
 # ---- what is accepted
