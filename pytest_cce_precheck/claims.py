@@ -22,6 +22,8 @@ from pytest_cce_precheck.suggestions import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pytest_cce_precheck.targets import NamedTarget
+
 T = TypeVar("T")
 
 refusal_key: Final = pytest.StashKey[str]()
@@ -180,3 +182,16 @@ def concerned(item: pytest.Item) -> bool:
     """Tell whether a test has to do with us: by the marker ``cce``, or by a fixture of ours."""
     names = getattr(item, "fixturenames", ())
     return any(name.startswith(("cce_", "_cce_h")) for name in names) or item.get_closest_marker("cce") is not None
+
+
+def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) -> None:
+    """Run a test once for each target; to pytest-xdist each target is a group."""
+    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
+    parameters = [
+        pytest.param(target, id=target.name, marks=pytest.mark.xdist_group(target.name) if grouped else ())
+        for target in targets
+    ]
+    if "_cce_target" not in metafunc.fixturenames:
+        # by the marker alone a test is ours without naming a fixture
+        metafunc.fixturenames.append("_cce_target")
+    metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")

@@ -25,7 +25,7 @@ from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import Watch
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import secrets_in
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.redaction import Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.vocabulary import Filter, list_path
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.transport.paced import Meter
     from pytest_cce_precheck.transport.tokens import Tokens
-    from pytest_cce_precheck.wire.credentials import AuthKind
+    from pytest_cce_precheck.wire.credentials import AuthKind, Credentials
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 _MODES: Final[dict[str, Callable[[Config, Mapping[str, str], Callable[[], float | None]], Mode]]] = {
@@ -127,7 +127,7 @@ class Harness:
     def secrets(self) -> tuple[str, ...]:
         """Every credential that the run knows."""
         own = self._client.credentials.secrets if self._client is not None else ()
-        found = Credentials.from_environment(self._environment).secrets
+        found = secrets_in(self._environment)
         return (*own, *(self.mode.secrets if isinstance(self.mode, Live) else found))
 
     @property

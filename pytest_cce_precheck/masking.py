@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from _pytest.junitxml import xml_key
 
 from pytest_cce_precheck import targets
 from pytest_cce_precheck.fixtures import harnesses_key, targets_key
+from pytest_cce_precheck.records import environment_key, mask_key
+from pytest_cce_precheck.settings import config_key
 from pytest_cce_precheck.wire.pieces import Pieces
-from pytest_cce_precheck.wire.redaction import Redactor
+from pytest_cce_precheck.wire.redaction import Redactor, in_every_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pluggy import Result
 
@@ -32,40 +37,86 @@ _SHOWN: Final = frozenset({"report", "excrepr", "excinfo", "call", "warning_mess
 # asked for one report again and again, by whoever has it masked already
 _ASKS: Final = frozenset({"pytest_report_teststatus"})
 # says what the report is of, not what is shown; ids are masked when tests are collected
-_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "cce_records"})
+_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "result", "cce_records"})
 # whose objects are made to be shown
 _SHOWING: Final = ("_pytest.subtests", "pytest_subtests", "allure_commons.")
+_HOLDERS: Final = (list, tuple, set, frozenset)
+# what is shown of these holds no text, or is what others go on with
+_PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
+# hooks of other plugins that let everybody write into a report
+_FILLED: Final = ("pytest_html_", "pytest_json_modifyreport")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+# as many characters of an argument may be a secret
+_LONG_ENOUGH: Final = 6
 # of an OSError, which keeps them elsewhere than other exceptions
 _FIELDS: Final = ("strerror", "filename", "filename2")
 
 
 def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
-    masking = Masking(Mask(partial(_known_to, config)))
+    mask = Mask(partial(_known_to, config), partial(_said_in_commands, config))
+    config.stash[mask_key] = lambda data: in_every_text(data, mask.text)
+    masking = Masking(mask)
     config.pluginmanager.register(masking, "cce-masking")
     config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
 
 
-def mask_exception(error: BaseException) -> None:
+def mask_exception(error: BaseException, config: pytest.Config) -> None:
     """Mask the environment's credentials in an exception that is raised before the run knows its settings."""
-    Mask(lambda: targets.secrets_of((), os.environ)).exception(error)
+    Mask(partial(_known_to, config)).exception(error)
+
+
+def mask_captured(config: pytest.Config) -> None:
+    """Mask them in what pytest has captured, and is going to show with an exception; it captures still."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if capture is not None and capture.is_globally_capturing():
+        for stream, text in zip((sys.stdout, sys.stderr), capture.read_global_capture(), strict=True):
+            stream.write(Mask(partial(_known_to, config)).text(text))
 
 
 def _known_to(config: pytest.Config) -> Iterator[str]:
     named = config.stash.get(targets_key, ())
-    yield from targets.secrets_of(named, os.environ)
+    # a test may take one out of the environment, which it has from there
+    for environment in (config.stash.get(environment_key, {}), os.environ):
+        yield from targets.secrets_of(named, environment)
+        yield from _proxy_passwords(environment)
     for harness in config.stash.get(harnesses_key, ()):
         yield from harness.secrets
-    # its arguments may be secrets
-    commands = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
-    yield from (command for command in commands if command and " " in command)
+
+
+def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
+    for name in _PROXIES:
+        # no URL: whoever connects says so
+        with suppress(ValueError):
+            yield unquote(urlsplit(environment.get(name, "")).password or "")
+
+
+def _said_in_commands(config: pytest.Config) -> Iterator[str]:
+    """Yield the commands that print tokens, and their arguments, which may be secrets."""
+    configs = [target.config for target in config.stash.get(targets_key, ())]
+    configs += [config.stash[config_key]] if config_key in config.stash else []
+    given = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
+    for command in dict.fromkeys((*given, *(each.token_command for each in configs))):
+        if command and " " in command:
+            yield command
+            yield from _arguments(command)
+
+
+def _arguments(command: str) -> Iterator[str]:
+    with suppress(ValueError):
+        for word in shlex.split(command)[1:]:
+            # of an option what it is given; the path of a file is shown with whatever goes wrong there
+            value = word.partition("=")[2] if word.startswith("-") else word
+            if len(value) >= _LONG_ENOUGH and not os.path.exists(value):
+                yield value
 
 
 class Mask:
-    """Masks all that ``known`` returns, which grows while tokens are fetched: in texts, and in what holds texts."""
+    """Masks all that ``known`` ever returned, also while tokens are fetched: in texts, and in what holds texts."""
 
-    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
-        self._known = known
+    def __init__(self, known: Callable[[], Iterable[str]], whole: Callable[[], Iterable[str]] = tuple) -> None:
+        """``whole`` returns what is masked as a whole only: a piece of it is a path that others have too."""
+        self._known, self._whole = known, whole
         self._secrets: tuple[str, ...] = ()
         self._redactor = Redactor(())
         self._pieces = Pieces(())
@@ -76,11 +127,11 @@ class Mask:
         return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
 
     def _learn(self) -> None:
-        secrets = tuple(dict.fromkeys(secret for secret in self._known() if secret.strip()))
+        whole = dict.fromkeys(self._whole())
+        secrets = tuple(dict.fromkeys((*self._secrets, *filter(str.strip, (*self._known(), *whole)))))
         if secrets != self._secrets:
             self._secrets, self._redactor = secrets, Redactor(secrets)
-            # a piece of a command is a path that others have too; keys and tokens hold no blank
-            self._pieces = Pieces(secret for secret in secrets if " " not in secret)
+            self._pieces = Pieces(secret for secret in secrets if secret not in whole)
 
     def anything(self, shown: Any) -> Any:
         """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
@@ -91,15 +142,32 @@ class Mask:
             text = shown.decode("utf-8", "surrogateescape")
             masked = self.text(text)
             return shown if masked == text else masked.encode("utf-8", "surrogateescape")
-        if type(shown) in (list, tuple):
+        kind = next((kind for kind in _HOLDERS if isinstance(shown, kind)), None)
+        if kind is not None:
             parts = [self.anything(part) for part in shown]
-            return shown if all(map(_same, parts, shown)) else type(shown)(parts)
-        if type(shown) is dict:
-            members = {self.anything(name): self.anything(part) for name, part in shown.items()}
-            unchanged = all(map(_same, members, shown)) and all(map(_same, members.values(), shown.values()))
-            return shown if unchanged else members
-        if hasattr(type(shown), "toterminal") or type(shown).__module__.startswith(_SHOWING):
-            self.parts(shown)
+            return shown if all(map(_same, parts, shown)) else kind(parts)
+        if isinstance(shown, Mapping):
+            members = {self.anything(name): self.anything(shown[name]) for name in shown}
+            return shown if all(map(_same, _flat(members), _flat(shown))) else members
+        return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
+
+    def pytests(self, shown: object) -> bool:
+        """Mask in place what is pytest's, or of one who makes objects to be shown; return whether it is."""
+        if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
+            return False
+        self.parts(shown)
+        return True
+
+    def _object(self, shown: object) -> object:
+        """Return somebody's object, or for one whose ``str`` or ``repr`` would show a secret that, masked."""
+        self._learn()
+        is_machinery = type(shown).__module__.startswith("_pytest.")
+        for written in (str, repr) if self._secrets and not is_machinery else ():
+            with suppress(Exception):
+                text = written(shown)
+                masked = self.text(text)
+                if masked != text:
+                    return masked
         return shown
 
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
@@ -137,6 +205,11 @@ class Mask:
         return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
 
 
+def _flat(members: Mapping[Any, Any]) -> Iterator[Any]:
+    for name in members:
+        yield from (name, members[name])
+
+
 def _same(one: object, other: object) -> bool:
     return one is other or (isinstance(one, str) and one == other)
 
@@ -159,13 +232,22 @@ class Masking:
                 # whoever calls goes on with its own
                 value |= self._mask.anything(value)
             else:
-                self._mask.anything(value)
+                self._mask.pytests(value)
                 excinfo = getattr(value, "excinfo", value)
                 self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
 
-    def after_a_hook(self, outcome: Result[Any], *_: object) -> None:
-        """Mask an exception that leaves a hook, before anybody shows it."""
+    def after_a_hook(self, outcome: Result[Any], name: str, _: object, arguments: Mapping[str, Any]) -> None:
+        """Mask an exception that leaves a hook, before anybody shows it, and what hooks have added to a report."""
         self._mask.exception(outcome.exception)
+        if name in _ASKS and outcome.exception is None:
+            outcome.force_result(self._mask.anything(outcome.get_result()))
+        for value in arguments.values() if name.startswith(_FILLED) else ():
+            if isinstance(value, list):
+                value[:] = self._mask.anything(value)
+            elif isinstance(value, dict):
+                value |= self._mask.anything(value)
+            elif name == "pytest_html_report_title":
+                self._mask.parts(value)
 
     # both innermost: other plugins wrap these to get at the reports
 
@@ -203,16 +285,20 @@ class Masking:
 
     # ---- what is written
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Stand before the terminal, the log file, the hooks for exceptions that nobody catches, and allure."""
-        plugins = session.config.pluginmanager
-        reporter, logs = (plugins.get_plugin(name) for name in ("terminalreporter", "logging-plugin"))
-        writer = getattr(reporter, "_tw", None)
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Stand before the terminal."""
+        writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
         # the second since pytest 9
         for name in ("write", "write_raw"):
             if hasattr(writer, name):
                 setattr(writer, name, partial(_masked_write, getattr(writer, name), self._mask.text))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Stand before the log file, the hooks for exceptions that nobody catches, and allure."""
+        plugins = session.config.pluginmanager
+        logs = plugins.get_plugin("logging-plugin")
         if logs is not None:
             logs.log_file_handler.setFormatter(_Formatter(logs.log_file_handler.formatter, self._mask.text))
         # pytest, which has set these, puts back what was before
@@ -238,6 +324,7 @@ class Masking:
         xml = session.config.stash.get(xml_key, None)
         if xml is None:
             return
+        xml.suite_name = self._mask.text(xml.suite_name)
         xml.global_properties[:] = self._mask.anything(xml.global_properties)
         for reporter in xml.node_reporters_ordered:
             testcase = reporter.to_xml()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +33,25 @@ from pytest_cce_precheck.fixtures import (
     targets_key,
     told_key,
 )
-from pytest_cce_precheck.records import record, report_records
+from pytest_cce_precheck.records import environment_key, record, report_records
 from pytest_cce_precheck.run_log import RunLog, log_key, runs_the_suite
-from pytest_cce_precheck.settings import config_key, ini_type, refuse_what_nobody_typed, settings_of
+from pytest_cce_precheck.settings import (
+    TARGETS_INPUT,
+    config_key,
+    ini_type,
+    refuse_real_services,
+    refuse_what_nobody_typed,
+    settings_of,
+    targets_of,
+)
 from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from _pytest.terminal import TerminalReporter
 
     from pytest_cce_precheck.config import Config
-    from pytest_cce_precheck.targets import NamedTarget
 
 # pytest finds fixtures as attributes of the plugin
 __all__ = [
@@ -68,7 +75,6 @@ MARKERS = (
     "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, defects, answers repeat",
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
-TARGETS_INPUT = "cce_targets"
 # what is set here can be wrong in ways that only the heavier modules know
 LOOKED_UP = frozenset({"fault", "accept", "report"})
 
@@ -90,27 +96,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests() -> Generator[None, object, object]:
+# within pytest's own, which shows what was captured
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows by itself."""
+    early_config.stash[environment_key] = dict(os.environ)
+    with _errors_masked(early_config):
+        try:
+            result = yield
+        except BaseException:
+            from pytest_cce_precheck.masking import mask_captured
+
+            mask_captured(early_config)
+            raise
+    # pytest goes on with the command line, of which it shows what it does not know
+    parser.parse = _errors_masked(early_config)(parser.parse)  # type: ignore[method-assign]
+    return result
+
+
+@contextmanager
+def _errors_masked(config: pytest.Config) -> Iterator[None]:
     try:
-        return (yield)
+        yield
     except BaseException as error:
         from pytest_cce_precheck.masking import mask_exception
 
-        mask_exception(error)
+        mask_exception(error, config)
         raise
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Mask what the run shows, from before any plugin is configured; only where it has real credentials."""
+    with _errors_masked(config) if _masked(config) else nullcontext():
+        return (yield)
+
+
+def _masked(config: pytest.Config) -> bool:
     # what cannot be used is refused when we are configured
     with suppress(ConfigurationError):
         if settings_of(config).mode in ("live", "record"):
             from pytest_cce_precheck.masking import mask_everything_shown
 
             mask_everything_shown(config)
+            return True
+    return False
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -123,8 +155,8 @@ def pytest_configure(config: pytest.Config) -> None:
     with as_usage_error():
         settled = settings_of(config)
         refuse_what_nobody_typed(config)
-        _refuse_real_services(settled)
-        config.stash[targets_key] = targets = _targets_of(config, settled)
+        refuse_real_services(settled)
+        config.stash[targets_key] = targets = targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             _refuse_the_unusable(config, settled)
         if settled.history or settled.ledger or os.path.lexists(config.rootpath / "cce-known.toml"):
@@ -157,36 +189,11 @@ def _refuse_the_unusable(config: pytest.Config, settled: Config) -> None:
         config.stash[refusal_key] = str(error)
 
 
-def _refuse_real_services(settled: Config) -> None:
-    """Refuse what names one on the command line, while the embedded service answers: a green run would mislead."""
-    for key in ("endpoint", "region", "targets"):
-        if settled.mode == "simulate" and settled.source(key) == "option":
-            raise ConfigurationError(
-                f"--cce-{key} names a real service, and in mode simulate nobody asks it:"
-                " give --cce-mode=live, record or replay with it, or leave it out"
-            )
-
-
-def _targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...]:
-    if settled.targets is None:
-        if settled.target:
-            raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
-        return ()
-    if settled.mode == "simulate":
-        return ()
-    from pytest_cce_precheck.targets import parse_targets, text_of
-
-    path = config.rootpath / settled.targets
-    # a worker may be on another machine, where there is no such file
-    text = getattr(config, "workerinput", {}).get(TARGETS_INPUT) or text_of(path)
-    return parse_targets(text, path.name, settled)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of ours once for each target, and one of `cce_sdk` once for each driver."""
     targets = metafunc.config.stash[targets_key]
     if targets:
-        from pytest_cce_precheck.claims import concerned
+        from pytest_cce_precheck.claims import concerned, over_targets
 
         if concerned(metafunc.definition):
             over_targets(metafunc, targets)
@@ -197,19 +204,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             commands = driver_commands(metafunc.config.stash[config_key].driver)
         names = [" ".join(Path(word).name for word in command) for command in commands]
         metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=names)
-
-
-def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) -> None:
-    """Run a test once for each target; to pytest-xdist each target is a group."""
-    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
-    parameters = [
-        pytest.param(target, id=target.name, marks=pytest.mark.xdist_group(target.name) if grouped else ())
-        for target in targets
-    ]
-    if "_cce_target" not in metafunc.fixturenames:
-        # by the marker alone a test is ours without naming a fixture
-        metafunc.fixturenames.append("_cce_target")
-    metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)

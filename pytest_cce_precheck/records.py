@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Record = tuple[str, str]
+
+mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
+"""What returns data of JSON, or a text, without the credentials that the run knows; in live and record mode."""
+
+environment_key: Final = pytest.StashKey[dict[str, str]]()
+"""The environment as it was before anybody's conftest.py."""
 
 _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def record(item: pytest.Item, name: str, value: str) -> None:
     """Record something of a test; it becomes a property too, for JUnit's report."""
+    mask = item.config.stash.get(mask_key, None)
+    if mask is not None and value.startswith("{"):
+        # other values are words of ours, and names that something is found by
+        value = json.dumps(mask(json.loads(value)))
     item.stash.setdefault(_records_key, []).append((name, value))
     item.user_properties.append((name, value))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,8 +14,11 @@ from pytest_cce_precheck.surroundings import Environment
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.targets import NamedTarget
 
 config_key = pytest.StashKey["Config"]()
+TARGETS_INPUT: Final = "cce_targets"
+"""Under this name a worker of pytest-xdist is given the file of targets."""
 
 
 def ini_type(option: Option) -> Any:
@@ -65,3 +68,29 @@ def refuse_what_nobody_typed(config: pytest.Config) -> None:
         typed = option.flag in config.invocation_params.args
         if option.command_line_only and config.getoption(option.ini) and not typed:
             raise not_on_the_command_line(option, "addopts, PYTEST_ADDOPTS or a file of arguments")
+
+
+def targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...]:
+    """Return the targets of a run, none if it names no file; raises `ConfigurationError` if that cannot be used."""
+    if settled.targets is None:
+        if settled.target:
+            raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
+        return ()
+    if settled.mode == "simulate":
+        return ()
+    from pytest_cce_precheck.targets import parse_targets, text_of
+
+    path = config.rootpath / settled.targets
+    # a worker may be on another machine, where there is no such file
+    text = getattr(config, "workerinput", {}).get(TARGETS_INPUT) or text_of(path)
+    return parse_targets(text, path.name, settled)
+
+
+def refuse_real_services(settled: Config) -> None:
+    """Refuse what names one on the command line, while the embedded service answers: a green run would mislead."""
+    for key in ("endpoint", "region", "targets"):
+        if settled.mode == "simulate" and settled.source(key) == "option":
+            raise ConfigurationError(
+                f"--cce-{key} names a real service, and in mode simulate nobody asks it:"
+                " give --cce-mode=live, record or replay with it, or leave it out"
+            )

@@ -13,7 +13,7 @@ from pytest_cce_precheck.config import OPTIONS, Config, Option, not_on_the_comma
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.suggestions import did_you_mean
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import SECRET_VARIABLES, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _VARIABLES: Final[Mapping[str, str]] = {
     "iam_domain": "CCE_IAM_DOMAIN",
     "iam_endpoint": "CCE_IAM_ENDPOINT",
 }
-_STANDARD: Final = frozenset({*_VARIABLES.values(), "CLOUD_SDK_AK", "CLOUD_SDK_SK"})
+_STANDARD: Final = frozenset({*_VARIABLES.values(), *SECRET_VARIABLES})
 # a place is not made of pieces of another; only the project may be everybody's
 _ELSEWHERE: Final = dict.fromkeys(key for key in _PLACE if key != "project_id")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -111,12 +111,7 @@ def parse_targets(text: str, name: str, base: Config) -> tuple[NamedTarget, ...]
 def secrets_of(targets: Iterable[NamedTarget], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Give every credential that any target's run may use, and those of the environment itself."""
     environments = [environment, *(target.environment(environment) for target in targets)]
-    found = [
-        secret
-        for each in environments
-        for secret in (*Credentials.from_environment(each).secrets, each.get("CCE_IAM_PASSWORD", ""))
-    ]
-    return tuple(dict.fromkeys(filter(None, found)))
+    return tuple(dict.fromkeys(secret for each in environments for secret in secrets_in(each)))
 
 
 # ---- one table

@@ -54,7 +54,7 @@ STRANGERS: Final[dict[str, set[str]]] = {
     "explore": {"simulator"},
     "cassette": {"contract", "simulator", "explore"},
 }
-LAZY: Final = {"plugin", "fixtures", "cli", ""}
+LAZY: Final = {"plugin", "fixtures", "settings", "cli", ""}
 HEAVY: Final = {"requests", "responses", "jsonschema", "jsonschema_rs", "hypothesis", "yaml", "jinja2", "urllib3"}
 
 

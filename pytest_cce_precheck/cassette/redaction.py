@@ -20,6 +20,7 @@ from pytest_cce_precheck.cassette.echoes import HEADER, marked
 from pytest_cce_precheck.cassette.pseudonyms import folded
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.pieces import Pieces
 from pytest_cce_precheck.wire.redaction import MASK, SHOWN_HEADERS, Redactor, decoded_and_cleaned, masked, without_query
 from pytest_cce_precheck.wire.secrets import looks_like_secret
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -90,6 +91,7 @@ class Redaction:
     ) -> None:
         secrets = (*credentials.secrets, *also)
         self._redactor = Redactor(secrets, dict(_stand_ins(credentials, Redactor(secrets))))
+        self._pieces = Pieces(secrets)
         self._pseudonyms = pseudonyms
         self._path = lru_cache(_CACHED)(self._new_path)
         self._query = lru_cache(_CACHED)(self._new_query)
@@ -140,8 +142,10 @@ class Redaction:
         """Give a response without secrets."""
         return replace(
             response,
-            headers=Headers(self._kept(response.headers, RESPONSE_HEADERS)),
-            body=self._body(response.body, self._redactor.known),
+            headers=Headers(
+                (name, self._pieces.masked(value)) for name, value in self._kept(response.headers, RESPONSE_HEADERS)
+            ),
+            body=self._without_pieces(self._body(response.body, self._redactor.known)),
         )
 
     def knows_of(self, response: Response) -> bool:
@@ -201,6 +205,11 @@ class Redaction:
             each = partial(decode, errors="surrogateescape")
             text = _settled(text, partial(decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
         return text
+
+    def _without_pieces(self, body: bytes) -> bytes:
+        text, encoding = _decoded(body)
+        shown = self._pieces.masked(text)
+        return body if shown == text else shown.encode(encoding, "backslashreplace")
 
     def _made_from_an_id(self, value: str) -> str:
         return self._redactor.known(self._pseudonyms.derived(value) if self._pseudonyms else value)

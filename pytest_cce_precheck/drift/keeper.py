@@ -38,7 +38,8 @@ from pytest_cce_precheck.fixtures import running_key, told_key
 from pytest_cce_precheck.records import records_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import secrets_in
+from pytest_cce_precheck.wire.pieces import Pieces
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ class Watcher:
 
     def __init__(self) -> None:
         self._watched: dict[Target, tuple[Observer, Listener]] = {}
-        self._secrets = {*Credentials.from_environment(os.environ).secrets}
+        self._secrets = {*secrets_in(os.environ)}
 
-    @property
-    def _redactor(self) -> Redactor:
-        return Redactor(sorted(self._secrets))
+    def _masked(self, text: str) -> str:
+        secrets = sorted(self._secrets)
+        return Pieces(secrets).masked(Redactor(secrets).text(text))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -117,7 +118,7 @@ class Watcher:
             if observer.answers:
                 traits, spoken = traits_as_data(observer.traits), spoken_as_data(listener.spoken)
                 text = json.dumps([list(astuple(target)), observer.answers, traits, spoken])
-                yield json.loads(self._redactor.text(text))
+                yield json.loads(self._masked(text))
 
 
 class Keeper(Watcher):
@@ -154,7 +155,7 @@ class Keeper(Watcher):
                 self._lines += _lines_of(target, self._seen[target][0], outcome, first=target not in known)
             self._judge(session, [*_findings_of(outcomes), *self._in_this_run(today)], today)
             memories = {target: outcome.memory for target, outcome in outcomes.items()}
-            write(self._path, self._redactor.text(dumps({**known, **memories})))
+            write(self._path, self._masked(dumps({**known, **memories})))
         except ConfigurationError as error:
             # raised here, it would cost the summary
             self._lines.append(f"ERROR: {error}")
@@ -190,7 +191,7 @@ class Keeper(Watcher):
             own = [finding for finding in findings if self._whose(finding) == name]
             acceptances = (*map(Acceptance.parse, accepted), *known)
             outcome = verdict(own, fail_on=self._config.fail_on, acceptances=acceptances, today=today)
-            told += [(place, kind, self._redactor.text(text)) for place, kind, text in _told(outcome, self._path, name)]
+            told += [(place, kind, self._masked(text)) for place, kind, text in _told(outcome, self._path, name)]
             failing = failing or bool(outcome.failing)
         books = session.config.pluginmanager.get_plugin("cce-bookkeeper")
         if books is not None:
@@ -205,7 +206,7 @@ class Keeper(Watcher):
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print it, below the summary of the findings."""
         for line in self._lines:
-            terminalreporter.write_line(one_line(self._redactor.text(line)))
+            terminalreporter.write_line(one_line(self._masked(line)))
 
 
 def _is_call(request: Request) -> bool:

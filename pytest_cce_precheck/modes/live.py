@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.modes.base import RunningTest, Target
 from pytest_cce_precheck.startup import refuse_incomplete, tokens_for
-from pytest_cce_precheck.transport.tokens import PASSWORD
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,8 +51,7 @@ class Live:
     @property
     def secrets(self) -> tuple[str, ...]:
         """All that must never be shown: what the environment holds, and each token so far."""
-        found = Credentials.from_environment(self.environment).secrets
-        return (*found, self.environment.get(PASSWORD, ""), *(self.tokens.secrets if self.tokens else ()))
+        return (*secrets_in(self.environment), *(self.tokens.secrets if self.tokens else ()))
 
     def wait(self, seconds: float) -> None:
         """Sleep."""

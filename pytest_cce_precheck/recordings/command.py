@@ -18,7 +18,7 @@ from pytest_cce_precheck.recordings.importing import give_out, take_in
 from pytest_cce_precheck.recordings.listing import table
 from pytest_cce_precheck.recordings.pruning import delete, pruning
 from pytest_cce_precheck.recordings.showing import shown
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def cassettes_command(options: argparse.Namespace) -> int:
     """Run ``cce-precheck cassettes …``: 1 where a cassette does not hold, or has changed in what it must not."""
     credentials = Credentials.from_environment(os.environ)
-    redactor = Redactor(credentials.secrets)
+    redactor = Redactor(secrets_in(os.environ))
     try:
         return _ACTIONS[options.action](options, credentials, redactor)
     except CcePrecheckError as error:

@@ -14,7 +14,7 @@ from pytest_cce_precheck.report.ledger_file import add, following, listing, stat
 from pytest_cce_precheck.report.reliability import as_json, as_table, reliability
 from pytest_cce_precheck.report.saved import SavedReport, as_finding
 from pytest_cce_precheck.report.ticket import Language, ticket
-from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import secrets_in
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _ticket(options: argparse.Namespace) -> int:
     report = SavedReport.read(Path(options.report))
-    redactor = Redactor(Credentials.from_environment(os.environ).secrets)
+    redactor = Redactor(secrets_in(os.environ))
     languages: tuple[Language, ...] = ("en", "zh") if options.language == "both" else (options.language,)
     sys.stdout.write("\n".join(ticket(report, options.code, language, redactor) for language in languages))
     return 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.records import mask_key
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect, write_report
@@ -18,7 +20,7 @@ from pytest_cce_precheck.targets import secrets_of
 from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.config import Config
     from pytest_cce_precheck.report.record import RunRecord
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("test_"))
 """The names of the suite's tests: each is one check, and all of them together are the contract."""
+
+_CHOSEN: Final = frozenset({"code", "fail_on", "mode", "outcome", "severity", "state", "verdict"})
 
 
 def end(
@@ -53,6 +57,7 @@ def end(
         stopped=redactor.text(log.why_stopped(session)),
         exit_status=int(session.exitstatus),
     )
+    record = _without_secrets(record, session.config.stash.get(mask_key, redactor.known))
     written, problems = _written(record, config.report)
     session.exitstatus = written.exit_status
     yield from lines(written)
@@ -60,6 +65,20 @@ def end(
     # a second report of the same run replaces a file, but would be added to the page of the job
     yield from () if log.is_told else tell_github(written.to_dict(), os.environ)
     log.is_told = True
+
+
+def _without_secrets(part: Any, masked: Callable[[str], str]) -> Any:
+    """Return a part of a record with each text in it masked, but for the words that we choose from ourselves."""
+    if isinstance(part, str):
+        return masked(part)
+    if isinstance(part, Mapping):
+        return {name: each if name in _CHOSEN else _without_secrets(each, masked) for name, each in part.items()}
+    if isinstance(part, list | tuple | frozenset):
+        return type(part)(_without_secrets(each, masked) for each in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        members = {each.name: getattr(part, each.name) for each in fields(part)}
+        return replace(part, **_without_secrets(members, masked))
+    return part
 
 
 def _written(record: RunRecord, paths: Sequence[str]) -> tuple[RunRecord, list[str]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
+from pytest_cce_precheck.transport.tokens import TOKEN_PATH
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _OVERRIDES: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Overri
 class WriteGuard:
     """Refuses each request that the run has no permission to send.
 
-    Reads are always permitted. ``writes`` permits the create call of the cluster under test, and any method on the list
+    Reads are always permitted, and asking IAM for a token. ``writes`` permits the create call of the cluster under test, and any method on the list
     path of one made-up cluster, as soon as a read of that path has been answered as unknown. ``destructive`` permits
     everything.
     """
@@ -40,6 +41,9 @@ class WriteGuard:
         __tracebackhide__ = True
         overrides = [name for name in _OVERRIDES if name in headers]
         if self._destructive or (method in READS and not overrides):
+            return
+        if method == "POST" and path == TOKEN_PATH and not overrides:
+            # who authenticates changes no cluster, and IAM may be where the service is
             return
         if self._writes and not overrides:
             if method == "POST" and path == self._create:

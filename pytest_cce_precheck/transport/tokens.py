@@ -23,7 +23,7 @@ from pytest_cce_precheck.surroundings import Environment, Words, without_frames_
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
 from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.credentials import Secret, secrets_in
 from pytest_cce_precheck.wire.exchange import Headers, Request
 from pytest_cce_precheck.wire.redaction import Redactor
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
@@ -200,7 +200,7 @@ class TokenCommand:
         raise TokenError(f"{self._where} {problem}")
 
     def _complaint(self, ended: _programs.Ended) -> str:
-        known = (*Credentials.from_environment(self.environment).secrets, self.environment.get(PASSWORD, ""))
+        known = secrets_in(self.environment)
         text = Redactor((*known, ended.output.strip())).text(ended.complaint).strip()
         shown = text if len(text) <= _COMPLAINT else "…" + text[-_COMPLAINT:]
         return f"; it complains: {shown}" if shown else ""

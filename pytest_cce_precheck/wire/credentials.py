@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
 AuthKind = Literal["token", "ak/sk"]
+
+SECRET_VARIABLES: Final = (
+    "CCE_AUTH_TOKEN",
+    "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SDK_SK",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+    "CLOUD_SDK_AK",
+    "CLOUD_SDK_SK",
+    "CCE_IAM_PASSWORD",
+)
+"""The environment variables that hold credentials, whichever of them a run authenticates with."""
+
+
+def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Give every credential that an environment holds, used or not."""
+    return tuple(environment[name] for name in SECRET_VARIABLES if environment.get(name))
 
 
 class Secret:

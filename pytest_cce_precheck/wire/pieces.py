@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from pytest_cce_precheck.wire.redaction import MASK, masked
-from pytest_cce_precheck.wire.spellings import within_base64
+from pytest_cce_precheck.wire.spellings import escaped, lower, spellings, within_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,21 +21,26 @@ _STEP: Final = 8
 
 
 class Pieces:
-    """Masks pieces of secrets: of at least 16 characters anywhere, of six beside the ``...`` of a shortened value."""
+    """Masks pieces of secrets: of at least 16 characters anywhere, of six beside the ``...`` of a shortened value.
+
+    They are found in any spelling of the secret, A to Z in any case.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) > _BESIDE_A_CUT]
+        long = [secret for secret in secrets if len(secret) > _BESIDE_A_CUT]
+        self._forms = list(dict.fromkeys(lower(form) for secret in long for form in _forms(secret)))
         self._grams = {
             form[start : start + _STEP]
-            for secret in self._secrets
-            for form in _forms(secret)
+            for form in self._forms
             if len(form) > _ANYWHERE
             for start in range(len(form) - _STEP + 1)
         }
 
     def masked(self, text: str) -> str:
         """Return a text without pieces of the secrets."""
-        text = masked(text, self._spans(text))
+        if not self._forms:
+            return text
+        text = masked(text, self._spans(lower(text)))
         return self._without_cuts(text) if _CUT in text else text
 
     def _spans(self, text: str) -> Iterator[Span]:
@@ -56,23 +59,27 @@ class Pieces:
 
     def _without_cuts(self, text: str) -> str:
         pieces = text.split(_CUT)
-        for secret in self._secrets:
+        for form in self._forms:
             for number in range(len(pieces) - 1):
-                pieces[number] = _without_beginning_of(secret, pieces[number])
-                pieces[number + 1] = _without_beginning_of(secret[::-1], pieces[number + 1][::-1])[::-1]
+                pieces[number] = _without_beginning_of(form, pieces[number])
+                pieces[number + 1] = _without_beginning_of(form[::-1], pieces[number + 1][::-1])[::-1]
         return _CUT.join(pieces)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    octets = secret.encode("utf-8", "surrogatepass")
-    yield from (secret, octets.hex(), quote(octets, safe=""), base64.b64encode(octets).decode().rstrip("="))
+    yield from spellings(secret)
     yield from within_base64(secret)
+    once = list(escaped(secret))
+    yield from once
+    for form in once:
+        yield from escaped(form)
 
 
-def _without_beginning_of(secret: str, text: str) -> str:
-    start = text.find(secret[:_BESIDE_A_CUT], max(0, len(text) - len(secret)))
+def _without_beginning_of(form: str, text: str) -> str:
+    folded = lower(text)
+    start = folded.find(form[:_BESIDE_A_CUT], max(0, len(text) - len(form)))
     while start >= 0:
-        if secret.startswith(text[start:]):
+        if form.startswith(folded[start:]):
             return text[:start] + MASK
-        start = text.find(secret[:_BESIDE_A_CUT], start + 1)
+        start = folded.find(form[:_BESIDE_A_CUT], start + 1)
     return text

@@ -61,6 +61,17 @@ def within_base64(secret: str) -> Iterator[str]:
         yield part.replace("+", "-").replace("/", "_")
 
 
+def escaped(text: str) -> Iterator[str]:
+    """Yield how Python, JSON and HTML write a text within another, whichever quotes stand around that."""
+    # with both kinds of quotes in it, the single ones are escaped
+    single = repr(text + "'\"")[1:-4]
+    octets = repr(text.encode("utf-8", "surrogatepass") + b"'\"")[2:-4]
+    for form in (single, octets):
+        yield from (form, form.replace("\\'", "'"))
+    yield from (html.escape(text), html.escape(text, quote=False))
+    yield json.dumps(text)[1:-1]
+
+
 def plain_forms(secret: str) -> Iterator[str]:
     """Yield what `readings` may make of a secret: its escapes undone, and those that were written around it."""
     octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]

@@ -32,7 +32,7 @@ from tests.contract.answers import example as documented_example
 from tests.look_alikes import MAKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOKEN: Final = 'tök+en/"in\\use'
 CREDENTIALS: Final = Credentials(
@@ -450,3 +450,18 @@ def test_a_hostile_body_of_half_a_megabyte_is_redacted(piece: str) -> None:
     # if the time grew with the square of the length, it would exceed the limit of a test
     body = (piece * ((1 << 19) // len(piece))).encode()
     assert Redaction(CREDENTIALS).response(Response(200, Headers(), body)).status == 200
+
+
+LONG: Final = "Zq7Wm3Rk9Xv2Lb5cHn4Jm6Kp8QsTy5fUi6gOp8"
+
+
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_a_long_piece_of_a_secret_is_masked_in_an_answer(change: Callable[[str], str]) -> None:
+    redaction = Redaction(Credentials(token=Secret(LONG)))
+    piece, rest = change(LONG[:18]), change(LONG[18:])
+    for body in (f'{{"kind": "a {piece} b"}}', f"{piece}\r\n{rest}"):
+        answer = redaction.response(Response(200, Headers([("Server", f"nginx {piece}")]), body.encode()))
+        said = str(answer.headers.pairs) + answer.body.decode()
+        assert [text for text in (piece, rest) if text in said] == []
+        assert ("Server", "nginx ***") in answer.headers.pairs
+        assert redaction.response(answer) == answer

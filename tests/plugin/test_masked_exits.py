@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import pytest
 
+from pytest_cce_precheck.wire.credentials import SECRET_VARIABLES
 from tests.leaks import leaks, made_up
 from tests.plugin.projects import KNOWS_THE_SECRET, SECRET
 from tests.toolchains import require_module
@@ -69,6 +72,41 @@ def test_the_reason_for_which_a_test_ends_the_run(watched: Run) -> None:
 
 def test_an_error_in_the_first_conftest(watched: Run) -> None:
     watched("def test_it(): pass", conftest="raise RuntimeError(f'reason {TOKEN}')", shown="reason ***", status=4)
+
+
+def test_what_the_first_conftest_printed_before_its_error(watched: Run) -> None:
+    conftest = "print('printed', TOKEN)\nprint('printed', TOKEN, file=sys.stderr)\nraise RuntimeError"
+    result = watched("def test_it(): pass", conftest=conftest, shown="printed ***", status=4, apart=True)
+    assert "printed ***" in result.stdout.str()
+    assert "printed ***" in result.stderr.str()
+
+
+def test_an_option_that_nobody_knows(watched: Run) -> None:
+    watched("def test_it(): pass", f"--auth-token={SECRET}", shown="--auth-token=***", status=4)
+
+
+def test_an_error_of_a_hook_that_goes_before_ours(watched: Run) -> None:
+    conftest = """
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config): raise RuntimeError(f"reason {TOKEN}")
+"""
+    watched("def test_it(): pass", conftest=conftest, shown="reason ***", status=1, apart=True)
+
+
+def test_the_help(watched: Run) -> None:
+    conftest = "def pytest_addoption(parser): parser.addoption('--mine', help='default ' + TOKEN.replace('%', '%%'))"
+    watched("def test_it(): pass", "--help", conftest=conftest, shown="--cce-mode", status=0)
+
+
+def test_the_arguments_of_a_token_command(watched: Run) -> None:
+    source = """
+def test_it():
+    print("printed", "an-argument-of-it", "value-of-it", "--option", __file__)
+    assert not sys.argv
+"""
+    command = "print-token an-argument-of-it --option=value-of-it test_it.py"
+    result = watched(source, *ALL, f"--cce-token-command={command}", shown="printed *** *** --option /", status=1)
+    assert "an-argument" not in result.stdout.str()
 
 
 # ---- subtests
@@ -276,6 +314,67 @@ def test_it(cce_contract, record_property):
     watched(source, *ALL, "-o", "junit_family=xunit1", "--cce-history=history.sqlite", status=0).assert_outcomes(
         passed=1
     )
+
+
+# ---- the environment
+
+
+@pytest.mark.parametrize("name", SECRET_VARIABLES)
+def test_every_variable_for_credentials_is_known(watched: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable in ("AK", "SK"):
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{variable}", f"another {variable}")
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
+    monkeypatch.setenv(name, SECRET)
+    watched("def test_it(): assert TOKEN == 5".replace("TOKEN", f"os.environ[{name!r}]"), *ALL, status=1)
+
+
+def test_a_credential_is_known_when_it_has_left_the_environment(watched: Run) -> None:
+    source = """
+def test_it():
+    del os.environ["CCE_AUTH_TOKEN"]
+    print("printed", TOKEN)
+    assert TOKEN == 5
+"""
+    watched(source, *ALL, shown="printed ***", status=1)
+
+
+def test_a_credential_is_known_when_a_conftest_took_it_from_the_environment(watched: Run) -> None:
+    conftest = "pytest.kept = TOKEN; os.environ['CCE_AUTH_TOKEN'] = 'another-token'"
+    source = "def test_it(): print('printed', pytest.kept); assert pytest.kept == TOKEN"
+    watched(source, *ALL, conftest=conftest, shown="printed ***", status=1, apart=True)
+
+
+def test_the_password_of_a_proxy(watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{quote(SECRET, safe='')}@127.0.0.1:9")
+    watched(f"def test_it(): assert {SECRET!r} == 5", *ALL, "--tb=line", shown="assert '***' == 5", status=1)
+
+
+def test_the_name_of_junits_suite(watched: Run, pytester: pytest.Pytester) -> None:
+    watched("def test_it(): pass", *ALL, "-o", f"junit_suite_name=suite-{SECRET}", shown="suite-***", status=0)
+    assert 'name="suite-***"' in (pytester.path / "junit.xml").read_text("utf-8")
+
+
+# ---- what is accepted
+
+ACCEPTS: Final = """
+@pytest.mark.cce_allow("PRE305", reason=f"marked {TOKEN}")
+@pytest.mark.cce_allow("PRE306", reason=f"expired {TOKEN}", until="2020-01-01")
+def test_it(cce_contract): pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
+def test_the_reason_of_an_acceptance(watched: Run, pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    reports = [f"--cce-report=report.{ending}" for ending in ("json", "md", "html")]
+    reports += ["--report-log=log.jsonl"] if importlib.util.find_spec("pytest_reportlog") else []
+    result = watched(
+        ACCEPTS, *ALL, *workers, *reports, f"--cce-accept=PRE309: given {SECRET}", "--cce-history=h.sqlite"
+    )
+    result.assert_outcomes(passed=1)
+    for ending in ("json", "md", "html"):
+        text = (pytester.path / f"report.{ending}").read_text("utf-8").replace("\\*", "*")
+        assert [said for said in ("marked ***", "expired ***", "given ***") if said not in text] == []
 
 
 # ---- logs and differences

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # some of all that a report may be made of
 TALKATIVE: Final = """
-import logging
+import collections, logging, types
 
 @pytest.fixture
 def broken(): raise RuntimeError(f"reason {TOKEN}")
@@ -33,6 +33,7 @@ def test_locals():
 @pytest.mark.parametrize("value", [TOKEN])
 def test_value(value, record_property):
     record_property("mine", value)
+    record_property("other", collections.OrderedDict(a=types.SimpleNamespace(b=TOKEN)))
     warnings.warn(value)
 
 @pytest.mark.xfail(reason=f"marked {TOKEN}")
@@ -68,6 +69,35 @@ def test_a_report_of_a_whole_run(
     pytest.importorskip(module)
     watched(TALKATIVE, *LOUD, *words, *workers, shown="printed ***", status=1)
     assert [path for path in pytester.path.iterdir() if path.name.startswith("report.")] or "--reruns=1" in words
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("pytest_jsonreport", ("--json-report", "--json-report-file=report.json")),
+        ("pytest_html", ("--html=report.html", "--self-contained-html")),
+    ],
+)
+def test_what_others_add_to_a_report(watched: Run, module: str, words: tuple[str, ...]) -> None:
+    pytest.importorskip(module)
+    conftest = """
+def pytest_report_teststatus(report):
+    if report.when == "call":
+        return f"category {TOKEN}", "x", "word"
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_json_modifyreport(json_report): json_report["mine"] = [f"added {TOKEN}"]
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_report_title(report): report.title = f"added {TOKEN}"
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix): prefix.append(f"<p>added {TOKEN}")
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_row(cells): cells.insert(1, f"<td>added {TOKEN}</td>")
+"""
+    watched("def test_it(): pass", *words, conftest=conftest, shown="added ***")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])

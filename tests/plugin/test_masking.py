@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from pytest_cce_precheck.masking import Mask
 from tests.plugin.projects import LIVE
 from tests.servers import always, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Run
 
 TOKEN: Final = "PLANTED-token+/" + "MIIabc" * 60
@@ -87,6 +93,59 @@ def test_an_exception_that_holds_no_secret_is_left_as_it_is(error: Exception) ->
     assert (str(error), repr(error), vars(error)) == before
 
 
+Pair = namedtuple("Pair", "name value")
+
+
+class Shown:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+
+@dataclass
+class Data:
+    text: str
+
+
+@pytest.mark.parametrize(
+    ("make", "masked"),
+    [
+        (lambda text: OrderedDict(a=text), {"a": "***"}),
+        (lambda text: OrderedDict({text: 1}), {"***": 1}),
+        (lambda text: defaultdict(list, a=[text]), {"a": ["***"]}),
+        (lambda text: MappingProxyType({"a": text}), {"a": "***"}),
+        (lambda text: CaseInsensitiveDict(a=text), {"a": "***"}),
+        (lambda text: Pair("a", text), ("a", "***")),
+        (lambda text: {text}, {"***"}),
+        (lambda text: frozenset([text]), {"***"}),
+        (lambda text: deque([text]), "deque(['***'])"),
+        (lambda text: bytearray(text.encode()), "bytearray(b'***')"),
+        (Shown, "<***>"),
+        (Data, "Data(text='***')"),
+        (lambda text: SimpleNamespace(a=text), "namespace(a='***')"),
+        (lambda text: [{"a": (Shown(text),)}], [{"a": ("<***>",)}]),
+        (type("Text", (str,), {}), "***"),
+        (ValueError, "***"),
+    ],
+)
+def test_whatever_holds_a_secret_is_masked(make: Callable[[str], object], masked: object) -> None:
+    mask = Mask(lambda: ["s3cr3t-key"])
+    harmless = make("harmless")
+    assert mask.anything(harmless) is harmless
+    assert mask.anything(make("s3cr3t-key")) == masked
+
+
+def test_an_object_that_cannot_be_written_is_left_to_others() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    broken = [Broken()]
+    assert Mask(lambda: ["s3cr3t-key"]).anything(broken) is broken
+
+
 def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
     cause = FileNotFoundError(2, "no file", "s3cr3t-key")
     error = ExceptionGroup("a group", [ValueError("s3cr3t-key", 5, ["s3cr3t-key"])])
@@ -100,7 +159,7 @@ def test_an_exception_is_masked_with_all_that_it_comes_from() -> None:
 
 
 def test_a_command_is_masked_as_a_whole_and_paths_like_its_own_are_shown() -> None:
-    mask = Mask(lambda: ["python /home/me/project/token.py s3cr3t"])
+    mask = Mask(tuple, lambda: ["python /home/me/project/token.py s3cr3t"])
     assert mask.text("CCE_TOKEN_COMMAND=python /home/me/project/token.py s3cr3t") == "CCE_TOKEN_COMMAND=***"
     assert mask.text("/home/me/project/token.py:5: AssertionError") == "/home/me/project/token.py:5: AssertionError"
 

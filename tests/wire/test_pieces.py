@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -45,6 +47,31 @@ def test_what_is_left_of_a_shortened_secret_is_masked(text: str, shown: str) -> 
 )
 def test_a_long_piece_of_a_secret_is_masked_wherever_it_stands(text: str, shown: str) -> None:
     assert Pieces(["0123456789abcdefghijKLMNOP"]).masked(text) == shown
+
+
+AWKWARD = "PLt\\aZq7\\bWm3\"cRk9'dXv2\\eTy5\nfUi6<gOp8"
+
+
+@pytest.mark.parametrize("around", ["", "'", '"', "'\""])
+@pytest.mark.parametrize("write", [str, repr, json.dumps, html.escape, str.upper, lambda text: repr(repr(text))])
+def test_a_shortened_secret_is_found_as_it_is_escaped(write: Callable[[str], str], around: str) -> None:
+    written = write(f"{around} {AWKWARD} {around}")
+    edges = [place for place in range(len(written)) if written[place] == " "]
+    begin, end = edges[0] + 1, edges[-1]
+    for length in range(6, (end - begin) // 2):
+        pieces = Pieces([AWKWARD])
+        assert pieces.masked(f" {written[begin : begin + length]}...") == " ***..."
+        assert pieces.masked(f"...{written[end - length : end]} ") == "...*** "
+
+
+@pytest.mark.parametrize("write", [str, repr, str.upper, lambda text: repr(repr(text))])
+def test_a_long_piece_of_what_is_escaped_is_found(write: Callable[[str], str]) -> None:
+    written = write(AWKWARD)[2:-2]
+    assert Pieces([AWKWARD]).masked(f"a {written[3:23]} z") == "a *** z"
+
+
+def test_a_piece_is_found_in_any_case() -> None:
+    assert Pieces([LONG]).masked(f"a {LONG[2:18].upper()} z, {LONG[:7].upper()}...") == "a *** z, ***..."
 
 
 @pytest.mark.parametrize("before", range(9))
