@@ -393,9 +393,7 @@ def test_tests_that_have_nothing_to_do_with_us_claim_nothing(pytester: pytest.Py
 
 
 @pytest.mark.parametrize("name", ["../tasks", "/tmp/tasks", "a/../../tasks", "a\x00b"])
-def test_a_cassette_outside_of_the_folder_is_that_tests_error(
-    pytester: pytest.Pytester, record: Run, name: str
-) -> None:
+def test_a_cassette_outside_of_the_folder_stops_the_run(pytester: pytest.Pytester, record: Run, name: str) -> None:
     pytester.makepyfile(
         f"""
         import pytest
@@ -407,9 +405,11 @@ def test_a_cassette_outside_of_the_folder_is_that_tests_error(
         """
     )
     result = record()
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["the cassette '*' is not usable: expected a name within cassettes, without*"])
-    assert len(names(pytester)) == 1
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: *::test_outside: @pytest.mark.cce(cassette=*): expected a name within the folder*"]
+    )
+    assert names(pytester) == []
     assert not (pytester.path / "tasks.json").exists()
 
 
