@@ -39,7 +39,9 @@ def test_a_report_that_cannot_be_written_at_the_end_is_an_error_and_no_traceback
     pytester.makepyfile("import pathlib\ndef test_blocks_the_report(): pathlib.Path('findings.json').mkdir()")
     result = run("--cce-report=findings.json")
     assert result.ret == 4
-    result.stdout.fnmatch_lines(["ERROR: --cce-report=findings.json: this is a folder; expected the name of a file"])
+    result.stdout.fnmatch_lines(
+        ["ERROR: --cce-report=findings.json cannot be written: it is a directory; expected a regular file"]
+    )
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 

@@ -9,6 +9,7 @@ import pytest
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.transport.guard import WriteGuard
+from pytest_cce_precheck.transport.tokens import TOKEN_PATH
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 
@@ -53,6 +54,12 @@ def test_nothing_else_is_permitted_without_permission(method: str, path: str) ->
     for given in (guard(), guard(destructive=True)):
         given.observe(answered(404))
         assert not permits(given, method, path)
+
+
+def test_to_ask_for_a_token_is_no_write() -> None:
+    assert permits(guard(), "POST", TOKEN_PATH)
+    assert not any(permits(guard(), method, TOKEN_PATH) for method in ("PUT", "PATCH", "DELETE"))
+    assert not permits(guard(), "POST", TOKEN_PATH + "/")
 
 
 def test_permission_to_write_is_for_the_create_call_of_the_cluster_alone() -> None:
