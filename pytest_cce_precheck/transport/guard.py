@@ -24,9 +24,9 @@ _OVERRIDES: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Overri
 class WriteGuard:
     """Refuses each request that the run has no permission to send.
 
-    Reads are always permitted, and to ask IAM for a token. ``writes`` permits the create call of the cluster under test,
-    and any method on the list path of one made-up cluster, as soon as a read of that path has been answered as unknown.
-    ``destructive`` permits everything.
+    Reads are always permitted, and to ask IAM for a token. ``writes`` permits the create call of the cluster under
+    test, and any method on the list path of one made-up cluster, as soon as a read of that path has been answered as
+    unknown. ``destructive`` permits everything.
     """
 
     def __init__(self, project_id: str, cluster_id: str, *, writes: bool, destructive: bool) -> None:
