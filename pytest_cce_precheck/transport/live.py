@@ -11,7 +11,6 @@ import requests
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
-from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
@@ -23,8 +22,10 @@ if TYPE_CHECKING:
 
     from requests.adapters import HTTPAdapter
 
+# what stands between the client and the wire
+_OURS_BELOW: Final = tuple(f"{__package__}.{name}" for name in ("gate", "interception", "watched"))
 # their frames hold headers with credentials, and a traceback may show locals
-_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", Gate.__module__})
+_HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", *_OURS_BELOW})
 TIMEOUTS: Final = 4
 """How many times ``timeout`` a whole call may take."""
 

@@ -10,6 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
 from pytest_cce_precheck.transport.interception import Interceptor
@@ -177,6 +178,19 @@ def test_an_interrupted_call_shows_no_credential(transport: HttpTransport, monke
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert "interrupt" in shown(raised.value)
+    assert TOKEN not in shown(raised.value)
+
+
+def test_a_call_that_is_interrupted_while_it_is_sent_shows_no_credential(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(connection: object, *arguments: object, **options: object) -> None:
+        del connection, arguments, options
+        raise Interruption
+
+    monkeypatch.setattr(HTTPConnection, "request", interrupted)
+    with serving(always(200, b"{}")) as server, pytest.raises(Interruption) as raised:
+        transport.send(asked(server.endpoint))
     assert TOKEN not in shown(raised.value)
 
 
