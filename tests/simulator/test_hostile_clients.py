@@ -435,7 +435,14 @@ def test_a_process_at_its_limit_of_descriptors_serves_everybody_in_turn():
     assert set(err.splitlines()) == {"new clients have to wait: [Errno 24] Too many open files"}
 
 
+def alive(kind):
+    gc.collect()
+    return sum(isinstance(each, kind) for each in gc.get_objects())
+
+
 def test_two_thousand_requests_leave_nothing_behind(server):
+    # those of other tests may live on
+    connections, requests = alive(Connection), alive(Request)
     token = server.simulator.credentials.token.reveal()
     path = list_path(server.simulator.project_id, server.simulator.cluster_id)
     with connected(server) as kept:
