@@ -168,7 +168,7 @@ def is_type(node: cst.CSTNode) -> bool:
 
 
 def mutants_of(module: str, share: float) -> Iterator[Mutant]:
-    """Give a sample of a module's mutants, the same each time: so large a share of them, but 60 at least."""
+    """Return a sample of a module's mutants, the same each time: so large a share of them, but 60 at least."""
     code = (PACKAGE / module).read_text("utf-8")
     wrapper = MetadataWrapper(cst.parse_module(code))
     visitor = Mutations(mutation_operators, IgnoredCode(set(), set(), set()))
@@ -191,7 +191,7 @@ def mutants_of(module: str, share: float) -> Iterator[Mutant]:
 
 
 def spans(tree: ast.Module) -> Iterator[tuple[str, range]]:
-    """Give each statement's own lines, without those of the block below it, and the function it is in."""
+    """Return each statement's own lines, without those of the block below it, and the function it is in."""
 
     def below(node: ast.AST, name: str) -> Iterator[tuple[str, range]]:
         for child in ast.iter_child_nodes(node):
@@ -210,7 +210,7 @@ def alike_at_first(left: list[str], right: list[str]) -> int:
 
 
 def difference(before: str, after: str) -> tuple[str, str, int]:
-    """Give the lines that differ, before and after, and the number of the first."""
+    """Return the lines that differ, before and after, and the number of the first."""
     old, new = before.splitlines(), after.splitlines()
     first = alike_at_first(old, new)
     last = alike_at_first(old[first:][::-1], new[first:][::-1])
@@ -222,7 +222,7 @@ def difference(before: str, after: str) -> tuple[str, str, int]:
 
 
 def changed_functions(before: types.CodeType, after: types.CodeType) -> dict[tuple[str, int], types.CodeType] | None:
-    """Give the new code of each function that differs; None where something outside of functions does."""
+    """Return the new code of each function that differs; None where something outside of functions does."""
     if not alike(before, after):
         return None
     changed: dict[tuple[str, int], types.CodeType] = {}

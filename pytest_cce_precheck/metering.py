@@ -71,7 +71,7 @@ def _folder(config: pytest.Config) -> str:
 
 
 def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> Meter:
-    """Give the meter of a run against a real service, or against one of its targets.
+    """Return the meter of a run against a real service, or against one of its targets.
 
     The default budget is the suite's; tests of somebody else are held to one that is asked for. Raises
     `ConfigurationError` where the workers are on machines that cannot share one count.

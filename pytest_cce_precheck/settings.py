@@ -81,7 +81,7 @@ def targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...
     from pytest_cce_precheck.targets import parse_targets, text_of
 
     path = config.rootpath / settled.targets
-    # a worker may be on another machine, where there is no such file
+    # a worker may be on another machine, which has no such file
     text = getattr(config, "workerinput", {}).get(TARGETS_INPUT) or text_of(path)
     return parse_targets(text, path.name, settled)
 

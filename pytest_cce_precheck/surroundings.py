@@ -87,7 +87,7 @@ def environment_of_child(
 
 
 def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> TracebackType | None:
-    """Give a traceback without the frames of these packages or modules, whose locals hold what nobody should see."""
+    """Return a traceback without the frames of these packages or modules, whose locals hold what nobody should see."""
     kept = []
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
 from pytest_cce_precheck.contract.causes import causes
@@ -171,7 +172,8 @@ class RunRecord:
         """The breaking findings without observations: these fail a run that asks for it, and break no sentence."""
         return [finding for finding in self.breaking if finding["kind"] != Kind.OBSERVATION]
 
-    @property
+    # asked for by the verdict of each target and by all that is printed
+    @cached_property
     def causes(self) -> list[tuple[Cause, list[str]]]:
         """Each cause with the targets that show it; what it explains, it explains on its own target."""
         found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}

@@ -84,7 +84,7 @@ class Meter:
         return left is not None and left <= 0
 
     def over(self, *, was_sent: bool = True) -> BudgetExhaustedError:
-        """Say that it is, of a request that ``was_sent`` and not answered whole."""
+        """Return the error that says so, of a request that ``was_sent`` and not answered whole."""
         error = BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
         error.was_sent = was_sent
         return error
@@ -139,7 +139,7 @@ class Meter:
         return 0.0, self._file.execute("INSERT INTO recent (until) VALUES (?)", (until,)).lastrowid
 
     def _second_is_full_until(self, now: float) -> float:
-        """Give when there is room in the current second again.
+        """Return when there is room in the current second again.
 
         To space requests as they leave is not enough: a slow one followed by quick ones would meet them at the service.
         """

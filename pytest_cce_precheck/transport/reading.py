@@ -33,7 +33,7 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def read_body(raw: BaseHTTPResponse) -> bytes:
-    """Give the whole body, freed of its content codings; one that is not known is left as it is.
+    """Return the whole body, freed of its content codings; one that is not known is left as it is.
 
     Raises what urllib3 raises, and `failures.failure` for one that is too large: as sent, as it reads, or between.
     """
@@ -145,7 +145,7 @@ def _deflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _foreign(coding: str) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
-    """Give the decoder that urllib3 has where other packages are installed, which the calls of others ask for."""
+    """Return the decoder that urllib3 has where other packages are installed, which the calls of others ask for."""
     name = {"br": "BrotliDecoder", "zstd": "ZstdDecoder"}.get(coding, "")
     known = getattr(urllib3.response, name, None)
     if known is None:

@@ -34,7 +34,7 @@ _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
 
 
 class Watch:
-    """Gives what runs in the ``with`` block ``seconds`` in all, by a clock that is never set back.
+    """Lets what runs in the ``with`` block take ``seconds`` in all, by a clock that is never set back.
 
     It binds the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
     whatever it made of the end of its connection. Of two that stand within each other, the one that ends first counts.
@@ -52,7 +52,7 @@ class Watch:
 
     @staticmethod
     def current() -> Watch | None:
-        """Give the watch that this code runs under."""
+        """Return the watch that this code runs under."""
         return _current.get()
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Watch:
         _WATCHDOG.look_after(self, lambda: self._held.append(held))
 
     def dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
-        """Give the socket that ``dial`` opens; raises `TimeoutError` where that takes too long.
+        """Return the socket that ``dial`` opens; raises `TimeoutError` where that takes too long.
 
         Looking up a name takes as long as the system likes, and each of its addresses has a timeout for itself.
         """

@@ -24,7 +24,7 @@ SECRET_VARIABLES: Final = (
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Give every credential that an environment holds, used or not."""
+    """Return every credential that an environment holds, used or not."""
     return tuple(environment[name] for name in SECRET_VARIABLES if environment.get(name))
 
 

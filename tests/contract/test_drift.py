@@ -63,7 +63,7 @@ def test_a_required_field_that_is_gone_is_an_error() -> None:
 
 
 def of_field(**there: tuple[int, int]) -> Traits:
-    """Give what was seen of an optional field, by circumstances."""
+    """Return what was seen of an optional field, by circumstances."""
     objects = {TASK: {about: number for about, (_, number) in there.items()}}
     return Traits(objects, {f"{TASK}.spec": Trait(("object",), there=there)})
 
