@@ -140,7 +140,8 @@ def _counted_in(pytestconfig: pytest.Config, target: NamedTarget | None) -> str:
                 " give each target to one worker, with --cce-targets and --dist loadgroup"
             )
         shared = None
-    if shared is None and target is None:
+    if shared is None and target is None and folder_key not in pytestconfig.stash:
+        # no other process counts; who has workers reads their count in the end
         return ":memory:"
     # a file too where nobody shares it: tests that change between targets begin no count anew
     name = f"requests-{target.name}.sqlite" if target is not None else "requests.sqlite"

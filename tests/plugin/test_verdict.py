@@ -513,3 +513,19 @@ def test_what_was_sent_counts_whoever_sent_it_and_if_the_answer_never_came(
     with serving(always(200, b"{}")) as server:
         run(*LIVE, f"--cce-endpoint={server.endpoint}", *REPORTS)
     assert report()["requests"] == len(server.seen) == 2
+
+
+def test_what_workers_sent_counts_whoever_sent_it(pytester: pytest.Pytester, run_apart: Run, report: Any) -> None:
+    require_module("xdist")
+    pytester.makepyfile(
+        """
+        import pytest, urllib3
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(cce_config, number):
+            urllib3.request("GET", cce_config.endpoint)
+        """
+    )
+    with serving(always(200, b"{}")) as server:
+        run_apart(*LIVE, f"--cce-endpoint={server.endpoint}", "-n", "2", *REPORTS)
+    assert report()["requests"] == len(server.seen) == 4
