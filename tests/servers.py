@@ -84,6 +84,18 @@ def always(status: int, body: bytes, content_type: str = "application/json", **h
     return lambda handler: handler.reply(status, body, content_type, **headers)
 
 
+def chunked(body: bytes) -> Answer:
+    """Answer every request with a body in two chunks."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:5], body[5:], b"")))
+
+    return answer
+
+
 def free_port() -> int:
     """Give a port that nobody listens on."""
     with socket.socket() as listener:

@@ -99,3 +99,17 @@ def answer_to(document: Document, query: str = "") -> Any:
 
 def example(name: str) -> bytes:
     return (DATA / f"example_{name}_response.json").read_bytes()
+
+
+def respelt(number: int = 1) -> Any:
+    """Return a task that spells a field as the vendor's example does."""
+    other = task(number)
+    other["metadata"]["createTimestamp"] = other["metadata"].pop("createTimeStamp")
+    return other
+
+
+def beside(number: int = 1) -> Any:
+    """Return a task whose risks stand beside its status."""
+    other = task(number)
+    other["riskList"] = other["status"].pop("riskList")
+    return other

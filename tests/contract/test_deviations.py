@@ -9,20 +9,8 @@ import pytest
 
 from pytest_cce_precheck.contract.deviations import deviation, normalise
 from pytest_cce_precheck.contract.rules import rules
-from tests.contract.answers import creation, listing, task
+from tests.contract.answers import beside, creation, listing, respelt, task
 from tests.contract.documents import drop, put
-
-
-def respelt(number: int = 1) -> Any:
-    other = task(number)
-    other["metadata"]["createTimestamp"] = other["metadata"].pop("createTimeStamp")
-    return other
-
-
-def beside(number: int = 1) -> Any:
-    other = task(number)
-    other["riskList"] = other["status"].pop("riskList")
-    return other
 
 
 def silent(number: int = 1) -> Any:

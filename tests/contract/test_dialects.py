@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.dialects import Listener, Spoken, by_chance, h
 from pytest_cce_precheck.contract.drift import apart, mixed
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.wire.exchange import Headers
-from tests.contract.answers import answered, created, creation, listing, task
+from tests.contract.answers import answered, beside, created, creation, listing, respelt, task
 from tests.contract.documents import drop, put
 
 if TYPE_CHECKING:
@@ -30,18 +30,6 @@ def heard(*exchanges: Exchange) -> dict[str, Spoken]:
 
 def listed(*tasks: Any) -> dict[str, Spoken]:
     return heard(answered(listing(list(tasks))))
-
-
-def respelt(number: int = 1) -> Any:
-    other = task(number)
-    other["metadata"]["createTimestamp"] = other["metadata"].pop("createTimeStamp")
-    return other
-
-
-def beside(number: int = 1) -> Any:
-    other = task(number)
-    other["riskList"] = other["status"].pop("riskList")
-    return other
 
 
 @pytest.mark.parametrize(

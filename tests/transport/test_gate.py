@@ -28,7 +28,7 @@ from pytest_cce_precheck.transport.record import Recorder
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request
 from tests.drips import SPEECHES, spoken
-from tests.servers import Handler, Server, always, free_port, serving, talking
+from tests.servers import Handler, Server, always, chunked, free_port, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -396,14 +396,7 @@ def zipped(handler: Handler) -> None:
     handler.reply(200, gzip.compress(BODY), Content_Encoding="gzip", Set_Cookie="seen=yes", X_Request_Id="r")
 
 
-def chunked(handler: Handler) -> None:
-    handler.send_response(200)
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (BODY[:5], BODY[5:], b"")))
-
-
-@pytest.mark.parametrize("answer", [zipped, chunked, always(200, BODY)])
+@pytest.mark.parametrize("answer", [zipped, chunked(BODY), always(200, BODY)])
 @bounds
 def test_a_caller_reads_the_same_as_without_a_gate(answer: Callable[[Handler], None], seconds: int | None) -> None:
     with serving(answer) as server:
@@ -431,7 +424,7 @@ by_urllib3_itself = pytest.mark.parametrize("send", [by_a_pool, by_a_manager])
 
 
 @by_urllib3_itself
-@pytest.mark.parametrize("answer", [zipped, chunked, always(200, BODY)])
+@pytest.mark.parametrize("answer", [zipped, chunked(BODY), always(200, BODY)])
 @pytest.mark.parametrize("preload", [False, True])
 def test_who_asks_urllib3_gets_what_it_asked_for(
     send: Any, answer: Callable[[Handler], None], *, preload: bool

@@ -29,7 +29,7 @@ from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.recordings import asked, cassette, origin
-from tests.servers import Handler, always, free_port, serving
+from tests.servers import Handler, always, chunked, free_port, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,14 +80,7 @@ def zipped(handler: Handler) -> None:
     handler.reply(200, gzip.compress(BODY, mtime=0), Content_Encoding="gzip")
 
 
-def chunked(handler: Handler) -> None:
-    handler.send_response(200)
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (BODY[:5], BODY[5:], b"")))
-
-
-@pytest.mark.parametrize("answer", [zipped, chunked, always(200, BODY)])
+@pytest.mark.parametrize("answer", [zipped, chunked(BODY), always(200, BODY)])
 def test_the_body_is_kept_as_it_reads_not_as_it_was_sent(answer: Callable[[Handler], None]) -> None:
     with serving(answer) as server, Recorder(server.endpoint) as recorder:
         seen = requests.get(server.endpoint, timeout=5)
