@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from pytest_cce_precheck.schema_files import REPORT, load_schema
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from tests.leaks import leaks, written
@@ -14,7 +17,7 @@ from tests.plugin.projects import KNOWS_THE_SECRET, LIVE, SECRET
 from tests.recordings import REPLAY, credentials_of, recording_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Run
 
@@ -77,3 +80,15 @@ def watched(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
         return result
 
     return run
+
+
+@pytest.fixture
+def report(pytester: pytest.Pytester) -> Callable[[], dict[str, Any]]:
+    """Return the report of the run, which meets its schema, once all forms of it say the same."""
+
+    def read() -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((pytester.path / "report.json").read_bytes())
+        Draft202012Validator(load_schema(REPORT)).validate(document)
+        return document
+
+    return read

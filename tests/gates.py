@@ -1,0 +1,36 @@
+"""A gate before a service, for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import urllib3
+
+from pytest_cce_precheck.transport.gate import Gate
+from pytest_cce_precheck.transport.paced import Meter
+
+BODY = b'{"kind":"AddonCheck","items":[]}'
+bounds = pytest.mark.parametrize("seconds", [None, 60], ids=["any time", "a minute"])
+
+
+class Guarded:
+    """A gate before one service, with a meter of its own."""
+
+    def __init__(self, endpoint: str, *, deadline: float | None = None, **bounds: Any) -> None:
+        self.meter = Meter(**bounds)
+        self.gate = Gate()
+        self.gate.put(endpoint, lambda: self.meter, deadline=deadline)
+
+    def __enter__(self) -> Meter:
+        self.gate.__enter__()
+        return self.meter
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.__exit__()
+        self.meter.close()
+
+
+def by_a_manager(endpoint: str, **options: Any) -> Any:
+    with urllib3.PoolManager() as manager:
+        return manager.request("GET", endpoint, **options)
