@@ -30,10 +30,10 @@ from requests.adapters import BaseAdapter
 
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
-from pytest_cce_precheck.cassette.redaction import Redaction
+from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.transport.replay import Replayer
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response

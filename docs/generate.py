@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.config import OPTIONS, Config
+from pytest_cce_precheck.config.options import OPTIONS, Config
 from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_cce_precheck.cassette.mocks import add_recordings
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.check import check
     from pytest_cce_precheck.contract.findings import Finding
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.server import SimulatorServer
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.live import HttpTransport
-    from pytest_cce_precheck.transport.mocks import add_recordings
     from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
     from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
@@ -71,7 +71,7 @@ _HOME = {
     "Simulator": "simulator.service",
     "SimulatorServer": "simulator.server",
     "TransportError": "errors",
-    "add_recordings": "transport.mocks",
+    "add_recordings": "cassette.mocks",
     "assert_lossless": "sdk.pytest_support",
     "check": "contract.check",
     "strategies": "explore.strategies",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pytest_cce_precheck.cli.serve
+
 # runpytest_inprocess forgets modules that are first imported inside it, and their classes would get a second identity
-import pytest_cce_precheck.report.ending
-import pytest_cce_precheck.serving
-import pytest_cce_precheck.startup
+import pytest_cce_precheck.plugin.ending
+import pytest_cce_precheck.plugin.validation
 import pytest_cce_precheck.suite.conftest
 import pytest_cce_precheck.suite.selftest  # noqa: F401
-from pytest_cce_precheck import harness, hookspecs  # noqa: F401
+from pytest_cce_precheck.plugin import hookspecs, session  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pytest_cce_precheck
-from pytest_cce_precheck import Simulator, SimulatorServer, hookspecs, plugin
-from pytest_cce_precheck.cli import main
-from pytest_cce_precheck.config import OPTIONS
+from pytest_cce_precheck import Simulator, SimulatorServer
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.plugin import hooks, hookspecs
 from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
@@ -88,12 +89,12 @@ def test_every_variable_that_credentials_are_read_from_is_documented():
 
 
 def test_every_marker_is_documented_with_its_signature():
-    signatures = [marker.partition("): ")[0] + ")" for marker in plugin.MARKERS]
+    signatures = [marker.partition("): ")[0] + ")" for marker in hooks.MARKERS]
     assert [each for each in signatures if f"`@pytest.mark.{each}`" not in README] == []
 
 
 def test_every_fixture_is_documented():
-    fixtures = [name for name in plugin.__all__ if not name.startswith("_")]
+    fixtures = [name for name in hooks.__all__ if not name.startswith("_")]
     assert [name for name in fixtures if f"\n| `{name}` |" not in README] == []
 
 

@@ -18,13 +18,13 @@ from pytest_cce_precheck._files import (
     refuse_odd,
 )
 from pytest_cce_precheck.cassette import files as cassette_files
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.config.targets import text_of
 from pytest_cce_precheck.contract.ledger import Ledger, find_ledger
 from pytest_cce_precheck.drift import snapshot
 from pytest_cce_precheck.errors import CcePrecheckError, MissingFileError
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.sdk.baseline import read_baseline
-from pytest_cce_precheck.targets import text_of
 from tests.odd_files import NOT_FILES, outcome, put, refusal
 from tests.source import TREES
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_cce_precheck.cassette.bodies import as_bytes, as_data
-from pytest_cce_precheck.cassette.layout import HEAD, Part, split, written
+from pytest_cce_precheck.cassette.json_layout import HEAD, Part, split, written
 from pytest_cce_precheck.errors import CassetteCorruptError, TransportReason
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 

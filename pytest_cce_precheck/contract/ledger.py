@@ -10,9 +10,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import read_text
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.suggestions import did_you_mean
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

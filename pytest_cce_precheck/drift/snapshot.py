@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.contract.dialects import Spoken, Voice
-from pytest_cce_precheck.contract.memory import Memory, Told
-from pytest_cce_precheck.contract.traits import Trait, Traits
+from pytest_cce_precheck.drift.dialects import Spoken, Voice
+from pytest_cce_precheck.drift.memory import Memory, Told
+from pytest_cce_precheck.drift.traits import Trait, Traits
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_cce_precheck.contract.causes import Cause
-    from pytest_cce_precheck.run_log import Outcome
+    from pytest_cce_precheck.plugin.run_log import Outcome
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from pytest_cce_precheck.config import Config
+    from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.config.targets import NamedTarget
+    from pytest_cce_precheck.plugin.run_log import ReportedTest, RunLog
+    from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.report.record import Finding
-    from pytest_cce_precheck.run_log import ReportedTest, RunLog
-    from pytest_cce_precheck.targets import NamedTarget
-    from pytest_cce_precheck.wire.redaction import Redactor
 
 Recorded = tuple[str, str, str]
 """What no test of the run recorded: the place that stands for the test, a name and a value."""

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
+from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.triage import triage
 from pytest_cce_precheck.wire.excerpts import shortened
-from pytest_cce_precheck.wire.redaction import curl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.contract.causes import Cause
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange
-    from pytest_cce_precheck.wire.redaction import Redactor
 
 _SAMPLES: Final = 3
 _CAUSES: Final = 10

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, one_line
 from pytest_cce_precheck.wire.exchange import Headers, Request
-from pytest_cce_precheck.wire.redaction import curl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.report.saved import SavedReport
     from pytest_cce_precheck.wire.credentials import AuthKind
-    from pytest_cce_precheck.wire.redaction import Redactor
 
 Language = Literal["en", "zh"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from pytest_cce_precheck.config import FailOn
+    from pytest_cce_precheck.config.options import FailOn
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.contract.findings import Finding
 

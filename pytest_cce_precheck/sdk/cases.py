@@ -7,10 +7,10 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.made_cases import made_cases
 from pytest_cce_precheck.sdk.simulated_cases import simulated_cases
-from pytest_cce_precheck.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.case import Case

@@ -13,11 +13,11 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Final, Literal
 
 from pytest_cce_precheck._programs import signal_group
-from pytest_cce_precheck.errors import CcePrecheckError
+from pytest_cce_precheck.environment import PROGRAMS, environment_of_child
+from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction
-from pytest_cce_precheck.surroundings import PROGRAMS, environment_of_child
 from pytest_cce_precheck.wire.body import MAX_BYTES
-from pytest_cce_precheck.wire.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -273,3 +273,14 @@ def _variables(credentials: Credentials) -> dict[str, str]:
         "CCE_AUTH_TOKEN": credentials.token,
     }
     return {name: secret.reveal() for name, secret in named.items() if secret}
+
+
+def driver_command(text: str) -> tuple[str, ...]:
+    """Split what a person gives as a driver's command; raises `ConfigurationError` where there is nothing in it."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigurationError(f"the driver's command {text!r} cannot be read: {error}") from None
+    if not words:
+        raise ConfigurationError("the driver's command is empty: give the program that speaks for the SDK")
+    return words

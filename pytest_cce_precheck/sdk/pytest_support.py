@@ -9,9 +9,8 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import ContractViolation, headline
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
-from pytest_cce_precheck.sdk.command import driver_command
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
-from pytest_cce_precheck.sdk.driver import Driver
+from pytest_cce_precheck.sdk.driver import Driver, driver_command
 from pytest_cce_precheck.sdk.judgement import Verdict, judge
 from pytest_cce_precheck.sdk.run import asked_of, call_of, corpus_credentials
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _programs
+from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.reports import Fault, faults
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
-from pytest_cce_precheck.surroundings import NETWORK, environment_of_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

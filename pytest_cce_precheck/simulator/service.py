@@ -10,6 +10,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.simulator import creation
 from pytest_cce_precheck.simulator.authorization import check_credentials
@@ -31,7 +32,6 @@ from pytest_cce_precheck.simulator.rendering import create_document, list_docume
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import Question, check_query, select
 from pytest_cce_precheck.simulator.variations import VARIATIONS
-from pytest_cce_precheck.suggestions import did_you_mean
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck import _programs
+from pytest_cce_precheck.environment import environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.surroundings import environment_of_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.config import LEAST_BUDGET
+from pytest_cce_precheck.config.options import LEAST_BUDGET
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.records import record
+from pytest_cce_precheck.plugin.records import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
 from pytest_cce_precheck.suite.memory import Memory
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.harness import Contract, Harness
-    from pytest_cce_precheck.modes.base import RunningTest
+    from pytest_cce_precheck.config.targets import NamedTarget
+    from pytest_cce_precheck.plugin.modes.base import RunningTest
+    from pytest_cce_precheck.plugin.session import Contract, Harness
     from pytest_cce_precheck.suite.progress import Progress
-    from pytest_cce_precheck.targets import NamedTarget
 
 
 # a worker beside others opens brackets of its own

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import active_children, parent_process
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Severity
@@ -20,7 +21,6 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
-from pytest_cce_precheck.suggestions import did_you_mean
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from pytest_cce_precheck.environment import without_frames_of
 from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
-from pytest_cce_precheck.surroundings import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter

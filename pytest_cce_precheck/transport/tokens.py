@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 from requests.adapters import HTTPAdapter
 
 from pytest_cce_precheck import _programs
+from pytest_cce_precheck.environment import Environment, Words, without_frames_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
-from pytest_cce_precheck.surroundings import Environment, Words, without_frames_of
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
 from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret, secrets_in
 from pytest_cce_precheck.wire.exchange import Headers, Request
-from pytest_cce_precheck.wire.redaction import Redactor
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cce_precheck.cassette.documents import is_known
-from pytest_cce_precheck.cassette.echoes import marked, repeated
 from pytest_cce_precheck.cassette.format import Failure, Recording, dumps
-from pytest_cce_precheck.cassette.redaction import REPLAY_CREDENTIALS, Redaction
-from pytest_cce_precheck.cassette.scan import refuse
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.explore.plan import covering_plan
+from pytest_cce_precheck.redaction.documents import is_known
+from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, Redaction
+from pytest_cce_precheck.redaction.reflected_secrets import marked, repeated
+from pytest_cce_precheck.redaction.scan import refuse
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import describe
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.redaction import Redactor
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, create_path, list_path
 from tests.recordings import origin
 

@@ -13,8 +13,8 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 import pytest
 
 from pytest_cce_precheck.cassette.format import Recording, dumps
-from pytest_cce_precheck.cassette.redaction import Redaction
-from pytest_cce_precheck.cassette.scan import leaks
+from pytest_cce_precheck.redaction.recordings import Redaction
+from pytest_cce_precheck.redaction.scan import leaks
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Response
 from tests.planted import PLANTED, SHARES, known, look_alike, recording_of

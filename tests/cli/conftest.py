@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import pytest_cce_precheck.recordings.command
-from pytest_cce_precheck.cli import main
+import pytest_cce_precheck.cli.cassettes.command
+from pytest_cce_precheck.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.put_down import Cassettes, Ended
 
-assert pytest_cce_precheck.recordings.command  # pytester would forget it, and its errors would be others than ours
+assert pytest_cce_precheck.cli.cassettes.command  # pytester would forget it, and its errors would be others than ours
 
 
 @pytest.fixture

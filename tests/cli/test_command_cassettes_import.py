@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.cassette.files import read
-from pytest_cce_precheck.cli import main
-from pytest_cce_precheck.recordings import importing
+from pytest_cce_precheck.cli.cassettes import importing
+from pytest_cce_precheck.cli.main import main
 from tests.cli.put_down import DATA, TOKEN, asked, put_down
 from tests.contract.answers import listing
 from tests.contract.documents import STATUS, put

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.cassette.files import write
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from tests.cli.put_down import one_line, put_down
 from tests.recordings import files_in
 

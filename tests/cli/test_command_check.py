@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS

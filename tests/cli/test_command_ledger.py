@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_cce_precheck.cli.main import parser_of
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.ledger import Ledger
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.arguments import add_history, add_ledger
-from pytest_cce_precheck.report.command import history_command, ledger_command
 from pytest_cce_precheck.report.history import Outcome, append
 from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, write_report
 
@@ -31,15 +29,10 @@ LATER: Final = str(TODAY + timedelta(days=60))
 def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(required=True)
-    add_ledger(commands, ledger_command)
-    add_history(commands, history_command)
 
     def command(*arguments: str) -> tuple[int, str]:
-        options = parser.parse_args(arguments)
-        status = options.run(options)
-        return status, capsys.readouterr().out
+        options = parser_of(arguments).parse_args(arguments)
+        return options.run(options), capsys.readouterr().out
 
     return command
 
@@ -177,4 +170,4 @@ def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:
 def test_no_number_of_runs_is_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command("history", "history.sqlite", "--last", "0")
-    assert "'0' is no number of runs: expected 1 or more" in capsys.readouterr().err
+    assert "'0' is not a number of runs: expected 1 or more" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.suite import selftest
 
 NAMES = ("type-filter-ignored", "final-without-expiry", "items-shuffled")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.simulator.staging.profiles import PROFILES
 from tests.processes import first_line, service, start
 

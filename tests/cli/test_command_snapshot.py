@@ -6,11 +6,11 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.cli import main
-from pytest_cce_precheck.contract.dialects import Listener
-from pytest_cce_precheck.contract.memory import Memory, remember
-from pytest_cce_precheck.contract.traits import Observer
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.drift.dialects import Listener
+from pytest_cce_precheck.drift.memory import Memory, remember
 from pytest_cce_precheck.drift.snapshot import Target, dumps, read
+from pytest_cce_precheck.drift.traits import Observer
 from tests.contract.answers import answered, listing, task
 from tests.contract.documents import drop, put
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.ledger import Known
 from pytest_cce_precheck.contract.schema import schema_errors
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.text import describe, properties
 from pytest_cce_precheck.suite.authentication import refusal_findings
-from pytest_cce_precheck.wire.redaction import Redactor
 from tests.contract.answers import HEADERS, answered, listing, risk, task
 
 if TYPE_CHECKING:

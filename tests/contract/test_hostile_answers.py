@@ -17,9 +17,9 @@ from pytest_cce_precheck.contract.lifecycle import judge_series
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.explore.classes import MATCHING, UNKNOWN
 from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import describe
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Response
-from pytest_cce_precheck.wire.redaction import Redactor
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import HEADERS, Document, answer_to, answered, created, creation, listing, task
 

@@ -11,11 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.contract.dialects import Listener
-from pytest_cce_precheck.contract.memory import Memory, remember
-from pytest_cce_precheck.contract.traits import Observer
 from pytest_cce_precheck.drift import snapshot
+from pytest_cce_precheck.drift.dialects import Listener
+from pytest_cce_precheck.drift.memory import Memory, remember
 from pytest_cce_precheck.drift.snapshot import MOST_TARGETS, Target, dumps, loads, prepare, read, write
+from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema, schema_names
 from tests.cassette.test_files import unprivileged

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import requests
 
-from pytest_cce_precheck.config import Config
-from pytest_cce_precheck.modes.base import RunningTest
-from pytest_cce_precheck.modes.recording import Recorded
+from pytest_cce_precheck.config.options import Config
+from pytest_cce_precheck.plugin.modes.base import RunningTest
+from pytest_cce_precheck.plugin.modes.recording import Recorded
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.vocabulary import list_path

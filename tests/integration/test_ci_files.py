@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
-from pytest_cce_precheck.config import OPTIONS
+from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator

@@ -203,7 +203,7 @@ def test_a_run_that_is_over_before_its_first_answer_is_not_green(
         import pytest
         import requests
 
-        from pytest_cce_precheck.metering import began_key
+        from pytest_cce_precheck.plugin.request_budget import began_key
 
         @pytest.fixture(scope="session", autouse=True)
         def _something_else_comes_first(cce_config, pytestconfig):

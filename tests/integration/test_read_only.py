@@ -13,7 +13,7 @@ import pytest
 
 from pytest_cce_precheck import Headers, Request, Simulator
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.modes.live import Live
+from pytest_cce_precheck.plugin.modes.live import Live
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.servers import Handler, serving
 from tests.toolchains import require_module

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck import metering
+from pytest_cce_precheck.plugin import request_budget
 from tests.drips import SPEECHES, spoken
 from tests.plugin.projects import LIVE
 from tests.servers import Handler, Server, always, serving, talking
@@ -149,7 +149,7 @@ def test_after_the_time_of_the_run_nothing_is_sent_and_the_test_names_the_option
 def test_a_plain_call_without_a_timeout_has_the_deadline_of_any_other(
     pytester: pytest.Pytester, run: Run, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metering, "TIMEOUTS", 0.1)
+    monkeypatch.setattr(request_budget, "TIMEOUTS", 0.1)
     pytester.makepyfile(
         """
         import requests
@@ -235,13 +235,13 @@ def test_a_worker_is_told_how_long_the_run_has_taken_by_no_clock_of_another_mach
         return SimpleNamespace(stash=pytest.Stash(), add_cleanup=lambda _: None, **more)
 
     controller, node = config(), SimpleNamespace(workerinput={})
-    monkeypatch.setattr(metering, "monotonic", lambda: 1000.0)
-    controller.stash[metering.began_key] = 990.0
-    controller.stash[metering.folder_key] = SimpleNamespace(name="folder")
-    metering.tell_worker(node, controller)
+    monkeypatch.setattr(request_budget, "monotonic", lambda: 1000.0)
+    controller.stash[request_budget.began_key] = 990.0
+    controller.stash[request_budget.folder_key] = SimpleNamespace(name="folder")
+    request_budget.tell_worker(node, controller)
     worker = config(workerinput=node.workerinput)
     # another machine, which was started a moment ago
-    monkeypatch.setattr(metering, "monotonic", lambda: 5.0)
-    metering.stand_before([], worker)
-    worker.stash[metering.gate_key].__exit__()
-    assert worker.stash[metering.began_key] == 5.0 - 10.0
+    monkeypatch.setattr(request_budget, "monotonic", lambda: 5.0)
+    request_budget.stand_before([], worker)
+    worker.stash[request_budget.gate_key].__exit__()
+    assert worker.stash[request_budget.began_key] == 5.0 - 10.0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.config import MODES
+from pytest_cce_precheck.config.options import MODES
 from tests.recordings import files_in
 from tests.toolchains import require_module
 

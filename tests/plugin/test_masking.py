@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from pytest_cce_precheck.masking import Mask
+from pytest_cce_precheck.plugin.masking import Mask
 from tests.plugin.projects import LIVE
 from tests.servers import always, serving
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_cce_precheck.cassette.files import write as write_cassette
 from pytest_cce_precheck.cassette.format import dumps as cassette
-from pytest_cce_precheck.contract.memory import DAYS
+from pytest_cce_precheck.drift.memory import DAYS
 from pytest_cce_precheck.drift.snapshot import Target, read
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator

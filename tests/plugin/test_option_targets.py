@@ -183,7 +183,7 @@ def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: p
         from contextlib import closing
         from pathlib import Path
 
-        from pytest_cce_precheck.metering import folder_key
+        from pytest_cce_precheck.plugin.request_budget import folder_key
 
         def test_asks(cce_client):
             assert cce_client.list_tasks().status == 200
@@ -347,3 +347,17 @@ def test_created_tasks_are_listed_at_the_end(run: Run, pytester: pytest.Pytester
     )
     (created,) = report(pytester)["targets"][0]["created"]
     assert created["task_id"] in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [("PRE302 nothing", "cannot accept 'PRE302 nothing': expected CODE: REASON"), ("PRE999: x", "PRE999")],
+)
+def test_an_acceptance_that_cannot_be_used_is_refused_with_its_target(
+    pytester: pytest.Pytester, run: Run, services: Services, accepted: str, expected: str
+) -> None:
+    path = pytester.path / "cce-targets.toml"
+    path.write_text(f"{path.read_text('utf-8')}accept = [{accepted!r}]\n", "utf-8")
+    result = run(*TARGETS, *SUITE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: target * of cce-targets.toml: *{expected}*"])

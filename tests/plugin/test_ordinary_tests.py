@@ -54,7 +54,7 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
         """
     )
     pytester.makepyfile(ORDINARY)
-    pytester.runpytest_subprocess("-p", "pytest_cce_precheck.plugin", "-p", "no:cacheprovider").assert_outcomes(
+    pytester.runpytest_subprocess("-p", "pytest_cce_precheck.plugin.hooks", "-p", "no:cacheprovider").assert_outcomes(
         passed=1
     )
     heavy, ours = json.loads((pytester.path / "imported.json").read_bytes())
@@ -65,13 +65,16 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
             "",
             ".config",
             ".errors",
-            ".fixtures",
-            ".hookspecs",
+            ".plugin.fixtures",
+            ".plugin.hookspecs",
             ".plugin",
-            ".records",
-            ".run_log",
-            ".settings",
-            ".surroundings",
+            ".plugin.hooks",
+            ".plugin.records",
+            ".plugin.run_log",
+            ".plugin.settings",
+            ".environment",
+            ".config",
+            ".config.options",
         )
     }
 

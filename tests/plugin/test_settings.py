@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.config import OPTIONS, Option, resolve
+from pytest_cce_precheck.config.options import OPTIONS, Option, resolve
 from tests.plugin.projects import ORDINARY
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cce_precheck.report.ending import SHIPPED
+from pytest_cce_precheck.plugin.ending import SHIPPED
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from tests.plugin.projects import LIVE

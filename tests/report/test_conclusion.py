@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pytest_cce_precheck.config import Config
+from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.plugin.run_log import Outcome, ReportedTest, RunLog
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.conclusion import TITLES, conclude
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.github import tell_github
 from pytest_cce_precheck.report.record import VERDICTS, CheckState, Place, RunRecord, ShippedCheck, TestResult
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect
-from pytest_cce_precheck.run_log import Outcome, ReportedTest, RunLog
 from pytest_cce_precheck.schema_files import REPORT, load_schema
-from pytest_cce_precheck.wire.redaction import Redactor
 
 SCHEMA: Final = Draft202012Validator(load_schema(REPORT))
 STATUSES: Final = st.sampled_from([0, 1, 2, 3, 4, 5, 7])

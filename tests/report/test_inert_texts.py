@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.files import as_html, as_markdown
 from pytest_cce_precheck.report.github import commands, tell_github
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import ticket
-from pytest_cce_precheck.wire.redaction import Redactor
 from tests.saved_reports import NO_EXPIRY, report_of
 from tests.toolchains import require_module
 

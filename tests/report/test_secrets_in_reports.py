@@ -11,19 +11,19 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import pytest
 
-from pytest_cce_precheck.cassette.redaction import Redaction
-from pytest_cce_precheck.config import Config
+from pytest_cce_precheck.cassette.replay import Replayer
+from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.errors import CassetteMissError
-from pytest_cce_precheck.harness import Contract, Harness
-from pytest_cce_precheck.modes.base import RunningTest
+from pytest_cce_precheck.plugin.modes.base import RunningTest
+from pytest_cce_precheck.plugin.run_log import RunLog
+from pytest_cce_precheck.plugin.session import Contract, Harness
+from pytest_cce_precheck.redaction.recordings import Redaction
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect
 from pytest_cce_precheck.report.text import ContractViolation
-from pytest_cce_precheck.run_log import RunLog
-from pytest_cce_precheck.transport.replay import Replayer
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.redaction import Redactor
 from tests.planted import PLANTED, SHARES, known, look_alike, recording_of
 from tests.recordings import answered, cassette
 

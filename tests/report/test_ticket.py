@@ -11,9 +11,9 @@ import pytest
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.ticket import _chinese, _words, ticket
-from pytest_cce_precheck.wire.redaction import Redactor
 from tests.saved_reports import CREATED, NO_EXPIRY, OPEN, REQUEST_ID, SERVICE, UNSOUND, UNSOUND_TASK, report_of
 
 LANGUAGES: Final = ("en", "zh")

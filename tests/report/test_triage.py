@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import describe
 from pytest_cce_precheck.report.triage import triage
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.redaction import Redactor
 
 SIGNED = Headers([("Authorization", "SDK-HMAC-SHA256 Access=A, SignedHeaders=host, Signature=0")])
 TOKEN = Headers([("X-Auth-Token", "PLANTED-TOKEN")])

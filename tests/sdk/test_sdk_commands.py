@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.cli import main
-from pytest_cce_precheck.sdk import command, driver, versions
+from pytest_cce_precheck.cli import sdk as command
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.sdk import driver, versions
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.reports import bug_reports
 from pytest_cce_precheck.sdk.run import run_sdks

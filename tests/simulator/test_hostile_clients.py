@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.simulator import connection as connection_module
 from pytest_cce_precheck.simulator import server as server_module
 from pytest_cce_precheck.simulator.connection import Answerer, Connection, Wait

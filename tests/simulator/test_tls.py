@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from pytest_cce_precheck.cli import main
+from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.simulator.connection import Wait
 from pytest_cce_precheck.simulator.server import LIMITS, SimulatorServer

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.config import Config
+from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares
 from pytest_cce_precheck.suite.inspection import Settings

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.contract.dialects import Listener
-from pytest_cce_precheck.contract.memory import remember
-from pytest_cce_precheck.contract.traits import Observer
+from pytest_cce_precheck.drift.dialects import Listener
+from pytest_cce_precheck.drift.memory import remember
+from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
@@ -23,9 +23,9 @@ from pytest_cce_precheck.transport.simulate import InProcessTransport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_cce_precheck.contract.dialects import Spoken
-    from pytest_cce_precheck.contract.memory import Memory
-    from pytest_cce_precheck.contract.traits import Traits
+    from pytest_cce_precheck.drift.dialects import Spoken
+    from pytest_cce_precheck.drift.memory import Memory
+    from pytest_cce_precheck.drift.traits import Traits
     from pytest_cce_precheck.wire.exchange import Exchange
 
     Run = tuple[Mapping[str, Traits], Mapping[str, Spoken]]

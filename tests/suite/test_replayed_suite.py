@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.config import Config
-from pytest_cce_precheck.harness import Harness
-from pytest_cce_precheck.modes.base import RunningTest
-from pytest_cce_precheck.modes.recording import Recorded
+from pytest_cce_precheck.config.options import Config
+from pytest_cce_precheck.plugin.modes.base import RunningTest
+from pytest_cce_precheck.plugin.modes.recording import Recorded
+from pytest_cce_precheck.plugin.session import Harness
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator

@@ -15,12 +15,12 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from pytest_cce_precheck.cassette.record import Recorder
 from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
 from pytest_cce_precheck.sdk.vendor import v3, vendor_client
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.paced import Meter
-from pytest_cce_precheck.transport.record import Recorder
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request
 from tests.drips import SPEECHES, spoken

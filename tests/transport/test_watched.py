@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from pytest_cce_precheck.cassette.record import Recorder
 from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.tls import private_ca
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.live import HttpTransport
-from pytest_cce_precheck.transport.record import Recorder
 from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.exchange import Request
 from tests.drips import OK, SPEECHES, dripping, silent, spoken

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

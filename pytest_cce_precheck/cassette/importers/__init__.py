@@ -1,0 +1,1 @@
+"""Recordings of other tools: HAR files and cassettes of vcrpy."""

@@ -1,0 +1,100 @@
+"""Answer calls from a cassette; nothing is sent, and nobody waits."""
+
+from __future__ import annotations
+
+import http.client
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck.cassette.format import Failure
+from pytest_cce_precheck.cassette.matching import Playback
+from pytest_cce_precheck.errors import CassetteError, CassetteMissError, TransportError
+from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids
+from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, ids_in
+from pytest_cce_precheck.redaction.recordings import Redaction
+from pytest_cce_precheck.redaction.reflected_secrets import repeated
+from pytest_cce_precheck.transport.failures import failure
+from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.dates import is_retry_after
+from pytest_cce_precheck.wire.exchange import Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import requests
+    from requests import PreparedRequest
+    from requests.adapters import HTTPAdapter
+
+    from pytest_cce_precheck.cassette.format import Cassette
+    from pytest_cce_precheck.wire.exchange import Request
+
+
+class Replayer(Interceptor):
+    """Answers every call of this process to the cassette's endpoint, or to others of ``endpoints``.
+
+    What is asked and what is answered goes through ``redaction``, as it did when it was recorded. `CassetteMissError`
+    is raised where nothing was recorded for a request, `CassetteCorruptError` where that cannot be read; both are kept
+    in ``misses``: code that catches everything hides them.
+    """
+
+    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = (), **more: Any) -> None:
+        endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
+        super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
+        self.playback = Playback(cassette, redaction.shown)
+        self.misses: list[CassetteError] = []
+        self._redaction = redaction
+
+    def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
+        # what urllib3 tried again when it was recorded, it tried again below this
+        request = as_request(prepared, self.playback.cassette.origin.endpoint)
+        try:
+            response = self.answer(request)
+        except TransportError as error:
+            raise failure(error.reason, error.detail) from None
+        self.observe(request, response)
+        return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
+
+    def answer(self, request: Request) -> Response:
+        """Give what was recorded for a request; raises `CassetteError`, and `TransportError` where no answer came."""
+        try:
+            outcome = self._found(self._redaction.request(request))
+        except CassetteError as miss:
+            self.misses.append(miss)
+            raise
+        if isinstance(outcome, Failure):
+            raise TransportError(outcome.reason, outcome.detail, request)
+        if not self.playback.cassette.sealed or self._redaction.knows_of(outcome):
+            outcome = self._redaction.response(outcome)
+        response = repeated(request, outcome)
+        return Response(response.status, _replayed(response), response.body)
+
+    def _found(self, request: Request) -> Response | Failure:
+        try:
+            return self.playback.find(request)
+        except CassetteMissError as miss:
+            if not self.playback.cassette.origin.pseudonyms:
+                raise
+            # the cassette's own ids are stand-ins; who asks with real ones means these
+            real = Pseudonyms(asked_ids(request) - self._stand_ins)
+            mapped = Redaction(Credentials(), pseudonyms=real).request(request)
+            try:
+                return self.playback.find(mapped)
+            except CassetteMissError:
+                raise miss from None
+
+    @cached_property
+    def _stand_ins(self) -> frozenset[str]:
+        recordings = list(self.playback.cassette)
+        shown = [ids_in(each.outcome.body) for each in recordings if isinstance(each.outcome, Response)]
+        return frozenset().union(*shown, *(asked_ids(each.request) for each in recordings))
+
+
+def _replayed(response: Response) -> Headers:
+    if not response.headers:
+        # an imported body may have none, and is then not judged by them
+        return response.headers
+    headers = response.headers.replacing("Content-Length", str(len(response.body)))
+    asked_to_wait = response.headers.get("Retry-After")
+    # what is no usable value stays as it is, for the rule that it breaks
+    return headers.replacing("Retry-After", "0") if asked_to_wait and is_retry_after(asked_to_wait) else headers

@@ -1,0 +1,37 @@
+"""Numbers as arguments of commands."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def whole(what: str, least: int = 0, most: int | None = None) -> Callable[[str], int]:
+    """Return what argparse reads a whole number with; it names ``what`` is expected if the text is none."""
+    bounds = f"from {least} to {most}" if most is not None else f"{least} or more"
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= (most or int(text)):
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {bounds}")
+
+    return read
+
+
+def positive(what: str, most: float | None = None) -> Callable[[str], float]:
+    """Return what argparse reads a finite number above 0 with, ``most`` at most."""
+    bounds = "a number above 0" if most is None else f"more than 0, {most:g} at most"
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if 0 < number < float("inf") and (most is None or number <= most):
+            return number
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {bounds}")
+
+    return read

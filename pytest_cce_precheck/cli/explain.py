@@ -1,0 +1,24 @@
+"""``cce-precheck explain``: what a finding code means."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.report.explain import entry, overview
+from pytest_cce_precheck.simulator.faults import FAULTS
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``explain``."""
+    parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the entries of the codes, or the list of all codes."""
+    shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
+    sys.stdout.write("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
+    return 0

@@ -1,0 +1,73 @@
+"""The command ``cce-precheck``: finds the module of a command, which reads its arguments and runs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pytest_cce_precheck.errors import CcePrecheckError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK: Final = 0
+MISUSE: Final = 2
+INTERRUPTED: Final = 130
+# the module of a command, with `add_arguments` and `run`, is imported only if it is the one that runs
+COMMANDS: Final = {
+    "serve": ("serve", "run the simulator as an HTTP server on loopback"),
+    "check": ("check", "judge captured answers without any server"),
+    "explain": ("explain", "show what a finding code means, where it comes from, what to do"),
+    "faults": ("faults", "list the faults and variations that the simulator can have"),
+    "selftest": ("selftest", "run the checks against every fault and variation, and show what was found"),
+    "cassettes": ("cassettes.command", "list, show, verify, compare, prune, import and export recordings"),
+    "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer"),
+    "corpus": ("corpus", "write the answers that SDKs are tested with to files"),
+    "ledger": ("ledger", "keep the list of known failures, write tickets about them"),
+    "history": ("history", "show how reliable each check was over the last runs"),
+    "snapshot": ("snapshot", "show, compare and accept what runs saw of a service's answers"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0 if the contract holds, 1 if it does not, 2 if the command was used wrongly."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser_of(given).parse_args(given)
+    for stream in (sys.stdout, sys.stderr):
+        # a captured answer may hold characters that the terminal's encoding, or any, cannot write
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return int(options.run(options))
+    except CcePrecheckError as error:
+        sys.stderr.write(f"cce-precheck: {error}\n")
+        return MISUSE
+    except KeyboardInterrupt:
+        return int(getattr(options, "interrupted", INTERRUPTED))
+    except BrokenPipeError:
+        # the program that reads our output has ended
+        sys.stderr.close()
+        return OK
+
+
+def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of a command line; of the commands it knows the arguments of that which was given alone."""
+    parser = argparse.ArgumentParser(
+        prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (module, description) in COMMANDS.items():
+        command = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
+        if [name] == list(given[:1]):
+            found = import_module(f"pytest_cce_precheck.cli.{module}")
+            command.set_defaults(run=found.run)
+            found.add_arguments(command)
+    return parser
+
+
+def run() -> NoReturn:
+    """Run the console script."""
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""``cce-precheck serve``: the simulated service, or the SDKs' corpus, until it is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from contextlib import ExitStack, closing
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.cli.arguments import positive, whole
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.sdk.case import PROJECT_ID
+from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
+from pytest_cce_precheck.sdk.run import corpus_credentials
+from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.server import SimulatorServer
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.simulator.staging.service import Staging
+from pytest_cce_precheck.simulator.tls import private_ca
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+_FOR_PEOPLE = """\
+The simulated service listens on {endpoint} (Ctrl-C ends it).
+
+  project            {project_id}
+  cluster            {cluster_id}
+  other cluster      {other_cluster_id}
+  foreign project    {foreign_project_id}
+  foreign cluster    {foreign_cluster_id}
+  faults             {faults}
+
+Check it from another shell:
+
+  {exports}
+  pytest --pyargs pytest_cce_precheck.suite --cce-mode=live{lag} --cce-endpoint={endpoint} \\
+      --cce-project-id={project_id} --cce-cluster-id={cluster_id} \\
+      --cce-other-cluster-id={other_cluster_id} --cce-foreign-project-id={foreign_project_id} \\
+      --cce-foreign-cluster-id={foreign_cluster_id} --cce-allow-writes
+
+or with AK/SK in place of the token:
+
+  export HUAWEICLOUD_SDK_AK={access_key}
+  export HUAWEICLOUD_SDK_SK={secret_key}
+"""
+
+_STAGING_FOR_PEOPLE = """\
+
+It is staging, profile {staging}: {summary}
+"""
+
+_IAM_FOR_PEOPLE = """\
+Its tokens expire; POST {endpoint}{iam_path} gives another to the user above.
+"""
+
+_EXPORTED = "export CCE_AUTH_TOKEN={token}"
+_BY_ACCOUNT = """\
+export CCE_IAM_USER={iam_user} CCE_IAM_DOMAIN={iam_domain}
+  export CCE_IAM_PASSWORD={iam_password} CCE_IAM_ENDPOINT={endpoint}"""
+
+_TLS_FOR_PEOPLE = """\
+
+Its certificate is of a CA that was made for it. Clients on requests, and curl, learn to trust it by
+
+  export REQUESTS_CA_BUNDLE={ca_file} CURL_CA_BUNDLE={ca_file}
+"""
+
+_CORPUS_FOR_PEOPLE = """\
+The corpus listens on {endpoint} (Ctrl-C ends it).
+
+  project            {project_id}
+  clusters           case-0001 to case-{cases:04d}, one a case; cce-precheck corpus export DIR says what each is
+
+Call it from another shell, with any SDK:
+
+  export HUAWEICLOUD_SDK_AK={access_key}
+  export HUAWEICLOUD_SDK_SK={secret_key}
+  export HUAWEICLOUD_SDK_SECURITY_TOKEN={security_token}
+  export CCE_AUTH_TOKEN={token}
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``serve``."""
+    parser.epilog = (
+        "Ctrl-C (SIGINT) or SIGTERM ends it. Use SIGTERM (kill PID) if a script has started it with &:"
+        " shells let such a process ignore SIGINT."
+    )
+    parser.set_defaults(interrupted=0)
+    add = parser.add_argument
+    add("--port", type=whole("a port", most=65535), default=0, metavar="N", help="the port; default: 0, any free one")
+    add("--fault", action="append", default=[], metavar="NAME", help="a fault to inject (repeatable)")
+    add("--variation", action="append", default=[], metavar="NAME", help="a conforming variation (repeatable)")
+    add(
+        "--staging",
+        metavar="PROFILE",
+        help="be as hard to test as a shared service:"
+        " calm, busy, lagging, throttled, flaky, expiring, skewed, locking, hostile",
+    )
+    add(
+        "--time-scale",
+        type=positive("a factor"),
+        default=1.0,
+        metavar="F",
+        help="other users of staging work F times as fast",
+    )
+    add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
+    add("--seed", type=int, default=0, metavar="N", help="the seed of ids and tasks")
+    add("--tasks", type=whole("a number of tasks"), default=12, metavar="N", help="number of tasks in the main cluster")
+    add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
+    add("--json", action="store_true", help="print one line of JSON, for programs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted; print the address and the settings to call it with, once it listens."""
+    return _serve_corpus(options) if options.corpus else _serve_simulator(options)
+
+
+def _serve_simulator(options: argparse.Namespace) -> int:
+    simulator = _simulator(options)
+    idle = simulator.profile.idle if isinstance(simulator, Staging) else None
+    with ExitStack() as stack:
+        ca = stack.enter_context(private_ca()) if options.tls else None
+        if ca is not None:
+            # ended by the system's own hand, the process would leave the CA's file behind
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        tls = ca.context if ca else None
+        server = _listening(lambda: SimulatorServer(simulator, options.port, tls=tls, idle=idle), options.port)
+        stack.enter_context(closing(server))
+        facts = {**simulator.describe(), "endpoint": server.endpoint, **({"ca_file": str(ca.file)} if ca else {})}
+        sys.stdout.write(json.dumps(facts) + "\n" if options.json else _for_people(simulator, facts))
+        sys.stdout.flush()
+        server.serve()
+    return 0
+
+
+def _simulator(options: argparse.Namespace) -> Simulator:
+    settings: dict[str, Any] = {
+        "seed": options.seed,
+        "tasks": options.tasks,
+        "faults": options.fault,
+        "variations": options.variation,
+        "clock": RunningClock(),
+    }
+    if options.staging is None:
+        if options.time_scale != 1:
+            raise ConfigurationError("--time-scale is for others' work in staging: give a --staging profile too")
+        return Simulator(**settings)
+    return Staging(options.staging, **settings, time_scale=options.time_scale)
+
+
+def _for_people(simulator: Simulator, facts: dict[str, Any]) -> str:
+    names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
+    exports = (_BY_ACCOUNT if "iam_path" in facts else _EXPORTED).format(**facts)
+    replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
+    lag = f" --cce-lag={ceil(max(replicas)) + 1}" if replicas else ""
+    text = _FOR_PEOPLE.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
+    if isinstance(simulator, Staging):
+        text += _STAGING_FOR_PEOPLE.format(summary=simulator.profile.summary, **facts)
+    if "iam_path" in facts:
+        text += _IAM_FOR_PEOPLE.format(**facts)
+    return text + (_TLS_FOR_PEOPLE.format(**facts) if "ca_file" in facts else "")
+
+
+def _serve_corpus(options: argparse.Namespace) -> int:
+    if options.fault or options.variation:
+        raise ConfigurationError("--corpus serves every fault and variation as a case of its own: leave the names out")
+    if options.staging or options.tls:
+        raise ConfigurationError("--corpus is served as it is, over plain HTTP: leave --staging and --tls out")
+    credentials = corpus_credentials()
+    corpus = Corpus(credentials=credentials)
+    with closing(_listening(lambda: corpus_server(corpus, options.port), options.port)) as server:
+        facts = {
+            "endpoint": server.endpoint,
+            "project_id": PROJECT_ID,
+            "cases": len(corpus.cases),
+            **{name: getattr(credentials, name).reveal() for name in _SECRETS},
+        }
+        sys.stdout.write(json.dumps(facts) + "\n" if options.json else _CORPUS_FOR_PEOPLE.format(**facts))
+        sys.stdout.flush()
+        server.serve()
+    return 0
+
+
+def _listening(start: Callable[[], SimulatorServer], port: int) -> SimulatorServer:
+    try:
+        return start()
+    except OSError as error:
+        # socket.create_server adds what it was about to the text, not so the system's own words
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigurationError(f"cannot listen on port {port}: {reason}") from None
+
+
+_SECRETS: Final = ("token", "access_key", "secret_key", "security_token")

@@ -1,0 +1,1 @@
+"""Settings: the options, the file of targets, and their values."""

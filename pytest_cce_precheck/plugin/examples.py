@@ -1,0 +1,116 @@
+"""The examples of a hypothesis test: how many listed a task, and what is reported of those that hypothesis shrinks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis.errors import StopTest, UnsatisfiedAssumption
+
+from pytest_cce_precheck.explore.recorded import lists_a_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from pytest_cce_precheck.plugin.modes.base import Property, RunningTest
+    from pytest_cce_precheck.wire.exchange import Request, Response
+
+# hypothesis ends an example that it cannot use with one of these
+_DISCARDED: Final = (StopTest, UnsatisfiedAssumption)
+
+
+class Examples:
+    """Counts a test's examples, up to the first that fails, and reports each property once.
+
+    A failing example is run again and again while hypothesis makes it simpler. What is reported of it is kept until the
+    end of the test: then the last of each kind of failure, which is the simplest, is all that is reported.
+    """
+
+    def __init__(self, report: Callable[[Property], None]) -> None:
+        self._report = report
+        self._known: set[Hashable] = set()
+        self._held: dict[Hashable, Property] | None = None
+        self._failures: dict[type[BaseException], dict[Hashable, Property]] = {}
+        self._number = self._answered = self._listed = 0
+        self._answer = self._task = False
+
+    def __enter__(self) -> None:
+        """Begin an example."""
+        self._held, self._answer, self._task = {}, False, False
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End an example."""
+        held, self._held = self._held or {}, None
+        discarded = kind is not None and issubclass(kind, _DISCARDED)
+        if not discarded and not self._failures:
+            self._number += 1
+            self._answered += self._answer
+            self._listed += self._task
+        if kind is None or discarded:
+            self._flush(held)
+        else:
+            self._failures[kind] = held
+
+    def answered(self, request: Request, response: Response) -> None:
+        """Look at an answer to the example that is running."""
+        if request.method == "GET" and not self._task:
+            self._answer, self._task = True, lists_a_task(response)
+
+    def report(self, reported: Property, identity: Hashable) -> None:
+        """Report a property unless one of the same identity is reported already."""
+        if self._held is None:
+            self._flush({identity: reported})
+        else:
+            self._held[identity] = reported
+
+    def end(self, *, complete: bool) -> None:
+        """Report what failed, and how many examples there were if an answer to one was seen.
+
+        A test that is not ``complete`` may have seen no task because it ended early: then that is not reported.
+        """
+        for held in self._failures.values():
+            self._flush(held)
+        if self._listed or (self._answered and complete):
+            counts = {"examples": self._number, "answered": self._answered, "listed": self._listed}
+            self._report(("cce_examples", json.dumps(counts)))
+
+    def _flush(self, held: dict[Hashable, Property]) -> None:
+        for identity, reported in held.items():
+            if identity not in self._known:
+                self._known.add(identity)
+                self._report(reported)
+
+
+@contextmanager
+def watched(function: Any, test: RunningTest) -> Iterator[None]:
+    """Let `Examples` see the examples of a hypothesis test, ``function``, while it runs."""
+    handle: Any = getattr(function, "hypothesis", None)
+    if not hasattr(handle, "inner_test"):
+        # a state machine has rules in place of a function
+        yield
+        return
+    test.examples = Examples(test.report)
+    inner, handle.inner_test = handle.inner_test, _within(test.examples, handle.inner_test)
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
+
+
+def _within(examples: Examples, inner: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(inner)
+    def example(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
+        with examples:
+            return inner(*arguments, **named)
+
+    @functools.wraps(inner)
+    async def awaited(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
+        with examples:
+            return await inner(*arguments, **named)
+
+    return awaited if inspect.iscoroutinefunction(inner) else example

@@ -1,0 +1,116 @@
+"""What a hypothesis test may draw in the run's mode; the fixture ``cce_filters``."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+
+from pytest_cce_precheck.contract.check import judge
+from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
+from pytest_cce_precheck.explore.classes import values_of
+from pytest_cce_precheck.explore.coverage import covered_classes, named_classes
+from pytest_cce_precheck.explore.questions import Asked
+from pytest_cce_precheck.explore.recorded import questions_that_list, recorded_questions, weighted
+from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.plugin.session import Harness
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+    Strategy = st.SearchStrategy[tuple[Asked, ...]]
+
+
+_DRAWN: Final = "drawn"
+
+
+class Filters:
+    """Returns strategies of filter combinations: of any, or on replay of those that the test's cassette holds."""
+
+    def __init__(self, harness: Harness, client: PrecheckClient) -> None:
+        self._harness = harness
+        self._client = client
+        self._source: object = None
+        self._make: Callable[[int], Strategy] | None = None
+        self._strategies: dict[int, Strategy] = {}
+
+    def __call__(self, *, at_least: int = 0) -> Strategy:
+        """Return a strategy to draw from within a test; ``at_least`` so many filters are given.
+
+        Values are made from the tasks of the service; a real one is asked for its unfiltered list once a session.
+        Raises `CassetteMissingError` if nothing fitting was recorded, `ConfigurationError` if the list cannot be read.
+        """
+        # within a test hypothesis expects the same choices to mean the same, whatever the test does to the service
+        source = self._client if self._harness.config.mode in ("live", "record") else self._harness.test
+        if self._make is None or source is not self._source:
+            self._make, self._source, self._strategies = self._maker(), source, {}
+        if at_least not in self._strategies:
+            self._strategies[at_least] = self._make(at_least)
+        return self._strategies[at_least]
+
+    def _maker(self) -> Callable[[int], Strategy]:
+        if self._harness.config.mode == "replay":
+            return _recorded(*self._recordings())
+        tasks = self._harness.mode.known_tasks()
+        if tasks is None:
+            tasks = self._read()
+        noted = self._harness.config.mode == "record"
+
+        def make(at_least: int) -> Strategy:
+            drawn = filters(tasks=tasks, at_least=at_least)
+            return drawn.map(self._noted) if noted else drawn
+
+        return make
+
+    def _read(self) -> list[dict[Filter, str]]:
+        test = self._harness.test
+        with test.aside() if test is not None else nullcontext():
+            answer, findings = judge(self._client.list_tasks())
+        if answer is None:
+            reason = findings[0].message if findings else "it is not a list"
+            raise ConfigurationError(f"there is nothing to draw from, the unfiltered list is not usable: {reason}")
+        return values_of(answer.tasks)
+
+    def _noted(self, asked: tuple[Asked, ...]) -> tuple[Asked, ...]:
+        # what a test makes of it and asks too was not drawn, and what would be made of that was not recorded
+        test = self._harness.test
+        note = [[str(each.name), each.value, each.value_class] for each in asked]
+        if test is not None and note not in test.notes.setdefault(_DRAWN, []):
+            test.notes[_DRAWN].append(note)
+        return asked
+
+    def _recordings(self) -> tuple[Sequence[tuple[Asked, ...]], Sequence[Exchange]]:
+        """Return what may be drawn of the test's cassette, the simplest first, and what was asked and answered."""
+        test = self._harness.test
+        if test is None or test.playback is None:
+            return (), ()
+        found = [recording.exchange for recording in test.playback.cassette]
+        exchanges = [each for each in found if each is not None]
+        test.classes = named_classes(covered_classes(exchanges))
+        noted = test.notes.get(_DRAWN)
+        drawn = recorded_questions(exchanges) if noted is None else tuple(map(_as_drawn, noted))
+        return sorted(drawn, key=len), exchanges
+
+
+def _recorded(drawn: Sequence[tuple[Asked, ...]], exchanges: Sequence[Exchange]) -> Callable[[int], Strategy]:
+    listing = questions_that_list(exchanges)
+
+    def make(at_least: int) -> Strategy:
+        fitting = [asked for asked in drawn if len(asked) >= at_least]
+        if not fitting:
+            raise CassetteMissingError(
+                f"no list call with at least {at_least} filters was recorded for this test; record it"
+                " (--cce-mode=record)"
+            )
+        return st.sampled_from(weighted(fitting, listing))
+
+    return make
+
+
+def _as_drawn(note: Sequence[Any]) -> tuple[Asked, ...]:
+    return tuple(Asked(Filter(name), value, value_class) for name, value, value_class in note)

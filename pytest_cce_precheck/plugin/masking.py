@@ -1,0 +1,358 @@
+"""Masks every credential that the run knows at the ways out of pytest, whoever wrote it there.
+
+A way out is what pytest hands to the hooks that show things, the exceptions that leave a hook, the terminal, the log
+file, the JUnit report, the ids of tests, and what allure writes. Used in live and record runs alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from _pytest.junitxml import xml_key
+
+from pytest_cce_precheck.config import targets
+from pytest_cce_precheck.plugin.fixtures import harnesses_key, targets_key
+from pytest_cce_precheck.plugin.records import environment_key, mask_key
+from pytest_cce_precheck.plugin.settings import config_key
+from pytest_cce_precheck.redaction.pieces import Pieces
+from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from pluggy import Result
+
+# the arguments of hooks, pytest's and other plugins', that hold what is going to be shown
+_SHOWN: Final = frozenset({"report", "excrepr", "excinfo", "call", "warning_message", "json_report"})
+# asked for one report again and again, by whoever has it masked already
+_ASKS: Final = frozenset({"pytest_report_teststatus"})
+# says what the report is of, not what is shown; ids are masked when tests are collected
+_IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "result", "cce_records"})
+# whose objects are made to be shown
+_SHOWING: Final = ("_pytest.subtests", "pytest_subtests", "allure_commons.")
+_HOLDERS: Final = (list, tuple, set, frozenset)
+# what is shown of these holds no text, or is what others go on with
+_PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
+# hooks of other plugins that let everybody write into a report
+_FILLED: Final = ("pytest_html_", "pytest_json_modifyreport")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+# as many characters of an argument may be a secret
+_LONG_ENOUGH: Final = 6
+# of an OSError, which keeps them elsewhere than other exceptions
+_FIELDS: Final = ("strerror", "filename", "filename2")
+
+
+def mask_everything_shown(config: pytest.Config) -> None:
+    """Mask, from now on, what this run of pytest shows."""
+    mask = Mask(partial(_known_to, config), partial(_said_in_commands, config))
+    config.stash[mask_key] = lambda data: in_every_text(data, mask.text)
+    masking = Masking(mask)
+    config.pluginmanager.register(masking, "cce-masking")
+    config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
+
+
+def mask_exception(error: BaseException, config: pytest.Config) -> None:
+    """Mask the environment's credentials in an exception that is raised before the run knows its settings."""
+    Mask(partial(_known_to, config)).exception(error)
+
+
+def mask_captured(config: pytest.Config) -> None:
+    """Mask them in what pytest has captured, and is going to show with an exception; it captures still."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if capture is not None and capture.is_globally_capturing():
+        for stream, text in zip((sys.stdout, sys.stderr), capture.read_global_capture(), strict=True):
+            stream.write(Mask(partial(_known_to, config)).text(text))
+
+
+def _known_to(config: pytest.Config) -> Iterator[str]:
+    named = config.stash.get(targets_key, ())
+    # a test may take one out of the environment, which it has from there
+    for environment in (config.stash.get(environment_key, {}), os.environ):
+        yield from targets.secrets_of(named, environment)
+        yield from _proxy_passwords(environment)
+    for harness in config.stash.get(harnesses_key, ()):
+        yield from harness.secrets
+
+
+def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
+    for name in _PROXIES:
+        # no URL: whoever connects says so
+        with suppress(ValueError):
+            yield unquote(urlsplit(environment.get(name, "")).password or "")
+
+
+def _said_in_commands(config: pytest.Config) -> Iterator[str]:
+    """Yield the commands that print tokens, and their arguments, which may be secrets."""
+    configs = [target.config for target in config.stash.get(targets_key, ())]
+    configs += [config.stash[config_key]] if config_key in config.stash else []
+    given = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
+    for command in dict.fromkeys((*given, *(each.token_command for each in configs))):
+        if command and " " in command:
+            yield command
+            yield from _arguments(command)
+
+
+def _arguments(command: str) -> Iterator[str]:
+    with suppress(ValueError):
+        for word in shlex.split(command)[1:]:
+            # of an option what it is given; the path of a file is shown with whatever goes wrong there
+            value = word.partition("=")[2] if word.startswith("-") else word
+            if len(value) >= _LONG_ENOUGH and not os.path.exists(value):
+                yield value
+
+
+class Mask:
+    """Masks all that ``known`` ever returned, also while tokens are fetched: in texts, and in what holds texts."""
+
+    def __init__(self, known: Callable[[], Iterable[str]], whole: Callable[[], Iterable[str]] = tuple) -> None:
+        """``whole`` returns what is masked as a whole only: a piece of it is a path that others have too."""
+        self._known, self._whole = known, whole
+        self._secrets: tuple[str, ...] = ()
+        self._redactor = Redactor(())
+        self._pieces = Pieces(())
+
+    def text(self, text: str) -> str:
+        """Return a text without the secrets, and without long pieces of them."""
+        self._learn()
+        return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
+
+    def _learn(self) -> None:
+        whole = dict.fromkeys(self._whole())
+        secrets = tuple(dict.fromkeys((*self._secrets, *filter(str.strip, (*self._known(), *whole)))))
+        if secrets != self._secrets:
+            self._secrets, self._redactor = secrets, Redactor(secrets)
+            self._pieces = Pieces(secret for secret in secrets if secret not in whole)
+
+    def anything(self, shown: Any) -> Any:
+        """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
+        pytest's, whose parts several others share."""
+        if isinstance(shown, str):
+            return self.text(shown)
+        if isinstance(shown, bytes):
+            text = shown.decode("utf-8", "surrogateescape")
+            masked = self.text(text)
+            return shown if masked == text else masked.encode("utf-8", "surrogateescape")
+        kind = next((kind for kind in _HOLDERS if isinstance(shown, kind)), None)
+        if kind is not None:
+            parts = [self.anything(part) for part in shown]
+            return shown if all(map(_same, parts, shown)) else kind(parts)
+        if isinstance(shown, Mapping):
+            members = {self.anything(name): self.anything(shown[name]) for name in shown}
+            return shown if all(map(_same, _flat(members), _flat(shown))) else members
+        return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
+
+    def pytests(self, shown: object) -> bool:
+        """Mask in place what is pytest's, or of one who makes objects to be shown; return whether it is."""
+        if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
+            return False
+        self.parts(shown)
+        return True
+
+    def _object(self, shown: object) -> object:
+        """Return somebody's object, or for one whose ``str`` or ``repr`` would show a secret that, masked."""
+        self._learn()
+        is_machinery = type(shown).__module__.startswith("_pytest.")
+        for written in (str, repr) if self._secrets and not is_machinery else ():
+            with suppress(Exception):
+                text = written(shown)
+                masked = self.text(text)
+                if masked != text:
+                    return masked
+        return shown
+
+    def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
+        """Mask every text that an object holds, in place."""
+        names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
+        for name in [each for each in names if each not in but]:
+            part = getattr(shown, name)
+            masked = self.anything(part)
+            if masked is not part:
+                # some are frozen
+                object.__setattr__(shown, name, masked)
+
+    def exception(self, error: object) -> None:
+        """Mask the texts of an exception and of those that it comes from, in place."""
+        waiting: list[object] = [error]
+        seen: set[int] = set()
+        while waiting:
+            each = waiting.pop()
+            if not isinstance(each, BaseException) or id(each) in seen:
+                continue
+            seen.add(id(each))
+            waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            for name in ("args", *vars(each), *_FIELDS):
+                # one that takes no other text is left as it is
+                with suppress(Exception):
+                    held = getattr(each, name)
+                    masked = self._texts_of(held)
+                    if masked != held:
+                        setattr(each, name, masked)
+
+    def _texts_of(self, held: Any) -> Any:
+        # objects are somebody's who goes on using them
+        if isinstance(held, str | bytes):
+            return self.anything(held)
+        return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
+
+
+def _flat(members: Mapping[Any, Any]) -> Iterator[Any]:
+    for name in members:
+        yield from (name, members[name])
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, str) and one == other)
+
+
+class Masking:
+    """What pytest calls so that nothing gets out unmasked."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+
+    # ---- what goes into hooks, and the exceptions that come out
+
+    def before_a_hook(self, name: str, _: object, arguments: Mapping[str, Any]) -> None:
+        """Mask what a hook is given to show, before any plugin sees it."""
+        for argument in _SHOWN & arguments.keys() if name not in _ASKS else ():
+            value = arguments[argument]
+            if argument == "report":
+                self._mask.parts(value, but=_IDENTITY)
+            elif isinstance(value, dict):
+                # whoever calls goes on with its own
+                value |= self._mask.anything(value)
+            else:
+                self._mask.pytests(value)
+                excinfo = getattr(value, "excinfo", value)
+                self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
+
+    def after_a_hook(self, outcome: Result[Any], name: str, _: object, arguments: Mapping[str, Any]) -> None:
+        """Mask an exception that leaves a hook, before anybody shows it, and what hooks have added to a report."""
+        self._mask.exception(outcome.exception)
+        if name in _ASKS and outcome.exception is None:
+            outcome.force_result(self._mask.anything(outcome.get_result()))
+        for value in arguments.values() if name.startswith(_FILLED) else ():
+            if isinstance(value, list):
+                value[:] = self._mask.anything(value)
+            elif isinstance(value, dict):
+                value |= self._mask.anything(value)
+            elif name == "pytest_html_report_title":
+                self._mask.parts(value)
+
+    # both innermost: other plugins wrap these to get at the reports
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mask a test's report."""
+        report = yield
+        self._mask.parts(report, but=_IDENTITY)
+        return report
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Mask a collector's report, and the names of what it collected."""
+        report = yield
+        self._mask.parts(report, but=_IDENTITY)
+        taken = {node.name for node in report.result or ()}
+        for node in report.result or ():
+            self._rename(node, taken)
+        return report
+
+    def _rename(self, node: pytest.Item | pytest.Collector, taken: set[str]) -> None:
+        name, nodeid = self._mask.text(node.name), self._mask.text(node.nodeid)
+        if (name, nodeid) == (node.name, node.nodeid):
+            return
+        number = 2
+        while name in taken:
+            # two ids that differ in a secret are two tests still
+            name, nodeid = (_numbered(self._mask.text(each), number) for each in (node.name, node.nodeid))
+            number += 1
+        taken.add(name)
+        node.name = name
+        identity = getattr(node, "_id", None)
+        # a structure since pytest 9.2, a text before
+        setattr(node, *(("_nodeid", nodeid) if identity is None else ("_id", type(identity).parse(nodeid))))
+
+    # ---- what is written
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Stand before the terminal."""
+        writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
+        # the second since pytest 9
+        for name in ("write", "write_raw"):
+            if hasattr(writer, name):
+                setattr(writer, name, partial(_masked_write, getattr(writer, name), self._mask.text))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Stand before the log file, the hooks for exceptions that nobody catches, and allure."""
+        plugins = session.config.pluginmanager
+        logs = plugins.get_plugin("logging-plugin")
+        if logs is not None:
+            logs.log_file_handler.setFormatter(_Formatter(logs.log_file_handler.formatter, self._mask.text))
+        # pytest, which has set these, puts back what was before
+        if plugins.has_plugin("unraisableexception"):
+            sys.unraisablehook = partial(self._uncaught, sys.unraisablehook)
+        if plugins.has_plugin("threadexception"):
+            threading.excepthook = partial(self._uncaught, threading.excepthook)
+        if "allure_commons" in sys.modules:
+            allure: Any = sys.modules["allure_commons"].plugin_manager
+            session.config.add_cleanup(allure.add_hookcall_monitoring(self._before_allure, lambda *_: None))
+
+    def _uncaught(self, hook: Callable[[Any], object], caught: Any) -> object:
+        self._mask.exception(caught.exc_value)
+        return hook(caught)
+
+    def _before_allure(self, name: str, _: object, arguments: dict[str, Any]) -> None:
+        if name.startswith("report_"):
+            arguments |= {argument: self._mask.anything(value) for argument, value in arguments.items()}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Mask what JUnit's report says beside the tests' reports."""
+        xml = session.config.stash.get(xml_key, None)
+        if xml is None:
+            return
+        xml.suite_name = self._mask.text(xml.suite_name)
+        xml.global_properties[:] = self._mask.anything(xml.global_properties)
+        for reporter in xml.node_reporters_ordered:
+            testcase = reporter.to_xml()
+            for element in testcase.iter():
+                element.text = self._mask.anything(element.text)
+                element.attrib |= {name: self._mask.text(value) for name, value in element.attrib.items()}
+            reporter.to_xml = partial(_itself, testcase)  # type: ignore[method-assign]  # as pytest does at the end
+
+
+class _Formatter(logging.Formatter):
+    """Writes a log record as another formatter does, masked."""
+
+    def __init__(self, formatter: logging.Formatter | None, masked: Callable[[str], str]) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+        self._masked = masked
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._masked(self._formatter.format(record))
+
+
+def _masked_write(write: Callable[..., None], masked: Callable[[str], str], text: str, **how: bool) -> None:
+    write(masked(text), **how)
+
+
+def _itself(given: Any) -> Any:
+    return given
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name[:-1]}-{number}]" if name.endswith("]") else f"{name}-{number}"

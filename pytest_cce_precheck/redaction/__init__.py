@@ -1,0 +1,1 @@
+"""Every layer that keeps a secret from being shown or stored."""

@@ -1,0 +1,164 @@
+"""Look once more, before a cassette is written, whether any secret is left in it; if so, refuse."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, unquote_plus
+
+from pytest_cce_precheck.errors import CcePrecheckError
+from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightings
+from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
+from pytest_cce_precheck.redaction.texts import MASK, Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_cce_precheck.wire.credentials import Credentials
+
+KNOWN: Final = "a credential in use"
+NAMED: Final = "password or token by its name"
+
+Path = tuple[str | int, ...]
+
+_BASE64: Final = "base64"
+_SHOWN: Final = 10
+# texts are looked at together, and nothing that looks like a secret has this in it
+_BETWEEN: Final = "\x00"
+_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[\"\\/bfnrt])")
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_LEVELS: Final = 3
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class SecretInCassetteError(CcePrecheckError):
+    """A cassette would hold a secret, and is not written."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A secret in a cassette: what sort, and its JSON path, which does not show it."""
+
+    kind: str
+    where: str
+
+
+def leaks(text: str, credentials: Credentials) -> list[Leak]:
+    """Give every place of a cassette's text that holds one of ``credentials``, in any spelling, or looks like a secret.
+
+    Percent-encoded and escaped texts and Base64 are looked into.
+    """
+    found = dict.fromkeys(_found(_texts_in(text), credentials))
+    leaking = {step for path, _ in found for step in path[-1:] if isinstance(step, _Key)}
+    return list(dict.fromkeys(Leak(kind, _written(path, leaking)) for path, kind in found))
+
+
+def refuse(text: str, credentials: Credentials, name: str) -> None:
+    """Raise `SecretInCassetteError` where a cassette's text holds a secret; ``name`` is the file's."""
+    found = leaks(text, credentials)
+    if found:
+        places = "".join(f"\n  {leak.where}: {leak.kind}" for leak in found[:_SHOWN])
+        more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise SecretInCassetteError(
+            f"{name} is not written: it would hold {len(found)} secret{'s' if len(found) > 1 else ''}, or what looks"
+            f" like one:{places}{more}\nMask what stands there in the hook pytest_cce_before_record; what is no secret"
+            " can be replaced there too"
+        )
+
+
+class _Key(str):
+    """A member's name, as the last step of a path to itself."""
+
+    __slots__ = ()
+
+
+def _texts_in(text: str) -> Iterator[tuple[Path, str]]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        yield (), text
+        return
+    waiting: list[tuple[Path, Any]] = [((), document)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, dict):
+            # the last is taken first
+            for name, value in reversed(node.items()):
+                waiting += [((*path, name), value), ((*path, _Key(name)), name)]
+        elif isinstance(node, list):
+            waiting += [((*path, number), node[number]) for number in reversed(range(len(node)))]
+        elif isinstance(node, str) and node:
+            yield path, node
+
+
+def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Iterator[tuple[Path, str]]:
+    seen = [(path, view) for path, text in texts for view in _views(text, path[-1:] == (_BASE64,), _LEVELS)]
+    whole = _BETWEEN.join(view for _, view in seen)
+    starts = [0, *accumulate(len(view) + 1 for _, view in seen)]
+
+    def path_at(place: int) -> Path:
+        return seen[bisect_right(starts, place) - 1][0]
+
+    places = {(start, KNOWN) for start, _ in Redactor(credentials.secrets).found(whole)}
+    places |= {(each.start, each.kind) for each in sightings(whole)}
+    yield from ((path_at(place), kind) for place, kind in sorted(places))
+    of_a_secret = cache(names_a_secret)
+    yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
+
+
+def _name_of(path: Path) -> str:
+    """Give the name of the member that holds what is at a path, or a list of it; none for a name itself."""
+    name = next((step for step in reversed(path) if not isinstance(step, int)), "")
+    return "" if isinstance(name, _Key) else name
+
+
+def _is_secret(text: str) -> bool:
+    return text.strip("*") != "" and text not in REPLAY_CREDENTIALS.secrets
+
+
+def _views(text: str, is_base64: bool, levels: int) -> Iterator[str]:
+    """Give a text and what it says once it is decoded, in each of the ways in which it may be encoded."""
+    if is_base64:
+        # it looks like a token itself
+        text = _of_base64(text)
+    yield text
+    if not levels:
+        return
+    if "%" in text and _ENCODED.search(text):
+        yield from _views(unquote(text), False, levels - 1)
+        if "+" in text:
+            yield from _views(unquote_plus(text), False, levels - 1)
+    if "\\" in text and _ESCAPE.search(text):
+        yield from _views(_ESCAPE.sub(lambda match: str(json.loads(f'"{match[0]}"')), text), False, levels - 1)
+    if "\x00" in text:
+        # UTF-16 of what is ASCII
+        yield text.replace("\x00", "")
+
+
+def _of_base64(text: str) -> str:
+    try:
+        octets = base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return text
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
+def _written(path: Path, leaking: set[_Key]) -> str:
+    steps = []
+    for step in path:
+        if isinstance(step, int):
+            steps.append(f"[{step}]")
+        else:
+            shown = MASK if step in leaking else step
+            steps.append(f".{shown}" if _PLAIN_NAME.fullmatch(shown) else f"[{json.dumps(shown)}]")
+    return "".join(steps).removeprefix(".") or "the file"

@@ -1,0 +1,286 @@
+"""Show what was on the wire without the credentials that were: texts, headers, curl lines."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cached_property, partial
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
+
+from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
+from pytest_cce_precheck.redaction.spellings import lower, plain_forms, readings, spellings, within_base64
+from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_cce_precheck.wire.credentials import AuthKind
+    from pytest_cce_precheck.wire.exchange import Headers, Request
+
+    Clean = Callable[[str], str]
+
+MASK: Final = "***"
+
+Span = tuple[int, int, str]
+"""From where to where a text is masked, and with what."""
+
+SHOWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "allow",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "location",
+        "retry-after",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "x-project-id",
+        "x-request-id",
+        "x-sdk-date",
+    }
+)
+"""The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
+
+_SHORT: Final = 6
+_ENCODINGS: Final = 3
+_OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
+_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
+_PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
+_LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
+# what belongs to one sending: curl computes its own from the request
+_LEFT_TO_CURL: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "x-sdk-content-sha256",
+        "x-sdk-date",
+    }
+)
+
+
+class Redactor:
+    """Masks known secrets, in every spelling that they are likely to be met in, and what looks like others.
+
+    A secret is found raw, in hexadecimal, in Base64 (standard and URL-safe, padded or not, alone or within a longer
+    text), and as percent-encoding, JSON, Python and HTML escape it, once or again and again; A to Z in any case. One of
+    fewer than six characters is masked only as a whole word, since it may be part of any. ``instead`` gives a known
+    secret another text than the mask, which is then spelt as the secret was.
+
+    >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
+    'GET /?q=***&password=***'
+    """
+
+    def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
+        secrets = list(dict.fromkeys(filter(str.strip, secrets)))
+        self._instead = instead or {}
+        self._long = [secret for secret in secrets if len(secret) >= _SHORT]
+        self._short = [secret for secret in secrets if len(secret) < _SHORT]
+
+    # what is searched for is worked out when it is: most redactors are made for findings that do not come
+
+    @cached_property
+    def _exact(self) -> tuple[tuple[str, str], ...]:
+        return self._replaced(secret for secret in self._long if secret in self._instead)
+
+    @cached_property
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form) for secret in self._long for form in (*spellings(secret), *within_base64(secret))}
+        return tuple((form, MASK) for form in sorted(forms))
+
+    @cached_property
+    def _plain(self) -> tuple[tuple[str, str], ...]:
+        forms = {lower(form): self._instead.get(each, MASK) for each in self._long for form in plain_forms(each)}
+        return tuple(sorted((form, shown) for form, shown in forms.items() if len(form) >= _SHORT))
+
+    @cached_property
+    def _words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        return tuple(
+            (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), other) for word, other in self._replaced(self._short)
+        )
+
+    def _replaced(self, secrets: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Return each spelling of the secrets with the one that stands for it."""
+        replaced: dict[str, str] = {}
+        for secret in secrets:
+            shown = spellings(self._instead[secret]) if secret in self._instead else repeat(MASK)
+            for spelling, other in zip(spellings(secret), shown, strict=False):
+                replaced.setdefault(spelling, other)
+        return tuple(sorted(replaced.items()))
+
+    def __repr__(self) -> str:
+        return "<Redactor>"
+
+    def text(self, text: str) -> str:
+        """Give ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one.
+
+        What is percent-encoded, once or more often, is looked into.
+        """
+        text = self._text(text)
+        if "%" not in text:
+            return text
+        # first what is small, so that the rest stays as it is; then what a slash or a blank of the secret's cut in two
+        for piece in (_PART, _WORD, _LINE):
+            text = piece.sub(self._within, text)
+        return text
+
+    def _within(self, match: re.Match[str]) -> str:
+        text = match[0]
+        for decode in (unquote_plus, unquote) if _OCTET.search(text) else ():
+            each = partial(decode, errors="surrogateescape")
+            text = decoded_and_cleaned(text, self._text, each, _ENCODINGS)
+        return text
+
+    def _text(self, text: str) -> str:
+        alike = ((each.start, each.end, MASK) for each in looks_like_secret(text))
+        return self._without_words(masked(text, chain(self._spans(text), alike)))
+
+    def known(self, text: str) -> str:
+        """Give ``text`` with the known secrets masked, and nothing else."""
+        return self._without_words(masked(text, self._spans(text)))
+
+    def found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Give from where to where ``text`` holds a known secret."""
+        return ((start, end) for start, end, _ in chain(self._spans(text), self._word_spans(text)))
+
+    def found_in(self, text: str) -> bool:
+        """Tell whether ``text`` holds a known secret."""
+        return any(True for _ in self.found(text))
+
+    def headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
+        """Give every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
+        return tuple((self.text(name), self._header_value(name, value)) for name, value in headers.pairs)
+
+    def _header_value(self, name: str, value: str) -> str:
+        if name.lower() not in SHOWN_HEADERS:
+            return MASK
+        return self.text(without_query(value) if name.lower() == "location" else value)
+
+    def _without_words(self, text: str) -> str:
+        # after all else: what stood against a secret stands as a word once that is masked
+        return masked(text, self._word_spans(text))
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        yield from _occurrences(text, self._exact)
+        yield from _occurrences(lower(text), self._folded)
+        for reading in readings(text) if self._long else ():
+            for start, stop, shown in _occurrences(lower(reading.text), self._plain):
+                yield *reading.span(start, stop), shown
+
+    def _word_spans(self, text: str) -> Iterator[Span]:
+        for word, shown in self._words:
+            for match in word.finditer(text):
+                yield *match.span(), shown
+
+
+def _occurrences(text: str, spellings: Iterable[tuple[str, str]]) -> Iterator[Span]:
+    for spelling, shown in spellings:
+        start = text.find(spelling)
+        while start >= 0:
+            yield start, start + len(spelling), shown
+            # one character on: occurrences may overlap
+            start = text.find(spelling, start + 1)
+
+
+def masked(text: str, spans: Iterable[Span]) -> str:
+    """Give ``text`` with each span replaced; of spans that overlap, all by what the first and longest shows."""
+    pieces, end = [], 0
+    for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= end:
+            pieces += [text[end:start], shown]
+        end = max(end, stop)
+    return "".join(pieces) + text[end:] if pieces else text
+
+
+def in_every_text(data: Any, change: Clean) -> Any:
+    """Give JSON's data with each text of it changed; names are kept."""
+    if isinstance(data, dict):
+        return {name: in_every_text(member, change) for name, member in data.items()}
+    if isinstance(data, list | tuple):
+        return [in_every_text(member, change) for member in data]
+    return change(data) if isinstance(data, str) else data
+
+
+def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> str:
+    """Clean percent-encoded text, and what it says once it is decoded, up to ``levels`` times.
+
+    What is clean keeps its spelling.
+    """
+    plain = decode(text)
+    if levels and plain != text:
+        # the innermost first: what stands there may be cut in two by how it is spelt
+        inner = decoded_and_cleaned(plain, clean, decode, levels - 1)
+        text = text if inner == plain else quote(inner, safe="*~", errors="surrogateescape")
+    return clean(text)
+
+
+def without_query(location: str) -> str:
+    """Give a URL without user, password, query and fragment; ``***`` for one that cannot be read."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return MASK
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
+    """Write one shell line that repeats ``request``, with the token as ``$CCE_AUTH_TOKEN`` and no secret.
+
+    ``kind`` is how the request was authenticated. curl cannot sign, so a request that was signed is repeated
+    with a token. Headers that are not known to be harmless keep their name and lose their value; so do, where
+    ``kind`` is None, credentials that were sent all the same.
+    """
+    words = ["curl", "-sS", "-i"]
+    if request.method == "HEAD":
+        words.append("--head")
+    elif request.method != "GET" or request.body:
+        words += ["-X", request.method]
+    url = re.sub(r"[\x00-\x20\x7f]", lambda match: quote(match[0]), redactor.text(request.url))
+    # curl would expand brackets in a URL, and resolve dots in its path
+    words += ["--globoff"] if re.search(r"[\[\]{}]", url) else []
+    words += ["--path-as-is"] if "/." in request.path else []
+    left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | CREDENTIAL_HEADERS
+    for header in _curl_headers(request, redactor, left_out):
+        words += ["-H", header]
+    feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
+    line = shlex.join([*words, *data, url])
+    if kind is not None:
+        line += f' -H "{TOKEN_HEADER}: $CCE_AUTH_TOKEN"'
+    if kind == "ak/sk":
+        line += " # was signed with AK/SK; needs a token to repeat"
+    return feed + line
+
+
+def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]) -> Iterator[str]:
+    host = request.headers.get("Host")
+    if host not in (None, urlsplit(request.endpoint).netloc):
+        yield f"Host: {redactor.text(str(host))}"
+    if request.body and "Content-Type" not in request.headers:
+        # curl would call the body a form
+        yield "Content-Type:"
+    for name, value in redactor.headers(request.headers):
+        if name.lower() not in left_out:
+            # without a value, a colon would tell curl to leave the header out
+            header = f"{name}: {value}" if value.strip() else f"{name};"
+            # a folded line means a space (RFC 9112, 5.2)
+            yield re.sub(r"[\r\n]", " ", header)
+
+
+def _curl_body(body: str) -> tuple[str, list[str]]:
+    """Give what feeds curl, and the options that take it."""
+    if not body:
+        return "", []
+    if body.isprintable():
+        return "", ["--data-raw", body]
+    # line breaks would end the one line, and octets that are no text cannot stand in it
+    octets = body.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    plain = "".join(chr(octet) if 0x20 <= octet < 0x7F else f"\\0{octet:03o}" for octet in octets)
+    return f"printf %b {shlex.quote(plain)} | ", ["--data-binary", "@-"]
