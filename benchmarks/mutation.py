@@ -59,7 +59,7 @@ DOCSTRINGS = "tests/test_examples_in_docstrings.py"
 PARTS: dict[str, tuple[list[str], list[str]]] = {
     "wire": (["wire/*.py"], ["tests/wire", DOCSTRINGS]),
     "budget": (
-        ["targets.py", "suite/budget.py", "metering.py", "transport/paced.py"],
+        ["targets.py", "suite/budget.py", "metering.py", "transport/pacing.py"],
         [
             "tests/test_targets.py",
             "tests/transport/test_paced.py",
@@ -222,7 +222,7 @@ def difference(before: str, after: str) -> tuple[str, str, int]:
 
 
 def changed_functions(before: types.CodeType, after: types.CodeType) -> dict[tuple[str, int], types.CodeType] | None:
-    """Return the new code of each function that differs; None where something outside of functions does."""
+    """Return the new code of each function that differs; None if something outside of functions does."""
     if not alike(before, after):
         return None
     changed: dict[tuple[str, int], types.CodeType] = {}

@@ -161,7 +161,7 @@ def ordinary_test(_: argparse.Namespace) -> Iterator[Line]:
 
 
 def per_call(function: Callable[[], object], seconds: float = 0.3) -> float:
-    """Give the seconds that a call takes."""
+    """Return the seconds that a call takes."""
     begun = time.process_time()
     for calls in count(1):
         function()
@@ -240,7 +240,7 @@ def server(_: argparse.Namespace) -> Iterator[Line]:
 
 
 def drawing(strategy: st.SearchStrategy[object], use: Callable[[object], object] = lambda _: None) -> float:
-    """Give the CPU seconds of one example."""
+    """Return the CPU seconds of one example."""
 
     @settings(
         max_examples=EXAMPLES, phases=[Phase.generate], database=None, deadline=None,

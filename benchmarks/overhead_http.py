@@ -34,7 +34,7 @@ def question(simulator: Simulator) -> Request:
 
 
 def answer() -> bytes:
-    """Give the body of the unfiltered list of 12 tasks."""
+    """Return the body of the unfiltered list of 12 tasks."""
     simulator = Simulator()
     return simulator.handle(question(simulator)).body
 
@@ -137,7 +137,7 @@ def requests_a_second(port: int, seconds: float) -> float:
 
 
 def _answer_length(port: int, message: bytes) -> int:
-    """Give the bytes of one answer; they are as many each time, since dates and request ids have a fixed length."""
+    """Return the bytes of one answer; they are as many each time, since dates and request ids have a fixed length."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(message)
         received = b""

@@ -197,7 +197,7 @@ WAYS: dict[str, Any] = {
 
 
 def seconds_of_calls(way: Any, recorded: Recorded, folder: Path, calls: int) -> float:
-    """Give the median time of one call; every call asks for another recording, spread over all of them."""
+    """Return the median time of one call; every call asks for another recording, spread over all of them."""
     step = max(1, len(recorded.urls) // calls)
     asked = recorded.urls[::step][:calls]
     with way(recorded, folder) as session:

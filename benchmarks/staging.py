@@ -39,7 +39,7 @@ from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
 from pytest_cce_precheck.transport.live import HttpTransport
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, Issued, Tokens
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -112,7 +112,7 @@ def service(job: Job) -> Simulator:
 
 
 def tokens_of(simulator: Simulator, endpoint: str) -> Tokens | None:
-    """Give what renews tokens, over HTTP or within this process; the plain service has none that end."""
+    """Return what renews tokens, over HTTP or within this process; the plain service has none that end."""
     if not isinstance(simulator, Staging):
         return None
     account = simulator.account
@@ -134,7 +134,7 @@ class Counted:
     """Counts each request, as `transport.gate` does of those that go over HTTP."""
 
     transport: Transport
-    meter: Meter
+    meter: SharedBudget
 
     def send(self, request: Request) -> Exchange:
         self.meter.take()
@@ -153,7 +153,7 @@ def run(job: Job) -> Outcome:
         transport: Transport = HttpTransport(timeout=TIMEOUT) if job.http else InProcessTransport(simulator)
         if job.paced:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            transport = Counted(transport, Meter(str(Path(folder, "requests.sqlite")), limit=BUDGET))
+            transport = Counted(transport, SharedBudget(str(Path(folder, "requests.sqlite")), limit=BUDGET))
         tokens = tokens_of(simulator, endpoint) if job.seed % 2 else None
         client = PrecheckClient(
             transport,
@@ -216,7 +216,7 @@ def inspected(job: Job, simulator: Simulator, client: PrecheckClient) -> Outcome
 
 
 def chosen(wanted: str) -> list[str]:
-    """Give the defects to try: 20 by rule, ``all``, or those named."""
+    """Return the defects to try: 20 by rule, ``all``, or those named."""
     if wanted == "all":
         return list(FAULTS)
     if wanted != str(DEFECTS):
@@ -234,7 +234,7 @@ def chosen(wanted: str) -> list[str]:
 
 
 def run_all(jobs: Sequence[Job], processes: int, minutes: float) -> Iterator[Outcome]:
-    """Give what comes of the jobs, in their order, as far as the time goes."""
+    """Return what comes of the jobs, in their order, as far as the time goes."""
     started = time.monotonic()
     with ProcessPoolExecutor(processes) as pool:
         for number, outcome in enumerate(pool.map(run, jobs, chunksize=4), 1):

@@ -136,7 +136,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def outdated() -> Iterator[tuple[Path, str]]:
-    """Give each document that is out of date, with the text that it should have."""
+    """Return each document that is out of date, with the text that it should have."""
     for name, write in DOCUMENTS.items():
         path = ROOT / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.check import check
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError, TransportError
+    from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
     from pytest_cce_precheck.explore import strategies
     from pytest_cce_precheck.report.text import ContractViolation
     from pytest_cce_precheck.sdk.pytest_support import assert_lossless
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.transport.live import HttpTransport
     from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
-    from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+    from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
     from pytest_cce_precheck.wire.vocabulary import Filter
 
 __version__ = "0.1.0"
@@ -70,7 +70,7 @@ _HOME = {
     "Secret": "wire.credentials",
     "Simulator": "simulator.service",
     "SimulatorServer": "simulator.server",
-    "TransportError": "errors",
+    "TransportError": "wire.exchange",
     "add_recordings": "cassette.mocks",
     "assert_lossless": "sdk.pytest_support",
     "check": "contract.check",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Write the near matches of a mistyped word as the end of a message; empty where nothing is near.
+    """Write the near matches of a mistyped word as the end of a message; empty if nothing is near.
 
     >>> did_you_mean("PRE31", ["PRE301", "PRE401"])
     '; did you mean PRE301 or PRE401?'

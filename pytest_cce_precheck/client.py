@@ -30,7 +30,7 @@ _ENDPOINT: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f/?#@\\]+/*", re.IGNORE
 
 
 def utc_now() -> datetime:
-    """Give the time that requests are signed with."""
+    """Return the time that requests are signed with."""
     return datetime.now(UTC)
 
 
@@ -74,7 +74,7 @@ class PrecheckClient:
     ) -> Exchange:
         """List the cluster's add-on check tasks (GET …/addons/precheck/tasks); a filter that is None is left out.
 
-        Raises `TransportError` where no answer comes back; an error status is an exchange like any other.
+        Raises `TransportError` if no answer comes back; an error status is an exchange like any other.
         """
         __tracebackhide__ = True
         given = {Filter.TYPE: type, Filter.TASK_ID: task_id, Filter.ADDON_INSTANCE_ID: addon_instance_id}
@@ -111,7 +111,7 @@ class PrecheckClient:
     def authenticated(
         self, request: Request, credentials: Credentials | None = None, *, now: datetime | None = None
     ) -> Request:
-        """Give ``request`` with the client's credentials, or others; raises `MissingCredentialsError` without any."""
+        """Return ``request`` with the client's credentials, or others; raises `MissingCredentialsError` without any."""
         project = request.path.split("/projects/", 1)[-1].split("/", 1)[0]
         return authenticate(request, credentials or self._own(), now=now or self._now(), project_id=project)
 
@@ -145,7 +145,7 @@ class PrecheckClient:
 
 
 def checked_endpoint(endpoint: str, credentials: Credentials) -> str:
-    """Give ``endpoint`` without a trailing slash; raises `ConfigurationError` where it is none, or not safe to use."""
+    """Return ``endpoint`` without a trailing slash; raises `ConfigurationError` if it is none, or not safe to use."""
     parts = _split(endpoint)
     if parts is None or parts.hostname is None:
         # a password may stand before the @

@@ -78,7 +78,7 @@ class Words(tuple[str, ...]):
 def environment_of_child(
     environment: Mapping[str, str], names: Container[str] = (), *, prefixes: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """Give what a program gets to see: `PROGRAMS`, the variables of these names, and those that begin so."""
+    """Return what a program gets to see: `PROGRAMS`, the variables of these names, and those that begin so."""
     return {
         name: text
         for name, text in environment.items()

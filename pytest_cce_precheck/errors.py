@@ -6,10 +6,7 @@ nothing of the project, so that everything else may import it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Request
+from typing import Literal
 
 TransportReason = Literal[
     "unreachable", "name-not-found", "timeout", "tls", "connection-lost", "truncated", "too-large", "not-http"
@@ -49,19 +46,6 @@ class BudgetExhaustedError(CcePrecheckError):
     """
 
     was_sent: bool = False
-
-
-class TransportError(CcePrecheckError):
-    """No usable HTTP answer came back.
-
-    ``reason`` is one of a closed set (for programs), ``detail`` says it in words and never holds a credential.
-    """
-
-    def __init__(self, reason: TransportReason, detail: str, request: Request) -> None:
-        super().__init__(f"{request.method} {request.url}: {detail}")
-        self.reason: TransportReason = reason
-        self.detail = detail
-        self.request = request
 
 
 class BodyError(CcePrecheckError):

@@ -54,7 +54,7 @@ def load_schema(name: str) -> dict[str, Any]:
 
 
 def find_folder(candidates: Iterable[Traversable]) -> Traversable:
-    """Give the first folder that holds the schemas; raise `ConfigurationError` naming all if none does."""
+    """Return the first folder that holds the schemas; raise `ConfigurationError` naming all if none does."""
     places = tuple(candidates)
     for place in places:
         # another distribution may well have a folder of this name

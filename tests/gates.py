@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from pytest_cce_precheck.transport.gate import Gate
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 
 BODY = b'{"kind":"AddonCheck","items":[]}'
 bounds = pytest.mark.parametrize("seconds", [None, 60], ids=["any time", "a minute"])
@@ -18,11 +18,11 @@ class Guarded:
     """A gate before one service, with a meter of its own."""
 
     def __init__(self, endpoint: str, *, deadline: float | None = None, **bounds: Any) -> None:
-        self.meter = Meter(**bounds)
+        self.meter = SharedBudget(**bounds)
         self.gate = Gate()
         self.gate.put(endpoint, lambda: self.meter, deadline=deadline)
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> SharedBudget:
         self.gate.__enter__()
         return self.meter
 

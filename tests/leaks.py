@@ -31,7 +31,7 @@ def made_up(rng: random.Random, length: int = 40, alphabet: str = AWKWARD) -> st
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """Give the ways in which a secret may be written."""
+    """Return the ways in which a secret may be written."""
     octets = secret.encode()
     once = json.dumps(secret)[1:-1]
     yield from (secret, repr(secret)[1:-1], repr(once)[1:-1], once, json.dumps(once)[1:-1], once.replace("/", "\\/"))
@@ -46,7 +46,7 @@ def spellings(secret: str) -> Iterator[str]:
 
 
 def leaks(texts: Iterable[tuple[str, str]], secrets: Iterable[str]) -> list[tuple[str, str]]:
-    """Give each place where a secret stands, and what stands around it; ``texts`` are named."""
+    """Return each place where a secret stands, and what stands around it; ``texts`` are named."""
     sought = [spelling for secret in secrets for spelling in dict.fromkeys(spellings(secret))]
     found = {}
     for name, text in texts:
@@ -59,7 +59,7 @@ def leaks(texts: Iterable[tuple[str, str]], secrets: Iterable[str]) -> list[tupl
 
 
 def written(folder: Path) -> Iterator[tuple[str, str]]:
-    """Give every file's name and content, of databases and archives what is in them too."""
+    """Return every file's name and content, of databases and archives what is in them too."""
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         yield "a name", name

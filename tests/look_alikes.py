@@ -15,12 +15,12 @@ _SORTS: Final = (str.islower, str.isupper, str.isdigit)
 
 
 def chosen(rng: random.Random, alphabet: str, length: int) -> str:
-    """Give a random text."""
+    """Return a random text."""
     return "".join(rng.choices(alphabet, k=length))
 
 
 def of_all_sorts(rng: random.Random, alphabet: str, length: int) -> str:
-    """Give a random text with small and capital letters and digits."""
+    """Return a random text with small and capital letters and digits."""
     while True:
         text = chosen(rng, alphabet, length)
         if all(any(map(sort, text)) for sort in _SORTS):
@@ -28,7 +28,7 @@ def of_all_sorts(rng: random.Random, alphabet: str, length: int) -> str:
 
 
 def access_key(rng: random.Random) -> str:
-    """Give twenty capital letters and digits that are no hexadecimal number."""
+    """Return twenty capital letters and digits that are no hexadecimal number."""
     while True:
         text = chosen(rng, UPPER, 20)
         if not text.isalpha() and not text.isdigit() and set(text) - set("0123456789ABCDEF"):
@@ -36,28 +36,28 @@ def access_key(rng: random.Random) -> str:
 
 
 def secret_key(rng: random.Random) -> str:
-    """Give forty letters and digits."""
+    """Return forty letters and digits."""
     return of_all_sorts(rng, ALNUM, 40)
 
 
 def iam_token(rng: random.Random) -> str:
-    """Give what a signed message looks like in Base64."""
+    """Return what a signed message looks like in Base64."""
     return "MII" + of_all_sorts(rng, ALNUM + "+/", rng.randint(100, 900)) + "=="
 
 
 def opaque_token(rng: random.Random) -> str:
-    """Give Base64, standard or URL-safe, of 40 characters or more."""
+    """Return Base64, standard or URL-safe, of 40 characters or more."""
     return of_all_sorts(rng, ALNUM + rng.choice(("+/", "-_")), rng.randint(40, 200))
 
 
 def jwt(rng: random.Random) -> str:
-    """Give three parts of URL-safe Base64."""
+    """Return three parts of URL-safe Base64."""
     head, body, signature = (chosen(rng, ALNUM + "-_", rng.randint(10, 80)) for _ in range(3))
     return f"eyJ{head}.{body}.{signature}"
 
 
 def private_key(rng: random.Random) -> str:
-    """Give a PEM block."""
+    """Return a PEM block."""
     lines = "\n".join(of_all_sorts(rng, ALNUM + "+/", 64) for _ in range(5))
     label = " ".join(("RSA", "PRIVATE", "KEY"))
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----"

@@ -140,7 +140,7 @@ def in_a_header(rng: random.Random, text: str) -> tuple[str, str]:
 
 
 def recording_of(rng: random.Random, planted: Planted) -> tuple[str, Recording]:
-    """Give a call with the text planted somewhere, and say where."""
+    """Return a call with the text planted somewhere, and say where."""
     text = planted.text
     if planted.known:
         coded = rng.choice(

@@ -23,33 +23,33 @@ JSON = Headers([("Content-Type", "application/json")])
 
 
 def origin(**changes: Any) -> Origin:
-    """Give an origin that says nothing in particular."""
+    """Return an origin that says nothing in particular."""
     known = {"tool": "a test", "recorded_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "endpoint": ENDPOINT}
     return Origin(**{**known, **changes})
 
 
 def asked(query: str = "", method: str = "GET", path: str = PATH, body: bytes = b"") -> Request:
-    """Give a request to the recorded service."""
+    """Return a request to the recorded service."""
     return Request(method, ENDPOINT, path, query, JSON, body)
 
 
 def answered(query: str = "", body: bytes = b"{}", *, status: int = 200, repeats: bool = False) -> Recording:
-    """Give the recording of a list call."""
+    """Return the recording of a list call."""
     return Recording(asked(query), Response(status, JSON, body), repeats)
 
 
 def failed(query: str = "", reason: TransportReason = "timeout", detail: str = "no answer") -> Recording:
-    """Give the recording of a list call that got no answer."""
+    """Return the recording of a list call that got no answer."""
     return Recording(asked(query), Failure(reason, detail))
 
 
 def cassette(*recordings: Recording, **changes: Any) -> Cassette:
-    """Give the recordings as a cassette that was written and read again."""
+    """Return the recordings as a cassette that was written and read again."""
     return loads(dumps(origin(**changes), recordings), "tasks.json")
 
 
 def recording_from(server: SimulatorServer) -> tuple[str, ...]:
-    """Give the options of a run that records from ``server``."""
+    """Return the options of a run that records from ``server``."""
     service = server.simulator
     return (
         "--cce-mode=record", CASSETTES, f"--cce-endpoint={server.endpoint}",
@@ -58,12 +58,12 @@ def recording_from(server: SimulatorServer) -> tuple[str, ...]:
 
 
 def credentials_of(server: SimulatorServer) -> dict[str, str]:
-    """Give the environment of a run that may call ``server``."""
+    """Return the environment of a run that may call ``server``."""
     token = server.simulator.credentials.token
     assert token is not None
     return {"CCE_AUTH_TOKEN": token.reveal()}
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Give every file under a folder, by its name from there, with its content."""
+    """Return every file under a folder, by its name from there, with its content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

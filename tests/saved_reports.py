@@ -35,7 +35,7 @@ OPEN: Final = Finding("PRE190", "Answers carry no X-Request-Id", exchanges=(LIST
 
 
 def report_of(*findings: Finding, mode: str = "live", service: str = SERVICE) -> dict[str, Any]:
-    """Give what a run reports that found these."""
+    """Return what a run reports that found these."""
     data = [
         {**finding.to_dict(), "verdict": "failing", "test": "test_contract.py::test_it", "times": 1}
         for finding in findings

@@ -17,5 +17,5 @@ TREES: Final = {name: ast.parse(path.read_text("utf-8")) for name, path in MODUL
 
 
 def part_of(module: str) -> str:
-    """Give what stands right below the package: ``wire`` for ``pytest_cce_precheck.wire.body``."""
+    """Return what stands right below the package: ``wire`` for ``pytest_cce_precheck.wire.body``."""
     return module.removeprefix("pytest_cce_precheck").removeprefix(".").partition(".")[0]

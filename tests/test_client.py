@@ -12,14 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.client import PrecheckClient, checked_endpoint
-from pytest_cce_precheck.errors import (
-    ConfigurationError,
-    MissingCredentialsError,
-    TransportError,
-    UnsafeCredentialsError,
-)
+from pytest_cce_precheck.errors import ConfigurationError, MissingCredentialsError, UnsafeCredentialsError
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.signing import verify
 
 NOW = datetime(2025, 8, 5, 12, tzinfo=UTC)

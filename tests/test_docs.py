@@ -47,7 +47,7 @@ def load_generator():
 
 
 def blocks(language: str) -> Iterator[tuple[str, str, str]]:
-    """Give the code blocks of a language: page, what stands beside the language, text."""
+    """Return the code blocks of a language: page, what stands beside the language, text."""
     for name, text in PAGES.items():
         for match in re.finditer(rf"^```{language}\b *([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             yield name, match[1], match[2]

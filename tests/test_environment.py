@@ -13,8 +13,8 @@ import pytest
 from pytest_cce_precheck.config.options import OPTIONS, Config, resolve
 from pytest_cce_precheck.environment import PROGRAMS, Environment, Words, environment_of_child, without_frames_of
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.modes.live import Live
-from pytest_cce_precheck.plugin.modes.recording import Recorded
+from pytest_cce_precheck.plugin.modes.live import LiveMode
+from pytest_cce_precheck.plugin.modes.recording import RecordMode
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.simulator.tls import private_ca
 from pytest_cce_precheck.transport.tokens import TokenCommand
@@ -75,8 +75,8 @@ def test_a_child_sees_what_is_named_and_nothing_else() -> None:
 # ---- what prints the environment
 
 
-@pytest.mark.parametrize("mode", [Live, Recorded])
-def test_a_mode_does_not_show_the_environment(mode: type[Live]) -> None:
+@pytest.mark.parametrize("mode", [LiveMode, RecordMode])
+def test_a_mode_does_not_show_the_environment(mode: type[LiveMode]) -> None:
     made = mode(Config(mode="live"), Environment(os.environ))
     assert "PLANTED" not in repr(made) + repr(vars(made))
     # it does hold it

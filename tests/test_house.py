@@ -42,7 +42,7 @@ def test_modules_and_functions_stay_small(name: str) -> None:
 
 
 def held_by(tree: ast.Module) -> Iterator[tuple[ast.Assign | ast.AnnAssign, ast.expr]]:
-    """Give the assignments of a module's top level, each with what it assigns to."""
+    """Return the assignments of a module's top level, each with what it assigns to."""
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             yield from ((node, target) for target in (node.targets if isinstance(node, ast.Assign) else [node.target]))
@@ -90,7 +90,9 @@ def test_every_code_is_well_formed_and_says_everything() -> None:
 
 
 def test_every_code_in_the_source_is_in_the_table_and_every_code_in_the_table_is_used() -> None:
-    checking = [path for name, path in MODULES.items() if part_of(name) in {"contract", "drift", "suite", "explore", "sdk"}]
+    checking = [
+        path for name, path in MODULES.items() if part_of(name) in {"contract", "drift", "suite", "explore", "sdk"}
+    ]
     used = {code for path in checking for code in re.findall(r'"(PRE\d{3})"', path.read_text("utf-8"))}
     # observations that are summed up instead of being found, see Inspection.note
     noted = {code for code, rule in rules().items() if rule.kind is Kind.OBSERVATION}

@@ -29,7 +29,7 @@ _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def as_data(body: bytes) -> dict[str, Any]:
-    """Give what a cassette keeps of ``body``; `as_bytes` gives the same bytes back.
+    """Return what a cassette keeps of ``body``; `as_bytes` gives the same bytes back.
 
     >>> as_data(b'{"kind":"AddonCheck"}'), as_data(b'{ "kind": 1.50 }')
     ({'json': {'kind': 'AddonCheck'}}, {'text': '{ "kind": 1.50 }'})
@@ -49,7 +49,7 @@ def as_data(body: bytes) -> dict[str, Any]:
 
 
 def as_bytes(data: dict[str, Any]) -> bytes:
-    """Give the body again; raises ValueError where ``data`` is none of the three forms.
+    """Return the body again; raises ValueError where ``data`` is none of the three forms.
 
     >>> as_bytes({"json": {"kind": "AddonCheck"}, "style": "spaced line"})
     b'{"kind": "AddonCheck"}\\n'

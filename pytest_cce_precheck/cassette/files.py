@@ -70,7 +70,7 @@ def is_usable(name: str) -> bool:
 
 
 def place(folder: Path, name: str) -> Path:
-    """Give the path of a cassette; raises `ConfigurationError` where that would lie outside ``folder``."""
+    """Return the path of a cassette; raises `ConfigurationError` if that would lie outside ``folder``."""
     if not is_usable(name):
         raise ConfigurationError(
             f"the cassette {name!r} is not usable: expected a name within {shown(folder)}, without '..' and not"

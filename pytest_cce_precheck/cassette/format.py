@@ -93,20 +93,20 @@ class Cassette:
         return len(self._parts)
 
     def request(self, number: int) -> Request:
-        """Give the request of a recording, counted from 0; raises `CassetteCorruptError`."""
+        """Return the request of a recording, counted from 0; raises `CassetteCorruptError`."""
         part = self._parts[number]
         with self._reading(number):
             return _request(part.read_request() if isinstance(part, Part) else part["request"], self.origin.endpoint)
 
     def outcome(self, number: int) -> tuple[Response | Failure, bool]:
-        """Give what came of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
+        """Return what came of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
         part = self._parts[number]
         with self._reading(number):
             data, body = part.read_outcome(as_written=self.sealed) if isinstance(part, Part) else (part, None)
             return _outcome(data, body), data.get("repeats") is True
 
     def recording(self, number: int) -> Recording:
-        """Give a recording, counted from 0; raises `CassetteCorruptError`."""
+        """Return a recording, counted from 0; raises `CassetteCorruptError`."""
         return Recording(self.request(number), *self.outcome(number))
 
     def __iter__(self) -> Iterator[Recording]:

@@ -55,7 +55,7 @@ class Part:
 
 
 def split(recordings: str) -> list[Part] | None:
-    """Give the recordings of a file, from behind `HEAD`; None where they are laid out otherwise."""
+    """Return the recordings of a file, from behind `HEAD`; None if they are laid out otherwise."""
     if not recordings.endswith(_TAIL):
         return None
     pieces = (piece.partition(_END_OF_REQUEST) for piece in _BETWEEN.split(recordings[: -len(_TAIL)]))

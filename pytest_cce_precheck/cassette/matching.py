@@ -21,7 +21,7 @@ Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
 
 
 def key_of(request: Request) -> Key:
-    """Give what two requests must share: method, path, the query's parameters in any order, the body's content.
+    """Return what two requests must share: method, path, the query's parameters in any order, the body's content.
 
     No header: no signature is compared, nor anything else that differs from one sending to the next.
     """
@@ -29,7 +29,7 @@ def key_of(request: Request) -> Key:
 
 
 def parameters(query: str) -> list[tuple[bytes, bytes]]:
-    """Give the names and values of a query as the octets that they mean, in order, repetitions too.
+    """Return the names and values of a query as the octets that they mean, in order, repetitions too.
 
     >>> parameters("type=a%20b&type=a+b&x")
     [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
@@ -39,7 +39,7 @@ def parameters(query: str) -> list[tuple[bytes, bytes]]:
 
 
 def content_of(body: bytes) -> object:
-    """Give a body's JSON in a form that can be compared whatever its spelling, else its octets."""
+    """Return a body's JSON in a form that can be compared whatever its spelling, else its octets."""
     if not body:
         return b""
     try:
@@ -91,7 +91,7 @@ class Playback:
         return bool(self._used)
 
     def find(self, request: Request) -> Response | Failure:
-        """Give what came of the request when it was recorded; raises `CassetteMissError`."""
+        """Return what came of the request when it was recorded; raises `CassetteMissError`."""
         key = key_of(request)
         with self._lock:
             number = self._next(key, request)

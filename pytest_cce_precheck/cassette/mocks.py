@@ -52,7 +52,7 @@ class _Added(Replayer):
         return path in self._paths or is_call(method, path)
 
     def call(self, prepared: PreparedRequest) -> Any:
-        """Give what a callback of `responses` gives."""
+        """Return what a callback of `responses` gives."""
         return self._called(prepared)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
-from pytest_cce_precheck.errors import CassetteError, CassetteMissError, TransportError
+from pytest_cce_precheck.errors import CassetteError, CassetteMissError
 from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
@@ -17,7 +17,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.dates import is_retry_after
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Replayer(Interceptor):
         return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
 
     def answer(self, request: Request) -> Response:
-        """Give what was recorded for a request; raises `CassetteError`, and `TransportError` where no answer came."""
+        """Return what was recorded for a request; raises `CassetteError`, and `TransportError` where no answer came."""
         try:
             outcome = self._found(self._redaction.request(request))
         except CassetteError as miss:

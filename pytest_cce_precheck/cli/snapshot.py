@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_cce_precheck.drift.comparison import Drift
-    from pytest_cce_precheck.drift.memory import Memory
-    from pytest_cce_precheck.drift.snapshot import Snapshot, Target
+    from pytest_cce_precheck.drift.memory import TargetMemory
+    from pytest_cce_precheck.drift.snapshot import Snapshot, SnapshotTarget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _known(target: Target, memory: Memory) -> Iterator[str]:
+def _known(target: SnapshotTarget, memory: TargetMemory) -> Iterator[str]:
     days = f"on {memory.first}" if memory.first == memory.last else f"from {memory.first} to {memory.last}"
     yield f"{target.name}: asked {days}"
     for kind, traits in sorted(memory.answers.items()):
@@ -106,13 +106,13 @@ def _diff(options: argparse.Namespace) -> int:
     return int(any(drift.grade == "error" for drifts in found.values() for drift in drifts))
 
 
-def _between(old: Memory, new: Memory) -> tuple[Drift, ...]:
+def _between(old: TargetMemory, new: TargetMemory) -> tuple[Drift, ...]:
     spoken = {key: voice.spoken for key, voice in new.voices.items()}
     outcome = remember(replace(old, told={}), new.answers, spoken, new.last)
     return outcome.drifts
 
 
-def _otherwise(target: Target, drifts: tuple[Drift, ...]) -> Iterator[str]:
+def _otherwise(target: SnapshotTarget, drifts: tuple[Drift, ...]) -> Iterator[str]:
     yield f"{target.name}: {'' if drifts else 'the answers have the same shape'}".rstrip(": ")
     yield from (f"  {drift.grade}: {drift.said}" for drift in drifts)
 

@@ -56,7 +56,7 @@ class NamedTarget:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, environment: Mapping[str, str]) -> Mapping[str, str]:
-        """Give the environment with this target's credentials, and nobody else's, under their usual names."""
+        """Return the environment with this target's credentials, and nobody else's, under their usual names."""
         if not self.variables:
             return environment
         own = {usual: environment[name] for usual, name in self.variables.items() if environment.get(name)}
@@ -109,7 +109,7 @@ def parse_targets(text: str, name: str, base: Config) -> tuple[NamedTarget, ...]
 
 
 def secrets_of(targets: Iterable[NamedTarget], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Give every credential that any target's run may use, and those of the environment itself."""
+    """Return every credential that any target's run may use, and those of the environment itself."""
     environments = [environment, *(target.environment(environment) for target in targets)]
     return tuple(dict.fromkeys(secret for each in environments for secret in secrets_in(each)))
 
@@ -159,7 +159,7 @@ def _refuse_half(config: Config, where: str) -> None:
 
 
 def _clusters(given: Any, where: str) -> dict[str, str]:
-    """Give what each cluster adds to the target's name: nothing where there is one."""
+    """Return what each cluster adds to the target's name: nothing where there is one."""
     wanted = 'expected a list of ids, or a table of names and ids, such as clusters = { blue = "ID" }'
     if isinstance(given, list) and given and all(isinstance(each, str) and each for each in given):
         named = {f"-{each}": each for each in given} if len(given) > 1 else {"": given[0]}

@@ -47,7 +47,7 @@ class Risk:
 
 
 @dataclass(frozen=True)
-class Task:
+class AnsweredTask:
     """One listed or created task, after normalisation; a field of the wrong type reads as None."""
 
     path: str
@@ -96,7 +96,7 @@ class Task:
         )
 
     def value_of(self, name: Filter) -> str | None:
-        """The value that a filter selects this task by; None where no URL can hold it.
+        """The value that a filter selects this task by; None if no URL can hold it.
 
         That is half of a surrogate pair, and a value longer than any server takes.
         """
@@ -116,7 +116,7 @@ class Task:
         }
         return json.dumps(known, sort_keys=True)
 
-    def differences(self, other: Task) -> Iterator[str]:
+    def differences(self, other: AnsweredTask) -> Iterator[str]:
         """Say in which documented fields this task differs from ``other``."""
         mine, theirs = json.loads(self.content), json.loads(other.content)
         for name in mine:
@@ -133,14 +133,16 @@ class Answer:
     document: Mapping[str, Any]
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[AnsweredTask, ...]:
         """The tasks listed or created, in the order of the answer; what is no object is left to the schema."""
         path, items = "$.items", self.document.get("items")
         if self.operation == "create":
             path, items = "$.status.items", _object(self.document.get("status")).get("items")
         if not isinstance(items, list):
             return ()
-        return tuple(Task(f"{path}[{index}]", item) for index, item in enumerate(items) if isinstance(item, dict))
+        return tuple(
+            AnsweredTask(f"{path}[{index}]", item) for index, item in enumerate(items) if isinstance(item, dict)
+        )
 
     @property
     def comparable(self) -> bool:
@@ -149,9 +151,9 @@ class Answer:
         return isinstance(listed, list) and len(listed) == len(self.tasks) and all(task.id for task in self.tasks)
 
     @cached_property
-    def by_id(self) -> Mapping[str, Task]:
+    def by_id(self) -> Mapping[str, AnsweredTask]:
         """The tasks by their id; of an id that stands twice, the first."""
-        found: dict[str, Task] = {}
+        found: dict[str, AnsweredTask] = {}
         for task in self.tasks:
             if task.id is not None:
                 found.setdefault(task.id, task)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[Finding]:
-    """Give everything that one answer shows against the contract, observations included.
+    """Return everything that one answer shows against the contract, observations included.
 
     The operation is known by the request's method: POST creates, anything else lists. ``expect`` holds the statuses
     that the asker has reason to expect; without it any documented status is taken as the right one.

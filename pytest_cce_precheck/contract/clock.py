@@ -20,7 +20,7 @@ _CUT: Final = timedelta(seconds=0.5)
 
 
 def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
-    """Give by how many seconds the local clock, which read ``received``, is ahead of the service's, below 0 if behind.
+    """Return the seconds by which the local clock, showing ``received``, is ahead of the service's; negative if behind.
 
     The service is taken to have written its Date half-way between question and answer.
     """
@@ -32,7 +32,7 @@ def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
 
 
 def skew_of(seconds: Sequence[float]) -> float | None:
-    """Give the median of what several answers told; None where it is too little to speak of, or there were none."""
+    """Return the median of what several answers told; None if it is too little to speak of, or there were none."""
     if not seconds:
         return None
     middle = median(seconds)

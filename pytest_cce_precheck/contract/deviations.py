@@ -88,7 +88,7 @@ MENDS: tuple[tuple[str, Mend], ...] = (
 
 
 def normalise(document: dict[str, Any], operation: Operation) -> tuple[dict[str, Any], list[Finding]]:
-    """Give the document as the tables have it, and a finding for each contradiction that it followed.
+    """Return the document as the tables have it, and a finding for each contradiction that it followed.
 
     ``final-without-expiry`` and ``create-type-mismatch`` change no shape: they are found among the invariants.
     """

@@ -58,7 +58,7 @@ def kind_of(exchange: Exchange, document: Any) -> str:
 
 
 def documented(kind: str) -> Mapping[str, Documented]:
-    """Give what the documents say of the fields of a kind of answer, by path; nothing where none describes it."""
+    """Return what the documents say of the fields of a kind of answer, by path; nothing if none describes it."""
     return _documented(_schema_of(kind))
 
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.schema import schema_errors
-from pytest_cce_precheck.errors import BodyError, TransportError
+from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.dates import is_retry_after
-from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
 EnvelopeRule = Callable[[Exchange], Iterator[Finding]]

@@ -2,7 +2,7 @@
 
 Nothing here selects as a service would: a task of the unfiltered list either has the asked values in its own fields or
 it has not, and only tasks that are the same in both lists (`Bracket.stable`) are held against the answer. What the
-contract leaves open is a `Question` with several acceptable meanings.
+contract leaves open is a `Query` with several acceptable meanings.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_cce_precheck.contract.answer import Answer, Task
-    from pytest_cce_precheck.contract.settling import Settling
+    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
+    from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]
@@ -30,7 +30,7 @@ NOTHING: Final[Selection] = ()
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """One question to the list call, and what the contract lets it mean.
 
     ``query`` is the text on the wire. ``meanings`` are the acceptable selections, the documented one first;
@@ -52,7 +52,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SelectionVerdict:
     """What an answer showed; ``open_ids`` are tasks that could not be judged because they changed meanwhile."""
 
     findings: tuple[Finding, ...] = ()
@@ -78,7 +78,7 @@ class Bracket:
     newcomers: frozenset[str] = frozenset()
 
     @cached_property
-    def present(self) -> Mapping[str, Task]:
+    def present(self) -> Mapping[str, AnsweredTask]:
         """The tasks that were there all the time with the values that filters select by, whatever else changed."""
         later = self.after.by_id
         return {
@@ -90,7 +90,7 @@ class Bracket:
         }
 
     @cached_property
-    def stable(self) -> Mapping[str, Task]:
+    def stable(self) -> Mapping[str, AnsweredTask]:
         """The tasks that both lists show with the same content."""
         later = self.after.by_id
         return {
@@ -100,7 +100,7 @@ class Bracket:
         }
 
     @cached_property
-    def unsettled(self) -> Mapping[str, Task]:
+    def unsettled(self) -> Mapping[str, AnsweredTask]:
         """The tasks that came, went or changed between the two lists."""
         both = {**self.before.by_id, **self.after.by_id}
         return {key: task for key, task in both.items() if key not in self.stable}
@@ -111,7 +111,7 @@ class Bracket:
         return not self.unsettled and not self.fresh
 
 
-def satisfies(task: Task, selection: Selection) -> bool:
+def satisfies(task: AnsweredTask, selection: Selection) -> bool:
     """Whether the task's own fields have the values of one of the conjunctions."""
     return any(all(task.value_of(name) == value for name, value in conjunction) for conjunction in selection)
 
@@ -132,8 +132,8 @@ def unsound(answer: Answer) -> Iterator[Finding]:
             yield Finding(code, fact, wrong[0].path, subject=(name,))
 
 
-def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
-    """Give the statuses that the contract lets this question have.
+def acceptable_statuses(question: Query, bracket: Bracket) -> frozenset[int]:
+    """Return the statuses that the contract lets this question have.
 
     An id that nothing has may be a 404; whether that also goes for an id that exists but not with the other filters,
     no source says.
@@ -145,7 +145,7 @@ def acceptable_statuses(question: Question, bracket: Bracket) -> frozenset[int]:
     return frozenset({200} | question.statuses | missing)
 
 
-def judge_selection(question: Question, answer: Answer, bracket: Bracket) -> Verdict:
+def judge_selection(question: Query, answer: Answer, bracket: Bracket) -> SelectionVerdict:
     """Hold the tasks that an answer shows against those that the bracket says it must show."""
     shown = answer.by_id
     readings = [_Reading.of(selection, shown, bracket) for selection in question.meanings]
@@ -164,7 +164,7 @@ def judge_selection(question: Question, answer: Answer, bracket: Bracket) -> Ver
     else:
         open_ids |= {task.id for task in unlisted if task.id is not None}
     exchanges = (answer.exchange, bracket.before.exchange, bracket.after.exchange)
-    return Verdict(tuple(finding.seen_in(*exchanges) for finding in findings), frozenset(open_ids))
+    return SelectionVerdict(tuple(finding.seen_in(*exchanges) for finding in findings), frozenset(open_ids))
 
 
 @dataclass(frozen=True)
@@ -172,11 +172,11 @@ class _Reading:
     """An answer held against one meaning: what it shows too much, and what it leaves out."""
 
     selection: Selection
-    extra: tuple[Task, ...]
-    missing: tuple[Task, ...]
+    extra: tuple[AnsweredTask, ...]
+    missing: tuple[AnsweredTask, ...]
 
     @classmethod
-    def of(cls, selection: Selection, shown: Mapping[str, Task], bracket: Bracket) -> _Reading:
+    def of(cls, selection: Selection, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> _Reading:
         # a task's own fields decide; where the answer shows them differently from both lists, the lists do
         extra = (task for key, task in shown.items() if not satisfies(bracket.present.get(key, task), selection))
         missing = (task for key, task in bracket.present.items() if key not in shown and satisfies(task, selection))
@@ -187,7 +187,7 @@ class _Reading:
         return len(self.extra) + len(self.missing)
 
 
-def _selection_findings(question: Question, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
+def _selection_findings(question: Query, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
     filters: set[str] = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
     expected = sum(satisfies(task, reading.selection) for task in bracket.present.values())
     several = len(question.about) > 1
@@ -208,7 +208,7 @@ def _selection_findings(question: Question, reading: _Reading, bracket: Bracket)
             )
 
 
-def _content_findings(question: Question, shown: Mapping[str, Task], bracket: Bracket) -> Iterable[Finding]:
+def _content_findings(question: Query, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> Iterable[Finding]:
     for key, task in shown.items():
         listed = bracket.stable.get(key)
         if listed is not None and listed.content != task.content:
@@ -222,7 +222,7 @@ def _content_findings(question: Question, shown: Mapping[str, Task], bracket: Br
             )
 
 
-def _unlisted(question: Question, task: Task) -> Finding:
+def _unlisted(question: Query, task: AnsweredTask) -> Finding:
     message = f"{question.title} shows task {task.id}, which the unfiltered lists before and after do not"
     return Finding("PRE405", message, path=task.path, subject=question.about)
 
@@ -238,7 +238,7 @@ class Unlisted:
     seen: dict[str, tuple[Bracket, float]] = field(default_factory=dict)
 
     def judge(
-        self, question: Question, answer: Answer, bracket: Bracket, settling: Settling | None = None
+        self, question: Query, answer: Answer, bracket: Bracket, settling: ReplicaLag | None = None
     ) -> list[Finding]:
         """Take one more answer into account; ``settling`` is needed where replicas lag."""
         findings = []
@@ -283,9 +283,9 @@ class CountMeaning:
         return []
 
 
-def _named(tasks: tuple[Task, ...]) -> str:
+def _named(tasks: tuple[AnsweredTask, ...]) -> str:
     return f"task {tasks[0].id}" if len(tasks) == 1 else f"{len(tasks)} tasks, {tasks[0].id} first"
 
 
-def _values(task: Task, names: Iterable[str]) -> str:
+def _values(task: AnsweredTask, names: Iterable[str]) -> str:
     return ", ".join(f"{Filter(name).field} {task.value_of(Filter(name))}" for name in names if name in set(Filter))

@@ -77,7 +77,7 @@ class Finding:
         return (self.code, *(self.subject or (everywhere(self.path),)))
 
     def seen_in(self, *exchanges: Exchange) -> Finding:
-        """Give this finding with the exchanges that it was seen in."""
+        """Return this finding with the exchanges that it was seen in."""
         return replace(self, exchanges=exchanges)
 
     def merged(self, other: Finding) -> Finding:
@@ -95,7 +95,7 @@ class Finding:
         return self.samples or (f"{self.path}: {self.message}" if self.path else self.message,)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what machines read; exchanges are named by request target and request id."""
+        """Return what machines read; exchanges are named by request target and request id."""
         return {
             "code": self.code,
             "name": self.rule.name,
@@ -139,5 +139,5 @@ def everywhere(path: str) -> str:
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:
-    """Give the most severe severity among ``findings``, None where there is none."""
+    """Return the most severe severity among ``findings``, None where there is none."""
     return min((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def too_old(recorded_at: datetime, *, name: str, now: datetime, limit: timedelta) -> Finding | None:
-    """Give a finding where a cassette was recorded longer ago than ``limit``."""
+    """Return a finding where a cassette was recorded longer ago than ``limit``."""
     age = now - recorded_at
     if age <= limit:
         return None

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from pytest_cce_precheck.contract.answer import Answer, Task
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.deviations import deviation
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
@@ -91,7 +91,7 @@ _FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState]]
 }
 
 
-def _may_have(state: TaskState, task: Task) -> bool:
+def _may_have(state: TaskState, task: AnsweredTask) -> bool:
     # a status that the schema refuses may stand for any
     return any(risk.state in (state, None) for risk in task.risks)
 
@@ -201,7 +201,7 @@ CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
 
 
 def answer_date(answer: Answer) -> int | None:
-    """Give the answer's own Date as UTC seconds, None where there is none that can be read."""
+    """Return the answer's own Date as UTC seconds, None where there is none that can be read."""
     date = answer.exchange.date
     return int(date.timestamp()) if date is not None else None
 
@@ -217,7 +217,7 @@ def world_time(answers: tuple[Answer, ...]) -> int | None:
 
 
 def requested(answer: Answer) -> dict[str, Any] | None:
-    """Give the create request that the answer is to, None where it was not kept or is none."""
+    """Return the create request that the answer is to, None where it was not kept or is none."""
     try:
         asked = parse_json(answer.exchange.request.body)
     except BodyError:
@@ -231,7 +231,7 @@ def _has_other_status(answer: Answer) -> bool:
     return not isinstance(status, dict) or "items" not in status
 
 
-def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]:
+def _created_as_asked(entry: Mapping[str, Any], task: AnsweredTask) -> Iterator[Finding]:
     for asked_name, field in (("addonTemplateName", "addonTemplateName"), ("addonInstanceID", "addonInstanceID")):
         got = task.metadata.get(field)
         if got is not None and entry.get(asked_name) != got:
@@ -245,7 +245,7 @@ def _created_as_asked(entry: Mapping[str, Any], task: Task) -> Iterator[Finding]
         yield _about(task, "PRE322", message, ".spec.addonTargetVersion")
 
 
-def paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], Task]]:
+def paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], AnsweredTask]]:
     """Pair each check that was asked for with the created task that is most like it; none where numbers differ."""
     entries = _entries(requested(answer))
     waiting = list(answer.tasks) if len(entries) == len(answer.tasks) else []
@@ -260,7 +260,7 @@ def _entries(asked: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
 
 
-def _likeness(entry: Mapping[str, Any], task: Task) -> tuple[int, bool]:
+def _likeness(entry: Mapping[str, Any], task: AnsweredTask) -> tuple[int, bool]:
     same = sum(entry.get(name) == task.metadata.get(name) for name in ("addonInstanceID", "addonTemplateName"))
     return same, entry.get("type") == task.metadata.get("type")
 
@@ -273,5 +273,5 @@ def _without_types(spec: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _about(task: Task, code: str, fact: str, below: str) -> Finding:
+def _about(task: AnsweredTask, code: str, fact: str, below: str) -> Finding:
     return Finding(code, f"task {task.id} {fact}", task.path + below)

@@ -152,7 +152,7 @@ def find_ledger(given: str | None, root: Path) -> Path | None:
 
 
 def known_failures(given: str | None, root: Path) -> tuple[Known, ...]:
-    """Give the entries of the ledger that `find_ledger` finds; none where there is none."""
+    """Return the entries of the ledger that `find_ledger` finds; none where there is none."""
     path = find_ledger(given, root)
     return Ledger.read(path).entries if path else ()
 
@@ -193,7 +193,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def day(value: Any, name: str) -> date:
-    """Give a day, given as one or as YYYY-MM-DD; raises `ConfigurationError`."""
+    """Return a day, given as one or as YYYY-MM-DD; raises `ConfigurationError`."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.wire.exchange import Exchange
 
 # D: Init, Running, then Failed or Success. A poll may miss Running; what counts is that nothing moves back.
@@ -34,13 +34,13 @@ _RAREST: Final = 10
 
 def judge_series(answers: Iterable[Answer]) -> list[Finding]:
     """Judge unfiltered lists of one cluster, in the order in which they were read."""
-    history = History()
+    history = TaskHistory()
     return [finding for answer in answers for finding in history.observe(answer)]
 
 
 @dataclass
 class _Seen:
-    task: Task
+    task: AnsweredTask
     answer: Answer
 
 
@@ -55,7 +55,7 @@ class _Gap:
     gone_unfinished: list[str] = field(default_factory=list)
 
 
-class History:
+class TaskHistory:
     """The tasks as last seen, fed answer by answer; each `observe` gives what the new answer contradicts."""
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ def _in_step(gaps: list[_Gap], name: str) -> bool:
     return True
 
 
-def _identity_changes(earlier: Task, later: Task, *, created: bool) -> list[str]:
+def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> list[str]:
     """Name the fields that say what a task is and differ; the create call may know more of it than the list shows."""
     changed = [name for name in _IDENTITY if earlier.metadata.get(name) != later.metadata.get(name)]
     if earlier.created and later.created and earlier.created.agrees_with(later.created):
@@ -185,13 +185,13 @@ def _identity_changes(earlier: Task, later: Task, *, created: bool) -> list[str]
     return [name for name in changed if not (created and name not in later.metadata)]
 
 
-def moves_back(earlier: Task, later: Task) -> bool:
+def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:
     """Whether a task's state is one that cannot follow the earlier one."""
     before, after = earlier.state, later.state
     return bool(before and after and after is not before and after not in _LATER[before])
 
 
-def _changes(earlier: Task, later: Task, *, created: bool) -> Iterator[Finding]:
+def _changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> Iterator[Finding]:
     key, path = later.id, later.path
     changed = _identity_changes(earlier, later, created=created)
     if changed:

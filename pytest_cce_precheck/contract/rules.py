@@ -56,7 +56,7 @@ class Rule:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Give every rule by its code, in the order of the codes."""
+    """Return every rule by its code, in the order of the codes."""
     table = tomllib.loads(files("pytest_cce_precheck.contract").joinpath("rules.toml").read_text("utf-8"))
     return MappingProxyType({code: _rule(code, entry) for code, entry in sorted(table.items())})
 
@@ -76,7 +76,7 @@ def _rule(code: str, entry: Mapping[str, str]) -> Rule:
 
 
 def find_rule(code_or_name: str) -> Rule:
-    """Give the rule of a code (any case) or of a name; raises `ConfigurationError` with near matches."""
+    """Return the rule of a code (any case) or of a name; raises `ConfigurationError` with near matches."""
     from_code = rules().get(code_or_name.upper())
     if from_code is not None:
         return from_code

@@ -232,7 +232,7 @@ def _message(error: ValidationError) -> str:
 
 
 def _name(path: Sequence[str | int]) -> str:
-    """Give the path's end from its last field on; the whole path stands beside the message."""
+    """Return the path's end from its last field on; the whole path stands beside the message."""
     steps = list(path)
     start = max((index for index, step in enumerate(steps) if isinstance(step, str)), default=None)
     return "the document" if start is None else json_path(steps[start:]).removeprefix("$").removeprefix(".")
@@ -309,7 +309,7 @@ def _shape(schema_name: str) -> _Shape | None:
 
 
 def _shape_of(schema: Mapping[str, Any], path: str) -> _Shape | None:
-    """Give None where the contract says nothing of what is inside."""
+    """Return None where the contract says nothing of what is inside."""
     if fields := schema.get("properties"):
         shapes = {name: _shape_of(part, path + _member(name)) for name, part in fields.items()}
         return _Shape(path, frozenset(fields), {name: shape for name, shape in shapes.items() if shape})
@@ -365,7 +365,7 @@ def _hardened(schema: Any) -> Any:
 
 
 def _integers(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Give the way to each integer, whose literal jsonschema-rs cannot tell from a float's."""
+    """Return the way to each integer, whose literal jsonschema-rs cannot tell from a float's."""
     if schema.get("type") == "integer":
         yield ()
     for name, part in schema.get("properties", {}).items():

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.drift.dialects import UNLIKELY, Spoken, by_chance, least_of
+from pytest_cce_precheck.drift.dialects import UNLIKELY, DeviationCounts, by_chance, least_of
 from pytest_cce_precheck.drift.traits import NO_TIME, Trait, Traits, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.contract.documented import Documented
-    from pytest_cce_precheck.drift.dialects import Voice
+    from pytest_cce_precheck.drift.dialects import DeviationRecord
     from pytest_cce_precheck.drift.shape import Grade
     from pytest_cce_precheck.drift.traits import Share
 
@@ -64,7 +64,7 @@ class Drift:
         return f"{' '.join(filter(None, (self.kind, self.path)))} {self.what}: {self.old} → {self.new}"
 
     def finding(self, target: str) -> Finding:
-        """Give it as a finding about ``target``."""
+        """Return it as a finding about ``target``."""
         return Finding(
             self.code,
             f"{self.said} (since {self.since}, {target})",
@@ -78,7 +78,7 @@ class Drift:
 
 
 def drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
-    """Give what is otherwise in answers of one kind; nothing where there were none before."""
+    """Return what is otherwise in answers of one kind; nothing if there were none before."""
     if known is None:
         return
     described = documented(kind)
@@ -158,7 +158,7 @@ def _other_presence(path: str, known: Traits, seen: Traits, entry: Documented | 
 
 
 def _only(one: Mapping[str, Share], other: Mapping[str, Share]) -> list[str]:
-    """Give the circumstances in which the first has a field, and the other never."""
+    """Return the circumstances in which the first has a field, and the other never."""
     return [about for about, (have, _) in one.items() if have and other.get(about, (1, 1))[0] == 0]
 
 
@@ -192,13 +192,15 @@ def _often(have: int, of: int) -> str:
 
 
 def flip_key(key: str) -> str:
-    """Give the key of the drift that tells of a deviation."""
+    """Return the key of the drift that tells of a deviation."""
     code, _, call = key.partition(" ")
     return f"{call} deviation {rules()[code].name}"
 
 
-def flips(key: str, voice: Voice | None, spoken: Spoken, today: date, *, lately: bool) -> Iterator[Drift]:
-    """Give the deviation where a target has taken it up, or given it up.
+def flips(
+    key: str, voice: DeviationRecord | None, spoken: DeviationCounts, today: date, *, lately: bool
+) -> Iterator[Drift]:
+    """Return the deviation where a target has taken it up, or given it up.
 
     ``lately`` tells that it did so some days ago: then that it is as before again is a flip too.
     """
@@ -225,12 +227,12 @@ def _days(days: tuple[date, date] | None) -> str:
     return f"on {days[0]}" if days[0] == days[1] else f"from {days[0]} to {days[1]}"
 
 
-def _share(spoken: Spoken) -> str:
+def _share(spoken: DeviationCounts) -> str:
     return f"{spoken.shown} of {spoken.number}"
 
 
-def mixed(key: str, spoken: Spoken, today: date) -> Drift | None:
-    """Give a finding where the same tasks were shown with a deviation and without it, in one run."""
+def mixed(key: str, spoken: DeviationCounts, today: date) -> Drift | None:
+    """Return a finding where the same tasks were shown with a deviation and without it, in one run."""
     if not spoken.both:
         return None
     code, _, call = key.partition(" ")
@@ -240,8 +242,8 @@ def mixed(key: str, spoken: Spoken, today: date) -> Drift | None:
     return Drift(FLIP, "warning", call, "", f"deviation {name} in turns", what, "always or never", number, today)
 
 
-def apart(spoken: Mapping[str, Mapping[str, Spoken]], today: date) -> Iterator[Finding]:
-    """Give a finding for each deviation that some targets of a run show and others do not; targets by their names."""
+def apart(spoken: Mapping[str, Mapping[str, DeviationCounts]], today: date) -> Iterator[Finding]:
+    """Return a finding for each deviation that some targets of a run show and others do not; targets by their names."""
     for key in sorted({key for each in spoken.values() for key in each}):
         heard = {
             name: each[key]

@@ -32,7 +32,7 @@ UNLIKELY: Final = 0.001
 
 
 @dataclass(frozen=True)
-class Spoken:
+class DeviationCounts:
     """How many tasks showed a deviation, how many did not although they could, and how many did both."""
 
     shown: int
@@ -44,7 +44,7 @@ class Spoken:
         """All that could."""
         return self.shown + self.plain
 
-    def differs(self, other: Spoken, least: int) -> bool:
+    def differs(self, other: DeviationCounts, least: int) -> bool:
         """Whether one of the two shows what the other, by all appearances, never does; each in ``least`` chances."""
         one, none = (self, other) if self.shown else (other, self)
         if not one.shown or none.shown or min(one.number, none.number) < least:
@@ -53,16 +53,16 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Voice:
+class DeviationRecord:
     """A deviation as it was last heard, with the first and the last day that it was shown, and was not."""
 
-    spoken: Spoken
+    spoken: DeviationCounts
     shown: tuple[date, date] | None = None
     plain: tuple[date, date] | None = None
 
 
 def by_chance(groups: Iterable[tuple[int, int, int]]) -> float:
-    """Give how likely it is that nothing changed, where a second look saw none of what a first one saw.
+    """Return how likely it is that nothing changed, where a second look saw none of what a first one saw.
 
     Of each group: how many had it at the first look, of how many, and how many were looked at again. (Fisher's exact
     test of the extreme table, over all groups.)
@@ -77,11 +77,11 @@ def by_chance(groups: Iterable[tuple[int, int, int]]) -> float:
 
 
 def least_of(key: str) -> int:
-    """Give how many chances to show a deviation say something; a run asks for few creates, the same every time."""
+    """Return how many chances to show a deviation say something; a run asks for few creates, the same every time."""
     return _LEAST[key.partition(" ")[2]]
 
 
-class Listener:
+class DeviationCounter:
     """Takes in the answers of a run, and gives how often each deviation was shown and not."""
 
     def __init__(self) -> None:
@@ -105,19 +105,22 @@ class Listener:
                 (self._shown if shown else self._plain)[f"{code} {operation}"].add(who)
 
     @property
-    def spoken(self) -> dict[str, Spoken]:
+    def spoken(self) -> dict[str, DeviationCounts]:
         """What was heard, by code and call."""
         heard = {key: (self._shown[key], self._plain[key]) for key in sorted({*self._shown, *self._plain})}
         return {
-            key: Spoken(len(shown), len(plain - shown), len(shown & plain)) for key, (shown, plain) in heard.items()
+            key: DeviationCounts(len(shown), len(plain - shown), len(shown & plain))
+            for key, (shown, plain) in heard.items()
         }
 
 
-def heard_together(one: Mapping[str, Spoken], other: Mapping[str, Spoken]) -> dict[str, Spoken]:
-    """Give what two processes heard in the same run, perhaps of the same tasks."""
-    nothing = Spoken(0, 0)
+def merge_counts(
+    one: Mapping[str, DeviationCounts], other: Mapping[str, DeviationCounts]
+) -> dict[str, DeviationCounts]:
+    """Return what two processes heard in the same run, perhaps of the same tasks."""
+    nothing = DeviationCounts(0, 0)
     return {
-        key: Spoken(max(a.shown, b.shown), max(a.plain, b.plain), max(a.both, b.both))
+        key: DeviationCounts(max(a.shown, b.shown), max(a.plain, b.plain), max(a.both, b.both))
         for key in sorted({*one, *other})
         for a, b in [(one.get(key, nothing), other.get(key, nothing))]
     }

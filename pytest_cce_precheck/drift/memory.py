@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.drift.comparison import FEW, MENDED, drifts, flip_key, flips, sum_of
-from pytest_cce_precheck.drift.dialects import UNLIKELY, Voice, by_chance
+from pytest_cce_precheck.drift.dialects import UNLIKELY, DeviationRecord, by_chance
 from pytest_cce_precheck.drift.traits import MOST_WORDS, Trait, Traits, larger, most, share_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.drift.comparison import Drift
-    from pytest_cce_precheck.drift.dialects import Spoken
+    from pytest_cce_precheck.drift.dialects import DeviationCounts
     from pytest_cce_precheck.drift.traits import Share
 
 DAYS: Final = 7
@@ -30,7 +30,7 @@ _ENOUGH: Final = 10
 
 
 @dataclass(frozen=True)
-class Told:
+class PendingChange:
     """A change that is being told: since when, when last, and whether somebody has accepted it."""
 
     since: date
@@ -39,18 +39,18 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Memory:
+class TargetMemory:
     """What is known of one target; the days are the first and the last that it was asked."""
 
     first: date
     last: date
     answers: Mapping[str, Traits]
-    voices: Mapping[str, Voice]
-    told: Mapping[str, Told]
+    voices: Mapping[str, DeviationRecord]
+    told: Mapping[str, PendingChange]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RememberedRun:
     """What a run has to tell of a target, what is known from now on without being told again, and the new memory.
 
     ``unseen`` is what earlier runs told of late, and this one did not see.
@@ -58,15 +58,15 @@ class Outcome:
 
     drifts: tuple[Drift, ...]
     settled: tuple[Drift, ...]
-    unseen: Mapping[str, Told]
-    memory: Memory
+    unseen: Mapping[str, PendingChange]
+    memory: TargetMemory
 
 
 def remember(
-    memory: Memory | None, answers: Mapping[str, Traits], spoken: Mapping[str, Spoken], today: date
-) -> Outcome:
+    memory: TargetMemory | None, answers: Mapping[str, Traits], spoken: Mapping[str, DeviationCounts], today: date
+) -> RememberedRun:
     """Hold a run against what is known of its target, None where that is nothing, and add it to what is known."""
-    memory = memory or Memory(today, today, {}, {}, {})
+    memory = memory or TargetMemory(today, today, {}, {}, {})
     # what was told last so long ago has gone and come again
     kept = {key: entry for key, entry in memory.told.items() if today <= entry.last + timedelta(DAYS)}
     found = [drift for kind in sorted(answers) for drift in drifts(kind, memory.answers.get(kind), answers[kind])]
@@ -76,16 +76,17 @@ def remember(
         for drift in flips(key, memory.voices.get(key), spoken[key], today, lately=flip_key(key) in kept)
     ]
     told = {
-        drift.key: replace(kept.get(drift.key, Told(today, today)), last=max(today, memory.last)) for drift in found
+        drift.key: replace(kept.get(drift.key, PendingChange(today, today)), last=max(today, memory.last))
+        for drift in found
     }
     mended = {drift.key for drift in found if drift.aspect == MENDED}
     over = {key for key, entry in told.items() if entry.accepted or today >= entry.since + timedelta(DAYS)} - mended
     dated = [replace(drift, since=told[drift.key].since) for drift in found]
-    return Outcome(
+    return RememberedRun(
         tuple(drift for drift in dated if drift.key not in over),
         tuple(drift for drift in dated if drift.key in over),
         {key: entry for key, entry in sorted(kept.items()) if key not in told and not entry.accepted},
-        Memory(
+        TargetMemory(
             min(memory.first, today),
             max(memory.last, today),
             {**memory.answers, **_all_learnt(memory, answers, set(told), over | mended)},
@@ -98,7 +99,9 @@ def remember(
 # ---- what is learnt of it
 
 
-def _all_learnt(memory: Memory, answers: Mapping[str, Traits], told: set[str], accepted: set[str]) -> dict[str, Traits]:
+def _all_learnt(
+    memory: TargetMemory, answers: Mapping[str, Traits], told: set[str], accepted: set[str]
+) -> dict[str, Traits]:
     return {kind: _learnt(kind, memory.answers.get(kind), traits, told, accepted) for kind, traits in answers.items()}
 
 
@@ -163,19 +166,21 @@ def _learnt_share(
 
 
 def _all_heard(
-    memory: Memory, spoken: Mapping[str, Spoken], today: date, told: set[str], accepted: set[str]
-) -> dict[str, Voice]:
+    memory: TargetMemory, spoken: Mapping[str, DeviationCounts], today: date, told: set[str], accepted: set[str]
+) -> dict[str, DeviationRecord]:
     return {
         key: _heard(memory.voices.get(key), each, today, flip_key(key) in told, flip_key(key) in accepted)
         for key, each in spoken.items()
     }
 
 
-def _heard(voice: Voice | None, spoken: Spoken, today: date, told: bool, accepted: bool) -> Voice:
-    voice = voice or Voice(spoken)
+def _heard(
+    voice: DeviationRecord | None, spoken: DeviationCounts, today: date, told: bool, accepted: bool
+) -> DeviationRecord:
+    voice = voice or DeviationRecord(spoken)
     # of what says the same, or too little to be told, the one counts that rests on more
     take = accepted or (not told and spoken.number >= voice.spoken.number)
-    return Voice(
+    return DeviationRecord(
         replace(spoken, both=0) if take else voice.spoken,
         _until(voice.shown, today) if spoken.shown else voice.shown,
         _until(voice.plain, today) if spoken.plain else voice.plain,

@@ -56,12 +56,12 @@ class Shape:
     paths: Mapping[str, Facts]
 
     def presence(self, path: str, parent: str) -> tuple[int, int]:
-        """Give how many of the objects at ``parent`` have the field at ``path``, and how many objects there are."""
+        """Return how many of the objects at ``parent`` have the field at ``path``, and how many objects there are."""
         owner, there = self.paths.get(parent), self.paths.get(path)
         return there.seen if there else 0, owner.objects if owner else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON has it; the same answers give the same, in whatever order."""
+        """Return it as JSON has it; the same answers give the same, in whatever order."""
         paths = {path: _without_empty(asdict(self.paths[path])) for path in sorted(self.paths)}
         return {"about": self.about, "documents": self.documents, "paths": paths}
 
@@ -87,12 +87,12 @@ class Change:
     new: str
 
     def to_dict(self) -> dict[str, str]:
-        """Give what machines read."""
+        """Return what machines read."""
         return asdict(self)
 
 
 def shapes_of(exchanges: Iterable[Exchange]) -> dict[str, Shape]:
-    """Give the shape of each kind of answer: a call's successes, and its errors by status and envelope.
+    """Return the shape of each kind of answer: a call's successes, and its errors by status and envelope.
 
     Only GET and POST are calls; a body that is no JSON has no shape.
     """
@@ -108,7 +108,7 @@ def shapes_of(exchanges: Iterable[Exchange]) -> dict[str, Shape]:
 
 
 def shape_of(documents: Iterable[Any], about: str = "list 200") -> Shape:
-    """Give the shape of parsed answers of one kind.
+    """Return the shape of parsed answers of one kind.
 
     >>> shape_of([{"items": []}, {"items": [{"taskID": "t"}]}]).paths["$.items"].lengths
     ('empty', 'filled')
@@ -122,7 +122,7 @@ def shape_of(documents: Iterable[Any], about: str = "list 200") -> Shape:
 
 
 def changes(old: Shape, new: Shape) -> tuple[Change, ...]:
-    """Give what is otherwise in ``new``, by path; of what one of the two did not get to see, nothing is told."""
+    """Return what is otherwise in ``new``, by path; of what one of the two did not get to see, nothing is told."""
     described = documented(old.about)
     found: list[Change] = []
     for path in sorted({*old.paths, *new.paths}):
@@ -132,7 +132,7 @@ def changes(old: Shape, new: Shape) -> tuple[Change, ...]:
 
 
 def changes_between(old: Mapping[str, Shape], new: Mapping[str, Shape]) -> tuple[Change, ...]:
-    """Give the changes of all kinds of answers that both have, and say which kinds one of them lacks."""
+    """Return the changes of all kinds of answers that both have, and say which kinds one of them lacks."""
     found: list[Change] = []
     for about in sorted({*old, *new}):
         if about not in new:

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.drift.dialects import Spoken, Voice
-from pytest_cce_precheck.drift.memory import Memory, Told
+from pytest_cce_precheck.drift.dialects import DeviationCounts, DeviationRecord
+from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory
 from pytest_cce_precheck.drift.traits import Trait, Traits
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
@@ -29,7 +29,7 @@ _LEVELS: Final = 6
 
 
 @dataclass(frozen=True, order=True)
-class Target:
+class SnapshotTarget:
     """What is asked: a cluster of a service, in a mode; ``cluster`` is empty where a mode has no such thing.
 
     ``label`` is what a run calls it; it is not kept.
@@ -46,11 +46,11 @@ class Target:
         return self.label or f"{self.mode}: {self.endpoint}" + (f", cluster {self.cluster}" if self.cluster else "")
 
 
-Snapshot = dict[Target, Memory]
+Snapshot = dict[SnapshotTarget, TargetMemory]
 
 
 def prepare(path: Path) -> None:
-    """Make sure that a run can read and write a snapshot here; raises `ConfigurationError` where it could not."""
+    """Make sure that a run can read and write a snapshot here; raises `ConfigurationError` if it could not."""
     read(path)
     if not path.parent.is_dir():
         raise ConfigurationError(f"the snapshot {path} cannot be: there is no folder {path.parent}")
@@ -89,7 +89,7 @@ def loads(text: str, name: str) -> Snapshot:
     raise ConfigurationError(f"{name} is no snapshot: at {wrong.json_path}, {wrong.message[:200]}; {way_out}")
 
 
-def dumps(snapshot: Mapping[Target, Memory]) -> str:
+def dumps(snapshot: Mapping[SnapshotTarget, TargetMemory]) -> str:
     """Write a snapshot: the same content gives the same bytes."""
     latest = sorted(snapshot, key=lambda target: (snapshot[target].last, target), reverse=True)[:MOST_TARGETS]
     targets = [_as_data(target, snapshot[target]) for target in sorted(latest)]
@@ -102,7 +102,7 @@ def write(path: Path, text: str) -> None:
 
 
 def traits_as_data(answers: Mapping[str, Traits]) -> dict[str, Any]:
-    """Give the traits of answers as JSON has them."""
+    """Return the traits of answers as JSON has them."""
     return {
         kind: {
             "objects": each.objects,
@@ -120,17 +120,17 @@ def as_traits(data: Mapping[str, Any]) -> dict[str, Traits]:
     }
 
 
-def spoken_as_data(spoken: Mapping[str, Spoken]) -> dict[str, Any]:
-    """Give what was heard of deviations as JSON has it."""
+def spoken_as_data(spoken: Mapping[str, DeviationCounts]) -> dict[str, Any]:
+    """Return what was heard of deviations as JSON has it."""
     return {key: list(astuple(each)) for key, each in sorted(spoken.items())}
 
 
-def as_spoken(data: Mapping[str, Any]) -> dict[str, Spoken]:
+def as_spoken(data: Mapping[str, Any]) -> dict[str, DeviationCounts]:
     """Read what `spoken_as_data` gave."""
-    return {key: Spoken(*each) for key, each in data.items()}
+    return {key: DeviationCounts(*each) for key, each in data.items()}
 
 
-def _as_data(target: Target, memory: Memory) -> dict[str, Any]:
+def _as_data(target: SnapshotTarget, memory: TargetMemory) -> dict[str, Any]:
     return {
         "mode": target.mode,
         "endpoint": target.endpoint,
@@ -146,7 +146,7 @@ def _as_data(target: Target, memory: Memory) -> dict[str, Any]:
     }
 
 
-def _voice_as_data(voice: Voice) -> dict[str, Any]:
+def _voice_as_data(voice: DeviationRecord) -> dict[str, Any]:
     days = {"shown_on": voice.shown, "plain_on": voice.plain}
     return {
         "shown": voice.spoken.shown,
@@ -159,26 +159,26 @@ def _without_empty(trait: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in trait.items() if value}
 
 
-def _target(data: Mapping[str, Any]) -> Target:
-    return Target(data["mode"], data["endpoint"], data["cluster"])
+def _target(data: Mapping[str, Any]) -> SnapshotTarget:
+    return SnapshotTarget(data["mode"], data["endpoint"], data["cluster"])
 
 
-def _memory(data: Mapping[str, Any]) -> Memory:
-    return Memory(
+def _memory(data: Mapping[str, Any]) -> TargetMemory:
+    return TargetMemory(
         date.fromisoformat(data["first"]),
         date.fromisoformat(data["last"]),
         as_traits(data["answers"]),
         {key: _voice(voice) for key, voice in data["deviations"].items()},
         {
-            key: Told(date.fromisoformat(told["since"]), date.fromisoformat(told["last"]), told["accepted"])
+            key: PendingChange(date.fromisoformat(told["since"]), date.fromisoformat(told["last"]), told["accepted"])
             for key, told in data["told"].items()
         },
     )
 
 
-def _voice(data: Mapping[str, Any]) -> Voice:
-    spoken = Spoken(data["shown"], data["plain"])
-    return Voice(spoken, _two_days(data.get("shown_on")), _two_days(data.get("plain_on")))
+def _voice(data: Mapping[str, Any]) -> DeviationRecord:
+    spoken = DeviationCounts(data["shown"], data["plain"])
+    return DeviationRecord(spoken, _two_days(data.get("shown_on")), _two_days(data.get("plain_on")))
 
 
 def _two_days(days: list[str] | None) -> tuple[date, date] | None:

@@ -106,12 +106,12 @@ class Observer:
 
 
 def sample(tasks: Sequence[Any]) -> Sequence[Any]:
-    """Give the tasks of an answer that are looked at: all, or of very many some from everywhere."""
+    """Return the tasks of an answer that are looked at: all, or of very many some from everywhere."""
     return tasks[:: len(tasks) // MOST_TASKS + 1]
 
 
-def together(one: Mapping[str, Traits], other: Mapping[str, Traits]) -> dict[str, Traits]:
-    """Give what two processes saw in the same run; they may have seen the same tasks, so no number is added up."""
+def merge_traits(one: Mapping[str, Traits], other: Mapping[str, Traits]) -> dict[str, Traits]:
+    """Return what two processes saw in the same run; they may have seen the same tasks, so no number is added up."""
     return {
         kind: _both(one[kind], other[kind]) if kind in one and kind in other else one.get(kind) or other[kind]
         for kind in sorted({*one, *other})
@@ -119,7 +119,7 @@ def together(one: Mapping[str, Traits], other: Mapping[str, Traits]) -> dict[str
 
 
 def share_of(path: str, traits: Traits) -> Mapping[str, Share]:
-    """Give how many objects have a field, by circumstances; of a field that was never there too."""
+    """Return how many objects have a field, by circumstances; of a field that was never there too."""
     trait = traits.fields.get(path)
     if trait is not None:
         return trait.there
@@ -128,12 +128,12 @@ def share_of(path: str, traits: Traits) -> Mapping[str, Share]:
 
 
 def parent_of(path: str) -> str:
-    """Give the path of the object that a field is in."""
+    """Return the path of the object that a field is in."""
     return path[: path.rindex("[" if path.endswith('"]') else ".")]
 
 
 def larger(one: Mapping[str, Share], other: Mapping[str, Share]) -> dict[str, Share]:
-    """Give for all circumstances the share that rests on more; of two alike, that of ``other``."""
+    """Return for all circumstances the share that rests on more; of two alike, that of ``other``."""
     return {
         about: max(other.get(about, (0, 0)), one.get(about, (0, 0)), key=lambda share: share[1])
         for about in sorted({*one, *other})
@@ -141,7 +141,7 @@ def larger(one: Mapping[str, Share], other: Mapping[str, Share]) -> dict[str, Sh
 
 
 def most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Give the larger number of each."""
+    """Return the larger number of each."""
     return {key: max(one.get(key, 0), other.get(key, 0)) for key in sorted({*one, *other})}
 
 

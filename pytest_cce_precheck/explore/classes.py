@@ -10,7 +10,7 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-    from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask
 
 ABSENT: Final = "absent"
 MATCHING: Final = "matching"
@@ -34,7 +34,7 @@ class Unselective:
 
 
 def unknown_value(value: str, known: Container[str] = ()) -> str:
-    """Give a value of the same shape that is not among ``known``: nothing but its absence can be held against it."""
+    """Return a value of the same shape that is not among ``known``: nothing but its absence can be held against it."""
     for index in range(len(value) - 1, -1, -1):
         if value[index] in _DIGITS:
             for digit in _DIGITS:
@@ -130,7 +130,7 @@ MALFORMED: Final = frozenset({400, 404, 414, 431})
 
 
 def refusals(name: Filter, value_class: str) -> frozenset[int]:
-    """Give the refusals that a value of this class may have, besides selecting nothing.
+    """Return the refusals that a value of this class may have, besides selecting nothing.
 
     An unknown type may be a 400, an unknown id a 404; a text that is not shaped like an id may be refused as such.
     """
@@ -141,14 +141,14 @@ def refusals(name: Filter, value_class: str) -> frozenset[int]:
     return frozenset({404}) if value_class == UNKNOWN else MALFORMED
 
 
-def known_values(tasks: Iterable[Task]) -> dict[Filter, tuple[str, ...]]:
-    """Give the values that the endpoint itself shows, in the order of the list; both documented types always."""
+def known_values(tasks: Iterable[AnsweredTask]) -> dict[Filter, tuple[str, ...]]:
+    """Return the values that the endpoint itself shows, in the order of the list; both documented types always."""
     listed = values_of(tasks)
     values = {name: tuple(dict.fromkeys(each[name] for each in listed if name in each)) for name in Filter}
     values[Filter.TYPE] = tuple(TaskType)
     return values
 
 
-def values_of(tasks: Iterable[Task]) -> list[dict[Filter, str]]:
+def values_of(tasks: Iterable[AnsweredTask]) -> list[dict[Filter, str]]:
     """Return for each task the values that select it, without those that it does not have."""
     return [{name: value for name in Filter if (value := task.value_of(name))} for task in tasks]

@@ -14,14 +14,14 @@ from pytest_cce_precheck.wire.vocabulary import Filter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_cce_precheck.contract.answer import Operation, Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask, Operation
     from pytest_cce_precheck.wire.exchange import Exchange
 
 Covered = dict[Filter, tuple[str, ...]]
 
 
 def covered_classes(exchanges: Iterable[Exchange]) -> Covered:
-    """Give the classes of each filter's values that list calls asked with, in the order of `explore.classes`.
+    """Return the classes of each filter's values that list calls asked with, in the order of `explore.classes`.
 
     A value's class is told by what the answers show: it is one of theirs, or is made from one, or is unknown.
     """
@@ -42,17 +42,21 @@ def covered_classes(exchanges: Iterable[Exchange]) -> Covered:
 
 
 def named_classes(covered: Covered) -> tuple[str, ...]:
-    """Give each class with its filter, as in ``type: matching``."""
+    """Return each class with its filter, as in ``type: matching``."""
     return tuple(f"{name}: {each}" for name, classes in covered.items() for each in classes)
 
 
 def all_classes(name: Filter) -> tuple[str, ...]:
-    """Give every class of a filter's values."""
+    """Return every class of a filter's values."""
     return (ABSENT, MATCHING, OTHER, EMPTY, *(each.name for each in CLASSES[name]))
 
 
 def _class_of(
-    name: Filter, value: str, asked: Sequence[tuple[Filter, str]], tasks: Sequence[Task], made: Mapping[str, str]
+    name: Filter,
+    value: str,
+    asked: Sequence[tuple[Filter, str]],
+    tasks: Sequence[AnsweredTask],
+    made: Mapping[str, str],
 ) -> str:
     if not value:
         return EMPTY
@@ -65,7 +69,7 @@ def _class_of(
 
 
 def _made_from(name: Filter, known: Iterable[str]) -> dict[str, str]:
-    """Give the class of every value that is made from one of ``known``, the first class that makes it."""
+    """Return the class of every value that is made from one of ``known``, the first class that makes it."""
     classes: dict[str, str] = {}
     for unselective in CLASSES[name]:
         for value in known:
@@ -75,7 +79,7 @@ def _made_from(name: Filter, known: Iterable[str]) -> dict[str, str]:
     return classes
 
 
-def _tasks(exchange: Exchange) -> tuple[Task, ...]:
+def _tasks(exchange: Exchange) -> tuple[AnsweredTask, ...]:
     try:
         document = exchange.document
     except BodyError:

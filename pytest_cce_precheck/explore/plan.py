@@ -16,15 +16,15 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values, unknown_value
-from pytest_cce_precheck.explore.questions import SYNTHETIC, Asked, matching, other_value, select
+from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue, matching, other_value, select
 from pytest_cce_precheck.explore.spellings import spelling_questions
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from pytest_cce_precheck.contract.answer import Task
-    from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.contract.answer import AnsweredTask
+    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.explore.classes import Unselective
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
@@ -42,7 +42,7 @@ class Planned:
 
     tier: int
     family: Family
-    question: Question
+    question: Query
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Plan:
     asked: tuple[Planned, ...]
     left_out: tuple[Planned, ...]
 
-    def family(self, name: Family) -> tuple[Question, ...]:
-        """Give the questions of one family, the most telling first."""
+    def family(self, name: Family) -> tuple[Query, ...]:
+        """Return the questions of one family, the most telling first."""
         return tuple(planned.question for planned in self.asked if planned.family == name)
 
     @property
@@ -67,7 +67,7 @@ class Plan:
         return frozenset(pair for planned in self.left_out for pair in planned.question.classes) - self.classes
 
 
-def covering_plan(tasks: Sequence[Task], *, questions: int, seed: int = 0) -> Plan:
+def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0) -> Plan:
     """Plan at most ``questions`` questions about a cluster that shows ``tasks``; the same seed gives the same plan."""
     anchors = _anchors(tasks, seed)
     values = known_values(tasks)
@@ -95,7 +95,7 @@ def _by_worth(planned: Iterable[Planned]) -> list[Planned]:
     ]
 
 
-def _anchors(tasks: Sequence[Task], seed: int) -> list[Task]:
+def _anchors(tasks: Sequence[AnsweredTask], seed: int) -> list[AnsweredTask]:
     """Order the tasks so that the first few differ in type and instance: what holds for one may not for the next."""
     shuffled = sorted((task for task in tasks if task.id), key=lambda task: str(task.id))
     random.Random(seed).shuffle(shuffled)  # noqa: S311  a repeatable choice, not a secret
@@ -117,29 +117,29 @@ def _once(planned: list[Planned]) -> Iterator[Planned]:
             yield each
 
 
-def _values(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
+def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
     order = {name: tuple(dict.fromkeys(value for task in anchors if (value := task.value_of(name)))) for name in Filter}
     order[Filter.TYPE] = values[Filter.TYPE]
     for name in Filter:
         for index, value in enumerate(order[name]):
             tier = 1 if index < _FIRST else 2 if index < _MORE else 4
-            yield Planned(tier, "values", select([Asked(name, value, MATCHING)]))
+            yield Planned(tier, "values", select([FilterValue(name, value, MATCHING)]))
 
 
-def _unknown(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
+def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
     for name in Filter:
         for index, unselective in enumerate(CLASSES[name]):
             real = _real_value(name, anchors, index)
             value = _of_class(unselective, real, values[name])
             if value and value not in values[name]:
                 # letters and shape matter to the class, the value does not
-                yield Planned(unselective.tier, "unknown", select([Asked(name, value, unselective.name)]))
+                yield Planned(unselective.tier, "unknown", select([FilterValue(name, value, unselective.name)]))
     two = values[Filter.TASK_ID][:2]
     if len(two) == 2:
-        yield Planned(2, "unknown", select([Asked(Filter.TASK_ID, ",".join(two), "list")]))
+        yield Planned(2, "unknown", select([FilterValue(Filter.TASK_ID, ",".join(two), "list")]))
     instances = values[Filter.ADDON_INSTANCE_ID][:2]
     if len(instances) == 2:
-        yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, ",".join(instances), "list")]))
+        yield Planned(4, "unknown", select([FilterValue(Filter.ADDON_INSTANCE_ID, ",".join(instances), "list")]))
     yield from _crossed(anchors)
 
 
@@ -149,27 +149,27 @@ def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str
     return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
 
 
-def _crossed(anchors: Sequence[Task]) -> Iterator[Planned]:
+def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[Planned]:
     """An id given to the other id's filter: it exists, but not there."""
     for task in anchors[:1]:
         key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
         if key and instance:
-            yield Planned(4, "unknown", select([Asked(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")]))
-            yield Planned(3, "unknown", select([Asked(Filter.TASK_ID, instance, "the other filter's id")]))
+            yield Planned(4, "unknown", select([FilterValue(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")]))
+            yield Planned(3, "unknown", select([FilterValue(Filter.TASK_ID, instance, "the other filter's id")]))
         for field in ("addonInstanceName", "addonTemplateName"):
             value = task.metadata.get(field)
             if isinstance(value, str) and value.isprintable() and value:
-                asked = Asked(Filter.ADDON_INSTANCE_ID, value, "the instance's name")
+                asked = FilterValue(Filter.ADDON_INSTANCE_ID, value, "the instance's name")
                 yield Planned(3, "unknown", select([asked]))
 
 
-def _real_value(name: Filter, anchors: Sequence[Task], index: int) -> str:
+def _real_value(name: Filter, anchors: Sequence[AnsweredTask], index: int) -> str:
     having = [value for task in anchors if (value := task.value_of(name))]
     return having[index % len(having)] if having else SYNTHETIC[name]
 
 
 def _combinations(
-    anchors: Sequence[Task], tasks: Sequence[Task], values: dict[Filter, tuple[str, ...]]
+    anchors: Sequence[AnsweredTask], tasks: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]
 ) -> Iterator[Planned]:
     pool = list(anchors)
     if not pool:
@@ -180,7 +180,7 @@ def _combinations(
     yield from _main_combinations(pool, tasks[:_LOOKED_AT], values)
     # each type with each instance shows every task again, under two filters at once
     for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
-        given = [Asked(Filter.TYPE, kind, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
+        given = [FilterValue(Filter.TYPE, kind, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
         yield Planned(2 if index < _MORE else 4, "combinations", select(given))
     seen: set[str | None] = set()
     for index, task in enumerate(pool):
@@ -196,13 +196,13 @@ def _combinations(
 
 
 def _main_combinations(
-    pool: Sequence[Task], tasks: Sequence[Task], values: dict[Filter, tuple[str, ...]]
+    pool: Sequence[AnsweredTask], tasks: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]
 ) -> Iterator[Planned]:
     """Every pair, then every triple of the main classes; pairs that both exist go first."""
     triples = [triple for triple in product(MAIN_CLASSES, repeat=3) if sum(each != ABSENT for each in triple) > 1]
     for index, classes in enumerate(triples):
         task = pool[index % len(pool)]
-        asked: list[Asked] = list(
+        asked: list[FilterValue] = list(
             matching(task, *(name for name, each in zip(Filter, classes, strict=True) if each == MATCHING))
         )
         for name, each in zip(Filter, classes, strict=True):
@@ -212,7 +212,7 @@ def _main_combinations(
             elif each == UNKNOWN:
                 value = _of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
             if value:
-                asked.append(Asked(name, value, each))
+                asked.append(FilterValue(name, value, each))
         asked.sort(key=lambda item: list(Filter).index(item.name))
         if len(asked) == sum(each != ABSENT for each in classes):
             yield Planned(_tier_of(classes), "combinations", select(asked))
@@ -226,7 +226,7 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     return 3 if len(present) == 2 and MATCHING in present else 4
 
 
-def _rare_combinations(pool: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
+def _rare_combinations(pool: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Planned]:
     """A rarer class of one filter beside a matching value of another."""
     for (name, other), offset in zip(combinations(Filter, 2), range(3), strict=True):
         for index, unselective in enumerate(CLASSES[name][1:]):
@@ -234,10 +234,10 @@ def _rare_combinations(pool: Sequence[Task], values: dict[Filter, tuple[str, ...
             value = unselective.make(task.value_of(name) or SYNTHETIC[name])
             beside = matching(task, other)
             if value and value not in values[name] and beside:
-                yield Planned(4, "combinations", select([Asked(name, value, unselective.name), *beside]))
+                yield Planned(4, "combinations", select([FilterValue(name, value, unselective.name), *beside]))
 
 
 def _combinations_of_nothing() -> Iterator[Planned]:
     for names in combinations(Filter, 2):
-        asked = [Asked(name, SYNTHETIC[name], MATCHING if name is Filter.TYPE else UNKNOWN) for name in names]
+        asked = [FilterValue(name, SYNTHETIC[name], MATCHING if name is Filter.TYPE else UNKNOWN) for name in names]
         yield Planned(3, "combinations", select(asked))

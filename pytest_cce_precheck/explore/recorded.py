@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
-from pytest_cce_precheck.explore.questions import Asked
+from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange, Response
 
 
-def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[Asked, ...], ...]:
-    """Give the combinations of filters that list calls asked, each once, the simplest first.
+def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[FilterValue, ...], ...]:
+    """Return the combinations of filters that list calls asked, each once, the simplest first.
 
     A value's class is told by what the recorded answers show: it exists, or is unknown. Calls with other parameters,
     or with one of the three twice, are no such combination and are left out.
     """
     kept = [exchange for exchange in exchanges if exchange.request.method == "GET"]
     known = {name: {value for exchange in kept for value in _values(exchange, name)} for name in Filter}
-    found: dict[tuple[Asked, ...], None] = {}
+    found: dict[tuple[FilterValue, ...], None] = {}
     for exchange in kept:
         names = [name for name, _ in exchange.request.params]
         if len(set(names)) == len(names) and set(names) <= set(Filter):
@@ -51,8 +51,8 @@ def lists_a_task(response: Response) -> bool:
 
 
 def weighted(
-    questions: Sequence[tuple[Asked, ...]], listing: Container[frozenset[tuple[str, str]]]
-) -> list[tuple[Asked, ...]]:
+    questions: Sequence[tuple[FilterValue, ...]], listing: Container[frozenset[tuple[str, str]]]
+) -> list[tuple[FilterValue, ...]]:
     """Repeat the questions whose parameters are in ``listing`` until they are half of all, if there are any."""
     lists = [frozenset((str(item.name), item.value) for item in asked) in listing for asked in questions]
     times = -(-lists.count(False) // max(1, lists.count(True)))
@@ -61,8 +61,8 @@ def weighted(
     ]
 
 
-def _asked(name: Filter, value: str, known: Iterable[str]) -> Asked:
-    return Asked(name, value, EMPTY if not value else MATCHING if value in known else UNKNOWN)
+def _asked(name: Filter, value: str, known: Iterable[str]) -> FilterValue:
+    return FilterValue(name, value, EMPTY if not value else MATCHING if value in known else UNKNOWN)
 
 
 def _values(exchange: Exchange, name: Filter) -> Sequence[str]:

@@ -6,16 +6,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pytest_cce_precheck.contract.filters import NOTHING, Question
+from pytest_cce_precheck.contract.filters import NOTHING, Query
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING
-from pytest_cce_precheck.explore.questions import Asked, everything, matching, select
+from pytest_cce_precheck.explore.queries import FilterValue, everything, matching, select
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask
 
 # paging and filters that other calls of the vendor have; this one documents none of them
 _UNKNOWN_PARAMETERS: Final = (
@@ -29,11 +29,11 @@ _UNKNOWN_PARAMETERS: Final = (
     (4, "callback=probe"),
 )
 
-Spelling = tuple[int, Question]
+Spelling = tuple[int, Query]
 
 
-def spelling_questions(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
-    """Give every question of this family with its tier; ``anchors`` are tasks that exist, the first used most."""
+def spelling_questions(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
+    """Return every question of this family with its tier; ``anchors`` are tasks that exist, the first used most."""
     yield from _empty(anchors)
     yield from _unknown_parameters(anchors)
     if anchors:
@@ -44,20 +44,20 @@ def spelling_questions(anchors: Sequence[Task], values: dict[Filter, tuple[str, 
     yield from _again(anchors)
 
 
-def _empty(anchors: Sequence[Task]) -> Iterator[Spelling]:
+def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
     for name in Filter:
-        yield 1 if name is Filter.TYPE else 2, select([Asked(name, "", EMPTY)])
-    yield 4, select([Asked(name, "", EMPTY) for name in Filter])
+        yield 1 if name is Filter.TYPE else 2, select([FilterValue(name, "", EMPTY)])
+    yield 4, select([FilterValue(name, "", EMPTY) for name in Filter])
     if anchors:
         for name, other in (
             (Filter.TYPE, Filter.TASK_ID),
             (Filter.TASK_ID, Filter.TYPE),
             (Filter.ADDON_INSTANCE_ID, Filter.TYPE),
         ):
-            yield 4, select([Asked(name, "", EMPTY), *matching(anchors[0], other)])
+            yield 4, select([FilterValue(name, "", EMPTY), *matching(anchors[0], other)])
 
 
-def _unknown_parameters(anchors: Sequence[Task]) -> Iterator[Spelling]:
+def _unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
     for tier, query in _UNKNOWN_PARAMETERS:
         yield tier, everything(query, "PRE409", about=(query.partition("=")[0],))
     for task in anchors[:1]:
@@ -65,12 +65,12 @@ def _unknown_parameters(anchors: Sequence[Task]) -> Iterator[Spelling]:
         query = encode_query((item.name, item.value) for item in given)
         for tier, extra in ((2, "precheck_probe=1"), (3, "limit=1")):
             plain = select(given, query=f"{extra}&{query}", code="PRE409")
-            yield tier, Question(plain.query, plain.meanings, frozenset({400}), "PRE409", (extra.partition("=")[0],))
+            yield tier, Query(plain.query, plain.meanings, frozenset({400}), "PRE409", (extra.partition("=")[0],))
     many = "&".join(f"precheck_probe_{number}=1" for number in range(60))
     yield 3, everything(many, "PRE409", about=("many parameters",))
 
 
-def _order(anchors: Sequence[Task]) -> Iterator[Spelling]:
+def _order(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
     for index, names in enumerate(combinations(Filter, 2)):
         given = matching(anchors[index % len(anchors)], *reversed(names))
         if len(given) == 2:
@@ -83,7 +83,7 @@ def _order(anchors: Sequence[Task]) -> Iterator[Spelling]:
             yield 2 if index == 0 else 4, select(given, code="PRE407")
 
 
-def _repetition(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
+def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
     for index, name in enumerate(Filter):
         given = matching(anchors[index % len(anchors)], name)
         if given:
@@ -93,16 +93,16 @@ def _repetition(anchors: Sequence[Task], values: dict[Filter, tuple[str, ...]]) 
             yield tier, _repeated(name, *values[name][:2])
 
 
-def _repeated(name: Filter, first: str, second: str) -> Question:
+def _repeated(name: Filter, first: str, second: str) -> Query:
     # one value said twice says nothing new; of two values the service may take either, both together, or none
     ones = (((name, first),),), (((name, second),),)
     either = (((name, first),), ((name, second),))
     meanings = (ones[0],) if first == second else (either, *ones, NOTHING)
     query = encode_query([(name, first), (name, second)])
-    return Question(query, meanings, frozenset({400}), "PRE408", (str(name),))
+    return Query(query, meanings, frozenset({400}), "PRE408", (str(name),))
 
 
-def _encoding(task: Task) -> Iterator[Spelling]:
+def _encoding(task: AnsweredTask) -> Iterator[Spelling]:
     for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
         for item in matching(task, name):
             encoded = "".join(f"%{byte:02X}" for byte in item.value.encode())
@@ -118,15 +118,15 @@ def _encoding(task: Task) -> Iterator[Spelling]:
                 code="PRE410",
             ),
         )
-        broken = Asked(item.name, "\ufffd", "bytes that are not UTF-8")
+        broken = FilterValue(item.name, "\ufffd", "bytes that are not UTF-8")
         yield 3, select([broken], query="type=%FF%FE", code="PRE410")
     for item in matching(task, Filter.TASK_ID, Filter.TYPE):
         twice = quote("".join(f"%{byte:02X}" for byte in item.value.encode()), safe="")
-        unselective = Asked(item.name, item.value, "twice encoded")
+        unselective = FilterValue(item.name, item.value, "twice encoded")
         yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")
 
 
-def _names(task: Task) -> Iterator[Spelling]:
+def _names(task: AnsweredTask) -> Iterator[Spelling]:
     for tier, name, spelt in (
         (2, Filter.TYPE, "TYPE"),
         (2, Filter.TASK_ID, "Task_ID"),
@@ -144,10 +144,10 @@ def _names(task: Task) -> Iterator[Spelling]:
         yield 4, everything(query, "PRE409", about=("task_id[$ne]",))
 
 
-def _again(anchors: Sequence[Task]) -> Iterator[Spelling]:
+def _again(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
     """The same questions once more, right after each other and after others."""
     for index, value in enumerate(TaskType):
-        question = select([Asked(Filter.TYPE, value, MATCHING)], code="PRE411")
+        question = select([FilterValue(Filter.TYPE, value, MATCHING)], code="PRE411")
         yield 1 if index == 0 else 2, question
         yield 3, question
     for task in anchors[:2]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, UNKNOWN, unknown_value
-from pytest_cce_precheck.explore.questions import SYNTHETIC, Asked
+from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max
 _MUTATION: Final = st.tuples(st.integers(0, 40), st.integers(0, 3), _TEXT)
 
 
-def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[Asked]:
+def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[FilterValue]:
     """Draw a value of one filter with its class: one that exists, one of `explore.classes`, or a mutation of it."""
     cluster = _Cluster({}, [{name: value} for value in known])
     return _combinations(cluster, cluster.subsets({(name,): 1})).map(lambda asked: asked[0])
@@ -68,7 +68,7 @@ def filters(
     *,
     tasks: Sequence[Mapping[Filter, str]] = (),
     at_least: int = 0,
-) -> st.SearchStrategy[tuple[Asked, ...]]:
+) -> st.SearchStrategy[tuple[FilterValue, ...]]:
     """Draw a combination of filters.
 
     ``known`` holds values that exist, ``tasks`` the values of each task (`classes.values_of`). With tasks, at least
@@ -123,17 +123,17 @@ class _Cluster:
         rare = {each for each in weights if self._listed and not self._rows(each)}
         return st.sampled_from([each for each, weight in weights.items() for _ in range(1 if each in rare else weight)])
 
-    def _rows(self, subset: Subset) -> list[tuple[Asked, ...]]:
+    def _rows(self, subset: Subset) -> list[tuple[FilterValue, ...]]:
         # the same place is the same task in all subsets: a filter less can be tried with the values that are left
         rows = (tuple(self._asked(name, task[name]) for name in subset if name in task) for task in self._tasks)
         return [row for row in rows if len(row) == len(subset)]
 
-    def _asked(self, name: Filter, value: str) -> Asked:
-        return Asked(name, value, MATCHING if value in self.existing[name] else UNKNOWN)
+    def _asked(self, name: Filter, value: str) -> FilterValue:
+        return FilterValue(name, value, MATCHING if value in self.existing[name] else UNKNOWN)
 
 
 @st.composite
-def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy[Subset]) -> tuple[Asked, ...]:
+def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy[Subset]) -> tuple[FilterValue, ...]:
     subset = draw(subsets)
     if not subset:
         return ()
@@ -151,16 +151,16 @@ def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy
     )
 
 
-def _odd(draw: st.DrawFn, real: Asked, existing: Container[str]) -> Asked:
+def _odd(draw: st.DrawFn, real: FilterValue, existing: Container[str]) -> FilterValue:
     """Write an odd value from a real one: a service that takes the one for the other then lists a task."""
     chosen = draw(_ODD_CLASSES[real.name])
     if chosen == EMPTY:
-        return Asked(real.name, "", EMPTY)
+        return FilterValue(real.name, "", EMPTY)
     if isinstance(chosen, str):
         position, dropped, inserted = draw(_MUTATION)
         made: str | None = real.value[:position] + inserted + real.value[position + dropped :]
     else:
         made = chosen.make(real.value)
     if not made or made in existing:
-        return Asked(real.name, unknown_value(real.value, existing), UNKNOWN)
-    return Asked(real.name, made, chosen if isinstance(chosen, str) else chosen.name)
+        return FilterValue(real.name, unknown_value(real.value, existing), UNKNOWN)
+    return FilterValue(real.name, made, chosen if isinstance(chosen, str) else chosen.name)

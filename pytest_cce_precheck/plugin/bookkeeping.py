@@ -42,7 +42,7 @@ _SELECTING: Final = {
 }
 
 
-def keep_books(
+def keep_records(
     pytestconfig: pytest.Config,
     config: Config,
     *,
@@ -54,7 +54,7 @@ def keep_books(
     """Have the end of the run say what became of its ledger, and write its history.
 
     A test is noted under its target; where there are no ``targets``, ``config`` names the one. Nothing is done on a
-    worker of pytest-xdist. Raises `ConfigurationError` where a file cannot be used.
+    worker of pytest-xdist. Raises `ConfigurationError` if a file cannot be used.
     """
     if hasattr(pytestconfig, "workerinput") or (ledger is None and history_file is None):
         return
@@ -67,7 +67,7 @@ def keep_books(
 
 
 class Bookkeeper:
-    """Takes in what the tests report; registered with pytest by `keep_books`."""
+    """Takes in what the tests report; registered with pytest by `keep_records`."""
 
     def __init__(
         self,
@@ -175,10 +175,10 @@ class _Noted:
             return "inconclusive" if self._runs else "skipped"
         return "passed" if self._report.passed else "failed"
 
-    def outcome(self, config: Config, run: str, began: datetime, redactor: Redactor) -> history.Outcome:
-        """Give the row of the history."""
+    def outcome(self, config: Config, run: str, began: datetime, redactor: Redactor) -> history.CheckOutcome:
+        """Return the row of the history."""
         endpoint, cluster = self._target(config)
-        return history.Outcome(
+        return history.CheckOutcome(
             run=run,
             at=began.isoformat(timespec="seconds"),
             # pytest-xdist writes a test's group behind its id
@@ -204,7 +204,7 @@ class _Noted:
 
 
 def out_of_date(settled: Settled, *, judge_never_met: bool) -> tuple[Known, ...]:
-    """Give the entries that --cce-ledger-strict fails on: the expired, and after a whole run those that met nothing."""
+    """Return the entries that --cce-ledger-strict fails on: expired, and after a whole run unused ones."""
     return (*settled.expired, *(settled.never_met if judge_never_met else ()))
 
 
@@ -237,7 +237,7 @@ def why_partial(session: pytest.Session, noted: Sequence[_Noted]) -> str:
 
 
 def _pieces(config: pytest.Config) -> list[str]:
-    """Give the arguments that are less than all tests: a test, a file, one of several folders, a folder in a folder."""
+    """Return the arguments that select less than all tests: a test, a file, one of several folders, a subfolder."""
     root, here = config.rootpath, config.invocation_params.dir
     if config.args_source is config.ArgsSource.TESTPATHS:
         return []

@@ -13,8 +13,8 @@ from pytest_cce_precheck.cassette.files import place
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.explore.recorded import lists_a_task
-from pytest_cce_precheck.plugin.markers import allowance, cassette_name, marked, own_id, refusal_key
-from pytest_cce_precheck.plugin.modes.base import RunningTest
+from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
+from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.records import record
 from pytest_cce_precheck.report.text import ContractViolation
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 _KEPT_OUT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
-def running_test(request: pytest.FixtureRequest, config: Config) -> RunningTest:
+def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
     """Say what a mode needs to know of a test; skips one that is marked for another mode.
 
-    Raises `ConfigurationError` where its marker, or its cassette's name, cannot be used.
+    Raises `ConfigurationError` if its marker, or its cassette's name, cannot be used.
     """
     item: pytest.Item = request.node
     if refusal_key in item.config.stash:
         raise ConfigurationError(item.config.stash[refusal_key])
-    wanted = marked(item)
+    wanted = marker_of(item)
     if wanted.mode not in (None, config.mode):
         pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
-    test = RunningTest(own_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
-    test.allowed = [allowance(marker) for marker in item.iter_markers("cce_allow")]
+    test = TestContext(test_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
+    test.allowed = [acceptance_of(marker) for marker in item.iter_markers("cce_allow")]
     test.report = lambda recorded: record(item, *recorded)
     if config.mode in ("record", "replay"):
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
@@ -57,15 +57,15 @@ def _is_hypothesis_test(item: pytest.Item) -> bool:
     return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 
-def age_finding(test: RunningTest, config: Config) -> Finding | None:
-    """Give a finding where the test's cassette is older than ``--cce-max-age``."""
+def age_finding(test: TestContext, config: Config) -> Finding | None:
+    """Return a finding where the test's cassette is older than ``--cce-max-age``."""
     if test.playback is None or config.max_age is None:
         return None
     cassette = test.playback.cassette
     return too_old(cassette.origin.recorded_at, name=cassette.name, now=datetime.now(UTC), limit=config.max_age)
 
 
-def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
+def use_of_cassette(test: TestContext, *, complete: bool) -> str | None:
     """Write what the report says of the test's cassette: where it is from, its age, what of it was used.
 
     A test that did not come to its end, not ``complete``, has left nothing unused, nor has one that asks by chance.
@@ -84,14 +84,14 @@ def use_of_cassette(test: RunningTest, *, complete: bool) -> str | None:
     return json.dumps(data)
 
 
-def learnt(harness: Harness) -> str | None:
-    """Write what the report says of a real service beside its answers; None where a test has learnt nothing new."""
+def observed_of_service(harness: Harness) -> str | None:
+    """Write what the report says of a real service beside its answers; None if a test has learnt nothing new."""
     known = harness.learnt()
     redactor, _ = harness.redaction
     return redactor.text(json.dumps(known)) if any(known.values()) else None
 
 
-def answers(harness: Harness, test: RunningTest) -> str:
+def answers(harness: Harness, test: TestContext) -> str:
     """Write what the report says of how a test's calls were answered: by whom, how many, and whether it was let in."""
     config, lists = harness.config, harness.own_lists
     sent = max(test.by_client.sent, test.by_requests.sent)
@@ -126,7 +126,7 @@ def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) 
     return report.passed or report.skipped or isinstance(error, ContractViolation)
 
 
-def missed(test: RunningTest, error: BaseException | None) -> str | None:
+def missing_recording(test: TestContext, error: BaseException | None) -> str | None:
     """Say which requests had no recording, where the test failed of that or did not notice.
 
     The way through requests and responses that such a call took tells nobody anything.

@@ -15,7 +15,7 @@ from pytest_cce_precheck.explore.recorded import lists_a_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from pytest_cce_precheck.plugin.modes.base import Property, RunningTest
+    from pytest_cce_precheck.plugin.records import Record
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 # hypothesis ends an example that it cannot use with one of these
@@ -29,11 +29,11 @@ class Examples:
     end of the test: then the last of each kind of failure, which is the simplest, is all that is reported.
     """
 
-    def __init__(self, report: Callable[[Property], None]) -> None:
+    def __init__(self, report: Callable[[Record], None]) -> None:
         self._report = report
         self._known: set[Hashable] = set()
-        self._held: dict[Hashable, Property] | None = None
-        self._failures: dict[type[BaseException], dict[Hashable, Property]] = {}
+        self._held: dict[Hashable, Record] | None = None
+        self._failures: dict[type[BaseException], dict[Hashable, Record]] = {}
         self._number = self._answered = self._listed = 0
         self._answer = self._task = False
 
@@ -59,7 +59,7 @@ class Examples:
         if request.method == "GET" and not self._task:
             self._answer, self._task = True, lists_a_task(response)
 
-    def report(self, reported: Property, identity: Hashable) -> None:
+    def report(self, reported: Record, identity: Hashable) -> None:
         """Report a property unless one of the same identity is reported already."""
         if self._held is None:
             self._flush({identity: reported})
@@ -77,7 +77,7 @@ class Examples:
             counts = {"examples": self._number, "answered": self._answered, "listed": self._listed}
             self._report(("cce_examples", json.dumps(counts)))
 
-    def _flush(self, held: dict[Hashable, Property]) -> None:
+    def _flush(self, held: dict[Hashable, Record]) -> None:
         for identity, reported in held.items():
             if identity not in self._known:
                 self._known.add(identity)
@@ -85,17 +85,17 @@ class Examples:
 
 
 @contextmanager
-def watched(function: Any, test: RunningTest) -> Iterator[None]:
-    """Let `Examples` see the examples of a hypothesis test, ``function``, while it runs."""
+def watched(function: Any, report: Callable[[Record], None]) -> Iterator[Examples | None]:
+    """Yield the `Examples` of a hypothesis test, ``function``, while it runs; None if it is not one."""
     handle: Any = getattr(function, "hypothesis", None)
     if not hasattr(handle, "inner_test"):
         # a state machine has rules in place of a function
-        yield
+        yield None
         return
-    test.examples = Examples(test.report)
-    inner, handle.inner_test = handle.inner_test, _within(test.examples, handle.inner_test)
+    examples = Examples(report)
+    inner, handle.inner_test = handle.inner_test, _within(examples, handle.inner_test)
     try:
-        yield
+        yield examples
     finally:
         handle.inner_test = inner
 

@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
 from pytest_cce_precheck.explore.classes import values_of
 from pytest_cce_precheck.explore.coverage import covered_classes, named_classes
-from pytest_cce_precheck.explore.questions import Asked
+from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.explore.recorded import questions_that_list, recorded_questions, weighted
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.plugin.session import Harness
     from pytest_cce_precheck.wire.exchange import Exchange
 
-    Strategy = st.SearchStrategy[tuple[Asked, ...]]
+    Strategy = st.SearchStrategy[tuple[FilterValue, ...]]
 
 
 _DRAWN: Final = "drawn"
@@ -76,7 +76,7 @@ class Filters:
             raise ConfigurationError(f"there is nothing to draw from, the unfiltered list is not usable: {reason}")
         return values_of(answer.tasks)
 
-    def _noted(self, asked: tuple[Asked, ...]) -> tuple[Asked, ...]:
+    def _noted(self, asked: tuple[FilterValue, ...]) -> tuple[FilterValue, ...]:
         # what a test makes of it and asks too was not drawn, and what would be made of that was not recorded
         test = self._harness.test
         note = [[str(each.name), each.value, each.value_class] for each in asked]
@@ -84,7 +84,7 @@ class Filters:
             test.notes[_DRAWN].append(note)
         return asked
 
-    def _recordings(self) -> tuple[Sequence[tuple[Asked, ...]], Sequence[Exchange]]:
+    def _recordings(self) -> tuple[Sequence[tuple[FilterValue, ...]], Sequence[Exchange]]:
         """Return what may be drawn of the test's cassette, the simplest first, and what was asked and answered."""
         test = self._harness.test
         if test is None or test.playback is None:
@@ -97,7 +97,7 @@ class Filters:
         return sorted(drawn, key=len), exchanges
 
 
-def _recorded(drawn: Sequence[tuple[Asked, ...]], exchanges: Sequence[Exchange]) -> Callable[[int], Strategy]:
+def _recorded(drawn: Sequence[tuple[FilterValue, ...]], exchanges: Sequence[Exchange]) -> Callable[[int], Strategy]:
     listing = questions_that_list(exchanges)
 
     def make(at_least: int) -> Strategy:
@@ -112,5 +112,5 @@ def _recorded(drawn: Sequence[tuple[Asked, ...]], exchanges: Sequence[Exchange])
     return make
 
 
-def _as_drawn(note: Sequence[Any]) -> tuple[Asked, ...]:
-    return tuple(Asked(Filter(name), value, value_class) for name, value, value_class in note)
+def _as_drawn(note: Sequence[Any]) -> tuple[FilterValue, ...]:
+    return tuple(FilterValue(Filter(name), value, value_class) for name, value, value_class in note)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.filters_fixture import Filters
-    from pytest_cce_precheck.plugin.modes.base import RunningTest
+    from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
     from pytest_cce_precheck.sdk.driver import Driver
     from pytest_cce_precheck.simulator.server import SimulatorServer
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
-running_key: pytest.StashKey[tuple[Harness, RunningTest]] = pytest.StashKey()
-told_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
+context_key: pytest.StashKey[tuple[Harness, TestContext]] = pytest.StashKey()
+reported_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
 """What the end of a run found that no test did, as the summary takes it."""
 harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
 """The harness of each target that has been asked so far."""
@@ -172,17 +172,17 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     ):
         yield
         return
-    from pytest_cce_precheck.plugin.context import running_test
+    from pytest_cce_precheck.plugin.context import test_context
 
     harness: Harness = request.getfixturevalue("_cce_harness")
     with as_setup_error():
-        test = running_test(request, harness.config)
+        test = test_context(request, harness.config)
     # when=call reports alone are summed up, and they are made before any teardown
     record(node, "cce_mode", harness.config.mode)
     target: NamedTarget | None = request.getfixturevalue("_cce_target")
     if target is not None:
         record(node, "cce_target", target.name)
-    node.stash[running_key] = (harness, test)
+    node.stash[context_key] = (harness, test)
     with ExitStack() as stack:
         with as_setup_error():
             stack.enter_context(harness.running(test))
@@ -191,7 +191,7 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         if test.by_chance:
             from pytest_cce_precheck.plugin.examples import watched
 
-            stack.enter_context(watched(node.obj, test))
+            test.examples = stack.enter_context(watched(node.obj, test.report))
         yield
         with as_setup_error():
             stack.close()

@@ -30,9 +30,9 @@ from pytest_cce_precheck.plugin.fixtures import (
     cce_sdk_client,
     cce_server,
     cce_simulator,
-    running_key,
+    context_key,
+    reported_key,
     targets_key,
-    told_key,
 )
 from pytest_cce_precheck.plugin.records import environment_key, record, report_records
 from pytest_cce_precheck.plugin.run_log import RunLog, log_key, runs_the_suite
@@ -40,8 +40,8 @@ from pytest_cce_precheck.plugin.settings import (
     TARGETS_INPUT,
     config_key,
     ini_type,
+    refuse_options_from_files,
     refuse_real_services,
-    refuse_what_nobody_typed,
     settings_of,
     targets_of,
 )
@@ -154,18 +154,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(log, "cce-run-log")
     with as_usage_error():
         settled = settings_of(config)
-        refuse_what_nobody_typed(config)
+        refuse_options_from_files(config)
         refuse_real_services(settled)
         config.stash[targets_key] = targets = targets_of(config, settled)
         if settled.mode != "simulate" or not LOOKED_UP.isdisjoint(settled.sources):
             _refuse_the_unusable(config, settled)
         if settled.history or settled.ledger or os.path.lexists(config.rootpath / "cce-known.toml"):
             from pytest_cce_precheck.contract.ledger import find_ledger
-            from pytest_cce_precheck.plugin.bookkeeping import keep_books
+            from pytest_cce_precheck.plugin.bookkeeping import keep_records
 
             ledger = find_ledger(settled.ledger, config.rootpath)
             strict, history = settled.ledger_strict, settled.history
-            keep_books(config, settled, ledger=ledger, strict=strict, history_file=history, targets=targets)
+            keep_records(config, settled, ledger=ledger, strict=strict, history_file=history, targets=targets)
         if settled.snapshot:
             from pytest_cce_precheck.plugin.snapshot_keeper import keep_snapshot
 
@@ -193,9 +193,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of ours once for each target, and one of `cce_sdk` once for each driver."""
     targets = metafunc.config.stash[targets_key]
     if targets:
-        from pytest_cce_precheck.plugin.markers import concerned, over_targets
+        from pytest_cce_precheck.plugin.markers import is_concerned, over_targets
 
-        if concerned(metafunc.definition):
+        if is_concerned(metafunc.definition):
             over_targets(metafunc, targets)
     if "cce_sdk" in metafunc.fixturenames:
         from pytest_cce_precheck.sdk.pytest_support import driver_commands
@@ -211,10 +211,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Hold all that this process sends to a real service to the run's budget, rate and time."""
     settled = session.config.stash[config_key]
     if settled.mode in ("live", "record"):
-        from pytest_cce_precheck.plugin.request_budget import stand_before
+        from pytest_cce_precheck.plugin.request_budget import install_gates
 
         targets = session.config.stash[targets_key]
-        stand_before([(target.config, target) for target in targets] or [(settled, None)], session.config)
+        install_gates([(target.config, target) for target in targets] or [(settled, None)], session.config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -248,21 +248,21 @@ def _refuse(config: pytest.Config, check: Callable[[list[pytest.Item]], object],
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse two tests that would record one cassette, before either runs."""
     if session.config.stash[config_key].mode == "record":
-        from pytest_cce_precheck.plugin.markers import claims
+        from pytest_cce_precheck.plugin.markers import cassettes_by_test
 
-        _refuse(session.config, claims, session.items)
+        _refuse(session.config, cassettes_by_test, session.items)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a cassette's age before the test, and report what was used of it after."""
     __tracebackhide__ = True
-    if running_key not in item.stash:
+    if context_key not in item.stash:
         return (yield)
-    from pytest_cce_precheck.plugin.context import age_finding, answers, learnt, use_of_cassette
+    from pytest_cce_precheck.plugin.context import age_finding, answers, observed_of_service, use_of_cassette
     from pytest_cce_precheck.plugin.session import Contract
 
-    harness, test = item.stash[running_key]
+    harness, test = item.stash[context_key]
     finding = age_finding(test, harness.config)
     if finding is not None:
         harness.note_allowed()
@@ -278,7 +278,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         used = use_of_cassette(test, complete=complete)
         if used is not None:
             record(item, "cce_cassette", used)
-        known = learnt(harness)
+        known = observed_of_service(harness)
         if known is not None:
             record(item, "cce_live", known)
         record(item, "cce_answers", answers(harness, test))
@@ -290,12 +290,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell the mode whether the test came to its end; only then is anything recorded."""
     report = yield
-    if report.when == "call" and running_key in item.stash:
-        from pytest_cce_precheck.plugin.context import missed, outcome_is_evidence
+    if report.when == "call" and context_key in item.stash:
+        from pytest_cce_precheck.plugin.context import missing_recording, outcome_is_evidence
 
-        _, test = item.stash[running_key]
+        _, test = item.stash[context_key]
         test.finished = outcome_is_evidence(report, call.excinfo.value if call.excinfo else None)
-        told = missed(test, call.excinfo.value if call.excinfo else None)
+        told = missing_recording(test, call.excinfo.value if call.excinfo else None)
         # what is expected to fail is never recorded, so it may well miss a recording
         if told is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", told
@@ -307,12 +307,12 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the workers of pytest-xdist one budget and one rate, and the file of targets."""
+    """Return the workers of pytest-xdist one budget and one rate, and the file of targets."""
     settled = node.config.stash[config_key]
     if settled.mode in ("live", "record"):
-        from pytest_cce_precheck.plugin.request_budget import tell_worker
+        from pytest_cce_precheck.plugin.request_budget import inform_worker
 
-        tell_worker(node, node.config)
+        inform_worker(node, node.config)
     if node.config.stash[targets_key]:
         from pytest_cce_precheck.config.targets import text_of
 
@@ -321,7 +321,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each target to one worker, where ``--dist loadgroup`` says so."""
+    """Return each target to one worker, where ``--dist loadgroup`` says so."""
     targets = config.stash[targets_key]
     if not targets or config.getoption("dist") != "loadgroup":
         return None
@@ -381,7 +381,7 @@ def _ended(config: pytest.Config) -> list[str]:
     if log is None or log.session is None or not log.collected or config.option.collectonly or config.option.setuponly:
         return []
     suite = runs_the_suite(config) or log.has_shipped_checks
-    beside = config.stash.get(told_key, [])
+    beside = config.stash.get(reported_key, [])
     settled = config.stash[config_key]
     if not (suite or log.has_ours or beside or settled.report):
         return []

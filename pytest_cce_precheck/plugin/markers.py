@@ -31,7 +31,7 @@ refusal_key: Final = pytest.StashKey[str]()
 
 
 @dataclass(frozen=True)
-class Marked:
+class CceMarker:
     """What ``@pytest.mark.cce(...)`` says."""
 
     mode: str | None = None
@@ -40,11 +40,11 @@ class Marked:
     repeats: bool = False
 
 
-def marked(item: pytest.Item) -> Marked:
+def marker_of(item: pytest.Item) -> CceMarker:
     """Read a test's marker ``cce``; raises `ConfigurationError` if it cannot be used in this run."""
     marker = item.get_closest_marker("cce")
     if marker is None:
-        return Marked()
+        return CceMarker()
     read, mode = _read(marker), item.config.stash[config_key].mode
     if read.faults and (read.mode or mode) != "simulate":
         raise ConfigurationError(
@@ -54,8 +54,8 @@ def marked(item: pytest.Item) -> Marked:
     return read
 
 
-def _read(marker: pytest.Mark) -> Marked:
-    def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> Marked:
+def _read(marker: pytest.Mark) -> CceMarker:
+    def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> CceMarker:
         if mode not in (None, *MODES):
             raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(MODES)}")
         if cassette is not None and not (isinstance(cassette, str) and cassette):
@@ -80,12 +80,12 @@ def _read(marker: pytest.Mark) -> Marked:
                 )
         if not isinstance(repeats, bool):
             raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
-        return Marked(mode, cassette, tuple(faults), repeats)
+        return CceMarker(mode, cassette, tuple(faults), repeats)
 
     return called(cce, marker, "mode=None, cassette=None, faults=(), repeats=False")
 
 
-def allowance(marker: pytest.Mark) -> Acceptance:
+def acceptance_of(marker: pytest.Mark) -> Acceptance:
     """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
 
     def cce_allow(code: Any, *, reason: Any, until: Any = None) -> Acceptance:
@@ -112,8 +112,8 @@ def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
             if marker.name in ("cce", "cce_allow") and which not in seen:
                 seen.add(which)
                 # only the closest is in force, and so has to suit the run
-                other = allowance if marker.name == "cce_allow" else _read
-                read: Callable[[], object] = partial(marked, item) if marker is closest else partial(other, marker)
+                other = acceptance_of if marker.name == "cce_allow" else _read
+                read: Callable[[], object] = partial(marker_of, item) if marker is closest else partial(other, marker)
                 try:
                     read()
                 except ConfigurationError as error:
@@ -142,30 +142,30 @@ def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T
     return signature(*marker.args, **marker.kwargs)
 
 
-def own_id(item: pytest.Item) -> str:
-    """Give a test's id without the group that ``--dist loadgroup`` writes behind it."""
+def test_id(item: pytest.Item) -> str:
+    """Return a test's id without the group that ``--dist loadgroup`` writes behind it."""
     return f"{item.parent.nodeid}::{item.name}" if item.parent is not None else item.nodeid
 
 
-def cassette_name(item: pytest.Item, marker: Marked) -> str:
-    """Give the cassette of a test: the one that its marker names, or one after module and test."""
+def cassette_name(item: pytest.Item, marker: CceMarker) -> str:
+    """Return the cassette of a test: the one that its marker names, or one after module and test."""
     if marker.cassette is not None:
         return marker.cassette
     module = getattr(getattr(item, "module", None), "__name__", None)
-    place, _, test = own_id(item).partition("::")
+    place, _, test = test_id(item).partition("::")
     return file_name(module or place, test or item.name)
 
 
-def claims(items: Iterable[pytest.Item]) -> Mapping[str, str]:
-    """Give each cassette that a test may use, and the test; raises `ConfigurationError` where two would record one.
+def cassettes_by_test(items: Iterable[pytest.Item]) -> Mapping[str, str]:
+    """Return each cassette that a test may use, and the test; raises `ConfigurationError` if two would record one.
 
     Where names differ in case alone, some file systems hold one file.
     """
     claimed: dict[str, str] = {}
     recorded: dict[str, str] = {}
     for item in items:
-        if concerned(item):
-            marker = marked(item)
+        if is_concerned(item):
+            marker = marker_of(item)
             name = str(PurePosixPath(cassette_name(item, marker))).removesuffix(".json")
             claimed.setdefault(name, item.nodeid)
             # those that only replay may share one
@@ -178,7 +178,7 @@ def claims(items: Iterable[pytest.Item]) -> Mapping[str, str]:
     return claimed
 
 
-def concerned(item: pytest.Item) -> bool:
+def is_concerned(item: pytest.Item) -> bool:
     """Tell whether a test has to do with us: by the marker ``cce``, or by a fixture of ours."""
     names = getattr(item, "fixturenames", ())
     return any(name.startswith(("cce_", "_cce_h")) for name in names) or item.get_closest_marker("cce") is not None

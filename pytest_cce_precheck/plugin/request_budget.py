@@ -14,7 +14,7 @@ from pytest_cce_precheck.plugin.run_log import runs_the_suite
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.live import TIMEOUTS
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +28,17 @@ folder_key: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey(
 began_key: pytest.StashKey[float] = pytest.StashKey()
 gate_key: pytest.StashKey[Gate] = pytest.StashKey()
 guards_key: pytest.StashKey[dict[str | None, WriteGuard]] = pytest.StashKey()
-meters_key: pytest.StashKey[dict[str | None, Meter]] = pytest.StashKey()
+meters_key: pytest.StashKey[dict[str | None, SharedBudget]] = pytest.StashKey()
 
 
-def tell_worker(node: Any, config: pytest.Config) -> None:
+def inform_worker(node: Any, config: pytest.Config) -> None:
     """Let a worker of pytest-xdist know where the run counts, and how long it has taken so far."""
     node.workerinput[_INPUT] = _folder(config)
     # a worker on another machine has another clock
     node.workerinput[_ELAPSED] = monotonic() - config.stash[began_key]
 
 
-def stand_before(services: Sequence[tuple[Config, NamedTarget | None]], pytestconfig: pytest.Config) -> None:
+def install_gates(services: Sequence[tuple[Config, NamedTarget | None]], pytestconfig: pytest.Config) -> None:
     """Count and bound what this process sends to the services of a run, from now to its end, whoever sends it.
 
     All targets together have the time of one run. Of two that share a service, the first counts what no fixture sends.
@@ -70,7 +70,7 @@ def _folder(config: pytest.Config) -> str:
     return config.stash[folder_key].name
 
 
-def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> Meter:
+def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | None) -> SharedBudget:
     """Return the meter of a run against a real service, or against one of its targets.
 
     The default budget is the suite's; tests of somebody else are held to one that is asked for. Raises
@@ -80,7 +80,7 @@ def meter_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | 
     name = target.name if target is not None else None
     if name not in meters:
         of_the_suite = runs_the_suite(pytestconfig)
-        meters[name] = Meter(
+        meters[name] = SharedBudget(
             _counted_in(pytestconfig, target),
             limit=config.budget if of_the_suite or config.source("budget") != "default" else None,
             rate=config.rate or None,
@@ -103,7 +103,7 @@ def guard_of(config: Config, pytestconfig: pytest.Config, target: NamedTarget | 
 
 def bounds_of(
     config: Config, pytestconfig: pytest.Config, target: NamedTarget | None
-) -> tuple[Meter | None, WriteGuard | None]:
+) -> tuple[SharedBudget | None, WriteGuard | None]:
     """Return what bounds that which the tests of a target send from now on; nothing if the run asks no real service."""
     gate = pytestconfig.stash.get(gate_key, None)
     if gate is None:
@@ -122,7 +122,7 @@ def sent_by_all(config: Config, pytestconfig: pytest.Config, targets: Sequence[N
 
 
 def workers_of(pytestconfig: pytest.Config, target: NamedTarget | None) -> int:
-    """Give the number of processes that test a target, or the one service of the run."""
+    """Return the number of processes that test a target, or the one service of the run."""
     return 1 if _alone(pytestconfig, target) else getattr(pytestconfig, "workerinput", {}).get("workercount", 1)
 
 

@@ -14,11 +14,10 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.contract.findings import gathered
-from pytest_cce_precheck.errors import TransportError
-from pytest_cce_precheck.plugin.modes.live import Live
-from pytest_cce_precheck.plugin.modes.recording import Recorded
-from pytest_cce_precheck.plugin.modes.replaying import Replayed
-from pytest_cce_precheck.plugin.modes.simulated import Simulated
+from pytest_cce_precheck.plugin.modes.live import LiveMode
+from pytest_cce_precheck.plugin.modes.recording import RecordMode
+from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
+from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
 from pytest_cce_precheck.redaction.texts import Redactor, curl, in_every_text
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
@@ -28,6 +27,7 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.credentials import secrets_in
 from pytest_cce_precheck.wire.excerpts import shortened
+from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, list_path
 
 if TYPE_CHECKING:
@@ -40,21 +40,22 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.errors import TransportReason
-    from pytest_cce_precheck.plugin.modes.base import Mode, Property, RunningTest, Traffic
+    from pytest_cce_precheck.plugin.modes.base import Mode, TestContext, Traffic
+    from pytest_cce_precheck.plugin.records import Record
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.guard import WriteGuard
     from pytest_cce_precheck.transport.interception import Send
-    from pytest_cce_precheck.transport.paced import Meter
+    from pytest_cce_precheck.transport.pacing import SharedBudget
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import AuthKind, Credentials
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 _MODES: Final[dict[str, Callable[[Config, Mapping[str, str], Callable[[], float | None]], Mode]]] = {
-    "simulate": lambda config, *_: Simulated(config),
-    "replay": lambda config, environment, _: Replayed(config, environment),
-    "record": Recorded,
-    "live": Live,
+    "simulate": lambda config, *_: SimulateMode(config),
+    "replay": lambda config, environment, _: ReplayMode(config, environment),
+    "record": RecordMode,
+    "live": LiveMode,
 }
 
 
@@ -65,7 +66,7 @@ class Harness:
         self,
         config: Config,
         environment: Mapping[str, str],
-        meter: Meter | None = None,
+        meter: SharedBudget | None = None,
         guard: WriteGuard | None = None,
         *,
         workers: int = 1,
@@ -77,33 +78,33 @@ class Harness:
         self.mode = _MODES[config.mode](config, environment, self.remaining)
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(Acceptance.parse(text) for text in config.accept)
-        self.test: RunningTest | None = None
+        self.test: TestContext | None = None
         self._environment = environment
         self._client: PrecheckClient | None = None
         self._ahead: list[float] = []
         self._created: list[dict[str, Any]] = []
         self._told = (0, 0, 0)
-        self._unreported: list[Property] = []
+        self._unreported: list[Record] = []
 
     def remaining(self) -> float | None:
         """Say how many seconds the run may still take (``--cce-run-time``), None where it may take any time."""
         return self._meter.remaining if self._meter is not None else None
 
     @cached_property
-    def _idle(self) -> Simulated:
-        return Simulated(self.config)
+    def _idle(self) -> SimulateMode:
+        return SimulateMode(self.config)
 
     @property
     def simulator(self) -> Simulator:
         """The embedded service: the one that answers in this test, in other modes one that nobody else calls."""
-        return (self.mode if isinstance(self.mode, Simulated) else self._idle).simulator
+        return (self.mode if isinstance(self.mode, SimulateMode) else self._idle).simulator
 
     def credentials(self) -> Credentials:
-        """Give what the mode authenticates with; raises `ConfigurationError` where it lacks."""
+        """Return what the mode authenticates with; raises `ConfigurationError` if it lacks."""
         return self.mode.credentials()
 
     def client(self, credentials: Credentials) -> PrecheckClient:
-        """Give the session's client."""
+        """Return the session's client."""
         if self._client is None:
             target = self.mode.target
             transport: Transport = HttpTransport(timeout=self.config.timeout, remaining=self.remaining)
@@ -128,20 +129,20 @@ class Harness:
         """Every credential that the run knows."""
         own = self._client.credentials.secrets if self._client is not None else ()
         found = secrets_in(self._environment)
-        return (*own, *(self.mode.secrets if isinstance(self.mode, Live) else found))
+        return (*own, *(self.mode.secrets if isinstance(self.mode, LiveMode) else found))
 
     @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
-        """Give what masks every credential that the run knows, and how its requests are authenticated."""
+        """Return what masks every credential that the run knows, and how its requests are authenticated."""
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     @property
     def _tokens(self) -> Tokens | None:
-        return self.mode.tokens if isinstance(self.mode, Live) else None
+        return self.mode.tokens if isinstance(self.mode, LiveMode) else None
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
-        if isinstance(self.mode, Live):
+        if isinstance(self.mode, LiveMode):
             if self.test is not None:
                 self.test.answered(exchange.request, exchange.response)
             ahead = seconds_ahead(exchange, datetime.now(UTC))
@@ -163,7 +164,7 @@ class Harness:
         return skew_of(self._ahead)
 
     def learnt(self) -> dict[str, Any]:
-        """Give what became known of a real service since it was last asked.
+        """Return what became known of a real service since it was last asked.
 
         How its clock goes, how many tokens were renewed, which tasks were created there.
         """
@@ -195,7 +196,7 @@ class Harness:
             self.test.report((name, value))
 
     @contextmanager
-    def running(self, test: RunningTest) -> Iterator[None]:
+    def running(self, test: TestContext) -> Iterator[None]:
         """Stand between a test and the network, as the mode does, with an empty log."""
         self.exchanges.clear()
         with self.mode.running(test):
@@ -214,7 +215,7 @@ class Harness:
 
     def _follow_the_cassette(self) -> None:
         # each was recorded from a cluster of its own, and where none is open there is no service
-        if self._client is not None and isinstance(self.mode, Replayed):
+        if self._client is not None and isinstance(self.mode, ReplayMode):
             target = self.mode.target
             self._client.endpoint = target.endpoint
             self._client.project_id, self._client.cluster_id = target.project_id, target.cluster_id
@@ -265,7 +266,9 @@ class _Guarded:
     For what the end of the run cuts off, who has answered before or had no time to answer is not blamed.
     """
 
-    def __init__(self, transport: Transport, harness: Harness, meter: Meter | None, guard: WriteGuard | None) -> None:
+    def __init__(
+        self, transport: Transport, harness: Harness, meter: SharedBudget | None, guard: WriteGuard | None
+    ) -> None:
         self._transport = transport
         self._harness = harness
         self._meter = meter
@@ -307,7 +310,7 @@ class Contract:
         self._harness = harness
 
     def findings(self, exchange: Exchange) -> list[Finding]:
-        """Give everything that an exchange shows against the contract, and fail nothing."""
+        """Return everything that an exchange shows against the contract, and fail nothing."""
         return check(exchange)
 
     def verify(self, *exchanges: Exchange) -> None:
@@ -360,7 +363,7 @@ def _created(exchange: Exchange) -> list[dict[str, Any]]:
 
 
 def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
-    """Give a finding as data, with what a ticket to the vendor needs of its exchanges."""
+    """Return a finding as data, with what a ticket to the vendor needs of its exchanges."""
     data = finding.to_dict()
     for told, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
         date = exchange.response.headers.get("Date")

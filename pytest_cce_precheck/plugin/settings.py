@@ -59,7 +59,7 @@ def settings_of(config: pytest.Config) -> Config:
         )
 
 
-def refuse_what_nobody_typed(config: pytest.Config) -> None:
+def refuse_options_from_files(config: pytest.Config) -> None:
     """Refuse an option for the command line only that pytest itself has read from an ini file or the environment."""
     if hasattr(config, "workerinput"):
         # pytest-xdist hands on what its controller was given

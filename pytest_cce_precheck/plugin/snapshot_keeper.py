@@ -19,10 +19,10 @@ from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.ledger import known_failures
 from pytest_cce_precheck.drift.comparison import apart, mixed
-from pytest_cce_precheck.drift.dialects import Listener, heard_together
+from pytest_cce_precheck.drift.dialects import DeviationCounter, merge_counts
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import (
-    Target,
+    SnapshotTarget,
     as_spoken,
     as_traits,
     dumps,
@@ -32,9 +32,9 @@ from pytest_cce_precheck.drift.snapshot import (
     traits_as_data,
     write,
 )
-from pytest_cce_precheck.drift.traits import Observer, together
+from pytest_cce_precheck.drift.traits import Observer, merge_traits
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.fixtures import running_key, told_key
+from pytest_cce_precheck.plugin.fixtures import context_key, reported_key
 from pytest_cce_precheck.plugin.records import records_of
 from pytest_cce_precheck.redaction.pieces import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.drift.dialects import Spoken
-    from pytest_cce_precheck.drift.memory import Outcome
+    from pytest_cce_precheck.drift.dialects import DeviationCounts
+    from pytest_cce_precheck.drift.memory import RememberedRun
     from pytest_cce_precheck.drift.traits import Traits
     from pytest_cce_precheck.plugin.session import Harness
     from pytest_cce_precheck.wire.exchange import Request
@@ -63,7 +63,7 @@ _EMBEDDED: Final = "the embedded service"
 
 
 def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path, targets: Sequence[NamedTarget] = ()) -> None:
-    """Have a run watch its answers and keep the snapshot; raises `ConfigurationError` where the file cannot be used."""
+    """Have a run watch its answers and keep the snapshot; raises `ConfigurationError` if the file cannot be used."""
     if hasattr(pytestconfig, "workerinput"):
         pytestconfig.pluginmanager.register(Watcher(), "cce-watcher")
     else:
@@ -71,20 +71,20 @@ def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path, targe
         pytestconfig.pluginmanager.register(Keeper(config, path, targets), "cce-keeper")
 
 
-def target_of(harness: Harness, label: str = "") -> Target:
-    """Give what the running test asks; ``label`` is its name in the file of targets."""
+def target_of(harness: Harness, label: str = "") -> SnapshotTarget:
+    """Return what the running test asks; ``label`` is its name in the file of targets."""
     config, target = harness.config, harness.mode.target
     if config.mode == "simulate":
         # each seed has a cluster of its own, and all of them are one service
-        return Target(config.mode, _EMBEDDED)
-    return Target(config.mode, target.endpoint, target.cluster_id, label)
+        return SnapshotTarget(config.mode, _EMBEDDED)
+    return SnapshotTarget(config.mode, target.endpoint, target.cluster_id, label)
 
 
 class Watcher:
     """Takes in what the tests of this process were answered; all there is to do on a worker."""
 
     def __init__(self) -> None:
-        self._watched: dict[Target, tuple[Observer, Listener]] = {}
+        self._watched: dict[SnapshotTarget, tuple[Observer, DeviationCounter]] = {}
         self._secrets = {*secrets_in(os.environ)}
 
     def _masked(self, text: str) -> str:
@@ -97,12 +97,14 @@ class Watcher:
         try:
             return (yield)
         finally:
-            harness, test = item.stash.get(running_key, (None, None))
+            harness, test = item.stash.get(context_key, (None, None))
             # a test that asks for defects says nothing of the service as it is
             if harness is not None and test is not None and harness.exchanges and not test.faults:
                 self._secrets |= set(harness.secrets)
                 label = dict(records_of(item)).get("cce_target", "")
-                observer, listener = self._watched.setdefault(target_of(harness, label), (Observer(), Listener()))
+                observer, listener = self._watched.setdefault(
+                    target_of(harness, label), (Observer(), DeviationCounter())
+                )
                 for exchange in harness.exchanges:
                     if _is_call(exchange.request) and observer.take(exchange):
                         listener.take(exchange)
@@ -113,7 +115,7 @@ class Watcher:
         session.config.workeroutput[_OUTPUT] = json.dumps(list(self.gathered()))  # type: ignore[attr-defined]
 
     def gathered(self) -> Iterator[list[Any]]:
-        """Give what was gathered: target, answers, traits and deviations, without any credential."""
+        """Return what was gathered: target, answers, traits and deviations, without any credential."""
         for target, (observer, listener) in sorted(self._watched.items()):
             if observer.answers:
                 traits, spoken = traits_as_data(observer.traits), spoken_as_data(listener.spoken)
@@ -129,7 +131,7 @@ class Keeper(Watcher):
         self._config = config
         self._accepted = {target.name: target.config.accept for target in targets}
         self._path = path
-        self._seen: dict[Target, tuple[int, Mapping[str, Traits], Mapping[str, Spoken]]] = {}
+        self._seen: dict[SnapshotTarget, tuple[int, Mapping[str, Traits], Mapping[str, DeviationCounts]]] = {}
         self._lines: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
@@ -163,12 +165,12 @@ class Keeper(Watcher):
 
     def _add(self, gathered: Iterator[list[Any]] | Sequence[list[Any]]) -> None:
         for named, answers, traits, spoken in gathered:
-            target = Target(*named)
+            target = SnapshotTarget(*named)
             number, before, heard = self._seen.get(target, (0, {}, {}))
             self._seen[target] = (
                 number + answers,
-                together(before, as_traits(traits)),
-                heard_together(heard, as_spoken(spoken)),
+                merge_traits(before, as_traits(traits)),
+                merge_counts(heard, as_spoken(spoken)),
             )
 
     def _in_this_run(self, today: date) -> Iterator[Finding]:
@@ -184,7 +186,7 @@ class Keeper(Watcher):
 
     def _judge(self, session: pytest.Session, findings: Sequence[Finding], today: date) -> None:
         known = known_failures(self._config.ledger, session.config.rootpath)
-        told = session.config.stash.setdefault(told_key, [])
+        told = session.config.stash.setdefault(reported_key, [])
         failing = False
         # what is between targets is none's, and accepted for all or not at all
         for name, accepted in {"": self._config.accept, **self._accepted}.items():
@@ -215,7 +217,7 @@ def _is_call(request: Request) -> bool:
 
 
 def _told(outcome: Verdict, path: Path, target: str) -> Iterator[tuple[str, str, str]]:
-    """Give findings as a test of ``target`` would have recorded them."""
+    """Return findings as a test of ``target`` would have recorded them."""
     place = f"{path}[{target}]" if target else str(path)
     if target:
         yield place, "cce_target", target
@@ -230,12 +232,12 @@ def _told(outcome: Verdict, path: Path, target: str) -> Iterator[tuple[str, str,
         yield place, "cce_accepted", json.dumps({"code": acceptance.code, "reason": acceptance.reason})
 
 
-def _findings_of(outcomes: Mapping[Target, Outcome]) -> Iterator[Finding]:
+def _findings_of(outcomes: Mapping[SnapshotTarget, RememberedRun]) -> Iterator[Finding]:
     for target, outcome in outcomes.items():
         yield from (drift.finding(target.name) for drift in outcome.drifts)
 
 
-def _lines_of(target: Target, answers: int, outcome: Outcome, *, first: bool) -> Iterator[str]:
+def _lines_of(target: SnapshotTarget, answers: int, outcome: RememberedRun, *, first: bool) -> Iterator[str]:
     memory = outcome.memory
     if first:
         said = "1 answer is" if answers == 1 else f"{answers} answers are"

@@ -109,9 +109,9 @@ def _refuse_for_live(config: Config, environment: Mapping[str, str], *, of_the_s
 def tokens_for(
     config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
 ) -> Tokens | None:
-    """Give what fetches tokens, where the settings say how; a token of the environment goes before, keys before IAM.
+    """Return what fetches tokens, where the settings say how; a token of the environment goes before, keys before IAM.
 
-    ``remaining`` says how many seconds the run has left. Raises `ConfigurationError` where that cannot be used. Nothing
+    ``remaining`` says how many seconds the run has left. Raises `ConfigurationError` if that cannot be used. Nothing
     is fetched here.
     """
     found = Credentials.from_environment(environment)

@@ -1,4 +1,4 @@
-"""Give each target to one worker of pytest-xdist: ``--dist loadgroup``, whatever pytest makes of a group's name."""
+"""Return each target to one worker of pytest-xdist: ``--dist loadgroup``, whatever pytest makes of a group's name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TargetScheduling(LoadGroupScheduling):  # type: ignore[misc]  # it ships n
 
 
 def target_in(nodeid: str, targets: Iterable[str]) -> str | None:
-    """Give the first of ``targets`` that a test's parameters name.
+    """Return the first of ``targets`` that a test's parameters name.
 
     >>> target_in("test_x.py::test_it[eu-1-many]", ["eu-1", "eu"]), target_in("test_x.py::test_eu", ["eu"])
     ('eu-1', None)

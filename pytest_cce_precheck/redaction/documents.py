@@ -39,7 +39,7 @@ _LITERALS: Final = frozenset({"true", "false", "null", "NaN", "Infinity", "-Infi
 
 
 def redacted(text: str, clean: Clean, clean_id: Clean) -> str:
-    """Give ``text`` with every key that no schema knows as ``masked_1`` …, its value masked, and all else cleaned.
+    """Return ``text`` with every key that no schema knows as ``masked_1`` …, its value masked, and all else cleaned.
 
     ``clean`` frees a text of secrets, ``clean_id`` the value of a field that holds an id. Of a masked value its kind
     is kept: a text is ``***``, a number 0. What is no JSON is taken for it as far as it goes; its words are cleaned.
@@ -102,7 +102,7 @@ class _Walk:
         self._start_of_member()
 
     def tokens(self, text: str) -> Iterator[str]:
-        """Give each token as it is shown."""
+        """Return each token as it is shown."""
         for match in _TOKEN.finditer(text):
             string, colon = match["string"], match["colon"]
             if string and colon:

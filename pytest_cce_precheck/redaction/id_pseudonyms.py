@@ -22,7 +22,7 @@ _ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 
 def asked_ids(request: Request) -> set[str]:
-    """Give the ids that a request names: in its path, its filters and its body."""
+    """Return the ids that a request names: in its path, its filters and its body."""
     in_path = {
         unquote(part) for before, part in pairwise(request.path.split("/")) if before in ("projects", "clusters")
     }
@@ -31,7 +31,7 @@ def asked_ids(request: Request) -> set[str]:
 
 
 def pseudonyms_for(given: Iterable[str], recordings: Sequence[Recording]) -> Pseudonyms:
-    """Give stand-ins for the ids that are ``given``, those that recorded answers show, and those that were asked for.
+    """Return stand-ins for the ids that are ``given``, those that recorded answers show, and those that were asked for.
 
     What was made from such an id (a prefix, a wildcard in it) is no id of its own: it stays made from it.
     """

@@ -37,7 +37,7 @@ _ENCODED: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})++|.", re.DOTALL)
 
 
 def folded(name: str) -> str:
-    """Give a field's or parameter's name without regard to case, ``-`` and ``_``.
+    """Return a field's or parameter's name without regard to case, ``-`` and ``_``.
 
     >>> folded("addon_instance_id") == folded("addonInstanceID")
     True
@@ -46,7 +46,7 @@ def folded(name: str) -> str:
 
 
 def ids_in(body: bytes) -> frozenset[str]:
-    """Give the ids that a body shows in the fields for ids, wherever these are, also where the JSON is broken.
+    """Return the ids that a body shows in the fields for ids, wherever these are, also where the JSON is broken.
 
     >>> sorted(ids_in(b'{"spec": {"clusterID": "c-1"}, "items": [{"metadata": {"taskID": "t-1", "type": "x"}}]}'))
     ['c-1', 't-1']
@@ -99,7 +99,7 @@ class Pseudonyms:
         return f"<Pseudonyms of {len(self._of)} ids>"
 
     def text(self, text: str) -> str:
-        """Give ``text`` with every id in it, whole and as it is spelt, as its stand-in."""
+        """Return ``text`` with every id in it, whole and as it is spelt, as its stand-in."""
         pieces, end = [], 0
         for start, known in _whole(text, self._lengths, self._of):
             if start >= end:
@@ -108,7 +108,7 @@ class Pseudonyms:
         return "".join(pieces) + text[end:] if pieces else text
 
     def derived(self, text: str) -> str:
-        """Give ``text``, which was made from an id, as the same would be made from the stand-in.
+        """Return ``text``, which was made from an id, as the same would be made from the stand-in.
 
         Whatever ``text`` shares with an id, in either case and width, becomes the same part of its stand-in.
         """
@@ -128,7 +128,7 @@ class Pseudonyms:
         return "".join(made)
 
     def encoded(self, text: str) -> str:
-        """Give percent-encoded ``text`` as `derived` makes it, spelt as it was: encoded where it was, or twice."""
+        """Return percent-encoded ``text`` as `derived` makes it, spelt as it was: encoded where it was, or twice."""
         return self._encoded(text, _LEVELS)
 
     def _encoded(self, text: str, levels: int) -> str:
@@ -212,7 +212,7 @@ def _octets(text: str, turn: int) -> Iterator[int]:
 
 
 def _whole(text: str, lengths: Mapping[str, list[int]], known: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """Give each id in a text with its place; they may overlap."""
+    """Return each id in a text with its place; they may overlap."""
     for start in range(len(text) - _RUN + 1):
         if text[start : start + _RUN] in lengths:
             for length in lengths[text[start : start + _RUN]]:
@@ -234,7 +234,7 @@ def _common(one: str, start: int, other: str, offset: int) -> int:
 
 
 def _as(old: str, new: str) -> str:
-    """Give a character of a stand-in in the case and width of the one that it stands for."""
+    """Return a character of a stand-in in the case and width of the one that it stands for."""
     wide = ord(old) > _WIDE
     if (chr(ord(old) - _WIDE) if wide else old).isupper():
         new = new.upper()

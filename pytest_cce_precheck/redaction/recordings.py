@@ -109,7 +109,7 @@ class Redaction:
         return "<Redaction>"
 
     def text(self, text: str) -> str:
-        """Give a text, such as a failure's, without secrets, also where it quotes a URL."""
+        """Return a text, such as a failure's, without secrets, also where it quotes a URL."""
         text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
         if "%" not in text:
             return text
@@ -118,7 +118,7 @@ class Redaction:
         )
 
     def recording(self, recording: Recording) -> Recording:
-        """Give a recording, as it was on the wire, without secrets; that an answer repeats one is noted."""
+        """Return a recording, as it was on the wire, without secrets; that an answer repeats one is noted."""
         outcome = recording.outcome
         return replace(
             recording,
@@ -129,7 +129,7 @@ class Redaction:
         )
 
     def request(self, request: Request) -> Request:
-        """Give a request without secrets, and without the headers that authenticate it."""
+        """Return a request without secrets, and without the headers that authenticate it."""
         return replace(
             request,
             method=self._short_text(request.method),
@@ -141,12 +141,12 @@ class Redaction:
         )
 
     def shown(self, request: Request) -> Request:
-        """Give a redacted request as a message may show it: without an id that looks like a secret."""
+        """Return a redacted request as a message may show it: without an id that looks like a secret."""
         parts = (self._encoded(part, self._clean, unquote_plus, unquote) for part in request.query.split("&"))
         return replace(request, query="&".join(parts))
 
     def response(self, response: Response) -> Response:
-        """Give a response without secrets."""
+        """Return a response without secrets."""
         return replace(
             response,
             headers=Headers(
@@ -233,7 +233,7 @@ class Redaction:
 
 
 def sightings(text: str) -> Iterator[Sighting]:
-    """Give what looks like a secret and does not just hold one of ours that stands in for one."""
+    """Return what looks like a secret and does not just hold one of ours that stands in for one."""
     return (each for each in looks_like_secret(text) if not _is_harmless(text[each.start : each.end]))
 
 
@@ -267,7 +267,7 @@ def _is_asked(name: str) -> bool:
 
 
 def _decoded(body: bytes) -> tuple[str, str]:
-    """Give a body as text, and the encoding that gives back its bytes: UTF-8, or UTF-16 by its mark, else Latin-1."""
+    """Return a body as text, and the encoding that gives back its bytes: UTF-8, or UTF-16 by its mark, else Latin-1."""
     encoding = _BYTE_ORDER_MARKS.get(body[:2], "utf-8")
     try:
         return body.decode(encoding), encoding

@@ -51,7 +51,7 @@ class Leak:
 
 
 def leaks(text: str, credentials: Credentials) -> list[Leak]:
-    """Give every place of a cassette's text that holds one of ``credentials``, in any spelling, or looks like a secret.
+    """Return every place of a cassette's text that holds a credential, in any spelling, or looks like a secret.
 
     Percent-encoded and escaped texts and Base64 are looked into.
     """
@@ -114,7 +114,7 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
 
 
 def _name_of(path: Path) -> str:
-    """Give the name of the member that holds what is at a path, or a list of it; none for a name itself."""
+    """Return the name of the member that holds what is at a path, or a list of it; none for a name itself."""
     name = next((step for step in reversed(path) if not isinstance(step, int)), "")
     return "" if isinstance(name, _Key) else name
 
@@ -124,7 +124,7 @@ def _is_secret(text: str) -> bool:
 
 
 def _views(text: str, is_base64: bool, levels: int) -> Iterator[str]:
-    """Give a text and what it says once it is decoded, in each of the ways in which it may be encoded."""
+    """Return a text and what it says once it is decoded, in each of the ways in which it may be encoded."""
     if is_base64:
         # it looks like a token itself
         text = _of_base64(text)

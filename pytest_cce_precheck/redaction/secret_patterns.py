@@ -22,7 +22,7 @@ class Sighting:
 
 
 def looks_like_secret(text: str) -> Iterator[Sighting]:
-    """Give every place that looks like a secret; places may overlap.
+    """Return every place that looks like a secret; places may overlap.
 
     Ids, hashes, timestamps, paths, names and sentences do not. Of ``name=value``, of a header and of a URL, the
     value alone is given. A JSON text whose sightings are masked is a JSON text still.
@@ -62,7 +62,7 @@ class _Look:
 
 
 def _value(match: re.Match[str]) -> str:
-    """Give what a look's only named group that matched last holds, else all; a sentence's end is none of it."""
+    """Return what a look's only named group that matched last holds, else all; a sentence's end is none of it."""
     value = match[match.lastgroup or 0]
     return value.rstrip(_PUNCTUATION) if match.lastgroup == "bare" else value
 
@@ -81,7 +81,7 @@ _WORD_LENGTH: Final = 4.5
 
 
 def _escape_before(text: str, start: int) -> int:
-    """Give the length of the rest of an escape that a run seems to begin with: in ``\\nABC`` the run is ``ABC``."""
+    """Return the length of the rest of an escape that a run seems to begin with: in ``\\nABC`` the run is ``ABC``."""
     escape = _ESCAPE.match(text, start) if text[start - 1 : start] == "\\" else None
     return len(escape[0]) if escape else 0
 

@@ -120,7 +120,7 @@ class Redactor:
         return "<Redactor>"
 
     def text(self, text: str) -> str:
-        """Give ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one.
+        """Return ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one.
 
         What is percent-encoded, once or more often, is looked into.
         """
@@ -144,11 +144,11 @@ class Redactor:
         return self._without_words(masked(text, chain(self._spans(text), alike)))
 
     def known(self, text: str) -> str:
-        """Give ``text`` with the known secrets masked, and nothing else."""
+        """Return ``text`` with the known secrets masked, and nothing else."""
         return self._without_words(masked(text, self._spans(text)))
 
     def found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Give from where to where ``text`` holds a known secret."""
+        """Return from where to where ``text`` holds a known secret."""
         return ((start, end) for start, end, _ in chain(self._spans(text), self._word_spans(text)))
 
     def found_in(self, text: str) -> bool:
@@ -156,7 +156,7 @@ class Redactor:
         return any(True for _ in self.found(text))
 
     def headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
-        """Give every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
+        """Return every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
         return tuple((self.text(name), self._header_value(name, value)) for name, value in headers.pairs)
 
     def _header_value(self, name: str, value: str) -> str:
@@ -191,7 +191,7 @@ def _occurrences(text: str, spellings: Iterable[tuple[str, str]]) -> Iterator[Sp
 
 
 def masked(text: str, spans: Iterable[Span]) -> str:
-    """Give ``text`` with each span replaced; of spans that overlap, all by what the first and longest shows."""
+    """Return ``text`` with each span replaced; of spans that overlap, all by what the first and longest shows."""
     pieces, end = [], 0
     for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
         if start >= end:
@@ -201,7 +201,7 @@ def masked(text: str, spans: Iterable[Span]) -> str:
 
 
 def in_every_text(data: Any, change: Clean) -> Any:
-    """Give JSON's data with each text of it changed; names are kept."""
+    """Return JSON's data with each text of it changed; names are kept."""
     if isinstance(data, dict):
         return {name: in_every_text(member, change) for name, member in data.items()}
     if isinstance(data, list | tuple):
@@ -223,7 +223,7 @@ def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> 
 
 
 def without_query(location: str) -> str:
-    """Give a URL without user, password, query and fragment; ``***`` for one that cannot be read."""
+    """Return a URL without user, password, query and fragment; ``***`` for one that cannot be read."""
     try:
         parts = urlsplit(location)
     except ValueError:
@@ -275,7 +275,7 @@ def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]
 
 
 def _curl_body(body: str) -> tuple[str, list[str]]:
-    """Give what feeds curl, and the options that take it."""
+    """Return what feeds curl, and the options that take it."""
     if not body:
         return "", []
     if body.isprintable():

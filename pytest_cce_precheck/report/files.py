@@ -72,7 +72,7 @@ WRITERS: Final[Mapping[str, Writer]] = {".json": as_json, ".md": as_markdown, ".
 
 
 def writer_for(path: Path) -> Writer:
-    """Give the writer for a file's ending; raises `ConfigurationError` for another, or where no file can be."""
+    """Return the writer for a file's ending; raises `ConfigurationError` for another, or where no file can be."""
     writer = WRITERS.get(path.suffix)
     if writer is None:
         raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")

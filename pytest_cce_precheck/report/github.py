@@ -21,7 +21,7 @@ _LONGEST: Final = 500_000
 _CUT: Final = "\n\n… the rest is in the report file (--cce-report).\n"
 
 
-def tell_github(report: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+def write_to_github(report: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
     """Append the Markdown report to the job's summary, and give the lines to print: one workflow command a cause.
 
     Does nothing outside of GitHub Actions (``GITHUB_ACTIONS=true``), nor of a run on the embedded service. A summary
@@ -41,7 +41,7 @@ def tell_github(report: Mapping[str, Any], environment: Mapping[str, str]) -> li
 
 
 def commands(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Give a workflow command for each cause that fails, and for each warning that does not."""
+    """Return a workflow command for each cause that fails, and for each warning that does not."""
     for level, verdict in (("error", "failing"), ("warning", "shown")):
         found = {}
         for data in findings:

@@ -32,7 +32,7 @@ _INDEX: Final = "CREATE INDEX outcome_of_test ON outcome (test, id)"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What became of one check in one run.
 
     ``at`` is when the run began (ISO 8601, UTC), ``codes`` those that failed it, parted by blanks; ``requests`` and
@@ -52,17 +52,17 @@ class Outcome:
     seconds: float
 
 
-_COLUMNS: Final = ", ".join(field.name for field in fields(Outcome))
-_MARKS: Final = ", ".join("?" for _ in fields(Outcome))
+_COLUMNS: Final = ", ".join(field.name for field in fields(CheckOutcome))
+_MARKS: Final = ", ".join("?" for _ in fields(CheckOutcome))
 
 
 def prepare(path: Path) -> None:
-    """Make sure that a run can write its outcomes here; raises `ConfigurationError` where it could not."""
+    """Make sure that a run can write its outcomes here; raises `ConfigurationError` if it could not."""
     with _opened(path) as connection:
         _make(connection)
 
 
-def append(path: Path, outcomes: Iterable[Outcome]) -> None:
+def append(path: Path, outcomes: Iterable[CheckOutcome]) -> None:
     """Write the outcomes of a run, all or none; of each test the newest `KEPT` stay."""
     rows = list(outcomes)
     tests = sorted({row.test for row in rows})
@@ -80,10 +80,10 @@ def append(path: Path, outcomes: Iterable[Outcome]) -> None:
             )
 
 
-def latest(path: Path, last: int) -> tuple[Outcome, ...]:
-    """Give the newest ``last`` outcomes of each test on each target, the oldest first; what was skipped is left out.
+def latest(path: Path, last: int) -> tuple[CheckOutcome, ...]:
+    """Return the newest ``last`` outcomes of each test on each target, the oldest first; what was skipped is left out.
 
-    Raises `ConfigurationError` where there is no history.
+    Raises `ConfigurationError` if there is no history.
     """
     if not path.exists():
         raise ConfigurationError(f"there is no history {path}; --cce-history={path} begins one")
@@ -94,7 +94,7 @@ def latest(path: Path, last: int) -> tuple[Outcome, ...]:
             " FROM outcome WHERE result != 'skipped') WHERE age <= ? ORDER BY id",
             (last,),
         )
-        return tuple(Outcome(*row) for row in rows)
+        return tuple(CheckOutcome(*row) for row in rows)
 
 
 @contextmanager

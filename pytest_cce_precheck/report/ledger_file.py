@@ -26,7 +26,7 @@ _SOON: Final = 30
 def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> None:
     """Write an entry below the others; the file is made where there is none.
 
-    ``findings`` are those of the entry's code in the report. Raises `ConfigurationError` where the entry is there
+    ``findings`` are those of the entry's code in the report. Raises `ConfigurationError` if the entry is there
     already, is about none of them or about nothing that the others do not cover, and where the file would not read.
     """
     text = _read(path)
@@ -49,7 +49,7 @@ def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> N
 
 
 def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
-    """Give entries for what follows, among ``findings``, from those that ``entry`` is about, in as narrow a place."""
+    """Return entries for what follows, among ``findings``, from those that ``entry`` is about, in as narrow a place."""
     added: list[Known] = []
     for group in causes(findings):
         for finding in group.consequences if entry.matches(group.finding) else ():
@@ -73,7 +73,7 @@ def _following(entry: Known, finding: Finding) -> Known:
 
 
 def appended(text: str, entry: Known, name: str) -> str:
-    """Give a ledger's text with one more entry; raises `ConfigurationError` where it would not read as that."""
+    """Return a ledger's text with one more entry; raises `ConfigurationError` if it would not read as that."""
     end = "\r\n" if "\r\n" in text else "\n"
     gap = "" if not text else end if text.endswith("\n") else end * 2
     added = text + gap + end.join([*_table(entry), ""])

@@ -24,7 +24,7 @@ VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
 
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 CheckState = Literal["judged", "not-asked-for", "not-judged"]
-Finding = dict[str, Any]
+RecordedFinding = dict[str, Any]
 _KINDS: Final = ("failing", "shown", "accepted", "caught")
 
 
@@ -118,7 +118,7 @@ class RunRecord:
     seed: int = 0
     tests: tuple[TestResult, ...] = ()
     checks: tuple[ShippedCheck, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[RecordedFinding, ...] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
     unmet: tuple[str, ...] = ()
     expired: tuple[str, ...] = ()
@@ -152,13 +152,13 @@ class RunRecord:
         """The hypothesis tests that saw answers, and in none of them a task."""
         return sorted(nodeid for nodeid, counts in self.examples.items() if not counts["listed"])
 
-    def of_verdict(self, verdict: str) -> list[Finding]:
+    def of_verdict(self, verdict: str) -> list[RecordedFinding]:
         """Return the findings of one verdict, in the order of their codes."""
         chosen = [finding for finding in self.findings if finding["verdict"] == verdict]
         return sorted(chosen, key=lambda finding: (finding["code"], finding["message"]))
 
     @property
-    def breaking(self) -> list[Finding]:
+    def breaking(self) -> list[RecordedFinding]:
         """The findings that say that the contract does not hold.
 
         These fail the run. With ``--cce-fail-on=never`` none does; the errors among them still say so.
@@ -168,7 +168,7 @@ class RunRecord:
         return [finding for finding in self.of_verdict("shown") if finding["severity"] == "error"]
 
     @property
-    def broken(self) -> list[Finding]:
+    def broken(self) -> list[RecordedFinding]:
         """The breaking findings without observations: these fail a run that asks for it, and break no sentence."""
         return [finding for finding in self.breaking if finding["kind"] != Kind.OBSERVATION]
 

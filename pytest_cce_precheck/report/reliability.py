@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck.report.history import Outcome, latest
+from pytest_cce_precheck.report.history import CheckOutcome, latest
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Reliability:
 def reliability(path: Path, *, last: int = 50) -> tuple[Reliability, ...]:
     """Judge each check on each target by its ``last`` runs, the least reliable first; a skipped run is none.
 
-    Raises `ConfigurationError` where there is no history.
+    Raises `ConfigurationError` if there is no history.
     """
-    groups: dict[tuple[str, str, str, str], list[Outcome]] = {}
+    groups: dict[tuple[str, str, str, str], list[CheckOutcome]] = {}
     for outcome in latest(path, last):
         key = (outcome.test, outcome.mode, outcome.endpoint, outcome.cluster)
         groups.setdefault(key, []).append(outcome)
@@ -83,7 +83,7 @@ def _data(each: Reliability) -> dict[str, Any]:
     return {**asdict(each), "codes": list(each.codes)}
 
 
-def _judged(group: Sequence[Outcome]) -> Reliability:
+def _judged(group: Sequence[CheckOutcome]) -> Reliability:
     verdicts = [outcome.result for outcome in group if outcome.result in _VERDICTS]
     majority = max(Counter(verdicts).values(), default=0)
     newest = group[-1]

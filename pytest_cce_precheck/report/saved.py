@@ -29,7 +29,7 @@ class SavedReport:
 
     @classmethod
     def read(cls, path: Path) -> SavedReport:
-        """Read one; raises `ConfigurationError` where the file is no such report."""
+        """Read one; raises `ConfigurationError` if the file is no such report."""
         wanted = f"expected what --cce-report={path.stem}.json writes"
         try:
             document = json.loads(read_bytes(path, f"the report {path}", limit=_LARGEST, way_out=wanted))
@@ -50,7 +50,7 @@ class SavedReport:
         return tuple(self.document.get("findings", ()))
 
     def of_code(self, code_or_name: str) -> Sequence[Mapping[str, Any]]:
-        """Give the findings of a code, the failing first; raises `ConfigurationError` where there are none."""
+        """Return the findings of a code, the failing first; raises `ConfigurationError` if there are none."""
         code = find_rule(code_or_name).code
         found = [finding for finding in self.findings if finding["code"] == code]
         if not found:
@@ -60,7 +60,7 @@ class SavedReport:
 
 
 def as_finding(data: Mapping[str, Any]) -> Finding:
-    """Give a finding as a run recorded it, without its exchanges."""
+    """Return a finding as a run recorded it, without its exchanges."""
     return Finding(
         data["code"],
         data["message"],

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.clock import in_words, skew_of
+from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.contract.settling import may_be_replicas
 from pytest_cce_precheck.report.conclusion import TITLES
 from pytest_cce_precheck.report.record import how_asked, number_of
 from pytest_cce_precheck.report.text import headline, one_line

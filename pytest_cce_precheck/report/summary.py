@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.run_log import ReportedTest, RunLog
     from pytest_cce_precheck.redaction.texts import Redactor
-    from pytest_cce_precheck.report.record import Finding
+    from pytest_cce_precheck.report.record import RecordedFinding
 
-Recorded = tuple[str, str, str]
+RecordedRun = tuple[str, str, str]
 """What no test of the run recorded: the place that stands for the test, a name and a value."""
 
 
@@ -59,7 +59,7 @@ class _Told:
         return [json.loads(value) for value in self._records[f"cce_{name}"]]
 
     @cached_property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[RecordedFinding]:
         """Its findings; of a test of one's own that did not fail, none fails the run."""
         found = self.all("finding")
         if self.test is None or self.check or self.test.outcome in ("failed", "error"):
@@ -90,7 +90,7 @@ def collect(
     *,
     redactor: Redactor,
     suite: Sequence[str] = (),
-    beside: Iterable[Recorded] = (),
+    beside: Iterable[RecordedRun] = (),
     sent: Mapping[str, int] | None = None,
     stopped: str = "",
     exit_status: int = 0,
@@ -129,7 +129,7 @@ def collect(
     return conclude(record, stopped, exit_status)
 
 
-def _told_beside(beside: Iterable[Recorded]) -> list[_Told]:
+def _told_beside(beside: Iterable[RecordedRun]) -> list[_Told]:
     grouped: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for nodeid, name, value in beside:
         grouped[nodeid].append((name, value))
@@ -198,9 +198,9 @@ def _check(name: str, target: str, tests: Sequence[_Told]) -> ShippedCheck:
     return ShippedCheck(name, "not-judged", target, next(iter(inconclusive), skipped) or "nothing could be judged")
 
 
-def _merged(told: Iterable[_Told]) -> Iterator[Finding]:
+def _merged(told: Iterable[_Told]) -> Iterator[RecordedFinding]:
     """Merge findings that say the same: how often they were made, and on which targets."""
-    found: dict[tuple[str, ...], Finding] = {}
+    found: dict[tuple[str, ...], RecordedFinding] = {}
     times: Counter[tuple[str, ...]] = Counter()
     for each in told:
         for data in each.findings:

@@ -62,7 +62,7 @@ def describe(
 
 
 def properties(findings: Sequence[Finding], *, skew: float | None = None) -> Iterator[tuple[str, str]]:
-    """Give what a person looks for in a JUnit report, for each cause: its code, request id and triage."""
+    """Return what a person looks for in a JUnit report, for each cause: its code, request id and triage."""
     for group in causes(findings):
         yield "cce_code", group.finding.code
         for exchange in group.finding.exchanges[:1]:

@@ -46,7 +46,7 @@ class _Said:
 def ticket(report: SavedReport, code: str, language: Language, redactor: Redactor) -> str:
     """Write what the vendor needs to know of a code's findings in a report: asked, came, says, how often, expected.
 
-    Raises `ConfigurationError` where the report has none, and where there is nothing to ask of the vendor.
+    Raises `ConfigurationError` if the report has none, and where there is nothing to ask of the vendor.
     """
     found, rule = report.of_code(code), find_rule(code)
     if rule.kind is Kind.OBSERVATION:

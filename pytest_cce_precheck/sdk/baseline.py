@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.reports import Fault, faults
+from pytest_cce_precheck.sdk.reports import SdkFault, faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,12 @@ class Comparison:
     """A report against a baseline, which is of ``version`` of the SDK."""
 
     version: str
-    new: tuple[Fault, ...]
+    new: tuple[SdkFault, ...]
     gone: tuple[tuple[str, ...], ...]
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a baseline file; raises `ConfigurationError` where it is none."""
+    """Read a baseline file; raises `ConfigurationError` if it is none."""
     try:
         document = json.loads(read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
         if document["format"] != FORMAT:
@@ -57,7 +57,7 @@ def write_baseline(path: Path, report: SdkReport) -> None:
 
 
 def against(baseline: Baseline, report: SdkReport) -> Comparison:
-    """Give what is wrong now and not known, and what is known and no longer wrong; raises for another SDK's file."""
+    """Return what is wrong now and not known, and what is known and no longer wrong; raises for another SDK's file."""
     if baseline.sdk != report.introduction.sdk:
         raise ConfigurationError(
             f"the baseline is of {baseline.sdk}, and the driver speaks for {report.introduction.sdk}"

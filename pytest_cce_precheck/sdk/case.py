@@ -39,7 +39,7 @@ class CaseKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Failure:
+class CaseFailure:
     """A connection that fails: ``raw`` is what arrives before that; it is then closed, or held without a byte."""
 
     connection: Literal["closes", "holds"]
@@ -71,7 +71,7 @@ class Case:
     name: str
     kind: CaseKind
     title: str
-    answer: Response | Failure
+    answer: Response | CaseFailure
     operation: Operation = "list"
     filters: Mapping[str, str] = field(default_factory=dict)
     addons: Sequence[Mapping[str, Any]] = ()
@@ -106,7 +106,7 @@ class Case:
     @cached_property
     def conforming(self) -> bool:
         """Whether the answer has a form that the contract allows; the vendor's own contradictions count as allowed."""
-        if isinstance(self.answer, Failure):
+        if isinstance(self.answer, CaseFailure):
             return False
         path = list_path if self.operation == "list" else create_path
         method = "GET" if self.operation == "list" else "POST"
@@ -117,7 +117,7 @@ class Case:
     @cached_property
     def expect(self) -> Expectation:
         """What a client has to make of the answer."""
-        if isinstance(self.answer, Failure) or 300 <= self.answer.status < 400:
+        if isinstance(self.answer, CaseFailure) or 300 <= self.answer.status < 400:
             return Expectation("error")
         if self.answer.status < 300:
             late = isinstance(self.answer, SlowResponse) and self.answer.elapsed > self.timeout

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @cache
 def corpus_cases() -> tuple[Case, ...]:
-    """Give every case, numbered from 1, in the same order and with the same content every time."""
+    """Return every case, numbered from 1, in the same order and with the same content every time."""
     return tuple(replace(case, number=number) for number, case in enumerate(chain(made_cases(), simulated_cases()), 1))
 
 
 def find_case(name: str) -> Case:
-    """Give the case of a name; raises `ConfigurationError` with near matches where there is none."""
+    """Return the case of a name; raises `ConfigurationError` with near matches where there is none."""
     known = {case.name: case for case in corpus_cases()}
     if name not in known:
         raise ConfigurationError(f"there is no case {name!r}{did_you_mean(name, known)}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.case import PROJECT_ID, Failure
+from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.authorization import check_credentials
 from pytest_cce_precheck.simulator.delivery import SlowResponse
@@ -66,7 +66,7 @@ class Corpus:
         self._number = 0
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:  # noqa: ARG002  as the simulator's
-        """Answer one request; raises `NoAnswer` where the case is a connection that fails."""
+        """Answer one request; raises `NoAnswer` if the case is a connection that fails."""
         with self._lock:
             self._number += 1
             self._log.append(Received(self._number, time.monotonic(), request))
@@ -80,7 +80,7 @@ class Corpus:
         # a broken SDK may ask for one call by the other's path
         if (request.method, match[2] or "") != {"list": ("GET", "/tasks"), "create": ("POST", "")}[case.operation]:
             return _sized(refuse(method_not_allowed("GET" if case.operation == "list" else "POST")))
-        if isinstance(case.answer, Failure):
+        if isinstance(case.answer, CaseFailure):
             raise NoAnswer("timeout" if case.answer.connection == "holds" else "connection-lost", case.answer.raw)
         return _sized(_coded(case.answer, request))
 
@@ -90,13 +90,13 @@ class Corpus:
         return self._number
 
     def since(self, number: int) -> tuple[Received, ...]:
-        """Give what came after the ``number``-th request."""
+        """Return what came after the ``number``-th request."""
         with self._lock:
             return tuple(received for received in self._log if received.number > number)
 
 
 def corpus_server(corpus: Corpus, port: int = 0) -> SimulatorServer:
-    """Give a server of the corpus, to be used as one of the simulated service."""
+    """Return a server of the corpus, to be used as one of the simulated service."""
     # of the simulator, the server uses `handle` alone
     return SimulatorServer(cast("Simulator", corpus), port)
 
@@ -149,7 +149,7 @@ def _exported(index: Path) -> list[str]:
 
 
 def case_document(case: Case) -> dict[str, Any]:
-    """Give a case as its file has it (``schemas/corpus_case.json``)."""
+    """Return a case as its file has it (``schemas/corpus_case.json``)."""
     request: dict[str, Any] = {
         "operation": case.operation,
         "authentication": case.authentication,
@@ -169,8 +169,8 @@ def case_document(case: Case) -> dict[str, Any]:
     }
 
 
-def _answer_document(answer: Response | Failure) -> dict[str, Any]:
-    if isinstance(answer, Failure):
+def _answer_document(answer: Response | CaseFailure) -> dict[str, Any]:
+    if isinstance(answer, CaseFailure):
         return {"connection": answer.connection, "raw_base64": base64.b64encode(answer.raw).decode()}
     head = {"connection": "answers", "status": answer.status, "headers": [list(pair) for pair in answer.headers.pairs]}
     if isinstance(answer, SlowResponse):

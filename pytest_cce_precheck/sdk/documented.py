@@ -19,7 +19,7 @@ _ELSEWHERE: Final[dict[str, Schema]] = {
 
 @cache
 def shape(schema_name: str) -> Schema:
-    """Give the schema of an answer in one piece, with what only the examples and the SDKs have.
+    """Return the schema of an answer in one piece, with what only the examples and the SDKs have.
 
     It says which fields there are; what it says of their types is the tables' word alone.
     """
@@ -27,20 +27,20 @@ def shape(schema_name: str) -> Schema:
 
 
 def inside(schema: Schema, name: str) -> Schema | None:
-    """Give the schema of a field, {} where nothing is said of it, None where it is not documented."""
+    """Return the schema of a field, {} where nothing is said of it, None where it is not documented."""
     fields = schema.get("properties")
     found: Schema | None = {} if fields is None else fields.get(name)
     return found
 
 
 def element(schema: Schema) -> Schema:
-    """Give the schema of an array's elements, {} where nothing is said of them."""
+    """Return the schema of an array's elements, {} where nothing is said of them."""
     items: Schema = schema.get("items", {})
     return items
 
 
 def of_object(schema: Schema, node: Schema) -> Schema:
-    """Give the schema of an object, that of an element where it is one and stands in place of an array.
+    """Return the schema of an object, that of an element where it is one and stands in place of an array.
 
     D's example has the one task where the tables have a list of them; of any other object there, nothing is said.
     """
@@ -51,7 +51,7 @@ def of_object(schema: Schema, node: Schema) -> Schema:
 
 
 def documented(document: Any, schema_name: str) -> Any:
-    """Give the part of ``document`` that is documented; what has another type than it should is kept whole.
+    """Return the part of ``document`` that is documented; what has another type than it should is kept whole.
 
     >>> documented({"currentCount": "1", "total": 3}, "page_info")
     {'currentCount': '1'}

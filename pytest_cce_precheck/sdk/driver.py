@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from pytest_cce_precheck.sdk.protocol import Answer, Call, Introduction
+    from pytest_cce_precheck.sdk.protocol import DriverAnswer, DriverCall, Introduction
     from pytest_cce_precheck.wire.credentials import Credentials
 
 _Line = bytes | Literal["end", "floods"]
@@ -119,7 +119,7 @@ class Driver:
             raise self._misread(error, line) from None
         return self.introduction
 
-    def call(self, call: Call) -> Answer:
+    def call(self, call: DriverCall) -> DriverAnswer:
         """Make a call through the SDK, and give what it ended with; raises `DriverError`."""
         line = self._ask(call.message(), call.timeout * self._tries + self._patience)
         try:
@@ -206,7 +206,7 @@ class _Process:
         self._to_send.put(line)
 
     def next_line(self, seconds: float) -> _Line:
-        """Give what comes next within ``seconds``, the end where the child is gone; raises `queue.Empty`."""
+        """Return what comes next within ``seconds``, the end where the child is gone; raises `queue.Empty`."""
         deadline = monotonic() + seconds
         while True:
             gone = self._child.poll() is not None
@@ -221,7 +221,7 @@ class _Process:
                     raise
 
     def status(self) -> int | None:
-        """Give the exit status of a child that is about to end, None where it does not."""
+        """Return the exit status of a child that is about to end, None where it does not."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._child.wait(_GRACE)
         return None
@@ -276,7 +276,7 @@ def _variables(credentials: Credentials) -> dict[str, str]:
 
 
 def driver_command(text: str) -> tuple[str, ...]:
-    """Split what a person gives as a driver's command; raises `ConfigurationError` where there is nothing in it."""
+    """Split what a person gives as a driver's command; raises `ConfigurationError` if there is nothing in it."""
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:

@@ -60,7 +60,7 @@ class Difference:
 
 
 def compare(sent: Any, held: Any, schema_name: str) -> tuple[Difference, ...]:
-    """Give every difference between a body and the object made from it, those of one place together.
+    """Return every difference between a body and the object made from it, those of one place together.
 
     Null on the wire is as good as absent in the object; texts are compared as they are, timestamps too.
 
@@ -76,7 +76,7 @@ def compare(sent: Any, held: Any, schema_name: str) -> tuple[Difference, ...]:
 
 
 def generalised(path: str) -> str:
-    """Give a JSON path without the numbers of its indices."""
+    """Return a JSON path without the numbers of its indices."""
     return re.sub(r"\[\d+\]", "[*]", path)
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.driver import DriverError
-    from pytest_cce_precheck.sdk.protocol import Answer, SdkError
+    from pytest_cce_precheck.sdk.protocol import DriverAnswer, SdkError
 
 _REPLACED: Final = "\ufffd"
 _CODES: Final = {"lost": "PRE710", "coerced": "PRE711", "invented": "PRE712"}
 
 
-class Verdict(StrEnum):
+class CellVerdict(StrEnum):
     """What became of a case."""
 
     WHOLE = "whole"
@@ -59,10 +59,10 @@ class Cell:
     """
 
     case: Case
-    verdict: Verdict
+    verdict: CellVerdict
     findings: tuple[Finding, ...] = ()
     dropped: tuple[str, ...] = ()
-    answer: Answer | None = field(default=None, repr=False)
+    answer: DriverAnswer | None = field(default=None, repr=False)
     course: Course = Course()
 
     @property
@@ -72,55 +72,57 @@ class Cell:
 
 
 def not_offered(case: Case) -> Cell:
-    """Give the cell of a case that the SDK has no means for."""
-    return Cell(case, Verdict.ABSENT)
+    """Return the cell of a case that the SDK has no means for."""
+    return Cell(case, CellVerdict.ABSENT)
 
 
 def ended(case: Case, error: DriverError, sent: Sequence[Finding]) -> Cell:
-    """Give the cell of a case that the driver did not survive."""
+    """Return the cell of a case that the driver did not survive."""
     fact = str(error).splitlines()[0]
-    return Cell(case, Verdict.CRASH, (*sent, Finding("PRE715", fact, subject=(error.reason,))))
+    return Cell(case, CellVerdict.CRASH, (*sent, Finding("PRE715", fact, subject=(error.reason,))))
 
 
-def judge(case: Case, answer: Answer, sent: Sequence[Finding]) -> Cell:
+def judge(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
     """Judge an answer; ``sent`` is what was found in the request."""
     if answer.error is not None:
-        verdict = Verdict.ERROR if answer.error.expected else Verdict.CRASH
+        verdict = CellVerdict.ERROR if answer.error.expected else CellVerdict.CRASH
         # what was never sent can have no answer to be read
         found = () if any(finding.code == "PRE708" for finding in sent) else tuple(_of_error(case, answer.error))
         return Cell(case, verdict, (*sent, *found), answer=answer)
     if case.expect.outcome == "error":
-        return Cell(case, Verdict.ACCEPTED, (*sent, _taken_as_success(case, answer)), answer=answer)
+        return Cell(case, CellVerdict.ACCEPTED, (*sent, _taken_as_success(case, answer)), answer=answer)
     if case.document is None:
         return _of_no_document(case, answer, sent)
     return _of_value(case, answer, sent)
 
 
-def _of_value(case: Case, answer: Answer, sent: Sequence[Finding]) -> Cell:
+def _of_value(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
     differences = compare(case.document, {} if answer.value is None else answer.value, case.schema)
     found = tuple(_of_difference(difference) for difference in differences if difference.kind != "dropped")
     kinds = {difference.kind for difference in differences}
-    verdict = Verdict.WHOLE if case.conforming else Verdict.ACCEPTED
+    verdict = CellVerdict.WHOLE if case.conforming else CellVerdict.ACCEPTED
     if "lost" in kinds:
-        verdict = Verdict.LOSS
+        verdict = CellVerdict.LOSS
     elif kinds & {"coerced", "invented"}:
-        verdict = Verdict.COERCION
+        verdict = CellVerdict.COERCION
     elif not case.conforming:
         found = (_accepted(case),)
     dropped = tuple(sorted({difference.place for difference in differences if difference.kind == "dropped"}))
     return Cell(case, verdict, (*sent, *found), dropped, answer)
 
 
-def _of_no_document(case: Case, answer: Answer, sent: Sequence[Finding]) -> Cell:
+def _of_no_document(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
     body = case.answer.body if isinstance(case.answer, Response) else b""
     if _REPLACED in json.dumps(answer.value, ensure_ascii=False) and _REPLACED.encode() not in body:
         message = f"{case.title} Characters that could not be read became U+FFFD, and no error told"
         found = Finding("PRE711", message, path="$", subject=("U+FFFD",))
-        return Cell(case, Verdict.COERCION, (*sent, found), answer=answer)
+        return Cell(case, CellVerdict.COERCION, (*sent, found), answer=answer)
     if answer.value or body.strip() in (b"", b"null"):
-        return Cell(case, Verdict.ACCEPTED, (*sent, _accepted(case)), answer=answer)
+        return Cell(case, CellVerdict.ACCEPTED, (*sent, _accepted(case)), answer=answer)
     message = f"{case.title} Its {len(body)} bytes gave an empty object and no error"
-    return Cell(case, Verdict.LOSS, (*sent, Finding("PRE710", message, path="$", subject=("no JSON",))), answer=answer)
+    return Cell(
+        case, CellVerdict.LOSS, (*sent, Finding("PRE710", message, path="$", subject=("no JSON",))), answer=answer
+    )
 
 
 def _accepted(case: Case) -> Finding:
@@ -133,7 +135,7 @@ def _of_difference(difference: Difference) -> Finding:
     return Finding(_CODES[difference.kind], difference.fact, path=difference.path, subject=subject, evidence=evidence)
 
 
-def _taken_as_success(case: Case, answer: Answer) -> Finding:
+def _taken_as_success(case: Case, answer: DriverAnswer) -> Finding:
     came = f"status {case.answer.status}" if isinstance(case.answer, Response) else "a connection that failed"
     return Finding("PRE719", f"{came} gave the object {shown(answer.value)} and no error", subject=(came,))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.sdk.case import Case, CaseKind, Failure
+from pytest_cce_precheck.sdk.case import Case, CaseFailure, CaseKind
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, REQUEST_ID_HEADER, RiskLevel, TaskState
@@ -29,14 +29,14 @@ _SLOW: Final = 1.0
 
 
 def ordered(addon_type: str = "addonUpgrade") -> Document:
-    """Give an add-on as the create call asks for its check."""
+    """Return an add-on as the create call asks for its check."""
     addon = {"addonTemplateName": "coredns", "addonInstanceID": INSTANCE_ID, "type": addon_type}
     values = {"basic": {"cluster_ip": "10.247.3.10", "rbac_enabled": True}, "custom": {}, "replicas": 2}
     return {**addon, "targetVersion": "1.28.4", "values": values}
 
 
 def answered(body: bytes | object, status: int = 200, *headers: tuple[str, str]) -> Response:
-    """Give an answer with the headers that every answer has; what is not bytes becomes JSON."""
+    """Return an answer with the headers that every answer has; what is not bytes becomes JSON."""
     content = (
         body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
     )
@@ -45,7 +45,7 @@ def answered(body: bytes | object, status: int = 200, *headers: tuple[str, str])
 
 
 def task() -> Document:
-    """Give a task that has every field."""
+    """Return a task that has every field."""
     return {
         "metadata": {
             "type": "addonUpgrade",
@@ -69,17 +69,17 @@ def task() -> Document:
 
 
 def listing(*tasks: Any) -> Document:
-    """Give a list answer's document."""
+    """Return a list answer's document."""
     return {"kind": KIND, "apiVersion": API_VERSION, "pageInfo": {"currentCount": len(tasks)}, "items": list(tasks)}
 
 
 def example(name: str) -> Any:
-    """Give one of the vendor's own examples, ``list`` or ``create``."""
+    """Return one of the vendor's own examples, ``list`` or ``create``."""
     return json.loads(files("pytest_cce_precheck.sdk").joinpath("data", f"example_{name}_response.json").read_bytes())
 
 
 def made_cases() -> Iterator[Case]:
-    """Give every case made by hand."""
+    """Return every case made by hand."""
     yield from _examples()
     yield from _changed(CaseKind.VARIATION, _variations())
     yield from _changed(CaseKind.FAULT, _wrong_values())
@@ -282,18 +282,18 @@ def _failures() -> Iterator[Case]:
     operation: Operation
     for operation in ("list", "create"):
         for name, title, failure in (
-            ("closed", "The connection closes without an answer.", Failure("closes")),
-            ("never-answered", "No answer ever comes.", Failure("holds")),
+            ("closed", "The connection closes without an answer.", CaseFailure("closes")),
+            ("never-answered", "No answer ever comes.", CaseFailure("holds")),
         ):
             slow = _SLOW if failure.connection == "holds" else 10.0
             addons = (ordered(),) if operation == "create" else ()
             name = f"{operation}-{name}"
             yield Case(name, CaseKind.TRANSPORT, title, failure, operation, addons=addons, timeout=slow)
     for name, title, failure in (
-        ("cut-short", "The connection closes half way through the body.", Failure("closes", half)),
-        ("cut-in-a-chunk", "It closes within a chunk.", Failure("closes", chunked + b"ffff\r\n" + body[:300])),
-        ("stalls", "The body stops half way, and the connection stays.", Failure("holds", half)),
-        ("not-http", "What comes back is no HTTP.", Failure("closes", b"SSH-2.0-OpenSSH_9.6\r\n")),
+        ("cut-short", "The connection closes half way through the body.", CaseFailure("closes", half)),
+        ("cut-in-a-chunk", "It closes within a chunk.", CaseFailure("closes", chunked + b"ffff\r\n" + body[:300])),
+        ("stalls", "The body stops half way, and the connection stays.", CaseFailure("holds", half)),
+        ("not-http", "What comes back is no HTTP.", CaseFailure("closes", b"SSH-2.0-OpenSSH_9.6\r\n")),
     ):
         slow = _SLOW if failure.connection == "holds" else 10.0
         yield Case(f"list-{name}", CaseKind.TRANSPORT, title, failure, timeout=slow)

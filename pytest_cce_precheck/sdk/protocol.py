@@ -32,7 +32,7 @@ class ProtocolError(CcePrecheckError):
 
 
 @dataclass(frozen=True)
-class Call:
+class DriverCall:
     """A call for the driver to make.
 
     ``filters`` (by the wire's names) belong to a list call, ``addons`` to a create call; ``timeout`` is the SDK's
@@ -49,7 +49,7 @@ class Call:
     timeout: float = 10.0
 
     def message(self) -> dict[str, Any]:
-        """Give the message, but for what every message has."""
+        """Return the message, but for what every message has."""
         asked: dict[str, Any] = (
             {"filters": dict(self.filters)} if self.operation == "list" else {"addons": [*map(dict, self.addons)]}
         )
@@ -94,7 +94,7 @@ class SdkError:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DriverAnswer:
     """How a call ended: with an object's ``value`` by the wire's names, or with an ``error``.
 
     The value is an object, unless the SDK gives what it read without a model.
@@ -123,16 +123,16 @@ def read_introduction(line: bytes, number: int) -> Introduction:
     )
 
 
-def read_answer(line: bytes, number: int) -> Answer:
+def read_answer(line: bytes, number: int) -> DriverAnswer:
     """Read the answer to a call; raises `ProtocolError`."""
     document = _read(line, number)
     if document.get("outcome") == "error":
         _hold_to(document, "driver_error")
         error = document["error"]
         told = {name: error.get(name) for name in ("status", "code", "request_id")}
-        return Answer(error=SdkError(error["class"], error["expected"], error.get("message", ""), **told))
+        return DriverAnswer(error=SdkError(error["class"], error["expected"], error.get("message", ""), **told))
     _hold_to(document, "driver_value")
-    return Answer(value=document["value"], status=document.get("status"))
+    return DriverAnswer(value=document["value"], status=document.get("status"))
 
 
 def _read(line: bytes, number: int) -> dict[str, Any]:

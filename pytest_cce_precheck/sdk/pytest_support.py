@@ -11,7 +11,7 @@ from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import Driver, driver_command
-from pytest_cce_precheck.sdk.judgement import Verdict, judge
+from pytest_cce_precheck.sdk.judgement import CellVerdict, judge
 from pytest_cce_precheck.sdk.run import asked_of, call_of, corpus_credentials
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def driver_commands(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Give the commands that ``--cce-driver`` names, or the Python driver where it names none."""
+    """Return the commands that ``--cce-driver`` names, or the Python driver where it names none."""
     return tuple(map(driver_command, texts)) or (python_driver(),)
 
 
 def sdk_driver(command: Sequence[str]) -> Driver:
-    """Give the driver that ``cce_sdk`` is, not yet started: a context manager; raises `ConfigurationError`."""
+    """Return the driver that ``cce_sdk`` is, not yet started: a context manager; raises `ConfigurationError`."""
     if tuple(command) == python_driver():
         command = installed_driver()
     return Driver(command, corpus_credentials())
@@ -52,7 +52,7 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
         raise ContractViolation(text, ())
     with corpus_server(Corpus([case])) as server:
         cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
-    if cell.verdict not in (Verdict.WHOLE, Verdict.ACCEPTED) and cell.findings:
+    if cell.verdict not in (CellVerdict.WHOLE, CellVerdict.ACCEPTED) and cell.findings:
         told = "\n".join(map(headline, cell.findings))
         raise ContractViolation(f"{can.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
 

@@ -45,7 +45,7 @@ class Calls:
         self._clients: dict[tuple[Any, ...], Any] = {}
 
     def client(self, endpoint: str, project_id: str, authentication: str, timeout: float) -> Any:
-        """Give the SDK's client, made with the SDK's own defaults but for the timeout."""
+        """Return the SDK's client, made with the SDK's own defaults but for the timeout."""
         key = (endpoint, project_id, authentication, timeout)
         if key not in self._clients:
             credentials = BasicCredentials(
@@ -91,7 +91,7 @@ def create_body(request: Any, message: Document) -> Any:
 
 
 def filled(type_name: str, value: Any) -> Any:
-    """Give ``value`` as what the SDK calls ``type_name``; what its models do not have is left out."""
+    """Return ``value`` as what the SDK calls ``type_name``; what its models do not have is left out."""
     if type_name.startswith("list["):
         return [filled(type_name[5:-1], part) for part in value]
     model = getattr(v3, type_name, None)
@@ -102,7 +102,7 @@ def filled(type_name: str, value: Any) -> Any:
 
 
 def tree(held: Any) -> Any:
-    """Give what an object of the SDK holds, by the names of the wire."""
+    """Return what an object of the SDK holds, by the names of the wire."""
     if hasattr(held, "openapi_types"):
         named = ((held.attribute_map[attribute], getattr(held, attribute)) for attribute in held.openapi_types)
         return {name: tree(value) for name, value in named if value is not None}
@@ -140,7 +140,7 @@ def introduction() -> Document:
 
 
 def answer_to(line: bytes, calls: Calls) -> Document:
-    """Give the answer to one line."""
+    """Return the answer to one line."""
     head: Document = {"protocol": PROTOCOL, "id": None}
     try:
         message = json.loads(line)

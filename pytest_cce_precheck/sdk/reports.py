@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.sdk.case import Failure
+    from pytest_cce_precheck.sdk.case import CaseFailure
     from pytest_cce_precheck.sdk.judgement import Cell
     from pytest_cce_precheck.sdk.run import SdkReport
 
@@ -26,7 +26,7 @@ _HEADING: Final = 160
 
 
 @dataclass(frozen=True)
-class Fault:
+class SdkFault:
     """One thing that is wrong with an SDK: what it is known by, and every case that shows it.
 
     ``conforming`` tells whether it shows on an answer that follows the contract; ``sample`` is the shortest case, and
@@ -44,8 +44,8 @@ class Fault:
         return (*self.finding.identity, "conforming" if self.conforming else "broken")
 
 
-def faults(report: SdkReport) -> tuple[Fault, ...]:
-    """Give everything that is wrong in a report, each once, in the order of the codes; notes are left out."""
+def faults(report: SdkReport) -> tuple[SdkFault, ...]:
+    """Return everything that is wrong in a report, each once, in the order of the codes; notes are left out."""
     found: dict[tuple[str, ...], list[tuple[Finding, Cell]]] = {}
     for cell in report.cells:
         for finding in cell.findings:
@@ -55,12 +55,12 @@ def faults(report: SdkReport) -> tuple[Fault, ...]:
     return tuple(sorted(listed, key=lambda fault: (fault.finding.code, not fault.conforming, fault.identity)))
 
 
-def _fault(shown: Sequence[tuple[Finding, Cell]]) -> Fault:
+def _fault(shown: Sequence[tuple[Finding, Cell]]) -> SdkFault:
     finding, sample = min(shown, key=lambda pair: _length(pair[1].case.answer))
-    return Fault(finding, sample.case.conforming, tuple(cell for _, cell in shown), sample)
+    return SdkFault(finding, sample.case.conforming, tuple(cell for _, cell in shown), sample)
 
 
-def _length(answer: Response | Failure) -> int:
+def _length(answer: Response | CaseFailure) -> int:
     return len(answer.body if isinstance(answer, Response) else answer.raw)
 
 
@@ -69,7 +69,7 @@ def bug_reports(report: SdkReport) -> str:
     return "\n".join(line for fault in faults(report) for line in (*_lines(report, fault), ""))
 
 
-def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
+def _lines(report: SdkReport, fault: SdkFault) -> Iterator[str]:
     rule, cell = fault.finding.rule, fault.sample
     introduction, case = report.introduction, cell.case
     yield f"### {headline(fault.finding)[:_HEADING]}"
@@ -95,7 +95,7 @@ def _lines(report: SdkReport, fault: Fault) -> Iterator[str]:
     yield from _fenced(language, text)
 
 
-def _cases(fault: Fault) -> str:
+def _cases(fault: SdkFault) -> str:
     others = [cell for cell in fault.cells if cell is not fault.sample]
     names = [f"`{cell.case.name}`" for cell in (fault.sample, *others)]
     more = f" and {len(names) - _SAMPLES} more" if len(names) > _SAMPLES else ""

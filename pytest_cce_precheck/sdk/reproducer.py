@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.sdk.case import PROJECT_ID
-from pytest_cce_precheck.sdk.protocol import Call, encode
+from pytest_cce_precheck.sdk.protocol import DriverCall, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,11 +49,11 @@ class Reproducer {{
 
 
 def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
-    """Give the language, as Markdown names it, and the program; for an unknown language the driver's own message."""
+    """Return the language, as Markdown names it, and the program; for an unknown language the driver's own message."""
     language = introduction.language.partition(" ")[0].lower()
     if language in _WRITERS:
         return language, _WRITERS[language](case)
-    call = Call(
+    call = DriverCall(
         ENDPOINT,
         PROJECT_ID,
         case.cluster_id,

@@ -27,9 +27,9 @@ from pytest_cce_precheck.wire.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_cce_precheck.sdk.case import Failure
+    from pytest_cce_precheck.sdk.case import CaseFailure
     from pytest_cce_precheck.sdk.corpus import Received
-    from pytest_cce_precheck.sdk.protocol import Call
+    from pytest_cce_precheck.sdk.protocol import DriverCall
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request
 
@@ -38,9 +38,9 @@ _EARLY_SECONDS: Final = 0.1
 
 
 def request_findings(
-    call: Call, received: Sequence[Received], answer: Response | Failure, credentials: Credentials
+    call: DriverCall, received: Sequence[Received], answer: Response | CaseFailure, credentials: Credentials
 ) -> Iterator[Finding]:
-    """Give what is wrong with what an SDK sent for one call, once, whichever of its repetitions shows it.
+    """Return what is wrong with what an SDK sent for one call, once, whichever of its repetitions shows it.
 
     ``answer`` is what each request was answered with.
     """
@@ -55,7 +55,7 @@ def request_findings(
     yield from _of_repetition(received, answer)
 
 
-def _of_request(call: Call, request: Request, credentials: Credentials) -> Iterator[Finding]:
+def _of_request(call: DriverCall, request: Request, credentials: Credentials) -> Iterator[Finding]:
     yield from _of_path(call, request)
     yield from _of_query(call, request)
     yield from _of_body(call, request)
@@ -63,7 +63,7 @@ def _of_request(call: Call, request: Request, credentials: Credentials) -> Itera
     yield from _of_credentials(call, request, credentials)
 
 
-def _of_path(call: Call, request: Request) -> Iterator[Finding]:
+def _of_path(call: DriverCall, request: Request) -> Iterator[Finding]:
     method, path = ("GET", list_path) if call.operation == "list" else ("POST", create_path)
     wanted = f"{method} {path(call.project_id, call.cluster_id)}"
     sent = f"{request.method} {request.path}"
@@ -71,7 +71,7 @@ def _of_path(call: Call, request: Request) -> Iterator[Finding]:
         yield Finding("PRE701", f"{sent} was sent, {wanted} was to be", subject=(call.operation,))
 
 
-def _of_query(call: Call, request: Request) -> Iterator[Finding]:
+def _of_query(call: DriverCall, request: Request) -> Iterator[Finding]:
     asked = dict(call.filters) if call.operation == "list" else {}
     sent = Counter(request.params)
     for name, value in asked.items():
@@ -84,7 +84,7 @@ def _of_query(call: Call, request: Request) -> Iterator[Finding]:
             yield Finding("PRE703", f"{name}={shown(value)} was sent and never asked for", subject=(name,))
 
 
-def _of_body(call: Call, request: Request) -> Iterator[Finding]:
+def _of_body(call: DriverCall, request: Request) -> Iterator[Finding]:
     if call.operation == "list":
         if request.body:
             yield Finding("PRE707", f"a list call was sent with a body of {len(request.body)} bytes", path="$")
@@ -112,7 +112,7 @@ def _unequal(path: str, wanted: Any, sent: Any) -> Iterator[tuple[str, str, str]
         yield path, "absent" if wanted is None else shown(wanted), "nothing" if sent is None else shown(sent)
 
 
-def _of_headers(call: Call, request: Request) -> Iterator[Finding]:
+def _of_headers(call: DriverCall, request: Request) -> Iterator[Finding]:
     needed: dict[str, str | None] = {"Content-Type": None}
     if call.authentication != "token":
         needed[PROJECT_HEADER] = call.project_id
@@ -124,7 +124,7 @@ def _of_headers(call: Call, request: Request) -> Iterator[Finding]:
             yield Finding("PRE705", f"the header {name} is {shown(sent)} in place of {shown(value)}", subject=(name,))
 
 
-def _of_credentials(call: Call, request: Request, credentials: Credentials) -> Iterator[Finding]:
+def _of_credentials(call: DriverCall, request: Request, credentials: Credentials) -> Iterator[Finding]:
     if call.authentication == "token":
         if credentials.token is None or request.headers.get(TOKEN_HEADER) != credentials.token.reveal():
             yield Finding("PRE705", f"the header {TOKEN_HEADER} does not carry the token", subject=(TOKEN_HEADER,))
@@ -145,7 +145,7 @@ def _of_credentials(call: Call, request: Request, credentials: Credentials) -> I
         yield Finding("PRE704", f"the signature does not hold on the wire: {error}", subject=(error.reason,))
 
 
-def _of_repetition(received: Sequence[Received], answer: Response | Failure) -> Iterator[Finding]:
+def _of_repetition(received: Sequence[Received], answer: Response | CaseFailure) -> Iterator[Finding]:
     status = answer.status if isinstance(answer, Response) else None
     posts = [each for each in received if each.request.method == "POST"]
     if len(posts) > 1 and status != HTTPStatus.TOO_MANY_REQUESTS:

@@ -14,7 +14,7 @@ from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import PATIENCE, Driver, DriverError
 from pytest_cce_precheck.sdk.judgement import Cell, Course, ended, judge, not_offered
-from pytest_cce_precheck.sdk.protocol import Call, Introduction
+from pytest_cce_precheck.sdk.protocol import DriverCall, Introduction
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 
@@ -38,7 +38,7 @@ class SdkReport:
 
 
 def run_sdk(driver: Driver, credentials: Credentials, cases: Sequence[Case]) -> SdkReport:
-    """Ask a started driver for every case, on a server of its own; raises `DriverError` where it breaks off."""
+    """Ask a started driver for every case, on a server of its own; raises `DriverError` if it breaks off."""
     corpus = Corpus(cases)
     with corpus_server(corpus) as server:
         cells = tuple(_cells(driver, credentials, cases, corpus, server.endpoint))
@@ -70,16 +70,16 @@ def run_sdks(
 
 
 def corpus_credentials() -> Credentials:
-    """Give the credentials that drivers are started with; they open nothing."""
+    """Return the credentials that drivers are started with; they open nothing."""
     token, access_key, secret_key, security_token = (
         Secret(f"SIMULATED-{kind}-{sha256(kind.encode()).hexdigest()[:20]}") for kind in ("TOKEN", "AK", "SK", "STS")
     )
     return Credentials(token=token, access_key=access_key, secret_key=secret_key, security_token=security_token)
 
 
-def call_of(case: Case, endpoint: str) -> Call:
-    """Give the call that asks for a case."""
-    return Call(
+def call_of(case: Case, endpoint: str) -> DriverCall:
+    """Return the call that asks for a case."""
+    return DriverCall(
         endpoint,
         PROJECT_ID,
         case.cluster_id,
@@ -92,7 +92,7 @@ def call_of(case: Case, endpoint: str) -> Call:
 
 
 def asked_of(case: Case, can: Introduction) -> Case | None:
-    """Give a case as an SDK can be asked for it, None where it has no such call or no such way to authenticate.
+    """Return a case as an SDK can be asked for it, None where it has no such call or no such way to authenticate.
 
     Who has no AK/SK is asked with what there is, but for the cases that are about a way to authenticate.
     """

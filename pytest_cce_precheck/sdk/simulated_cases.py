@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pytest_cce_precheck.sdk.case import Case, CaseKind, Failure
+from pytest_cce_precheck.sdk.case import Case, CaseFailure, CaseKind
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.pipeline import Fault, Variation
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
@@ -44,7 +44,7 @@ class _Question:
 
 
 def simulated_cases() -> Iterator[Case]:
-    """Give a case for each variation and call, and one for each fault, at the first question that shows it."""
+    """Return a case for each variation and call, and one for each fault, at the first question that shows it."""
     plain = Simulator(wall=lambda: _WALL)
     questions = tuple(_questions(plain))
     usual = _answers(plain, questions)
@@ -61,7 +61,7 @@ def simulated_cases() -> Iterator[Case]:
 
 
 def _shown(
-    kind: CaseKind, behaviour: Behaviour, questions: tuple[_Question, ...], usual: list[Response | Failure]
+    kind: CaseKind, behaviour: Behaviour, questions: tuple[_Question, ...], usual: list[Response | CaseFailure]
 ) -> Iterator[Case]:
     simulator = Simulator(
         wall=lambda: _WALL,
@@ -114,15 +114,15 @@ def _request(simulator: Simulator, question: _Question) -> Request:
     return Request("POST", simulator.endpoint, path, "", Headers(headers), body)
 
 
-def _answers(simulator: Simulator, questions: tuple[_Question, ...]) -> list[Response | Failure]:
+def _answers(simulator: Simulator, questions: tuple[_Question, ...]) -> list[Response | CaseFailure]:
     return [_answer(simulator, question) for question in questions]
 
 
-def _answer(simulator: Simulator, question: _Question) -> Response | Failure:
+def _answer(simulator: Simulator, question: _Question) -> Response | CaseFailure:
     try:
         response = simulator.handle(_request(simulator, question), caller=0)
     except NoAnswer as failure:
-        return Failure("holds" if failure.reason == "timeout" else "closes", failure.partial)
+        return CaseFailure("holds" if failure.reason == "timeout" else "closes", failure.partial)
     headers = response.headers
     if 300 <= response.status < 400 and "Location" in headers:
         headers = headers.replacing("Location", f"{_NOWHERE}/{urlsplit(headers['Location']).path.lstrip('/')}")
@@ -130,14 +130,14 @@ def _answer(simulator: Simulator, question: _Question) -> Response | Failure:
     if length.isdigit() and int(length) > len(response.body):
         # a length that does not fit is a connection that ends too early
         lines = [f"HTTP/1.1 {response.status} OK", *(f"{name}: {value}" for name, value in headers.pairs)]
-        return Failure("closes", "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body)
+        return CaseFailure("closes", "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body)
     packed = headers.get("Content-Encoding") == "gzip"
     body = gzip.decompress(response.body) if packed else response.body
     return Response(response.status, headers.without("Content-Length"), body)
 
 
-def _case(name: str, kind: CaseKind, title: str, question: _Question, answer: Response | Failure) -> Case:
-    failed = isinstance(answer, Failure)
+def _case(name: str, kind: CaseKind, title: str, question: _Question, answer: Response | CaseFailure) -> Case:
+    failed = isinstance(answer, CaseFailure)
     return Case(
         name,
         CaseKind.TRANSPORT if failed else kind,
@@ -146,11 +146,11 @@ def _case(name: str, kind: CaseKind, title: str, question: _Question, answer: Re
         operation="create" if question.addons else "list",
         filters=question.filters,
         addons=question.addons,
-        timeout=_SLOW if isinstance(answer, Failure) and answer.connection == "holds" else 10.0,
+        timeout=_SLOW if isinstance(answer, CaseFailure) and answer.connection == "holds" else 10.0,
     )
 
 
-def _content(answer: Response | Failure) -> object:
-    if isinstance(answer, Failure):
+def _content(answer: Response | CaseFailure) -> object:
+    if isinstance(answer, CaseFailure):
         return answer.connection, answer.raw
     return answer.status, answer.headers.without("Date").without(REQUEST_ID_HEADER).pairs, answer.body

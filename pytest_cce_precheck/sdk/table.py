@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
-from pytest_cce_precheck.sdk.judgement import Verdict
+from pytest_cce_precheck.sdk.judgement import CellVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def as_markdown(reports: Sequence[SdkReport]) -> str:
 
 
 def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
-    """Give everything for programs."""
+    """Return everything for programs."""
     sdks = [
         {
             "sdk": report.introduction.sdk,
@@ -106,7 +106,7 @@ def _wrong(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
 
 
 def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    """Give what is worth following: refusals, failing connections, and whatever was asked for more than once."""
+    """Return what is worth following: refusals, failing connections, and whatever was asked for more than once."""
     for cells in _rows(reports):
         if cells[0].case.kind in _REFUSED or any(cell.course.requests > 1 for cell in cells):
             yield cells
@@ -116,7 +116,7 @@ def went(cell: Cell) -> str:
     """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
     course = cell.course
     if course.requests == 0:
-        return cell.verdict if cell.verdict is Verdict.ABSENT else f"{said(cell)}, nothing sent"
+        return cell.verdict if cell.verdict is CellVerdict.ABSENT else f"{said(cell)}, nothing sent"
     asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
     if course.waits:
         asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
@@ -125,7 +125,7 @@ def went(cell: Cell) -> str:
 
 def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
     counts = [Counter(cell.verdict for cell in report.cells) for report in reports]
-    for verdict in Verdict:
+    for verdict in CellVerdict:
         if any(count[verdict] for count in counts):
             yield verdict, [count[verdict] for count in counts]
     yield "wrong", [sum(not cell.right for cell in report.cells) for report in reports]

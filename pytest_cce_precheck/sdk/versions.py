@@ -15,7 +15,7 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.reports import Fault, faults
+from pytest_cce_precheck.sdk.reports import SdkFault, faults
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Step:
     after: SdkReport
     appeared: tuple[str, ...]
     vanished: tuple[str, ...]
-    new: tuple[Fault, ...]
-    gone: tuple[Fault, ...]
+    new: tuple[SdkFault, ...]
+    gone: tuple[SdkFault, ...]
 
     @property
     def text(self) -> str:
@@ -55,7 +55,7 @@ class Step:
             yield "  nothing changed" if self.after.introduction.operations else "  has neither call"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the change for programs."""
+        """Return the change for programs."""
         return {
             "before": self.before,
             "after": self.after.introduction.version,
@@ -67,13 +67,13 @@ class Step:
 
 
 def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
-    """Give the command of the Python driver; any interpreter that has the SDK will do."""
+    """Return the command of the Python driver; any interpreter that has the SDK will do."""
     # -P: the driver's own folder must not stand before the SDK's modules
     return interpreter, "-P", str(DRIVER_FILE)
 
 
 def installed_driver() -> tuple[str, ...]:
-    """Give the command of the Python driver for the SDK installed here; raises `ConfigurationError` without one."""
+    """Return the command of the Python driver for the SDK installed here; raises `ConfigurationError` without one."""
     if find_spec(DISTRIBUTION) is None:
         raise ConfigurationError('the vendor\'s Python SDK is not installed: pip install "pytest-cce-precheck[sdk]"')
     return python_driver()
@@ -87,7 +87,7 @@ def compare_versions(wanted: Sequence[str]) -> tuple[Step, ...]:
 
 
 def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
-    """Give what changed from each report to the next."""
+    """Return what changed from each report to the next."""
     before: SdkReport | None = None
     for report in reports:
         had = set(before.introduction.operations) if before else set()
@@ -107,7 +107,7 @@ def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
 
 
 def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """Give the versions that are wanted, ranges (``A..B``) written out; ``available()`` names all there are."""
+    """Return the versions that are wanted, ranges (``A..B``) written out; ``available()`` names all there are."""
     versions: list[str] = []
     for text in wanted:
         first, between, last = text.partition("..")
@@ -137,7 +137,7 @@ def available_versions() -> list[str]:
 
 
 def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Give the interpreter of a virtual environment that has this version; it is made once, and kept.
+    """Return the interpreter of a virtual environment that has this version; it is made once, and kept.
 
     It is made under another name and moved into place when it is complete: two runs cannot meet in one that is half
     made, and what a killed run leaves is taken for none.

@@ -13,7 +13,7 @@ class Clock(Protocol):
     """What the simulator asks for the time."""
 
     def now(self) -> datetime:
-        """Give the time, aware and in UTC."""
+        """Return the time, aware and in UTC."""
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
@@ -32,7 +32,7 @@ class ManualClock:
         self._now = _utc(start)
 
     def now(self) -> datetime:
-        """Give the time, aware and in UTC."""
+        """Return the time, aware and in UTC."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -47,7 +47,7 @@ class RunningClock:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """Give the time, aware and in UTC."""
+        """Return the time, aware and in UTC."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:

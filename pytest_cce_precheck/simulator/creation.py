@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_order(body: bytes) -> Any:
-    """Give the request's document, None where it is no strict JSON."""
+    """Return the request's document, None where it is no strict JSON."""
     try:
         return parse_json(body)
     except BodyError:

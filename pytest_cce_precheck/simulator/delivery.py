@@ -30,13 +30,13 @@ class Reset(NoAnswer):
 
 
 def half_of(response: Response) -> bytes:
-    """Give the answer's bytes up to the middle of its body."""
+    """Return the answer's bytes up to the middle of its body."""
     head, _, body = format_response(response, close=False).partition(END_OF_HEAD)
     return head + END_OF_HEAD + body[: len(body) // 2]
 
 
 def parts(response: Response, *, close: bool) -> Iterator[tuple[float, bytes]]:
-    """Give what goes out, each part with the seconds from now at which it does; most answers are one part, at once."""
+    """Yield the parts that are sent, each with its delay in seconds; most answers are one part, sent at once."""
     data = format_response(response, close=close)
     if not isinstance(response, SlowResponse):
         yield 0.0, data

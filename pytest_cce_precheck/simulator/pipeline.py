@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.population import Places, Population
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.routing import Route
-    from pytest_cce_precheck.simulator.selection import Question
+    from pytest_cce_precheck.simulator.selection import ListQuery
     from pytest_cce_precheck.simulator.world import Task, World
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
@@ -57,7 +57,7 @@ class Call:
     """What hooks keep between requests, under their own names."""
     posted: set[str]
     """The ids of the tasks that the create call made."""
-    question: Question
+    question: ListQuery
     route: Route | None = None
     listed: list[Task] = field(default_factory=list)
     """The tasks of the route's cluster as they are now, oldest first."""
@@ -68,7 +68,7 @@ class Call:
         return Random(f"{self.seed}:{self.number}")  # noqa: S311  test data, no secret
 
     def first(self, where: Callable[[Task], bool] = lambda _: True, place: int = 0) -> Task | None:
-        """Give the oldest listed task of which ``where`` holds (or the next ones, by ``place``)."""
+        """Return the oldest listed task of which ``where`` holds (or the next ones, by ``place``)."""
         found = [task for task in self.listed if where(task)]
         return found[place] if len(found) > place else None
 
@@ -138,7 +138,7 @@ LIST_STAGES: Final = ("observe", "check", "select", "document")
 
 
 def hooks_of(behaviours: Iterable[Behaviour], stage: str) -> tuple[Callable[[Call, Any], Any], ...]:
-    """Give the hooks that the behaviours have at a stage, in order."""
+    """Return the hooks that the behaviours have at a stage, in order."""
     hooks = (getattr(behaviour, stage) for behaviour in behaviours)
     return tuple(hook for hook in hooks if hook is not None)
 

@@ -75,7 +75,7 @@ class Places:
 
 
 def catalogue(template: str) -> tuple[RiskKind, ...]:
-    """Give the risks that are checked for an add-on template; they differ by add-on."""
+    """Return the risks that are checked for an add-on template; they differ by add-on."""
     special = _OF_TEMPLATE.get(template)
     return (*_COMMON, special) if special else _COMMON
 

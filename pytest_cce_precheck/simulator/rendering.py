@@ -28,7 +28,7 @@ def timestamp(moment: Moment) -> str:
 
 
 def risk_document(risk: Risk, now: datetime) -> dict[str, Any]:
-    """Give a CheckTaskRisk; only one that has ended has a message."""
+    """Return a CheckTaskRisk; only one that has ended has a message."""
     state = risk.state(now)
     document = {"riskName": risk.name, "status": str(state), "level": str(risk.level)}
     if state.final:
@@ -37,7 +37,7 @@ def risk_document(risk: Risk, now: datetime) -> dict[str, Any]:
 
 
 def task_document(task: Task, now: datetime) -> dict[str, Any]:
-    """Give an AddonCheckTask; a static check has no ``spec``, an unfinished one no expiry."""
+    """Return an AddonCheckTask; a static check has no ``spec``, an unfinished one no expiry."""
     state = task.state(now)
     metadata = {
         "type": str(task.type),
@@ -61,12 +61,12 @@ def task_document(task: Task, now: datetime) -> dict[str, Any]:
 
 
 def list_document(tasks: Iterable[Task], now: datetime) -> dict[str, Any]:
-    """Give the list answer; the count is that of the tasks which match."""
+    """Return the list answer; the count is that of the tasks which match."""
     items = [task_document(task, now) for task in tasks]
     return {"kind": KIND, "apiVersion": API_VERSION, "pageInfo": {"currentCount": len(items)}, "items": items}
 
 
 def create_document(spec: object, tasks: Iterable[Task], now: datetime) -> dict[str, Any]:
-    """Give the create answer, the request's ``spec`` as it was sent."""
+    """Return the create answer, the request's ``spec`` as it was sent."""
     items = [task_document(task, now) for task in tasks]
     return {"kind": KIND, "apiVersion": API_VERSION, "spec": spec, "status": {"items": items}}

@@ -19,7 +19,7 @@ _TYPES: Final = frozenset(TaskType)
 
 
 @dataclass(frozen=True)
-class Question:
+class ListQuery:
     """What a query asks for: its pairs in order, decoded."""
 
     params: tuple[tuple[str, str], ...]
@@ -45,23 +45,23 @@ class Question:
 
 
 def field_of(task: Task, filter: Filter) -> str:
-    """Give the value of a task that a filter looks at."""
+    """Return the value of a task that a filter looks at."""
     if filter is Filter.TYPE:
         return task.type
     return task.id if filter is Filter.TASK_ID else task.instance.id
 
 
-def matches(task: Task, question: Question) -> bool:
+def matches(task: Task, question: ListQuery) -> bool:
     """Whether every filter names the task; one that is given several times names several."""
     return all(field_of(task, name) in values for name, values in question.values.items())
 
 
-def select(tasks: Sequence[Task], question: Question) -> list[Task]:
-    """Give the tasks that match, in their order."""
+def select(tasks: Sequence[Task], question: ListQuery) -> list[Task]:
+    """Return the tasks that match, in their order."""
     return [task for task in tasks if matches(task, question)]
 
 
-def check_query(question: Question) -> Refusal | None:
+def check_query(question: ListQuery) -> Refusal | None:
     """Refuse a type that is not documented."""
     for value in question.values.get(Filter.TYPE, ()):
         if value not in _TYPES:

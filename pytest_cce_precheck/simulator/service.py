@@ -30,7 +30,7 @@ from pytest_cce_precheck.simulator.population import Population, populate
 from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, json_response, refuse
 from pytest_cce_precheck.simulator.rendering import create_document, list_document
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
-from pytest_cce_precheck.simulator.selection import Question, check_query, select
+from pytest_cce_precheck.simulator.selection import ListQuery, check_query, select
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
@@ -127,7 +127,7 @@ class Simulator:
         return self._number
 
     def describe(self) -> dict[str, Any]:
-        """Give what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
+        """Return what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
         token, access_key, secret_key = (
             secret.reveal()
             for secret in (self.credentials.token, self.credentials.access_key, self.credentials.secret_key)
@@ -174,7 +174,7 @@ class Simulator:
                 seed=self.seed,
                 memory=self._memory,
                 posted=self._posted,
-                question=Question(request.params),
+                question=ListQuery(request.params),
             )
             return self._finish(call, self._serve(call))
 

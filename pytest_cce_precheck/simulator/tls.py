@@ -58,7 +58,7 @@ class PrivateCa:
 def private_ca() -> Iterator[PrivateCa]:
     """Make a CA, and its certificate for 127.0.0.1 and localhost; no key is kept, the file lasts as long as the block.
 
-    Raises `ConfigurationError` where ``openssl`` is missing or fails.
+    Raises `ConfigurationError` if ``openssl`` is missing or fails.
     """
     program = shutil.which("openssl")
     if program is None:

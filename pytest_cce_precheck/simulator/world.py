@@ -40,7 +40,7 @@ class Timetable:
     ends: datetime
 
     def state(self, now: datetime, outcome: TaskState) -> TaskState:
-        """Give the state at ``now`` of what ends in ``outcome``."""
+        """Return the state at ``now`` of what ends in ``outcome``."""
         if now < self.begins:
             return TaskState.INIT
         return TaskState.RUNNING if now < self.ends else outcome
@@ -57,7 +57,7 @@ class Risk:
     timetable: Timetable
 
     def state(self, now: datetime) -> TaskState:
-        """Give the risk's state at ``now``."""
+        """Return the risk's state at ``now``."""
         return self.timetable.state(now, self.outcome)
 
 
@@ -92,7 +92,7 @@ class Task:
         return TaskState.FAILED if found else TaskState.SUCCESS
 
     def state(self, now: datetime) -> TaskState:
-        """Give the task's state at ``now``."""
+        """Return the task's state at ``now``."""
         return self.timetable.state(now, self.outcome)
 
     @property
@@ -107,7 +107,7 @@ class Task:
         return whole if whole == expires else whole + timedelta(seconds=1)
 
     def moments(self) -> Iterator[datetime]:
-        """Give every instant at which the task, as it is shown, changes."""
+        """Return every instant at which the task, as it is shown, changes."""
         yield from (self.timetable.begins, self.timetable.ends, self.leaves)
         for risk in self.risks:
             yield from (risk.timetable.begins, risk.timetable.ends)
@@ -123,7 +123,7 @@ class Cluster:
     tasks: list[Task] = field(default_factory=list)
 
     def instance(self, instance_id: str) -> Instance | None:
-        """Give the instance of that id, if the cluster has it."""
+        """Return the instance of that id, if the cluster has it."""
         return next((instance for instance in self.instances if instance.id == instance_id), None)
 
 
@@ -158,15 +158,15 @@ class World:
         self._steady: dict[str, tuple[int, datetime, datetime]] = {}
 
     def tasks_of(self, cluster_id: str, now: datetime) -> list[Task]:
-        """Give the tasks that the cluster lists at ``now``, oldest first."""
+        """Return the tasks that the cluster lists at ``now``, oldest first."""
         return [task for task in self.clusters[cluster_id].tasks if now < task.leaves]
 
     def everything(self, now: datetime) -> list[Task]:
-        """Give the listed tasks of all clusters."""
+        """Return the listed tasks of all clusters."""
         return [task for cluster_id in self.clusters for task in self.tasks_of(cluster_id, now)]
 
     def steady_since(self, cluster_id: str, now: datetime) -> tuple[int, datetime]:
-        """Give a value that stays equal as long as the cluster's list does."""
+        """Return a value that stays equal as long as the cluster's list does."""
         known = self._steady.get(cluster_id)
         if known and known[0] == self.version and known[1] <= now < known[2]:
             return known[0], known[1]
@@ -195,7 +195,7 @@ class World:
                 self.version += 1
 
     def new_id(self) -> str:
-        """Give an unused id of the service's shape, in which upper and lower case differ."""
+        """Return an unused id of the service's shape, in which upper and lower case differ."""
         return new_id(self._rng)
 
     def make(
@@ -255,7 +255,7 @@ class World:
 
 
 def new_id(rng: Random) -> str:
-    """Give a random UUID with letters in its first and last group."""
+    """Return a random UUID with letters in its first and last group."""
     while True:
         text = str(uuid.UUID(int=rng.getrandbits(128), version=4))
         first, *_, last = text.split("-")

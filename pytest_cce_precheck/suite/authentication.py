@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.explore.classes import MATCHING
-from pytest_cce_precheck.explore.questions import Asked, matching, select
+from pytest_cce_precheck.explore.queries import FilterValue, matching, select
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
@@ -89,7 +89,7 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     plain = client.list_request()
     opening = run.opening()
     first = opening.tasks[:1] if opening else ()
-    given = matching(first[0], *Filter) if first else (Asked(Filter.TYPE, TaskType.STATIC, MATCHING),)
+    given = matching(first[0], *Filter) if first else (FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING),)
     filtered = client.list_request(select(given).query)
     yield Probe(1, "PRE601", "no credentials", plain)
     yield Probe(2, "PRE601", "no credentials and every filter", filtered)

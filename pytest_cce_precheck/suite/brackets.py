@@ -8,14 +8,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Verdict
+    from pytest_cce_precheck.contract.filters import Bracket, SelectionVerdict
     from pytest_cce_precheck.suite.inspection import Inspection
 
-    Judge = Callable[[Bracket], Verdict]
+    Judge = Callable[[Bracket], SelectionVerdict]
 
 
-def close_bracket(run: Inspection, before: Answer, judges: Sequence[Judge]) -> tuple[Bracket, list[Verdict]] | None:
-    """Read the unfiltered list and judge each question; None where that list cannot be read.
+def close_bracket(
+    run: Inspection, before: Answer, judges: Sequence[Judge]
+) -> tuple[Bracket, list[SelectionVerdict]] | None:
+    """Read the unfiltered list and judge each question; None if that list cannot be read.
 
     Where replicas lag, the list may be older than the answers: what would be a new finding is judged by a list that was
     asked for when all replicas had caught up with them. Nothing is reported here.

@@ -88,7 +88,7 @@ class Shares:
         )
 
     def of_retries(self, questions: int) -> int:
-        """Give how many of the retries that are reckoned with are for some of the questions."""
+        """Return how many of the retries that are reckoned with are for some of the questions."""
         return self.retries * questions // (self.questions + self.authentication + self.isolation + self.creation)
 
 

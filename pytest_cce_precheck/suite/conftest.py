@@ -12,14 +12,14 @@ import pytest
 from pytest_cce_precheck.plugin.records import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
-from pytest_cce_precheck.suite.memory import Memory
+from pytest_cce_precheck.suite.query_log import QueryLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.config.targets import NamedTarget
-    from pytest_cce_precheck.plugin.modes.base import RunningTest
+    from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
     from pytest_cce_precheck.suite.progress import Progress
 
@@ -55,8 +55,8 @@ class Suite:
         self._worker = worker
         self._inspection: Inspection | None = None
 
-    def inspection(self, test: RunningTest) -> Inspection:
-        """Give the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
+    def inspection(self, test: TestContext) -> Inspection:
+        """Return the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
         mode = self._harness.config.mode
         if self._inspection is None:
             settings = (
@@ -66,7 +66,7 @@ class Suite:
         if mode == "record":
             test.notes["suite"] = _as_notes(self._inspection.settings)
         if mode in ("record", "replay"):
-            self._inspection.begin(Memory(test.notes.get("questions", {}) if mode == "replay" else None))
+            self._inspection.begin(QueryLog(test.notes.get("questions", {}) if mode == "replay" else None))
         return self._inspection
 
 

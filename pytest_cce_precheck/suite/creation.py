@@ -12,15 +12,14 @@ from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.suite.authentication import refusal_findings
-from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.exchange import TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -119,7 +118,7 @@ def bad_requests(run: Inspection) -> None:
     _bad_credentials(run, models, good, list(opening.by_id) if opening else [])
 
 
-def _bad_credentials(run: Inspection, models: list[Task], good: dict[str, Any], known: list[str]) -> None:
+def _bad_credentials(run: Inspection, models: list[AnsweredTask], good: dict[str, Any], known: list[str]) -> None:
     """Send a good create request without credentials, and one with the signature of another body."""
     before = run.opening()
     unsigned = run.client.create_request(good)
@@ -147,9 +146,9 @@ def _made_nothing(run: Inspection, before: Answer | None, refused: int) -> None:
         run.report(Finding("PRE510", message, (marked or fresh)[0].path).seen_in(answer.exchange, before.exchange))
 
 
-def _models(answer: Answer | None) -> list[Task]:
-    """Give a task of each add-on instance that is known with its template."""
-    by_instance: dict[str, Task] = {}
+def _models(answer: Answer | None) -> list[AnsweredTask]:
+    """Return a task of each add-on instance that is known with its template."""
+    by_instance: dict[str, AnsweredTask] = {}
     for task in answer.tasks if answer else ():
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if instance and task.metadata.get("addonTemplateName"):
@@ -157,7 +156,7 @@ def _models(answer: Answer | None) -> list[Task]:
     return list(by_instance.values())
 
 
-def _addon(task: Task, kind: TaskType, version: str | None = None) -> dict[str, Any]:
+def _addon(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:
     addon = {
         "addonTemplateName": task.metadata["addonTemplateName"],
         "addonInstanceID": task.value_of(Filter.ADDON_INSTANCE_ID),
@@ -216,7 +215,7 @@ def _have_twins(created: Answer, before: Answer, after: Answer) -> bool:
     return bool(told) and all(fresh[kind] >= 2 * number for kind, number in told.items())
 
 
-def _kind(task: Task) -> tuple[str | None, ...]:
+def _kind(task: AnsweredTask) -> tuple[str | None, ...]:
     spec = task.raw.get("spec")
     version = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
     return task.value_of(Filter.TYPE), task.value_of(Filter.ADDON_INSTANCE_ID), str(version)
@@ -250,7 +249,7 @@ def _are_found(run: Inspection, created: Answer) -> None:
                 _is_found(run, created, task, name, value)
 
 
-def _is_found(run: Inspection, created: Answer, task: Task, name: Filter, value: str) -> None:
+def _is_found(run: Inspection, created: Answer, task: AnsweredTask, name: Filter, value: str) -> None:
     """Ask until enough answers in a row show the task, or the lag is over; then the last one counts."""
     query, key = encode_query([(name, value)]), task.id or ""
     until = run.settings.now() + run.settling.lag

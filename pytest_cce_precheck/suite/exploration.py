@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import MATCHING, values_of
-from pytest_cce_precheck.explore.questions import select
+from pytest_cce_precheck.explore.queries import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.filters import Asked, ask_what_was_left_open
-from pytest_cce_precheck.suite.memory import DRAWN
+from pytest_cce_precheck.suite.filters import AskedQuery, ask_what_was_left_open
+from pytest_cce_precheck.suite.query_log import DRAWN
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.inspection import Inspection
 
@@ -72,7 +72,7 @@ def _simplest_wrong_answer(run: Inspection, opening: Answer, answers: _Answers) 
         print_blob=False,
     )
     @given(question=drawn)
-    def every_drawn_question_is_answered_rightly(question: Question) -> None:
+    def every_drawn_question_is_answered_rightly(question: Query) -> None:
         findings = answers.findings(question)
         if findings:
             simplest[:] = [findings]
@@ -94,8 +94,8 @@ class _Answers:
         self._judged: dict[str, tuple[Finding, ...]] = {}
         self.failure: CcePrecheckError | None = None
 
-    def findings(self, question: Question) -> tuple[Finding, ...]:
-        """Give what the answer shows; nothing beyond the limit, or once the endpoint is lost."""
+    def findings(self, question: Query) -> tuple[Finding, ...]:
+        """Return what the answer shows; nothing beyond the limit, or once the endpoint is lost."""
         if question.query not in self._judged:
             if self.failure is not None or self._run.budget.sent + _COST > self._limit:
                 return ()
@@ -107,10 +107,10 @@ class _Answers:
                 self.failure = failure
         return self._judged[question.query]
 
-    def _asked(self, question: Question) -> tuple[Finding, ...]:
+    def _asked(self, question: Query) -> tuple[Finding, ...]:
         run = self._run
         before = run.opening()
-        asked = Asked(run, question, run.ask(run.client.list_request(question.query)))
+        asked = AskedQuery(run, question, run.ask(run.client.list_request(question.query)))
         if asked.exchange.status in PASSING:
             run.judged(asked.exchange, {200})
             return ()

@@ -7,11 +7,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Bracket, Question, Verdict, acceptable_statuses, judge_selection
-from pytest_cce_precheck.errors import TransportError
+from pytest_cce_precheck.contract.filters import Bracket, Query, SelectionVerdict, acceptable_statuses, judge_selection
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
 from pytest_cce_precheck.suite.brackets import close_bracket
 from pytest_cce_precheck.suite.inspection import judged_alone
+from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def ask_what_was_left_open(run: Inspection) -> None:
         ask_in_brackets(run, questions)
 
 
-def ask_in_brackets(run: Inspection, questions: Sequence[Question], again: int = 0) -> None:
+def ask_in_brackets(run: Inspection, questions: Sequence[Query], again: int = 0) -> None:
     """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive.
 
     Where replicas lag, ``again`` are requests that are kept for that.
@@ -126,32 +126,32 @@ def _settled_opening(run: Inspection) -> Answer | None:
 
 
 @dataclass
-class Asked:
+class AskedQuery:
     """A question with the exchange that answers it; called with a bracket, it is judged."""
 
     run: Inspection
-    question: Question
+    question: Query
     exchange: Exchange
     answer: Answer | None = None
     alone: tuple[Finding, ...] = ()
 
-    def __call__(self, bracket: Bracket) -> Verdict:
+    def __call__(self, bracket: Bracket) -> SelectionVerdict:
         """Judge the answer alone (``alone`` keeps that), then by the lists around it."""
         self.answer, alone = judged_alone(self.exchange, acceptable_statuses(self.question, bracket))
         self.alone = tuple(alone)
         if self.answer is None:
-            return Verdict(self.alone)
+            return SelectionVerdict(self.alone)
         verdict = judge_selection(self.question, self.answer, bracket)
         counted = () if verdict.findings else self.run.count_meaning.judge(self.answer, bracket)
-        return Verdict((*self.alone, *verdict.findings, *counted), verdict.open_ids)
+        return SelectionVerdict((*self.alone, *verdict.findings, *counted), verdict.open_ids)
 
 
-def _leave_open(run: Inspection, question: Question, left: Mapping[str, frozenset[str]]) -> None:
+def _leave_open(run: Inspection, question: Query, left: Mapping[str, frozenset[str]]) -> None:
     run.give_up(question.title, f"{len(left[question.query])} of its tasks changed meanwhile")
 
 
-def _put(run: Inspection, question: Question, limit: int, left: Mapping[str, frozenset[str]]) -> Asked | None:
-    """Ask a question; None where nothing can be judged."""
+def _put(run: Inspection, question: Query, limit: int, left: Mapping[str, frozenset[str]]) -> AskedQuery | None:
+    """Ask a question; None if nothing can be judged."""
     if min(run.budget.left, limit - run.budget.sent) <= _CLOSING:
         if question.query in left:
             _leave_open(run, question, left)
@@ -167,10 +167,10 @@ def _put(run: Inspection, question: Question, limit: int, left: Mapping[str, fro
     if exchange.status in PASSING:
         run.judged(exchange, {200})
         return None
-    return Asked(run, question, exchange)
+    return AskedQuery(run, question, exchange)
 
 
-def _report(asked: Asked, verdict: Verdict, bracket: Bracket) -> None:
+def _report(asked: AskedQuery, verdict: SelectionVerdict, bracket: Bracket) -> None:
     run = asked.run
     _observe(run, asked.question, asked.exchange, asked.answer)
     run.report(*verdict.findings)
@@ -178,7 +178,7 @@ def _report(asked: Asked, verdict: Verdict, bracket: Bracket) -> None:
         run.report(*run.unlisted.judge(asked.question, asked.answer, bracket, run.settling))
 
 
-def _observe(run: Inspection, question: Question, exchange: Exchange, answer: Answer | None) -> None:
+def _observe(run: Inspection, question: Query, exchange: Exchange, answer: Answer | None) -> None:
     """Note how the endpoint takes what the contract leaves open."""
     if len(question.classes) != 1:
         return

@@ -11,24 +11,25 @@ from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
 from pytest_cce_precheck.contract.findings import MESSAGE, Finding
-from pytest_cce_precheck.contract.lifecycle import History
-from pytest_cce_precheck.contract.settling import Settling, may_be_replicas
-from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
+from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
+from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import covering_plan
-from pytest_cce_precheck.explore.questions import SYNTHETIC
+from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares, number_of_probes
-from pytest_cce_precheck.suite.memory import Memory
-from pytest_cce_precheck.suite.patience import LONGEST, Patience
 from pytest_cce_precheck.suite.progress import Progress
+from pytest_cce_precheck.suite.query_log import QueryLog
+from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.excerpts import shortened
+from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.explore.plan import Family, Plan
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -109,8 +110,8 @@ class Inspection:
             # who knows how far replicas are behind knows a shared service
             rough=self.settings.lag > 0,
         )
-        self.history = History()
-        self.settling = Settling(self.settings.lag, self.settings.now)
+        self.history = TaskHistory()
+        self.settling = ReplicaLag(self.settings.lag, self.settings.now)
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.reached: set[tuple[Filter, str]] = set()
@@ -126,13 +127,13 @@ class Inspection:
         self._read = self._settled = False
         self.answers = self._opened = 0
         self._plan: Plan | None = None
-        self.memory = Memory()
+        self.memory = QueryLog()
         self.outdated: frozenset[str] = frozenset()
-        self.left_open: dict[str, Question] = {}
-        self._patience = Patience(self.settings.seed, self.settings.worker)
+        self.left_open: dict[str, Query] = {}
+        self._patience = RetryPolicy(self.settings.seed, self.settings.worker)
         self._sent_at = 0.0
 
-    def begin(self, memory: Memory) -> None:
+    def begin(self, memory: QueryLog) -> None:
         """Begin a test whose cassette shall be enough for itself: what earlier tests have read is read again."""
         self.memory = memory
         self._latest = None
@@ -270,7 +271,7 @@ class Inspection:
         return exchange
 
     def _bearable(self, error: TransportError) -> int:
-        """Give how many losses of this kind may follow one another."""
+        """Return how many losses of this kind may follow one another."""
         if error.reason not in _LOST:
             return 0
         # where nobody has ever answered, there may be nobody, and waiting for that takes long
@@ -319,7 +320,7 @@ class Inspection:
             raise error
 
     def judged(self, exchange: Exchange, statuses: Container[int]) -> Answer | None:
-        """Judge an answer on its own and give it; None where it is no list of tasks that can be compared."""
+        """Judge an answer on its own and give it; None if it is no list of tasks that can be compared."""
         if exchange.status in PASSING:
             asked = f"{exchange.request.method} {exchange.request.target}"
             message = f"{asked} was answered with {exchange.status} in all of {_TRIES} tries"
@@ -331,7 +332,7 @@ class Inspection:
         return answer
 
     def unfiltered(self) -> Answer | None:
-        """Read the unfiltered list, and hold it against all earlier ones; None where it cannot be used."""
+        """Read the unfiltered list, and hold it against all earlier ones; None if it cannot be used."""
         exchange = self.ask(self.client.list_request())
         answer = self.judged(exchange, {200})
         if exchange.status in PASSING:
@@ -351,11 +352,11 @@ class Inspection:
         return outdated
 
     def bracket(self, before: Answer, after: Answer) -> Bracket:
-        """Give the bracket of what was asked between two lists."""
+        """Return the bracket of what was asked between two lists."""
         return Bracket(before, after, self.settling.fresh(before), self.settling.newcomers(before))
 
     def opening(self) -> Answer | None:
-        """Give the latest unfiltered list, which opens the next bracket."""
+        """Return the latest unfiltered list, which opens the next bracket."""
         answers = self.answers
         if self._latest is None:
             self.unfiltered()
@@ -370,11 +371,11 @@ class Inspection:
         return self._latest
 
     def unknown_id(self, real: str) -> str:
-        """Give an id of the same shape that nothing has."""
+        """Return an id of the same shape that nothing has."""
         return unknown_value(real or SYNTHETIC[Filter.TASK_ID], self._latest.by_id if self._latest else ())
 
-    def questions(self, family: Family) -> Sequence[Question]:
-        """Give the run's questions of one family; none where the unfiltered list cannot be read.
+    def questions(self, family: Family) -> Sequence[Query]:
+        """Return the run's questions of one family; none where the unfiltered list cannot be read.
 
         They are planned from what the first unfiltered list shows; on replay they are those that were recorded.
         """

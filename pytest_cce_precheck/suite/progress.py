@@ -36,7 +36,7 @@ class Progress:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what the report is made of."""
+        """Return what the report is made of."""
         return {
             "requests": self.requests,
             "retried": self.retried,

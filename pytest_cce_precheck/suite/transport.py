@@ -8,25 +8,24 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Verdict
+from pytest_cce_precheck.contract.filters import SelectionVerdict
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.explore.classes import MATCHING
-from pytest_cce_precheck.explore.questions import Asked as Given
-from pytest_cce_precheck.explore.questions import select
+from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.filters import Asked
+from pytest_cce_precheck.suite.filters import AskedQuery
+from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Question
+    from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
-    _Outcome = tuple[Question, Exchange | TransportError]
+    _Outcome = tuple[Query, Exchange | TransportError]
 
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
@@ -41,7 +40,7 @@ def request_headers(run: Inspection) -> None:
         run.leave_out("request headers", "--cce-budget is too small for it")
         return
     before = run.opening()
-    question = select([Given(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
+    question = select([FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
     if before is None:
         run.give_up("request headers", "the unfiltered list cannot be read, so there is nothing to compare with")
         return
@@ -50,13 +49,13 @@ def request_headers(run: Inspection) -> None:
         if exchange.status in PASSING:
             run.judged(exchange, {200})
         else:
-            judges.append(_Variant(Asked(run, question, exchange), what))
+            judges.append(_Variant(AskedQuery(run, question, exchange), what))
     closed = close_bracket(run, before, judges)
     for verdict in closed[1] if closed is not None else ():
         run.report(*verdict.findings)
 
 
-def _asked_otherwise(run: Inspection, question: Question) -> Iterator[tuple[str, Exchange]]:
+def _asked_otherwise(run: Inspection, question: Query) -> Iterator[tuple[str, Exchange]]:
     plain = run.client.list_request(question.query)
     changes = [(f"Content-Type {each}", "Content-Type", each) for each in _CONTENT_TYPES]
     for what, name, value in (*changes, ("Accept */*", "Accept", "*/*")):
@@ -79,21 +78,21 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
 class _Variant:
     """A question that was asked with other headers."""
 
-    asked: Asked
+    asked: AskedQuery
     what: str
 
-    def __call__(self, bracket: Bracket) -> Verdict:
+    def __call__(self, bracket: Bracket) -> SelectionVerdict:
         status = self.asked.exchange.status
         if 400 <= status < 500:
             message = f"{self.asked.question.title} with {self.what} was refused with {status}"
-            return Verdict((Finding("PRE414", message, subject=(self.what,)).seen_in(self.asked.exchange),))
+            return SelectionVerdict((Finding("PRE414", message, subject=(self.what,)).seen_in(self.asked.exchange),))
         found = self.asked(bracket).findings
         alone, selected = found[: len(self.asked.alone)], found[len(self.asked.alone) :]
         told = (
             replace(each, message=f"{each.message}, asked with {self.what}", subject=(*each.subject, self.what))
             for each in selected
         )
-        return Verdict((*alone, *told))
+        return SelectionVerdict((*alone, *told))
 
 
 def simultaneous_questions(run: Inspection) -> None:
@@ -119,8 +118,8 @@ def simultaneous_questions(run: Inspection) -> None:
         _judge_together(run, before, asked)
 
 
-def _asked_together(run: Inspection, questions: Sequence[Question]) -> list[_Outcome]:
-    def ask(question: Question) -> Exchange | TransportError:
+def _asked_together(run: Inspection, questions: Sequence[Query]) -> list[_Outcome]:
+    def ask(question: Query) -> Exchange | TransportError:
         try:
             return run.client.send(run.client.list_request(question.query))
         except TransportError as error:
@@ -134,7 +133,7 @@ def _asked_together(run: Inspection, questions: Sequence[Question]) -> list[_Out
 
 def _judge_together(run: Inspection, before: Answer, asked: Sequence[_Outcome]) -> None:
     many = sum(isinstance(exchange, TransportError) for _, exchange in asked) >= _MANY
-    judges: list[Asked] = []
+    judges: list[AskedQuery] = []
     for question, exchange in asked:
         if not isinstance(exchange, TransportError):
             judges += _came_through(run, question, exchange)
@@ -147,10 +146,10 @@ def _judge_together(run: Inspection, before: Answer, asked: Sequence[_Outcome]) 
         run.report(*verdict.findings)
 
 
-def _came_through(run: Inspection, question: Question, exchange: Exchange) -> Iterator[Asked]:
+def _came_through(run: Inspection, question: Query, exchange: Exchange) -> Iterator[AskedQuery]:
     run.history.asked(exchange)
     if exchange.status in PASSING:
         run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
     else:
         run.answers += 1
-        yield Asked(run, question, exchange)
+        yield AskedQuery(run, question, exchange)

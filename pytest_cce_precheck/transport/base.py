@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """Sends one request; raises `TransportError` where no usable answer comes back. Follows no redirect."""
+    """Sends one request; raises `TransportError` if no usable answer comes back. Follows no redirect."""
 
     def send(self, request: Request) -> Exchange:
         """Send ``request`` as it is and give what came back."""

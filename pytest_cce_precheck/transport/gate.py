@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
-    from pytest_cce_precheck.transport.paced import Meter
+    from pytest_cce_precheck.transport.pacing import SharedBudget
 
     Place = tuple[str, str, int | None]
     Send = Callable[[], BaseHTTPResponse]
@@ -40,23 +40,23 @@ class Gate:
     """Stands between this process and its services while the ``with`` block runs.
 
     What urllib3 sends to one of them is refused if the service's ``refuse`` raises. It is counted and spaced by the
-    service's `Meter`, each try and each redirect once, and ends at its deadline or with the run. If there is one of
-    these, an answer that nobody else watches (`Watch`) is read whole before its caller gets it, freed of its content
+    service's `SharedBudget`, each try and each redirect once, and ends at its deadline or with the run. If there is one
+    of these, an answer that nobody else watches (`Watch`) is read whole before its caller gets it, freed of its content
     coding, as when it is recorded, and no wait before another try is begun that would end after it. Calls to others
     pass untouched.
     """
 
     def __init__(self) -> None:
-        self._services: dict[Place, tuple[Callable[[], Meter], float | None, Refuse]] = {}
+        self._services: dict[Place, tuple[Callable[[], SharedBudget], float | None, Refuse]] = {}
         # of a call that is tried again: the meter of the try before, and its number
-        self._before: ContextVar[tuple[Meter, int | None] | None] = ContextVar("before", default=None)
+        self._before: ContextVar[tuple[SharedBudget, int | None] | None] = ContextVar("before", default=None)
         self._urlopen: Any = None
         self._time: Any = None
 
     def put(
         self,
         endpoint: str,
-        meter: Callable[[], Meter],
+        meter: Callable[[], SharedBudget],
         *,
         deadline: float | None = None,
         refuse: Refuse = _refuse_nothing,
@@ -94,7 +94,9 @@ class Gate:
         setattr(HTTPConnectionPool, "urlopen", self._urlopen)  # noqa: B010  as above
         setattr(retry, "time", self._time)  # noqa: B010  as above
 
-    def _passed(self, meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    def _passed(
+        self, meter: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send
+    ) -> BaseHTTPResponse:
         before = self._before.get()
         if before is not None:
             # it was answered, or never will be
@@ -146,7 +148,7 @@ def _place_of(url: str) -> Place:
     return _place(parts.scheme, parts.host, parts.port)
 
 
-def _in_time(meter: Meter, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+def _in_time(meter: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
     seconds, watch = min(_bounds(meter.remaining, deadline), default=None), Watch.current()
     if seconds is None:
         return send()

@@ -14,9 +14,8 @@ from responses.registries import FirstMatchRegistry
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
 
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.transport.failures import failure
-from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +125,7 @@ class _Registry(FirstMatchRegistry):
 
 
 def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
-    """Give a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes.
+    """Return a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes.
 
     Raises requests' `RetryError` where the adapter would have been tired of trying again.
     """
@@ -151,7 +150,7 @@ def _is_tried_again(adapter: HTTPAdapter, prepared: PreparedRequest, status: int
 
 
 def as_request(prepared: PreparedRequest, endpoint: str) -> Request:
-    """Give a request of `requests` as the wire would have carried it."""
+    """Return a request of `requests` as the wire would have carried it."""
     parts = urlsplit(str(prepared.url))
     body = prepared.body or b""
     if isinstance(body, str):

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import requests
 
 from pytest_cce_precheck.environment import without_frames_of
-from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
+from pytest_cce_precheck.errors import UnsafeCredentialsError
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.hosts import is_loopback
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
 
@@ -59,7 +59,7 @@ class HttpTransport:
     def send(self, request: Request) -> Exchange:
         """Send ``request``; of the query's text, only what no URL may hold is escaped on the way.
 
-        Raises `UnsafeCredentialsError` where credentials would travel to another machine in clear.
+        Raises `UnsafeCredentialsError` if credentials would travel to another machine in clear.
         """
         __tracebackhide__ = True
         if any(name in request.headers for name in CREDENTIAL_HEADERS):

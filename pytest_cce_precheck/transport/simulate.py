@@ -6,10 +6,9 @@ import gzip
 import zlib
 from typing import Any
 
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.transport.interception import Interceptor
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 
 
 class InProcessTransport:
@@ -19,7 +18,7 @@ class InProcessTransport:
         self._simulator = simulator
 
     def send(self, request: Request) -> Exchange:
-        """Give the simulator's answer as a client would have received it."""
+        """Return the simulator's answer as a client would have received it."""
         try:
             response = self._simulator.handle(request)
         except NoAnswer as failure:

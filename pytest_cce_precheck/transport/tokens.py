@@ -19,13 +19,13 @@ from requests.adapters import HTTPAdapter
 
 from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import Environment, Words, without_frames_of
-from pytest_cce_precheck.errors import BodyError, ConfigurationError, TransportError
+from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
 from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret, secrets_in
-from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
@@ -95,7 +95,7 @@ class Tokens:
         return token in self._issued
 
     def current(self) -> Secret:
-        """Give the token to send now: the first is fetched, one that is about to end is renewed."""
+        """Return the token to send now: the first is fetched, one that is about to end is renewed."""
         with self._lock:
             if not self._issued or (self._due is not None and self._now() >= self._due):
                 self._fetch()
@@ -169,7 +169,7 @@ class TokenCommand:
         return shlex.quote(self.words[0])
 
     def __call__(self) -> Issued:
-        """Run it; raises `TokenError` where it gives no token."""
+        """Run it; raises `TokenError` if it gives no token."""
         ended = self._run()
         if ended.status != 0:
             raise TokenError(f"{self._where} ended with status {ended.status}{self._complaint(ended)}")
@@ -262,7 +262,7 @@ class IamAccount:
     ) -> IamAccount | None:
         """Read CCE_IAM_USER, CCE_IAM_PASSWORD, CCE_IAM_DOMAIN and CCE_IAM_ENDPOINT; None without user and password.
 
-        Raises `ConfigurationError` where some are there and others lack. A region has an IAM of its own.
+        Raises `ConfigurationError` if some are there and others lack. A region has an IAM of its own.
         """
         missing = [name for name in _NEEDED if not environment.get(name)]
         if {*_NEEDED[:2]} <= {*missing}:
@@ -293,7 +293,7 @@ class IamTokens:
         self._wait = wait
 
     def __call__(self) -> Issued:
-        """Ask, again where IAM is busy; raises `TokenError` where it gives none, `ConfigurationError` where it cannot.
+        """Ask, again where IAM is busy; raises `TokenError` if it gives none, `ConfigurationError` where it cannot.
 
         The password follows no redirect, and goes to another machine over TLS alone.
         """

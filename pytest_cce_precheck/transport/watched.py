@@ -92,7 +92,7 @@ class Watch:
         _WATCHDOG.look_after(self, lambda: self._held.append(held))
 
     def dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
-        """Return the socket that ``dial`` opens; raises `TimeoutError` where that takes too long.
+        """Return the socket that ``dial`` opens; raises `TimeoutError` if that takes too long.
 
         Looking up a name takes as long as the system likes, and each of its addresses has a timeout for itself.
         """

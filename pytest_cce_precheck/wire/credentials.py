@@ -43,7 +43,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text itself."""
+        """Return the text itself."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -97,7 +97,7 @@ class Credentials:
         return tuple(each.name for each in fields(self) if getattr(self, each.name) is not None)
 
     def only(self, names: Iterable[str]) -> Credentials:
-        """Give those of ``names``, as far as there are any."""
+        """Return those of ``names``, as far as there are any."""
         return Credentials(**{name: getattr(self, name) for name in names if name in self.names})
 
     @classmethod

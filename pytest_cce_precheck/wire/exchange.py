@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
+from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
 from pytest_cce_precheck.wire.excerpts import shortened
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from pytest_cce_precheck.errors import TransportReason
 
 _LONGEST_ID: Final = 200
 
@@ -58,11 +61,11 @@ class Headers(Mapping[str, str]):
         return f"Headers({', '.join(name for name, _ in self.pairs)})"
 
     def replacing(self, name: str, value: str) -> Headers:
-        """Give these headers with ``name`` set to ``value``, in place of any of that name."""
+        """Return these headers with ``name`` set to ``value``, in place of any of that name."""
         return Headers((*self.without(name).pairs, (name, value)))
 
     def without(self, name: str) -> Headers:
-        """Give these headers without ``name``."""
+        """Return these headers without ``name``."""
         return Headers(pair for pair in self.pairs if pair[0].lower() != name.lower())
 
 
@@ -93,7 +96,7 @@ class Request:
         return tuple(parse_qsl(self.query, keep_blank_values=True, encoding="utf-8", errors="replace"))
 
     def with_headers(self, headers: Headers) -> Request:
-        """Give this request with other headers."""
+        """Return this request with other headers."""
         return replace(self, headers=headers)
 
 
@@ -108,7 +111,7 @@ class Response:
 
     @cached_property
     def document(self) -> Any:
-        """The body as strict JSON; raises `BodyError` where it is none."""
+        """The body as strict JSON; raises `BodyError` if it is none."""
         return parse_json(self.body)
 
 
@@ -126,7 +129,7 @@ class Exchange:
 
     @property
     def document(self) -> Any:
-        """The response's body as strict JSON; raises `BodyError` where it is none."""
+        """The response's body as strict JSON; raises `BodyError` if it is none."""
         return self.response.document
 
     @property
@@ -137,7 +140,7 @@ class Exchange:
 
     @property
     def date(self) -> datetime | None:
-        """When the service says that it answered (``Date``), in UTC; None where it does not say so readably."""
+        """When the service says that it answered (``Date``), in UTC; None if it does not say so readably."""
         try:
             return parse_http_date(self.response.headers["Date"])
         except (KeyError, ValueError):
@@ -156,3 +159,16 @@ def encode_query(params: Iterable[tuple[str, str]]) -> str:
 def _encoded(text: str) -> str:
     # half a surrogate pair, which JSON can hold, is sent as what it is
     return quote(text, safe="~", errors="surrogatepass")
+
+
+class TransportError(CcePrecheckError):
+    """No usable HTTP answer came back.
+
+    ``reason`` is one of a closed set (for programs), ``detail`` says it in words and never holds a credential.
+    """
+
+    def __init__(self, reason: TransportReason, detail: str, request: Request) -> None:
+        super().__init__(f"{request.method} {request.url}: {detail}")
+        self.reason: TransportReason = reason
+        self.detail = detail
+        self.request = request

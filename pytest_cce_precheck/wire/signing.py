@@ -122,7 +122,7 @@ def verify(
     now: datetime,
     window: timedelta = WINDOW,
 ) -> str:
-    """Give the access key that signed ``request``, or raise `SignatureError`.
+    """Return the access key that signed ``request``, or raise `SignatureError`.
 
     ``secret_of`` gives the secret of an access key, or None for one that is unknown. The request's date may
     be up to ``window`` before or after ``now``. Header values are read as HTTP servers give them, in Latin-1.

@@ -67,7 +67,7 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 
 
 def create_path(project_id: str, cluster_id: str) -> str:
-    """Give the path of the call that makes tasks (POST).
+    """Return the path of the call that makes tasks (POST).
 
     >>> create_path("p", "c")
     '/api/v3/projects/p/clusters/c/addons/precheck'
@@ -77,7 +77,7 @@ def create_path(project_id: str, cluster_id: str) -> str:
 
 
 def list_path(project_id: str, cluster_id: str) -> str:
-    """Give the path of the list call (GET); ids are percent-encoded.
+    """Return the path of the list call (GET); ids are percent-encoded.
 
     >>> list_path("p", "a/b")
     '/api/v3/projects/p/clusters/a%2Fb/addons/precheck/tasks'

@@ -42,7 +42,7 @@ documents = st.recursive(
 
 
 def from_a_file(body: bytes) -> bytes:
-    """Give what is left of ``body`` when a file has held it."""
+    """Return what is left of ``body`` when a file has held it."""
     text = json.dumps(as_data(body), indent=2, ensure_ascii=False)
     return as_bytes(json.loads(text))
 

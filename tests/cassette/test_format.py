@@ -69,7 +69,7 @@ LAYOUTS: dict[str, Callable[[Any], str]] = {
 
 
 def content(recording: Recording) -> Any:
-    """Give everything that a recording holds, headers as they are spelt and repeated."""
+    """Return everything that a recording holds, headers as they are spelt and repeated."""
     request, outcome = recording.request, recording.outcome
     answer = (outcome.status, outcome.headers.pairs, outcome.body) if isinstance(outcome, Response) else outcome
     return replace(request, headers=Headers()), request.headers.pairs, answer, recording.repeats
@@ -86,7 +86,7 @@ def written(*kept: Recording, sealed: bool = True) -> str:
 
 
 def corrupt(text: str) -> str:
-    """Give what is said of a text that is no cassette, or of its first recording that is none."""
+    """Return what is said of a text that is no cassette, or of its first recording that is none."""
     with pytest.raises(CassetteCorruptError) as raised:
         list(loads(text, "tasks.json"))
     return str(raised.value)

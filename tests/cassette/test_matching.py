@@ -26,7 +26,7 @@ def playback(*recordings: Recording) -> Playback:
 
 
 def numbered(*queries: str, repeats: bool = False) -> Playback:
-    """Give a playback whose recordings answer with their number as the status, from 201."""
+    """Return a playback whose recordings answer with their number as the status, from 201."""
     return playback(*(answered(query, status=201 + number, repeats=repeats) for number, query in enumerate(queries)))
 
 

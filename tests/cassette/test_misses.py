@@ -13,7 +13,7 @@ from tests.recordings import ENDPOINT, PATH, answered, asked, cassette
 
 
 def told(request: Request, *recordings: Recording, used: int = 0, test: str | None = "test_a.py::test_b") -> list[str]:
-    """Give the lines of a miss, after the first ``used`` recordings have been asked for."""
+    """Return the lines of a miss, after the first ``used`` recordings have been asked for."""
     player = Playback(cassette(*recordings, test=test))
     for recording in recordings[:used]:
         player.find(recording.request)

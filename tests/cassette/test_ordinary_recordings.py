@@ -76,7 +76,7 @@ def asked(simulator: Simulator, request: Request) -> Recording:
 
 
 def documented(body: bytes) -> object:
-    """Give a JSON body without the members that no schema knows, with their order and repetitions; others as are."""
+    """Return a JSON body without the members that no schema knows, with their order and repetitions; others as are."""
 
     def known(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in pairs if is_known(name)]

@@ -32,7 +32,7 @@ def redacted(redaction: Redaction, recording: Recording) -> Recording:
 
 
 def views(text: str) -> Iterator[str]:
-    """Give a file's text and what is in it, decoded in every way, by other means than those of the scan."""
+    """Return a file's text and what is in it, decoded in every way, by other means than those of the scan."""
     yield text
     strings: list[str] = []
 

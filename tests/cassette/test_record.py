@@ -18,7 +18,6 @@ from pytest_cce_precheck.cassette.format import Failure, Recording, dumps
 from pytest_cce_precheck.cassette.record import Recorder
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.simulator.clock import ManualClock
 from pytest_cce_precheck.simulator.service import Simulator
@@ -26,7 +25,7 @@ from pytest_cce_precheck.transport import reading
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.recordings import asked, cassette, origin
 from tests.servers import Handler, always, chunked, free_port, serving

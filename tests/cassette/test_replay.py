@@ -12,12 +12,12 @@ import requests
 from pytest_cce_precheck.cassette.format import Recording, dumps, loads
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissError, TransportError
+from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissError
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 from tests.recordings import ENDPOINT, JSON, PATH, answered, asked, cassette, failed, origin
 from tests.servers import always, serving
 

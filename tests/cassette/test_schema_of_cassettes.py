@@ -60,7 +60,7 @@ recordings = st.builds(Recording, requests, outcomes, st.booleans())
 
 
 def cassette() -> Any:
-    """Give a cassette that has everything that one can have."""
+    """Return a cassette that has everything that one can have."""
     answer = Response(200, Headers([("Via", "a"), ("Via", "b")]), b'{"kind": 1}\n')
     kept = [
         Recording(asked(method="POST", body=b'{"kind":"AddonCheck"}'), answer, repeats=True),

@@ -25,7 +25,7 @@ def recorded(exchange: Any) -> Recording:
 
 
 def asked(query: str = "", document: Any = None, status: int = 200) -> Recording:
-    """Give a recorded list call."""
+    """Return a recorded list call."""
     return recorded(answered(listing() if document is None else document, query=query, status=status))
 
 
@@ -37,7 +37,7 @@ def put_down(path: Path, *recordings: Recording, **about: Any) -> Path:
 
 
 def one_line(complaint: str) -> str:
-    """Give what a command complained of, which is one line."""
+    """Return what a command complained of, which is one line."""
     assert complaint.startswith("cce-precheck: ")
     assert complaint.count("\n") == 1
     return complaint.removeprefix("cce-precheck: ").rstrip("\n")

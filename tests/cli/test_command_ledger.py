@@ -12,7 +12,7 @@ from pytest_cce_precheck.cli.main import parser_of
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.ledger import Ledger
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.history import Outcome, append
+from pytest_cce_precheck.report.history import CheckOutcome, append
 from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, write_report
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def test_a_ticket_is_written_in_the_language_asked_for(
 
 
 def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:
-    row = Outcome("r", "2026-06-01T07:28:00+00:00", "test_it", "live", "https://e", "c", "failed", "PRE302", 3, 0, 0.1)
+    row = CheckOutcome(
+        "r", "2026-06-01T07:28:00+00:00", "test_it", "live", "https://e", "c", "failed", "PRE302", 3, 0, 0.1
+    )
     append(tmp_path / "history.sqlite", [row, row])
     status, out = command("history", "history.sqlite")
     assert status == 0

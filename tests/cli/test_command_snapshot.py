@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.drift.dialects import Listener
-from pytest_cce_precheck.drift.memory import Memory, remember
-from pytest_cce_precheck.drift.snapshot import Target, dumps, read
+from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.memory import TargetMemory, remember
+from pytest_cce_precheck.drift.snapshot import SnapshotTarget, dumps, read
 from pytest_cce_precheck.drift.traits import Observer
 from tests.contract.answers import answered, listing, task
 from tests.contract.documents import drop, put
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     import pytest
 
-HERE: Final = Target("live", "https://cce.example", "c")
+HERE: Final = SnapshotTarget("live", "https://cce.example", "c")
 FIRST: Final = date(2026, 11, 1)
 PLAIN: Final = listing([task(number) for number in range(12)])
 TEXT: Final = put(PLAIN, "pageInfo", "currentCount", "12")
 WITHOUT: Final = {**PLAIN, "items": [drop(each, "metadata", "expireTimeStamp") for each in PLAIN["items"]]}
 
 
-def keep(path: Path, *documents: Any, target: Target = HERE) -> str:
+def keep(path: Path, *documents: Any, target: SnapshotTarget = HERE) -> str:
     """Write the snapshot of one run a day, and give its name."""
-    memory: Memory | None = None
+    memory: TargetMemory | None = None
     for day, document in enumerate(documents):
-        observer, listener = Observer(), Listener()
+        observer, listener = Observer(), DeviationCounter()
         observer.take(answered(document))
         listener.take(answered(document))
         memory = remember(memory, observer.traits, listener.spoken, FIRST + timedelta(day)).memory
@@ -83,7 +83,7 @@ def test_accept_takes_what_is_told_as_known(tmp_path: Path, capsys: pytest.Captu
 
 def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = keep(tmp_path / "a", PLAIN)
-    there = keep(tmp_path / "b", PLAIN, target=Target("live", "https://other.example", "c"))
+    there = keep(tmp_path / "b", PLAIN, target=SnapshotTarget("live", "https://other.example", "c"))
     for arguments, message in [
         (["show", str(tmp_path / "x.json")], f"there is no snapshot {tmp_path}/x.json; --cce-snapshot="),
         (["diff", here, there], "have no target in common, so nothing can be compared"),

@@ -70,7 +70,7 @@ def created(document: Document, asked: Document | None = None, status: int = 201
 
 
 def creation() -> tuple[Document, Document]:
-    """Give a create request for two checks, and the answer that it must have."""
+    """Return a create request for two checks, and the answer that it must have."""
     entries = [
         {"addonTemplateName": "coredns", "addonInstanceID": "i-1", "type": "addonStatic", "values": {"a": 1}},
         {"addonTemplateName": "everest", "addonInstanceID": "i-2", "type": "addonUpgrade", "targetVersion": "2.0"},
@@ -87,7 +87,7 @@ def creation() -> tuple[Document, Document]:
 
 
 def codes(exchange: Exchange, **options: Any) -> list[str]:
-    """Give the codes of everything but notes, each once, in order."""
+    """Return the codes of everything but notes, each once, in order."""
     return list(dict.fromkeys(each.code for each in check(exchange, **options) if each.severity is not Severity.NOTE))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.contract.answer import Answer, Risk, Task
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Risk
 from tests.contract.answers import answered, created, creation, listing, risk, task
 from tests.contract.documents import drop, put
 
@@ -40,29 +40,29 @@ ID = TASK["metadata"]["taskID"]
 def test_each_documented_field_is_part_of_the_content_and_a_difference_names_it(
     place: tuple[str, str], value: Any, said: str
 ) -> None:
-    other = Task("$", put(TASK, *place, value))
-    assert other.content != Task("$", TASK).content
-    assert list(other.differences(Task("$", TASK))) == [said]
+    other = AnsweredTask("$", put(TASK, *place, value))
+    assert other.content != AnsweredTask("$", TASK).content
+    assert list(other.differences(AnsweredTask("$", TASK))) == [said]
 
 
 @pytest.mark.parametrize("field", ["riskName", "level", "status", "message"])
 def test_each_documented_field_of_a_risk_is_part_of_the_content(field: str) -> None:
-    other = Task("$", put(TASK, "status", "riskList", 0, field, "other"))
-    [said] = other.differences(Task("$", TASK))
+    other = AnsweredTask("$", put(TASK, "status", "riskList", 0, field, "other"))
+    [said] = other.differences(AnsweredTask("$", TASK))
     assert said.startswith("risks: ")
 
 
 def test_unknown_fields_and_the_order_of_the_risks_are_no_part_of_the_content() -> None:
     risks = TASK["status"]["riskList"]
     other = put(put(TASK, "metadata", "owner", "me"), "status", "riskList", [{**risks[1], "x": 1}, risks[0]])
-    assert Task("$", other).content == Task("$", TASK).content
+    assert AnsweredTask("$", other).content == AnsweredTask("$", TASK).content
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1])
 def test_what_is_no_object_reads_as_an_empty_one(value: Any) -> None:
-    bare = Task("$", {"metadata": value, "spec": value, "status": value})
+    bare = AnsweredTask("$", {"metadata": value, "spec": value, "status": value})
     assert (bare.id, bare.state, bare.created, bare.expires, bare.risks) == (None, None, None, None, ())
-    assert bare.content == Task("$", {}).content
+    assert bare.content == AnsweredTask("$", {}).content
 
 
 def test_a_risk_is_known_by_its_name_if_it_has_one() -> None:

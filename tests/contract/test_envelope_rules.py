@@ -11,8 +11,7 @@ import pytest
 
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import no_answer
-from pytest_cce_precheck.errors import TransportError
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from tests.contract.answers import HEADERS, Document, answered, codes, created, creation, listing, task
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ TOKEN = "PLANTED-TOKEN-0123456789"
 def listed(
     document: Any = None, *, query: str = "", status: int = 200, headers: Mapping[str, str | None] | None = None
 ) -> Exchange:
-    """Give a list call's exchange, conforming where nothing is said; a header that is None is left out."""
+    """Return a list call's exchange, conforming where nothing is said; a header that is None is left out."""
     merged: dict[str, str | None] = {**dict(HEADERS), **(headers or {})}
     sent = [(name, value) for name, value in merged.items() if value is not None]
     body = listing() if document is None else document

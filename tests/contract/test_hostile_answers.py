@@ -16,7 +16,7 @@ from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
 from pytest_cce_precheck.contract.lifecycle import judge_series
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.explore.classes import MATCHING, UNKNOWN
-from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import describe
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Response
@@ -154,7 +154,7 @@ def test_odd_values_do_not_break_the_relations_between_answers(steps: tuple[Any,
             for shown in (plain, odd):
                 bracket = Bracket(*answers)
                 for value_class in (MATCHING, UNKNOWN):
-                    question = select([Asked(Filter.TYPE, "addonStatic", value_class)])
+                    question = select([FilterValue(Filter.TYPE, "addonStatic", value_class)])
                     judge_selection(question, shown, bracket)
                     acceptable_statuses(question, bracket)
                     Unlisted().judge(question, shown, bracket)

@@ -14,14 +14,14 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.lifecycle import judge_series
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, values_of
-from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import HEADERS, Document, answer_to, answered, listing, task
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Question
+    from pytest_cce_precheck.contract.filters import Query
 
 KINDS = ("addonStatic", "addonUpgrade")
 STATES = ("Init", "Running", "Failed", "Success")
@@ -29,7 +29,7 @@ STATES = ("Init", "Running", "Failed", "Success")
 
 @dataclass(frozen=True)
 class Life:
-    """A task at three moments: the list before, the answer, the list after; None where it is not there."""
+    """A task at three moments: the list before, the answer, the list after; None if it is not there."""
 
     number: int
     kind: str
@@ -68,11 +68,11 @@ def bracket(world: list[Life]) -> Bracket:
     return Bracket(answer_to(listing(shown(world, 0))), answer_to(listing(shown(world, 2))))
 
 
-def satisfied(document: Document, asked: tuple[Asked, ...]) -> bool:
+def satisfied(document: Document, asked: tuple[FilterValue, ...]) -> bool:
     return all(document["metadata"].get(item.name.field) == item.value for item in asked)
 
 
-def drawn_filters(data: st.DataObject, world: list[Life]) -> tuple[Asked, ...]:
+def drawn_filters(data: st.DataObject, world: list[Life]) -> tuple[FilterValue, ...]:
     tasks = values_of(answer_to(listing(shown(world, 0))).tasks)
     asked = data.draw(filters(tasks=tasks, at_least=1), label="filters")
     # a value that is made up may by chance be that of a task to come
@@ -83,7 +83,7 @@ def drawn_filters(data: st.DataObject, world: list[Life]) -> tuple[Asked, ...]:
     return asked
 
 
-def reply(question: Question, items: list[Document], count: int) -> Answer:
+def reply(question: Query, items: list[Document], count: int) -> Answer:
     answer = answer_to(json.loads(json.dumps(listing(items, count=count))), question.query)
     assert not [each for each in check(answer.exchange) if each.severity != "note"]
     return answer  # type: ignore[no-any-return]
@@ -122,7 +122,7 @@ def test_any_single_fault_in_a_task_that_nobody_changed_is_flagged(
         assume(not satisfied(hit, asked) and all(item.value_class != EMPTY for item in asked))
     else:
         names = data.draw(st.sets(st.sampled_from(Filter), min_size=1), label="names")
-        asked = tuple(Asked(name, hit["metadata"][name.field], MATCHING) for name in Filter if name in names)
+        asked = tuple(FilterValue(name, hit["metadata"][name.field], MATCHING) for name in Filter if name in names)
     wrong = [document for document in shown(world, 1) if satisfied(document, asked) and document != hit]
     if fault == "add":
         wrong.append(hit)
@@ -145,7 +145,7 @@ def test_an_id_that_came_or_went_meanwhile_may_be_refused_and_one_that_stayed_ma
         for life, statuses in ((passing, {200, 404}), (staying, {200})):
             for name, field in ((Filter.TASK_ID, "taskID"), (Filter.ADDON_INSTANCE_ID, "addonInstanceID")):
                 value = task(life.number, "Init", life.kind, life.instance)["metadata"][field]
-                question = select([Asked(name, value, MATCHING)])
+                question = select([FilterValue(name, value, MATCHING)])
                 assert acceptable_statuses(question, around) == statuses
 
 

@@ -13,7 +13,7 @@ from pytest_cce_precheck.contract.filters import (
     NOTHING,
     Bracket,
     CountMeaning,
-    Question,
+    Query,
     Unlisted,
     acceptable_statuses,
     judge_selection,
@@ -21,7 +21,7 @@ from pytest_cce_precheck.contract.filters import (
     unsound,
 )
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
-from pytest_cce_precheck.explore.questions import Asked, select
+from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import Document, answer_to, listing, task
 
@@ -41,12 +41,12 @@ def bracket(before: list[Document], after: list[Document] | None = None) -> Brac
     return Bracket(answer_to(listing(before)), answer_to(listing(before if after is None else after)))
 
 
-def found(question: Question, shown: list[Document], around: Bracket) -> list[str]:
+def found(question: Query, shown: list[Document], around: Bracket) -> list[str]:
     answer = answer_to(listing(shown), question.query or "x=1")
     return sorted({finding.code for finding in judge_selection(question, answer, around).findings})
 
 
-BY_TYPE = select([Asked(Filter.TYPE, STATIC, MATCHING)])
+BY_TYPE = select([FilterValue(Filter.TYPE, STATIC, MATCHING)])
 
 
 def test_exactly_the_matching_tasks_in_any_order_are_right() -> None:
@@ -78,7 +78,9 @@ def test_risks_in_another_order_and_unknown_fields_are_the_same_content() -> Non
 
 
 def test_two_filters_that_select_more_than_their_intersection_break_the_combination() -> None:
-    both = select([Asked(Filter.TYPE, STATIC, MATCHING), Asked(Filter.ADDON_INSTANCE_ID, instance(0), MATCHING)])
+    both = select(
+        [FilterValue(Filter.TYPE, STATIC, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance(0), MATCHING)]
+    )
     right = [each for each in of_type(STATIC, world()) if each["metadata"]["addonInstanceID"] == instance(0)]
     assert found(both, right, bracket(world())) == []
     assert found(both, of_type(STATIC, world()), bracket(world())) == ["PRE404"]
@@ -90,23 +92,23 @@ def instance(number: int) -> str:
 
 
 def test_an_unknown_value_selects_nothing_and_may_be_refused() -> None:
-    unknown = select([Asked(Filter.TASK_ID, "0a1b2c3d-0000-4000-8000-0000000000ff", UNKNOWN)])
+    unknown = select([FilterValue(Filter.TASK_ID, "0a1b2c3d-0000-4000-8000-0000000000ff", UNKNOWN)])
     assert found(unknown, [], bracket(world())) == []
     assert found(unknown, world()[:1], bracket(world())) == ["PRE406"]
     assert acceptable_statuses(unknown, bracket(world())) == {200, 404}
-    unknown_type = select([Asked(Filter.TYPE, "addonUnknown", UNKNOWN)])
+    unknown_type = select([FilterValue(Filter.TYPE, "addonUnknown", UNKNOWN)])
     assert acceptable_statuses(unknown_type, bracket(world())) == {200, 400}
 
 
 def test_an_id_that_exists_may_not_be_refused_and_one_that_does_not_match_may_be_a_404() -> None:
     key = world()[0]["metadata"]["taskID"]
-    assert acceptable_statuses(select([Asked(Filter.TASK_ID, key, MATCHING)]), bracket(world())) == {200}
-    crossed = select([Asked(Filter.TYPE, UPGRADE, MATCHING), Asked(Filter.TASK_ID, key, MATCHING)])
+    assert acceptable_statuses(select([FilterValue(Filter.TASK_ID, key, MATCHING)]), bracket(world())) == {200}
+    crossed = select([FilterValue(Filter.TYPE, UPGRADE, MATCHING), FilterValue(Filter.TASK_ID, key, MATCHING)])
     assert acceptable_statuses(crossed, bracket(world())) == {200, 404}
 
 
 def test_an_empty_value_means_no_filter_or_nothing_but_nothing_between() -> None:
-    empty = select([Asked(Filter.TYPE, "", EMPTY)])
+    empty = select([FilterValue(Filter.TYPE, "", EMPTY)])
     assert found(empty, world(), bracket(world())) == []
     assert found(empty, [], bracket(world())) == []
     assert found(empty, of_type(STATIC, world()), bracket(world())) == ["PRE412"]
@@ -149,7 +151,7 @@ def test_a_right_answer_is_never_flagged_whatever_others_did_meanwhile(
         if not (number in removed and happened):
             shown.append(late[number] if happened else before[number])
     shown += fresh[: seen % (added + 1)]
-    question = select([Asked(Filter.TYPE, kind, MATCHING)])
+    question = select([FilterValue(Filter.TYPE, kind, MATCHING)])
     assert found(question, of_type(kind, shown), bracket(before, after)) == []
 
 
@@ -174,7 +176,7 @@ def test_any_single_fault_in_a_stable_task_is_always_flagged(fault: str, which: 
     else:
         shown[which % 4]["status"]["riskList"] = []
     expected = {"dropped": "PRE402", "added": "PRE401", "altered": "PRE403"}[fault]
-    assert expected in found(select([Asked(Filter.TYPE, kind, MATCHING)]), shown, around)
+    assert expected in found(select([FilterValue(Filter.TYPE, kind, MATCHING)]), shown, around)
 
 
 @pytest.mark.parametrize("counts", [(4, 4), (8, 8)])
@@ -229,14 +231,14 @@ def test_what_is_shown_too_much_and_what_is_left_out_is_told_with_its_values() -
 
 
 def test_what_the_unfiltered_list_leaves_out_is_told_without_values() -> None:
-    unfiltered = Question("", (EVERYTHING,))
+    unfiltered = Query("", (EVERYTHING,))
     [finding] = judge_selection(unfiltered, answer_to(listing(world()[1:])), bracket(world())).findings
     assert finding.message == f"the unfiltered list leaves out task {world()[0]['metadata']['taskID']}"
 
 
 def test_a_question_of_which_nothing_more_is_said_may_be_answered_with_200_alone() -> None:
-    assert acceptable_statuses(Question("", (EVERYTHING,)), bracket(world())) == {200}
-    assert Question("", (EVERYTHING,)).classes == ()
+    assert acceptable_statuses(Query("", (EVERYTHING,)), bracket(world())) == {200}
+    assert Query("", (EVERYTHING,)).classes == ()
 
 
 def test_every_task_is_part_of_everything_and_none_of_nothing() -> None:

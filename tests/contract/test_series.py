@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import judge
-from pytest_cce_precheck.contract.lifecycle import History, judge_series
+from pytest_cce_precheck.contract.lifecycle import TaskHistory, judge_series
 from tests.contract.answers import Document, answer_to, created, creation, listing, task
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_the_create_call_may_show_an_optional_field_that_the_list_leaves_out() -
     listed = copy.deepcopy(document["status"]["items"])
     for item in listed:
         del item["metadata"]["addonInstanceName"]
-    history = History()
+    history = TaskHistory()
     assert history.observe(answer, complete=False) == []
     assert history.observe(answer_to(listing(listed))) == []
     listed[0]["metadata"]["addonInstanceName"] = "another"
@@ -96,7 +96,7 @@ def test_an_unfinished_task_that_is_gone_proves_nothing_by_itself() -> None:
 
 def test_reads_that_add_a_task_each_are_found_and_other_peoples_tasks_are_not() -> None:
     def series(steps: list[int], asked: list[int]) -> list[str]:
-        history, listed, found = History(), 0, []
+        history, listed, found = TaskHistory(), 0, []
         for step, questions in zip(steps, asked, strict=True):
             listed += step
             answer = answer_to(listing([task(number, "Init") for number in range(listed)]))
@@ -141,7 +141,7 @@ class Cluster:
     """A cluster read again and again: before each unfiltered list there are questions, and tasks that come or go."""
 
     def __init__(self) -> None:
-        self.history = History()
+        self.history = TaskHistory()
         self.listed: list[Document] = []
 
     def read(self, *queries: str, come: int = 0, state: str = "Init") -> list[str]:
@@ -189,7 +189,7 @@ def test_a_value_that_some_task_had_was_not_asked_for_in_vain() -> None:
 
 
 def test_a_task_that_comes_into_being_when_it_was_asked_for_is_told_with_what_was_asked() -> None:
-    history = History()
+    history = TaskHistory()
     history.observe(answer_to(listing([])))
     history.asked(a_read(f"task_id={task(1)['metadata']['taskID']}"))
     [finding] = history.observe(answer_to(listing([task(1)])))

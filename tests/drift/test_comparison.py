@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.drift.comparison import Drift, apart, drifts, flips, mixed
-from pytest_cce_precheck.drift.dialects import Spoken, Voice
+from pytest_cce_precheck.drift.dialects import DeviationCounts, DeviationRecord
 from pytest_cce_precheck.drift.traits import Observer, Trait, Traits
 from tests.contract.answers import answered, listing, task
 from tests.contract.documents import drop, put
@@ -105,30 +105,30 @@ def test_another_resolution_of_timestamps_is_told_if_a_fifth_have_it(resolution:
 FIRST, SECOND = date(2026, 10, 1), date(2026, 10, 5)
 
 
-def flipped(voice: Voice, spoken: Spoken, *, lately: bool = False) -> list[tuple[str, str, str]]:
+def flipped(voice: DeviationRecord, spoken: DeviationCounts, *, lately: bool = False) -> list[tuple[str, str, str]]:
     return [(each.what, each.old, each.new) for each in flips("PRE302 list", voice, spoken, TODAY, lately=lately)]
 
 
 def test_a_deviation_that_is_taken_up_or_given_up_is_told_with_its_days() -> None:
-    plain = Voice(Spoken(0, 8), plain=(FIRST, SECOND))
-    assert flipped(plain, Spoken(8, 0)) == [
+    plain = DeviationRecord(DeviationCounts(0, 8), plain=(FIRST, SECOND))
+    assert flipped(plain, DeviationCounts(8, 0)) == [
         ("PRE302 final-without-expiry is shown", "0 of 8 from 2026-10-01 to 2026-10-05", "8 of 8 on 2026-11-02")
     ]
-    shown = Voice(Spoken(8, 0), shown=(FIRST, FIRST))
-    assert flipped(shown, Spoken(0, 8)) == [
+    shown = DeviationRecord(DeviationCounts(8, 0), shown=(FIRST, FIRST))
+    assert flipped(shown, DeviationCounts(0, 8)) == [
         ("PRE302 final-without-expiry is shown no longer", "8 of 8 on 2026-10-01", "0 of 8 on 2026-11-02")
     ]
-    assert flipped(shown, Spoken(0, 2)) == []
+    assert flipped(shown, DeviationCounts(0, 2)) == []
 
 
 def test_a_deviation_that_is_as_before_again_is_told_if_it_was_otherwise_lately() -> None:
-    shown = Voice(Spoken(8, 0), shown=(FIRST, FIRST), plain=(SECOND, SECOND))
-    assert flipped(shown, Spoken(8, 0)) == []
-    assert flipped(shown, Spoken(8, 0), lately=True) == [
+    shown = DeviationRecord(DeviationCounts(8, 0), shown=(FIRST, FIRST), plain=(SECOND, SECOND))
+    assert flipped(shown, DeviationCounts(8, 0)) == []
+    assert flipped(shown, DeviationCounts(8, 0), lately=True) == [
         ("PRE302 final-without-expiry is shown", "not shown on 2026-10-05", "8 of 8 on 2026-11-02")
     ]
-    plain = Voice(Spoken(0, 8), shown=(FIRST, SECOND))
-    assert flipped(plain, Spoken(0, 8), lately=True) == [
+    plain = DeviationRecord(DeviationCounts(0, 8), shown=(FIRST, SECOND))
+    assert flipped(plain, DeviationCounts(0, 8), lately=True) == [
         (
             "PRE302 final-without-expiry is shown no longer",
             "shown from 2026-10-01 to 2026-10-05",
@@ -138,7 +138,7 @@ def test_a_deviation_that_is_as_before_again_is_told_if_it_was_otherwise_lately(
 
 
 def test_a_deviation_in_turns_within_a_run_is_a_warning_of_today() -> None:
-    drift = mixed("PRE302 list", Spoken(4, 2, 3), TODAY)
+    drift = mixed("PRE302 list", DeviationCounts(4, 2, 3), TODAY)
     assert drift is not None
     assert (drift.code, drift.grade, drift.path, drift.since) == ("PRE522", "warning", "", TODAY)
     assert drift.key == "list deviation final-without-expiry in turns"
@@ -146,7 +146,9 @@ def test_a_deviation_in_turns_within_a_run_is_a_warning_of_today() -> None:
 
 
 def test_targets_of_one_side_are_listed_together() -> None:
-    run = {name: {"PRE302 list": Spoken(8, 0)} for name in ("cn", "us")} | {"eu": {"PRE302 list": Spoken(0, 9)}}
+    run = {name: {"PRE302 list": DeviationCounts(8, 0)} for name in ("cn", "us")} | {
+        "eu": {"PRE302 list": DeviationCounts(0, 9)}
+    }
     [finding] = apart(run, TODAY)
     assert dict(finding.evidence) == {"shown by": "cn (8 of 8), us (8 of 8)", "not by": "eu (0 of 9)", "on": str(TODAY)}
     assert finding.subject == ("list", "deviation final-without-expiry", "between targets")

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.drift.comparison import apart, mixed
-from pytest_cce_precheck.drift.dialects import Listener, Spoken, by_chance, heard_together, least_of
+from pytest_cce_precheck.drift.dialects import DeviationCounter, DeviationCounts, by_chance, least_of, merge_counts
 from pytest_cce_precheck.wire.exchange import Headers
 from tests.contract.answers import answered, beside, created, creation, listing, respelt, task
 from tests.contract.documents import drop, put
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 TODAY = date(2026, 11, 2)
 
 
-def heard(*exchanges: Exchange) -> dict[str, Spoken]:
-    listener = Listener()
+def heard(*exchanges: Exchange) -> dict[str, DeviationCounts]:
+    listener = DeviationCounter()
     for exchange in exchanges:
         listener.take(exchange)
     return listener.spoken
 
 
-def listed(*tasks: Any) -> dict[str, Spoken]:
+def listed(*tasks: Any) -> dict[str, DeviationCounts]:
     return heard(answered(listing(list(tasks))))
 
 
@@ -43,39 +43,47 @@ def listed(*tasks: Any) -> dict[str, Spoken]:
 )
 def test_a_task_that_follows_the_other_document_is_told_from_one_that_does_not(key: str, other: Any) -> None:
     plain = task(2, other["status"]["status"])
-    assert listed(other, plain)[key] == Spoken(1, 1)
-    assert listed(plain)[key] == Spoken(0, 1)
+    assert listed(other, plain)[key] == DeviationCounts(1, 1)
+    assert listed(plain)[key] == DeviationCounts(0, 1)
 
 
 def test_a_task_that_could_not_show_a_deviation_is_not_heard() -> None:
     spoken = listed(task(1, "Running"), drop(task(2, "Running"), "status", "riskList"))
     assert "PRE302 list" not in spoken
     assert "PRE213 list" not in spoken
-    assert spoken["PRE212 list"] == Spoken(0, 1)
+    assert spoken["PRE212 list"] == DeviationCounts(0, 1)
 
 
 def test_only_a_single_task_can_be_an_object_in_place_of_a_list() -> None:
     one = answered({**listing([task(1)]), "items": task(1)}, query="task_id=1")
     assert "PRE210 list" not in listed(task(1), task(2))
-    assert heard(one, answered(listing([task(2)]), query="task_id=2"))["PRE210 list"] == Spoken(1, 1)
+    assert heard(one, answered(listing([task(2)]), query="task_id=2"))["PRE210 list"] == DeviationCounts(1, 1)
 
 
 def test_the_create_call_is_heard_apart() -> None:
     asked, answer = creation()
     other = {**answer, "status": {"phase": "Running"}}
-    assert heard(created(answer, asked))["PRE214 create"] == Spoken(0, 1)
-    assert heard(created(other, asked))["PRE214 create"] == Spoken(1, 0)
+    assert heard(created(answer, asked))["PRE214 create"] == DeviationCounts(0, 1)
+    assert heard(created(other, asked))["PRE214 create"] == DeviationCounts(1, 0)
     mismatched = put(answer, "status", "items", 0, "metadata", "type", "addonUpgrade")
-    assert heard(created(mismatched, asked))["PRE323 create"] == Spoken(1, 0)
-    assert heard(created(answer, asked))["PRE323 create"] == Spoken(0, 1)
-    assert heard(created(answer, asked))["PRE213 create"] == Spoken(0, 2)
+    assert heard(created(mismatched, asked))["PRE323 create"] == DeviationCounts(1, 0)
+    assert heard(created(answer, asked))["PRE323 create"] == DeviationCounts(0, 1)
+    assert heard(created(answer, asked))["PRE213 create"] == DeviationCounts(0, 2)
 
 
 @pytest.mark.parametrize(
     ("status", "spoken"),
-    [({"itemsStatus": []}, Spoken(1, 0)), ({"phase": ""}, Spoken(1, 0)), ({"other": 1}, None), ({}, None), (1, None)],
+    [
+        ({"itemsStatus": []}, DeviationCounts(1, 0)),
+        ({"phase": ""}, DeviationCounts(1, 0)),
+        ({"other": 1}, None),
+        ({}, None),
+        (1, None),
+    ],
 )
-def test_a_status_with_neither_tasks_nor_another_calls_fields_says_nothing(status: Any, spoken: Spoken | None) -> None:
+def test_a_status_with_neither_tasks_nor_another_calls_fields_says_nothing(
+    status: Any, spoken: DeviationCounts | None
+) -> None:
     asked, answer = creation()
     assert heard(created({**answer, "status": status}, asked)).get("PRE214 create") == spoken
     assert "PRE214 list" not in heard(answered({**listing(), "status": {"items": []}}))
@@ -85,7 +93,7 @@ def test_each_create_call_is_heard_once_by_its_request_id() -> None:
     asked, answer = creation()
     call = created(answer, asked)
     again = replace(call, response=replace(call.response, headers=Headers([("X-Request-Id", "r-2")])))
-    assert heard(call, again, call)["PRE214 create"] == Spoken(0, 2)
+    assert heard(call, again, call)["PRE214 create"] == DeviationCounts(0, 2)
 
 
 def test_every_deviation_is_listened_to() -> None:
@@ -108,19 +116,19 @@ def test_errors_and_what_is_no_json_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "differ"),
     [
-        (Spoken(3, 0), Spoken(0, 3), True),
-        (Spoken(0, 12), Spoken(12, 0), True),
-        (Spoken(2, 0), Spoken(0, 30), False),
-        (Spoken(0, 2), Spoken(30, 0), False),
-        (Spoken(1, 11), Spoken(0, 12), False),
-        (Spoken(30, 30), Spoken(0, 60), True),
-        (Spoken(5, 0), Spoken(5, 0), False),
-        (Spoken(0, 5), Spoken(0, 9), False),
-        (Spoken(5, 1), Spoken(1, 5), False),
+        (DeviationCounts(3, 0), DeviationCounts(0, 3), True),
+        (DeviationCounts(0, 12), DeviationCounts(12, 0), True),
+        (DeviationCounts(2, 0), DeviationCounts(0, 30), False),
+        (DeviationCounts(0, 2), DeviationCounts(30, 0), False),
+        (DeviationCounts(1, 11), DeviationCounts(0, 12), False),
+        (DeviationCounts(30, 30), DeviationCounts(0, 60), True),
+        (DeviationCounts(5, 0), DeviationCounts(5, 0), False),
+        (DeviationCounts(0, 5), DeviationCounts(0, 9), False),
+        (DeviationCounts(5, 1), DeviationCounts(1, 5), False),
     ],
 )
 def test_two_sides_differ_where_one_shows_what_the_other_by_all_appearances_never_does(
-    one: Spoken, other: Spoken, differ: bool
+    one: DeviationCounts, other: DeviationCounts, differ: bool
 ) -> None:
     assert one.differs(other, least_of("PRE302 list")) is differ
     assert other.differs(one, least_of("PRE302 list")) is differ
@@ -133,8 +141,15 @@ def test_chance_is_fishers() -> None:
 
 
 def test_what_workers_heard_is_not_added_up() -> None:
-    one, other = {"j": Spoken(1, 0), "k": Spoken(2, 3)}, {"k": Spoken(4, 1, 1), "l": Spoken(0, 1)}
-    assert heard_together(one, other) == {"j": Spoken(1, 0), "k": Spoken(4, 3, 1), "l": Spoken(0, 1)}
+    one, other = (
+        {"j": DeviationCounts(1, 0), "k": DeviationCounts(2, 3)},
+        {"k": DeviationCounts(4, 1, 1), "l": DeviationCounts(0, 1)},
+    )
+    assert merge_counts(one, other) == {
+        "j": DeviationCounts(1, 0),
+        "k": DeviationCounts(4, 3, 1),
+        "l": DeviationCounts(0, 1),
+    }
 
 
 # ---- within a run
@@ -142,7 +157,7 @@ def test_what_workers_heard_is_not_added_up() -> None:
 
 def test_replicas_that_follow_different_documents_are_seen_where_the_same_task_is_asked_for_again() -> None:
     spoken = heard(answered(listing([task(1), respelt(2)])), answered(listing([respelt(1), respelt(2)])))
-    assert spoken["PRE211 list"] == Spoken(2, 0, 1)
+    assert spoken["PRE211 list"] == DeviationCounts(2, 0, 1)
     drift = mixed("PRE211 list", spoken["PRE211 list"], TODAY)
     assert drift is not None
     assert drift.finding("here").code == "PRE522"
@@ -151,12 +166,12 @@ def test_replicas_that_follow_different_documents_are_seen_where_the_same_task_i
 
 
 def test_targets_that_follow_different_documents_are_named_on_both_sides() -> None:
-    plain, other = Spoken(0, 8), Spoken(8, 0)
-    run = {"eu": {"PRE302 list": plain}, "cn": {"PRE302 list": other}, "af": {"PRE302 list": Spoken(0, 1)}}
+    plain, other = DeviationCounts(0, 8), DeviationCounts(8, 0)
+    run = {"eu": {"PRE302 list": plain}, "cn": {"PRE302 list": other}, "af": {"PRE302 list": DeviationCounts(0, 1)}}
     [finding] = apart(run, TODAY)
     assert finding.code == "PRE522"
     assert finding.message == (
         "list PRE302 final-without-expiry is shown by cn (8 of 8), and not by eu (0 of 8), on 2026-11-02"
     )
     assert list(apart({"eu": {"PRE302 list": plain}, "us": {"PRE302 list": plain}}, TODAY)) == []
-    assert list(apart({"cn": {"PRE302 list": other}, "af": {"PRE302 list": Spoken(0, 2)}}, TODAY)) == []
+    assert list(apart({"cn": {"PRE302 list": other}, "af": {"PRE302 list": DeviationCounts(0, 2)}}, TODAY)) == []

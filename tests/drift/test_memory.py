@@ -11,14 +11,14 @@ import pytest
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.ledger import Known
-from pytest_cce_precheck.drift.dialects import Listener
-from pytest_cce_precheck.drift.memory import DAYS, Memory, remember
+from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.memory import DAYS, TargetMemory, remember
 from pytest_cce_precheck.drift.traits import Observer
 from tests.contract.answers import answered, listing, task
 from tests.contract.documents import METADATA, drop, put
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.drift.memory import Outcome
+    from pytest_cce_precheck.drift.memory import RememberedRun
 
 FIRST = date(2026, 11, 1)
 TASK = "$.items[*]"
@@ -30,10 +30,10 @@ class Nights:
     """Runs of nightly builds, each a list of answers."""
 
     def __init__(self) -> None:
-        self.memory: Memory | None = None
+        self.memory: TargetMemory | None = None
 
-    def night(self, day: int, *documents: Any) -> Outcome:
-        observer, listener = Observer(), Listener()
+    def night(self, day: int, *documents: Any) -> RememberedRun:
+        observer, listener = Observer(), DeviationCounter()
         for document in documents:
             exchange = answered(document)
             observer.take(exchange)
@@ -57,7 +57,7 @@ def lacking(items: list[Any], *steps: Any) -> Any:
     return listing([drop(each, *steps) for each in items])
 
 
-def facts(outcome: Outcome) -> list[tuple[str, str, str]]:
+def facts(outcome: RememberedRun) -> list[tuple[str, str, str]]:
     return [(each.grade, each.path, each.what) for each in outcome.drifts]
 
 

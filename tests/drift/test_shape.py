@@ -23,7 +23,7 @@ def listed(*documents: Any, about: str = "list 200") -> Shape:
 
 
 def told(old: Any, new: Any, about: str = "list 200") -> list[tuple[str, str, str]]:
-    """Give grade, path and fact of every change from one document to another."""
+    """Return grade, path and fact of every change from one document to another."""
     return [(each.grade, each.path, each.what) for each in changes(listed(old, about=about), listed(new, about=about))]
 
 

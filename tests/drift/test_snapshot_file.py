@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.drift import snapshot
-from pytest_cce_precheck.drift.dialects import Listener
-from pytest_cce_precheck.drift.memory import Memory, remember
-from pytest_cce_precheck.drift.snapshot import MOST_TARGETS, Target, dumps, loads, prepare, read, write
+from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.memory import TargetMemory, remember
+from pytest_cce_precheck.drift.snapshot import MOST_TARGETS, SnapshotTarget, dumps, loads, prepare, read, write
 from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema, schema_names
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 SCHEMA = load_schema(SNAPSHOT)
 VALIDATOR = Draft202012Validator(SCHEMA)
-HERE = Target("live", "https://cce.example", "c")
+HERE = SnapshotTarget("live", "https://cce.example", "c")
 FIRST = date(2026, 11, 1)
 
 
-def memory(*nights: list[Any]) -> Memory:
+def memory(*nights: list[Any]) -> TargetMemory:
     asked, answer = creation()
-    known: Memory | None = None
+    known: TargetMemory | None = None
     for day, documents in enumerate(nights):
-        observer, listener = Observer(), Listener()
+        observer, listener = Observer(), DeviationCounter()
         for exchange in (*map(answered, documents), created(answer, asked)):
             observer.take(exchange)
             listener.take(exchange)
@@ -44,8 +44,8 @@ def memory(*nights: list[Any]) -> Memory:
     return known
 
 
-def everything() -> Memory:
-    """Give what has everything that a snapshot can hold: deviations on both sides, changes that are being told."""
+def everything() -> TargetMemory:
+    """Return what has everything that a snapshot can hold: deviations on both sides, changes that are being told."""
     many = [task(number) for number in range(12)]
     plain, other = listing(many), listing([drop(each, "metadata", "expireTimeStamp") for each in many])
     return memory([plain], [plain], [put(other, "pageInfo", "currentCount", "12")])
@@ -61,14 +61,14 @@ def refusal(path: Path) -> str:
 
 
 def test_it_is_read_again_as_it_was_written(tmp_path: Path) -> None:
-    known = {HERE: everything(), Target("simulate", "the embedded service"): memory([listing()])}
+    known = {HERE: everything(), SnapshotTarget("simulate", "the embedded service"): memory([listing()])}
     write(tmp_path / "s.json", dumps(known))
     assert read(tmp_path / "s.json") == known
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:
-    two = {HERE: everything(), Target("live", "https://cce.example", "b"): everything()}
+    two = {HERE: everything(), SnapshotTarget("live", "https://cce.example", "b"): everything()}
     assert dumps(two) == dumps(dict(reversed(two.items())))
     assert dumps(loads(dumps(two), "s.json")) == dumps(two)
 
@@ -87,14 +87,14 @@ def test_it_stays_small(tmp_path: Path) -> None:
 def test_of_too_many_targets_those_are_kept_that_were_asked_last() -> None:
     known = memory([listing()])
     many = {
-        Target("live", f"https://{number}.example"): Memory(
+        SnapshotTarget("live", f"https://{number}.example"): TargetMemory(
             FIRST, FIRST + timedelta(number), known.answers, known.voices, {}
         )
         for number in range(MOST_TARGETS + 5)
     }
     kept = loads(dumps(many), "s.json")
     assert len(kept) == MOST_TARGETS
-    assert Target("live", "https://4.example") not in kept
+    assert SnapshotTarget("live", "https://4.example") not in kept
 
 
 # ---- its schema

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.drift.snapshot import as_traits, traits_as_data
-from pytest_cce_precheck.drift.traits import MOST_NAMES, Observer, Trait, Traits, larger, share_of, together
+from pytest_cce_precheck.drift.traits import MOST_NAMES, Observer, Trait, Traits, larger, merge_traits, share_of
 from tests.contract.answers import all_states, answered, created, creation, listing, risk, task
 from tests.contract.documents import METADATA, drop, put
 from tests.look_alikes import access_key, secret_key
@@ -129,23 +129,23 @@ def test_whatever_is_answered_has_traits(document: Any) -> None:
 
 def test_what_two_workers_saw_is_not_added_up() -> None:
     one, other = seen(answered(listing(all_states()[:4]))), seen(answered(listing(all_states()[2:])))
-    both = together(one, other)["list 200"]
+    both = merge_traits(one, other)["list 200"]
     assert max(both.objects[TASK].values()) == 1
-    assert together(one, one) == one
-    assert together(one, {}) == together({}, one) == one
+    assert merge_traits(one, one) == one
+    assert merge_traits(one, {}) == merge_traits({}, one) == one
 
 
 def test_what_one_worker_saw_lacking_and_the_other_not_is_both() -> None:
     one = seen(answered(listing([task(1), task(2)])))
     other = seen(answered(listing([drop(drop(task(3), "spec"), "metadata", "addonTemplateName")])))
-    both = together(one, other)["list 200"]
+    both = merge_traits(one, other)["list 200"]
     assert both.fields[f"{TASK}.spec"].there == {"addonStatic Success": (2, 3)}
     assert both.fields[f"{TASK}.metadata.addonTemplateName"].there == {"all": (2, 3)}
-    both = together(seen(answered(listing([task(1)]))), seen(answered(listing([task(1, "Init")]))))["list 200"]
+    both = merge_traits(seen(answered(listing([task(1)]))), seen(answered(listing([task(1, "Init")]))))["list 200"]
     assert both.fields[f"{TASK}.status.status"].words == ("Init", "Success")
     assert both.fields[f"{TASK}.spec"].there == {"addonStatic Init": (1, 1), "addonStatic Success": (1, 1)}
     bare = seen(answered(listing([drop(task(3, "Failed"), "spec")])))
-    assert together(one, bare)["list 200"].fields[f"{TASK}.spec"].there["addonStatic Failed"] == (0, 1)
+    assert merge_traits(one, bare)["list 200"].fields[f"{TASK}.spec"].there["addonStatic Failed"] == (0, 1)
 
 
 def test_of_two_shares_the_one_that_rests_on_more_counts_and_of_two_alike_the_second() -> None:

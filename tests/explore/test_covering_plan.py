@@ -17,12 +17,12 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 from tests.contract.answers import answer_to, listing, task
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask
 
 AMPLE = 10_000
 
 
-def cluster(size: int = 12) -> tuple[Task, ...]:
+def cluster(size: int = 12) -> tuple[AnsweredTask, ...]:
     states = ("Init", "Running", "Failed", "Success")
     kinds = ("addonStatic", "addonUpgrade")
     tasks = [task(number, states[number % 4], kinds[number // 2 % 2], number % 4) for number in range(size)]

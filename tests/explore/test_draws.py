@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, unknown_value, values_of
-from pytest_cce_precheck.explore.questions import Asked
+from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.explore.recorded import weighted
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
@@ -35,9 +35,9 @@ def cluster(size: int, *, instances: int = 4) -> list[Values]:
 
 
 def drawn(
-    strategy: SearchStrategy[tuple[Asked, ...]], *, seeds: Iterable[int] = range(20), examples: int = 50
-) -> list[list[Asked]]:
-    found: list[list[Asked]] = []
+    strategy: SearchStrategy[tuple[FilterValue, ...]], *, seeds: Iterable[int] = range(20), examples: int = 50
+) -> list[list[FilterValue]]:
+    found: list[list[FilterValue]] = []
     for number in seeds:
 
         @seed(number)
@@ -49,14 +49,14 @@ def drawn(
             suppress_health_check=list(HealthCheck),
         )
         @given(strategy)
-        def draw(asked: tuple[Asked, ...]) -> None:
+        def draw(asked: tuple[FilterValue, ...]) -> None:
             found.append(list(asked))
 
         draw()
     return found
 
 
-def lists(asked: Sequence[Asked], tasks: Iterable[Values]) -> bool:
+def lists(asked: Sequence[FilterValue], tasks: Iterable[Values]) -> bool:
     return any(all(each.get(item.name) == item.value for item in asked) for each in tasks)
 
 
@@ -115,7 +115,7 @@ def test_the_rarer_type_is_drawn_as_often_as_the_other() -> None:
 
 def test_a_type_that_no_task_has_is_asked_for_too() -> None:
     tasks = [each for each in cluster(12) if each[Filter.TYPE] == TaskType.STATIC]
-    assert [Asked(Filter.TYPE, "addonUpgrade", MATCHING)] in drawn(filters(tasks=tasks), seeds=range(6))
+    assert [FilterValue(Filter.TYPE, "addonUpgrade", MATCHING)] in drawn(filters(tasks=tasks), seeds=range(6))
 
 
 @pytest.mark.parametrize("name", Filter)
@@ -175,7 +175,7 @@ def test_an_ignored_type_shrinks_to_the_type_alone() -> None:
         lambda each: any(item.value == "addonUpgrade" for item in each),
         settings=settings(database=None),
     )
-    assert found == (Asked(Filter.TYPE, "addonUpgrade", MATCHING),)
+    assert found == (FilterValue(Filter.TYPE, "addonUpgrade", MATCHING),)
 
 
 def test_more_filters_than_there_are_cannot_be_asked_for() -> None:
@@ -184,7 +184,7 @@ def test_more_filters_than_there_are_cannot_be_asked_for() -> None:
 
 
 def test_recorded_questions_that_list_a_task_are_repeated_until_they_are_half() -> None:
-    questions = [(Asked(Filter.TYPE, value, MATCHING),) for value in "abcde"]
+    questions = [(FilterValue(Filter.TYPE, value, MATCHING),) for value in "abcde"]
     listing_one = {frozenset({("type", "b")})}
     assert Counter(weighted(questions, listing_one))[questions[1]] == 4
     assert len(weighted(questions, listing_one)) == 8

@@ -20,7 +20,7 @@ from tests.contract.answers import Document, answer_to, listing, task
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask
 
 AMPLE = 10_000
 ID_SHAPES = {
@@ -38,7 +38,7 @@ ID_SHAPES = {
 }
 
 
-def cluster(ids: Sequence[str], instances: Sequence[str | None] = ("i-1", "i-2", None)) -> tuple[Task, ...]:
+def cluster(ids: Sequence[str], instances: Sequence[str | None] = ("i-1", "i-2", None)) -> tuple[AnsweredTask, ...]:
     documents = []
     for number, key in enumerate(ids):
         document = task(number, "Success", ("addonStatic", "addonUpgrade")[number % 2])
@@ -72,7 +72,7 @@ def test_an_unknown_id_is_asked_for_whatever_the_ids_look_like(ids: list[str]) -
     assert {(Filter.TASK_ID, UNKNOWN), (Filter.ADDON_INSTANCE_ID, UNKNOWN)} <= reached
 
 
-def selects(tasks: Sequence[Task], query: str) -> list[Document]:
+def selects(tasks: Sequence[AnsweredTask], query: str) -> list[Document]:
     """Answer as the simplest service would: each parameter it knows, compared for equality."""
     given = [(name, value) for name, value in parse_qsl(query) if name in set(Filter)]
     return [

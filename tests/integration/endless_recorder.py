@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 
 from pytest_cce_precheck.config.options import Config
-from pytest_cce_precheck.plugin.modes.base import RunningTest
-from pytest_cce_precheck.plugin.modes.recording import Recorded
+from pytest_cce_precheck.plugin.modes.base import TestContext
+from pytest_cce_precheck.plugin.modes.recording import RecordMode
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import Interception
 from pytest_cce_precheck.wire.vocabulary import list_path
@@ -45,9 +45,9 @@ def record(path: Path, name: str, calls: int) -> None:
     token = simulator.credentials.token
     assert token is not None
     config = Config(mode="record", endpoint=simulator.endpoint, project_id="p", cluster_id="c")
-    mode = Recorded(config, {"CCE_AUTH_TOKEN": token.reveal()})
+    mode = RecordMode(config, {"CCE_AUTH_TOKEN": token.reveal()})
     url = simulator.endpoint + list_path(simulator.project_id, simulator.cluster_id)
-    test = RunningTest(name, cassette=path)
+    test = TestContext(name, cassette=path)
     with Interception(simulator), mode.running(test):
         for _ in range(calls):
             requests.get(url, headers={"X-Auth-Token": token.reveal()}, timeout=1)

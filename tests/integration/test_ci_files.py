@@ -90,7 +90,7 @@ def server() -> Iterator[SimulatorServer]:
 
 
 def facts(server: SimulatorServer) -> dict[str, str]:
-    """Give what a person sets in the CI system's settings."""
+    """Return what a person sets in the CI system's settings."""
     service, keys = server.simulator, server.simulator.credentials
     assert keys.access_key is not None
     assert keys.secret_key is not None

@@ -52,7 +52,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float, name: str) -> Non
 
 
 def recording_in(content: bytes) -> str:
-    """Give the name of the recording that a file holds, which is whole."""
+    """Return the name of the recording that a file holds, which is whole."""
     text = content.decode()
     cassette = loads(text, "")
     assert dumps(cassette.origin, list(cassette), redacted=True) == text

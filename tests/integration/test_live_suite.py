@@ -29,7 +29,7 @@ TIMEOUT = 120
 
 
 def live(facts: dict[str, Any]) -> list[str]:
-    """Give the options that the service itself prints for a person."""
+    """Return the options that the service itself prints for a person."""
     ids = ("project", "cluster", "other_cluster", "foreign_project", "foreign_cluster")
     options = [f"--cce-{each.replace('_', '-')}-id={facts[f'{each}_id']}" for each in ids]
     return ["--cce-mode=live", f"--cce-endpoint={facts['endpoint']}", *options]

@@ -109,7 +109,7 @@ class World:
         return (*self.credentials.secrets, self.password, self.argument, *self.others)
 
     def in_use(self, kind: str) -> tuple[str, ...]:
-        """Give what a service may have heard of."""
+        """Return what a service may have heard of."""
         token, *keys = self.credentials.secrets
         return {"token": (token,), "keys": (*keys,), "command": (token, self.password), "iam": (self.password,)}[kind]
 

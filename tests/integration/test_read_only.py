@@ -13,7 +13,7 @@ import pytest
 
 from pytest_cce_precheck import Headers, Request, Simulator
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.plugin.modes.live import Live
+from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.servers import Handler, serving
 from tests.toolchains import require_module
@@ -99,7 +99,7 @@ def losing(
         monkeypatch.setenv("HUAWEICLOUD_SDK_AK", keys.access_key.reveal())
         monkeypatch.setenv("HUAWEICLOUD_SDK_SK", keys.secret_key.reveal())
     # what is waited for goes by at once
-    monkeypatch.setattr(Live, "wait", lambda _, seconds: service.simulator.clock.advance(seconds))
+    monkeypatch.setattr(LiveMode, "wait", lambda _, seconds: service.simulator.clock.advance(seconds))
     with serving(service) as server:
         service.endpoint = server.endpoint
         yield service, options(service)

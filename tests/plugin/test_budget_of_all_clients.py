@@ -238,10 +238,10 @@ def test_a_worker_is_told_how_long_the_run_has_taken_by_no_clock_of_another_mach
     monkeypatch.setattr(request_budget, "monotonic", lambda: 1000.0)
     controller.stash[request_budget.began_key] = 990.0
     controller.stash[request_budget.folder_key] = SimpleNamespace(name="folder")
-    request_budget.tell_worker(node, controller)
+    request_budget.inform_worker(node, controller)
     worker = config(workerinput=node.workerinput)
     # another machine, which was started a moment ago
     monkeypatch.setattr(request_budget, "monotonic", lambda: 5.0)
-    request_budget.stand_before([], worker)
+    request_budget.install_gates([], worker)
     worker.stash[request_budget.gate_key].__exit__()
     assert worker.stash[request_budget.began_key] == 5.0 - 10.0

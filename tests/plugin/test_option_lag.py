@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.contract.settling import may_be_replicas
+from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.report.record import Place, RunRecord
 from pytest_cce_precheck.report.section import lines
 from tests.plugin.projects import LIVE

@@ -11,7 +11,7 @@ import pytest
 from pytest_cce_precheck.cassette.files import write as write_cassette
 from pytest_cce_precheck.cassette.format import dumps as cassette
 from pytest_cce_precheck.drift.memory import DAYS
-from pytest_cce_precheck.drift.snapshot import Target, read
+from pytest_cce_precheck.drift.snapshot import SnapshotTarget, read
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from tests.contract.answers import listing, task
@@ -35,7 +35,7 @@ def test_lists(cce_client, query):
     assert cce_client.list_tasks(**query).status == 200
 """
 SNAPSHOT: Final = "--cce-snapshot=s.json"
-EMBEDDED: Final = Target("simulate", "the embedded service")
+EMBEDDED: Final = SnapshotTarget("simulate", "the embedded service")
 FIRST: Final = date(2026, 11, 1)
 
 
@@ -53,7 +53,7 @@ def night(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 def drift_in(result: pytest.RunResult) -> list[str]:
-    """Give what the run printed of its snapshot."""
+    """Return what the run printed of its snapshot."""
     lines = result.stdout.str().splitlines()
     start = lines.index("drift against s.json:")
     return [line for line in lines[start + 1 :] if line.startswith("  ")]
@@ -247,7 +247,7 @@ def test_recorded_answers_are_held_against_those_of_the_same_endpoint_and_two_en
     assert drift_in(result)[2:] == [f"  warning: {fact}"]
     assert ("PRE522", "shown") in findings(pytester)
     assert list(read(pytester.path / "s.json")) == [
-        Target("replay", f"https://{each}.example", "c") for each in ("cn", "eu")
+        SnapshotTarget("replay", f"https://{each}.example", "c") for each in ("cn", "eu")
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_real_service_is_known_by_endpoint_and_cluster(
             f"--cce-cluster-id={simulator.cluster_id}",
         )
     assert result.ret == 0
-    assert list(read(pytester.path / "s.json")) == [Target("live", server.endpoint, simulator.cluster_id)]
+    assert list(read(pytester.path / "s.json")) == [SnapshotTarget("live", server.endpoint, simulator.cluster_id)]
 
 
 # ---- what goes wrong

@@ -11,12 +11,12 @@ import pytest
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.config.targets import NamedTarget
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.plugin.request_budget import meter_of, stand_before, tell_worker, workers_of
+from pytest_cce_precheck.plugin.request_budget import inform_worker, install_gates, meter_of, workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_cce_precheck.transport.paced import Meter
+    from pytest_cce_precheck.transport.pacing import SharedBudget
 
 LIVE = Config(mode="live", budget=2, sources={"budget": "option"})
 TARGET, OTHER = NamedTarget("eu-1", LIVE), NamedTarget("eu-2", LIVE)
@@ -34,12 +34,12 @@ class Session:
             stash=pytest.Stash(), args=[], getoption=lambda name, default: more.get(name, default),
             invocation_params=SimpleNamespace(dir=Path.cwd()), add_cleanup=self._cleanups.append, **more,
         )  # fmt: skip
-        stand_before([], process)
+        install_gates([], process)
         return process
 
     def worker(self, *, loadgroup: bool = False, **changed: Any) -> Any:
         node = SimpleNamespace(workerinput={})
-        tell_worker(node, self.controller)
+        inform_worker(node, self.controller)
         return self._process(workerinput={"workercount": 2, **node.workerinput, **changed}, loadgroup=loadgroup)
 
     def end(self) -> None:
@@ -54,11 +54,11 @@ def session() -> Iterator[Session]:
     session.end()
 
 
-def counted(process: Any, config: Config = LIVE, target: NamedTarget | None = None) -> Meter:
+def counted(process: Any, config: Config = LIVE, target: NamedTarget | None = None) -> SharedBudget:
     return meter_of(config, process, target)
 
 
-def sends(meter: Meter) -> int:
+def sends(meter: SharedBudget) -> int:
     number = 0
     while number < 5:
         try:

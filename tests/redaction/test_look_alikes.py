@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.explore.classes import CLASSES
-from pytest_cce_precheck.explore.questions import SYNTHETIC
+from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret, names_a_secret
 from pytest_cce_precheck.redaction.texts import MASK, Redactor, masked
 from pytest_cce_precheck.simulator.service import Simulator

@@ -17,7 +17,7 @@ from pytest_cce_precheck.plugin.run_log import Outcome, ReportedTest, RunLog
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.conclusion import TITLES, conclude
 from pytest_cce_precheck.report.files import WRITERS
-from pytest_cce_precheck.report.github import tell_github
+from pytest_cce_precheck.report.github import write_to_github
 from pytest_cce_precheck.report.record import VERDICTS, CheckState, Place, RunRecord, ShippedCheck, TestResult
 from pytest_cce_precheck.report.section import lines
 from pytest_cce_precheck.report.summary import collect
@@ -117,7 +117,7 @@ def test_everything_that_is_rendered_says_the_verdict_of_the_record(
         assert told.headline.startswith(f"{TITLES[told.verdict]}: ")
     summary = tmp_path_factory.getbasetemp() / "summary.md"
     summary.write_text("")
-    tell_github(document, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    write_to_github(document, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
     texts = [write(document) for write in WRITERS.values()]
     texts += [summary.read_text("utf-8")] if told.mode != "simulate" else []
     assert all(told.headline in text for text in texts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.report.github import _command, commands, tell_github
+from pytest_cce_precheck.report.github import _command, commands, write_to_github
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def test_a_title_is_escaped_as_a_property() -> None:
 
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path)}
-    [line] = tell_github(report(), environment)
+    [line] = write_to_github(report(), environment)
     told = "GITHUB_STEP_SUMMARY cannot be written: it is a directory; expected a regular file"
     assert line == f"::warning title=cce-precheck::{told}"
 
@@ -63,7 +63,7 @@ def test_a_warning_that_fails_nothing_is_a_warning_and_the_rest_is_not_told() ->
 def test_the_summary_is_appended_to_what_other_steps_wrote(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     file.write_text("# Another step\n")
-    lines = tell_github(report(finding()), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
+    lines = write_to_github(report(finding()), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     assert len(lines) == 1
     told = file.read_text("utf-8")
     assert told.startswith("# Another step\n# Contract check of `https://cce.example`\n")
@@ -73,7 +73,7 @@ def test_the_summary_is_appended_to_what_other_steps_wrote(tmp_path: Path) -> No
 def test_a_summary_that_github_would_not_show_is_cut(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     many = [finding(message=f"{number} " + "é" * 1000) for number in range(600)]
-    tell_github(report(*many), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
+    write_to_github(report(*many), {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     assert 400_000 < file.stat().st_size < 600_000
     assert file.read_text("utf-8").endswith("… the rest is in the report file (--cce-report).\n")
 
@@ -82,4 +82,4 @@ def test_a_summary_that_github_would_not_show_is_cut(tmp_path: Path) -> None:
     ("mode", "told", "lines"), [("live", "true", 1), ("replay", "true", 1), ("simulate", "true", 0), ("live", "", 0)]
 )
 def test_only_a_run_on_real_answers_in_github_actions_tells_anything(mode: str, told: str, lines: int) -> None:
-    assert len(tell_github(report(finding(), mode=mode), {"GITHUB_ACTIONS": told})) == lines
+    assert len(write_to_github(report(finding(), mode=mode), {"GITHUB_ACTIONS": told})) == lines

@@ -13,13 +13,13 @@ import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report import history
-from pytest_cce_precheck.report.history import Outcome, append, latest, prepare
+from pytest_cce_precheck.report.history import CheckOutcome, append, latest, prepare
 from pytest_cce_precheck.report.reliability import as_json, as_table, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PASSED: Final = Outcome(
+PASSED: Final = CheckOutcome(
     run="r0",
     at="2026-06-01T07:28:00+00:00",
     test="test_contract.py::test_it",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.files import as_html, as_markdown
-from pytest_cce_precheck.report.github import commands, tell_github
+from pytest_cce_precheck.report.github import commands, write_to_github
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import ticket
@@ -147,6 +147,6 @@ def test_a_summary_that_is_cut_ends_with_a_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     data = report("x" * 100 + " ![x](https://evil.test)")
     data["findings"] *= 3000
-    tell_github(data, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
+    write_to_github(data, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     text = file.read_text("utf-8")
     assert text.endswith("|\n\n… the rest is in the report file (--cce-report).\n")

@@ -14,7 +14,7 @@ import pytest
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.errors import CassetteMissError
-from pytest_cce_precheck.plugin.modes.base import RunningTest
+from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import RunLog
 from pytest_cce_precheck.plugin.session import Contract, Harness
 from pytest_cce_precheck.redaction.recordings import Redaction
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def told(contract: Contract, exchange: Exchange) -> str:
-    """Give the text that a test fails with."""
+    """Return the text that a test fails with."""
     try:
         contract.verify(exchange)
     except ContractViolation as violation:
@@ -43,7 +43,7 @@ def told(contract: Contract, exchange: Exchange) -> str:
 
 
 def missed(request: Request, redaction: Redaction) -> str:
-    """Give what a replay says that has another question's answer."""
+    """Return what a replay says that has another question's answer."""
     replayer = Replayer(cassette(answered("type=addonStatic")), redaction, [request.endpoint])
     with pytest.raises(CassetteMissError) as miss:
         replayer.answer(request)
@@ -51,7 +51,7 @@ def missed(request: Request, redaction: Redaction) -> str:
 
 
 def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
-    """Give all that the end of a run prints and writes."""
+    """Return all that the end of a run prints and writes."""
     beside = [("test_it", *each) for each in properties]
     summary = collect(RunLog(), Config(mode="replay"), redactor=Redactor([]), beside=beside)
     yield "\n".join(lines(summary))
@@ -59,7 +59,7 @@ def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def views(text: str) -> Iterator[str]:
-    """Give a text and what it says once it is decoded."""
+    """Return a text and what it says once it is decoded."""
     for view in (text, text.replace('\\"', '"').replace("\\\\", "\\"), text.replace("'\\''", "'")):
         yield view
         yield unquote(view)
@@ -84,7 +84,7 @@ def test_a_planted_secret_is_in_no_failure_text_no_report_and_no_miss(share: int
         environment = {"CCE_AUTH_TOKEN": planted.secret} if planted.known else {}
         harness = Harness(Config(mode="replay"), environment)
         properties: list[tuple[str, str]] = []
-        harness.test = RunningTest("test_it", report=properties.append)
+        harness.test = TestContext("test_it", report=properties.append)
         contract = Contract(harness)
         texts = {"miss": missed(recording.request, Redaction(Credentials.from_environment(environment)))}
         if recording.exchange is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.sdk.protocol import Call
+from pytest_cce_precheck.sdk.protocol import DriverCall
 from pytest_cce_precheck.sdk.run import corpus_credentials
 from tests.toolchains import require_program
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DRIVERS = Path(__file__).resolve().parent.parent.parent / "drivers"
 FAKE_SDK = Path(__file__).with_name("fake_sdk.py")
 CREDENTIALS = corpus_credentials()
-CALL = Call("http://127.0.0.1:9", "p", "c")
+CALL = DriverCall("http://127.0.0.1:9", "p", "c")
 
 _START = """
 import json, os, sys
@@ -53,12 +53,12 @@ def answering(folder: Path, body: str) -> tuple[str, ...]:
 
 
 def fake_sdk(defect: str = "none") -> tuple[str, ...]:
-    """Give the command of an SDK that does everything right but for one defect."""
+    """Return the command of an SDK that does everything right but for one defect."""
     return sys.executable, str(FAKE_SDK), defect
 
 
 def require_programs(words: Sequence[str]) -> tuple[str, ...]:
-    """Give a driver's command; where a part of it is missing, skip, or fail if CCE_REQUIRE_TOOLCHAINS is 1."""
+    """Return a driver's command; where a part of it is missing, skip, or fail if CCE_REQUIRE_TOOLCHAINS is 1."""
     missing = [word for word in words if "/" in word and not Path(word).exists()]
     if missing and os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1":
         pytest.fail(f"CCE_REQUIRE_TOOLCHAINS=1, but there is no {missing[0]}", pytrace=False)

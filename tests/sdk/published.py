@@ -21,7 +21,7 @@ COMMAND: Final = "python docs/sdk_table.py"
 
 
 def rows(head: str, sdk: str) -> Iterator[tuple[str, str]]:
-    """Give each case's name and what stands in the column of an SDK, of the table that begins with ``head``."""
+    """Return each case's name and what stands in the column of an SDK, of the table that begins with ``head``."""
     table = next(part for part in PAGE.read_text(encoding="utf-8").split("\n\n") if part.startswith(f"| {head} |"))
     heads, _, *lines = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.strip().split("\n")]
     place = next(number for number, name in enumerate(heads) if name.startswith(f"{sdk} "))
@@ -35,7 +35,7 @@ def version(sdk: str) -> str:
 
 
 def differences(introduction: Introduction, cells: Iterable[Cell]) -> list[str]:
-    """Give what the page says otherwise than ``cells``; skips where the page is of another version."""
+    """Return what the page says otherwise than ``cells``; skips where the page is of another version."""
     if version(introduction.sdk) != introduction.version:
         pytest.skip(f"{PAGE.name} is of {introduction.sdk} {version(introduction.sdk)}, not {introduction.version}")
     wrong = dict(rows("case", introduction.sdk))

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseKind, Failure
+from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseFailure, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
 from pytest_cce_precheck.sdk.made_cases import example
@@ -51,7 +51,7 @@ def test_the_vendors_examples_are_those_that_the_contract_is_tested_with(name: s
 
 def test_few_cases_wait() -> None:
     waiting = [
-        case for case in corpus_cases() if isinstance(case.answer, Failure) and case.answer.connection == "holds"
+        case for case in corpus_cases() if isinstance(case.answer, CaseFailure) and case.answer.connection == "holds"
     ]
     assert 1 <= len(waiting) <= 5
     assert {case.timeout for case in waiting} == {1.0}

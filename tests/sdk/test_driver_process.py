@@ -13,7 +13,7 @@ import pytest
 
 from pytest_cce_precheck.sdk import driver as driver_module
 from pytest_cce_precheck.sdk.driver import Driver, DriverError
-from pytest_cce_precheck.sdk.protocol import Answer, SdkError
+from pytest_cce_precheck.sdk.protocol import DriverAnswer, SdkError
 from tests.sdk.fakes import CALL, CREDENTIALS, answering, script
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_a_driver_is_started_once_and_asked_again_and_again(tmp_path: Path) -> N
 def test_an_error_tells_what_the_sdk_tells_and_nothing_where_it_tells_nothing(tmp_path: Path) -> None:
     command = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True, 'code': 'X'})")
     with Driver(command, CREDENTIALS) as driver:
-        assert driver.call(CALL) == Answer(error=SdkError("E", expected=True, message="", code="X"))
+        assert driver.call(CALL) == DriverAnswer(error=SdkError("E", expected=True, message="", code="X"))
 
 
 def test_a_driver_gets_its_credentials_and_nothing_else_of_the_environment(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import Received
-from pytest_cce_precheck.sdk.judgement import Verdict
+from pytest_cce_precheck.sdk.judgement import CellVerdict
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.sdk.run import SdkReport, call_of, run_sdks
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
@@ -63,8 +63,8 @@ def test_an_sdk_that_does_everything_right_is_told_only_what_it_takes_without_a_
     assert all(cell.right for cell in report.cells)
     assert codes_of(report) == {"PRE716"}
     assert [cell.verdict for cell in report.cells] == [
-        *(Verdict.WHOLE, Verdict.ACCEPTED, *[Verdict.WHOLE] * 5),
-        *(Verdict.ERROR, Verdict.ERROR, Verdict.ERROR, Verdict.ERROR),
+        *(CellVerdict.WHOLE, CellVerdict.ACCEPTED, *[CellVerdict.WHOLE] * 5),
+        *(CellVerdict.ERROR, CellVerdict.ERROR, CellVerdict.ERROR, CellVerdict.ERROR),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.fidelity import generalised
-from pytest_cce_precheck.sdk.judgement import Cell, Verdict
+from pytest_cce_precheck.sdk.judgement import Cell, CellVerdict
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from tests.sdk.fakes import DRIVERS, require_programs
 from tests.sdk.published import differences
@@ -98,7 +98,7 @@ def test_every_conforming_list_is_read_whole(cells: dict[str, Cell]) -> None:
         and cell.case.authentication != "token"
     ]
     assert len(lists) > 60
-    assert [(cell.case.name, cell.findings) for cell in lists if cell.verdict is not Verdict.WHOLE] == []
+    assert [(cell.case.name, cell.findings) for cell in lists if cell.verdict is not CellVerdict.WHOLE] == []
 
 
 def test_the_list_call_is_sent_as_it_was_asked(cells: dict[str, Cell]) -> None:

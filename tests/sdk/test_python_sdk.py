@@ -12,7 +12,7 @@ import pytest
 from pytest_cce_precheck import ContractViolation, Simulator
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
-from pytest_cce_precheck.sdk.judgement import Cell, Verdict
+from pytest_cce_precheck.sdk.judgement import Cell, CellVerdict
 from pytest_cce_precheck.sdk.made_cases import listing, task
 from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
 from pytest_cce_precheck.sdk.run import run_sdk
@@ -55,7 +55,7 @@ def test_the_vendors_own_list_example_is_read_as_a_list_of_one_without_its_time_
     cells: dict[str, Cell],
 ) -> None:
     cell = cells["example-list"]
-    assert cell.verdict is Verdict.LOSS
+    assert cell.verdict is CellVerdict.LOSS
     assert facts(cell) == {
         ("PRE711", "$.items"),
         ("PRE710", "$.items.metadata.createTimestamp"),
@@ -74,7 +74,7 @@ def test_of_a_create_answer_no_task_can_be_read(cells: dict[str, Cell]) -> None:
     ]
     with_tasks = [cell for cell in created if cell.case.documented["status"].get("items")]
     assert with_tasks
-    assert {cell.verdict for cell in with_tasks} == {Verdict.LOSS}
+    assert {cell.verdict for cell in with_tasks} == {CellVerdict.LOSS}
 
 
 def test_a_text_for_a_count_becomes_a_number_and_a_text_for_a_status_an_empty_object(cells: dict[str, Cell]) -> None:
@@ -95,12 +95,12 @@ def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(cells: dict[str
     ]
     assert len(lists) > 60
     assert [
-        (cell.case.name, cell.findings) for cell in lists if cell.verdict is not Verdict.WHOLE or cell.findings
+        (cell.case.name, cell.findings) for cell in lists if cell.verdict is not CellVerdict.WHOLE or cell.findings
     ] == []
 
 
 def test_fields_that_nobody_documents_are_dropped_and_no_loss(cells: dict[str, Cell]) -> None:
-    assert cells["unknown-fields"].verdict is Verdict.WHOLE
+    assert cells["unknown-fields"].verdict is CellVerdict.WHOLE
     assert "$.items[*].metadata.labels" in cells["unknown-fields"].dropped
 
 
@@ -115,8 +115,8 @@ def test_a_throttled_call_loses_code_and_request_id(cells: dict[str, Cell]) -> N
 
 
 def test_an_answer_that_breaks_off_ends_in_an_error_that_is_not_the_sdks(cells: dict[str, Cell]) -> None:
-    assert cells["list-cut-short"].verdict is Verdict.CRASH
-    assert cells["body-half"].verdict is Verdict.LOSS
+    assert cells["list-cut-short"].verdict is CellVerdict.CRASH
+    assert cells["body-half"].verdict is CellVerdict.LOSS
 
 
 def test_a_body_of_ones_own_is_held_to_be_lossless(driver: Driver) -> None:

@@ -69,7 +69,7 @@ def ask_iam(caller, **changes):
 
 
 def questions(caller):
-    """Give a round of requests, good and bad ones, by both kinds of credentials."""
+    """Return a round of requests, good and bad ones, by both kinds of credentials."""
     world, simulator = caller.simulator.world, caller.simulator
     task = world.clusters[simulator.cluster_id].tasks[0]
     plain = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.drift.dialects import Listener
+from pytest_cce_precheck.drift.dialects import DeviationCounter
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.simulator.service import Simulator
@@ -23,12 +23,12 @@ from pytest_cce_precheck.transport.simulate import InProcessTransport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_cce_precheck.drift.dialects import Spoken
-    from pytest_cce_precheck.drift.memory import Memory
+    from pytest_cce_precheck.drift.dialects import DeviationCounts
+    from pytest_cce_precheck.drift.memory import TargetMemory
     from pytest_cce_precheck.drift.traits import Traits
     from pytest_cce_precheck.wire.exchange import Exchange
 
-    Run = tuple[Mapping[str, Traits], Mapping[str, Spoken]]
+    Run = tuple[Mapping[str, Traits], Mapping[str, DeviationCounts]]
 
 FIRST: Final = date(2026, 11, 1)
 # whole runs, partial ones, and one that reads a little
@@ -40,7 +40,7 @@ ONE_SERVICE: Final = ("", "no-tasks", "one-task", "static-tasks-only", "upgrade-
 @cache
 def run(seed: int, budget: int = 250, name: str = "", fault: str = "", *, writes: bool = True) -> Run:
     service = Simulator(seed=seed, variations=[name] if name else [], faults=[fault] if fault else [])
-    observer, listener = Observer(), Listener()
+    observer, listener = Observer(), DeviationCounter()
 
     def observe(exchange: Exchange) -> None:
         if observer.take(exchange):
@@ -61,8 +61,8 @@ def run(seed: int, budget: int = 250, name: str = "", fault: str = "", *, writes
 
 
 def told(*runs: Run) -> list[tuple[str, str, str]]:
-    """Give grade, place and fact of all that a night after the other tells."""
-    memory: Memory | None = None
+    """Return grade, place and fact of all that a night after the other tells."""
+    memory: TargetMemory | None = None
     found = []
     for night, (traits, spoken) in enumerate(runs):
         outcome = remember(memory, traits, spoken, FIRST + timedelta(night))

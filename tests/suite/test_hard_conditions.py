@@ -8,16 +8,16 @@ import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
+from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.suite import creation, exploration, filters, transport
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Settings
-from pytest_cce_precheck.suite.patience import LONGEST, Patience
+from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.transport.simulate import InProcessTransport
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import create_path
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def throttled(value: str, date: str | None = "Wed, 25 Nov 2026 10:00:00 GMT") ->
 
 def test_pauses_repeat_with_the_seed_and_differ_between_workers() -> None:
     def drawn(seed: int, worker: str) -> list[float]:
-        patience = Patience(seed, worker)
+        patience = RetryPolicy(seed, worker)
         return [patience.pause(attempt) for attempt in range(1, 8)]
 
     assert drawn(1, "gw0") == drawn(1, "gw0")
@@ -88,24 +88,24 @@ def test_pauses_repeat_with_the_seed_and_differ_between_workers() -> None:
 
 
 def test_pauses_grow_up_to_a_bound() -> None:
-    patience = Patience(0)
+    patience = RetryPolicy(0)
     for attempt, middle in enumerate((0.2, 0.4, 0.8, 1.6, 3.2, 3.2, 3.2), 1):
         assert all(middle / 2 <= patience.pause(attempt) <= middle * 1.5 for _ in range(20))
 
 
 @pytest.mark.parametrize("value", ["7", " 7 ", "Wed, 25 Nov 2026 10:00:07 GMT"])
 def test_who_is_told_when_to_come_again_comes_no_sooner_and_hardly_later(value: str) -> None:
-    patience = Patience(0)
+    patience = RetryPolicy(0)
     assert all(7 <= patience.asked_for(throttled(value), 1) <= 7.25 for _ in range(20))
 
 
 @pytest.mark.parametrize("value", ["0", "soon", "-5", "Wed, 25 Nov 2026 09:00:00 GMT"])
 def test_who_is_told_nothing_of_use_pauses_all_the_same(value: str) -> None:
-    assert 0.1 <= Patience(0).asked_for(throttled(value), 1) <= 0.3
+    assert 0.1 <= RetryPolicy(0).asked_for(throttled(value), 1) <= 0.3
 
 
 def test_a_date_is_taken_by_the_services_clock_and_without_one_by_ours() -> None:
-    assert Patience(0).asked_for(throttled("Fri, 31 Dec 2060 23:59:59 GMT", date=None), 1) > LONGEST
+    assert RetryPolicy(0).asked_for(throttled("Fri, 31 Dec 2060 23:59:59 GMT", date=None), 1) > LONGEST
 
 
 # ---- the end of the run

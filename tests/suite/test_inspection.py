@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters, isolation
 from pytest_cce_precheck.suite.budget import number_of_probes
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.wire.exchange import TransportError
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials

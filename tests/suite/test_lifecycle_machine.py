@@ -19,10 +19,10 @@ from hypothesis.stateful import (
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
-from pytest_cce_precheck.contract.lifecycle import History
+from pytest_cce_precheck.contract.lifecycle import TaskHistory
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.explore.classes import values_of
-from pytest_cce_precheck.explore.questions import select
+from pytest_cce_precheck.explore.queries import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import InProcessTransport
@@ -51,7 +51,7 @@ class CheckTasks(RuleBasedStateMachine):
             cluster_id=self.service.cluster_id,
             credentials=self.service.credentials,
         )
-        self.history = History()
+        self.history = TaskHistory()
         self.latest = self.read()
 
     def judged(self, exchange: Exchange, statuses: frozenset[int]) -> Answer | None:

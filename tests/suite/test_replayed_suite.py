@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.config.options import Config
-from pytest_cce_precheck.plugin.modes.base import RunningTest
-from pytest_cce_precheck.plugin.modes.recording import Recorded
+from pytest_cce_precheck.plugin.modes.base import TestContext
+from pytest_cce_precheck.plugin.modes.recording import RecordMode
 from pytest_cce_precheck.plugin.session import Harness
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.server import SimulatorServer
@@ -53,7 +53,7 @@ class Inspected:
         self.codes: dict[str, list[str]] = {}
         self.unused: dict[str, int] = {}
         for check in CHECKS:
-            test = RunningTest(check.__name__, cassette=folder / f"{check.__name__}.json")
+            test = TestContext(check.__name__, cassette=folder / f"{check.__name__}.json")
             with harness.running(test):
                 inspection = suite.inspection(test)
                 found = inspection.run(check)
@@ -68,7 +68,7 @@ def recorded(
     simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch, *, pseudonyms: bool = False
 ) -> Inspected:
     """Record from a simulator in this process, whose clock goes as fast as is waited."""
-    monkeypatch.setattr(Recorded, "wait", lambda _, seconds: simulator.clock.advance(seconds))
+    monkeypatch.setattr(RecordMode, "wait", lambda _, seconds: simulator.clock.advance(seconds))
     config = Config(
         mode="record",
         endpoint=simulator.endpoint,

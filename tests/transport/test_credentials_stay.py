@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from urllib3.connection import HTTPConnection
 
-from pytest_cce_precheck.errors import TransportError, UnsafeCredentialsError
+from pytest_cce_precheck.errors import UnsafeCredentialsError
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, TokenCommand, TokenError
 from pytest_cce_precheck.wire.credentials import Secret
-from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from tests.servers import Handler, always, free_port, serving
 
 if TYPE_CHECKING:

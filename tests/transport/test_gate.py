@@ -16,13 +16,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from pytest_cce_precheck.cassette.record import Recorder
-from pytest_cce_precheck.errors import BudgetExhaustedError, TransportError
+from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.sdk.vendor import v3, vendor_client
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from tests.drips import SPEECHES, spoken
 from tests.gates import BODY, Guarded, bounds, by_a_manager
 from tests.servers import Handler, Server, always, free_port, serving, talking
@@ -230,7 +230,7 @@ def test_other_services_are_not_touched(server: Server) -> None:
 
 
 def test_a_meter_is_made_when_something_is_sent_and_the_last_one_of_a_service_counts(server: Server) -> None:
-    first, last, gate = Meter(), Meter(), Gate()
+    first, last, gate = SharedBudget(), SharedBudget(), Gate()
     gate.put("http://cce.example", lambda: pytest.fail("nothing was sent there"))
     with gate:
         gate.put(server.endpoint, lambda: first)

@@ -15,7 +15,7 @@ from urllib3.util.retry import Retry
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.transport import reading
 from pytest_cce_precheck.transport.gate import Gate
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 from tests.gates import BODY, Guarded, bounds, by_a_manager
 from tests.servers import Handler, Server, always, chunked, serving
 
@@ -175,7 +175,7 @@ def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
         asked.append((method, path, "X-Own" in headers))
         raise WriteRefusedError("not sent")
 
-    gate, meter = Gate(), Meter()
+    gate, meter = Gate(), SharedBudget()
     gate.put(server.endpoint, lambda: meter, refuse=refuse)
     with closing(meter), gate, pytest.raises(WriteRefusedError):
         send(server.endpoint)

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.transport import reading
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.body import MAX_BYTES
-from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from tests.servers import Handler, always, free_port, serving
 
 if TYPE_CHECKING:

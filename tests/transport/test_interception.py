@@ -12,12 +12,11 @@ import responses
 from requests.adapters import HTTPAdapter
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.transport.failures import failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 from tests.recordings import ENDPOINT, PATH, asked
 from tests.servers import always, serving
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.transport.interception import as_request
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.servers import always, serving
 

@@ -12,12 +12,11 @@ import pytest
 import requests
 
 from pytest_cce_precheck.cassette.record import Recorder
-from pytest_cce_precheck.errors import TransportError
 from pytest_cce_precheck.simulator.tls import private_ca
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import Watch
-from pytest_cce_precheck.wire.exchange import Request
+from pytest_cce_precheck.wire.exchange import Request, TransportError
 from tests.drips import OK, SPEECHES, dripping, silent, spoken
 from tests.servers import Talk, always, head_of, serving, talking
 from tests.toolchains import require_program

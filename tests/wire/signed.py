@@ -32,7 +32,7 @@ def request(**changes: Any) -> Request:
 
 
 def report_of(error: SignatureError) -> str:
-    """Give the traceback with locals, but for the test's own frame."""
+    """Return the traceback with locals, but for the test's own frame."""
     assert error.__traceback__
     frames = error.__traceback__.tb_next
     return "".join(traceback.TracebackException(type(error), error, frames, capture_locals=True).format())

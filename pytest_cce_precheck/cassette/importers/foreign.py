@@ -66,12 +66,12 @@ def as_request(method: str, url: str, headers: Iterable[tuple[str, str]], body: 
 
 
 def without_pseudo(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Give headers without those that only HTTP/2 has (``:path``)."""
+    """Return headers without those that only HTTP/2 has (``:path``)."""
     return Headers((name, value) for name, value in headers if not name.startswith(":"))
 
 
 def as_received(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Give the headers of an answer without those of its body's transfer."""
+    """Return the headers of an answer without those of its body's transfer."""
     kept = without_pseudo(headers)
     for name in _OF_THE_SENDING:
         kept = kept.without(name)
@@ -79,7 +79,7 @@ def as_received(headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 def member(data: Any, name: str, kind: type[T]) -> T:
-    """Give a member of an object; raises ValueError where it has another kind, or is not there."""
+    """Return a member of an object; raises ValueError where it has another kind, or is not there."""
     value = data.get(name) if isinstance(data, dict) else None
     # to Python, true is a number
     if not isinstance(value, kind) or isinstance(value, bool):
@@ -88,12 +88,12 @@ def member(data: Any, name: str, kind: type[T]) -> T:
 
 
 def shown(value: Any) -> str:
-    """Give a value for a message; of a container its kind alone, since a few lines of YAML hold a billion texts."""
+    """Return a value for a message; of a container its kind alone, since a few lines of YAML hold a billion texts."""
     return _KINDS[type(value)] if isinstance(value, dict | list) else repr(str(value)[:40])
 
 
 def optional(data: Any, name: str, kind: type[T]) -> T:
-    """Give a member of an object, an empty one where it is not there; raises ValueError where it has another kind."""
+    """Return a member of an object, an empty one where it is not there; raises ValueError where it has another kind."""
     return kind() if isinstance(data, dict) and data.get(name) is None else member(data, name, kind)
 
 

@@ -103,7 +103,7 @@ def _time(text: str) -> datetime:
 
 
 def to_har(cassette: Cassette) -> dict[str, Any]:
-    """Give a cassette as HAR 1.2; what that has no word for stands in fields of our own, and is read again.
+    """Return a cassette as HAR 1.2; what that has no word for stands in fields of our own, and is read again.
 
     The times are not known: every call starts when the cassette was recorded, and takes no time.
     """

@@ -119,7 +119,7 @@ def _octets(body: Any) -> bytes:
 
 
 def _decoded(body: bytes, coding: str) -> bytes:
-    """Give a body freed of its content coding, if it still has it: that is an option of vcrpy's."""
+    """Return a body freed of its content coding, if it still has it: that is an option of vcrpy's."""
     coding = coding.strip().lower()
     if coding in ("gzip", "x-gzip", "deflate") and (coding == "deflate" or body.startswith(_GZIP)):
         return _inflated(body)

@@ -29,7 +29,7 @@ class Difference:
     seen_in: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what machines read."""
+        """Return what machines read."""
         return {**self.change.to_dict(), "seen_in": list(self.seen_in)}
 
 
@@ -43,7 +43,7 @@ class Comparison:
     differences: tuple[Difference, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what machines read."""
+        """Return what machines read."""
         return {
             "compared": list(self.compared),
             "only_old": list(self.only_old),

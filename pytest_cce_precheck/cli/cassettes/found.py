@@ -25,13 +25,13 @@ class Found:
 
 
 def cassettes_in(folder: Path) -> list[Found]:
-    """Read every cassette of a folder, sorted; raises `ConfigurationError` where there is no such folder."""
+    """Read every cassette of a folder, sorted; raises `ConfigurationError` if there is no such folder."""
     refuse_no_folder(folder)
     return [_read(path, folder) for path in files.cassettes(folder)]
 
 
 def readable(found: Found) -> Found:
-    """Give what was found, and where one of its recordings cannot be read no cassette, but what is wrong with it."""
+    """Return what was found, and where one of its recordings cannot be read no cassette, but what is wrong with it."""
     try:
         # each recording is parsed when it is asked for
         for _ in found.cassette or ():

@@ -150,7 +150,7 @@ def _kinds(recordings: Sequence[Recording]) -> Iterator[str]:
 
 
 def _secrets_of(recordings: Sequence[Recording]) -> Iterator[str]:
-    """Give what the headers show to be secret, which a body or a path may hold too."""
+    """Return what the headers show to be secret, which a body or a path may hold too."""
     ids = {found for recording in recordings for found in _ids_of(recording)}
     for recording in recordings:
         outcome = recording.outcome

@@ -17,7 +17,7 @@ from pytest_cce_precheck._files import remove, sweep
 from pytest_cce_precheck.cassette.files import cassettes
 from pytest_cce_precheck.cli.cassettes.found import cassettes_in
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.markers import claims
+from pytest_cce_precheck.plugin.markers import cassettes_by_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class _Collector:
         missed = (path for path in _test_files(config) if os.path.realpath(path) not in self._seen)
         self.missed += [os.path.relpath(path) for path in missed]
         try:
-            self.claimed = {_plain(name) for name in claims(self.items)}
+            self.claimed = {_plain(name) for name in cassettes_by_test(self.items)}
         except ConfigurationError as error:
             self.refusal = error
 
@@ -166,7 +166,7 @@ def _named(first: str, number: int) -> str:
 
 
 def _test_files(config: pytest.Config) -> Iterator[Path]:
-    """Give every file that pytest would take for one of tests, where the project keeps them."""
+    """Return every file that pytest would take for one of tests, where the project keeps them."""
     places = [found for each in config.getini("testpaths") for found in glob.glob(each, root_dir=config.rootpath)]
     for place in places or [""]:
         start = config.rootpath / place
@@ -191,6 +191,6 @@ def _reason(output: str) -> str:
 
 
 def _plain(name: Any) -> str:
-    """Give a cassette's name as file systems compare it that do not tell upper from lower case."""
+    """Return a cassette's name as file systems compare it that do not tell upper from lower case."""
     path = PurePosixPath(str(name).replace(os.sep, "/")).as_posix()
     return path.removesuffix(_SUFFIX).lower()

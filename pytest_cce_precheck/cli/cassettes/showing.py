@@ -28,7 +28,7 @@ _KEPT: Final = REQUEST_HEADERS | RESPONSE_HEADERS
 def shown(cassette: Cassette, redactor: Redactor, *, bodies: bool, number: int | None) -> Iterator[str]:
     """Write a cassette in pieces, without secrets; ``number`` counts from 1, None shows every recording.
 
-    Raises `ConfigurationError` where there is no recording of that number.
+    Raises `ConfigurationError` if there is no recording of that number.
     """
     if number is not None and number > len(cassette):
         raise ConfigurationError(f"{cassette.name} has {len(cassette)} recordings; there is no number {number}")

@@ -53,7 +53,7 @@ class Problem:
         return one_line(f"{self.severity}: {where}{self.message}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what machines read."""
+        """Return what machines read."""
         return {"severity": self.severity, "recording": self.recording, "message": self.message}
 
 
@@ -72,7 +72,7 @@ class Verified:
         return len(self.verdict.failing) + sum(problem.severity == "error" for problem in self.problems)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what machines read."""
+        """Return what machines read."""
         return {
             "file": str(self.path),
             "problems": [problem.to_dict() for problem in self.problems],
@@ -154,7 +154,7 @@ def _sorted(findings: Sequence[Finding], acceptances: Sequence[Acceptance], toda
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:
-    """Give each fact once, with the recording that shows it first and how many others do."""
+    """Return each fact once, with the recording that shows it first and how many others do."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.identity, []).append(finding)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.errors import CassetteError, TransportReason
     from pytest_cce_precheck.plugin.examples import Examples
+    from pytest_cce_precheck.plugin.records import Record
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
     from pytest_cce_precheck.wire.vocabulary import Filter
@@ -26,7 +27,7 @@ _BROKEN: Final = frozenset({"truncated", "too-large", "not-http"})
 
 
 @dataclass(frozen=True)
-class Target:
+class ServiceTarget:
     """The service and the cluster that the client speaks to."""
 
     endpoint: str
@@ -47,20 +48,16 @@ class Traffic:
         self.answered += reason is None or reason in _BROKEN
 
 
-Property = tuple[str, str]
-"""Name and value of what a test reports of itself (``user_properties``)."""
-
-
 def _kept(recording: Recording, _: Recording) -> Recording:
     return recording
 
 
-def _unreported(_: Property) -> None:
+def _unreported(_: Record) -> None:
     pass
 
 
 @dataclass
-class RunningTest:
+class TestContext:
     """One test as its mode sees it.
 
     ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again, as they
@@ -95,7 +92,7 @@ class RunningTest:
     on_simulator: bool = False
     asked_before: int = 0
     allowed: Sequence[Acceptance] = ()
-    report: Callable[[Property], None] = _unreported
+    report: Callable[[Record], None] = _unreported
     examples: Examples | None = None
 
     def answered(self, request: Request, response: Response) -> None:
@@ -117,11 +114,11 @@ class Mode(Protocol):
     """What the harness asks of a mode."""
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ServiceTarget:
         """The service and the cluster; on replay, those of the running test's cassette."""
 
     def credentials(self) -> Credentials:
-        """Give what requests are authenticated with; raises `ConfigurationError` where it lacks."""
+        """Return what requests are authenticated with; raises `ConfigurationError` if it lacks."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -132,5 +129,5 @@ class Mode(Protocol):
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Stand by while a fixture of a wider scope than a test makes a call."""
 
-    def running(self, test: RunningTest) -> AbstractContextManager[object]:
+    def running(self, test: TestContext) -> AbstractContextManager[object]:
         """Stand by while a test runs."""

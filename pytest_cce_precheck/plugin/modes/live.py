@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.plugin.modes.base import RunningTest, Target
+from pytest_cce_precheck.plugin.modes.base import ServiceTarget, TestContext
 from pytest_cce_precheck.plugin.validation import refuse_incomplete, tokens_for
 from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.transport.tokens import Tokens
 
 
-class Live:
+class LiveMode:
     """The service and the cluster of the settings; nothing is read from a cassette, and none is written."""
 
     def __init__(
@@ -30,13 +30,13 @@ class Live:
         self._remaining = remaining
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ServiceTarget:
         """What the settings name."""
         config = self.config
-        return Target((config.service or "").rstrip("/"), config.project_id or "", config.cluster_id or "")
+        return ServiceTarget((config.service or "").rstrip("/"), config.project_id or "", config.cluster_id or "")
 
     def credentials(self) -> Credentials:
-        """Give the environment's, or a token that is fetched."""
+        """Return the environment's, or a token that is fetched."""
         credentials = Credentials.from_environment(self.environment)
         if self.tokens is not None:
             credentials = Credentials(token=self.tokens.current())
@@ -62,8 +62,8 @@ class Live:
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Let the call through."""
-        return self.running(RunningTest("outside a test"))
+        return self.running(TestContext("outside a test"))
 
-    def running(self, _: RunningTest) -> AbstractContextManager[object]:
+    def running(self, _: TestContext) -> AbstractContextManager[object]:
         """Let calls through."""
         return nullcontext()

@@ -14,7 +14,7 @@ from pytest_cce_precheck._files import shown
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
 from pytest_cce_precheck.cassette.record import Recorder
-from pytest_cce_precheck.plugin.modes.live import Live
+from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.redaction.id_pseudonyms import pseudonyms_for
 from pytest_cce_precheck.redaction.recordings import Redaction
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from pytest_cce_precheck.plugin.modes.base import RunningTest
+    from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms
     from pytest_cce_precheck.wire.exchange import Request
 
 
-class Recorded(Live):
+class RecordMode(LiveMode):
     """A live run that keeps what each test asked and was answered."""
 
     def outside_a_test(self) -> AbstractContextManager[object]:
@@ -42,7 +42,7 @@ class Recorded(Live):
         return refused_outside_a_test("record")
 
     @contextmanager
-    def running(self, test: RunningTest) -> Iterator[None]:
+    def running(self, test: TestContext) -> Iterator[None]:
         """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
         recorder = Recorder(self.target.endpoint, deadline=TIMEOUTS * self.config.timeout, observe=test.answered)
         with recorder:
@@ -66,7 +66,7 @@ class Recorded(Live):
                 standing.append(each)
         return standing
 
-    def _written(self, test: RunningTest, recordings: Sequence[Recording], name: str) -> str:
+    def _written(self, test: TestContext, recordings: Sequence[Recording], name: str) -> str:
         found = Credentials.from_environment(self.environment)
         credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.errors import CassetteMissError, CassetteMissingError
-from pytest_cce_precheck.plugin.modes.base import RunningTest, Target
+from pytest_cce_precheck.plugin.modes.base import ServiceTarget, TestContext
 from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, Redaction
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -27,7 +27,7 @@ _NOWHERE: Final = "https://cce.replayed.example"
 _NOBODY: Final = "not-recorded"
 
 
-class Replayed:
+class ReplayMode:
     """What was recorded for each test; needs no network, no credentials and no settings."""
 
     def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
@@ -36,17 +36,17 @@ class Replayed:
         self._origin: Origin | None = None
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ServiceTarget:
         """What the settings name, and for the rest what the running test's cassette was recorded from."""
         config, origin = self._config, self._origin
-        return Target(
+        return ServiceTarget(
             config.service or (origin.endpoint if origin else _NOWHERE),
             config.project_id or (origin and origin.project_id) or _NOBODY,
             config.cluster_id or (origin and origin.cluster_id) or _NOBODY,
         )
 
     def credentials(self) -> Credentials:
-        """Give stand-ins of the kinds that the recording was made with, of all where it does not say."""
+        """Return stand-ins of the kinds that the recording was made with, of all where it does not say."""
         kinds = self._origin.credentials if self._origin else ()
         return REPLAY_CREDENTIALS.only(kinds) if kinds else REPLAY_CREDENTIALS
 
@@ -61,15 +61,15 @@ class Replayed:
         return refused_outside_a_test("replay")
 
     @contextmanager
-    def running(self, test: RunningTest) -> Iterator[None]:
-        """Answer from the test's cassette; raises `CassetteCorruptError` where it cannot be read."""
+    def running(self, test: TestContext) -> Iterator[None]:
+        """Answer from the test's cassette; raises `CassetteCorruptError` if it cannot be read."""
         try:
             with self._answering(test):
                 yield
         finally:
             self._origin = None
 
-    def _answering(self, test: RunningTest) -> Interceptor:
+    def _answering(self, test: TestContext) -> Interceptor:
         own = [self._config.service] if self._config.service else []
         try:
             if test.cassette is None:
@@ -94,7 +94,7 @@ def _redaction(credentials: Credentials) -> Redaction:
     return Redaction(credentials)
 
 
-def _missing(test: RunningTest, error: CassetteMissingError) -> Callable[[Request], NoReturn]:
+def _missing(test: TestContext, error: CassetteMissingError) -> Callable[[Request], NoReturn]:
     def answer(_: Request) -> NoReturn:
         test.misses.append(error)
         raise error

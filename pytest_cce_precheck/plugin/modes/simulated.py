@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.plugin.modes.base import RunningTest, Target
+from pytest_cce_precheck.plugin.modes.base import ServiceTarget, TestContext
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import Interception
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
 
 
-class Simulated:
+class SimulateMode:
     """The embedded service of the session; a test with faults of its own has one of its own."""
 
     def __init__(self, config: Config) -> None:
@@ -27,12 +27,12 @@ class Simulated:
         self.simulator = self._session
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ServiceTarget:
         """The embedded service's main cluster."""
-        return Target(self._session.endpoint, self._session.project_id, self._session.cluster_id)
+        return ServiceTarget(self._session.endpoint, self._session.project_id, self._session.cluster_id)
 
     def credentials(self) -> Credentials:
-        """Give the embedded service's own."""
+        """Return the embedded service's own."""
         return self._session.credentials
 
     def wait(self, seconds: float) -> None:
@@ -50,7 +50,7 @@ class Simulated:
         return Interception(self._session)
 
     @contextmanager
-    def running(self, test: RunningTest) -> Iterator[None]:
+    def running(self, test: TestContext) -> Iterator[None]:
         """Answer from the session's service, or from one that has the test's faults too."""
         if test.faults:
             self.simulator = Simulator(seed=self._config.seed, faults=(*self._config.fault, *test.faults))

@@ -19,7 +19,7 @@ from pytest_cce_precheck.simulator.faults.tools import (
     select_without,
 )
 from pytest_cce_precheck.simulator.pipeline import Call, Document, Fault
-from pytest_cce_precheck.simulator.selection import Question, select
+from pytest_cce_precheck.simulator.selection import ListQuery, select
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _answer_of_another_connection(call: Call, document: Document) -> Document:
 
 def _until_an_empty_part(call: Call, tasks: list[Task]) -> list[Task]:
     kept, separator, _ = call.request.query.lstrip("&").partition("&&")
-    counted = Question(replace(call.request, query=kept).params)
+    counted = ListQuery(replace(call.request, query=kept).params)
     return select(call.listed, counted) if separator else tasks
 
 

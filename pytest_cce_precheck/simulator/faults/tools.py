@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
 from pytest_cce_precheck.simulator.refusals import Refusal, dumps
-from pytest_cce_precheck.simulator.selection import Question, field_of, select
+from pytest_cce_precheck.simulator.selection import ListQuery, field_of, select
 from pytest_cce_precheck.simulator.world import Task
 from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
@@ -37,7 +37,7 @@ final = in_state(TaskState.FAILED, TaskState.SUCCESS)
 
 
 def victim(call: Call, where: Where = anyone, place: int = 0) -> Task | None:
-    """Give the oldest listed task that may be hit; it stays the same as long as it is listed and may be."""
+    """Return the oldest listed task that may be hit; it stays the same as long as it is listed and may be."""
     return call.first(lambda task: where(call, task), place)
 
 
@@ -54,12 +54,12 @@ def asked_only(call: Call, *filters: Filter) -> bool:
 def select_without(call: Call, *ignored: Filter) -> list[Task]:
     """Select as if these filters were not given."""
     kept = tuple((name, value) for name, value in call.question.params if name not in ignored)
-    return select(call.listed, Question(kept))
+    return select(call.listed, ListQuery(kept))
 
 
 def select_only(call: Call, pairs: Iterable[tuple[Filter, str]]) -> list[Task]:
     """Select by these pairs alone."""
-    return select(call.listed, Question(tuple((str(name), value) for name, value in pairs)))
+    return select(call.listed, ListQuery(tuple((str(name), value) for name, value in pairs)))
 
 
 def select_by(same: Same, *loose: Filter) -> Hook[list[Task]]:
@@ -192,12 +192,12 @@ def recount(document: Document) -> Document:
 
 
 def body_of(response: Response, body: bytes) -> Response:
-    """Give the answer another body."""
+    """Return the answer another body."""
     return Response(response.status, response.headers, body)
 
 
 def document_of(response: Response, document: object) -> Response:
-    """Give the answer another JSON document."""
+    """Return the answer another JSON document."""
     return body_of(response, dumps(document))
 
 

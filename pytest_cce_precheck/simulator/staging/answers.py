@@ -57,7 +57,7 @@ def out_of_service(status: int, request_id: str, rng: Random) -> Response:
 
 
 def refused_by_the_gateway(request: Request, response: Response) -> Response:
-    """Give the service's plain 401 as the gateway says it; one that a fault has changed stays as it is."""
+    """Return the service's plain 401 as the gateway says it; one that a fault has changed stays as it is."""
     if response.status != HTTPStatus.UNAUTHORIZED or response.body != _REFUSED:
         return response
     if "Authorization" in request.headers:

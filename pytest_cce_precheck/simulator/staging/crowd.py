@@ -37,7 +37,7 @@ class Crowd:
         self._happened = happened
 
     def variation(self) -> Variation:
-        """Give what lets the simulator know of them."""
+        """Return what lets the simulator know of them."""
         return Variation(name="others-at-work", summary="Others create tasks.", before=self._catch_up)
 
     def _catch_up(self, call: Call, answer: Response | None) -> Response | None:
@@ -63,7 +63,7 @@ class Replicas:
         self._happened = happened
 
     def variation(self) -> Variation:
-        """Give what lets the simulator read from them."""
+        """Return what lets the simulator read from them."""
         summary = "Lists come from replicas that lag."
         return Variation(
             name="replicas", summary=summary, observe=self._observe, check=_back_at_a_refusal, document=_back

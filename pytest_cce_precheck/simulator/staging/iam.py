@@ -48,7 +48,7 @@ class _Issued:
     uses: int
 
 
-class Tokens:
+class IssuedTokens:
     """The tokens that were issued; the ``first``, which nobody had to ask for, begins with its first use."""
 
     def __init__(self, life: TokenLife, account: Account, first: Secret, seed: int) -> None:
@@ -61,7 +61,7 @@ class Tokens:
         self._began = False
 
     def admit(self, request: Request, now: datetime) -> Request | None:
-        """Give the request as the service takes it, with the one token that it knows; None where a token has expired.
+        """Return the request as the service takes it, with the one token that it knows; None if a token has expired.
 
         What else is wrong with the credentials is left to the service.
         """

@@ -147,7 +147,7 @@ PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in _
 
 
 def find_profile(name: str) -> Profile:
-    """Give a profile by its name, or raise `ConfigurationError`."""
+    """Return a profile by its name, or raise `ConfigurationError`."""
     if name not in PROFILES:
         near = did_you_mean(name, PROFILES) or f"; there are {', '.join(PROFILES)}"
         raise ConfigurationError(f"there is no staging profile {name!r}{near}")

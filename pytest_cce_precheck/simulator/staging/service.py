@@ -19,8 +19,8 @@ from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage
 from pytest_cce_precheck.simulator.staging.iam import (
     TOKEN_PATH,
     Account,
+    IssuedTokens,
     KeyLock,
-    Tokens,
     key_is_locked,
     token_has_expired,
 )
@@ -79,7 +79,7 @@ class Staging(Simulator):
         )
         self.account = Account.simulated(seed, self.project_id)
         token, life, lock = self.credentials.token, self.profile.tokens, self.profile.lock
-        self._tokens = Tokens(life, self.account, token, seed) if life and token else None
+        self._tokens = IssuedTokens(life, self.account, token, seed) if life and token else None
         self._key_lock = KeyLock(lock) if lock else None
         self._gateway = Gateway(self.profile, seed)
         self._gate = threading.Lock()
@@ -93,7 +93,7 @@ class Staging(Simulator):
             yield Replicas(profile.replicas, happened).variation()
 
     def describe(self) -> dict[str, Any]:
-        """Give what a client needs to call, the profile's name, and where tokens expire also how to get new ones."""
+        """Return what a client needs to call, the profile's name, and where tokens expire also how to get new ones."""
         facts = super().describe()
         facts["variations"] = [name for name in facts["variations"] if name in VARIATIONS]
         facts["staging"] = self.profile.name
@@ -161,7 +161,7 @@ class _SkewedClock:
 
 
 def _own(request: Request, answer: Response, now: datetime) -> Response:
-    """Give an answer of the gateway with the headers that the simulator adds to its own."""
+    """Return an answer of the gateway with the headers that the simulator adds to its own."""
     date = ("Date", format_datetime(now.replace(microsecond=0), usegmt=True))
     headers = Headers((date, *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
     return Response(answer.status, headers, b"" if request.method == "HEAD" else answer.body)

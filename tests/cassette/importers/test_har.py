@@ -31,7 +31,7 @@ def read(document: Any) -> Any:
 
 
 def entry(url: str = f"{ENDPOINT}{PATH}", **changes: Any) -> dict[str, Any]:
-    """Give an entry with the fewest fields that hold a call."""
+    """Return an entry with the fewest fields that hold a call."""
     return {
         "startedDateTime": "2026-11-22T10:00:00.123Z",
         "request": {"method": "GET", "url": url, "headers": []},

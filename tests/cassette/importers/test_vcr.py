@@ -34,7 +34,7 @@ def taken_from(name: str) -> Any:
 
 
 def interaction(**changes: Any) -> dict[str, Any]:
-    """Give an interaction with the fewest fields that hold a call."""
+    """Return an interaction with the fewest fields that hold a call."""
     return {
         "request": {"method": "GET", "uri": f"{ENDPOINT}{PATH}", "body": None, "headers": {}},
         "response": {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "{}"}},
@@ -47,7 +47,7 @@ def kept(*interactions: Any, version: int = 1) -> dict[str, Any]:
 
 
 def body_of(body: Any, **headers: list[str]) -> bytes:
-    """Give the body that is read from an interaction whose answer keeps it as ``body``."""
+    """Return the body that is read from an interaction whose answer keeps it as ``body``."""
     named = {name.replace("_", "-"): values for name, values in headers.items()}
     answer = {"status": {"code": 200}, "headers": named, "body": body}
     [recording] = from_vcr(kept(interaction(response=answer)), "old.yaml").recordings

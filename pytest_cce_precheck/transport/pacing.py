@@ -27,7 +27,7 @@ _CREATE: Final = (
 _BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
 
 
-class Meter:
+class SharedBudget:
     """Counts the requests of a run and spaces them; the processes that give the same ``path`` share one count.
 
     ``limit`` is the most requests, ``rate`` the most that a service meets in any second, ``seconds`` how long the run
@@ -74,7 +74,7 @@ class Meter:
 
     @property
     def remaining(self) -> float | None:
-        """How many seconds the run may still take, below 0 where it is over; None where it may take any time."""
+        """How many seconds the run may still take, below 0 where it is over; None if it may take any time."""
         return None if self._ends_at is None else self._ends_at - self._now()
 
     @property
@@ -92,7 +92,7 @@ class Meter:
     def take(self) -> int | None:
         """Wait until one more request may be sent, and count it; give what `arrived` wants to be told.
 
-        Raises `BudgetExhaustedError` where all are sent, or the run's time is over or would be by then.
+        Raises `BudgetExhaustedError` if all are sent, or the run's time is over or would be by then.
         """
         # one thread of a process waits, and the others for it
         with self._turn:

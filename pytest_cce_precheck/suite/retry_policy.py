@@ -19,18 +19,18 @@ _LAST: Final = 3.2
 _MOST_LATE: Final = 0.25
 
 
-class Patience:
+class RetryPolicy:
     """Pauses of one worker of a run: the same seed draws the same, two workers draw others and do not come together."""
 
     def __init__(self, seed: int, worker: str = "") -> None:
         self._rng = Random(f"{seed}:{worker}:pauses")  # noqa: S311  it spreads requests, it protects nothing
 
     def pause(self, attempt: int) -> float:
-        """Give the seconds before the try that follows the ``attempt``-th."""
+        """Return the seconds before the try that follows the ``attempt``-th."""
         return min(_FIRST * 2.0 ** (attempt - 1), _LAST) * self._rng.uniform(0.5, 1.5)
 
     def asked_for(self, exchange: Exchange, attempt: int) -> float:
-        """Give the seconds that ``Retry-After`` asks for, and a little more; without one, a pause."""
+        """Return the seconds that ``Retry-After`` asks for, and a little more; without one, a pause."""
         said = seconds_of(exchange)
         return said + self._rng.uniform(0.0, _MOST_LATE) if said > 0 else self.pause(attempt)
 

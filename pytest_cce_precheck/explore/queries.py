@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Question, Selection
+from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Query, Selection
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, OTHER, refusals
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
@@ -13,11 +13,11 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_cce_precheck.contract.answer import Task
+    from pytest_cce_precheck.contract.answer import AnsweredTask
 
 
 @dataclass(frozen=True)
-class Asked:
+class FilterValue:
     """A filter with a value and the class that the value was chosen from."""
 
     name: Filter
@@ -25,7 +25,7 @@ class Asked:
     value_class: str
 
 
-def select(asked: Sequence[Asked], *, query: str | None = None, code: str | None = None) -> Question:
+def select(asked: Sequence[FilterValue], *, query: str | None = None, code: str | None = None) -> Query:
     """Ask for the tasks that satisfy every filter given.
 
     An empty value has two acceptable meanings, no filter or nothing; a value that no task has selects nothing and may
@@ -41,7 +41,7 @@ def select(asked: Sequence[Asked], *, query: str | None = None, code: str | None
             statuses |= refusals(item.name, item.value_class)
     if len(asked) == 1 and asked[0].value_class not in (MATCHING, OTHER, EMPTY):
         meanings, code = (NOTHING,), code or "PRE406"
-    return Question(
+    return Query(
         query=encode_query((item.name, item.value) for item in asked) if query is None else query,
         meanings=meanings,
         statuses=frozenset(statuses),
@@ -51,14 +51,16 @@ def select(asked: Sequence[Asked], *, query: str | None = None, code: str | None
     )
 
 
-def matching(task: Task, *names: Filter) -> tuple[Asked, ...]:
-    """Give the filters that a task satisfies, of those named, leaving out what the task has no value for."""
+def matching(task: AnsweredTask, *names: Filter) -> tuple[FilterValue, ...]:
+    """Return the filters that a task satisfies, of those named, leaving out what the task has no value for."""
     values = ((name, task.value_of(name)) for name in names)
-    return tuple(Asked(name, value, MATCHING) for name, value in values if value)
+    return tuple(FilterValue(name, value, MATCHING) for name, value in values if value)
 
 
-def other_value(name: Filter, task: Task, beside: Iterable[Asked], tasks: Sequence[Task]) -> str | None:
-    """Give a value that exists, for tasks that do not satisfy the filters ``beside``; None where there is none."""
+def other_value(
+    name: Filter, task: AnsweredTask, beside: Iterable[FilterValue], tasks: Sequence[AnsweredTask]
+) -> str | None:
+    """Return a value that exists, for tasks that do not satisfy the filters ``beside``; None if there is none."""
     if name is Filter.TYPE:
         return next(value for value in TaskType if value != task.value_of(name))
     given = tuple(beside)
@@ -73,10 +75,10 @@ def other_value(name: Filter, task: Task, beside: Iterable[Asked], tasks: Sequen
     return next((value for each in tasks if (value := each.value_of(name)) not in (None, mine)), None)
 
 
-def everything(query: str, code: str, *, about: tuple[str, ...] = (), or_as: Selection | None = None) -> Question:
+def everything(query: str, code: str, *, about: tuple[str, ...] = (), or_as: Selection | None = None) -> Query:
     """Ask with what must not select: everything is shown (or the selection ``or_as``), or it is refused with 400."""
     meanings = (EVERYTHING,) if or_as is None else (EVERYTHING, or_as)
-    return Question(query=query, meanings=meanings, statuses=frozenset({400}), code=code, about=about)
+    return Query(query=query, meanings=meanings, statuses=frozenset({400}), code=code, about=about)
 
 
 SYNTHETIC: Final = {

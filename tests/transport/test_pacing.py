@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.transport.paced import Meter
+from pytest_cce_precheck.transport.pacing import SharedBudget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +50,9 @@ class Clock:
         self.now += seconds
 
 
-def meter(clock: Clock | None = None, path: str = ":memory:", **bounds: float | int) -> Meter:
+def meter(clock: Clock | None = None, path: str = ":memory:", **bounds: float | int) -> SharedBudget:
     clock = clock or Clock()
-    return Meter(path, now=lambda: clock.now, wait=clock.wait, **bounds)  # type: ignore[arg-type]
+    return SharedBudget(path, now=lambda: clock.now, wait=clock.wait, **bounds)  # type: ignore[arg-type]
 
 
 # ---- how many
@@ -130,7 +130,7 @@ def test_threads_share_a_limit_to_the_request() -> None:
 
 
 def take_all(path: str, limit: int, taken: multiprocessing.Queue[int]) -> None:
-    own, number = Meter(path, limit=limit), 0
+    own, number = SharedBudget(path, limit=limit), 0
     try:
         while True:
             own.take()
@@ -141,7 +141,7 @@ def take_all(path: str, limit: int, taken: multiprocessing.Queue[int]) -> None:
 
 
 def take_and_die(path: str) -> None:
-    own = Meter(path, limit=1000)
+    own = SharedBudget(path, limit=1000)
     own.take()
     # in the middle of a count
     own._file.execute("BEGIN IMMEDIATE")
@@ -168,10 +168,10 @@ def test_processes_share_a_limit_to_the_request_though_one_is_killed_while_it_co
 
 def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: unable to open database file"):
-        Meter(str(tmp_path / "nowhere" / "run.sqlite"))
+        SharedBudget(str(tmp_path / "nowhere" / "run.sqlite"))
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
-        Meter(str(tmp_path / "text"))
+        SharedBudget(str(tmp_path / "text"))
 
 
 # ---- how often
@@ -183,9 +183,11 @@ class Schedule:
     def __init__(self, path: str, rate: float, processes: int) -> None:
         self.clock = Clock()
         self.overshoots: list[float] = []
-        self.meters = [Meter(path, rate=rate, now=lambda: self.clock.now, wait=self.wait) for _ in range(processes)]
+        self.meters = [
+            SharedBudget(path, rate=rate, now=lambda: self.clock.now, wait=self.wait) for _ in range(processes)
+        ]
         self.met: list[float] = []
-        self.on_their_way: list[tuple[float, Meter, int | None]] = []
+        self.on_their_way: list[tuple[float, SharedBudget, int | None]] = []
 
     def wait(self, seconds: float) -> None:
         # no sleep ends when it should
@@ -266,7 +268,7 @@ def test_threads_wait_for_each_other_and_none_is_forgotten() -> None:
 
 def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    paced = Meter(rate=1000, seconds=60, wait=slept.append)
+    paced = SharedBudget(rate=1000, seconds=60, wait=slept.append)
     paced.arrived(paced.take())
     monkeypatch.setattr(time, "time", lambda: 0.0)
     left = paced.remaining
@@ -279,9 +281,9 @@ def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_run_that_began_earlier_ends_earlier() -> None:
-    meter = Meter(seconds=60, began=40.0, now=lambda: 99.0, wait=lambda _: None)
+    meter = SharedBudget(seconds=60, began=40.0, now=lambda: 99.0, wait=lambda _: None)
     meter.take()
     assert meter.remaining == 1.0
-    late = Meter(seconds=60, began=40.0, now=lambda: 101.0, wait=lambda _: None)
+    late = SharedBudget(seconds=60, began=40.0, now=lambda: 101.0, wait=lambda _: None)
     with pytest.raises(BudgetExhaustedError, match="the 60 seconds of the run are over"):
         late.take()

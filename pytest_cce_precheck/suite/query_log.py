@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.filters import Question
+from pytest_cce_precheck.contract.filters import Query
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DRAWN: Final = "drawn"
 
 
-class Memory:
+class QueryLog:
     """The questions that one test asks, by the name of what plans them.
 
     ``recorded`` holds those that were asked when the test was recorded: they are asked again, and no others.
@@ -26,27 +26,27 @@ class Memory:
             name: [_question(data) for data in questions] for name, questions in (recorded or {}).items()
         }
 
-    def questions(self, name: str, planned: Callable[[], Sequence[Question]]) -> Sequence[Question]:
-        """Give the recorded questions, or else those that are ``planned``, and remember them."""
+    def questions(self, name: str, planned: Callable[[], Sequence[Query]]) -> Sequence[Query]:
+        """Return the recorded questions, or else those that are ``planned``, and remember them."""
         if not self.replaying:
             self._questions[name] = list(planned())
         return tuple(self._questions.get(name, ()))
 
-    def drawn(self, question: Question) -> None:
+    def drawn(self, question: Query) -> None:
         """Remember a question that was not planned, but drawn."""
         if not self.replaying:
             self._questions.setdefault(DRAWN, []).append(question)
 
     def as_data(self) -> dict[str, Any]:
-        """Give what the cassette keeps."""
+        """Return what the cassette keeps."""
         return {
             name: [{**asdict(question), "statuses": sorted(question.statuses)} for question in asked]
             for name, asked in self._questions.items()
         }
 
 
-def _question(data: Mapping[str, Any]) -> Question:
-    return Question(
+def _question(data: Mapping[str, Any]) -> Query:
+    return Query(
         query=data["query"],
         meanings=tuple(
             tuple(tuple((Filter(name), value) for name, value in conjunction) for conjunction in selection)

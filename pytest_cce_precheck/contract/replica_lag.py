@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.lifecycle import moves_back
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_cce_precheck.contract.answer import Answer, Task
+    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 
 # no replica that anybody works with is further behind
 _LONGEST: Final = 60.0
@@ -24,7 +24,7 @@ class _Reading:
     received: float
 
 
-class Settling:
+class ReplicaLag:
     """What answers have shown, and since when.
 
     ``lag`` is how many seconds an answer may be behind, ``now`` a clock that only goes forward. A task's content never
@@ -36,7 +36,7 @@ class Settling:
         self.lag = lag
         self.behind = 0.0
         self._now = now
-        self._shown: dict[str, Task] = {}
+        self._shown: dict[str, AnsweredTask] = {}
         self._since: dict[str, float] = {}
         self._first: dict[str, float] = {}
         self._earlier: dict[str, set[str]] = {}
@@ -54,7 +54,7 @@ class Settling:
         return frozenset(key for key, moment, _ in self._older(answer, complete=complete) if moment > asked - self.lag)
 
     def _older(self, answer: Answer, *, complete: bool) -> Iterator[tuple[str, float, bool]]:
-        """Give each task that seems older than it was known, the moment it was known, and whether that is certain."""
+        """Return each task that seems older than it was known, the moment it was known, and whether that is certain."""
         listed = answer.by_id
         yield from ((key, went, True) for key, went in self._gone.items() if key in listed)
         if complete:
@@ -86,7 +86,7 @@ class Settling:
                 del self._shown[key]
         return outdated
 
-    def _learn(self, key: str, task: Task, now: float) -> None:
+    def _learn(self, key: str, task: AnsweredTask, now: float) -> None:
         shown = self._shown.get(key)
         if shown is None or shown.content != task.content:
             self._since[key] = now

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.contract.filters import Bracket, Question, judge_selection
-from pytest_cce_precheck.contract.lifecycle import History
-from pytest_cce_precheck.contract.settling import Settling
+from pytest_cce_precheck.contract.filters import Bracket, Query, judge_selection
+from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import answer_to, listing, task
 
-STATIC = Question("type=addonStatic", (((((Filter.TYPE, "addonStatic"),)),),))
+STATIC = Query("type=addonStatic", (((((Filter.TYPE, "addonStatic"),)),),))
 
 
 class Clock:
     now = 100.0
 
 
-def settling(lag: float = 5.0) -> tuple[Settling, Clock]:
+def settling(lag: float = 5.0) -> tuple[ReplicaLag, Clock]:
     clock = Clock()
-    return Settling(lag, lambda: clock.now), clock
+    return ReplicaLag(lag, lambda: clock.now), clock
 
 
 def shows(*tasks: Any) -> Any:
@@ -161,7 +161,7 @@ def test_a_list_left_a_task_out_only_if_all_replicas_knew_it_by_then(later: floa
 
 
 def test_the_history_concludes_nothing_from_what_is_outdated_and_goes_on_as_before() -> None:
-    history = History()
+    history = TaskHistory()
     history.observe(shows(running(1), TWO))
     old = shows(task(1, state="Init"))
     assert history.observe(old, outdated=frozenset({ONE_ID, TWO_ID})) == []
@@ -171,7 +171,7 @@ def test_the_history_concludes_nothing_from_what_is_outdated_and_goes_on_as_befo
 
 def test_a_task_that_stays_away_after_the_lag_is_missed_once() -> None:
     final = task(2, state="Success")
-    history = History()
+    history = TaskHistory()
     history.observe(shows(ONE, final))
     assert history.observe(shows(ONE), outdated=frozenset({TWO_ID})) == []
     assert [finding.code for finding in history.observe(shows(ONE))] == ["PRE505"]
