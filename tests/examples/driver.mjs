@@ -1,7 +1,8 @@
-// A driver in Node.js, run by `cce-precheck sdk run --driver "node driver.mjs"`. In place of an SDK it has `fetch`.
+// A driver in Node.js. It calls `fetch` instead of an SDK. Run it with
+// `cce-precheck sdk run --driver "node driver.mjs"`.
 import readline from "node:readline";
 
-// what an SDK logs to standard output must not come between the messages
+// an SDK may log to standard output; its lines must not mix with the messages
 const say = process.stdout.write.bind(process.stdout);
 process.stdout.write = process.stderr.write.bind(process.stderr);
 

@@ -1,4 +1,4 @@
-"""Live with a finding: for one test, with a reason, until a day."""
+"""Accept a finding in one test: with a reason, and until a day."""
 
 import pytest
 

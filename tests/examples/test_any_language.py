@@ -1,10 +1,10 @@
-"""Point a program in any language at the embedded service: it gets a URL, ids and credentials, and real HTTP."""
+"""Test a program in any language against the simulator: over real HTTP, with a URL, ids and credentials."""
 
 import os
 import subprocess
 import sys
 
-# stands for your own program
+# replace this with your own program
 PROGRAM = """
 import os, urllib.request
 url = "{CCE_ENDPOINT}/api/v3/projects/{CCE_PROJECT_ID}/clusters/{CCE_CLUSTER_ID}/addons/precheck/tasks"

@@ -1,10 +1,10 @@
-"""Draw combinations of filters with hypothesis; on replay, those that were recorded."""
+"""Draw combinations of filters with hypothesis; on replay, draw the recorded ones."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-# how long an answer takes is the service's affair
+# the speed of the service is not tested here
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_listed_task_has_the_values_asked_for(cce_client, cce_contract, cce_filters, data):
@@ -14,6 +14,6 @@ def test_every_listed_task_has_the_values_asked_for(cce_client, cce_contract, cc
 
     cce_contract.verify(exchange)
     for task in exchange.document.get("items", []):
-        # what an empty value means, the contract leaves open
+        # the contract does not specify what an empty value means
         for item in (item for item in asked if item.value):
             assert task["metadata"][item.name.field] == item.value

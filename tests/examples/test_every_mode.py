@@ -1,10 +1,10 @@
-"""One test of your own code for every mode: the fixtures say which service, which cluster and which token."""
+"""Test your own code in every mode: the fixtures provide the service, the cluster and the token."""
 
 import requests
 
 
 def failed_addons(endpoint, project_id, cluster_id, token):
-    """The code under test: the add-ons of which a check has failed."""
+    """Return the add-ons with a failed check; this is the code under test."""
     answer = requests.get(
         f"{endpoint}/api/v3/projects/{project_id}/clusters/{cluster_id}/addons/precheck/tasks",
         headers={"X-Auth-Token": token},

@@ -1,4 +1,4 @@
-"""A first test: ask with a filter, let the contract judge the answer, then assert what your own code relies on."""
+"""A first test: list with a filter, check the answer against the contract, then assert what your own code needs."""
 
 
 def test_the_upgrade_checks_can_be_listed(cce_client, cce_contract):

@@ -1,4 +1,4 @@
-"""Draw filters for tasks of your own, to test code that selects some of them; no service is asked."""
+"""Draw filters for your own tasks, to test code that selects some of them; no request is sent."""
 
 from hypothesis import given
 
@@ -12,7 +12,7 @@ TASKS = [
 
 
 def selected(tasks, asked):
-    """Stand for the code under test: the rows that a dashboard shows."""
+    """Return the rows that a dashboard shows; this is the code under test."""
     return [task for task in tasks if all(task[name] == value for name, value in asked.items())]
 
 

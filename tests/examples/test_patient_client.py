@@ -1,10 +1,10 @@
-"""The staging service in a test: a client that retries gets its answer, whatever the gateway does."""
+"""Use the staging service in a test: a client that retries gets its answer in spite of the gateway."""
 
 from pytest_cce_precheck import InProcessTransport, PrecheckClient
 from pytest_cce_precheck.simulator.staging.service import Staging
 
 
-def test_a_client_that_waits_as_it_is_told_is_answered():
+def test_a_client_that_waits_after_429_gets_its_answer():
     service = Staging("throttled", seed=1)
     client = PrecheckClient(
         InProcessTransport(service),

@@ -14,7 +14,7 @@ URL = "https://cce.staging.example.com/api/v3/projects/a-project/clusters/a-clus
 def test_the_static_checks_are_answered_from_the_cassette():
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         playback = add_recordings(mock, CASSETTE)
-        mock.get("https://elsewhere.example.com", body="your own answers go beside them")
+        mock.get("https://elsewhere.example.com", body="your own answers work too")
 
         answer = requests.get(URL, params={"type": "addonStatic"}, timeout=10)
 

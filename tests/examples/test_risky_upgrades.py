@@ -1,11 +1,11 @@
-"""Test your own code against a service that is right, and against services that are not."""
+"""Test your own code against a correct service, and against services with faults."""
 
 import pytest
 import requests
 
 
 def risky_upgrades(endpoint, project_id, cluster_id, token):
-    """The code under test: the add-ons whose upgrade check found a risk."""
+    """Return the add-ons whose upgrade check found a risk; this is the code under test."""
     answer = requests.get(
         f"{endpoint}/api/v3/projects/{project_id}/clusters/{cluster_id}/addons/precheck/tasks",
         params={"type": "addonUpgrade"},
@@ -37,6 +37,6 @@ def test_risks_beside_the_status_count_too(arguments):
 
 
 @pytest.mark.cce(mode="simulate", faults=["always-throttled"])
-def test_throttling_is_no_empty_list(arguments):
+def test_throttling_is_not_an_empty_list(arguments):
     with pytest.raises(requests.HTTPError, match="429"):
         risky_upgrades(*arguments)

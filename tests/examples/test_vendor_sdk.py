@@ -1,4 +1,4 @@
-"""The vendor's Python SDK (extra `[sdk]`) against the embedded service: it signs, the service verifies."""
+"""Test the vendor's Python SDK (extra `[sdk]`) against the simulator, which verifies its signatures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The library in a plain script: no pytest, no network, no credentials."""
+"""Use the library in a plain script: no pytest, no network, no credentials."""
 
 from pytest_cce_precheck import InProcessTransport, PrecheckClient, Simulator, check
 
