@@ -1,7 +1,7 @@
-"""Write the parts of the documentation that the code knows best.
+"""Write the parts of the documentation that come from the code.
 
-``python docs/generate.py`` brings docs/findings.md, docs/faults.md, the marked blocks of README.md and every code block
-that names its file up to date; ``--check`` only says which of them are not, and exits with 1 where one is not.
+``python docs/generate.py`` updates docs/findings.md, docs/faults.md, the marked blocks of README.md and every code
+block that names its file; ``--check`` changes nothing, lists what is out of date, and exits with 1 if anything is.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.M
 
 
 def findings(_: str) -> str:
-    """Write docs/findings.md."""
+    """Return docs/findings.md."""
     return page([(fault.name, fault.codes) for fault in FAULTS.values()])
 
 
 def faults(_: str) -> str:
-    """Write docs/faults.md."""
+    """Return docs/faults.md."""
     return "\n".join(_fault_lines()) + "\n"
 
 
 def _fault_lines() -> Iterator[str]:
     yield "# Faults and variations"
     yield ""
-    yield "What the simulated service can be told to do wrong, each a single defect, and the codes that name it."
-    yield "`cce-precheck faults` prints the same list, `cce-precheck selftest` runs the checks against all of it."
+    yield "The faults that you can inject into the simulator. Each is a single defect, with the codes that report it."
+    yield "`cce-precheck faults` prints the same list. `cce-precheck selftest` runs the checks against all faults."
     yield ""
     yield "- In a run: `pytest --pyargs pytest_cce_precheck.suite --cce-fault=NAME`"
     yield '- In a test: `@pytest.mark.cce(mode="simulate", faults=["NAME"])`'
@@ -54,14 +54,14 @@ def _fault_lines() -> Iterator[str]:
             if fault.category == category:
                 yield f"| `{fault.name}` | {' '.join(fault.codes)} | {_cell(fault.summary)} |"
     yield from ("", "## Conforming variations", "")
-    yield "Other ways to follow the contract: no check may complain of them. `cce-precheck serve --variation=NAME`."
+    yield "Other ways to follow the contract. No check may report them: `cce-precheck serve --variation=NAME`."
     yield from ("", "| name | summary |", "|---|---|")
     for variation in VARIATIONS.values():
         yield f"| `{variation.name}` | {_cell(variation.summary)} |"
 
 
 def options() -> str:
-    """Write the table of options."""
+    """Return the table of options."""
     lines = ["| option | ini | environment | default | meaning |", "|---|---|---|---|---|"]
     for option in OPTIONS:
         value = {"flag": "", "list": f"={option.metavar}"}.get(option.kind, f"={option.metavar}")
@@ -82,17 +82,17 @@ def _default(value: object) -> str:
 
 
 def sample() -> str:
-    """Write what a run prints about a defect, without what differs from run to run."""
+    """Return what a run prints about a fault, without what differs from run to run."""
     command = [sys.executable, "-m", "pytest", "--pyargs", "pytest_cce_precheck.suite", "-q", "--tb=short"]
     with tempfile.TemporaryDirectory() as folder:
-        # the order of the tests numbers the requests, whose ids are shown
-        ran = subprocess.run(  # noqa: S603  our own interpreter, our own words
+        # the request ids in the output depend on the order of the tests
+        ran = subprocess.run(  # noqa: S603  our own interpreter, our own arguments
             [*command, f"--cce-fault={SAMPLE}", "-p", "no:randomly", "-p", "no:cacheprovider"],
             cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     failure = _FAILURE.search(ran.stdout)
     if ran.returncode != 1 or failure is None:
-        raise SystemExit(f"--cce-fault={SAMPLE} shows no finding any more:\n{ran.stdout}{ran.stderr}")
+        raise SystemExit(f"--cce-fault={SAMPLE} no longer shows a finding:\n{ran.stdout}{ran.stderr}")
     printed = re.sub(r"\d+ ms$", "1 ms", failure[0], flags=re.MULTILINE)
     return f"```text\n{printed}\n```"
 
@@ -101,7 +101,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {"options": options, "finding":
 
 
 def with_examples(text: str) -> str:
-    """Write each code block that names a file anew, with what the file holds."""
+    """Return ``text`` with the present content in each code block that names its file."""
 
     def block(found: re.Match[str]) -> str:
         return f"```{found['language']} file={found['file']}\n{(ROOT / found['file']).read_text()}```"
@@ -110,7 +110,7 @@ def with_examples(text: str) -> str:
 
 
 def readme(text: str) -> str:
-    """Write README.md: what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` anew, and the examples."""
+    """Return README.md with new text between ``<!-- NAME -->`` and ``<!-- /NAME -->``, and new examples."""
     for name, write in BLOCKS.items():
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = text.partition(start)
@@ -136,7 +136,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def outdated() -> Iterator[tuple[Path, str]]:
-    """Return each document that is out of date, with the text that it should have."""
+    """Yield each document that is out of date, with its new text."""
     for name, write in DOCUMENTS.items():
         path = ROOT / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -152,14 +152,14 @@ def _cell(text: str) -> str:
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Bring the documentation up to date with the code.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 where a document is old")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a document is out of date")
     check = parser.parse_args().check
-    old = list(outdated())
-    for path, wanted in old:
+    found = list(outdated())
+    for path, wanted in found:
         if not check:
             path.write_text(wanted, encoding="utf-8")
         sys.stdout.write(f"{path.relative_to(ROOT)}: {f'out of date, run {COMMAND}' if check else 'written'}\n")
-    return int(check and bool(old))
+    return int(check and bool(found))
 
 
 if __name__ == "__main__":
