@@ -132,6 +132,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/how-to-recordings.md": with_examples,
     "docs/how-to-strategies.md": with_examples,
     "docs/sdk.md": with_examples,
+    "docs/staging.md": with_examples,
 }
 
 
