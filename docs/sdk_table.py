@@ -1,4 +1,4 @@
-"""Ask the vendor's three SDKs for every case, and write docs/sdk-table.md and the sums in docs/sdk.md.
+"""Send every case through the vendor's three SDKs; write docs/sdk-table.md and the totals in docs/sdk.md.
 
 ``python docs/sdk_table.py`` needs the extra ``[sdk]`` and both drivers, built as drivers/README.md says.
 """
@@ -23,9 +23,9 @@ END: Final = "<!-- /verdicts -->"
 _HEAD: Final = """\
 # What each SDK makes of each case
 
-Written by `python docs/sdk_table.py`; [the kit](sdk.md) says what the words mean, and what of this matters. A case that
-every SDK gets right is not listed. The column of `huaweicloud-sdk-core` is Java, with
-[a stand-in](../drivers/README.md#why-the-java-driver-has-a-stand-in) for the two calls.
+Written by `python docs/sdk_table.py`. [The kit](sdk.md) explains the words, and shows the most important cases. A case that
+every SDK gets right is not listed. The column `huaweicloud-sdk-core` is Java, with
+[a substitute](../drivers/README.md#why-the-java-driver-has-a-stand-in) for the two calls.
 
 """
 
