@@ -23,8 +23,8 @@ END: Final = "<!-- /verdicts -->"
 _HEAD: Final = """\
 # What each SDK makes of each case
 
-Written by `python docs/sdk_table.py`. [The kit](sdk.md) explains the words, and shows the most important cases. A case that
-every SDK gets right is not listed. The column `huaweicloud-sdk-core` is Java, with
+Written by `python docs/sdk_table.py`. [The kit](sdk.md) explains the words and shows the most important cases. A case
+that every SDK gets right is not listed. The column `huaweicloud-sdk-core` is Java, with
 [a substitute](../drivers/README.md#why-the-java-driver-has-a-stand-in) for the two calls.
 
 """
