@@ -20,8 +20,8 @@ async function call({ operation, endpoint, project_id, cluster_id, filters, addo
   const [code, message] = [held.errorCode ?? held.error_code, held.errorMessage ?? held.error_msg];
   const error = { class: "ServiceError", expected: true, status: answer.status };
   Object.entries({ code, message, request_id: answer.headers.get("X-Request-Id") })
-    .filter(([, told]) => told != null)
-    .forEach(([name, told]) => (error[name] = String(told)));
+    .filter(([, field]) => field != null)
+    .forEach(([name, field]) => (error[name] = String(field)));
   return { outcome: "error", error };
 }
 
