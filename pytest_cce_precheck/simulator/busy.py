@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.refusals import refuse, throttled
-from pytest_cce_precheck.simulator.world import Pace
+from pytest_cce_precheck.simulator.state import Pace
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.simulator.population import Places
-    from pytest_cce_precheck.simulator.world import World
+    from pytest_cce_precheck.simulator.population import SeededIds
+    from pytest_cce_precheck.simulator.state import SimulatorState
     from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5
@@ -37,20 +37,20 @@ def busy(call: Call, answer: Response | None) -> Response | None:
     rng = call.rng
     if call.count("busy") == 1:
         for _ in range(_TASKS_AT_FIRST):
-            add_task(call.world, call.places, call.now, rng)
+            add_task(call.state, call.ids, call.now, rng)
     call.clock.advance(rng.uniform(0.05, _LONGEST_STEP))
     call.now = call.clock.now()
-    call.world.sweep(call.now)
+    call.state.sweep(call.now)
     if rng.random() < _CHANCE_OF_A_TASK:
-        add_task(call.world, call.places, call.now, rng)
+        add_task(call.state, call.ids, call.now, rng)
     return refuse(throttled()) if call.number % _THROTTLED_EVERY == 0 else answer
 
 
-def add_task(world: World, places: Places, created: datetime, rng: Random, scale: float = 1.0) -> None:
+def add_task(state: SimulatorState, ids: SeededIds, created: datetime, rng: Random, scale: float = 1.0) -> None:
     """Let somebody else create a task, mostly in the main cluster; it lives ``scale`` times as fast."""
-    cluster_id = places.cluster_id if rng.random() < 0.8 else places.other_cluster_id
-    instance = rng.choice(world.clusters[cluster_id].instances)
+    cluster_id = ids.cluster_id if rng.random() < 0.8 else ids.other_cluster_id
+    instance = rng.choice(state.clusters[cluster_id].instances)
     task_type = rng.choice(tuple(TaskType))
     target = rng.choice(instance.versions) if task_type is TaskType.UPGRADE else None
     waits, runs, kept = (rng.uniform(*limits) / scale for limits in (_WAITS, _RUNS, _KEPT))
-    world.add(cluster_id, world.make(instance, task_type, target, created, Pace(waits, runs, kept)))
+    state.add(cluster_id, state.make(instance, task_type, target, created, Pace(waits, runs, kept)))

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found
-from pytest_cce_precheck.simulator.world import Instance
+from pytest_cce_precheck.simulator.state import Instance
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskType
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from pytest_cce_precheck.simulator.world import Cluster, Task, World
+    from pytest_cce_precheck.simulator.pipeline import Call
+    from pytest_cce_precheck.simulator.state import Cluster, Task
 
 
 def read_order(body: bytes) -> Any:
-    """Return the request's document, None where it is no strict JSON."""
+    """Return the request's document, or None if it is not strict JSON."""
     try:
         return parse_json(body)
     except BodyError:
@@ -25,7 +24,7 @@ def read_order(body: bytes) -> Any:
 
 
 def check_order(order: Any, cluster: Cluster) -> Refusal | None:
-    """Refuse an order that the contract does not allow, in the order in which a reader meets the mistake."""
+    """Refuse an order that the contract does not allow, and name the first mistake."""
     if not isinstance(order, dict):
         return bad_request("not-json", "Request is invalid: the body is not a JSON object.")
     if order.get("kind") != KIND:
@@ -67,22 +66,24 @@ def _check_entry(entry: Any, cluster: Cluster) -> Refusal | None:
     return None
 
 
-def make_tasks(order: Any, cluster: Cluster, world: World, now: datetime) -> list[Task]:
-    """Make a task for each entry and list it; takes any order, since a fault may let a bad one through."""
+def make_tasks(call: Call, order: Any) -> list[Task]:
+    """Make a task for each entry and list it; takes any order, since a fault may accept a bad one."""
     spec = order.get("spec") if isinstance(order, dict) else None
     entries = spec.get("addonList") if isinstance(spec, dict) else None
-    tasks = [_make(entry, cluster, world, now) for entry in entries or () if isinstance(entry, dict)]
+    tasks = [_make(call, entry) for entry in entries or () if isinstance(entry, dict)]
     for task in tasks:
-        world.add(cluster.id, task)
+        call.state.add(call.cluster.id, task)
     return tasks
 
 
-def _make(entry: dict[str, Any], cluster: Cluster, world: World, now: datetime) -> Task:
-    template = str(entry.get("addonTemplateName"))
-    instance = cluster.instance(str(entry.get("addonInstanceID"))) or Instance(
-        str(entry.get("addonInstanceID")), f"cceaddon-{template}", template, ()
+def _make(call: Call, entry: dict[str, Any]) -> Task:
+    template, instance_id = str(entry.get("addonTemplateName")), str(entry.get("addonInstanceID"))
+    unknown = Instance(instance_id, f"cceaddon-{template}", template, ())
+    is_upgrade = entry.get("type") == TaskType.UPGRADE
+    target = entry.get("targetVersion")
+    return call.state.make(
+        call.cluster.instance(instance_id) or unknown,
+        TaskType.UPGRADE if is_upgrade else TaskType.STATIC,
+        target if is_upgrade and isinstance(target, str) else None,
+        call.now,
     )
-    known = isinstance(entry.get("type"), str) and entry["type"] in set(TaskType)
-    task_type = TaskType(entry["type"]) if known else TaskType.STATIC
-    target = entry.get("targetVersion") if task_type is TaskType.UPGRADE else None
-    return world.make(instance, task_type, target if isinstance(target, str) else None, now)

@@ -1,4 +1,4 @@
-"""The seeded world: who is in it at the start."""
+"""The simulator's state at the start, made from a seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from pytest_cce_precheck.simulator.world import Cluster, Instance, RiskKind, Timetable, World, new_id
+from pytest_cce_precheck.simulator.state import Cluster, Instance, RiskKind, SimulatorState, Timetable, new_id
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
 
 _COMMON: Final = (
@@ -63,8 +63,8 @@ class Population:
 
 
 @dataclass(frozen=True)
-class Places:
-    """The ids of the seeded world's projects and clusters; nobody may read ``foreign_*``."""
+class SeededIds:
+    """The ids of the seeded projects and clusters; the credentials must not be able to read ``foreign_*``."""
 
     project_id: str
     cluster_id: str
@@ -74,39 +74,39 @@ class Places:
     foreign_cluster_id: str
 
 
-def catalogue(template: str) -> tuple[RiskKind, ...]:
-    """Return the risks that are checked for an add-on template; they differ by add-on."""
+def risks_of(template: str) -> tuple[RiskKind, ...]:
+    """Return the risks that a task of an add-on template checks."""
     special = _OF_TEMPLATE.get(template)
     return (*_COMMON, special) if special else _COMMON
 
 
-def populate(seed: int, population: Population, start: datetime) -> tuple[World, Places]:
-    """Make the world of a seed as it is at ``start``.
+def populate(seed: int, population: Population, start: datetime) -> tuple[SimulatorState, SeededIds]:
+    """Make the state of a seed at ``start``.
 
     The seeded tasks cover both types and all states on every instance as far as their number allows; the
     unfinished ones stay as they are for at least an hour of the clock.
     """
     rng = Random(seed)  # noqa: S311  test data, no secret
-    places = Places(_project_id(rng), new_id(rng), new_id(rng), new_id(rng), _project_id(rng), new_id(rng))
-    world = World(rng, catalogue)
+    ids = SeededIds(_project_id(rng), new_id(rng), new_id(rng), new_id(rng), _project_id(rng), new_id(rng))
+    simulated = SimulatorState(rng, risks_of)
     main = _templates(4 + population.tasks // 100)
     for cluster_id, project_id, templates, tasks in (
-        (places.cluster_id, places.project_id, main, population.tasks),
-        (places.other_cluster_id, places.project_id, _ISOLATED, 5),
-        (places.empty_cluster_id, places.project_id, _ISOLATED, 0),
-        (places.foreign_cluster_id, places.foreign_project_id, _ISOLATED, 4),
+        (ids.cluster_id, ids.project_id, main, population.tasks),
+        (ids.other_cluster_id, ids.project_id, _ISOLATED, 5),
+        (ids.empty_cluster_id, ids.project_id, _ISOLATED, 0),
+        (ids.foreign_cluster_id, ids.foreign_project_id, _ISOLATED, 4),
     ):
         instances = tuple(
             Instance(new_id(rng), f"cceaddon-{template}", template, _TEMPLATES[template]) for template in templates
         )
-        world.clusters[cluster_id] = Cluster(cluster_id, project_id, instances)
-        types = population.types if cluster_id == places.cluster_id else tuple(TaskType)
-        _add_tasks(world, world.clusters[cluster_id], tasks, types, start, rng)
-    return world, places
+        simulated.clusters[cluster_id] = Cluster(cluster_id, project_id, instances)
+        types = population.types if cluster_id == ids.cluster_id else tuple(TaskType)
+        _add_tasks(simulated, simulated.clusters[cluster_id], tasks, types, start, rng)
+    return simulated, ids
 
 
 def _add_tasks(
-    world: World, cluster: Cluster, tasks: int, types: tuple[TaskType, ...], start: datetime, rng: Random
+    simulated: SimulatorState, cluster: Cluster, tasks: int, types: tuple[TaskType, ...], start: datetime, rng: Random
 ) -> None:
     age = sorted((rng.uniform(1.0, 7.0) * 3600 for _ in range(tasks)), reverse=True)
     for number in range(tasks):
@@ -118,7 +118,9 @@ def _add_tasks(
         target = rng.choice(instance.versions) if task_type is TaskType.UPGRADE else None
         timetable = _timetable(state, created, start, rng)
         outcome = state if state.final else None
-        world.add(cluster.id, world.schedule(instance, task_type, target, created, timetable, 24 * 3600.0, outcome))
+        simulated.add(
+            cluster.id, simulated.schedule(instance, task_type, target, created, timetable, 24 * 3600.0, outcome)
+        )
 
 
 def _timetable(state: TaskState, created: datetime, start: datetime, rng: Random) -> Timetable:

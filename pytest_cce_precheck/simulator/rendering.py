@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from pytest_cce_precheck.simulator.world import Moment, Risk, Task
+    from pytest_cce_precheck.simulator.state import Moment, SimulatedRisk, Task
 
 OFFSET_MINUTES: Final = 8 * 60
 MESSAGES: Final[Mapping[TaskState, str]] = {
@@ -27,7 +27,7 @@ def timestamp(moment: Moment) -> str:
     return format_timestamp(Timestamp.from_datetime(moment.at, moment.nanoseconds, OFFSET_MINUTES))
 
 
-def risk_document(risk: Risk, now: datetime) -> dict[str, Any]:
+def risk_document(risk: SimulatedRisk, now: datetime) -> dict[str, Any]:
     """Return a CheckTaskRisk; only one that has ended has a message."""
     state = risk.state(now)
     document = {"riskName": risk.name, "status": str(state), "level": str(risk.level)}

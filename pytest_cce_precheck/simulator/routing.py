@@ -10,8 +10,8 @@ from pytest_cce_precheck.simulator.refusals import Refusal, forbidden, method_no
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, list_path
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.population import Places
-    from pytest_cce_precheck.simulator.world import World
+    from pytest_cce_precheck.simulator.population import SeededIds
+    from pytest_cce_precheck.simulator.state import SimulatorState
     from pytest_cce_precheck.wire.exchange import Request
 
 _LIST: Final = list_path("*", "*").replace("%2A", "*").split("/")
@@ -45,12 +45,12 @@ def find_route(request: Request) -> Route | Refusal:
     return Route("list" if lists else "create", parts[_PROJECT], parts[_CLUSTER])
 
 
-def admit(route: Route, request: Request, world: World, places: Places) -> Route | Refusal:
+def admit(route: Route, request: Request, state: SimulatorState, ids: SeededIds) -> Route | Refusal:
     """Refuse another account's project, and a cluster that the project does not have."""
     named = request.headers.get(PROJECT_HEADER)
-    if route.project_id != places.project_id or named not in (None, places.project_id):
+    if route.project_id != ids.project_id or named not in (None, ids.project_id):
         return forbidden("project", "The project is not one of the account's.")
-    cluster = world.clusters.get(route.cluster_id)
+    cluster = state.clusters.get(route.cluster_id)
     if cluster is None or cluster.project_id != route.project_id:
         return not_found("cluster", "The cluster does not exist.")
     return route

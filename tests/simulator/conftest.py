@@ -69,7 +69,7 @@ class Caller:
         return {"kind": "AddonCheck", "apiVersion": "v3", "spec": spec, **fields}
 
     def entry(self, place: int = 0, type: str = "addonStatic", **fields: Any) -> dict[str, Any]:
-        instance = self.simulator.world.clusters[self.simulator.cluster_id].instances[place]
+        instance = self.simulator.state.clusters[self.simulator.cluster_id].instances[place]
         entry = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": type}
         if type == "addonUpgrade":
             entry["targetVersion"] = instance.versions[-1]
@@ -113,9 +113,9 @@ def _answer(caller: Caller, request: Request) -> Answer:
 
 def _questions(caller: Caller) -> Iterator[Request]:
     simulator = caller.simulator
-    # what the world holds is asked of the world: the simulator under test may be broken
-    tasks = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
-    others = simulator.world.tasks_of(simulator.other_cluster_id, simulator.clock.now())
+    # from the state, since the answers of the simulator under test may be wrong
+    tasks = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())
+    others = simulator.state.tasks_of(simulator.other_cluster_id, simulator.clock.now())
     yield from (caller.with_token(caller.request(query)) for query in _queries(tasks, others))
     yield from _places(caller)
     yield from _credentials(caller)
@@ -226,7 +226,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
     caller.send = original  # type: ignore[method-assign]
     simulator = caller.simulator
     yield from sent
-    posted = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
+    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
     for _ in range(3):
         yield caller.with_token(caller.request())
         for task in posted:

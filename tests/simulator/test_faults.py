@@ -46,7 +46,7 @@ def test_a_fault_changes_an_answer(name, call, script, healthy):
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_works_in_a_busy_cluster(name, call):
     caller = call(faults=[name], variations=["busy-cluster"])
-    known = caller.simulator.world.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[5]
+    known = caller.simulator.state.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[5]
     for query in ("", "type=addonStatic", f"task_id={known.id}", f"addon_instance_id={known.instance.id}") * 2:
         with suppress(NoAnswer):
             caller.ask(query)

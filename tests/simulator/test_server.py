@@ -105,7 +105,7 @@ def test_signed_requests_are_verified_as_they_were_sent(server, session):
 
 def test_a_create_has_its_body_read(server, session):
     simulator = server.simulator
-    instance = simulator.world.clusters[simulator.cluster_id].instances[0]
+    instance = simulator.state.clusters[simulator.cluster_id].instances[0]
     entry = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": "addonStatic"}
     order = {
         "kind": "AddonCheck",

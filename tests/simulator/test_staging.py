@@ -70,8 +70,8 @@ def ask_iam(caller, **changes):
 
 def questions(caller):
     """Return a round of requests, good and bad ones, by both kinds of credentials."""
-    world, simulator = caller.simulator.world, caller.simulator
-    task = world.clusters[simulator.cluster_id].tasks[0]
+    state, simulator = caller.simulator.state, caller.simulator
+    task = state.clusters[simulator.cluster_id].tasks[0]
     plain = [
         caller.request(query)
         for query in ("", "type=addonStatic", f"task_id={task.id}", f"addon_instance_id={task.instance.id}")
@@ -299,7 +299,7 @@ def states(document):
 
 
 def states_at(simulator, moment):
-    tasks = simulator.world.tasks_of(simulator.cluster_id, moment)
+    tasks = simulator.state.tasks_of(simulator.cluster_id, moment)
     return {task.id: str(task.state(moment)) for task in tasks if task.created.at <= moment}
 
 
@@ -367,7 +367,7 @@ def test_an_outage_answers_with_json_or_with_a_page(staging):
 ])  # fmt: skip
 def test_a_create_whose_answer_does_not_come_through_may_have_worked(staging, profile):
     caller = staging(profile)
-    tasks = caller.simulator.world.clusters[caller.simulator.cluster_id].tasks
+    tasks = caller.simulator.state.clusters[caller.simulator.cluster_id].tasks
     made = set()
     for _ in range(40):
         before = len(tasks)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Call, Document
     from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.simulator.state import Task
     from pytest_cce_precheck.wire.exchange import Response
 
 # a replica may still show what the primary lists no more
@@ -45,10 +45,10 @@ class Crowd:
             # after a long time without a request, next to nothing of what was created in it is left
             self._next = call.now - self._life
         while self._next <= call.now:
-            add_task(call.world, call.places, self._next, self._rng, self._scale)
+            add_task(call.state, call.ids, self._next, self._rng, self._scale)
             self._happened["others' tasks"] += 1
             self._next += timedelta(seconds=self._rng.expovariate(self._rate))
-        call.world.sweep(call.now - _KEPT)
+        call.state.sweep(call.now - _KEPT)
         return answer
 
 
@@ -77,7 +77,7 @@ class Replicas:
         self._happened["from a replica that is behind"] += 1
         # the answer is rendered as of then as well
         call.now -= behind
-        known = call.world.tasks_of(call.route.cluster_id, call.now)
+        known = call.state.tasks_of(call.route.cluster_id, call.now)
         return [task for task in known if task.created.at <= call.now]
 
 
