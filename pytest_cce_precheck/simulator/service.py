@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -196,13 +196,12 @@ class Simulator:
 
     def _finish(self, call: Call, response: Response) -> Response:
         headers = Headers((*self._common_headers(call), *response.headers.pairs))
-        response = Response(response.status, headers, response.body)
-        response = self._hooks.apply("respond", call, response)
+        response = self._hooks.apply("respond", call, Response(response.status, headers, response.body))
         response = self._hooks.apply("encode", call, response)
+        headers = response.headers
         if response.status != HTTPStatus.NO_CONTENT:
-            length = ("Content-Length", str(len(response.body)))
-            response = replace(response, headers=Headers((*response.headers.pairs, length)))
-        return Response(response.status, response.headers) if call.request.method == "HEAD" else response
+            headers = Headers((*headers.pairs, ("Content-Length", str(len(response.body)))))
+        return Response(response.status, headers, b"" if call.request.method == "HEAD" else response.body)
 
     def _common_headers(self, call: Call) -> tuple[tuple[str, str], ...]:
         digest = sha256(f"{self.seed}:{call.number}".encode()).hexdigest()
