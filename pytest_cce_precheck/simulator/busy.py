@@ -1,7 +1,7 @@
-"""A cluster that others work in: between any two requests tasks come, move on, finish and leave.
+"""A cluster in which other clients work: between any two requests tasks are created, change, finish and expire.
 
-Everything goes by the simulator's clock, which each request moves on a little, and by the life cycle of the world:
-states only go forward, an expiry is told at the end and stays, and no task leaves before it.
+All of it follows the simulator's clock, which each request advances a little, and the life cycle: states only go
+forward, a finished task has an expiry that does not change, and no task leaves before it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _WAITS: Final = (0.5, 4.0)
 _RUNS: Final = (1.0, 8.0)
 _KEPT: Final = (15.0, 60.0)
 LONGEST_LIFE: Final = _WAITS[1] + _RUNS[1] + _KEPT[1]
-"""Seconds from the creation of another's task to its end."""
+"""Seconds from the creation of another client's task until it leaves."""
 
 
 def busy(call: Call, answer: Response | None) -> Response | None:
-    """Let time go by and others work, then throttle each fifth call."""
+    """Advance the clock, let other clients create tasks, and throttle each fifth call."""
     rng = call.rng
     if call.count("busy") == 1:
         for _ in range(_TASKS_AT_FIRST):
@@ -47,7 +47,7 @@ def busy(call: Call, answer: Response | None) -> Response | None:
 
 
 def add_task(state: SimulatorState, ids: SeededIds, created: datetime, rng: Random, scale: float = 1.0) -> None:
-    """Let somebody else create a task, mostly in the main cluster; it lives ``scale`` times as fast."""
+    """Create a task of another client, in most cases in the main cluster; it lives ``scale`` times as fast."""
     cluster_id = ids.cluster_id if rng.random() < 0.8 else ids.other_cluster_id
     instance = rng.choice(state.clusters[cluster_id].instances)
     task_type = rng.choice(tuple(TaskType))

@@ -26,43 +26,43 @@ def read_order(body: bytes) -> Any:
 def check_order(order: Any, cluster: Cluster) -> Refusal | None:
     """Refuse an order that the contract does not allow, and name the first mistake."""
     if not isinstance(order, dict):
-        return bad_request("not-json", "Request is invalid: the body is not a JSON object.")
+        return bad_request("not-json", "the body is not a JSON object.")
     if order.get("kind") != KIND:
-        return bad_request("kind", f"Request is invalid: kind must be {KIND}.")
+        return bad_request("kind", f"kind must be {KIND}.")
     if order.get("apiVersion") != API_VERSION:
-        return bad_request("api-version", f"Request is invalid: apiVersion must be {API_VERSION}.")
+        return bad_request("api-version", f"apiVersion must be {API_VERSION}.")
     spec = order.get("spec")
     if not isinstance(spec, dict):
-        return bad_request("spec", "Request is invalid: spec must be an object.")
+        return bad_request("spec", "spec must be an object.")
     if spec.get("clusterID") != cluster.id:
-        return bad_request("cluster-id", "Request is invalid: spec.clusterID is not the cluster of the path.")
+        return bad_request("cluster-id", "spec.clusterID is not the cluster of the path.")
     entries = spec.get("addonList")
     if not isinstance(entries, list) or not entries:
-        return bad_request("addon-list", "Request is invalid: spec.addonList must name at least one add-on.")
+        return bad_request("addon-list", "spec.addonList must name at least one add-on.")
     problems = (_check_entry(entry, cluster) for entry in entries)
     return next((problem for problem in problems if problem is not None), None)
 
 
 def _check_entry(entry: Any, cluster: Cluster) -> Refusal | None:
     if not isinstance(entry, dict):
-        return bad_request("entry", "Request is invalid: spec.addonList must hold objects.")
+        return bad_request("entry", "spec.addonList must hold objects.")
     for name in ("addonTemplateName", "addonInstanceID", "type"):
         if not isinstance(entry.get(name), str) or not entry[name]:
-            return bad_request(f"missing-{name}", f"Request is invalid: {name} is required.")
+            return bad_request(f"missing-{name}", f"{name} is required.")
     if entry["type"] not in set(TaskType):
-        return bad_request("order-type", "Request is invalid: type must be addonStatic or addonUpgrade.")
+        return bad_request("order-type", "type must be addonStatic or addonUpgrade.")
     target = entry.get("targetVersion")
     if not isinstance(target, str | None):
-        return bad_request("target-type", "Request is invalid: targetVersion must be a string.")
+        return bad_request("target-type", "targetVersion must be a string.")
     if entry["type"] == TaskType.UPGRADE and not target:
-        return bad_request("target-version", "Request is invalid: addonUpgrade needs a targetVersion.")
+        return bad_request("target-version", "addonUpgrade needs a targetVersion.")
     if not isinstance(entry.get("values", {}), dict):
-        return bad_request("values", "Request is invalid: values must be an object.")
+        return bad_request("values", "values must be an object.")
     instance = cluster.instance(entry["addonInstanceID"])
     if instance is None:
         return not_found("instance", "The add-on instance does not exist.")
     if instance.template != entry["addonTemplateName"]:
-        return bad_request("template", "Request is invalid: the instance is not of that add-on template.")
+        return bad_request("template", "the instance is not of that add-on template.")
     return None
 
 

@@ -23,7 +23,7 @@ MESSAGES: Final[Mapping[TaskState, str]] = {
 
 
 def timestamp(moment: Moment) -> str:
-    """Write a moment as the service does: nine digits, China's offset."""
+    """Format a moment as the service does: nine digits, China's offset."""
     return format_timestamp(Timestamp.from_datetime(moment.at, moment.nanoseconds, OFFSET_MINUTES))
 
 
@@ -61,7 +61,7 @@ def task_document(task: Task, now: datetime) -> dict[str, Any]:
 
 
 def list_document(tasks: Iterable[Task], now: datetime) -> dict[str, Any]:
-    """Return the list answer; the count is that of the tasks which match."""
+    """Return the list answer; the count is that of the matching tasks."""
     items = [task_document(task, now) for task in tasks]
     return {"kind": KIND, "apiVersion": API_VERSION, "pageInfo": {"currentCount": len(items)}, "items": items}
 

@@ -65,5 +65,5 @@ def check_query(query: ListQuery) -> Refusal | None:
     """Refuse a type that is not documented."""
     for value in query.values.get(Filter.TYPE, ()):
         if value not in _TYPES:
-            return bad_request("unknown-type", "Request is invalid: the type must be addonStatic or addonUpgrade.")
+            return bad_request("unknown-type", "the type must be addonStatic or addonUpgrade.")
     return None

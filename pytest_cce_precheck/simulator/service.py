@@ -100,11 +100,7 @@ class Simulator:
 
     def describe(self) -> dict[str, Any]:
         """Return what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
-        token, access_key, secret_key = (
-            secret.reveal()
-            for secret in (self.credentials.token, self.credentials.access_key, self.credentials.secret_key)
-            if secret is not None
-        )
+        token, access_key, secret_key = self.credentials.secrets
         return {
             "endpoint": self.endpoint,
             **asdict(self._ids),

@@ -8,20 +8,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.simulator.addons import risks_of
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from random import Random
-
-TRANSITIONS: Final[Mapping[TaskState, tuple[TaskState, ...]]] = {
-    TaskState.INIT: (TaskState.RUNNING,),
-    TaskState.RUNNING: (TaskState.FAILED, TaskState.SUCCESS),
-    TaskState.FAILED: (),
-    TaskState.SUCCESS: (),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +129,13 @@ class Pace:
     kept: float = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class RiskKind:
-    """A risk that tasks check, with its message if it is found and if it is not."""
-
-    name: str
-    level: RiskLevel
-    found: str
-    clear: str
-
-
 class SimulatorState:
     """The clusters of all projects. ``version`` grows with each change except the clock's."""
 
-    def __init__(self, rng: Random, risks_of: Callable[[str], tuple[RiskKind, ...]]) -> None:
+    def __init__(self, rng: Random) -> None:
         self.clusters: dict[str, Cluster] = {}
         self.version = 0
         self._rng = rng
-        self._risks_of = risks_of
         self._unchanged: dict[str, tuple[int, datetime, datetime]] = {}
 
     def tasks_of(self, cluster_id: str, now: datetime) -> list[Task]:
@@ -229,7 +212,7 @@ class SimulatorState:
         )
 
     def _risks(self, template: str, timetable: Timetable, outcome: TaskState | None) -> tuple[SimulatedRisk, ...]:
-        kinds = self._risks_of(template)
+        kinds = risks_of(template)
         fails = self._rng.random() < 0.5 if outcome is None else outcome is TaskState.FAILED
         found = {self._rng.choice(kinds).name} | {k.name for k in kinds if self._rng.random() < 0.3} if fails else set()
         step = (timetable.ends - timetable.begins) / len(kinds)

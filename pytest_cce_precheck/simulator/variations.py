@@ -68,7 +68,7 @@ def _malformed_id_is_400(call: Call, refusal: Refusal | None) -> Refusal | None:
             try:
                 uuid.UUID(value)
             except ValueError:
-                return bad_request("malformed-id", f"Request is invalid: {name} is not a UUID.")
+                return bad_request("malformed-id", f"{name} is not a UUID.")
     return refusal
 
 
@@ -217,7 +217,7 @@ HOOKS: Final[HookTable] = {
         "unknown-ids-404": _unknown_id_is_404,
         "empty-value-400": when(
             _has_empty_value,
-            lambda _call, _refusal: bad_request("empty", "Request is invalid: empty parameter."),
+            lambda _call, _refusal: bad_request("empty", "empty parameter."),
         ),
         "malformed-ids-400": _malformed_id_is_400,
     },

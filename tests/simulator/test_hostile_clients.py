@@ -16,7 +16,6 @@ from urllib.parse import quote
 import pytest
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.simulator import connection as connection_module
 from pytest_cce_precheck.simulator import server as server_module
 from pytest_cce_precheck.simulator.connection import Answerer, Connection, Wait
 from pytest_cce_precheck.simulator.http1 import MAX_FIELDS, BadHttp, parse_head
@@ -170,14 +169,12 @@ def test_answers_do_not_pile_up_for_a_client_that_does_not_read_them():
 
 
 def test_a_failure_to_read_a_request_is_a_500_said_once(server, monkeypatch, caplog):
-    parse = connection_module.parse_head
-
     def fail(head):
         if b"/bad" in head:
             raise RuntimeError("a bug")
-        return parse(head)
+        return parse_head(head)
 
-    monkeypatch.setattr(connection_module, "parse_head", fail)
+    monkeypatch.setattr(server._answerer, "_parse_cached", fail)
     with connected(server) as other:
         answer = raw(server, b"GET /bad HTTP/1.1\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 500 ")
@@ -190,7 +187,7 @@ def test_a_failure_to_read_a_request_is_a_500_said_once(server, monkeypatch, cap
     assert "RuntimeError: a bug" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["_welcome", "_receive", "_end", "_act"])
+@pytest.mark.parametrize("name", ["_add", "_receive", "_end", "_act"])
 def test_a_failure_on_one_connection_closes_it_alone_and_is_said_once(clock, monkeypatch, caplog, name):
     monkeypatch.setattr(SimulatorServer, name, failing_once(getattr(SimulatorServer, name)))
     with SimulatorServer(Simulator()) as server:
@@ -456,7 +453,6 @@ def test_two_thousand_requests_leave_nothing_behind(server):
                 until_closed(sock)
         assert serves(server)
         assert alive(Connection) - connections < 5
-        # those that were asked last are kept, by the server and by the simulator
         assert alive(Request) - requests < 1000
 
 

@@ -10,8 +10,15 @@ import pytest
 
 from pytest_cce_precheck.simulator.clock import START, ManualClock, RunningClock
 from pytest_cce_precheck.simulator.population import Population, populate
-from pytest_cce_precheck.simulator.state import TRANSITIONS, Moment, Pace, Timetable
+from pytest_cce_precheck.simulator.state import Moment, Pace, Timetable
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
+
+TRANSITIONS = {
+    TaskState.INIT: (TaskState.RUNNING,),
+    TaskState.RUNNING: (TaskState.FAILED, TaskState.SUCCESS),
+    TaskState.FAILED: (),
+    TaskState.SUCCESS: (),
+}
 
 
 @pytest.fixture

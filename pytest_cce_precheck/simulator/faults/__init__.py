@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.simulator.catalogue import load_faults
 from pytest_cce_precheck.simulator.faults import (
     authentication,
-    bodies,
     combination,
     completeness,
     creating,
@@ -22,7 +21,6 @@ from pytest_cce_precheck.simulator.faults import (
     robustness,
     schema,
     soundness,
-    spellings,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
 TABLES: Final = tuple(
     module.HOOKS
     for module in (
-        *(schema, soundness, completeness, combination, spellings, invariants, isolation),
-        *(authentication, errors, http, bodies, lifecycle, creating, robustness),
+        *(schema, soundness, completeness, combination, invariants, isolation),
+        *(authentication, errors, http, lifecycle, creating, robustness),
     )
 )
 """The hooks of all faults."""

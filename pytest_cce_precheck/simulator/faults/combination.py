@@ -1,8 +1,10 @@
-"""Filters that are right alone and wrong together."""
+"""Queries of several filters, and one query in several spellings, orders or repetitions, that get wrong answers."""
 
 from __future__ import annotations
 
 import copy
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.hooks import (
@@ -10,7 +12,10 @@ from pytest_cce_precheck.simulator.hooks import (
     SUCCESS,
     TASK_ID,
     TYPE,
+    every,
+    everything,
     filtered,
+    from_the,
     hide,
     ignore,
     keep,
@@ -26,8 +31,12 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.hooks import Condition
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
     from pytest_cce_precheck.simulator.state import Task
+
+_ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+_NAMES: Final = frozenset(str(name) for name in Filter)
 
 
 def _any_of(call: Call, _tasks: list[Task]) -> list[Task]:
@@ -46,11 +55,89 @@ def _cached_without(ignored: Filter) -> Hook[Document]:
     return when(lambda call: len(call.query.filters) > 1, hook)
 
 
+def _repeated(call: Call) -> bool:
+    return len(set(call.query.asked)) < len(call.query.asked)
+
+
+def _unsorted(call: Call) -> bool:
+    names = [name for name, _ in call.query.asked]
+    return names != sorted(names)
+
+
+def _type_is_not_first(call: Call) -> bool:
+    names = [name for name, _ in call.query.asked]
+    return TYPE in names[1:] and names[0] != TYPE
+
+
+def _unknown_parameters(call: Call) -> dict[str, str]:
+    return {name: value for name, value in call.query.params if name.lower() not in _NAMES}
+
+
+def _has_unknown_parameter(call: Call) -> bool:
+    return bool(_unknown_parameters(call))
+
+
+def _number_in(call: Call, *names: str) -> int | None:
+    text = next((value for name, value in _unknown_parameters(call).items() if name in names), "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _raw_values(call: Call) -> list[str]:
+    return [pair.partition("=")[2] for pair in call.request.query.split("&")]
+
+
+def _other_case(call: Call) -> dict[str, str]:
+    """Return the filters whose names are written in another case."""
+    return {n.lower(): v for n, v in call.query.params if n not in _NAMES and n.lower() in _NAMES}
+
+
+def _other_type(call: Call, tasks: list[Task]) -> list[Task]:
+    value = _other_case(call).get("type")
+    return tasks if value is None else [task for task in tasks if task.type != value]
+
+
+def _empty(name: Filter) -> Condition:
+    return lambda call: (name, "") in call.query.given and name not in call.query.filters
+
+
+def _until_an_empty_part(call: Call, tasks: list[Task]) -> list[Task]:
+    read, separator, _ = call.request.query.lstrip("&").partition("&&")
+    return select_by_pairs(call, replace(call.request, query=read).params) if separator else tasks
+
+
+def _new_connection(call: Call) -> bool:
+    """Return whether the request came by another connection (or thread) than the one before it."""
+    previous = call.memory.get(_new_connection, call.caller)
+    call.memory[_new_connection] = call.caller
+    return bool(previous != call.caller)
+
+
+def _fifth_filtered(call: Call) -> bool:
+    return filtered(call) and call.count(_fifth_filtered) % 5 == 0
+
+
+def _previous_answer(condition: Condition) -> Hook[Document]:
+    """Answer calls that meet a condition with the document of the call before."""
+
+    def hook(call: Call, document: Document) -> Document:
+        previous = call.memory.get(hook)
+        call.memory[hook] = copy.deepcopy(document)
+        return copy.deepcopy(previous) if condition(call) and previous is not None else document
+
+    return hook
+
+
+def _lose_last_item(_call: Call, document: Document) -> Document:
+    document["items"] = document["items"][:-1]
+    document["pageInfo"]["currentCount"] = len(document["items"])
+    return document
+
+
 HOOKS: Final[HookTable] = {
     "check": {
         "type-and-instance-refused": when(
             only(TYPE, INSTANCE),
-            lambda _call, _refusal: bad_request("pair", "Request is invalid: too many query parameters."),
+            lambda _call, _refusal: bad_request("pair", "too many query parameters."),
         ),
     },
     "select": {
@@ -74,9 +161,43 @@ HOOKS: Final[HookTable] = {
             lambda call: only(TYPE, INSTANCE)(call) and TaskType.UPGRADE in call.query.values[TYPE],
             hide(SUCCESS),
         ),
+        "type-counts-only-when-first": when(_type_is_not_first, ignore(TYPE)),
+        "parameters-must-be-sorted": when(_unsorted, lambda call, _: select_by_pairs(call, call.query.asked[:1])),
+        "repeated-parameter-selects-nothing": when(_repeated, nothing),
+        "repeated-parameter-is-dropped": when(_repeated, everything),
+        "limit-honoured": lambda call, tasks: tasks[: _number_in(call, "limit", "page_size", "size")],
+        "offset-honoured": lambda call, tasks: tasks[_number_in(call, "offset", "marker", "page") :],
+        "unknown-parameter-selects-nothing": when(_has_unknown_parameter, nothing),
+        "unknown-parameter-drops-the-filters": when(_has_unknown_parameter, everything),
+        "encoded-letters-not-decoded": when(
+            lambda call: any(map(_ENCODED_LETTER.search, _raw_values(call))),
+            nothing,
+        ),
+        "values-decoded-twice": lambda call, tasks: (
+            list(call.listed) if tasks and any("%" in raw for raw in _raw_values(call)) else tasks
+        ),
+        "empty-part-ends-the-query": _until_an_empty_part,
+        "new-connection-loses-its-filters": when(_new_connection, everything),
+        "second-of-equal-questions-differs": when(
+            lambda call: filtered(call) and call.count(f"asked {call.request.query}") % 2 == 0,
+            lambda _, tasks: tasks[:-1],
+        ),
+        "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
+        "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),
+        "other-case-of-a-name-inverts": _other_type,
+        "other-case-of-a-name-selects-one": when(
+            lambda call: bool(_other_case(call)),
+            lambda _, tasks: tasks[-1:],
+        ),
     },
     "document": {
         "cache-key-without-instance": _cached_without(INSTANCE),
         "cache-key-without-task-id": _cached_without(TASK_ID),
+        "new-connection-gets-the-previous-answer": _previous_answer(
+            lambda call: _new_connection(call) and filtered(call)
+        ),
+        "fifth-answer-is-the-previous-one": _previous_answer(_fifth_filtered),
+        "fifth-answer-lacks-a-task": every(5, _lose_last_item),
+        "answers-shrink-after-twenty": from_the(20, _lose_last_item),
     },
 }

@@ -1,17 +1,23 @@
-"""Statuses, headers and methods that are not those of the answer."""
+"""Statuses, headers and methods that are not those of the answer, and bodies that are not JSON."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
+    INSTANCE,
     TASK_ID,
     TYPE,
+    always,
+    every,
     filtered,
+    in_each,
     on_list,
     on_status,
     only,
+    with_body,
     with_header,
     with_status,
 )
@@ -21,8 +27,10 @@ from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import ResponseChange
+    from pytest_cce_precheck.simulator.hooks import Condition, ResponseChange
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.simulator.state import Task
 
@@ -94,6 +102,24 @@ def _wants_exact_names(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal if names & {TOKEN_HEADER, "Authorization"} else unauthorized("no-credentials")
 
 
+def _body(change: Callable[[bytes], bytes], condition: Condition = always) -> Hook[Any]:
+    return on_list(lambda response: with_body(response, change(response.body)), condition)
+
+
+def _text(change: Callable[[str], str], condition: Condition = always) -> Hook[Any]:
+    return _body(lambda body: change(body.decode()).encode(), condition)
+
+
+def _latin_1(body: bytes) -> bytes:
+    return body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
+
+
+def _mark_messages(item: Any) -> None:
+    for risk in item["status"].get("riskList") or ():
+        if "message" in risk:
+            risk["message"] += "\x00"
+
+
 HOOKS: Final[HookTable] = {
     "authorize": {
         "header-names-have-a-case": _wants_exact_names,
@@ -111,6 +137,9 @@ HOOKS: Final[HookTable] = {
     "check": {
         "read-needs-a-json-content-type": _wants_json_content,
     },
+    "document": {
+        "line-breaks-not-escaped": in_each(_mark_messages),
+    },
     "respond": {
         "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
         "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),
@@ -124,5 +153,21 @@ HOOKS: Final[HookTable] = {
         "partial-content-under-type": on_list(with_status(206), only(TYPE)),
         "header-injected-by-any-filter": _inject(*Filter),
         "header-injected-by-task-id": _inject(TASK_ID),
+        "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
+        "body-in-latin-1": _body(_latin_1),
+        "body-in-utf-16": _body(lambda body: body.decode().encode("utf-16"), only(INSTANCE)),
+        "kind-written-twice": _text(lambda text: '{"kind":"AddonCheck",' + text[1:]),
+        "task-id-written-twice": _text(lambda text: text.replace('"taskID":', '"taskID":"","taskID":')),
+        "count-is-nan-when-nothing-matches": _text(
+            lambda text: text.replace('"currentCount":0}', '"currentCount":NaN}')
+        ),
+        "trailing-comma": _text(lambda text: text.replace("}]}", "},]}")),
+        "python-instead-of-json": _text(lambda text: repr(json.loads(text))),
+        "body-cut-under-a-filter": _body(lambda body: body[: len(body) // 2], filtered),
+        "body-empty-under-task-id": _body(lambda _: b"", only(TASK_ID)),
+        "body-written-twice": every(6, _body(lambda body: body + body)),
+        "line-breaks-not-escaped": _body(lambda body: body.replace(b"\\u0000", b"\n")),
+        "padding-before-the-body": _text(lambda text: ")]}',\n" + text, filtered),
+        "html-on-success": _body(lambda _: b"<html><body>Maintenance</body></html>"),
     },
 }
