@@ -42,8 +42,8 @@ def check_signature(
     """Refuse a signature that is not the access key's for this request, or whose date is outside the window."""
 
     def secret_of(access_key: str) -> str | None:
-        known = _same(access_key, credentials.access_key) and credentials.secret_key is not None
-        return credentials.secret_key.reveal() if known and credentials.secret_key else None
+        is_right = _same(access_key, credentials.access_key)
+        return credentials.secret_key.reveal() if is_right and credentials.secret_key is not None else None
 
     try:
         verify(request, secret_of=secret_of, now=wall, window=window)

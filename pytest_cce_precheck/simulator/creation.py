@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.state import Cluster, Task
 
 
-def read_order(body: bytes) -> Any:
+def parse_request(body: bytes) -> Any:
     """Return the request's document, or None if it is not strict JSON."""
     try:
         return parse_json(body)
@@ -23,15 +23,15 @@ def read_order(body: bytes) -> Any:
         return None
 
 
-def check_order(order: Any, cluster: Cluster) -> Refusal | None:
-    """Refuse an order that the contract does not allow, and name the first mistake."""
-    if not isinstance(order, dict):
+def check_request(document: Any, cluster: Cluster) -> Refusal | None:
+    """Refuse a request that the contract does not allow, and name the first mistake."""
+    if not isinstance(document, dict):
         return bad_request("not-json", "the body is not a JSON object.")
-    if order.get("kind") != KIND:
+    if document.get("kind") != KIND:
         return bad_request("kind", f"kind must be {KIND}.")
-    if order.get("apiVersion") != API_VERSION:
+    if document.get("apiVersion") != API_VERSION:
         return bad_request("api-version", f"apiVersion must be {API_VERSION}.")
-    spec = order.get("spec")
+    spec = document.get("spec")
     if not isinstance(spec, dict):
         return bad_request("spec", "spec must be an object.")
     if spec.get("clusterID") != cluster.id:
@@ -66,9 +66,9 @@ def _check_entry(entry: Any, cluster: Cluster) -> Refusal | None:
     return None
 
 
-def make_tasks(call: Call, order: Any) -> list[Task]:
-    """Make a task for each entry and list it; takes any order, since a fault may accept a bad one."""
-    spec = order.get("spec") if isinstance(order, dict) else None
+def make_tasks(call: Call, document: Any) -> list[Task]:
+    """Make a task for each entry and list it; accepts any document, since a fault may accept a bad one."""
+    spec = document.get("spec") if isinstance(document, dict) else None
     entries = spec.get("addonList") if isinstance(spec, dict) else None
     tasks = [_make(call, entry) for entry in entries or () if isinstance(entry, dict)]
     for task in tasks:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
-from pytest_cce_precheck.simulator.refusals import Refusal, dumps
+from pytest_cce_precheck.simulator.refusals import Refusal, dumps, refuse
 from pytest_cce_precheck.simulator.selection import ListQuery, field_of, select
 from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.exchange import Response
@@ -41,6 +41,11 @@ def filtered(call: Call) -> bool:
 def unfiltered(call: Call) -> bool:
     """Apply if the query has no value for any filter."""
     return not call.query.filters
+
+
+def each(number: int) -> Condition:
+    """Apply to each ``number``-th call."""
+    return lambda call: call.number % number == 0
 
 
 def given(*filters: Filter) -> Condition:
@@ -111,6 +116,11 @@ def pick(call: Call, condition: TaskCondition = any_task, place: int = 0) -> Tas
 
 
 # ---- refusals
+
+
+def refuse_with(refusal: Refusal, condition: Condition = always) -> Hook[Response | None]:
+    """Refuse the calls that meet a condition before anything else is done."""
+    return lambda call, answer: refuse(refusal) if condition(call) else answer
 
 
 def accept(*reasons: str) -> Hook[Refusal | None]:

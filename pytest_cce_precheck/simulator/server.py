@@ -23,7 +23,6 @@ from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.exchange import Request, Response
@@ -91,9 +90,7 @@ class SimulatorServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

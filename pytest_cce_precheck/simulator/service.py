@@ -39,7 +39,7 @@ B = TypeVar("B", bound=Behaviour)
 
 
 class Simulator:
-    """A stand-in for the service that `handle`s requests; thread-safe, deterministic under a `ManualClock`.
+    """A stand-in for the service whose `handle` answers requests; thread-safe, and deterministic with a `ManualClock`.
 
     ``faults`` and ``variations`` are names in `FAULTS` and `VARIATIONS`, or objects; ``tasks`` is the size
     of the main cluster's list. Tasks change by ``clock``, by default one that stands still until it is advanced;
@@ -161,9 +161,9 @@ class Simulator:
     def _list_cached(self, call: Call) -> Response:
         unchanged = call.state.unchanged_since(call.cluster.id, call.now)
         key = (call.cluster.id, call.request.query)
-        known = self._lists.get(key)
-        if known is not None and known[0] == unchanged:
-            return known[1]
+        cached = self._lists.get(key)
+        if cached is not None and cached[0] == unchanged:
+            return cached[1]
         if len(self._lists) >= _CACHED_LISTS:
             self._lists.clear()
         answer = self._list(call)
@@ -180,14 +180,14 @@ class Simulator:
         return json_response(200, self._hooks.apply("document", call, list_document(tasks, call.now)))
 
     def _create(self, call: Call) -> Response:
-        order = creation.read_order(call.request.body)
-        refusal = self._hooks.apply("validate", call, creation.check_order(order, call.cluster))
+        sent = creation.parse_request(call.request.body)
+        refusal = self._hooks.apply("validate", call, creation.check_request(sent, call.cluster))
         if refusal is not None:
             return refuse(refusal)
-        tasks = creation.make_tasks(call, order)
+        tasks = creation.make_tasks(call, sent)
         call.created_ids.update(task.id for task in tasks)
         call.listed = call.state.tasks_of(call.cluster.id, call.now)
-        spec = order.get("spec") if isinstance(order, dict) else None
+        spec = sent.get("spec") if isinstance(sent, dict) else None
         return json_response(201, self._hooks.apply("created", call, create_document(spec, tasks, call.now)))
 
     def _finish(self, call: Call, response: Response) -> Response:

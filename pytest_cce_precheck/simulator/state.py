@@ -148,9 +148,9 @@ class SimulatorState:
 
     def unchanged_since(self, cluster_id: str, now: datetime) -> tuple[int, datetime]:
         """Return a value that stays equal as long as the cluster's list does."""
-        known = self._unchanged.get(cluster_id)
-        if known and known[0] == self.version and known[1] <= now < known[2]:
-            return known[0], known[1]
+        version, since, until = self._unchanged.get(cluster_id, (-1, now, now))
+        if version == self.version and since <= now < until:
+            return version, since
         moments = (moment for task in self.clusters[cluster_id].tasks for moment in task.moments())
         until = min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=now.tzinfo))
         self._unchanged[cluster_id] = (self.version, now, until)
@@ -176,12 +176,7 @@ class SimulatorState:
                 self.version += 1
 
     def make(
-        self,
-        instance: Instance,
-        type: TaskType,
-        target_version: str | None,
-        now: datetime,
-        pace: Pace | None = None,
+        self, instance: Instance, type: TaskType, target_version: str | None, now: datetime, pace: Pace | None = None
     ) -> Task:
         """Make a task that begins by the clock; it is not listed before `add`."""
         pace = pace or Pace()

@@ -14,18 +14,20 @@ from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TASK_ID,
     accept,
+    each,
     given,
     in_each,
     items_of,
     nothing,
     on_error,
     put,
+    refuse_with,
     when,
     with_body,
     with_document,
     with_header,
 )
-from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found, refuse, throttled, unavailable
+from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found, throttled, unavailable
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_timestamp
@@ -48,10 +50,6 @@ def _main_cluster(**fields: Any) -> Callable[[Population], Population]:
 
 
 # ---- refusals
-
-
-def _each(number: int, refusal: Refusal) -> Hook[Response | None]:
-    return lambda call, answer: refuse(refusal) if call.number % number == 0 else answer
 
 
 def _unknown_id_is_404(call: Call, refusal: Refusal | None) -> Refusal | None:
@@ -208,17 +206,14 @@ HOOKS: Final[HookTable] = {
         "upgrade-tasks-only": _main_cluster(types=(TaskType.UPGRADE,)),
     },
     "before": {
-        "throttled": _each(5, throttled()),
-        "sometimes-unavailable": _each(7, unavailable()),
+        "throttled": refuse_with(throttled(), each(5)),
+        "sometimes-unavailable": refuse_with(unavailable(), each(7)),
         "busy-cluster": busy,
     },
     "check": {
         "unknown-type-matches-nothing": accept("unknown-type"),
         "unknown-ids-404": _unknown_id_is_404,
-        "empty-value-400": when(
-            _has_empty_value,
-            lambda _call, _refusal: bad_request("empty", "empty parameter."),
-        ),
+        "empty-value-400": when(_has_empty_value, lambda _call, _refusal: bad_request("empty", "empty parameter.")),
         "malformed-ids-400": _malformed_id_is_400,
     },
     "select": {
@@ -233,9 +228,7 @@ HOOKS: Final[HookTable] = {
         "instance-ids-absent": _without_instance,
         "busy-cluster": _shuffled,
     },
-    "validate": {
-        "create-takes-any-add-on": accept("instance", "template"),
-    },
+    "validate": {"create-takes-any-add-on": accept("instance", "template")},
     "created": _DOCUMENTS,
     "respond": {
         "gateway-errors": on_error(_gateway_error),

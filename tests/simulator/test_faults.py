@@ -1,4 +1,4 @@
-"""Faults: each changes an answer that matters, none breaks the simulator itself."""
+"""Faults: each changes an answer, and none breaks the simulator itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staging: as hard to test as a shared service, and right in every single answer; each ingredient really happens."""
+"""Staging: as hard to test as a shared service, with every answer right; each ingredient really happens."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def questions(caller):
 
 
 def inspect(caller, asks=ASKS, hurried=0):
-    """Ask for a while, the first times without a pause, with a new token where one has expired; give what came back."""
+    """Send requests, the first ones without a pause and each with a valid token; return the answers."""
     answers, lost = [], []
     token, number = None, 0
     signed, by_token = [], []
@@ -277,7 +277,7 @@ def test_a_created_task_is_missing_on_a_replica_until_that_catches_up(staging):
     assert all(created in caller.ids() for _ in range(40))
 
 
-def test_each_answer_shows_the_world_as_it_was_at_one_moment_of_the_last_seconds(staging):
+def test_each_answer_shows_the_state_as_it_was_at_one_moment_of_the_last_seconds(staging):
     caller = staging("lagging")
     simulator = caller.simulator
     behind = set()

@@ -1,4 +1,4 @@
-"""The faults by name: each breaks one thing of a service that is otherwise right.
+"""The faults by name: each is one defect of a service that follows the contract.
 
 A module has the hooks of one or two categories; names, codes and summaries are in ``catalogue.toml``.
 """

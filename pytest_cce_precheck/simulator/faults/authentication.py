@@ -110,8 +110,7 @@ HOOKS: Final[HookTable] = {
     "authorize": {
         "no-credentials-needed": accept("no-credentials"),
         "empty-token-accepted": when(
-            lambda call: call.request.headers.get(TOKEN_HEADER) == "",
-            lambda _call, _refusal: None,
+            lambda call: call.request.headers.get(TOKEN_HEADER) == "", lambda _call, _refusal: None
         ),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
         "any-token-accepted": accept("token"),

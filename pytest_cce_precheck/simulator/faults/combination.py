@@ -136,9 +136,8 @@ def _lose_last_item(_call: Call, document: Document) -> Document:
 HOOKS: Final[HookTable] = {
     "check": {
         "type-and-instance-refused": when(
-            only(TYPE, INSTANCE),
-            lambda _call, _refusal: bad_request("pair", "too many query parameters."),
-        ),
+            only(TYPE, INSTANCE), lambda _call, _refusal: bad_request("pair", "too many query parameters.")
+        )
     },
     "select": {
         "or-for-and": when(filtered, _any_of),
@@ -153,13 +152,9 @@ HOOKS: Final[HookTable] = {
         "three-filters-select-nothing": when(only(*Filter), nothing),
         "type-and-task-id-select-nothing": when(only(TYPE, TASK_ID), nothing),
         "one-task-lost-under-type-and-instance": when(only(TYPE, INSTANCE), lambda _, tasks: tasks[1:]),
-        "upgrades-not-found-under-task-id-and-instance": when(
-            only(TASK_ID, INSTANCE),
-            keep(of_type(TaskType.STATIC)),
-        ),
+        "upgrades-not-found-under-task-id-and-instance": when(only(TASK_ID, INSTANCE), keep(of_type(TaskType.STATIC))),
         "finished-tasks-lost-under-upgrade-and-instance": when(
-            lambda call: only(TYPE, INSTANCE)(call) and TaskType.UPGRADE in call.query.values[TYPE],
-            hide(SUCCESS),
+            lambda call: only(TYPE, INSTANCE)(call) and TaskType.UPGRADE in call.query.values[TYPE], hide(SUCCESS)
         ),
         "type-counts-only-when-first": when(_type_is_not_first, ignore(TYPE)),
         "parameters-must-be-sorted": when(_unsorted, lambda call, _: select_by_pairs(call, call.query.asked[:1])),
@@ -169,10 +164,7 @@ HOOKS: Final[HookTable] = {
         "offset-honoured": lambda call, tasks: tasks[_number_in(call, "offset", "marker", "page") :],
         "unknown-parameter-selects-nothing": when(_has_unknown_parameter, nothing),
         "unknown-parameter-drops-the-filters": when(_has_unknown_parameter, everything),
-        "encoded-letters-not-decoded": when(
-            lambda call: any(map(_ENCODED_LETTER.search, _raw_values(call))),
-            nothing,
-        ),
+        "encoded-letters-not-decoded": when(lambda call: any(map(_ENCODED_LETTER.search, _raw_values(call))), nothing),
         "values-decoded-twice": lambda call, tasks: (
             list(call.listed) if tasks and any("%" in raw for raw in _raw_values(call)) else tasks
         ),
@@ -185,10 +177,7 @@ HOOKS: Final[HookTable] = {
         "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
         "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),
         "other-case-of-a-name-inverts": _other_type,
-        "other-case-of-a-name-selects-one": when(
-            lambda call: bool(_other_case(call)),
-            lambda _, tasks: tasks[-1:],
-        ),
+        "other-case-of-a-name-selects-one": when(lambda call: bool(_other_case(call)), lambda _, tasks: tasks[-1:]),
     },
     "document": {
         "cache-key-without-instance": _cached_without(INSTANCE),

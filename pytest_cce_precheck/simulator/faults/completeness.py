@@ -76,8 +76,7 @@ HOOKS: Final[HookTable] = {
         "expiry-missing-under-type": when(only(TYPE), in_each(drop("metadata.expireTimeStamp"))),
         "target-version-missing-under-instance": when(only(INSTANCE), in_each(drop("spec"))),
         "one-instance-name-differs-under-instance": when(
-            only(INSTANCE),
-            in_one(put("metadata.addonInstanceName", "cceaddon-other"), FINAL, 1),
+            only(INSTANCE), in_one(put("metadata.addonInstanceName", "cceaddon-other"), FINAL, 1)
         ),
     },
 }

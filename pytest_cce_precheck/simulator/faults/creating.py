@@ -1,11 +1,11 @@
-"""The create call: bad orders that are accepted, and tasks that were not ordered."""
+"""The create call: bad requests that are accepted, and other tasks than those asked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.simulator.creation import make_tasks, read_order
+from pytest_cce_precheck.simulator.creation import make_tasks, parse_request
 from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
@@ -71,7 +71,7 @@ def _other_shape(_call: Call, document: Document) -> Document:
 
 def _make_although_refused(call: Call, refusal: Refusal | None) -> Refusal | None:
     if refusal is not None:
-        make_tasks(call, read_order(call.request.body))
+        make_tasks(call, parse_request(call.request.body))
     return refusal
 
 
@@ -79,7 +79,7 @@ def _make_good_entries(call: Call, refusal: Refusal | None) -> Refusal | None:
     """Make the tasks of the good entries, and refuse because of a bad one."""
     reasons = ("missing-type", "order-type", "target-version", "template", "instance")
     if refusal is not None and refusal.reason in reasons:
-        entries = read_order(call.request.body)["spec"]["addonList"]
+        entries = parse_request(call.request.body)["spec"]["addonList"]
         good = [entry for entry in entries if call.cluster.instance(str(entry.get("addonInstanceID")))]
         make_tasks(call, {"spec": {"addonList": good}})
     return refusal
@@ -112,7 +112,5 @@ HOOKS: Final[HookTable] = {
         "create-type-mismatch": _all_upgrades,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
-    "respond": {
-        "create-answers-200": on_status(201, with_status(200)),
-    },
+    "respond": {"create-answers-200": on_status(201, with_status(200))},
 }

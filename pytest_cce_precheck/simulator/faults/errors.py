@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TYPE,
-    always,
+    each,
     on_error,
     on_status,
     only,
+    refuse_with,
     with_body,
     with_document,
     with_header,
     with_status,
 )
-from pytest_cce_precheck.simulator.refusals import Refusal, refuse, throttled, unavailable
+from pytest_cce_precheck.simulator.refusals import throttled, unavailable
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition, ResponseChange
+    from pytest_cce_precheck.simulator.hooks import ResponseChange
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.wire.exchange import Response
 
@@ -67,23 +69,18 @@ def _message_with_query(call: Call, response: Response) -> Response:
     return _with(errorMessage=f"{_SQL} {call.request.query}")(response)
 
 
-def _refuse_before(condition: Condition, refusal: Refusal) -> Hook[Response | None]:
-    return lambda call, answer: refuse(refusal) if condition(call) else answer
-
-
-def _throttle(number: int, retry_after: str | None) -> Hook[Response | None]:
-    """Throttle each ``number``-th call, with another Retry-After or none."""
-    response = with_header(refuse(throttled()), "Retry-After", retry_after)
-    return lambda call, answer: answer if call.number % number else response
+def _throttle(number: int, *headers: tuple[str, str]) -> Hook[Response | None]:
+    """Throttle each ``number``-th call, with these headers instead of a right Retry-After."""
+    return refuse_with(replace(throttled(), headers=headers), each(number))
 
 
 HOOKS: Final[HookTable] = {
     "before": {
-        "throttled-without-retry-after": _throttle(5, None),
-        "retry-after-in-words": _throttle(5, "soon"),
-        "retry-after-is-negative": _throttle(7, "-1"),
-        "always-throttled": _refuse_before(always, throttled()),
-        "type-and-instance-never-available": _refuse_before(only(TYPE, INSTANCE), unavailable()),
+        "throttled-without-retry-after": _throttle(5),
+        "retry-after-in-words": _throttle(5, ("Retry-After", "soon")),
+        "retry-after-is-negative": _throttle(7, ("Retry-After", "-1")),
+        "always-throttled": refuse_with(throttled()),
+        "type-and-instance-never-available": refuse_with(unavailable(), only(TYPE, INSTANCE)),
     },
     "respond": {
         "errors-in-html": on_error(_html),

@@ -121,9 +121,7 @@ def _mark_messages(item: Any) -> None:
 
 
 HOOKS: Final[HookTable] = {
-    "authorize": {
-        "header-names-have-a-case": _wants_exact_names,
-    },
+    "authorize": {"header-names-have-a-case": _wants_exact_names},
     "route": {
         "post-answers-as-get": _method_as_get("POST"),
         "every-method-answers-as-get": _method_as_get("POST", "PUT", "PATCH", "DELETE"),
@@ -131,15 +129,9 @@ HOOKS: Final[HookTable] = {
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": _method_as_get("PUT"),
     },
-    "observe": {
-        "put-makes-a-task": _put_makes_a_task,
-    },
-    "check": {
-        "read-needs-a-json-content-type": _wants_json_content,
-    },
-    "document": {
-        "line-breaks-not-escaped": in_each(_mark_messages),
-    },
+    "observe": {"put-makes-a-task": _put_makes_a_task},
+    "check": {"read-needs-a-json-content-type": _wants_json_content},
+    "document": {"line-breaks-not-escaped": in_each(_mark_messages)},
     "respond": {
         "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
         "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),

@@ -134,10 +134,9 @@ HOOKS: Final[HookTable] = {
         "count-of-all-clusters": when(unfiltered, _count(lambda call, _: len(call.state.everything(call.now)))),
         "count-changes-its-meaning": when(only(INSTANCE), _count(lambda call, _: len(call.listed))),
         "count-by-type-alone": when(
-            lambda call: TYPE in call.query.filters and len(call.query.filters) > 1,
-            _count(_of_asked_type),
+            lambda call: TYPE in call.query.filters and len(call.query.filters) > 1, _count(_of_asked_type)
         ),
         "count-one-more-under-a-filter": when(filtered, _ONE_MORE),
         "page-of-ten-counted": lambda _, document: {**document, "items": document["items"][:10]},
-    },
+    }
 }

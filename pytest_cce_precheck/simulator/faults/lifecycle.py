@@ -129,8 +129,7 @@ HOOKS: Final[HookTable] = {
         "expiry-moves-once": from_the(_LATER, _change_one(_expire_later, FINAL, 2)),
         "create-time-moves": _change_one(_create_later_each_time, place=7),
         "type-changes": from_the(
-            _LATER,
-            _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4),
+            _LATER, _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4)
         ),
         "template-changes": from_the(
             _LATER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, on_status, only, when
+from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, each, on_status, only, refuse_with, when
 from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
 from pytest_cce_precheck.simulator.refusals import internal_error, refuse
@@ -40,7 +40,7 @@ def _several_filters(call: Call) -> bool:
 
 
 def _fail(condition: Condition) -> Hook[Response | None]:
-    return lambda call, answer: refuse(internal_error()) if condition(call) else answer
+    return refuse_with(internal_error(), condition)
 
 
 def _fail_if_empty(response: Response) -> Response:
@@ -79,7 +79,7 @@ HOOKS: Final[HookTable] = {
         "fails-on-unknown-types": _fail(_unknown_type),
         "fails-on-line-breaks": _fail(_any_value(lambda value: "\n" in value or "\r" in value)),
         "fails-on-three-filters": _fail(only(*Filter)),
-        "fails-every-ninth-time": _fail(lambda call: call.number % 9 == 0),
+        "fails-every-ninth-time": _fail(each(9)),
         "fails-on-repeated-parameters": _fail(
             lambda call: len({name for name, _ in call.query.params}) < len(call.query.params)
         ),
@@ -96,6 +96,6 @@ HOOKS: Final[HookTable] = {
             only(TYPE), "truncated", lambda response: _declaring(response, len(response.body) + 10)
         ),
         "answers-in-another-protocol": _break(_is_list, "not-http", lambda _: b"\x15\x03\x03\x00\x02\x02\x46"),
-        "every-eighth-connection-breaks": _break(lambda call: call.number % 8 == 0, "connection-lost"),
+        "every-eighth-connection-breaks": _break(each(8), "connection-lost"),
     },
 }

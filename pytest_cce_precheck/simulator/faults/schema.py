@@ -41,8 +41,7 @@ def _count_as(written: bytes) -> Hook[Response]:
     return on_status(
         200,
         lambda response: replace(
-            response,
-            body=re.sub(rb'"currentCount":(-?[0-9]+)', rb'"currentCount":' + written, response.body, count=1),
+            response, body=re.sub(rb'"currentCount":(-?[0-9]+)', rb'"currentCount":' + written, response.body, count=1)
         ),
     )
 
@@ -123,9 +122,7 @@ HOOKS: Final[HookTable] = {
         "risk-list-beside-status": in_each(_risks_beside_status),
         "status-without-message": in_each(_no_message_in_init),
     },
-    "created": {
-        "status-without-message": in_each(_no_message_in_init),
-    },
+    "created": {"status-without-message": in_each(_no_message_in_init)},
     "respond": {
         "count-as-text": _count_as(rb'"\1"'),
         "count-with-fraction": _count_as(rb"\1.0"),

@@ -104,21 +104,16 @@ HOOKS: Final[HookTable] = {
         "type-filter-ignored": ignore(TYPE),
         "task-id-filter-ignored": ignore(TASK_ID),
         "instance-filter-ignored": ignore(INSTANCE),
-        "upgrade-filter-ignored": when(
-            lambda call: TaskType.UPGRADE in call.query.values.get(TYPE, ()),
-            ignore(TYPE),
-        ),
+        "upgrade-filter-ignored": when(lambda call: TaskType.UPGRADE in call.query.values.get(TYPE, ()), ignore(TYPE)),
         "type-filter-inverted": when(
-            given(TYPE),
-            lambda call, tasks: [task for task in select_without(call, TYPE) if task not in tasks],
+            given(TYPE), lambda call, tasks: [task for task in select_without(call, TYPE) if task not in tasks]
         ),
         "one-static-task-among-the-upgrades": _with_a_static_task,
         "task-id-shows-the-next-task-too": when(only(TASK_ID), _with_the_next),
         "task-id-selects-its-instance": when(only(TASK_ID), _whole_instance),
         "two-templates-share-their-instances": when(only(INSTANCE), _by_template),
         "running-tasks-pass-the-type-filter": when(
-            only(TYPE),
-            lambda call, tasks: [task for task in call.listed if task in tasks or RUNNING(call, task)],
+            only(TYPE), lambda call, tasks: [task for task in call.listed if task in tasks or RUNNING(call, task)]
         ),
         "unknown-type-selects-all": _unknown_selects_all(TYPE),
         "unknown-task-id-selects-all": _unknown_selects_all(TASK_ID),
@@ -140,8 +135,7 @@ HOOKS: Final[HookTable] = {
         "quote-injects-sql": when(lambda call: any("'" in value for _, value in call.query.given), everything),
         "wide-letters-fold-to-ascii": select_by(_folded, TASK_ID, INSTANCE),
         "very-long-id-selects-all": when(
-            lambda call: any(len(value) > 255 for _, value in call.query.given),
-            everything,
+            lambda call: any(len(value) > 255 for _, value in call.query.given), everything
         ),
         "type-matched-by-prefix": select_by(_prefix, TYPE),
     },

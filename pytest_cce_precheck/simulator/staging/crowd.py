@@ -77,8 +77,8 @@ class Replicas:
         self._happened["from a replica that is behind"] += 1
         # the documents of the tasks are of that time too
         call.now -= behind
-        known = call.state.tasks_of(call.route.cluster_id, call.now)
-        return [task for task in known if task.created.at <= call.now]
+        listed = call.state.tasks_of(call.route.cluster_id, call.now)
+        return [task for task in listed if task.created.at <= call.now]
 
 
 def _behind(seconds: float, now: datetime) -> timedelta:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
@@ -84,17 +84,16 @@ class IssuedTokens:
         if request.method != "POST":
             return _iam_error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
         try:
-            auth = parse_json(request.body)
-            user = _within(auth, "auth", "identity", "password", "user")
-            given = (_within(user, "domain", "name"), _within(user, "name"), _within(user, "password"))
-            methods = _within(auth, "auth", "identity", "methods")
-            project = _within(auth, "auth", "scope", "project", "id")
+            auth = parse_json(request.body)["auth"]
+            identity, project_id = auth["identity"], auth["scope"]["project"]["id"]
+            user, methods = identity["password"]["user"], identity["methods"]
+            sent = (user["domain"]["name"], user["name"], user["password"])
         except (BodyError, LookupError, TypeError):
             return _iam_error(400, "Bad Request", "The request body is invalid.")
         account = self._account
-        if methods != ["password"] or given != (account.domain, account.user, account.password.reveal()):
+        if methods != ["password"] or sent != (account.domain, account.user, account.password.reveal()):
             return _iam_error(401, "Unauthorized", "The username or password is wrong.")
-        if project != account.project_id:
+        if project_id != account.project_id:
             return _iam_error(403, "Forbidden", "The user has no role in the project.")
         return self._new(now)
 
@@ -169,12 +168,6 @@ def _remember(table: dict[str, V], key: str, value: V) -> None:
 def _key_of(request: Request) -> str:
     match = _ACCESS.search(request.headers.get("Authorization", ""))
     return match[1] if match else ""
-
-
-def _within(document: Any, *names: str) -> Any:
-    for name in names:
-        document = document[name]
-    return document
 
 
 def _iam_error(status: int, title: str, message: str) -> Response:
