@@ -128,7 +128,7 @@ def _failures(report: dict[str, Any], status: int) -> tuple[str, ...]:
 
 def settings(simulator: Simulator, timeout: float, examples: int = EXAMPLES) -> str:
     """Write schemathesis.toml: the token, and the real ids by the probability with which they are used."""
-    tasks = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
+    tasks = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())
     token = simulator.credentials.token
     return _SETTINGS.format(
         timeout=timeout,
@@ -138,14 +138,14 @@ def settings(simulator: Simulator, timeout: float, examples: int = EXAMPLES) -> 
         projects=json.dumps([simulator.project_id]),
         clusters=json.dumps([simulator.cluster_id]),
         tasks=json.dumps([task.id for task in tasks[:50]] or ["none"]),
-        instances=json.dumps([each.id for each in simulator.world.clusters[simulator.cluster_id].instances]),
+        instances=json.dumps([each.id for each in simulator.state.clusters[simulator.cluster_id].instances]),
     )
 
 
 def adapted(document: dict[str, Any], simulator: Simulator) -> dict[str, Any]:
     """Put this cluster's real values into the OpenAPI document, and what the document leaves out."""
-    cluster = simulator.world.clusters[simulator.cluster_id]
-    tasks = simulator.world.tasks_of(cluster.id, simulator.clock.now())
+    cluster = simulator.state.clusters[simulator.cluster_id]
+    tasks = simulator.state.tasks_of(cluster.id, simulator.clock.now())
     instance = cluster.instances[0]
     shared = document["components"]["parameters"]
     shared["ProjectId"]["example"] = simulator.project_id

@@ -1,5 +1,5 @@
-"""A stand-in for the service: a seeded world, the two calls, faults and variations; in process or by HTTP.
+"""The simulator, a stand-in for the service: seeded state, two calls, faults and variations; in process or over HTTP.
 
 The public names are in their modules: `service.Simulator`, `server.SimulatorServer`, `faults.FAULTS`,
-`variations.VARIATIONS`, `clock.ManualClock`, `pipeline.NoAnswer`. Importing the package imports none of them.
+`variations.VARIATIONS`, `clock.ManualClock`, `pipeline.NoAnswer`. This module imports none of them.
 """

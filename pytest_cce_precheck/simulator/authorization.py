@@ -1,4 +1,4 @@
-"""Who may call: an IAM token or a signature, both checked for real."""
+"""Check the credentials of a request: an IAM token, a signature, or both."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def check_credentials(request: Request, credentials: Credentials, wall: datetime) -> Refusal | None:
-    """Refuse a request without credentials, and one with any wrong one; AK/SK and token may both be sent.
+    """Refuse a request without credentials or with a wrong one; it may have both a token and a signature.
 
-    The refusal's reason is ``no-credentials``, ``token``, ``security-token``, or ``signature-`` with the
+    The refusal's reason is ``no-credentials``, ``token``, ``security-token``, or ``signature-`` followed by the
     reason of the `SignatureError`.
     """
     token = request.headers.get(TOKEN_HEADER)
@@ -39,11 +39,11 @@ def check_credentials(request: Request, credentials: Credentials, wall: datetime
 def check_signature(
     request: Request, credentials: Credentials, wall: datetime, window: timedelta = WINDOW
 ) -> Refusal | None:
-    """Refuse a signature that is not the access key's over this very request, or is dated outside the window."""
+    """Refuse a signature that is not the access key's for this request, or whose date is outside the window."""
 
     def secret_of(access_key: str) -> str | None:
-        known = _same(access_key, credentials.access_key) and credentials.secret_key is not None
-        return credentials.secret_key.reveal() if known and credentials.secret_key else None
+        is_right = _same(access_key, credentials.access_key)
+        return credentials.secret_key.reveal() if is_right and credentials.secret_key is not None else None
 
     try:
         verify(request, secret_of=secret_of, now=wall, window=window)

@@ -1,4 +1,4 @@
-"""The simulator's time: tasks move on, and expire, by this clock and no other."""
+"""The simulator's time: tasks change and expire by this clock only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ START: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """What the simulator asks for the time."""
+    """A clock of the simulator."""
 
     def now(self) -> datetime:
         """Return the time, aware and in UTC."""
@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class ManualClock:
-    """A clock that stands until it is advanced.
+    """A clock that stands still until it is advanced.
 
     >>> clock = ManualClock()
     >>> clock.advance(90)
@@ -29,7 +29,9 @@ class ManualClock:
     """
 
     def __init__(self, start: datetime = START) -> None:
-        self._now = _utc(start)
+        if start.utcoffset() is None:
+            raise ValueError("the clock's start has no time zone; give an aware datetime")
+        self._now = start.astimezone(UTC)
 
     def now(self) -> datetime:
         """Return the time, aware and in UTC."""
@@ -41,7 +43,7 @@ class ManualClock:
 
 
 class RunningClock:
-    """The real time, and what it was advanced by."""
+    """The real time, plus what it was advanced by."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
@@ -55,13 +57,7 @@ class RunningClock:
         self._ahead += _forward(seconds)
 
 
-def _utc(moment: datetime) -> datetime:
-    if moment.utcoffset() is None:
-        raise ValueError("the clock's start has no time zone; give an aware datetime")
-    return moment.astimezone(UTC)
-
-
 def _forward(seconds: float) -> timedelta:
     if seconds < 0:
-        raise ValueError(f"a clock moves forward only, not by {seconds} s")
+        raise ValueError(f"a clock only moves forward, not by {seconds} s")
     return timedelta(seconds=seconds)

@@ -1,11 +1,12 @@
-"""One client's connection: requests out of the bytes that it sent, answers into the bytes that it gets. No I/O here."""
+"""One client's connection: parse requests from the bytes received, add answers to the bytes to send. No I/O here."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import lru_cache
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -31,37 +32,37 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-_KNOWN_REQUESTS: Final = 256
-_MAX_KNOWN_HEAD: Final = 4 * 1024
+_CACHED_HEADS: Final = 256
+_MAX_CACHED_HEAD: Final = 4 * 1024
 _MAX_UNSENT: Final = 256 * 1024
 
 _log = logging.getLogger(__name__)
 
 
 class Ending(Enum):
-    """What happens to a connection once everything is sent."""
+    """What happens to a connection after everything is sent."""
 
     CLOSE = auto()
     RESET = auto()
     HOLD = auto()
-    """Nothing: a fault lets the client wait."""
+    """Nothing: a fault makes the client wait."""
 
 
 class Wait(Enum):
-    """What a connection waits for; each has a limit of its own, so that none is kept for ever."""
+    """What a connection waits for; each has its own time limit."""
 
     HANDSHAKE = auto()
     IDLE = auto()
-    """The first byte of a request."""
+    """For the first byte of a request."""
     REQUEST = auto()
-    """The rest of a request that has begun."""
+    """For the rest of a request."""
     READER = auto()
-    """The client, to read what it was sent."""
+    """For the client to read what was sent."""
     LATER = auto()
-    """The moment at which the next part of an answer goes out."""
+    """Until the next part of an answer is to be sent."""
     HOLD = auto()
     END = auto()
-    """The client, to close its side after ours."""
+    """For the client to close its side after ours."""
 
 
 @dataclass(eq=False, slots=True)
@@ -72,33 +73,33 @@ class Connection:
     number: int
     received: bytearray = field(default_factory=bytearray)
     to_send: bytearray = field(default_factory=bytearray)
-    later: deque[tuple[float, bytes]] = field(default_factory=deque)
-    """Parts of an answer, each with the moment at which it goes out."""
+    scheduled: deque[tuple[float, bytes]] = field(default_factory=deque)
+    """Parts of an answer, each with the time at which it is to be sent."""
     head: Head | None = None
     """The head of a request whose body is not complete."""
-    greeting: ssl.SSLSocket | None = None
+    handshaking: ssl.SSLSocket | None = None
     """The socket, until its TLS handshake is done."""
     ending: Ending | None = None
     drained: int = -1
-    """Bytes thrown away since the end of our side; -1 while our side is open."""
+    """Bytes discarded since our side was closed; -1 while it is open."""
     wait: Wait | None = None
-    """What the deadline is for; None if it has to be set anew."""
+    """What the deadline is for; None if it must be set again."""
     deadline: float = float("inf")
-    """When the connection is dropped."""
+    """When the connection is closed."""
 
     @property
     def due(self) -> float:
-        """When something is to be done without the client."""
-        return min(self.later[0][0], self.deadline) if self.later else self.deadline
+        """When there is something to do even if the client does nothing."""
+        return min(self.scheduled[0][0], self.deadline) if self.scheduled else self.deadline
 
     @property
     def waits_for(self) -> Wait:
-        """What has to happen next."""
-        if self.greeting is not None:
+        """What the connection waits for now."""
+        if self.handshaking is not None:
             return Wait.HANDSHAKE
         if self.to_send:
             return Wait.READER
-        if self.later:
+        if self.scheduled:
             return Wait.LATER
         if self.ending is Ending.HOLD:
             return Wait.HOLD
@@ -108,24 +109,26 @@ class Connection:
 
     def refuse(self, response: Response) -> None:
         """Send an error and close."""
-        self.to_send += format_response(_with_length(response), close=True)
+        length = str(len(response.body))
+        response = replace(response, headers=response.headers.replacing("Content-Length", length))
+        self.to_send += format_response(response, close=True)
         self.ending = Ending.CLOSE
 
 
 class Answerer:
-    """Answers the requests of all connections; what goes wrong with one of them stays with it."""
+    """Answers the requests of all connections; an error on one connection does not affect the others."""
 
     def __init__(self, handle: Callable[[Request, int], Response], endpoint: str) -> None:
         self._handle = handle
         self._endpoint = endpoint
-        # a client asks in the same words again and again, and parsing them costs as much as answering
-        self._requests: dict[bytes, Request] = {}
+        # a client repeats its requests, and to parse one costs as much as to answer it
+        self._parse_cached = lru_cache(_CACHED_HEADS)(parse_head)
 
     def answer(self, connection: Connection) -> None:
-        """Answer, in their order, the complete requests that have come, unless much is still to be sent."""
+        """Answer the complete requests in order, as long as not too much is waiting to be sent."""
         while (
             connection.received
-            and not (connection.ending or connection.later)
+            and not (connection.ending or connection.scheduled)
             and len(connection.to_send) < _MAX_UNSENT
             and self._answer_next(connection)
         ):
@@ -140,8 +143,8 @@ class Answerer:
             response = self._handle(request, connection.number)
             close = not keep_alive or _announces_close(response)
             for seconds, data in parts(response, close=close):
-                if seconds or connection.later:
-                    connection.later.append((monotonic() + seconds, data))
+                if seconds or connection.scheduled:
+                    connection.scheduled.append((monotonic() + seconds, data))
                 else:
                     connection.to_send += data
             connection.ending = Ending.CLOSE if close else None
@@ -149,18 +152,20 @@ class Answerer:
             connection.refuse(error.response)
         except NoAnswer as fault:
             connection.to_send += fault.partial
-            held = fault.reason == "timeout"
-            connection.ending = Ending.RESET if isinstance(fault, Reset) else Ending.HOLD if held else Ending.CLOSE
+            if isinstance(fault, Reset):
+                connection.ending = Ending.RESET
+            else:
+                connection.ending = Ending.HOLD if fault.reason == "timeout" else Ending.CLOSE
         except Exception:
             asked = f"{request.method} {request.path:.200}" if request else "a request that could not be read"
             _log.exception("the simulator failed on %a", asked)
-            connection.later.clear()
+            connection.scheduled.clear()
             connection.refuse(refuse(internal_error()))
         return True
 
     def _next_request(self, connection: Connection) -> tuple[Request | None, bool]:
-        received = connection.received
-        head, text = connection.head, b""
+        """Return the next request, None if it is not complete yet, and whether the client keeps the connection."""
+        received, head = connection.received, connection.head
         if head is None:
             if not can_begin_request(received):
                 raise BadHttp(HTTPStatus.BAD_REQUEST, "The request line is malformed.")
@@ -168,13 +173,10 @@ class Answerer:
             if end < 0 and len(received) <= MAX_HEAD:
                 return None, True
             if end < 0 or end > MAX_HEAD:
-                raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {MAX_HEAD} bytes.")
+                raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head must not exceed {MAX_HEAD} bytes.")
             text = bytes(received[:end])
             del received[: end + len(END_OF_HEAD)]
-            known = self._requests.get(text)
-            if known is not None:
-                return known, True
-            head = parse_head(text)
+            head = self._parse_cached(text) if end <= _MAX_CACHED_HEAD else parse_head(text)
             if head.expects_continue and len(received) < head.length:
                 connection.to_send += CONTINUE
         if len(received) < head.length:
@@ -183,24 +185,14 @@ class Answerer:
         connection.head = None
         body = bytes(received[: head.length])
         del received[: head.length]
-        request = Request(head.method, self._endpoint, head.path, head.query, head.headers, body)
-        if head.keep_alive and not head.length and 0 < len(text) <= _MAX_KNOWN_HEAD:
-            if len(self._requests) >= _KNOWN_REQUESTS:
-                self._requests.clear()
-            self._requests[text] = request
-        return request, head.keep_alive
+        return Request(head.method, self._endpoint, head.path, head.query, head.headers, body), head.keep_alive
 
 
-def wants_too_much(connection: Connection) -> bool:
-    """Whether a client that waits for an answer has sent more than anybody has to ask."""
-    return bool(connection.later) and len(connection.received) > MAX_HEAD + MAX_BODY
+def sends_too_much(connection: Connection) -> bool:
+    """Return whether a client that waits for an answer has sent more than any request has."""
+    return bool(connection.scheduled) and len(connection.received) > MAX_HEAD + MAX_BODY
 
 
 def _announces_close(response: Response) -> bool:
     pairs = response.headers.pairs
     return any(name.lower() == "connection" and "close" in value.lower() for name, value in pairs)
-
-
-def _with_length(response: Response) -> Response:
-    length = str(len(response.body))
-    return Response(response.status, response.headers.replacing("Content-Length", length), response.body)

@@ -6,83 +6,84 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found
-from pytest_cce_precheck.simulator.world import Instance
+from pytest_cce_precheck.simulator.state import Instance
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskType
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from pytest_cce_precheck.simulator.pipeline import Call
+    from pytest_cce_precheck.simulator.state import Cluster, Task
 
-    from pytest_cce_precheck.simulator.world import Cluster, Task, World
 
-
-def read_order(body: bytes) -> Any:
-    """Return the request's document, None where it is no strict JSON."""
+def parse_request(body: bytes) -> Any:
+    """Return the request's document, or None if it is not strict JSON."""
     try:
         return parse_json(body)
     except BodyError:
         return None
 
 
-def check_order(order: Any, cluster: Cluster) -> Refusal | None:
-    """Refuse an order that the contract does not allow, in the order in which a reader meets the mistake."""
-    if not isinstance(order, dict):
-        return bad_request("not-json", "Request is invalid: the body is not a JSON object.")
-    if order.get("kind") != KIND:
-        return bad_request("kind", f"Request is invalid: kind must be {KIND}.")
-    if order.get("apiVersion") != API_VERSION:
-        return bad_request("api-version", f"Request is invalid: apiVersion must be {API_VERSION}.")
-    spec = order.get("spec")
+def check_request(document: Any, cluster: Cluster) -> Refusal | None:
+    """Refuse a request that the contract does not allow, and name the first mistake."""
+    if not isinstance(document, dict):
+        return bad_request("not-json", "the body is not a JSON object.")
+    if document.get("kind") != KIND:
+        return bad_request("kind", f"kind must be {KIND}.")
+    if document.get("apiVersion") != API_VERSION:
+        return bad_request("api-version", f"apiVersion must be {API_VERSION}.")
+    spec = document.get("spec")
     if not isinstance(spec, dict):
-        return bad_request("spec", "Request is invalid: spec must be an object.")
+        return bad_request("spec", "spec must be an object.")
     if spec.get("clusterID") != cluster.id:
-        return bad_request("cluster-id", "Request is invalid: spec.clusterID is not the cluster of the path.")
+        return bad_request("cluster-id", "spec.clusterID is not the cluster of the path.")
     entries = spec.get("addonList")
     if not isinstance(entries, list) or not entries:
-        return bad_request("addon-list", "Request is invalid: spec.addonList must name at least one add-on.")
+        return bad_request("addon-list", "spec.addonList must name at least one add-on.")
     problems = (_check_entry(entry, cluster) for entry in entries)
     return next((problem for problem in problems if problem is not None), None)
 
 
 def _check_entry(entry: Any, cluster: Cluster) -> Refusal | None:
     if not isinstance(entry, dict):
-        return bad_request("entry", "Request is invalid: spec.addonList must hold objects.")
+        return bad_request("entry", "spec.addonList must hold objects.")
     for name in ("addonTemplateName", "addonInstanceID", "type"):
         if not isinstance(entry.get(name), str) or not entry[name]:
-            return bad_request(f"missing-{name}", f"Request is invalid: {name} is required.")
+            return bad_request(f"missing-{name}", f"{name} is required.")
     if entry["type"] not in set(TaskType):
-        return bad_request("order-type", "Request is invalid: type must be addonStatic or addonUpgrade.")
+        return bad_request("order-type", "type must be addonStatic or addonUpgrade.")
     target = entry.get("targetVersion")
     if not isinstance(target, str | None):
-        return bad_request("target-type", "Request is invalid: targetVersion must be a string.")
+        return bad_request("target-type", "targetVersion must be a string.")
     if entry["type"] == TaskType.UPGRADE and not target:
-        return bad_request("target-version", "Request is invalid: addonUpgrade needs a targetVersion.")
+        return bad_request("target-version", "addonUpgrade needs a targetVersion.")
     if not isinstance(entry.get("values", {}), dict):
-        return bad_request("values", "Request is invalid: values must be an object.")
+        return bad_request("values", "values must be an object.")
     instance = cluster.instance(entry["addonInstanceID"])
     if instance is None:
         return not_found("instance", "The add-on instance does not exist.")
     if instance.template != entry["addonTemplateName"]:
-        return bad_request("template", "Request is invalid: the instance is not of that add-on template.")
+        return bad_request("template", "the instance is not of that add-on template.")
     return None
 
 
-def make_tasks(order: Any, cluster: Cluster, world: World, now: datetime) -> list[Task]:
-    """Make a task for each entry and list it; takes any order, since a fault may let a bad one through."""
-    spec = order.get("spec") if isinstance(order, dict) else None
+def make_tasks(call: Call, document: Any) -> list[Task]:
+    """Make a task for each entry and list it; accepts any document, since a fault may accept a bad one."""
+    spec = document.get("spec") if isinstance(document, dict) else None
     entries = spec.get("addonList") if isinstance(spec, dict) else None
-    tasks = [_make(entry, cluster, world, now) for entry in entries or () if isinstance(entry, dict)]
+    tasks = [_make(call, entry) for entry in entries or () if isinstance(entry, dict)]
     for task in tasks:
-        world.add(cluster.id, task)
+        call.state.add(call.cluster.id, task)
     return tasks
 
 
-def _make(entry: dict[str, Any], cluster: Cluster, world: World, now: datetime) -> Task:
-    template = str(entry.get("addonTemplateName"))
-    instance = cluster.instance(str(entry.get("addonInstanceID"))) or Instance(
-        str(entry.get("addonInstanceID")), f"cceaddon-{template}", template, ()
+def _make(call: Call, entry: dict[str, Any]) -> Task:
+    template, instance_id = str(entry.get("addonTemplateName")), str(entry.get("addonInstanceID"))
+    unknown = Instance(instance_id, f"cceaddon-{template}", template, ())
+    is_upgrade = entry.get("type") == TaskType.UPGRADE
+    target = entry.get("targetVersion")
+    return call.state.make(
+        call.cluster.instance(instance_id) or unknown,
+        TaskType.UPGRADE if is_upgrade else TaskType.STATIC,
+        target if is_upgrade and isinstance(target, str) else None,
+        call.now,
     )
-    known = isinstance(entry.get("type"), str) and entry["type"] in set(TaskType)
-    task_type = TaskType(entry["type"]) if known else TaskType.STATIC
-    target = entry.get("targetVersion") if task_type is TaskType.UPGRADE else None
-    return world.make(instance, task_type, target if isinstance(target, str) else None, now)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: read a request's head, write an answer. No I/O here."""
+"""HTTP/1.1 as bytes: parse the head of a request, format a response. No I/O here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN: Final = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~-]")
 _REQUEST_LINE: Final = re.compile(rb"([A-Za-z!#$%&'*+.^_`|~-]{1,32}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# a proxy's form of the target; also what a client sends that was given the whole URL as the path
+# the form for proxies; some clients send it if they are given a whole URL as the path
 _ABSOLUTE: Final = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[^][/?#@:]+)(?::[0-9]*)?(?=[/?]|$)", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class BadHttp(Exception):  # noqa: N818  what is bad is the client's request
-    """No request that this server takes; answered with ``response``, then the connection is closed."""
+class BadHttp(Exception):  # noqa: N818  the client's request is bad
+    """A request that this server cannot read; it is answered with ``response``, then the connection is closed."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class Head:
 
 
 def can_begin_request(data: bytes | bytearray) -> bool:
-    """Return whether ``data`` may be the beginning of a request: not TLS, nor any other protocol of bytes.
+    """Return whether ``data`` may be the beginning of a request, and not of TLS or another binary protocol.
 
     >>> can_begin_request(b"GE"), can_begin_request(b"\\x16\\x03\\x01")
     (True, False)
@@ -55,13 +55,13 @@ def can_begin_request(data: bytes | bytearray) -> bool:
 
 
 def parse_head(head: bytes) -> Head:
-    """Read the lines before the empty one; raise `BadHttp`."""
+    """Parse the lines before the empty one; raise `BadHttp` if they are malformed."""
     line, _, rest = head.partition(b"\r\n")
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise BadHttp(HTTPStatus.BAD_REQUEST, "The request line is malformed.")
     if match[3] != b"1":
-        raise BadHttp(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here.")
+        raise BadHttp(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "The protocol must be HTTP/1.1.")
     headers = _parse_headers(rest)
     path, query = _split_target(match[2].decode("latin-1"))
     connection = headers.get("Connection", "").lower()
@@ -72,18 +72,18 @@ def parse_head(head: bytes) -> Head:
         headers=headers,
         length=_body_length(headers),
         keep_alive="keep-alive" in connection if match[4] == b"0" else "close" not in connection,
-        # HTTP/1.0 knows no other answer than the last
+        # HTTP/1.0 has no interim responses
         expects_continue=match[4] != b"0" and headers.get("Expect", "").lower() == "100-continue",
     )
 
 
 def format_response(response: Response, *, close: bool) -> bytes:
-    """Write an answer as it goes out, head and body in one piece."""
+    """Return the bytes of a response, head and body."""
     lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Status')}"]
     lines += [f"{name}: {value}" for name, value in response.headers.pairs]
     if close and "Connection" not in response.headers:
         lines.append("Connection: close")
-    # surrogates and other characters may come from a fault that copies a parameter into a header
+    # a fault may copy a parameter into a header, with characters that are not Latin-1
     return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + response.body
 
 
@@ -91,10 +91,10 @@ def _parse_headers(block: bytes) -> Headers:
     pairs = []
     lines = block.decode("latin-1").split("\r\n") if block else []
     if len(lines) > MAX_FIELDS:
-        raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"There may be {MAX_FIELDS} header fields.")
+        raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"There are more than {MAX_FIELDS} fields.")
     for line in lines:
         name, colon, value = line.partition(":")
-        # no pattern for the space around a value: it would try each place where the space may begin
+        # a regular expression for the spaces around a value would take quadratic time
         value = value.strip(" \t")
         if not (colon and _FIELD_NAME.fullmatch(name)) or _CONTROL.search(value):
             raise BadHttp(HTTPStatus.BAD_REQUEST, "A header line is malformed.")
@@ -116,12 +116,12 @@ def _split_target(target: str) -> tuple[str, str]:
 
 def _body_length(headers: Headers) -> int:
     if "Transfer-Encoding" in headers:
-        raise BadHttp(HTTPStatus.LENGTH_REQUIRED, "Chunked bodies are not taken; send Content-Length.")
+        raise BadHttp(HTTPStatus.LENGTH_REQUIRED, "Chunked bodies are not supported; send Content-Length.")
     text = headers.get("Content-Length", "0")
     if not (text.isascii() and text.isdigit()):
         raise BadHttp(HTTPStatus.BAD_REQUEST, "Content-Length is malformed.")
     if len(text) > 9 or int(text) > MAX_BODY:
-        raise BadHttp(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY} bytes.")
+        raise BadHttp(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body must not exceed {MAX_BODY} bytes.")
     return int(text)
 
 

@@ -1,11 +1,11 @@
 """The stages that a request goes through, and the hooks by which faults and variations change one of them.
 
-A hook is a small callable ``(call, value) -> value``: it sees what its stage made and gives what counts.
+A hook is a small callable ``(call, value) -> value``: it gets the result of its stage and returns the one to use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pytest_cce_precheck.errors import BodyError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
     from datetime import datetime
 
     from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.clock import Clock
-    from pytest_cce_precheck.simulator.population import Places, Population
+    from pytest_cce_precheck.simulator.population import Population, SeededIds
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.routing import Route
     from pytest_cce_precheck.simulator.selection import ListQuery
-    from pytest_cce_precheck.simulator.world import Task, World
+    from pytest_cce_precheck.simulator.state import Cluster, SimulatorState, Task
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
 
@@ -45,19 +46,19 @@ class Call:
 
     request: Request
     caller: int
-    """The connection or thread that the request came by."""
+    """The connection or thread that sent the request."""
     number: int
     now: datetime
     clock: Clock
-    world: World
-    places: Places
+    state: SimulatorState
+    ids: SeededIds
     credentials: Credentials
     seed: int
-    memory: dict[str, Any]
-    """What hooks keep between requests, under their own names."""
-    posted: set[str]
+    memory: dict[Hashable, Any]
+    """What hooks keep between requests."""
+    created_ids: set[str]
     """The ids of the tasks that the create call made."""
-    question: ListQuery
+    query: ListQuery
     route: Route | None = None
     listed: list[Task] = field(default_factory=list)
     """The tasks of the route's cluster as they are now, oldest first."""
@@ -67,15 +68,16 @@ class Call:
         """Randomness that depends on the seed and the request's number alone."""
         return Random(f"{self.seed}:{self.number}")  # noqa: S311  test data, no secret
 
-    def first(self, where: Callable[[Task], bool] = lambda _: True, place: int = 0) -> Task | None:
-        """Return the oldest listed task of which ``where`` holds (or the next ones, by ``place``)."""
-        found = [task for task in self.listed if where(task)]
-        return found[place] if len(found) > place else None
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster of the route; only after routing."""
+        assert self.route is not None
+        return self.state.clusters[self.route.cluster_id]
 
-    def count(self, name: str) -> int:
-        """Count up, and give how often ``name`` was counted."""
-        self.memory[name] = int(self.memory.get(name, 0)) + 1
-        return int(self.memory[name])
+    def count(self, key: Hashable) -> int:
+        """Count up for ``key``, and return the count."""
+        self.memory[key] = int(self.memory.get(key, 0)) + 1
+        return int(self.memory[key])
 
 
 Hook = Callable[[Call, T], T]
@@ -88,13 +90,13 @@ class Behaviour:
     ==============  ======================================================================================
     ``population``  how the main cluster starts; called once, without a call
     ``before``      an answer in place of the whole pipeline, None to go through it
-    ``authorize``   the refusal of the credentials, None where they are accepted
+    ``authorize``   the refusal of the credentials, None if they are accepted
     ``route``       the call that the path names, or its refusal
     ``observe``     the cluster's tasks
-    ``check``       the refusal of the query, None where it is answered
+    ``check``       the refusal of the query, None if it is answered
     ``select``      the tasks that are answered
     ``document``    the document of a list answer
-    ``validate``    the refusal of a create request, None where it is carried out
+    ``validate``    the refusal of a create request, None if it is carried out
     ``created``     the document of a create answer
     ``respond``     any answer, errors too; may raise `NoAnswer`
     ``encode``      any answer, after all other hooks: compression, header spelling
@@ -135,23 +137,43 @@ class Variation(Behaviour):
 
 
 LIST_STAGES: Final = ("observe", "check", "select", "document")
+_STAGES: Final = ("before", "authorize", "route", *LIST_STAGES, "validate", "created", "respond", "encode")
+# at these stages a hook gets what an earlier fault may have broken: a document or a response
+_BREAKABLE: Final = ("document", "created", "respond")
+_BROKEN: Final = (
+    LookupError,  # a field, a list item or a header is missing
+    TypeError,  # null, or a value of another type
+    AttributeError,  # as above
+    ValueError,  # a timestamp that cannot be parsed, a body in another encoding
+    BodyError,  # a body that is not JSON
+)
 
 
-def hooks_of(behaviours: Iterable[Behaviour], stage: str) -> tuple[Callable[[Call, Any], Any], ...]:
-    """Return the hooks that the behaviours have at a stage, in order."""
-    hooks = (getattr(behaviour, stage) for behaviour in behaviours)
-    return tuple(hook for hook in hooks if hook is not None)
+class Hooks:
+    """The hooks of several behaviours by stage; they are applied in order."""
 
+    def __init__(self, behaviours: Iterable[Behaviour]) -> None:
+        given = tuple(behaviours)
+        self._of: dict[str, tuple[Hook[Any], ...]] = {
+            stage: tuple(hook for behaviour in given if (hook := getattr(behaviour, stage)) is not None)
+            for stage in _STAGES
+        }
 
-def through(hooks: tuple[Hook[T], ...], call: Call, value: T) -> T:
-    """Lead ``value`` through the hooks of a stage.
+    def any_at(self, *stages: str) -> bool:
+        """Return whether a behaviour changes one of these stages."""
+        return any(self._of[stage] for stage in stages)
 
-    Of several hooks, one that finds its place broken by another changes nothing: defects may be combined.
-    """
-    for hook in hooks:
-        try:
-            value = hook(call, value)
-        except (LookupError, TypeError, ValueError, AttributeError, BodyError):
-            if len(hooks) == 1:
-                raise
-    return value
+    def apply(self, stage: str, call: Call, value: T) -> T:
+        """Return ``value`` as the hooks of a stage change it.
+
+        Faults may be combined: a hook that cannot be applied to a document or a response which another fault has
+        broken changes nothing. At other stages, and if it is alone, an error is an error of the hook.
+        """
+        hooks = self._of[stage]
+        for hook in hooks:
+            try:
+                value = hook(call, value)
+            except _BROKEN:
+                if stage not in _BREAKABLE or len(hooks) == 1:
+                    raise
+        return value

@@ -1,55 +1,17 @@
-"""The seeded world: who is in it at the start."""
+"""The simulator's state at the start, made from a seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle, islice
 from random import Random
 from typing import Final
 
-from pytest_cce_precheck.simulator.world import Cluster, Instance, RiskKind, Timetable, World, new_id
-from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
+from pytest_cce_precheck.simulator.addons import VERSIONS
+from pytest_cce_precheck.simulator.state import Cluster, Instance, SimulatorState, Timetable, new_id
+from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
 
-_COMMON: Final = (
-    RiskKind(
-        "K8sResourceModified",
-        RiskLevel.WARNING,
-        "resources of the add-on had been modified by hand",
-        "no change",
-    ),
-    RiskKind(
-        "AddonValidate",
-        RiskLevel.FATAL,
-        "the recorded values of the add-on are not valid",
-        "the values are valid",
-    ),
-    RiskKind("AddonStatus", RiskLevel.WARNING, "addon status(abnormal) is not running", "addon status is running"),
-)
-_OF_TEMPLATE: Final = {
-    "coredns": RiskKind(
-        "CorefileConsistency",
-        RiskLevel.FATAL,
-        "configmap coredns had been modified; set parameterSyncStrategy to force or to inherit",
-        "corefile is consistent",
-    ),
-    "everest": RiskKind(
-        "StorageInUse", RiskLevel.FATAL, "volume attachments are pending – 存储卷挂载中", "no pending volume"
-    ),
-    "metrics-server": RiskKind(
-        "MetricsAPI", RiskLevel.WARNING, "apiservice v1beta1.metrics.k8s.io is down", "API is up"
-    ),
-    "npd": RiskKind("NodeCondition", RiskLevel.WARNING, "a node reports DiskPressure", "all nodes are ready"),
-}
-_TEMPLATES: Final = {
-    "coredns": ("1.27.1", "1.28.4", "1.30.6"),
-    "everest": ("2.3.14", "2.4.28", "2.4.93"),
-    "metrics-server": ("1.3.10", "1.3.37"),
-    "npd": ("1.18.10", "1.18.46", "1.19.1"),
-    "cluster-autoscaler": ("1.27.53", "1.28.17"),
-    "nginx-ingress": ("2.4.6", "2.6.32"),
-    "volcano": ("1.11.9", "1.12.18"),
-    "dolphin": ("1.2.2", "1.3.10"),
-}
 _STATES: Final = tuple(TaskState)
 _ISOLATED: Final = ("coredns", "everest")
 
@@ -63,8 +25,8 @@ class Population:
 
 
 @dataclass(frozen=True)
-class Places:
-    """The ids of the seeded world's projects and clusters; nobody may read ``foreign_*``."""
+class SeededIds:
+    """The ids of the seeded projects and clusters; the credentials must not be able to read ``foreign_*``."""
 
     project_id: str
     cluster_id: str
@@ -74,39 +36,33 @@ class Places:
     foreign_cluster_id: str
 
 
-def catalogue(template: str) -> tuple[RiskKind, ...]:
-    """Return the risks that are checked for an add-on template; they differ by add-on."""
-    special = _OF_TEMPLATE.get(template)
-    return (*_COMMON, special) if special else _COMMON
-
-
-def populate(seed: int, population: Population, start: datetime) -> tuple[World, Places]:
-    """Make the world of a seed as it is at ``start``.
+def populate(seed: int, population: Population, start: datetime) -> tuple[SimulatorState, SeededIds]:
+    """Make the state of a seed at ``start``.
 
     The seeded tasks cover both types and all states on every instance as far as their number allows; the
-    unfinished ones stay as they are for at least an hour of the clock.
+    unfinished ones do not change for at least an hour of the clock.
     """
     rng = Random(seed)  # noqa: S311  test data, no secret
-    places = Places(_project_id(rng), new_id(rng), new_id(rng), new_id(rng), _project_id(rng), new_id(rng))
-    world = World(rng, catalogue)
-    main = _templates(4 + population.tasks // 100)
+    ids = SeededIds(_project_id(rng), new_id(rng), new_id(rng), new_id(rng), _project_id(rng), new_id(rng))
+    simulated = SimulatorState(rng)
+    main = tuple(islice(cycle(VERSIONS), 4 + population.tasks // 100))
     for cluster_id, project_id, templates, tasks in (
-        (places.cluster_id, places.project_id, main, population.tasks),
-        (places.other_cluster_id, places.project_id, _ISOLATED, 5),
-        (places.empty_cluster_id, places.project_id, _ISOLATED, 0),
-        (places.foreign_cluster_id, places.foreign_project_id, _ISOLATED, 4),
+        (ids.cluster_id, ids.project_id, main, population.tasks),
+        (ids.other_cluster_id, ids.project_id, _ISOLATED, 5),
+        (ids.empty_cluster_id, ids.project_id, _ISOLATED, 0),
+        (ids.foreign_cluster_id, ids.foreign_project_id, _ISOLATED, 4),
     ):
         instances = tuple(
-            Instance(new_id(rng), f"cceaddon-{template}", template, _TEMPLATES[template]) for template in templates
+            Instance(new_id(rng), f"cceaddon-{template}", template, VERSIONS[template]) for template in templates
         )
-        world.clusters[cluster_id] = Cluster(cluster_id, project_id, instances)
-        types = population.types if cluster_id == places.cluster_id else tuple(TaskType)
-        _add_tasks(world, world.clusters[cluster_id], tasks, types, start, rng)
-    return world, places
+        simulated.clusters[cluster_id] = Cluster(cluster_id, project_id, instances)
+        types = population.types if cluster_id == ids.cluster_id else tuple(TaskType)
+        _add_tasks(simulated, simulated.clusters[cluster_id], tasks, types, start, rng)
+    return simulated, ids
 
 
 def _add_tasks(
-    world: World, cluster: Cluster, tasks: int, types: tuple[TaskType, ...], start: datetime, rng: Random
+    simulated: SimulatorState, cluster: Cluster, tasks: int, types: tuple[TaskType, ...], start: datetime, rng: Random
 ) -> None:
     age = sorted((rng.uniform(1.0, 7.0) * 3600 for _ in range(tasks)), reverse=True)
     for number in range(tasks):
@@ -118,7 +74,9 @@ def _add_tasks(
         target = rng.choice(instance.versions) if task_type is TaskType.UPGRADE else None
         timetable = _timetable(state, created, start, rng)
         outcome = state if state.final else None
-        world.add(cluster.id, world.schedule(instance, task_type, target, created, timetable, 24 * 3600.0, outcome))
+        simulated.add(
+            cluster.id, simulated.schedule(instance, task_type, target, created, timetable, 24 * 3600.0, outcome)
+        )
 
 
 def _timetable(state: TaskState, created: datetime, start: datetime, rng: Random) -> Timetable:
@@ -127,15 +85,10 @@ def _timetable(state: TaskState, created: datetime, start: datetime, rng: Random
         return Timetable(begins, begins + timedelta(seconds=rng.uniform(60, 600)))
     if state is TaskState.RUNNING:
         begins = start - timedelta(seconds=rng.uniform(300, 1800))
-        # so long that none of its risks moves within the first hour
+        # so long that none of its risks changes within the first hour
         return Timetable(begins, begins + timedelta(hours=12))
     begins = created + timedelta(seconds=rng.uniform(1, 60))
     return Timetable(begins, begins + timedelta(seconds=rng.uniform(5, 600)))
-
-
-def _templates(count: int) -> tuple[str, ...]:
-    names = list(_TEMPLATES)
-    return tuple(names[place % len(names)] for place in range(count))
 
 
 def _project_id(rng: Random) -> str:

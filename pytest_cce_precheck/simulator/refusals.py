@@ -9,12 +9,12 @@ from typing import Final
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 JSON: Final = "application/json"
-_RETRY_AFTER_SECONDS: Final = 1
+_RETRY_AFTER: Final = (("Retry-After", "1"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not served; ``reason`` is for the pipeline's hooks and never sent."""
+    """Why a request is not served; ``reason`` is for hooks and never sent."""
 
     reason: str
     status: int
@@ -23,13 +23,13 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def bad_request(reason: str, message: str) -> Refusal:
+def bad_request(reason: str, problem: str) -> Refusal:
     """Refuse with 400."""
-    return Refusal(reason, 400, "CCE.03400001", message)
+    return Refusal(reason, 400, "CCE.03400001", f"Request is invalid: {problem}")
 
 
 def unauthorized(reason: str, message: str = "Authorization failed.") -> Refusal:
-    """Refuse with 401; the message does not tell which credential was wrong."""
+    """Refuse with 401; the message does not say which credential is wrong."""
     return Refusal(reason, 401, "CCE.01401001", message)
 
 
@@ -44,20 +44,18 @@ def not_found(reason: str, message: str = "Resource not found.") -> Refusal:
 
 
 def method_not_allowed(allowed: str) -> Refusal:
-    """Refuse with 405 and the method that the path has."""
+    """Refuse with 405, and name the method of the path."""
     return Refusal("method", 405, "CCE.01405001", "Method not allowed.", (("Allow", allowed),))
 
 
 def throttled() -> Refusal:
     """Refuse with 429 and ``Retry-After``."""
-    headers = (("Retry-After", str(_RETRY_AFTER_SECONDS)),)
-    return Refusal("throttled", 429, "CCE.02429001", "The request is too frequent, try again later.", headers)
+    return Refusal("throttled", 429, "CCE.02429001", "The request is too frequent, try again later.", _RETRY_AFTER)
 
 
 def unavailable() -> Refusal:
     """Refuse with 503 and ``Retry-After``."""
-    headers = (("Retry-After", str(_RETRY_AFTER_SECONDS)),)
-    return Refusal("unavailable", 503, "CCE.01503001", "Service unavailable.", headers)
+    return Refusal("unavailable", 503, "CCE.01503001", "Service unavailable.", _RETRY_AFTER)
 
 
 def internal_error() -> Refusal:
@@ -66,16 +64,16 @@ def internal_error() -> Refusal:
 
 
 def refuse(refusal: Refusal) -> Response:
-    """Write the answer of a refusal."""
+    """Return the response of a refusal."""
     document = {"errorCode": refusal.code, "errorMessage": refusal.message}
     return json_response(refusal.status, document, refusal.headers)
 
 
 def json_response(status: int, document: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """Write an answer with a JSON body; the pipeline adds the headers that every answer has."""
+    """Return a response with a JSON body; `Simulator` adds the headers that every response has."""
     return Response(status, Headers((("Content-Type", JSON), *headers)), dumps(document))
 
 
 def dumps(document: object) -> bytes:
-    """Serialise as the service does: compact, UTF-8 unescaped."""
+    """Serialize as the service does: compact, UTF-8 without escapes."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

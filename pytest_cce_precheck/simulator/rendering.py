@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from pytest_cce_precheck.simulator.world import Moment, Risk, Task
+    from pytest_cce_precheck.simulator.state import Moment, SimulatedRisk, Task
 
 OFFSET_MINUTES: Final = 8 * 60
 MESSAGES: Final[Mapping[TaskState, str]] = {
@@ -23,11 +23,11 @@ MESSAGES: Final[Mapping[TaskState, str]] = {
 
 
 def timestamp(moment: Moment) -> str:
-    """Write a moment as the service does: nine digits, China's offset."""
+    """Format a moment as the service does: nine digits, China's offset."""
     return format_timestamp(Timestamp.from_datetime(moment.at, moment.nanoseconds, OFFSET_MINUTES))
 
 
-def risk_document(risk: Risk, now: datetime) -> dict[str, Any]:
+def risk_document(risk: SimulatedRisk, now: datetime) -> dict[str, Any]:
     """Return a CheckTaskRisk; only one that has ended has a message."""
     state = risk.state(now)
     document = {"riskName": risk.name, "status": str(state), "level": str(risk.level)}
@@ -61,7 +61,7 @@ def task_document(task: Task, now: datetime) -> dict[str, Any]:
 
 
 def list_document(tasks: Iterable[Task], now: datetime) -> dict[str, Any]:
-    """Return the list answer; the count is that of the tasks which match."""
+    """Return the list answer; the count is that of the matching tasks."""
     items = [task_document(task, now) for task in tasks]
     return {"kind": KIND, "apiVersion": API_VERSION, "pageInfo": {"currentCount": len(items)}, "items": items}
 

@@ -1,21 +1,18 @@
-"""Which call a path names, and whether its project and cluster may be read."""
+"""Find the call that a path names, and check its project and cluster."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.refusals import Refusal, forbidden, method_not_allowed, not_found
-from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, list_path
+from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.population import Places
-    from pytest_cce_precheck.simulator.world import World
+    from pytest_cce_precheck.simulator.population import SeededIds
+    from pytest_cce_precheck.simulator.state import SimulatorState
     from pytest_cce_precheck.wire.exchange import Request
-
-_LIST: Final = list_path("*", "*").replace("%2A", "*").split("/")
-_PROJECT, _CLUSTER = (place for place, part in enumerate(_LIST) if part == "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +25,24 @@ class Route:
 
 
 def find_route(request: Request) -> Route | Refusal:
-    """Read the path strictly: no other segment, no other case, no slash at the end."""
-    parts = request.path.split("/")
-    pattern = _LIST if len(parts) == len(_LIST) else _LIST[:-1]
-    if len(parts) != len(pattern):
-        return not_found("path")
-    if "%" in request.path:
-        parts = [unquote(part, errors="replace") for part in parts]
-    for place, part in enumerate(parts):
-        if pattern[place] not in ("*", part) or (place and not part):
-            return not_found("path")
-    lists = pattern is _LIST
-    allowed = "GET" if lists else "POST"
-    if request.method != allowed:
-        return method_not_allowed(allowed)
-    return Route("list" if lists else "create", parts[_PROJECT], parts[_CLUSTER])
+    """Match the path strictly: no other segment, no other case, no slash at the end."""
+    match [unquote(part, errors="replace") for part in request.path.split("/")]:
+        case ["", "api", "v3", "projects", project_id, "clusters", cluster_id, "addons", "precheck", *rest] if (
+            project_id and cluster_id and rest in ([], ["tasks"])
+        ):
+            allowed = "GET" if rest else "POST"
+            if request.method != allowed:
+                return method_not_allowed(allowed)
+            return Route("list" if rest else "create", project_id, cluster_id)
+    return not_found("path")
 
 
-def admit(route: Route, request: Request, world: World, places: Places) -> Route | Refusal:
-    """Refuse another account's project, and a cluster that the project does not have."""
+def admit(route: Route, request: Request, state: SimulatorState, ids: SeededIds) -> Route | Refusal:
+    """Refuse another account's project, and a cluster that is not in the project."""
     named = request.headers.get(PROJECT_HEADER)
-    if route.project_id != places.project_id or named not in (None, places.project_id):
+    if route.project_id != ids.project_id or named not in (None, ids.project_id):
         return forbidden("project", "The project is not one of the account's.")
-    cluster = world.clusters.get(route.cluster_id)
+    cluster = state.clusters.get(route.cluster_id)
     if cluster is None or cluster.project_id != route.project_id:
         return not_found("cluster", "The cluster does not exist.")
     return route

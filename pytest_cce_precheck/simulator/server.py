@@ -1,7 +1,7 @@
 """The simulator over HTTP/1.1 on the loopback interface, for a client in any language.
 
-One thread serves all connections: the simulator only computes, so more threads would wait for each other. Nothing that
-takes time holds it up: not a TLS handshake, nor an answer that is to be late.
+One thread serves all connections: the simulator only computes, so more threads would wait for each other. It never
+blocks on a connection, whether for a TLS handshake or for an answer that is to be late.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, wants_too_much
+from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, sends_too_much
 from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 HOST: Final = "127.0.0.1"
-# how long a connection may wait for each
+# seconds that a connection may wait for each
 LIMITS: Final = {
     Wait.HANDSHAKE: 10.0,
     Wait.IDLE: 300.0,
@@ -39,23 +38,23 @@ LIMITS: Final = {
     Wait.HOLD: 60.0,
     Wait.END: 5.0,
 }
-# how long to wait for a descriptor that the rest of the process gives back
+# seconds until it tries again to accept clients after it had no file descriptor for one
 SHORTAGE_SECONDS: Final = 0.2
 _SHORTAGE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _DRAIN_BYTES: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 64 * 1024
 _BACKLOG: Final = 128
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger(__name__)
 
 
 class SimulatorServer:
-    """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 takes a free one.
+    """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 means a free one.
 
-    A fault that gives no answer closes the connection, cuts it off, or holds it for a minute at most. With ``tls`` it
-    speaks HTTPS; a connection on which nothing is asked for ``idle`` seconds, five minutes by default, is closed.
-    If serving ends by an error, new clients are refused, and the end of the block raises `RuntimeError`.
+    A fault without an answer closes the connection, cuts it off, or holds it for at most a minute. With ``tls``, the
+    server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by default) is closed.
+    If the server fails, new clients are refused, and the end of the block raises `RuntimeError`.
 
     >>> from pytest_cce_precheck.simulator.service import Simulator
     >>> with SimulatorServer(Simulator()) as server:
@@ -81,9 +80,9 @@ class SimulatorServer:
         self._numbers = itertools.count(1)
         self._answerer = Answerer(self._handle, self.endpoint)
         self._next_due = float("inf")
-        """No connection is due before it, nor is the listener."""
+        """Neither a connection nor the listener is due before."""
         self._accept_again: float | None = None
-        """When to accept clients again, if there was no descriptor for one."""
+        """When to accept clients again after there was no file descriptor for one."""
         self._warned = False
 
     def __enter__(self) -> SimulatorServer:
@@ -91,15 +90,13 @@ class SimulatorServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Stop serving, close every connection and wait for the thread; may be called twice.
 
-        Raises `RuntimeError` if the thread has ended by itself.
+        Raises `RuntimeError` if the thread has failed.
         """
         if self._stopped:
             return
@@ -125,9 +122,9 @@ class SimulatorServer:
                         self._guarded(self._serve, key.data, events)
                     elif key.fileobj is self._listener:
                         self._accept()
-                self._act_on_time()
+                self._meet_deadlines()
         finally:
-            # a client that still came would wait for ever
+            # a client that connects now would wait for ever
             self._listener.close()
             for connection in self._connections():
                 connection.sock.close()
@@ -136,12 +133,12 @@ class SimulatorServer:
         try:
             self.serve()
         except BaseException as error:
-            # not Exception alone: a fault of somebody's own may end in pytest.fail
+            # not only Exception: a fault of the user's own may call pytest.fail
             self._failure = error
             _log.critical("the simulator's server has stopped", exc_info=True)
 
     def _handle(self, request: Request, caller: int) -> Response:
-        # looked up for each request: another simulator may have taken its place
+        # looked up for each request: `simulator` may have been replaced
         return self.simulator.handle(request, caller=caller)
 
     def _seconds_left(self) -> float | None:
@@ -151,7 +148,7 @@ class SimulatorServer:
         return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
 
     def _guarded(self, act: Callable[..., None], connection: Connection, *arguments: float) -> None:
-        """Act on a connection; what goes wrong ends this connection and nothing else."""
+        """Act on a connection; an error ends this connection and nothing else."""
         try:
             act(connection, *arguments)
         except OSError:
@@ -164,34 +161,34 @@ class SimulatorServer:
         try:
             sock, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # gone again
+            return  # the client is gone
         except OSError as error:
             if error.errno not in _SHORTAGE:
                 raise
             if not self._warned:
                 _log.warning("new clients have to wait: %s", error)
             self._warned = True
-            # it would be ready all the time; clients wait in its queue
+            # else it would be ready all the time; clients wait in its queue
             self._selector.unregister(self._listener)
             self._accept_again = monotonic() + SHORTAGE_SECONDS
             self._next_due = min(self._next_due, self._accept_again)
             return
         self._warned = False
-        self._guarded(self._welcome, Connection(sock, next(self._numbers)))
+        self._guarded(self._add, Connection(sock, next(self._numbers)))
 
-    def _welcome(self, connection: Connection) -> None:
+    def _add(self, connection: Connection) -> None:
         sock = connection.sock
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
             secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-            connection.sock = connection.greeting = secured
+            connection.sock = connection.handshaking = secured
         self._selector.register(connection.sock, selectors.EVENT_READ, connection)
         self._set_deadline(connection)
 
     def _serve(self, connection: Connection, events: int) -> None:
-        if connection.greeting is not None:
-            self._greet(connection, connection.greeting)
+        if connection.handshaking is not None:
+            self._handshake(connection, connection.handshaking)
             return
         if events & selectors.EVENT_READ:
             try:
@@ -203,7 +200,7 @@ class SimulatorServer:
                 return
         self._advance(connection)
 
-    def _greet(self, connection: Connection, sock: ssl.SSLSocket) -> None:
+    def _handshake(self, connection: Connection, sock: ssl.SSLSocket) -> None:
         try:
             sock.do_handshake()
         except ssl.SSLWantWriteError:
@@ -212,7 +209,7 @@ class SimulatorServer:
         except ssl.SSLWantReadError:
             self._watch(connection, selectors.EVENT_READ)
             return
-        connection.greeting = None
+        connection.handshaking = None
         self._watch(connection, selectors.EVENT_READ)
         self._set_deadline(connection)
 
@@ -222,16 +219,16 @@ class SimulatorServer:
             return connection.drained <= _DRAIN_BYTES
         if connection.ending is not Ending.HOLD:
             connection.received += data
-        return not wants_too_much(connection)
+        return not sends_too_much(connection)
 
     def _advance(self, connection: Connection) -> None:
-        """Answer and send as much as can be now, and see to what comes next."""
+        """Answer and send as much as possible now, and set the next deadline."""
         self._answerer.answer(connection)
         while connection.to_send and self._send(connection):
             self._answerer.answer(connection)
-        # who does not read its answers may ask no more
+        # no more requests are read from a client that does not read its answers
         self._watch(connection, selectors.EVENT_WRITE if connection.to_send else selectors.EVENT_READ)
-        if not (connection.to_send or connection.later):
+        if not (connection.to_send or connection.scheduled):
             self._end(connection)
         self._set_deadline(connection)
 
@@ -246,11 +243,11 @@ class SimulatorServer:
 
     def _end(self, connection: Connection) -> None:
         if connection.ending is Ending.RESET:
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             self._drop(connection)
         elif connection.ending is Ending.CLOSE and connection.drained < 0:
-            # closed outright, with bytes unread, the client would lose the answer to a reset
-            _say_goodbye(connection.sock)
+            # if it were closed with bytes unread, a reset would cost the client the answer
+            _end_tls(connection.sock)
             connection.sock.shutdown(socket.SHUT_WR)
             connection.drained = 0
             connection.received.clear()
@@ -266,13 +263,13 @@ class SimulatorServer:
             connection.deadline = monotonic() + self._limits[wait]
         self._next_due = min(self._next_due, connection.due)
 
-    def _act_on_time(self) -> None:
+    def _meet_deadlines(self) -> None:
         now = monotonic()
         if now < self._next_due:
             return
         self._next_due = float("inf")
         if self._accept_again is not None:
-            self._accept_anew()
+            self._resume_accepting()
         for connection in self._connections():
             if connection.due <= now:
                 self._guarded(self._act, connection, now)
@@ -281,31 +278,31 @@ class SimulatorServer:
 
     def _act(self, connection: Connection, now: float) -> None:
         if connection.deadline > now:
-            while connection.later and connection.later[0][0] <= now:
-                connection.to_send += connection.later.popleft()[1]
+            while connection.scheduled and connection.scheduled[0][0] <= now:
+                connection.to_send += connection.scheduled.popleft()[1]
             self._advance(connection)
         elif connection.wait is Wait.REQUEST:
             connection.refuse(REQUEST_TIMED_OUT)
             self._advance(connection)
         else:
-            _say_goodbye(connection.sock)
+            _end_tls(connection.sock)
             self._drop(connection)
 
-    def _accept_anew(self) -> None:
+    def _resume_accepting(self) -> None:
         self._accept_again = None
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _drop(self, connection: Connection) -> None:
-        with contextlib.suppress(KeyError):  # it may not have come so far
+        with contextlib.suppress(KeyError):  # it may not be registered yet
             self._selector.unregister(connection.sock)
         connection.sock.close()
         if self._accept_again is not None:
-            self._accept_anew()
+            self._resume_accepting()
 
 
-def _say_goodbye(sock: socket.socket) -> None:
-    """End TLS in its own words; a client takes a silent end for an attack."""
+def _end_tls(sock: socket.socket) -> None:
+    """End TLS as its protocol wants; a client takes any other end for an attack."""
     if isinstance(sock, ssl.SSLSocket):
-        # the client's own goodbye is not waited for, and after an end there is nothing left to end
+        # does not wait for the client's reply; TLS may have ended already
         with contextlib.suppress(OSError, ValueError):
             sock.unwrap()

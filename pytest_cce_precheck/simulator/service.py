@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -16,16 +16,7 @@ from pytest_cce_precheck.simulator import creation
 from pytest_cce_precheck.simulator.authorization import check_credentials
 from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.faults import FAULTS
-from pytest_cce_precheck.simulator.pipeline import (
-    LIST_STAGES,
-    Behaviour,
-    Call,
-    Fault,
-    NoAnswer,
-    Variation,
-    hooks_of,
-    through,
-)
+from pytest_cce_precheck.simulator.pipeline import LIST_STAGES, Behaviour, Call, Fault, Hooks, NoAnswer, Variation
 from pytest_cce_precheck.simulator.population import Population, populate
 from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, json_response, refuse
 from pytest_cce_precheck.simulator.rendering import create_document, list_document
@@ -37,39 +28,23 @@ from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
 __all__ = ["ENDPOINT", "NoAnswer", "Simulator"]
 
 ENDPOINT: Final = "https://cce.simulated.example"
-_CACHED_ANSWERS: Final = 256
-# a signature is as good a second later, but for that second at the end of its quarter of an hour
-_STANDS: Final = timedelta(seconds=1)
-_STAGES: Final = ("before", "authorize", "route", *LIST_STAGES, "validate", "created", "respond", "encode")
+_CACHED_LISTS: Final = 256
 
 B = TypeVar("B", bound=Behaviour)
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """The answer to a request object that may be asked again: its credentials and its path were found right."""
-
-    request: Request
-    asked: datetime
-    cluster_id: str
-    stamp: tuple[int, datetime]
-    answer: Response
 
 
 class Simulator:
-    """A stand-in for the service that `handle`s requests; thread-safe, deterministic under a `ManualClock`.
+    """A stand-in for the service whose `handle` answers requests; thread-safe, and deterministic with a `ManualClock`.
 
     ``faults`` and ``variations`` are names in `FAULTS` and `VARIATIONS`, or objects; ``tasks`` is the size
-    of the main cluster's list. Tasks move on by ``clock``, by default one that stands until it is advanced;
-    signatures are dated by ``wall``, since their senders go by the real time. The ids are attributes; the
-    credentials may not read what is ``foreign_…``.
+    of the main cluster's list. Tasks change by ``clock``, by default one that stands still until it is advanced;
+    the dates of signatures are checked against ``wall``, the real time. The ids are attributes; the
+    credentials must not be able to read what is ``foreign_…``.
 
     >>> simulator = Simulator(faults=["type-filter-ignored"])
     >>> simulator.handle(Request("GET", simulator.endpoint, "/")).status
@@ -94,27 +69,24 @@ class Simulator:
         self.clock: Clock = clock or ManualClock()
         self._wall = wall
         self._lock = threading.Lock()
-        # a variation says how the service is; a fault breaks the service that there is
+        # variations come first: faults break the service that they describe
         behaviours: tuple[Behaviour, ...] = (*self.variations, *self.faults)
         population = Population(tasks)
         for behaviour in behaviours:
             population = behaviour.population(population) if behaviour.population else population
-        self.world, self._places = populate(seed, population, self.clock.now())
-        self.project_id = self._places.project_id
-        self.cluster_id = self._places.cluster_id
-        self.other_cluster_id = self._places.other_cluster_id
-        self.empty_cluster_id = self._places.empty_cluster_id
-        self.foreign_project_id = self._places.foreign_project_id
-        self.foreign_cluster_id = self._places.foreign_cluster_id
+        self.state, self._ids = populate(seed, population, self.clock.now())
+        self.project_id = self._ids.project_id
+        self.cluster_id = self._ids.cluster_id
+        self.other_cluster_id = self._ids.other_cluster_id
+        self.empty_cluster_id = self._ids.empty_cluster_id
+        self.foreign_project_id = self._ids.foreign_project_id
+        self.foreign_cluster_id = self._ids.foreign_cluster_id
         self.credentials = _credentials(seed)
-        self._hooks = {stage: hooks_of(behaviours, stage) for stage in _STAGES}
-        self._plain = not any(self._hooks.values())
-        self._plain_list = not any(self._hooks[stage] for stage in LIST_STAGES)
+        self._hooks = Hooks(behaviours)
         self._number = 0
-        self._memory: dict[str, Any] = {}
-        self._posted: set[str] = set()
-        self._answers: dict[tuple[str, str], tuple[tuple[int, datetime], Response]] = {}
-        self._standing: dict[int, _Standing] = {}
+        self._memory: dict[Hashable, Any] = {}
+        self._created_ids: set[str] = set()
+        self._lists: dict[tuple[str, str], tuple[tuple[int, datetime], Response]] = {}
         self._date: tuple[datetime, str] | None = None
 
     def __repr__(self) -> str:
@@ -123,24 +95,15 @@ class Simulator:
 
     @property
     def handled(self) -> int:
-        """How many requests it was sent."""
+        """The number of requests so far."""
         return self._number
 
     def describe(self) -> dict[str, Any]:
         """Return what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
-        token, access_key, secret_key = (
-            secret.reveal()
-            for secret in (self.credentials.token, self.credentials.access_key, self.credentials.secret_key)
-            if secret is not None
-        )
+        token, access_key, secret_key = self.credentials.secrets
         return {
             "endpoint": self.endpoint,
-            "project_id": self.project_id,
-            "cluster_id": self.cluster_id,
-            "other_cluster_id": self.other_cluster_id,
-            "empty_cluster_id": self.empty_cluster_id,
-            "foreign_project_id": self.foreign_project_id,
-            "foreign_cluster_id": self.foreign_cluster_id,
+            **asdict(self._ids),
             "token": token,
             "access_key": access_key,
             "secret_key": secret_key,
@@ -150,121 +113,99 @@ class Simulator:
         }
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:
-        """Answer one request; raise `NoAnswer` where a fault lets the connection fail.
+        """Answer one request; raise `NoAnswer` if a fault makes the connection fail.
 
-        ``caller`` tells connections apart, for faults that mix them up; left out, it is the calling thread.
+        ``caller`` is the connection, for faults that mix connections up; the default is the calling thread.
         """
         with self._lock:
             self._number += 1
-            known = self._standing.get(id(request))
-            if known is not None and known.request is request:
-                now, age = self.clock.now(), self._wall() - known.asked
-                steady = self.world.steady_since(known.cluster_id, now) == known.stamp
-                if steady and timedelta() <= age < _STANDS:
-                    return self._complete(self._number, now, known.answer)
             call = Call(
                 request=request,
                 caller=threading.get_ident() if caller is None else caller,
                 number=self._number,
                 now=self.clock.now(),
                 clock=self.clock,
-                world=self.world,
-                places=self._places,
+                state=self.state,
+                ids=self._ids,
                 credentials=self.credentials,
                 seed=self.seed,
                 memory=self._memory,
-                posted=self._posted,
-                question=ListQuery(request.params),
+                created_ids=self._created_ids,
+                query=ListQuery(request.params),
             )
             return self._finish(call, self._serve(call))
 
     def _serve(self, call: Call) -> Response:
-        answer: Response | None = through(self._hooks["before"], call, None)
+        answer: Response | None = self._hooks.apply("before", call, None)
         if answer is not None:
             return answer
-        # a hook of this stage may have moved the clock
+        # a hook of this stage may have advanced the clock
         call.now = self.clock.now()
         refusal = check_credentials(call.request, call.credentials, self._wall())
-        refusal = through(self._hooks["authorize"], call, refusal)
+        refusal = self._hooks.apply("authorize", call, refusal)
         if refusal is not None:
             return refuse(refusal)
         route = find_route(call.request)
         if isinstance(route, Route):
-            route = admit(route, call.request, call.world, call.places)
-        route = through(self._hooks["route"], call, route)
+            route = admit(route, call.request, call.state, call.ids)
+        route = self._hooks.apply("route", call, route)
         if isinstance(route, Refusal):
             return refuse(route)
-        if route.cluster_id not in call.world.clusters:
+        if route.cluster_id not in call.state.clusters:
             return refuse(internal_error())
         call.route = route
-        return self._list(call, route) if route.call == "list" else self._create(call, route)
+        if route.call == "create":
+            return self._create(call)
+        return self._list(call) if self._hooks.any_at(*LIST_STAGES) else self._list_cached(call)
 
-    def _list(self, call: Call, route: Route) -> Response:
-        if not self._plain_list:
-            return self._list_anew(call, route)
-        stamp = call.world.steady_since(route.cluster_id, call.now)
-        key = (route.cluster_id, call.request.query)
-        known = self._answers.get(key)
-        answer = known[1] if known is not None and known[0] == stamp else self._list_anew(call, route)
-        _remember(self._answers, key, (stamp, answer))
-        if self._plain:
-            _remember(
-                self._standing,
-                id(call.request),
-                _Standing(call.request, self._wall(), route.cluster_id, stamp, answer),
-            )
+    def _list_cached(self, call: Call) -> Response:
+        unchanged = call.state.unchanged_since(call.cluster.id, call.now)
+        key = (call.cluster.id, call.request.query)
+        cached = self._lists.get(key)
+        if cached is not None and cached[0] == unchanged:
+            return cached[1]
+        if len(self._lists) >= _CACHED_LISTS:
+            self._lists.clear()
+        answer = self._list(call)
+        self._lists[key] = (unchanged, answer)
         return answer
 
-    def _list_anew(self, call: Call, route: Route) -> Response:
-        call.listed = call.world.tasks_of(route.cluster_id, call.now)
-        call.listed = through(self._hooks["observe"], call, call.listed)
-        refusal = through(self._hooks["check"], call, check_query(call.question))
+    def _list(self, call: Call) -> Response:
+        call.listed = call.state.tasks_of(call.cluster.id, call.now)
+        call.listed = self._hooks.apply("observe", call, call.listed)
+        refusal = self._hooks.apply("check", call, check_query(call.query))
         if refusal is not None:
             return refuse(refusal)
-        tasks = through(self._hooks["select"], call, select(call.listed, call.question))
-        return json_response(200, through(self._hooks["document"], call, list_document(tasks, call.now)))
+        tasks = self._hooks.apply("select", call, select(call.listed, call.query))
+        return json_response(200, self._hooks.apply("document", call, list_document(tasks, call.now)))
 
-    def _create(self, call: Call, route: Route) -> Response:
-        cluster = call.world.clusters[route.cluster_id]
-        order = creation.read_order(call.request.body)
-        refusal = through(self._hooks["validate"], call, creation.check_order(order, cluster))
+    def _create(self, call: Call) -> Response:
+        sent = creation.parse_request(call.request.body)
+        refusal = self._hooks.apply("validate", call, creation.check_request(sent, call.cluster))
         if refusal is not None:
             return refuse(refusal)
-        tasks = creation.make_tasks(order, cluster, call.world, call.now)
-        call.posted.update(task.id for task in tasks)
-        call.listed = call.world.tasks_of(route.cluster_id, call.now)
-        spec = order.get("spec") if isinstance(order, dict) else None
-        document = through(self._hooks["created"], call, create_document(spec, tasks, call.now))
-        return json_response(201, document)
+        tasks = creation.make_tasks(call, sent)
+        call.created_ids.update(task.id for task in tasks)
+        call.listed = call.state.tasks_of(call.cluster.id, call.now)
+        spec = sent.get("spec") if isinstance(sent, dict) else None
+        return json_response(201, self._hooks.apply("created", call, create_document(spec, tasks, call.now)))
 
     def _finish(self, call: Call, response: Response) -> Response:
-        if self._hooks["respond"] or self._hooks["encode"]:
-            headers = Headers((*self._standing_headers(call.number, call.now), *response.headers.pairs))
-            response = through(self._hooks["respond"], call, Response(response.status, headers, response.body))
-            response = through(self._hooks["encode"], call, response)
-            pairs = response.headers.pairs
-            if response.status != HTTPStatus.NO_CONTENT:
-                pairs = (*pairs, ("Content-Length", str(len(response.body))))
-            response = Response(response.status, Headers(pairs), response.body)
-        else:
-            response = self._complete(call.number, call.now, response)
-        return Response(response.status, response.headers) if call.request.method == "HEAD" else response
+        headers = Headers((*self._common_headers(call), *response.headers.pairs))
+        response = self._hooks.apply("respond", call, Response(response.status, headers, response.body))
+        response = self._hooks.apply("encode", call, response)
+        headers = response.headers
+        if response.status != HTTPStatus.NO_CONTENT:
+            headers = Headers((*headers.pairs, ("Content-Length", str(len(response.body)))))
+        return Response(response.status, headers, b"" if call.request.method == "HEAD" else response.body)
 
-    def _complete(self, number: int, now: datetime, response: Response) -> Response:
-        length = ("Content-Length", str(len(response.body)))
-        pairs = (*self._standing_headers(number, now), *response.headers.pairs, length)
-        return Response(response.status, Headers(pairs), response.body)
-
-    def _standing_headers(self, number: int, now: datetime) -> tuple[tuple[str, str], ...]:
-        digest = sha256(f"{self.seed}:{number}".encode()).hexdigest()
+    def _common_headers(self, call: Call) -> tuple[tuple[str, str], ...]:
+        digest = sha256(f"{self.seed}:{call.number}".encode()).hexdigest()
         request_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-        return ("Date", self._http_date(now)), (REQUEST_ID_HEADER, request_id)
-
-    def _http_date(self, now: datetime) -> str:
-        second = now.replace(microsecond=0)
+        second = call.now.replace(microsecond=0)
         if self._date is None or self._date[0] != second:
             self._date = (second, format_datetime(second, usegmt=True))
-        return self._date[1]
+        return ("Date", self._date[1]), (REQUEST_ID_HEADER, request_id)
 
 
 def _resolve(given: Iterable[str | B], known: Mapping[str, B], noun: str) -> tuple[B, ...]:
@@ -277,12 +218,6 @@ def _resolve(given: Iterable[str | B], known: Mapping[str, B], noun: str) -> tup
         else:
             raise ConfigurationError(f"there is no {noun} {entry!r}{did_you_mean(entry, known)}")
     return tuple(chosen)
-
-
-def _remember(cache: dict[K, V], key: K, value: V) -> None:
-    if len(cache) >= _CACHED_ANSWERS:
-        cache.clear()
-    cache[key] = value
 
 
 def _credentials(seed: int) -> Credentials:

@@ -1,4 +1,4 @@
-"""TLS for the server on loopback: a certificate by a CA that nobody knows yet, made by the program ``openssl``."""
+"""TLS for the server on loopback: a new CA and its certificate, made by the program ``openssl``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ subjectAltName = IP:127.0.0.1, DNS:localhost
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
-_PATIENCE: Final = 60.0
+_TIMEOUT: Final = 60.0
 _KEY: Final = "-newkey rsa:2048 -nodes -sha256 -config openssl.cnf"
 _SIGNED: Final = "-CA ca.pem -CAkey ca.key -set_serial 2 -sha256 -days 7 -extfile openssl.cnf -extensions server"
 _COMMANDS: Final = (
@@ -56,29 +56,30 @@ class PrivateCa:
 
 @contextmanager
 def private_ca() -> Iterator[PrivateCa]:
-    """Make a CA, and its certificate for 127.0.0.1 and localhost; no key is kept, the file lasts as long as the block.
+    """Make a CA and its certificate for 127.0.0.1 and localhost.
+
+    The keys are deleted at once, the CA's file at the end of the block.
 
     Raises `ConfigurationError` if ``openssl`` is missing or fails.
     """
     program = shutil.which("openssl")
     if program is None:
         raise ConfigurationError("TLS needs the program openssl, which is not installed (or not in PATH)")
-    with tempfile.TemporaryDirectory(prefix="cce-precheck-ca-") as shown:
-        with tempfile.TemporaryDirectory(prefix="cce-precheck-keys-") as workshop:
-            folder = Path(workshop)
+    with tempfile.TemporaryDirectory(prefix="cce-precheck-ca-") as ca_folder:
+        with tempfile.TemporaryDirectory(prefix="cce-precheck-keys-") as keys_folder:
+            folder = Path(keys_folder)
             (folder / "openssl.cnf").write_text(_CONFIGURATION, encoding="ascii")
             for command in _COMMANDS:
                 _run(program, command, folder)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(folder / "server.pem", folder / "server.key")
-            file = Path(shutil.copy(folder / "ca.pem", shown))
+            file = Path(shutil.copy(folder / "ca.pem", ca_folder))
         yield PrivateCa(file, context)
 
 
 def _run(program: str, command: str, folder: Path) -> None:
-    words = [program, *command.split()]
     environment = environment_of_child(os.environ, prefixes=("OPENSSL_",))
-    ended = _programs.run(words, environment, patience=_PATIENCE, folder=folder)
+    ended = _programs.run([program, *command.split()], environment, patience=_TIMEOUT, folder=folder)
     if ended.problem or ended.status:
         reason = ended.problem or ended.complaint.strip()[-400:]
         raise ConfigurationError(f"openssl {command.split()[0]} failed: {reason}")

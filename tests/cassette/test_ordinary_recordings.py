@@ -59,7 +59,7 @@ def recordings(simulator: Simulator, questions: int) -> Iterator[Recording]:
 
 
 def order_of(simulator: Simulator, kind: str) -> Request:
-    instance = simulator.world.clusters[simulator.cluster_id].instances[0]
+    instance = simulator.state.clusters[simulator.cluster_id].instances[0]
     addon = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": kind}
     addon |= {"targetVersion": instance.versions[-1], "values": {"basic": {"replicas": 2, "image": "x/y:1"}}}
     spec = {"clusterID": simulator.cluster_id, "addonList": [addon]}

@@ -37,7 +37,7 @@ class Losing:
         self.simulator = Simulator(faults=[fault] if fault else [])
         self.seen: Counter[tuple[str, str]] = Counter()
         self.lost: set[str] = set()
-        self.tasks = {task.id for task in self.simulator.world.clusters[self.simulator.cluster_id].tasks}
+        self.tasks = {task.id for task in self.simulator.state.clusters[self.simulator.cluster_id].tasks}
         self._loses, self._answers_posts, self._looks_at_the_cluster = loses, answers_posts, not fault
         self._lock = threading.Lock()
 
@@ -48,7 +48,7 @@ class Losing:
             cluster = self.simulator.cluster_id
         with self._lock:
             self.seen[method, path] += 1
-            if self._loses and method in ("DELETE", "PUT", "PATCH") and cluster in self.simulator.world.clusters:
+            if self._loses and method in ("DELETE", "PUT", "PATCH") and cluster in self.simulator.state.clusters:
                 self._lose_all(cluster)
                 handler.reply(200, b"{}")
                 return
@@ -65,9 +65,9 @@ class Losing:
         handler.wfile.write(answer.body)
 
     def _lose_all(self, cluster: str) -> None:
-        for task in list(self.simulator.world.clusters[cluster].tasks):
+        for task in list(self.simulator.state.clusters[cluster].tasks):
             self.lost.add(task.id)
-            self.simulator.world.remove(cluster, task.id)
+            self.simulator.state.remove(cluster, task.id)
 
     @property
     def paths(self) -> dict[str, str]:

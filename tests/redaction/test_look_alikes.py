@@ -169,7 +169,7 @@ def test_an_id_is_no_secret_however_it_is_written() -> None:
 
 def test_no_value_that_a_filter_is_probed_with_is_a_secret() -> None:
     simulator = Simulator()
-    listed = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
+    listed = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())
     values = [*SYNTHETIC.values(), *(task.id for task in listed), *(task.instance.id for task in listed)]
     for classes in CLASSES.values():
         for each in classes:

@@ -1,4 +1,4 @@
-"""A client of the simulator that needs no HTTP, and a script of questions that every fault must change."""
+"""A client of the simulator without HTTP, and a script of requests: every fault must change one of the answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Answer = tuple[int, tuple[tuple[str, str], ...], bytes] | tuple[str, bytes]
 
 
 class Caller:
-    """Calls one simulator, with its token unless told otherwise."""
+    """Calls one simulator, with its token by default."""
 
     def __init__(self, **options: Any) -> None:
         self.simulator = Simulator(**{"wall": lambda: WALL, "clock": ManualClock(), **options})
@@ -49,27 +49,27 @@ class Caller:
     def send(self, request: Request) -> Response:
         return self.simulator.handle(request, caller=self.connection)
 
-    def ask(self, query: str = "", **where: str) -> Response:
-        return self.send(self.with_token(self.request(query, **where)))
+    def ask(self, query: str = "", **place: str) -> Response:
+        return self.send(self.with_token(self.request(query, **place)))
 
     def ask_for(self, *pairs: tuple[str, str]) -> Response:
         return self.ask(encode_query(pairs))
 
-    def items(self, query: str = "", **where: str) -> list[Any]:
-        response = self.ask(query, **where)
+    def items(self, query: str = "", **place: str) -> list[Any]:
+        response = self.ask(query, **place)
         assert response.status == 200, response.body
         items: list[Any] = response.document["items"]
         return items
 
-    def ids(self, query: str = "", **where: str) -> list[str]:
-        return [item["metadata"]["taskID"] for item in self.items(query, **where)]
+    def ids(self, query: str = "", **place: str) -> list[str]:
+        return [item["metadata"]["taskID"] for item in self.items(query, **place)]
 
     def order(self, *entries: dict[str, Any], **fields: Any) -> dict[str, Any]:
         spec = {"clusterID": self.simulator.cluster_id, "addonList": list(entries)}
         return {"kind": "AddonCheck", "apiVersion": "v3", "spec": spec, **fields}
 
     def entry(self, place: int = 0, type: str = "addonStatic", **fields: Any) -> dict[str, Any]:
-        instance = self.simulator.world.clusters[self.simulator.cluster_id].instances[place]
+        instance = self.simulator.state.clusters[self.simulator.cluster_id].instances[place]
         entry = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": type}
         if type == "addonUpgrade":
             entry["targetVersion"] = instance.versions[-1]
@@ -95,7 +95,7 @@ def caller() -> Caller:
 
 @pytest.fixture
 def script() -> Callable[[Caller], list[Answer]]:
-    """Send every kind of question to a caller's simulator, and give its answers."""
+    """Send every kind of request to a caller's simulator, and return its answers."""
     return run_script
 
 
@@ -113,9 +113,9 @@ def _answer(caller: Caller, request: Request) -> Answer:
 
 def _questions(caller: Caller) -> Iterator[Request]:
     simulator = caller.simulator
-    # what the world holds is asked of the world: the simulator under test may be broken
-    tasks = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())
-    others = simulator.world.tasks_of(simulator.other_cluster_id, simulator.clock.now())
+    # from the state, since the answers of the simulator under test may be wrong
+    tasks = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())
+    others = simulator.state.tasks_of(simulator.other_cluster_id, simulator.clock.now())
     yield from (caller.with_token(caller.request(query)) for query in _queries(tasks, others))
     yield from _places(caller)
     yield from _credentials(caller)
@@ -226,7 +226,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
     caller.send = original  # type: ignore[method-assign]
     simulator = caller.simulator
     yield from sent
-    posted = simulator.world.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
+    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
     for _ in range(3):
         yield caller.with_token(caller.request())
         for task in posted:
@@ -237,7 +237,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
 
 
 class StandingClock:
-    """Stands until it is moved."""
+    """Stands still until it is moved."""
 
     now = 1000.0
 

@@ -1,4 +1,4 @@
-"""Faults: each changes an answer that matters, none breaks the simulator itself."""
+"""Faults: each changes an answer, and none breaks the simulator itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from functools import cache
 import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.simulator.faults import _ALL, FAULTS
+from pytest_cce_precheck.simulator.catalogue import _catalogue
+from pytest_cce_precheck.simulator.faults import FAULTS, TABLES
+from pytest_cce_precheck.simulator.pipeline import Fault
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.wire.credentials import Secret
 
@@ -46,7 +48,7 @@ def test_a_fault_changes_an_answer(name, call, script, healthy):
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_works_in_a_busy_cluster(name, call):
     caller = call(faults=[name], variations=["busy-cluster"])
-    known = caller.simulator.world.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[5]
+    known = caller.simulator.state.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[5]
     for query in ("", "type=addonStatic", f"task_id={known.id}", f"addon_instance_id={known.instance.id}") * 2:
         with suppress(NoAnswer):
             caller.ask(query)
@@ -56,9 +58,14 @@ def test_a_fault_works_in_a_busy_cluster(name, call):
 
 
 def test_names_are_unique_kebab_case_facts():
-    names = [fault.name for fault in _ALL]
-    assert len(set(names)) == len(names)
-    assert [name for name in names if not re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", name)] == []
+    assert len(FAULTS) == sum(map(len, _catalogue()["faults"].values()))
+    assert [name for name in FAULTS if not re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", name)] == []
+
+
+def test_every_name_has_hooks_and_every_hook_has_a_name():
+    hooks = [(stage, name) for table in TABLES for stage, named in table.items() for name in named]
+    assert len(set(hooks)) == len(hooks)
+    assert {name for _, name in hooks} == set(FAULTS)
 
 
 def test_every_fault_has_a_known_category_codes_and_a_sentence():
@@ -97,6 +104,21 @@ def test_faults_can_be_combined(call, script):
         some = [names[place], names[place + 17], names[place + 39]]
         if not any(name in ("always-throttled",) for name in some):
             script(call(faults=some))
+
+
+def test_a_fault_changes_nothing_in_a_document_that_another_has_broken(call):
+    caller = call(faults=["items-null-when-nothing-matches", "expiry-on-every-task"])
+    assert caller.ask("task_id=unknown").document["items"] is None
+
+
+@pytest.mark.parametrize("faults", [[], ["type-filter-ignored"], ["kind-missing"]])
+def test_an_error_of_a_fault_is_not_hidden_by_other_faults(call, faults):
+    def select(call, tasks):
+        raise KeyError("an error of the fault")
+
+    own = Fault(name="own", summary="Fails.", category="soundness", codes=("PRE401",), select=select)
+    with pytest.raises(KeyError, match="an error of the fault"):
+        call(faults=[*faults, own]).ask("type=addonStatic")
 
 
 SELECTING = {"PRE401", "PRE402", "PRE404", "PRE406", "PRE407", "PRE408", "PRE409", "PRE410", "PRE412", "PRE413"}

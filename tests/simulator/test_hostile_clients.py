@@ -16,7 +16,6 @@ from urllib.parse import quote
 import pytest
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.simulator import connection as connection_module
 from pytest_cce_precheck.simulator import server as server_module
 from pytest_cce_precheck.simulator.connection import Answerer, Connection, Wait
 from pytest_cce_precheck.simulator.http1 import MAX_FIELDS, BadHttp, parse_head
@@ -59,7 +58,7 @@ def raw(server, data):
 
 
 def serves(server):
-    """Ask what any other client would ask; the server is at work, and has done all that it was sent before."""
+    """Return whether the server answers another client; by then it has handled everything that it received before."""
     return raw(server, LAST).startswith(b"HTTP/1.1 401 ")
 
 
@@ -170,14 +169,12 @@ def test_answers_do_not_pile_up_for_a_client_that_does_not_read_them():
 
 
 def test_a_failure_to_read_a_request_is_a_500_said_once(server, monkeypatch, caplog):
-    parse = connection_module.parse_head
-
     def fail(head):
         if b"/bad" in head:
             raise RuntimeError("a bug")
-        return parse(head)
+        return parse_head(head)
 
-    monkeypatch.setattr(connection_module, "parse_head", fail)
+    monkeypatch.setattr(server._answerer, "_parse_cached", fail)
     with connected(server) as other:
         answer = raw(server, b"GET /bad HTTP/1.1\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 500 ")
@@ -190,7 +187,7 @@ def test_a_failure_to_read_a_request_is_a_500_said_once(server, monkeypatch, cap
     assert "RuntimeError: a bug" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["_welcome", "_receive", "_end", "_act"])
+@pytest.mark.parametrize("name", ["_add", "_receive", "_end", "_act"])
 def test_a_failure_on_one_connection_closes_it_alone_and_is_said_once(clock, monkeypatch, caplog, name):
     monkeypatch.setattr(SimulatorServer, name, failing_once(getattr(SimulatorServer, name)))
     with SimulatorServer(Simulator()) as server:
@@ -230,7 +227,7 @@ def test_a_500_to_a_head_leaves_no_body_behind_for_the_next_answer(server, monke
 
 
 class Leaving(BaseException):
-    """What pytest.fail raises is no Exception either."""
+    """What pytest.fail raises is not an Exception either."""
 
 
 def test_a_server_that_has_stopped_turns_clients_away_and_says_so(monkeypatch, caplog):
@@ -346,7 +343,7 @@ def test_an_answer_that_is_not_read_is_not_kept(clock):
 
 
 class ScarceListener(socket.socket):
-    """Accepts nobody as long as there is no descriptor."""
+    """Accepts no client as long as there is no descriptor."""
 
     def __init__(self, listener):
         super().__init__(fileno=listener.detach())
@@ -424,8 +421,8 @@ def test_a_process_at_its_limit_of_descriptors_serves_everybody_in_turn():
             clients = [
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=WAIT)) for _ in range(60)
             ]
-            # nobody has asked anything, so the server has come to its limit and says so
-            waiting = process.stderr.readline()
+            # else the server could answer each client before it accepts the next
+            warned = process.stderr.readline().strip()
             for client in clients:
                 client.sendall(PLAIN)
             for client in clients:
@@ -434,7 +431,7 @@ def test_a_process_at_its_limit_of_descriptors_serves_everybody_in_turn():
     finally:
         process.terminate()
         _, err = process.communicate(timeout=WAIT)
-    assert {waiting.rstrip(), *err.splitlines()} == {"new clients have to wait: [Errno 24] Too many open files"}
+    assert {warned, *err.splitlines()} == {"new clients have to wait: [Errno 24] Too many open files"}
 
 
 def alive(kind):
@@ -458,7 +455,6 @@ def test_two_thousand_requests_leave_nothing_behind(server):
                 until_closed(sock)
         assert serves(server)
         assert alive(Connection) - connections < 5
-        # those that were asked last are kept, by the server and by the simulator
         assert alive(Request) - requests < 1000
 
 

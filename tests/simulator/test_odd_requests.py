@@ -22,7 +22,7 @@ def server():
 
 
 def send(server, data):
-    """Send bytes, end our side, and return all that comes back; a reset ends it too."""
+    """Send bytes, close our side, and return all that comes back, also before a reset."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
         received = b""
         try:

@@ -58,7 +58,7 @@ def token_of(server):
 
 
 def raw(server, data, *, half_close=False):
-    """Send bytes, and give all that comes back until the server closes."""
+    """Send bytes, and return all that comes back until the server closes."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT) as sock:
         sock.sendall(data)
         if half_close:
@@ -105,7 +105,7 @@ def test_signed_requests_are_verified_as_they_were_sent(server, session):
 
 def test_a_create_has_its_body_read(server, session):
     simulator = server.simulator
-    instance = simulator.world.clusters[simulator.cluster_id].instances[0]
+    instance = simulator.state.clusters[simulator.cluster_id].instances[0]
     entry = {"addonTemplateName": instance.template, "addonInstanceID": instance.id, "type": "addonStatic"}
     order = {
         "kind": "AddonCheck",
@@ -280,7 +280,7 @@ def test_a_held_connection_ends_with_the_server(session):
             session.get(url, headers=token_of(server), timeout=0.1)
         sock = socket.create_connection(("127.0.0.1", server.port), timeout=WAIT)
         sock.sendall(head(server))
-    # reset rather than ended, where the server had not read the request yet
+    # reset rather than ended, if the server had not read the request yet
     with sock, suppress(ConnectionResetError):
         assert sock.recv(10) == b""
 
@@ -311,7 +311,7 @@ def test_an_injected_header_reaches_the_client(session):
 
 
 def nudge(server):
-    """Let the server look at its clock, after all that it was sent before."""
+    """Make the server check its clock after it has read everything so far."""
     for _ in range(2):
         # it looks at the clock after an answer: once it gives the second, it has done so
         raw(server, b"GET /nudge HTTP/1.0\r\n\r\n")
@@ -329,7 +329,7 @@ def arrived(sock):
 
 
 class Scripted(Simulator):
-    """Answers as told, by the query of the request."""
+    """Answers as the query of the request says."""
 
     def __init__(self, answers):
         super().__init__()

@@ -434,7 +434,7 @@ def test_an_odd_header_is_no_credential(caller):
     assert caller.send(Request("", "", "", "")).status == 401
 
 
-def test_the_same_request_asked_again_follows_the_world_and_the_real_time(call):
+def test_the_same_request_asked_again_follows_the_state_and_the_real_time(call):
     real = [datetime(2025, 8, 13, 12, 0, tzinfo=UTC)]
     caller = call(wall=lambda: real[0])
     request = caller.signed(caller.request("type=addonStatic"))

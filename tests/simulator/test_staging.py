@@ -1,4 +1,4 @@
-"""Staging: as hard to test as a shared service, and right in every single answer; each ingredient really happens."""
+"""Staging: as hard to test as a shared service, with every answer right; each ingredient really happens."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def ask_iam(caller, **changes):
 
 def questions(caller):
     """Return a round of requests, good and bad ones, by both kinds of credentials."""
-    world, simulator = caller.simulator.world, caller.simulator
-    task = world.clusters[simulator.cluster_id].tasks[0]
+    state, simulator = caller.simulator.state, caller.simulator
+    task = state.clusters[simulator.cluster_id].tasks[0]
     plain = [
         caller.request(query)
         for query in ("", "type=addonStatic", f"task_id={task.id}", f"addon_instance_id={task.instance.id}")
@@ -87,7 +87,7 @@ def questions(caller):
 
 
 def inspect(caller, asks=ASKS, hurried=0):
-    """Ask for a while, the first times without a pause, with a new token where one has expired; give what came back."""
+    """Send requests, the first ones without a pause and each with a valid token; return the answers."""
     answers, lost = [], []
     token, number = None, 0
     signed, by_token = [], []
@@ -277,7 +277,7 @@ def test_a_created_task_is_missing_on_a_replica_until_that_catches_up(staging):
     assert all(created in caller.ids() for _ in range(40))
 
 
-def test_each_answer_shows_the_world_as_it_was_at_one_moment_of_the_last_seconds(staging):
+def test_each_answer_shows_the_state_as_it_was_at_one_moment_of_the_last_seconds(staging):
     caller = staging("lagging")
     simulator = caller.simulator
     behind = set()
@@ -299,7 +299,7 @@ def states(document):
 
 
 def states_at(simulator, moment):
-    tasks = simulator.world.tasks_of(simulator.cluster_id, moment)
+    tasks = simulator.state.tasks_of(simulator.cluster_id, moment)
     return {task.id: str(task.state(moment)) for task in tasks if task.created.at <= moment}
 
 
@@ -367,7 +367,7 @@ def test_an_outage_answers_with_json_or_with_a_page(staging):
 ])  # fmt: skip
 def test_a_create_whose_answer_does_not_come_through_may_have_worked(staging, profile):
     caller = staging(profile)
-    tasks = caller.simulator.world.clusters[caller.simulator.cluster_id].tasks
+    tasks = caller.simulator.state.clusters[caller.simulator.cluster_id].tasks
     made = set()
     for _ in range(40):
         before = len(tasks)

@@ -1,4 +1,4 @@
-"""The simulator over HTTPS by a private CA: verified by who knows it, and held up by no client's handshake."""
+"""The simulator over HTTPS with a private CA: clients can verify it, and no handshake of a client blocks it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def server(ca):
 
 @pytest.fixture
 def trusting(ca):
-    """A client's context that knows the CA, and is as strict as clients get."""
+    """Return a context that trusts the CA and is as strict as any client's."""
     context = ssl.create_default_context(cafile=ca.file)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context

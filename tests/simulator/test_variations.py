@@ -9,14 +9,18 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from pytest_cce_precheck.simulator.variations import _ALL, VARIATIONS
+from pytest_cce_precheck.simulator.variations import HOOKS, VARIATIONS
 from pytest_cce_precheck.wire.exchange import Headers
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
 
-def test_names_are_unique_kebab_case_and_have_a_sentence():
-    assert len(VARIATIONS) == len(_ALL) >= 20
-    for variation in _ALL:
+def test_every_name_has_hooks_and_every_hook_has_a_name():
+    assert {name for named in HOOKS.values() for name in named} == set(VARIATIONS)
+
+
+def test_names_are_kebab_case_and_have_a_sentence():
+    assert len(VARIATIONS) >= 20
+    for variation in VARIATIONS.values():
         assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", variation.name)
         assert variation.summary.endswith(".")
 

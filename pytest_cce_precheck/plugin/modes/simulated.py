@@ -42,7 +42,7 @@ class SimulateMode:
     def known_tasks(self) -> list[dict[Filter, str]]:
         """Return the filter values of the tasks that the simulator lists at its present time."""
         service = self.simulator
-        tasks = service.world.tasks_of(service.cluster_id, service.clock.now())
+        tasks = service.state.tasks_of(service.cluster_id, service.clock.now())
         return [{name: str(field_of(task, name)) for name in Filter} for task in tasks]
 
     def outside_a_test(self) -> Interception:

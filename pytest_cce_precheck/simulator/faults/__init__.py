@@ -1,12 +1,15 @@
-"""Single defects, by name: each breaks one thing of a service that is otherwise right."""
+"""The faults by name: each is one defect of a service that follows the contract.
+
+A module has the hooks of one or two categories; names, codes and summaries are in ``catalogue.toml``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.simulator.catalogue import load_faults
 from pytest_cce_precheck.simulator.faults import (
     authentication,
-    bodies,
     combination,
     completeness,
     creating,
@@ -18,7 +21,6 @@ from pytest_cce_precheck.simulator.faults import (
     robustness,
     schema,
     soundness,
-    spellings,
 )
 
 if TYPE_CHECKING:
@@ -26,22 +28,14 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Fault
 
-_ALL: Final = (
-    *schema.FAULTS,
-    *soundness.FAULTS,
-    *completeness.FAULTS,
-    *combination.FAULTS,
-    *spellings.FAULTS,
-    *invariants.FAULTS,
-    *isolation.FAULTS,
-    *authentication.FAULTS,
-    *errors.FAULTS,
-    *http.FAULTS,
-    *bodies.FAULTS,
-    *lifecycle.FAULTS,
-    *creating.FAULTS,
-    *robustness.FAULTS,
+TABLES: Final = tuple(
+    module.HOOKS
+    for module in (
+        *(schema, soundness, completeness, combination, invariants, isolation),
+        *(authentication, errors, http, lifecycle, creating, robustness),
+    )
 )
+"""The hooks of all faults."""
 
-FAULTS: Final[Mapping[str, Fault]] = {fault.name: fault for fault in _ALL}
+FAULTS: Final[Mapping[str, Fault]] = load_faults(TABLES)
 """Every fault by its name; the names are what ``--cce-fault`` takes."""

@@ -1,176 +1,192 @@
-"""Filters that are right alone and wrong together."""
+"""Queries of several filters, and one query in several spellings, orders or repetitions, that get wrong answers."""
 
 from __future__ import annotations
 
 import copy
-from functools import partial
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.faults.tools import (
-    asked_only,
-    select_only,
-    select_without,
+from pytest_cce_precheck.simulator.hooks import (
+    INSTANCE,
+    SUCCESS,
+    TASK_ID,
+    TYPE,
+    every,
+    everything,
+    filtered,
+    from_the,
+    hide,
+    ignore,
+    keep,
+    nothing,
+    of_type,
+    only,
+    select_by_pairs,
+    when,
 )
-from pytest_cce_precheck.simulator.pipeline import Call, Document, Fault, Hook
-from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
+from pytest_cce_precheck.simulator.refusals import bad_request
 from pytest_cce_precheck.simulator.selection import field_of
-from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.hooks import Condition
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
+    from pytest_cce_precheck.simulator.state import Task
+
+_ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+_NAMES: Final = frozenset(str(name) for name in Filter)
 
 
-_fault = partial(Fault, category="combination", codes=("PRE404",))
-
-_TYPE: Final = Filter.TYPE
-
-_ID: Final = Filter.TASK_ID
-
-_INSTANCE: Final = Filter.ADDON_INSTANCE_ID
-
-
-def _valued(call: Call) -> list[tuple[Filter, str]]:
-    return [(name, value) for name, value in call.question.given if value]
-
-
-def _any_of(call: Call, tasks: list[Task]) -> list[Task]:
-    values = call.question.values.items()
-    return [t for t in call.listed if any(field_of(t, n) in some for n, some in values)] if values else tasks
-
-
-def _ignore_with(ignored: Filter, *others: Filter) -> Hook[list[Task]]:
-    return lambda call, tasks: select_without(call, ignored) if asked_only(call, ignored, *others) else tasks
-
-
-def _empty_with(*filters: Filter) -> Hook[list[Task]]:
-    return lambda call, tasks: [] if asked_only(call, *filters) else tasks
-
-
-def _lose_one_with(*filters: Filter) -> Hook[list[Task]]:
-    return lambda call, tasks: tasks[1:] if asked_only(call, *filters) else tasks
+def _any_of(call: Call, _tasks: list[Task]) -> list[Task]:
+    values = call.query.values.items()
+    return [task for task in call.listed if any(field_of(task, name) in some for name, some in values)]
 
 
 def _cached_without(ignored: Filter) -> Hook[Document]:
+    """Answer combinations from a cache whose key lacks a filter."""
+
     def hook(call: Call, document: Document) -> Document:
-        cache = call.memory.setdefault(f"cache without {ignored}", {})
-        key = tuple(pair for pair in call.question.params if pair[0] != ignored)
-        key = (("cluster", call.route.cluster_id if call.route else ""), *key)
-        if len(call.question.filters) < 2:
-            return document
-        return copy.deepcopy(cache.setdefault(key, copy.deepcopy(document)))
+        pairs = tuple(pair for pair in call.query.params if pair[0] != ignored)
+        key = (hook, call.cluster.id, pairs)
+        return copy.deepcopy(call.memory.setdefault(key, copy.deepcopy(document)))
+
+    return when(lambda call: len(call.query.filters) > 1, hook)
+
+
+def _repeated(call: Call) -> bool:
+    return len(set(call.query.asked)) < len(call.query.asked)
+
+
+def _unsorted(call: Call) -> bool:
+    names = [name for name, _ in call.query.asked]
+    return names != sorted(names)
+
+
+def _type_is_not_first(call: Call) -> bool:
+    names = [name for name, _ in call.query.asked]
+    return TYPE in names[1:] and names[0] != TYPE
+
+
+def _unknown_parameters(call: Call) -> dict[str, str]:
+    return {name: value for name, value in call.query.params if name.lower() not in _NAMES}
+
+
+def _has_unknown_parameter(call: Call) -> bool:
+    return bool(_unknown_parameters(call))
+
+
+def _number_in(call: Call, *names: str) -> int | None:
+    text = next((value for name, value in _unknown_parameters(call).items() if name in names), "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _raw_values(call: Call) -> list[str]:
+    return [pair.partition("=")[2] for pair in call.request.query.split("&")]
+
+
+def _other_case(call: Call) -> dict[str, str]:
+    """Return the filters whose names are written in another case."""
+    return {n.lower(): v for n, v in call.query.params if n not in _NAMES and n.lower() in _NAMES}
+
+
+def _other_type(call: Call, tasks: list[Task]) -> list[Task]:
+    value = _other_case(call).get("type")
+    return tasks if value is None else [task for task in tasks if task.type != value]
+
+
+def _empty(name: Filter) -> Condition:
+    return lambda call: (name, "") in call.query.given and name not in call.query.filters
+
+
+def _until_an_empty_part(call: Call, tasks: list[Task]) -> list[Task]:
+    read, separator, _ = call.request.query.lstrip("&").partition("&&")
+    return select_by_pairs(call, replace(call.request, query=read).params) if separator else tasks
+
+
+def _new_connection(call: Call) -> bool:
+    """Return whether the request came by another connection (or thread) than the one before it."""
+    previous = call.memory.get(_new_connection, call.caller)
+    call.memory[_new_connection] = call.caller
+    return bool(previous != call.caller)
+
+
+def _fifth_filtered(call: Call) -> bool:
+    return filtered(call) and call.count(_fifth_filtered) % 5 == 0
+
+
+def _previous_answer(condition: Condition) -> Hook[Document]:
+    """Answer calls that meet a condition with the document of the call before."""
+
+    def hook(call: Call, document: Document) -> Document:
+        previous = call.memory.get(hook)
+        call.memory[hook] = copy.deepcopy(document)
+        return copy.deepcopy(previous) if condition(call) and previous is not None else document
 
     return hook
 
 
-def _refuse_pair(*filters: Filter) -> Hook[Refusal | None]:
-    return lambda call, refusal: (
-        bad_request("pair", "Request is invalid: too many query parameters.") if asked_only(call, *filters) else refusal
-    )
+def _lose_last_item(_call: Call, document: Document) -> Document:
+    document["items"] = document["items"][:-1]
+    document["pageInfo"]["currentCount"] = len(document["items"])
+    return document
 
 
-FAULTS: Final = (
-    _fault(name="or-for-and", summary="Filters are joined with OR.", select=_any_of),
-    _fault(
-        name="last-filter-wins",
-        summary="Of several filters only the last counts.",
-        select=lambda call, _: select_only(call, _valued(call)[-1:]),
-    ),
-    _fault(
-        name="first-filter-only",
-        summary="Of several filters only the first counts.",
-        select=lambda call, _: select_only(call, _valued(call)[:1]),
-    ),
-    _fault(
-        name="task-id-overrides-type",
-        subtle=True,
-        summary="`type` is ignored beside `task_id`.",
-        select=_ignore_with(_TYPE, _ID),
-    ),
-    _fault(
-        name="task-id-overrides-instance",
-        subtle=True,
-        summary="`addon_instance_id` is ignored beside `task_id`.",
-        select=_ignore_with(_INSTANCE, _ID),
-    ),
-    _fault(
-        name="instance-overrides-type",
-        subtle=True,
-        summary="`type` is ignored beside `addon_instance_id`.",
-        select=_ignore_with(_TYPE, _INSTANCE),
-    ),
-    _fault(
-        name="type-overrides-instance",
-        subtle=True,
-        summary="`addon_instance_id` is ignored beside `type`.",
-        select=_ignore_with(_INSTANCE, _TYPE),
-    ),
-    _fault(
-        name="three-filters-drop-type",
-        subtle=True,
-        summary="`type` is ignored where all three filters are given.",
-        select=_ignore_with(_TYPE, _ID, _INSTANCE),
-    ),
-    _fault(
-        name="three-filters-drop-instance",
-        subtle=True,
-        summary="`addon_instance_id` is ignored where all three filters are given.",
-        select=_ignore_with(_INSTANCE, _ID, _TYPE),
-    ),
-    _fault(
-        name="three-filters-select-nothing",
-        subtle=True,
-        summary="All three filters together find nothing.",
-        select=_empty_with(_TYPE, _ID, _INSTANCE),
-    ),
-    _fault(
-        name="type-and-task-id-select-nothing",
-        subtle=True,
-        summary="`type` and `task_id` together find nothing.",
-        select=_empty_with(_TYPE, _ID),
-    ),
-    _fault(
-        name="one-task-lost-under-type-and-instance",
-        subtle=True,
-        summary="`type` and `addon_instance_id` together leave out the first match.",
-        select=_lose_one_with(_TYPE, _INSTANCE),
-    ),
-    _fault(
-        name="upgrades-not-found-under-task-id-and-instance",
-        subtle=True,
-        summary="`task_id` and `addon_instance_id` together find static tasks only.",
-        select=lambda call, tasks: (
-            [t for t in tasks if t.type is TaskType.STATIC] if asked_only(call, _ID, _INSTANCE) else tasks
+HOOKS: Final[HookTable] = {
+    "check": {
+        "type-and-instance-refused": when(
+            only(TYPE, INSTANCE), lambda _call, _refusal: bad_request("pair", "too many query parameters.")
+        )
+    },
+    "select": {
+        "or-for-and": when(filtered, _any_of),
+        "last-filter-wins": lambda call, _: select_by_pairs(call, call.query.asked[-1:]),
+        "first-filter-only": lambda call, _: select_by_pairs(call, call.query.asked[:1]),
+        "task-id-overrides-type": when(only(TYPE, TASK_ID), ignore(TYPE)),
+        "task-id-overrides-instance": when(only(INSTANCE, TASK_ID), ignore(INSTANCE)),
+        "instance-overrides-type": when(only(TYPE, INSTANCE), ignore(TYPE)),
+        "type-overrides-instance": when(only(TYPE, INSTANCE), ignore(INSTANCE)),
+        "three-filters-drop-type": when(only(*Filter), ignore(TYPE)),
+        "three-filters-drop-instance": when(only(*Filter), ignore(INSTANCE)),
+        "three-filters-select-nothing": when(only(*Filter), nothing),
+        "type-and-task-id-select-nothing": when(only(TYPE, TASK_ID), nothing),
+        "one-task-lost-under-type-and-instance": when(only(TYPE, INSTANCE), lambda _, tasks: tasks[1:]),
+        "upgrades-not-found-under-task-id-and-instance": when(only(TASK_ID, INSTANCE), keep(of_type(TaskType.STATIC))),
+        "finished-tasks-lost-under-upgrade-and-instance": when(
+            lambda call: only(TYPE, INSTANCE)(call) and TaskType.UPGRADE in call.query.values[TYPE], hide(SUCCESS)
         ),
-    ),
-    _fault(
-        name="finished-tasks-lost-under-upgrade-and-instance",
-        subtle=True,
-        summary="`type=addonUpgrade` and an instance together leave out the successful tasks.",
-        select=lambda call, tasks: (
-            [t for t in tasks if t.state(call.now) is not TaskState.SUCCESS]
-            if asked_only(call, _TYPE, _INSTANCE) and TaskType.UPGRADE in call.question.values[_TYPE]
-            else tasks
+        "type-counts-only-when-first": when(_type_is_not_first, ignore(TYPE)),
+        "parameters-must-be-sorted": when(_unsorted, lambda call, _: select_by_pairs(call, call.query.asked[:1])),
+        "repeated-parameter-selects-nothing": when(_repeated, nothing),
+        "repeated-parameter-is-dropped": when(_repeated, everything),
+        "limit-honoured": lambda call, tasks: tasks[: _number_in(call, "limit", "page_size", "size")],
+        "offset-honoured": lambda call, tasks: tasks[_number_in(call, "offset", "marker", "page") :],
+        "unknown-parameter-selects-nothing": when(_has_unknown_parameter, nothing),
+        "unknown-parameter-drops-the-filters": when(_has_unknown_parameter, everything),
+        "encoded-letters-not-decoded": when(lambda call: any(map(_ENCODED_LETTER.search, _raw_values(call))), nothing),
+        "values-decoded-twice": lambda call, tasks: (
+            list(call.listed) if tasks and any("%" in raw for raw in _raw_values(call)) else tasks
         ),
-    ),
-    _fault(
-        name="type-and-instance-refused",
-        codes=("PRE102", "PRE404"),
-        subtle=True,
-        summary="`type` and `addon_instance_id` together are refused with 400.",
-        check=_refuse_pair(_TYPE, _INSTANCE),
-    ),
-    _fault(
-        name="cache-key-without-instance",
-        codes=("PRE404", "PRE401"),
-        subtle=True,
-        summary="Combinations are cached, and the instance is missing in the cache's key.",
-        document=_cached_without(_INSTANCE),
-    ),
-    _fault(
-        name="cache-key-without-task-id",
-        codes=("PRE404", "PRE401"),
-        subtle=True,
-        summary="Combinations are cached, and the task id is missing in the cache's key.",
-        document=_cached_without(_ID),
-    ),
-)
+        "empty-part-ends-the-query": _until_an_empty_part,
+        "new-connection-loses-its-filters": when(_new_connection, everything),
+        "second-of-equal-questions-differs": when(
+            lambda call: filtered(call) and call.count(f"asked {call.request.query}") % 2 == 0,
+            lambda _, tasks: tasks[:-1],
+        ),
+        "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
+        "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),
+        "other-case-of-a-name-inverts": _other_type,
+        "other-case-of-a-name-selects-one": when(lambda call: bool(_other_case(call)), lambda _, tasks: tasks[-1:]),
+    },
+    "document": {
+        "cache-key-without-instance": _cached_without(INSTANCE),
+        "cache-key-without-task-id": _cached_without(TASK_ID),
+        "new-connection-gets-the-previous-answer": _previous_answer(
+            lambda call: _new_connection(call) and filtered(call)
+        ),
+        "fifth-answer-is-the-previous-one": _previous_answer(_fifth_filtered),
+        "fifth-answer-lacks-a-task": every(5, _lose_last_item),
+        "answers-shrink-after-twenty": from_the(20, _lose_last_item),
+    },
+}

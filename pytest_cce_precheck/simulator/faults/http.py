@@ -1,13 +1,26 @@
-"""Status, headers and methods that are not those of the answer."""
+"""Statuses, headers and methods that are not those of the answer, and bodies that are not JSON."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.simulator.faults.tools import asked_only, filtered, on_read
-from pytest_cce_precheck.simulator.pipeline import Call, Fault, Hook
+from pytest_cce_precheck.simulator.hooks import (
+    INSTANCE,
+    TASK_ID,
+    TYPE,
+    always,
+    every,
+    filtered,
+    in_each,
+    on_list,
+    on_status,
+    only,
+    with_body,
+    with_header,
+    with_status,
+)
 from pytest_cce_precheck.simulator.refusals import JSON, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
@@ -16,63 +29,38 @@ from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.hooks import Condition, ResponseChange
+    from pytest_cce_precheck.simulator.pipeline import Call, Hook
+    from pytest_cce_precheck.simulator.state import Task
 
 
-_fault = partial(Fault, category="HTTP")
+def _content_type(value: str | None) -> ResponseChange:
+    return lambda response: with_header(response, "Content-Type", value)
 
 
-def _typed(content_type: str | None) -> Callable[[Response], Response]:
-    def change(response: Response) -> Response:
-        headers = response.headers.without("Content-Type")
-        if content_type is not None:
-            headers = headers.replacing("Content-Type", content_type)
-        return Response(response.status, headers, response.body)
-
-    return change
-
-
-def _redirect(where: str) -> Callable[[Response], Response]:
-    def change(response: Response) -> Response:
-        headers = response.headers.without("Content-Type").replacing("Location", where)
-        return Response(302, headers)
-
-    return change
-
-
-def _wants_json_content(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if call.request.headers.get("Content-Type") == JSON:
-        return refusal
-    return Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
-
-
-def _reads_names_as_spelt(call: Call, refusal: Refusal | None) -> Refusal | None:
-    names = {name for name, _ in call.request.headers.pairs}
-    return refusal if names & {TOKEN_HEADER, "Authorization"} else unauthorized("no-credentials")
-
-
-def _nothing_found(response: Response) -> bool:
-    return b'"items":[]' in response.body
+def _redirect(location: str) -> ResponseChange:
+    return lambda response: Response(302, response.headers.without("Content-Type").replacing("Location", location))
 
 
 def _no_content(response: Response) -> Response:
-    if not _nothing_found(response):
+    if b'"items":[]' not in response.body:
         return response
     return Response(204, response.headers.without("Content-Type"))
 
 
 def _inject(*filters: Filter) -> Hook[Response]:
-    """Write the filters' values into a header as they are, line breaks and all."""
+    """Write the values of these filters into a header as they are, line breaks and all."""
 
     def hook(call: Call, response: Response) -> Response:
         pairs = list(response.headers.pairs)
-        for name, value in call.question.given:
+        for name, value in call.query.given:
             lines = value.splitlines() if name in filters else []
             pairs += [("X-Filter", lines[0])] if lines else []
             for line in lines[1:]:
                 header, colon, content = line.partition(":")
                 pairs += [(header.strip(), content.strip())] if colon and header.strip() else []
-        return Response(response.status, Headers(pairs), response.body)
+        return replace(response, headers=Headers(pairs))
 
     return hook
 
@@ -81,163 +69,97 @@ def _method_as_get(*methods: str) -> Hook[Route | Refusal]:
     def hook(call: Call, route: Route | Refusal) -> Route | Refusal:
         wrong = isinstance(route, Refusal) and route.reason == "method"
         if wrong and call.request.method in methods and call.request.path.endswith("/tasks"):
-            return Route("list", call.places.project_id, call.places.cluster_id)
+            return Route("list", call.ids.project_id, call.ids.cluster_id)
         return route
 
     return hook
 
 
-def _delete_all(call: Call, route: Route | Refusal) -> Route | Refusal:
+def _delete_newest(call: Call, route: Route | Refusal) -> Route | Refusal:
     answered = _method_as_get("DELETE")(call, route)
     if answered is not route:
-        for task in call.world.tasks_of(call.places.cluster_id, call.now)[-1:]:
-            call.world.remove(call.places.cluster_id, task.id)
+        for task in call.state.tasks_of(call.ids.cluster_id, call.now)[-1:]:
+            call.state.remove(call.ids.cluster_id, task.id)
     return answered
 
 
-def _again(call: Call, tasks: list[Task]) -> list[Task]:
+def _put_makes_a_task(call: Call, tasks: list[Task]) -> list[Task]:
     if call.request.method != "PUT" or not tasks:
         return tasks
-    task = call.world.make(tasks[0].instance, tasks[0].type, tasks[0].target_version, call.now)
-    call.world.add(call.places.cluster_id, task)
+    task = call.state.make(tasks[0].instance, tasks[0].type, tasks[0].target_version, call.now)
+    call.state.add(call.ids.cluster_id, task)
     return [*tasks, task]
 
 
-def _status(status: int) -> Callable[[Response], Response]:
-    return lambda response: replace(response, status=status)
+def _wants_json_content(call: Call, refusal: Refusal | None) -> Refusal | None:
+    if call.request.headers.get("Content-Type") == JSON:
+        return refusal
+    return Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
 
 
-_EVER: Final[Callable[[Call], bool]] = lambda _: True  # noqa: E731  a condition among others
+def _wants_exact_names(call: Call, refusal: Refusal | None) -> Refusal | None:
+    names = {name for name, _ in call.request.headers.pairs}
+    return refusal if names & {TOKEN_HEADER, "Authorization"} else unauthorized("no-credentials")
 
-FAULTS: Final = (
-    _fault(
-        name="content-type-is-text",
-        codes=("PRE105",),
-        summary="List answers are text/plain.",
-        respond=on_read(_EVER, _typed("text/plain; charset=utf-8")),
-    ),
-    _fault(
-        name="content-type-is-html-for-task-id",
-        codes=("PRE105",),
-        subtle=True,
-        summary="Answers to `task_id` are called text/html.",
-        respond=on_read(lambda call: asked_only(call, Filter.TASK_ID), _typed("text/html")),
-    ),
-    _fault(
-        name="content-type-missing",
-        codes=("PRE105",),
-        summary="List answers have no Content-Type.",
-        respond=on_read(_EVER, _typed(None)),
-    ),
-    _fault(
-        name="content-type-says-latin-1",
-        codes=("PRE105",),
-        subtle=True,
-        summary="Content-Type declares the charset iso-8859-1.",
-        respond=on_read(_EVER, _typed("application/json; charset=iso-8859-1")),
-    ),
-    _fault(
-        name="redirect-to-another-host",
-        codes=("PRE104",),
-        summary="The list is redirected to another host.",
-        respond=on_read(_EVER, _redirect("https://elsewhere.example/tasks")),
-    ),
-    _fault(
-        name="filters-redirect-to-a-slash",
-        codes=("PRE104",),
-        subtle=True,
-        summary="A filtered question is redirected to the path with a slash, without the query.",
-        respond=on_read(filtered, _redirect("tasks/")),
-    ),
-    _fault(
-        name="refusal-redirects-to-login",
-        codes=("PRE104", "PRE606"),
-        subtle=True,
-        summary="A request that is not authorized is redirected to a login page.",
-        respond=lambda _, response: (
-            _redirect("https://auth.example/login")(response) if response.status == 401 else response
+
+def _body(change: Callable[[bytes], bytes], condition: Condition = always) -> Hook[Any]:
+    return on_list(lambda response: with_body(response, change(response.body)), condition)
+
+
+def _text(change: Callable[[str], str], condition: Condition = always) -> Hook[Any]:
+    return _body(lambda body: change(body.decode()).encode(), condition)
+
+
+def _latin_1(body: bytes) -> bytes:
+    return body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
+
+
+def _mark_messages(item: Any) -> None:
+    for risk in item["status"].get("riskList") or ():
+        if "message" in risk:
+            risk["message"] += "\x00"
+
+
+HOOKS: Final[HookTable] = {
+    "authorize": {"header-names-have-a-case": _wants_exact_names},
+    "route": {
+        "post-answers-as-get": _method_as_get("POST"),
+        "every-method-answers-as-get": _method_as_get("POST", "PUT", "PATCH", "DELETE"),
+        "patch-answers-as-get": _method_as_get("PATCH"),
+        "delete-removes-a-task": _delete_newest,
+        "put-makes-a-task": _method_as_get("PUT"),
+    },
+    "observe": {"put-makes-a-task": _put_makes_a_task},
+    "check": {"read-needs-a-json-content-type": _wants_json_content},
+    "document": {"line-breaks-not-escaped": in_each(_mark_messages)},
+    "respond": {
+        "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
+        "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),
+        "content-type-missing": on_list(_content_type(None)),
+        "content-type-says-latin-1": on_list(_content_type("application/json; charset=iso-8859-1")),
+        "redirect-to-another-host": on_list(_redirect("https://elsewhere.example/tasks")),
+        "filters-redirect-to-a-slash": on_list(_redirect("tasks/"), filtered),
+        "refusal-redirects-to-login": on_status(401, _redirect("https://auth.example/login")),
+        "no-content-when-nothing-matches": on_list(_no_content),
+        "accepted-instead-of-ok": on_list(with_status(202)),
+        "partial-content-under-type": on_list(with_status(206), only(TYPE)),
+        "header-injected-by-any-filter": _inject(*Filter),
+        "header-injected-by-task-id": _inject(TASK_ID),
+        "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
+        "body-in-latin-1": _body(_latin_1),
+        "body-in-utf-16": _body(lambda body: body.decode().encode("utf-16"), only(INSTANCE)),
+        "kind-written-twice": _text(lambda text: '{"kind":"AddonCheck",' + text[1:]),
+        "task-id-written-twice": _text(lambda text: text.replace('"taskID":', '"taskID":"","taskID":')),
+        "count-is-nan-when-nothing-matches": _text(
+            lambda text: text.replace('"currentCount":0}', '"currentCount":NaN}')
         ),
-    ),
-    _fault(
-        name="no-content-when-nothing-matches",
-        codes=("PRE102", "PRE106"),
-        subtle=True,
-        summary="204 where no task matches.",
-        respond=on_read(_EVER, _no_content),
-    ),
-    _fault(
-        name="accepted-instead-of-ok",
-        codes=("PRE102",),
-        summary="List answers have status 202.",
-        respond=on_read(_EVER, _status(202)),
-    ),
-    _fault(
-        name="partial-content-under-type",
-        codes=("PRE102",),
-        subtle=True,
-        summary="Answers to `type` have status 206.",
-        respond=on_read(lambda call: asked_only(call, Filter.TYPE), _status(206)),
-    ),
-    _fault(
-        name="header-injected-by-any-filter",
-        codes=("PRE112",),
-        summary="The filters' values are copied into a header with their line breaks.",
-        respond=_inject(*Filter),
-    ),
-    _fault(
-        name="header-injected-by-task-id",
-        codes=("PRE112",),
-        subtle=True,
-        summary="`task_id` is copied into a header with its line breaks.",
-        respond=_inject(Filter.TASK_ID),
-    ),
-    _fault(
-        name="post-answers-as-get",
-        codes=("PRE609",),
-        summary="POST to the list's path is answered with the list.",
-        route=_method_as_get("POST"),
-    ),
-    _fault(
-        name="every-method-answers-as-get",
-        codes=("PRE609",),
-        summary="PUT, PATCH, DELETE and POST are answered with the list.",
-        route=_method_as_get("POST", "PUT", "PATCH", "DELETE"),
-    ),
-    _fault(
-        name="patch-answers-as-get",
-        codes=("PRE609",),
-        subtle=True,
-        summary="PATCH is answered with the list.",
-        route=_method_as_get("PATCH"),
-    ),
-    _fault(
-        name="delete-removes-a-task",
-        category="safety",
-        codes=("PRE609", "PRE505"),
-        summary="DELETE on the list's path removes the newest task and shows the rest.",
-        route=_delete_all,
-    ),
-    _fault(
-        name="put-makes-a-task",
-        category="safety",
-        codes=("PRE609", "PRE509"),
-        subtle=True,
-        summary="PUT on the list's path makes a task and shows the list.",
-        route=_method_as_get("PUT"),
-        observe=_again,
-    ),
-    _fault(
-        name="read-needs-a-json-content-type",
-        codes=("PRE414",),
-        subtle=True,
-        summary="A read whose Content-Type is not exactly application/json is refused with 415.",
-        check=_wants_json_content,
-    ),
-    _fault(
-        name="header-names-have-a-case",
-        codes=("PRE414",),
-        subtle=True,
-        summary="Credentials under header names in lower case are not seen.",
-        authorize=_reads_names_as_spelt,
-    ),
-)
+        "trailing-comma": _text(lambda text: text.replace("}]}", "},]}")),
+        "python-instead-of-json": _text(lambda text: repr(json.loads(text))),
+        "body-cut-under-a-filter": _body(lambda body: body[: len(body) // 2], filtered),
+        "body-empty-under-task-id": _body(lambda _: b"", only(TASK_ID)),
+        "body-written-twice": every(6, _body(lambda body: body + body)),
+        "line-breaks-not-escaped": _body(lambda body: body.replace(b"\\u0000", b"\n")),
+        "padding-before-the-body": _text(lambda text: ")]}',\n" + text, filtered),
+        "html-on-success": _body(lambda _: b"<html><body>Maintenance</body></html>"),
+    },
+}

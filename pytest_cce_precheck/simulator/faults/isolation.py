@@ -4,165 +4,94 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.faults.tools import asked_only
-from pytest_cce_precheck.simulator.pipeline import Call, Fault, Hook
+from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, only, when
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.routing import Route
-from pytest_cce_precheck.simulator.selection import matches
-from pytest_cce_precheck.wire.vocabulary import Filter
+from pytest_cce_precheck.simulator.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.world import Task
-
-_isolation = partial(Fault, category="isolation")
-
-
-def _list_of(call: Call, project_id: str, cluster_id: str) -> Route | Refusal:
-    known = cluster_id in call.world.clusters and call.request.method == "GET"
-    return Route("list", project_id, cluster_id) if known else not_found("cluster")
+    from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.pipeline import Call, Hook
+    from pytest_cce_precheck.simulator.state import Task
 
 
-def _ids(call: Call) -> tuple[str, str]:
+def _ids_in_path(call: Call) -> tuple[str, str]:
     match = re.search(r"/projects/([^/]*)/clusters/([^/]*)", call.request.path)
     return (match[1], match[2]) if match else ("", "")
 
 
-def _main_for_unknown(call: Call, route: Route | Refusal) -> Route | Refusal:
-    if isinstance(route, Refusal) and route.reason == "cluster":
-        return _list_of(call, call.places.project_id, call.places.cluster_id)
-    return route
+def _as_sent(_call: Call, project_id: str, cluster_id: str) -> tuple[str, str]:
+    return project_id, cluster_id
 
 
-def _any_project(call: Call, route: Route | Refusal) -> Route | Refusal:
-    if isinstance(route, Refusal) and route.reason == "project":
-        return _list_of(call, *_ids(call))
-    return route
+def _main(call: Call, _project_id: str, _cluster_id: str) -> tuple[str, str]:
+    return call.ids.project_id, call.ids.cluster_id
 
 
-def _foreign_project(call: Call, route: Route | Refusal) -> Route | Refusal:
-    foreign = _ids(call)[0] == call.places.foreign_project_id
-    return _any_project(call, route) if foreign else route
+def _instead_of_refusal(
+    reason: str,
+    target: Callable[[Call, str, str], tuple[str, str]] = _as_sent,
+    condition: Callable[[Call, str, str], bool] = lambda _call, _project_id, _cluster_id: True,
+) -> Hook[Route | Refusal]:
+    """Answer with the list of a target cluster if the project or cluster of the path is refused for this reason."""
 
-
-def _foreign_cluster(call: Call, route: Route | Refusal) -> Route | Refusal:
-    if isinstance(route, Refusal) and route.reason == "cluster":
-        return _list_of(call, *_ids(call))
-    return route
-
-
-def _cluster_like(same: Callable[[str, str], bool]) -> Hook[Route | Refusal]:
     def hook(call: Call, route: Route | Refusal) -> Route | Refusal:
-        project_id, cluster_id = _ids(call)
-        if isinstance(route, Refusal) and route.reason == "cluster" and same(cluster_id, call.places.cluster_id):
-            return _list_of(call, project_id, call.places.cluster_id)
-        return route
+        sent = _ids_in_path(call)
+        if isinstance(route, Route) or route.reason != reason or not condition(call, *sent):
+            return route
+        project_id, cluster_id = target(call, *sent)
+        exists = cluster_id in call.state.clusters and call.request.method == "GET"
+        return Route("list", project_id, cluster_id) if exists else not_found("cluster")
 
     return hook
 
 
-def _of_other_cluster(call: Call) -> list[Task]:
-    here = call.route is not None and call.route.cluster_id == call.places.cluster_id
-    return call.world.tasks_of(call.places.other_cluster_id, call.now) if here else []
-
-
-def _also_elsewhere(*filters: Filter) -> Hook[list[Task]]:
-    def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        found = [task for task in _of_other_cluster(call) if matches(task, call.question)]
-        return [*tasks, *found] if asked_only(call, *filters) else tasks
-
-    return hook
+def _main_for_like(same: Callable[[str, str], bool]) -> Hook[Route | Refusal]:
+    """Take an id that is like the main cluster's for the main cluster."""
+    return _instead_of_refusal(
+        "cluster",
+        lambda call, project_id, _: (project_id, call.ids.cluster_id),
+        lambda call, _, cluster_id: same(cluster_id, call.ids.cluster_id),
+    )
 
 
 def _main_for_any(call: Call, route: Route | Refusal) -> Route | Refusal:
-    if isinstance(route, Route):
-        return replace(route, cluster_id=call.places.cluster_id)
-    return route
+    return replace(route, cluster_id=call.ids.cluster_id) if isinstance(route, Route) else route
 
 
-FAULTS: Final = (
-    _isolation(
-        name="one-task-of-another-cluster",
-        codes=("PRE610",),
-        subtle=True,
-        summary="One task of the project's other cluster is listed, and found by every filter.",
-        observe=lambda call, tasks: [*tasks, *_of_other_cluster(call)[:1]],
-    ),
-    _isolation(
-        name="all-clusters-in-one-list",
-        codes=("PRE610",),
-        summary="The tasks of the project's other cluster are listed too.",
-        observe=lambda call, tasks: [*tasks, *_of_other_cluster(call)],
-    ),
-    _isolation(
-        name="type-filter-spans-clusters",
-        codes=("PRE405", "PRE610"),
-        subtle=True,
-        summary="`type` selects from the project's other cluster too.",
-        select=_also_elsewhere(Filter.TYPE),
-    ),
-    _isolation(
-        name="task-id-found-in-other-clusters",
-        codes=("PRE610",),
-        subtle=True,
-        summary="`task_id` finds a task of the project's other cluster.",
-        select=_also_elsewhere(Filter.TASK_ID),
-    ),
-    _isolation(
-        name="instance-found-in-other-clusters",
-        codes=("PRE610",),
-        subtle=True,
-        summary="`addon_instance_id` finds the tasks of an instance in the other cluster.",
-        select=_also_elsewhere(Filter.ADDON_INSTANCE_ID),
-    ),
-    _isolation(
-        name="cluster-ignored",
-        codes=("PRE610",),
-        summary="Every cluster of the project is answered with the tasks of one.",
-        route=_main_for_any,
-    ),
-    _isolation(
-        name="unknown-cluster-answered",
-        codes=("PRE611",),
-        summary="A cluster that does not exist is answered with the main cluster's list.",
-        route=_main_for_unknown,
-    ),
-    _isolation(
-        name="project-ignored",
-        codes=("PRE611",),
-        summary="The project in the path is not looked at.",
-        route=_any_project,
-    ),
-    _isolation(
-        name="foreign-project-readable",
-        codes=("PRE611",),
-        subtle=True,
-        summary="Another account's project can be read.",
-        route=_foreign_project,
-    ),
-    _isolation(
-        name="foreign-cluster-readable",
-        codes=("PRE611",),
-        subtle=True,
-        summary="Another account's cluster can be read under the own project.",
-        route=_foreign_cluster,
-    ),
-    _isolation(
-        name="cluster-id-in-any-case",
-        codes=("PRE611",),
-        subtle=True,
-        summary="The cluster id in upper case is that cluster.",
-        route=_cluster_like(lambda sent, cluster_id: sent.lower() == cluster_id),
-    ),
-    _isolation(
-        name="cluster-id-with-more",
-        codes=("PRE611",),
-        subtle=True,
-        summary="A cluster's id with something after it is that cluster.",
-        route=_cluster_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
-    ),
-)
+def _in_other_cluster(call: Call) -> list[Task]:
+    """Return the tasks of the project's other cluster if the main one is asked for."""
+    is_main = call.cluster.id == call.ids.cluster_id
+    return call.state.tasks_of(call.ids.other_cluster_id, call.now) if is_main else []
+
+
+def _also_elsewhere(call: Call, tasks: list[Task]) -> list[Task]:
+    return [*tasks, *select(_in_other_cluster(call), call.query)]
+
+
+HOOKS: Final[HookTable] = {
+    "route": {
+        "cluster-ignored": _main_for_any,
+        "unknown-cluster-answered": _instead_of_refusal("cluster", _main),
+        "project-ignored": _instead_of_refusal("project"),
+        "foreign-project-readable": _instead_of_refusal(
+            "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
+        ),
+        "foreign-cluster-readable": _instead_of_refusal("cluster"),
+        "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
+        "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
+    },
+    "observe": {
+        "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
+        "all-clusters-in-one-list": lambda call, tasks: [*tasks, *_in_other_cluster(call)],
+    },
+    "select": {
+        "type-filter-spans-clusters": when(only(TYPE), _also_elsewhere),
+        "task-id-found-in-other-clusters": when(only(TASK_ID), _also_elsewhere),
+        "instance-found-in-other-clusters": when(only(INSTANCE), _also_elsewhere),
+    },
+}

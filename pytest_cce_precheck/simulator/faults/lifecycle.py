@@ -1,297 +1,156 @@
-"""Tasks that do not keep what was said of them: state, verdict, times, identity, presence."""
+"""Tasks that change after the fact: state, verdict, times, identity, presence."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.faults.tools import (
-    Where,
-    anyone,
-    asked,
-    asked_only,
+from pytest_cce_precheck.simulator.hooks import (
+    FAILED,
+    FINAL,
+    INSTANCE,
+    RUNNING,
+    SUCCESS,
+    TASK_ID,
+    TYPE,
+    TaskCondition,
+    any_task,
     every,
-    final,
     from_the,
+    given,
+    hide,
+    hide_one,
     in_one,
-    in_state,
-    lose,
+    only,
+    pick,
     put,
-    victim,
+    when,
 )
-from pytest_cce_precheck.simulator.pipeline import Call, Document, Fault, Hook
-from pytest_cce_precheck.simulator.rendering import task_document
-from pytest_cce_precheck.simulator.world import Moment, Task, Timetable
-from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
+from pytest_cce_precheck.simulator.rendering import timestamp
+from pytest_cce_precheck.simulator.state import Moment, Timetable
+from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
 
-_fault = partial(Fault, category="life cycle")
-_FAILED: Final = in_state(TaskState.FAILED)
-_SUCCESS: Final = in_state(TaskState.SUCCESS)
-_RUNNING: Final = in_state(TaskState.RUNNING)
-_SOME: Final = 4
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
+    from pytest_cce_precheck.simulator.state import Task
+
+_LATER: Final = 4
 """From which answer on a task changes: late enough that it was seen before."""
 
 
-def _shown(where: Where, place: int, change: Any) -> Hook[list[Task]]:
-    """Show one task changed, to all filters alike."""
+def _change_one(
+    change: Callable[[Call, Task], Task], condition: TaskCondition = any_task, place: int = 0
+) -> Hook[list[Task]]:
+    """Change one task, the same for all filters."""
 
     def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        found = [task for task in tasks if where(call, task)]
-        hit = found[place] if len(found) > place else None
-        return [change(call, task) if task is hit else task for task in tasks]
+        changed = pick(call, condition, place)
+        return [change(call, task) if task is changed else task for task in tasks]
 
     return hook
 
 
-def _gone(where: Where, place: int) -> Hook[list[Task]]:
-    def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        found = [task for task in tasks if where(call, task)]
-        return lose(found[place], tasks) if len(found) > place else tasks
-
-    return hook
+def _reschedule(task: Task, timetable: Timetable) -> Task:
+    risks = tuple(replace(risk, timetable=timetable) for risk in task.risks)
+    return replace(task, timetable=timetable, risks=risks)
 
 
-def _gone_for_a_while(call: Call, tasks: list[Task]) -> list[Task]:
-    # four answers out of twelve, so that it is missed and found again
-    return _gone(_SUCCESS, 1)(call, tasks) if 4 <= call.count("gone for a while") % 12 < 8 else tasks
+def _begin_again(call: Call, task: Task) -> Task:
+    return _reschedule(task, Timetable(call.now + timedelta(hours=2), call.now + timedelta(hours=3)))
 
 
-def _begins_anew(call: Call, task: Task) -> Task:
-    begins = call.now + timedelta(hours=2)
-    later = Timetable(begins, begins + timedelta(hours=1))
-    return replace(task, timetable=later, risks=tuple(replace(risk, timetable=later) for risk in task.risks))
-
-
-def _runs_again(call: Call, task: Task) -> Task:
-    begins = call.now - timedelta(minutes=5)
-    running = Timetable(begins, call.now + timedelta(hours=3))
-    return replace(task, timetable=running, risks=tuple(replace(risk, timetable=running) for risk in task.risks))
+def _run_again(call: Call, task: Task) -> Task:
+    return _reschedule(task, Timetable(call.now - timedelta(minutes=5), call.now + timedelta(hours=3)))
 
 
 def _other_verdict(_call: Call, task: Task) -> Task:
-    failed = task.outcome is TaskState.FAILED
-    outcome = TaskState.SUCCESS if failed else TaskState.FAILED
+    outcome = TaskState.SUCCESS if task.outcome is TaskState.FAILED else TaskState.FAILED
     return replace(task, risks=tuple(replace(risk, outcome=outcome) for risk in task.risks))
 
 
-def _expiry_by_read(call: Call, document: Document) -> Document:
-    task = victim(call, _SUCCESS)
-    for item in document["items"] if task is not None else ():
-        if task is not None and item["metadata"].get("taskID") == task.id:
-            moved = Moment(call.now + timedelta(seconds=3600 + call.number), task.expires.nanoseconds)
-            item["metadata"]["expireTimeStamp"] = task_document(replace(task, expires=moved), call.now)["metadata"][
-                "expireTimeStamp"
-            ]
-    return document
+def _expire_later(_call: Call, task: Task) -> Task:
+    return replace(task, expires=replace(task.expires, at=task.expires.at + timedelta(hours=1)))
 
 
-def _created_by_read(call: Call, task: Task) -> Task:
+def _create_later_each_time(call: Call, task: Task) -> Task:
     return replace(task, created=Moment(task.created.at + timedelta(milliseconds=call.number), 1))
 
 
-def _created_unseen(hidden: Any) -> Hook[list[Task]]:
-    return lambda call, tasks: [t for t in tasks if t.id not in call.posted] if hidden(call) else tasks
+def _expiry_by_read(call: Call, document: Document) -> Document:
+    task = pick(call, SUCCESS)
+    if task is None:
+        return document
+    moved = Moment(call.now + timedelta(seconds=3600 + call.number), task.expires.nanoseconds)
+    return in_one(put("metadata.expireTimeStamp", timestamp(moved)), SUCCESS)(call, document)
+
+
+def _move_to_first_instance(call: Call, tasks: list[Task]) -> list[Task]:
+    return _change_one(
+        lambda _, task: replace(task, instance=replace(task.instance, id=tasks[0].instance.id)), place=1
+    )(call, tasks)
+
+
+def _is_created(call: Call, task: Task) -> bool:
+    return task.id in call.created_ids
+
+
+def _created_runs_again(call: Call, tasks: list[Task]) -> list[Task]:
+    done = [task for task in tasks if _is_created(call, task) and FINAL(call, task)]
+    if not done or call.count(_created_runs_again) < 2:
+        return tasks
+    return [_run_again(call, task) if task in done else task for task in tasks]
 
 
 def _add_a_task(call: Call, tasks: list[Task]) -> list[Task]:
-    if call.route is None or not tasks:
+    if not tasks:
         return tasks
-    task = call.world.make(tasks[0].instance, TaskType.STATIC, None, call.now)
-    call.world.add(call.route.cluster_id, task)
+    task = call.state.make(tasks[0].instance, TaskType.STATIC, None, call.now)
+    call.state.add(call.cluster.id, task)
     return [*tasks, task]
 
 
-def _posted_goes_back(call: Call, tasks: list[Task]) -> list[Task]:
-    done = [t for t in tasks if t.id in call.posted and t.state(call.now).final]
-    if not done or call.count("posted and done") < 2:
-        return tasks
-    return [_runs_again(call, task) if task in done else task for task in tasks]
+def _four_of_twelve(call: Call) -> bool:
+    return 4 <= call.count(_four_of_twelve) % 12 < 8
 
 
-FAULTS: Final = (
-    _fault(
-        name="running-task-begins-anew",
-        codes=("PRE501",),
-        subtle=True,
-        summary="From the fourth answer on, a running task is in Init again.",
-        observe=from_the(_SOME, "begins anew", _shown(_RUNNING, 0, _begins_anew)),
-    ),
-    _fault(
-        name="finished-task-runs-again",
-        codes=("PRE501", "PRE502"),
-        subtle=True,
-        summary="From the fourth answer on, a failed task is Running again, without expiry.",
-        observe=from_the(_SOME, "runs again", _shown(_FAILED, 0, _runs_again)),
-    ),
-    _fault(
-        name="state-flickers",
-        codes=("PRE501", "PRE403", "PRE411"),
-        summary="Every third answer shows running tasks in Init.",
-        observe=every(
-            3,
-            "flickers",
-            lambda call, tasks: [_begins_anew(call, t) if _RUNNING(call, t) else t for t in tasks],
+HOOKS: Final[HookTable] = {
+    "observe": {
+        "running-task-begins-anew": from_the(_LATER, _change_one(_begin_again, RUNNING)),
+        "finished-task-runs-again": from_the(_LATER, _change_one(_run_again, FAILED)),
+        "state-flickers": every(
+            3, lambda call, tasks: [_begin_again(call, task) if RUNNING(call, task) else task for task in tasks]
         ),
-    ),
-    _fault(
-        name="created-task-runs-again",
-        codes=("PRE501", "PRE502"),
-        subtle=True,
-        summary="A created task that is finished is Running at the next read.",
-        observe=_posted_goes_back,
-    ),
-    _fault(
-        name="verdict-flips",
-        codes=("PRE502", "PRE501"),
-        subtle=True,
-        summary="From the fourth answer on, a failed task is Success.",
-        observe=from_the(_SOME, "verdict flips", _shown(_FAILED, 1, _other_verdict)),
-    ),
-    _fault(
-        name="final-message-changes",
-        codes=("PRE502",),
-        subtle=True,
-        summary="From the fourth answer on, a finished task has another message.",
-        document=from_the(_SOME, "message", in_one(put("status.message", "Addon task archived"), final, 1)),
-    ),
-    _fault(
-        name="final-risks-vanish",
-        codes=("PRE502",),
-        subtle=True,
-        summary="From the fourth answer on, a finished task's risk list is empty.",
-        document=from_the(_SOME, "risks", in_one(put("status.riskList", []), _SUCCESS)),
-    ),
-    _fault(
-        name="expiry-moves-with-every-read",
-        codes=("PRE503",),
-        summary="A finished task's expiry is counted from each read.",
-        document=_expiry_by_read,
-    ),
-    _fault(
-        name="expiry-moves-once",
-        codes=("PRE503",),
-        subtle=True,
-        summary="From the fourth answer on, a finished task expires an hour later.",
-        observe=from_the(
-            _SOME,
-            "expiry moves",
-            _shown(
-                final,
-                2,
-                lambda _, task: replace(
-                    task,
-                    expires=Moment(task.expires.at + timedelta(hours=1), task.expires.nanoseconds),
-                ),
-            ),
+        "created-task-runs-again": _created_runs_again,
+        "verdict-flips": from_the(_LATER, _change_one(_other_verdict, FAILED, 1)),
+        "expiry-moves-once": from_the(_LATER, _change_one(_expire_later, FINAL, 2)),
+        "create-time-moves": _change_one(_create_later_each_time, place=7),
+        "type-changes": from_the(
+            _LATER, _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4)
         ),
-    ),
-    _fault(
-        name="create-time-moves",
-        codes=("PRE504",),
-        subtle=True,
-        summary="One task's creation time moves by milliseconds from read to read.",
-        observe=_shown(anyone, 7, _created_by_read),
-    ),
-    _fault(
-        name="type-changes",
-        codes=("PRE504",),
-        subtle=True,
-        summary="From the fourth answer on, one upgrade check is a static one.",
-        observe=from_the(
-            _SOME,
-            "type changes",
-            _shown(anyone, 4, lambda _, task: replace(task, type=TaskType.STATIC, target_version=None)),
+        "template-changes": from_the(
+            _LATER,
+            _change_one(lambda _, task: replace(task, instance=replace(task.instance, template="npd2")), place=3),
         ),
-    ),
-    _fault(
-        name="template-changes",
-        codes=("PRE504",),
-        subtle=True,
-        summary="From the fourth answer on, one task is of another template.",
-        observe=from_the(
-            _SOME,
-            "template changes",
-            _shown(anyone, 3, lambda _, task: replace(task, instance=replace(task.instance, template="npd2"))),
-        ),
-    ),
-    _fault(
-        name="instance-changes",
-        codes=("PRE504",),
-        subtle=True,
-        summary="From the fourth answer on, one task belongs to the instance of another.",
-        observe=from_the(
-            _SOME,
-            "instance changes",
-            lambda call, tasks: _shown(
-                anyone,
-                1,
-                lambda _, task: replace(task, instance=replace(task.instance, id=tasks[0].instance.id)),
-            )(call, tasks),
-        ),
-    ),
-    _fault(
-        name="finished-task-vanishes-early",
-        codes=("PRE505",),
-        subtle=True,
-        summary="From the fourth answer on, a finished task is missing, hours before its expiry.",
-        observe=from_the(_SOME, "vanishes", _gone(final, 3)),
-    ),
-    _fault(
-        name="running-task-vanishes",
-        codes=("PRE505",),
-        subtle=True,
-        summary="From the fourth answer on, a task that was running is missing.",
-        observe=from_the(_SOME, "running vanishes", _gone(_RUNNING, 1)),
-    ),
-    _fault(
-        name="task-vanishes-and-comes-back",
-        codes=("PRE506", "PRE505"),
-        subtle=True,
-        summary="A successful task is missing for four answers out of twelve.",
-        observe=_gone_for_a_while,
-    ),
-    _fault(
-        name="created-task-not-listed",
-        codes=("PRE507",),
-        summary="Tasks that the create call made are in no list.",
-        observe=_created_unseen(lambda _: True),
-    ),
-    _fault(
-        name="created-task-not-found-by-id",
-        codes=("PRE507",),
-        subtle=True,
-        summary="Created tasks are listed, and `task_id` does not find them.",
-        select=_created_unseen(lambda call: asked(call, Filter.TASK_ID)),
-    ),
-    _fault(
-        name="created-task-not-found-by-instance",
-        codes=("PRE507",),
-        subtle=True,
-        summary="Created tasks are listed, and `addon_instance_id` does not find them.",
-        select=_created_unseen(lambda call: asked_only(call, Filter.ADDON_INSTANCE_ID)),
-    ),
-    _fault(
-        name="created-task-not-found-by-type",
-        codes=("PRE507",),
-        subtle=True,
-        summary="Created tasks are listed, and `type` does not find them.",
-        select=_created_unseen(lambda call: asked_only(call, Filter.TYPE)),
-    ),
-    _fault(
-        name="reads-add-tasks",
-        codes=("PRE509",),
-        summary="Every third read starts another static check.",
-        category="safety",
-        observe=every(3, "reads add", _add_a_task),
-    ),
-    _fault(
-        name="filtered-read-adds-a-task",
-        codes=("PRE509",),
-        subtle=True,
-        category="safety",
-        summary="A read by `addon_instance_id` starts another check of that instance.",
-        observe=lambda call, tasks: _add_a_task(call, tasks) if asked_only(call, Filter.ADDON_INSTANCE_ID) else tasks,
-    ),
-)
+        "instance-changes": from_the(_LATER, _move_to_first_instance),
+        "finished-task-vanishes-early": from_the(_LATER, hide_one(FINAL, 3)),
+        "running-task-vanishes": from_the(_LATER, hide_one(RUNNING, 1)),
+        "task-vanishes-and-comes-back": when(_four_of_twelve, hide_one(SUCCESS, 1)),
+        "created-task-not-listed": hide(_is_created),
+        "reads-add-tasks": every(3, _add_a_task),
+        "filtered-read-adds-a-task": when(only(INSTANCE), _add_a_task),
+    },
+    "select": {
+        "created-task-not-found-by-id": when(given(TASK_ID), hide(_is_created)),
+        "created-task-not-found-by-instance": when(only(INSTANCE), hide(_is_created)),
+        "created-task-not-found-by-type": when(only(TYPE), hide(_is_created)),
+    },
+    "document": {
+        "final-message-changes": from_the(_LATER, in_one(put("status.message", "Addon task archived"), FINAL, 1)),
+        "final-risks-vanish": from_the(_LATER, in_one(put("status.riskList", []), SUCCESS)),
+        "expiry-moves-with-every-read": _expiry_by_read,
+    },
+}

@@ -1,4 +1,4 @@
-"""A service as bad as a real one that others use too: busy, lagging, throttled, flaky, and yet right.
+"""A service as difficult as a shared, real one: busy, lagging, throttled, flaky, and yet conforming.
 
-The public names are in their modules: `service.Staging`, `profiles.PROFILES`. Importing the package imports neither.
+The public names are in their modules: `service.Staging`, `profiles.PROFILES`. This module imports neither.
 """

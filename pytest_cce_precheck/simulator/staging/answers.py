@@ -1,4 +1,4 @@
-"""What the gateway in front of the service answers itself, without the headers that every answer has."""
+"""The gateway's own responses, without the headers that every response has."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ _REFUSED: Final = refuse(unauthorized("")).body
 
 
 def gateway_error(status: int, code: str, message: str, request_id: str) -> Response:
-    """Write an error in the gateway's form."""
+    """Return an error in the gateway's form."""
     document = {"error_msg": message, "error_code": code, "request_id": request_id}
     return json_response(status, document, ((REQUEST_ID_HEADER, request_id),))
 
 
-def turned_away(wait: float, now: datetime, request_id: str, rng: Random) -> Response:
-    """Write a 429 of the gateway or of the service, its ``Retry-After`` in seconds or as a date."""
+def throttling_error(wait: float, now: datetime, request_id: str, rng: Random) -> Response:
+    """Return a 429 of the gateway or of the service, with ``Retry-After`` in seconds or as a date."""
     message = "The throttling threshold has been reached: policy user over ratelimit."
     response = gateway_error(429, "APIG.0308", message, request_id) if rng.random() < 0.5 else refuse(throttled())
     seconds = max(1, math.ceil(wait))
-    # a date has whole seconds, and before it nobody may be told to come
+    # a date has whole seconds, and must not be too early
     date = format_datetime((now + timedelta(seconds=seconds, microseconds=999_999)).replace(microsecond=0), usegmt=True)
     value = str(seconds) if rng.random() < 0.5 else date
     return Response(429, response.headers.replacing("Retry-After", value), response.body)
 
 
-def out_of_service(status: int, request_id: str, rng: Random) -> Response:
-    """Write a 502, 503 or 504: as JSON, or as the page that a proxy writes."""
+def outage_error(status: int, request_id: str, rng: Random) -> Response:
+    """Return a 502, 503 or 504 as JSON or as the HTML page of a proxy."""
     if rng.random() < 0.5:
         title = f"{status} {HTTPStatus(status).phrase}"
         headers = Headers((("Server", "api-gateway"), ("Content-Type", "text/html")))
@@ -56,8 +56,8 @@ def out_of_service(status: int, request_id: str, rng: Random) -> Response:
     return gateway_error(status, *_OUTAGES[status], request_id) if status in _OUTAGES else refuse(unavailable())
 
 
-def refused_by_the_gateway(request: Request, response: Response) -> Response:
-    """Return the service's plain 401 as the gateway says it; one that a fault has changed stays as it is."""
+def as_gateway_refusal(request: Request, response: Response) -> Response:
+    """Return the service's 401 in the gateway's form; a response that is not the usual 401 is not changed."""
     if response.status != HTTPStatus.UNAUTHORIZED or response.body != _REFUSED:
         return response
     if "Authorization" in request.headers:

@@ -1,4 +1,4 @@
-"""The others: who works in the same clusters, and the replicas that show their work late."""
+"""Other clients that work in the same clusters, and replicas that show their work late."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Call, Document
     from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.world import Task
+    from pytest_cce_precheck.simulator.state import Task
     from pytest_cce_precheck.wire.exchange import Response
 
-# a replica may still show what the primary lists no more
+# a replica may still show tasks that the primary no longer lists
 _KEPT: Final = timedelta(seconds=60)
 _MISSED: Final = 10
 
 
 class Crowd:
-    """Others create ``rate`` tasks a second by the clock, at moments that the seed fixes; no request makes them.
+    """Other clients create ``rate`` tasks a second, at times that depend on the seed and not on requests.
 
-    They have done so for some time at ``start``. ``scale`` makes all they do that many times as fast.
+    At ``start`` they have done so for some time. With ``scale`` everything is that many times as fast.
     """
 
     def __init__(self, rate: float, *, seed: int, start: datetime, scale: float, happened: Counter[str]) -> None:
@@ -37,25 +37,25 @@ class Crowd:
         self._happened = happened
 
     def variation(self) -> Variation:
-        """Return what lets the simulator know of them."""
-        return Variation(name="others-at-work", summary="Others create tasks.", before=self._catch_up)
+        """Return the variation that adds their tasks."""
+        return Variation(name="others-at-work", summary="Other clients create tasks.", before=self._catch_up)
 
     def _catch_up(self, call: Call, answer: Response | None) -> Response | None:
         if call.now - self._next > _MISSED * self._life:
-            # after a long time without a request, next to nothing of what was created in it is left
+            # after a long time without a request, almost all tasks created in it have left again
             self._next = call.now - self._life
         while self._next <= call.now:
-            add_task(call.world, call.places, self._next, self._rng, self._scale)
+            add_task(call.state, call.ids, self._next, self._rng, self._scale)
             self._happened["others' tasks"] += 1
             self._next += timedelta(seconds=self._rng.expovariate(self._rate))
-        call.world.sweep(call.now - _KEPT)
+        call.state.sweep(call.now - _KEPT)
         return answer
 
 
 class Replicas:
-    """Read replicas, each of which catches up with the primary every so many ``seconds``: one answers each list.
+    """Read replicas, one of which answers each list; each catches up with the primary every so many ``seconds``.
 
-    So no replica goes back in time, each is at most its number of seconds behind, and two may disagree.
+    So no replica goes back in time, each is at most its number of seconds behind, and two may differ.
     """
 
     def __init__(self, seconds: tuple[float, ...], happened: Counter[str]) -> None:
@@ -63,10 +63,10 @@ class Replicas:
         self._happened = happened
 
     def variation(self) -> Variation:
-        """Return what lets the simulator read from them."""
+        """Return the variation that reads from them."""
         summary = "Lists come from replicas that lag."
         return Variation(
-            name="replicas", summary=summary, observe=self._observe, check=_back_at_a_refusal, document=_back
+            name="replicas", summary=summary, observe=self._observe, check=_present_at_a_refusal, document=_present
         )
 
     def _observe(self, call: Call, tasks: list[Task]) -> list[Task]:
@@ -75,23 +75,23 @@ class Replicas:
         if call.route is None or not behind:
             return tasks
         self._happened["from a replica that is behind"] += 1
-        # the answer is rendered as of then as well
+        # the documents of the tasks are of that time too
         call.now -= behind
-        known = call.world.tasks_of(call.route.cluster_id, call.now)
-        return [task for task in known if task.created.at <= call.now]
+        listed = call.state.tasks_of(call.route.cluster_id, call.now)
+        return [task for task in listed if task.created.at <= call.now]
 
 
 def _behind(seconds: float, now: datetime) -> timedelta:
     return timedelta(seconds=now.timestamp() % seconds) if seconds else timedelta()
 
 
-def _back(call: Call, document: Document) -> Document:
-    """Let the Date be the present one: a replica's data is old, its clock is right."""
+def _present(call: Call, document: Document) -> Document:
+    """Set the time back to the present: a replica's data is old, but its Date is right."""
     call.now = call.clock.now()
     return document
 
 
-def _back_at_a_refusal(call: Call, refusal: Refusal | None) -> Refusal | None:
+def _present_at_a_refusal(call: Call, refusal: Refusal | None) -> Refusal | None:
     if refusal is not None:
         call.now = call.clock.now()
     return refusal

@@ -1,4 +1,4 @@
-"""The gateway and the network in front of the service: what becomes of a request and of its answer on the way."""
+"""The gateway and the network between client and service: what happens to a request and its response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.simulator.staging.answers import out_of_service, turned_away
+from pytest_cce_precheck.simulator.staging.answers import outage_error, throttling_error
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
@@ -19,9 +19,9 @@ _SHORTEST_DELAY: Final = 0.2
 
 @dataclass(frozen=True)
 class Passage:
-    """How a request and its answer get through; ``what`` names what happens, and is empty where nothing does.
+    """What happens to a request and its response; ``what`` names it, and is empty if nothing happens.
 
-    ``answer`` stands in for the service's, which has worked in vain where the request ``reaches`` it.
+    ``answer`` replaces the service's response, even if the request ``reaches`` the service.
     """
 
     what: str = ""
@@ -33,7 +33,7 @@ class Passage:
 
 
 class Gateway:
-    """Decides on each request by its number, the seed and the time."""
+    """Decides what happens to each request, by its number, the seed and the time."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self._profile = profile
@@ -42,7 +42,7 @@ class Gateway:
         self._outage: tuple[datetime, int] | None = None
 
     def passage(self, number: int, now: datetime, request_id: str) -> Passage:
-        """Say what becomes of the ``number``-th request."""
+        """Return what happens to the ``number``-th request."""
         rng = Random(f"{self._seed}:gateway:{number}")  # noqa: S311  test data, no secret
         return (
             self._in_an_outage(rng, now, request_id) or self._throttled(rng, now, request_id) or self._on_the_way(rng)
@@ -60,9 +60,9 @@ class Gateway:
         until, status = self._outage
         if now >= until:
             return None
-        # whoever waits for a service that does not answer in time may have asked it all the same
+        # a gateway that gets no response in time may have sent the request to the service
         reaches = status != 503 and rng.random() < 0.5
-        return Passage(f"outage {status}", out_of_service(status, request_id, rng), reaches)
+        return Passage(f"outage {status}", outage_error(status, request_id, rng), reaches)
 
     def _throttled(self, rng: Random, now: datetime, request_id: str) -> Passage | None:
         throttle = self._profile.throttle
@@ -73,7 +73,7 @@ class Gateway:
         if not by_chance and not wait:
             return None
         what = "throttled by chance" if by_chance else "throttled"
-        return Passage(what, turned_away(wait, now, request_id, rng), reaches=False)
+        return Passage(what, throttling_error(wait, now, request_id, rng), reaches=False)
 
     def _on_the_way(self, rng: Random) -> Passage:
         chances = self._profile.connections
@@ -99,7 +99,7 @@ class _Bucket:
         self._at: datetime | None = None
 
     def wait(self, now: datetime) -> float:
-        """Take one request out; where the bucket is empty, give the seconds until there is one again."""
+        """Take one request out of the bucket; return the seconds until the next one if it is empty, else 0."""
         passed = (now - self._at).total_seconds() if self._at else 0.0
         self._level = min(self._level + max(passed, 0.0) * self._rate, self._burst)
         self._at = now

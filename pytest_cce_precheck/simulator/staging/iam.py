@@ -1,4 +1,4 @@
-"""Who may come in, and for how long: tokens that expire and the call that gives new ones, keys that get locked."""
+"""Tokens that expire, the call that issues new ones, and access keys that are locked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
-# tokens and keys beyond these are forgotten, the oldest first, however many a client asks for or makes up
+# the oldest tokens and keys beyond this number are forgotten, so that no client can fill the memory
 _REMEMBERED: Final = 1000
 V = TypeVar("V")
 _ACCESS: Final = re.compile(r"Access=([^\s,]+)")
@@ -28,7 +28,7 @@ _ACCESS: Final = re.compile(r"Access=([^\s,]+)")
 
 @dataclass(frozen=True)
 class Account:
-    """Whom the token call knows."""
+    """The account to which the token call issues tokens."""
 
     domain: str
     user: str
@@ -37,7 +37,7 @@ class Account:
 
     @classmethod
     def simulated(cls, seed: int, project_id: str) -> Account:
-        """Make the account of a seed."""
+        """Return the account of a seed."""
         password = Secret(f"SIMULATED-PASSWORD-{sha256(f'{seed}:password'.encode()).hexdigest()[:20]}")
         return cls("SIMULATED-DOMAIN", "SIMULATED-USER", password, project_id)
 
@@ -49,7 +49,7 @@ class _Issued:
 
 
 class IssuedTokens:
-    """The tokens that were issued; the ``first``, which nobody had to ask for, begins with its first use."""
+    """The issued tokens. The ``first`` comes without a token call; its life begins with its first use."""
 
     def __init__(self, life: TokenLife, account: Account, first: Secret, seed: int) -> None:
         self._life = life
@@ -61,9 +61,9 @@ class IssuedTokens:
         self._began = False
 
     def admit(self, request: Request, now: datetime) -> Request | None:
-        """Return the request as the service takes it, with the one token that it knows; None if a token has expired.
+        """Return the request with the token that the service knows, or None if its token has expired.
 
-        What else is wrong with the credentials is left to the service.
+        The service checks the credentials for all other mistakes.
         """
         token = request.headers.get(TOKEN_HEADER, "")
         issued = self._issued.get(token)
@@ -84,17 +84,16 @@ class IssuedTokens:
         if request.method != "POST":
             return _iam_error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
         try:
-            auth = parse_json(request.body)
-            user = _within(auth, "auth", "identity", "password", "user")
-            given = (_within(user, "domain", "name"), _within(user, "name"), _within(user, "password"))
-            methods = _within(auth, "auth", "identity", "methods")
-            project = _within(auth, "auth", "scope", "project", "id")
+            auth = parse_json(request.body)["auth"]
+            identity, project_id = auth["identity"], auth["scope"]["project"]["id"]
+            user, methods = identity["password"]["user"], identity["methods"]
+            sent = (user["domain"]["name"], user["name"], user["password"])
         except (BodyError, LookupError, TypeError):
             return _iam_error(400, "Bad Request", "The request body is invalid.")
         account = self._account
-        if methods != ["password"] or given != (account.domain, account.user, account.password.reveal()):
+        if methods != ["password"] or sent != (account.domain, account.user, account.password.reveal()):
             return _iam_error(401, "Unauthorized", "The username or password is wrong.")
-        if project != account.project_id:
+        if project_id != account.project_id:
             return _iam_error(403, "Forbidden", "The user has no role in the project.")
         return self._new(now)
 
@@ -123,20 +122,20 @@ class IssuedTokens:
 
 
 class KeyLock:
-    """Counts what an access key is refused in a row, and says until when it is locked."""
+    """Counts the refusals in a row of each access key, and locks keys."""
 
     def __init__(self, lock: Lock) -> None:
         self._lock = lock
         self._refused: dict[str, int] = {}
         self._until: dict[str, datetime] = {}
 
-    def locks_out(self, request: Request, now: datetime) -> bool:
-        """Whether the request is signed with a key that is locked."""
+    def is_locked(self, request: Request, now: datetime) -> bool:
+        """Return whether the request is signed with a locked key."""
         until = self._until.get(_key_of(request))
         return until is not None and now < until
 
-    def note(self, request: Request, status: int, now: datetime) -> None:
-        """Take the service's answer into account."""
+    def record(self, request: Request, status: int, now: datetime) -> None:
+        """Count the status of the service's response."""
         key = _key_of(request)
         if not key:
             return
@@ -148,13 +147,13 @@ class KeyLock:
             _remember(self._refused, key, refused)
 
 
-def token_has_expired(request_id: str) -> Response:
-    """Write the gateway's refusal of a token that was good once."""
+def expired_token_error(request_id: str) -> Response:
+    """Return the gateway's refusal of an expired token."""
     return gateway_error(401, "APIG.0307", "The token must be updated.", request_id)
 
 
-def key_is_locked(request_id: str) -> Response:
-    """Write the gateway's refusal of a key that was refused too often."""
+def locked_key_error(request_id: str) -> Response:
+    """Return the gateway's refusal of a locked key."""
     message = "Incorrect IAM authentication information: AK access failed to reach the limit,forbidden."
     return gateway_error(401, "APIG.0301", message, request_id)
 
@@ -169,12 +168,6 @@ def _remember(table: dict[str, V], key: str, value: V) -> None:
 def _key_of(request: Request) -> str:
     match = _ACCESS.search(request.headers.get("Authorization", ""))
     return match[1] if match else ""
-
-
-def _within(document: Any, *names: str) -> Any:
-    for name in names:
-        document = document[name]
-    return document
 
 
 def _iam_error(status: int, title: str, message: str) -> Response:

@@ -1,4 +1,4 @@
-"""The profiles: what each makes of the service, in numbers. A second is one of the simulator's clock."""
+"""The staging profiles in numbers. Seconds are those of the simulator's clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Throttle:
-    """A bucket of ``burst`` requests that refills at ``rate`` a second; some are turned away by chance as well."""
+    """A bucket of ``burst`` requests that refills at ``rate`` a second; some are throttled by chance as well."""
 
     rate: float = 20.0
     burst: int = 30
@@ -23,9 +23,9 @@ class Throttle:
 
 @dataclass(frozen=True)
 class Outages:
-    """The service behind the gateway is gone: from a request on, by ``chance``, for ``longest`` seconds at most.
+    """The service behind the gateway is unavailable: by ``chance`` from a request on, for at most ``longest`` seconds.
 
-    For ``apart`` seconds after an outage there is no other.
+    The next outage begins at least ``apart`` seconds after the last.
     """
 
     chance: float = 0.03
@@ -35,9 +35,9 @@ class Outages:
 
 @dataclass(frozen=True)
 class Connections:
-    """What goes wrong on the way, by chance: no answer, half an answer, a late one, one whose body drips.
+    """Chances that there is no answer, half of one, a late one, or one whose body is sent in small parts.
 
-    A connection that is kept alive is closed after ``idle`` seconds in which nothing is asked.
+    A connection that is kept alive is closed after ``idle`` seconds without a request.
     """
 
     dropped: float = 0.02
@@ -50,7 +50,7 @@ class Connections:
 
 @dataclass(frozen=True)
 class TokenLife:
-    """A token is good for so many seconds and so many requests, whichever ends first."""
+    """A token expires after this number of seconds or of requests, whichever comes first."""
 
     seconds: float = 30.0
     requests: int = 100
@@ -66,10 +66,10 @@ class Lock:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One way in which a service that follows the contract is hard to test; what is None or 0 it has not.
+    """One way in which a service that follows the contract is hard to test; None or 0 switches a part off.
 
-    ``traffic`` is how many tasks others create in a second; ``replicas`` says for each replica after how many
-    seconds it catches up; ``skew`` is how far the service's clock is ahead, in seconds.
+    ``traffic`` is the number of tasks that other clients create in a second; ``replicas`` has for each replica the
+    seconds after which it catches up; ``skew`` is by how many seconds the service's clock is ahead.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Profile:
 
     @property
     def idle(self) -> float | None:
-        """After how many seconds a server closes a connection on which nothing is asked."""
+        """The seconds after which a server closes a connection without a request."""
         return self.connections.idle if self.connections else None
 
 
@@ -95,15 +95,15 @@ _REPLICAS: Final = (0.0, 0.9, 2.3, 4.0)
 _SKEW: Final = 412.0
 
 _ALL: Final = (
-    Profile(name="calm", summary="Nothing: the simulated service as it is, by a clock that runs.", gateway=False),
+    Profile(name="calm", summary="The plain simulator, with a clock that runs.", gateway=False),
     Profile(
         name="busy",
-        summary="Others create tasks all the time; these start, finish and expire while one asks.",
+        summary="Other clients create tasks all the time; these start, finish and expire meanwhile.",
         traffic=_TRAFFIC,
     ),
     Profile(
         name="lagging",
-        summary="Lists come from replicas that are up to 4 s behind; others work at a lower rate.",
+        summary="Lists come from replicas that are up to 4 s behind; other clients create fewer tasks.",
         traffic=_TRAFFIC / 3,
         replicas=_REPLICAS,
     ),
@@ -114,7 +114,7 @@ _ALL: Final = (
     ),
     Profile(
         name="flaky",
-        summary="Bursts of 502, 503 and 504; answers that are slow or drip; connections that are dropped or reset.",
+        summary="Bursts of 502, 503 and 504; late answers, answers in small parts; dropped and reset connections.",
         outages=Outages(),
         connections=Connections(),
     ),
@@ -131,7 +131,7 @@ _ALL: Final = (
     ),
     Profile(
         name="hostile",
-        summary="All of this together, but for the lock.",
+        summary="All of this together, except the lock.",
         traffic=_TRAFFIC,
         replicas=_REPLICAS,
         throttle=Throttle(),

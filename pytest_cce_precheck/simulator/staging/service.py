@@ -1,4 +1,4 @@
-"""The simulated service as staging is: behind a gateway, shared, and by a clock that others set."""
+"""The simulated service as a staging installation: shared, behind a gateway, with a clock of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.simulator.staging.answers import refused_by_the_gateway
+from pytest_cce_precheck.simulator.staging.answers import as_gateway_refusal
 from pytest_cce_precheck.simulator.staging.crowd import Crowd, Replicas
 from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage
 from pytest_cce_precheck.simulator.staging.iam import (
@@ -21,8 +21,8 @@ from pytest_cce_precheck.simulator.staging.iam import (
     Account,
     IssuedTokens,
     KeyLock,
-    key_is_locked,
-    token_has_expired,
+    expired_token_error,
+    locked_key_error,
 )
 from pytest_cce_precheck.simulator.staging.profiles import Profile, find_profile
 from pytest_cce_precheck.simulator.variations import VARIATIONS
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Fault, Variation
 
-# what a request takes by a clock that stands; a running one sees to that itself
-_LEAST: Final = 0.01
+# seconds by which each request advances a clock that stands still
+_SHORTEST_ANSWER: Final = 0.01
 
 
 class Staging(Simulator):
-    """A simulator that is as hard to test as a shared installation, and follows the contract all the same.
+    """A simulator that is as hard to test as a shared installation, and still follows the contract.
 
-    ``profile`` is a name in `PROFILES`, or a `Profile`; ``time_scale`` is how many times as fast others work. All
-    that happens comes from the seed, the clock and the order of the requests, and is counted in ``happened``. A
-    `ManualClock` moves on with each request by the time that its answer takes; in real time it is the server that
-    lets a client wait.
+    ``profile`` is a name in `PROFILES`, or a `Profile`; with ``time_scale`` other clients are that many times as
+    fast. All that happens depends on the seed, the clock and the order of the requests, and is counted in
+    ``happened``. Each request advances a `ManualClock` by the time that its answer takes; in real time the server
+    makes the client wait.
 
     >>> staging = Staging("lagging", seed=3)
     >>> staging.handle(Request("GET", staging.endpoint, "/")).document["error_code"]
@@ -82,7 +82,7 @@ class Staging(Simulator):
         self._tokens = IssuedTokens(life, self.account, token, seed) if life and token else None
         self._key_lock = KeyLock(lock) if lock else None
         self._gateway = Gateway(self.profile, seed)
-        self._gate = threading.Lock()
+        self._gateway_lock = threading.Lock()
         self._asked = 0
 
     def _others(self, seed: int, start: datetime, scale: float) -> Iterator[Variation]:
@@ -93,7 +93,7 @@ class Staging(Simulator):
             yield Replicas(profile.replicas, happened).variation()
 
     def describe(self) -> dict[str, Any]:
-        """Return what a client needs to call, the profile's name, and where tokens expire also how to get new ones."""
+        """Return what a client needs to call, the profile's name and, if tokens expire, how to get new ones."""
         facts = super().describe()
         facts["variations"] = [name for name in facts["variations"] if name in VARIATIONS]
         facts["staging"] = self.profile.name
@@ -104,39 +104,39 @@ class Staging(Simulator):
         return facts
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:
-        """Answer one request as staging does; raise `NoAnswer` where the connection fails."""
+        """Answer one request as staging does; raise `NoAnswer` if the connection fails."""
         if not self.profile.gateway:
             return super().handle(request, caller=caller)
-        with self._gate:
+        with self._gateway_lock:
             self._asked += 1
             now = self.clock.now()
             request_id = sha256(f"{self.seed}:gateway:{self._asked}".encode()).hexdigest()[:32]
             if self._tokens is not None and request.path == TOKEN_PATH:
-                return self._sent(_own(request, self._tokens.answer(request, now), now), Passage("token call"))
+                return self._deliver(
+                    _with_headers(request, self._tokens.answer(request, now), now), Passage("token call")
+                )
             passage = self._gateway.passage(self._asked, now, request_id)
-            response = self._served(request, caller, now, request_id) if passage.reaches else None
-            if passage.answer is not None:
-                response = _own(request, passage.answer, now)
-            return self._sent(response, passage)
+            served = self._served(request, caller, now, request_id) if passage.reaches else None
+            return self._deliver(_with_headers(request, passage.answer, now) if passage.answer else served, passage)
 
     def _served(self, request: Request, caller: int | None, now: datetime, request_id: str) -> Response:
         admitted = self._tokens.admit(request, now) if self._tokens else request
         if admitted is None:
             self.happened["token expired"] += 1
-            return _own(request, token_has_expired(request_id), now)
-        if self._key_lock and self._key_lock.locks_out(request, now):
+            return _with_headers(request, expired_token_error(request_id), now)
+        if self._key_lock and self._key_lock.is_locked(request, now):
             self.happened["key locked"] += 1
-            return _own(request, key_is_locked(request_id), now)
+            return _with_headers(request, locked_key_error(request_id), now)
         response = super().handle(admitted, caller=caller)
         if self._key_lock:
-            self._key_lock.note(request, response.status, now)
-        return refused_by_the_gateway(request, response)
+            self._key_lock.record(request, response.status, now)
+        return as_gateway_refusal(request, response)
 
-    def _sent(self, response: Response | None, passage: Passage) -> Response:
-        """Let the answer go its way, if it gets through."""
+    def _deliver(self, response: Response | None, passage: Passage) -> Response:
+        """Return the response as the client gets it, or raise `NoAnswer`."""
         self.happened[passage.what or "passed"] += 1
         if self._stands:
-            self.clock.advance(max(passage.elapsed, _LEAST))
+            self.clock.advance(max(passage.elapsed, _SHORTEST_ANSWER))
         if response is None or passage.lost == "dropped":
             raise NoAnswer("connection-lost")
         if passage.lost == "reset":
@@ -160,8 +160,8 @@ class _SkewedClock:
         self._clock.advance(seconds)
 
 
-def _own(request: Request, answer: Response, now: datetime) -> Response:
-    """Return an answer of the gateway with the headers that the simulator adds to its own."""
+def _with_headers(request: Request, answer: Response, now: datetime) -> Response:
+    """Return a response of the gateway with the headers that every response has."""
     date = ("Date", format_datetime(now.replace(microsecond=0), usegmt=True))
     headers = Headers((date, *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
     return Response(answer.status, headers, b"" if request.method == "HEAD" else answer.body)

@@ -1,4 +1,4 @@
-"""What the service knows: projects, clusters, add-on instances and check tasks.
+"""The simulator's state: projects, clusters, add-on instances and check tasks.
 
 A task holds its whole timetable; its state is computed from the clock, so that reading changes nothing.
 """
@@ -8,20 +8,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.simulator.addons import risks_of
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from random import Random
-
-TRANSITIONS: Final[Mapping[TaskState, tuple[TaskState, ...]]] = {
-    TaskState.INIT: (TaskState.RUNNING,),
-    TaskState.RUNNING: (TaskState.FAILED, TaskState.SUCCESS),
-    TaskState.FAILED: (),
-    TaskState.SUCCESS: (),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +28,20 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """When something begins (Init until then) and ends (Running until then)."""
+    """When a task or risk begins (Init until then) and ends (Running until then)."""
 
     begins: datetime
     ends: datetime
 
     def state(self, now: datetime, outcome: TaskState) -> TaskState:
-        """Return the state at ``now`` of what ends in ``outcome``."""
+        """Return the state at ``now`` of a task or risk that ends in ``outcome``."""
         if now < self.begins:
             return TaskState.INIT
         return TaskState.RUNNING if now < self.ends else outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Risk:
+class SimulatedRisk:
     """One thing that a task checks; ``remark`` is its message once it has ended."""
 
     name: str
@@ -73,21 +67,20 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One check of one instance; ``serial`` counts the world's tasks in the order of their making."""
+    """One check of one instance."""
 
-    serial: int
     id: str
     type: TaskType
     instance: Instance
     created: Moment
     target_version: str | None
-    risks: tuple[Risk, ...]
+    risks: tuple[SimulatedRisk, ...]
     timetable: Timetable
     expires: Moment
 
     @property
     def outcome(self) -> TaskState:
-        """Failed where a risk was found, else Success."""
+        """Failed if a risk was found, else Success."""
         found = any(risk.outcome is TaskState.FAILED for risk in self.risks)
         return TaskState.FAILED if found else TaskState.SUCCESS
 
@@ -99,7 +92,7 @@ class Task:
     def leaves(self) -> datetime:
         """When the task is no longer listed: the first whole second at or after its expiry.
 
-        A reader knows the service's clock by the Date header, which has whole seconds; by it no task may
+        Readers take the service's time from the Date header, which has whole seconds; at that time no task may
         be gone before it expires.
         """
         expires = self.expires.at + timedelta(microseconds=1 if self.expires.nanoseconds else 0)
@@ -107,7 +100,7 @@ class Task:
         return whole if whole == expires else whole + timedelta(seconds=1)
 
     def moments(self) -> Iterator[datetime]:
-        """Return every instant at which the task, as it is shown, changes."""
+        """Yield every instant at which the document of the task changes."""
         yield from (self.timetable.begins, self.timetable.ends, self.leaves)
         for risk in self.risks:
             yield from (risk.timetable.begins, risk.timetable.ends)
@@ -136,26 +129,14 @@ class Pace:
     kept: float = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class RiskKind:
-    """A risk of the catalogue, with what it says when it is found and when it is not."""
+class SimulatorState:
+    """The clusters of all projects. ``version`` grows with each change except the clock's."""
 
-    name: str
-    level: RiskLevel
-    found: str
-    clear: str
-
-
-class World:
-    """Every project's clusters. ``version`` grows with each change that is not the clock's."""
-
-    def __init__(self, rng: Random, catalogue: Callable[[str], tuple[RiskKind, ...]]) -> None:
+    def __init__(self, rng: Random) -> None:
         self.clusters: dict[str, Cluster] = {}
         self.version = 0
         self._rng = rng
-        self._catalogue = catalogue
-        self._serial = 0
-        self._steady: dict[str, tuple[int, datetime, datetime]] = {}
+        self._unchanged: dict[str, tuple[int, datetime, datetime]] = {}
 
     def tasks_of(self, cluster_id: str, now: datetime) -> list[Task]:
         """Return the tasks that the cluster lists at ``now``, oldest first."""
@@ -165,14 +146,14 @@ class World:
         """Return the listed tasks of all clusters."""
         return [task for cluster_id in self.clusters for task in self.tasks_of(cluster_id, now)]
 
-    def steady_since(self, cluster_id: str, now: datetime) -> tuple[int, datetime]:
+    def unchanged_since(self, cluster_id: str, now: datetime) -> tuple[int, datetime]:
         """Return a value that stays equal as long as the cluster's list does."""
-        known = self._steady.get(cluster_id)
-        if known and known[0] == self.version and known[1] <= now < known[2]:
-            return known[0], known[1]
-        moments = [moment for task in self.clusters[cluster_id].tasks for moment in task.moments()]
+        version, since, until = self._unchanged.get(cluster_id, (-1, now, now))
+        if version == self.version and since <= now < until:
+            return version, since
+        moments = (moment for task in self.clusters[cluster_id].tasks for moment in task.moments())
         until = min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=now.tzinfo))
-        self._steady[cluster_id] = (self.version, now, until)
+        self._unchanged[cluster_id] = (self.version, now, until)
         return self.version, now
 
     def add(self, cluster_id: str, task: Task) -> None:
@@ -187,24 +168,15 @@ class World:
         self.version += 1
 
     def sweep(self, now: datetime) -> None:
-        """Forget the tasks that are listed no more."""
+        """Remove the tasks that are no longer listed."""
         for cluster in self.clusters.values():
             kept = [task for task in cluster.tasks if now < task.leaves]
             if len(kept) != len(cluster.tasks):
                 cluster.tasks = kept
                 self.version += 1
 
-    def new_id(self) -> str:
-        """Return an unused id of the service's shape, in which upper and lower case differ."""
-        return new_id(self._rng)
-
     def make(
-        self,
-        instance: Instance,
-        type: TaskType,
-        target_version: str | None,
-        now: datetime,
-        pace: Pace | None = None,
+        self, instance: Instance, type: TaskType, target_version: str | None, now: datetime, pace: Pace | None = None
     ) -> Task:
         """Make a task that begins by the clock; it is not listed before `add`."""
         pace = pace or Pace()
@@ -222,11 +194,9 @@ class World:
         kept: float,
         outcome: TaskState | None = None,
     ) -> Task:
-        """Make a task with a given timetable, and with a given outcome or one by the seed."""
-        self._serial += 1
+        """Make a task with a given timetable; without an outcome, the seed decides."""
         return Task(
-            serial=self._serial,
-            id=self.new_id(),
+            id=new_id(self._rng),
             type=type,
             instance=instance,
             created=Moment(created, self._rng.randrange(1, 1000)),
@@ -236,13 +206,13 @@ class World:
             expires=Moment(timetable.ends + timedelta(seconds=kept), self._rng.randrange(1, 1000)),
         )
 
-    def _risks(self, template: str, timetable: Timetable, outcome: TaskState | None) -> tuple[Risk, ...]:
-        kinds = self._catalogue(template)
+    def _risks(self, template: str, timetable: Timetable, outcome: TaskState | None) -> tuple[SimulatedRisk, ...]:
+        kinds = risks_of(template)
         fails = self._rng.random() < 0.5 if outcome is None else outcome is TaskState.FAILED
         found = {self._rng.choice(kinds).name} | {k.name for k in kinds if self._rng.random() < 0.3} if fails else set()
         step = (timetable.ends - timetable.begins) / len(kinds)
         return tuple(
-            Risk(
+            SimulatedRisk(
                 name=kind.name,
                 level=kind.level,
                 outcome=TaskState.FAILED if kind.name in found else TaskState.SUCCESS,
@@ -255,7 +225,7 @@ class World:
 
 
 def new_id(rng: Random) -> str:
-    """Return a random UUID with letters in its first and last group."""
+    """Return a random UUID with letters in its first and last group, so that upper and lower case differ."""
     while True:
         text = str(uuid.UUID(int=rng.getrandbits(128), version=4))
         first, *_, last = text.split("-")
