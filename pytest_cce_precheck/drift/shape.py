@@ -10,7 +10,8 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_cce_precheck.contract.documented import CALLS, TYPES, documented, kind_of, member
+from pytest_cce_precheck.contract.documented import CALLS, TYPES, documented, kind_of
+from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
