@@ -275,7 +275,7 @@ def test_a_real_service_is_known_by_endpoint_and_cluster(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "s.json is no snapshot: *; take an earlier one from *"),
+        ("{", "s.json is not a snapshot: *; take an earlier one from *"),
         ('{"snapshot": 9}', "s.json is a snapshot of version 9, and this is a tool for version 1*"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounter
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.simulator.service import Simulator
@@ -23,12 +23,12 @@ from pytest_cce_precheck.transport.simulate import InProcessTransport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_cce_precheck.drift.dialects import DeviationCounts
+    from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
     from pytest_cce_precheck.drift.memory import TargetMemory
     from pytest_cce_precheck.drift.traits import Traits
     from pytest_cce_precheck.wire.exchange import Exchange
 
-    Run = tuple[Mapping[str, Traits], Mapping[str, DeviationCounts]]
+    Run = tuple[Mapping[str, Traits], Mapping[DeviationKey, DeviationCounts]]
 
 FIRST: Final = date(2026, 11, 1)
 # whole runs, partial ones, and one that reads a little
@@ -57,7 +57,7 @@ def run(seed: int, budget: int = 250, name: str = "", fault: str = "", *, writes
     neighbours = Neighbours(service.other_cluster_id, service.foreign_project_id, service.foreign_cluster_id)
     settings = Settings(budget, seed, allow_writes=writes, neighbours=neighbours, wait=service.clock.advance)
     inspect(Inspection(client, settings))
-    return observer.traits, listener.spoken
+    return observer.traits, listener.counts
 
 
 def told(*runs: Run) -> list[tuple[str, str, str]]:
@@ -67,7 +67,7 @@ def told(*runs: Run) -> list[tuple[str, str, str]]:
     for night, (traits, spoken) in enumerate(runs):
         outcome = remember(memory, traits, spoken, FIRST + timedelta(night))
         memory = outcome.memory
-        found += [(each.grade, each.path, each.what) for each in (*outcome.drifts, *outcome.settled)]
+        found += [(each.grade, each.path, each.what) for each in (*outcome.drifts, *outcome.confirmed)]
     return found
 
 
