@@ -1,4 +1,4 @@
-"""Judge one exchange on its own: everything that does not need a second answer."""
+"""Judge one exchange on its own: everything that needs no second answer."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[Finding]:
     """Return everything that one answer shows against the contract, observations included.
 
-    The operation is known by the request's method: POST creates, anything else lists. ``expect`` holds the statuses
-    that the asker has reason to expect; without it any documented status is taken as the right one.
+    The request's method tells the operation: POST creates, anything else lists. ``expect`` holds the statuses that the
+    caller expects; without it any documented status is accepted.
 
     >>> from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
     >>> asked = Request("GET", "https://cce.example", "/api/v3/projects/p/clusters/c/addons/precheck/tasks")
@@ -38,24 +38,22 @@ def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[F
 
 
 def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[Answer | None, list[Finding]]:
-    """Do as `check` for all but the filters, and return the success answer too, if there is one to read.
+    """Do as `check` for all but the filters, and return the success answer too if it can be read.
 
-    Each fact is one finding, in however many places the answer shows it.
+    Each fact is one finding, however many places of the answer show it.
     """
-    findings = gathered(finding for rule in envelope.ENVELOPE_RULES for finding in rule(exchange))
+    findings = gathered(chain.from_iterable(rule(exchange) for rule in envelope.ENVELOPE_RULES))
     answer: Answer | None = None
     if exchange.status < 300:
         answer, content = _judge_success(exchange)
         findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
-        found = (finding for rule in envelope.ERROR_RULES for finding in rule(exchange))
-        findings = gathered(chain(findings, found))
+        findings = gathered(chain(findings, *(rule(exchange) for rule in envelope.ERROR_RULES)))
         if expect is not None and exchange.status not in expect and not _says_more(findings, exchange):
             wanted = envelope.operation_status(exchange)
-            message = f"status {exchange.status} where {wanted} was expected: {_excerpt(exchange)}"
-            findings.append(
-                Finding("PRE102", message, subject=tuple(sorted({name for name, _ in exchange.request.params})))
-            )
+            message = f"status {exchange.status}, but {wanted} was expected: {_excerpt(exchange)}"
+            asked = tuple(sorted({name for name, _ in exchange.request.params}))
+            findings.append(Finding("PRE102", message, subject=asked))
     return answer, [finding.seen_in(exchange) for finding in findings]
 
 
@@ -66,8 +64,8 @@ def _judge_success(exchange: Exchange) -> tuple[Answer | None, Iterable[Finding]
     if envelope.is_error_envelope(document):
         return None, [*findings, Finding("PRE109", f"status {exchange.status} carries the error {_excerpt(exchange)}")]
     operation: Operation = "create" if exchange.request.method == "POST" else "list"
-    straight, deviating = deviations.normalise(document, operation)
-    answer = Answer(exchange, operation, straight)
+    normal, deviating = deviations.normalise(document, operation)
+    answer = Answer(exchange, operation, normal)
     return answer, chain(findings, deviating, _content(answer))
 
 
@@ -91,7 +89,7 @@ def _schema_findings(answer: Answer, schema: str) -> list[Finding]:
 
 
 def _says_more(findings: list[Finding], exchange: Exchange) -> bool:
-    # a 5xx has a code of its own, and a passing state is for the asker to try again
+    # a 5xx has a code of its own, and after a passing status the caller tries again
     return exchange.status in envelope.PASSING or any(finding.code == "PRE103" for finding in findings)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.envelope import is_error_envelope
+from pytest_cce_precheck.contract.envelope import is_error_envelope, is_gateway_error
 from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 
@@ -53,7 +53,7 @@ def kind_of(exchange: Exchange, document: Any) -> str:
     kind = f"{CALLS[exchange.request.method]} {exchange.status}"
     if not isinstance(document, dict) or not is_error_envelope(document):
         return kind
-    return f"{kind} ({'gateway' if document.keys() & {'error_code', 'error_msg'} else 'CCE'})"
+    return f"{kind} ({'gateway' if is_gateway_error(document) else 'CCE'})"
 
 
 def documented(kind: str) -> Mapping[str, Documented]:

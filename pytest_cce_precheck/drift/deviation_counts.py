@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Operation
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Operation, items_of
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.contract.invariants import created_type_is_the_one_asked_for, paired
 from pytest_cce_precheck.contract.rules import rules
@@ -156,10 +156,6 @@ def _sights(answer: Answer) -> Iterator[tuple[str, object, bool]]:
 
 
 def _tasks(answer: Answer) -> Sequence[AnsweredTask]:
-    status = answer.document.get("status") if answer.operation == "create" else answer.document
-    items = status.get("items") if isinstance(status, dict) else None
-    return [
-        AnsweredTask("", each)
-        for each in sample(items if isinstance(items, list) else [items])
-        if isinstance(each, dict)
-    ]
+    _, items = items_of(answer.document, answer.operation)
+    sampled = sample(items if isinstance(items, list) else [items])
+    return [AnsweredTask("", each) for each in sampled if isinstance(each, dict)]

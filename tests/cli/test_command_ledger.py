@@ -58,7 +58,7 @@ def test_what_follows_from_a_known_failure_is_added_with_it(command: Command, tm
         for code in ("PRE401", "PRE404", "PRE411")
     ]
     ledger = Ledger.read(tmp_path / "cce-known.toml")
-    assert ledger.settle([UNSOUND, followed, respelt, apart], TODAY).rest == (apart,)
+    assert ledger.apply([UNSOUND, followed, respelt, apart], TODAY).rest == (apart,)
     assert ledger.entries[1].said.startswith('follows from PRE401 at type: fixed in "24.1" (team-cce')
 
 
