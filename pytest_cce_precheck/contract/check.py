@@ -76,7 +76,7 @@ def _content(answer: Answer) -> Iterator[Finding]:
         yield from rule(answer)
     unknown = list(unknown_fields(answer.document, schema))
     if unknown:
-        yield Finding("PRE290", f"fields that no document names: {listed(unknown)}", subject=tuple(unknown))
+        yield Finding("PRE290", f"undocumented fields: {listed(unknown)}", subject=tuple(unknown))
 
 
 def _schema_findings(answer: Answer, schema: str) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""A finding: data first, prose second."""
+"""A finding: what an answer showed, as data and in one sentence."""
 
 from __future__ import annotations
 

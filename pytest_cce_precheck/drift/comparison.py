@@ -127,13 +127,13 @@ def _type_changes(before: Trait, now: Trait, entry: Documented | None) -> Iterat
     if entry is not None and now.types == (entry.type,):
         yield "note", TYPE_FIXED, "its type is the documented one again", *types
     elif entry is None or new != {entry.type}:
-        yield "warning" if entry is None else "error", "type", "its type is another", *types
+        yield "warning" if entry is None else "error", "type", "its type has changed", *types
 
 
 def _new_words(before: Trait, now: Trait, entry: Documented | None) -> Iterator[_Change]:
     if entry is not None and entry.words and before.words:
         for word in sorted(set(now.words) - set(before.words) - entry.words):
-            yield "warning", f"word {word}", "a value that no document names", ", ".join(before.words), word
+            yield "warning", f"word {word}", "an undocumented value", ", ".join(before.words), word
 
 
 def _resolution_changes(before: Trait, now: Trait) -> Iterator[_Change]:
@@ -144,7 +144,7 @@ def _resolution_changes(before: Trait, now: Trait) -> Iterator[_Change]:
         if sum(before.fractions.values()) >= FEW:
             old = ", ".join(_RESOLUTIONS[each] for each in before.fractions)
             new = f"{_RESOLUTIONS[resolution]} ({count} of {number})"
-            yield "warning", "fraction", "its timestamps have another resolution", old, new
+            yield "warning", "fraction", "the resolution of its timestamps has changed", old, new
         return
 
 
@@ -220,7 +220,7 @@ def deviation_changes(
     days = record.plain if counts.shown else record.shown
     if not differs and not (lately and days):
         return
-    what = f"{key.code} {key.name} is {'shown' if counts.shown else 'shown no longer'}"
+    what = f"{key.code} {key.name} is {'shown' if counts.shown else 'no longer shown'}"
     before = _share(record.counts) if differs else "not shown" if counts.shown else "shown"
     yield Drift("warning", change_of(key), what, f"{before} {_days(days)}", f"{_share(counts)} on {today}")
 
@@ -240,7 +240,7 @@ def mixed(key: DeviationKey, counts: DeviationCounts, today: date) -> Drift | No
     if not counts.both:
         return None
     change = ChangeKey(key.call, "", f"deviation {key.name} in turns")
-    what = f"{key.code} {key.name} comes and goes within one run, when the same is asked again"
+    what = f"{key.code} {key.name} comes and goes within one run, when the same query is repeated"
     return Drift("warning", change, what, "always or never", f"{counts.both} of {counts.number}", today)
 
 

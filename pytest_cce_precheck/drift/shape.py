@@ -179,21 +179,21 @@ def _changes_at(
     before, now = old.paths[path], new.paths[path]
     if now.types - before.types:
         grade: Grade = "error" if path in described else "warning"
-        yield grade, "its type is another", _listed(before.types), _listed(now.types)
+        yield grade, "its type has changed", _listed(before.types), _listed(now.types)
     elif before.types != now.types:
-        yield "note", "a type is seen no longer", _listed(before.types), _listed(now.types)
+        yield "note", "a type is no longer seen", _listed(before.types), _listed(now.types)
     if 0 < len(before.words) <= _MOST_WORDS and 0 < len(now.words) <= _MOST_WORDS:
         for word in sorted(now.words - before.words):
             yield "warning", "a new value", _listed(before.words), word
         for word in sorted(before.words - now.words):
-            yield "note", "a value is seen no longer", word, _listed(now.words)
+            yield "note", "a value is no longer seen", word, _listed(now.words)
     # seconds, milli-, micro- or nanoseconds: a writer that leaves out zeros at the end mostly stays within one of them
     earlier, later = ({-(-each // 3) for each in facts.digits} for facts in (before, now))
     if earlier and later and earlier != later:
         digits = f"{_listed(before.digits)} digits", f"{_listed(now.digits)} digits"
-        yield "warning" if later - earlier else "note", "its timestamps have other fractions", *digits
+        yield "warning" if later - earlier else "note", "the fractional digits of its timestamps have changed", *digits
     if before.lengths and now.lengths and before.lengths != now.lengths:
-        yield "note", "the array is otherwise empty or filled", _listed(before.lengths), _listed(now.lengths)
+        yield "note", "whether the array is empty has changed", _listed(before.lengths), _listed(now.lengths)
 
 
 def _presence_change(
@@ -213,13 +213,13 @@ def _presence_change(
     grade: Grade = "error" if required else "warning"
     if not had:
         grade = "note"
-        what = "a documented field that was not there" if path in described else "a new field that no document names"
+        what = "a documented field that was not there" if path in described else "a new undocumented field"
     elif not has:
         what = f"a {'required ' if required else ''}field is gone"
     elif required and later == "sometimes":
         what = "a required field is missing at times"
     else:
-        what, grade = "it is there more or less often", "warning"
+        what, grade = "it is present more or less often", "warning"
     yield grade, what, f"{earlier} ({had} of {before})", f"{later} ({has} of {now})"
 
 

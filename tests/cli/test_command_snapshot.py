@@ -55,7 +55,7 @@ def test_show_says_what_is_known_and_what_is_being_told(tmp_path: Path, capsys: 
 def test_diff_says_what_is_otherwise_and_fails_on_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, without = keep(tmp_path / "a", PLAIN), keep(tmp_path / "b", TEXT), keep(tmp_path / "c", WITHOUT)
     assert main(["snapshot", "diff", old, new]) == 1
-    fact = "list 200 $.pageInfo.currentCount its type is another: integer → string"
+    fact = "list 200 $.pageInfo.currentCount its type has changed: integer → string"
     assert capsys.readouterr().out.splitlines() == ["live: https://cce.example, cluster c", f"  error: {fact}"]
     assert main(["snapshot", "diff", old, new, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0] == {

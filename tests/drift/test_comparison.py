@@ -123,7 +123,7 @@ def test_a_deviation_that_is_taken_up_or_given_up_is_told_with_its_days() -> Non
     ]
     shown = DeviationRecord(DeviationCounts(8, 0), shown=(FIRST, FIRST))
     assert flipped(shown, DeviationCounts(0, 8)) == [
-        ("PRE302 final-without-expiry is shown no longer", "8 of 8 on 2026-10-01", "0 of 8 on 2026-11-02")
+        ("PRE302 final-without-expiry is no longer shown", "8 of 8 on 2026-10-01", "0 of 8 on 2026-11-02")
     ]
     assert flipped(shown, DeviationCounts(0, 2)) == []
 
@@ -137,7 +137,7 @@ def test_a_deviation_that_is_as_before_again_is_told_if_it_was_otherwise_lately(
     plain = DeviationRecord(DeviationCounts(0, 8), shown=(FIRST, SECOND))
     assert flipped(plain, DeviationCounts(0, 8), lately=True) == [
         (
-            "PRE302 final-without-expiry is shown no longer",
+            "PRE302 final-without-expiry is no longer shown",
             "shown from 2026-10-01 to 2026-10-05",
             "0 of 8 on 2026-11-02",
         )

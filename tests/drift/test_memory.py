@@ -120,7 +120,7 @@ def test_what_is_known_and_breaks_anew_is_told_anew() -> None:
     mended = nights.night(1, listing(MANY))
     assert facts(mended) == [("note", "$.pageInfo.currentCount", "its type is the documented one again")]
     assert facts(nights.night(2, listing(MANY))) == []
-    assert facts(nights.night(3, TEXT)) == [("error", "$.pageInfo.currentCount", "its type is another")]
+    assert facts(nights.night(3, TEXT)) == [("error", "$.pageInfo.currentCount", "its type has changed")]
 
 
 def test_a_required_field_that_came_back_and_goes_again_is_told_again() -> None:
@@ -152,7 +152,7 @@ def test_a_deviation_is_told_with_both_sides_and_their_days() -> None:
     assert len(nights.night(11, without).confirmed) == 1
     assert nights.night(12, without).drifts == ()
     [back] = nights.night(13, listing(MANY)).drifts
-    assert back.what == "PRE302 final-without-expiry is shown no longer"
+    assert back.what == "PRE302 final-without-expiry is no longer shown"
 
 
 def test_a_deviation_that_comes_and_goes_between_days_is_told_each_time() -> None:
@@ -161,7 +161,7 @@ def test_a_deviation_that_comes_and_goes_between_days_is_told_each_time() -> Non
     nights.night(1, without)
     [gone] = nights.night(2, listing(MANY)).drifts
     assert gone.said == (
-        "list PRE302 final-without-expiry is shown no longer: shown on 2026-11-02 → 0 of 12 on 2026-11-03"
+        "list PRE302 final-without-expiry is no longer shown: shown on 2026-11-02 → 0 of 12 on 2026-11-03"
     )
     assert [each.what for each in nights.night(3, without).drifts] == ["PRE302 final-without-expiry is shown"]
     assert nights.night(4, listing(MANY[:2])).drifts == ()
@@ -222,7 +222,7 @@ def test_one_timestamp_that_lost_its_zeros_is_no_change_and_many_are() -> None:
     nights = after(listing(MANY))
     assert facts(nights.night(1, listing([put(MANY[0], "metadata", "createTimeStamp", short), *MANY[1:]]))) == []
     assert facts(nights.night(2, changed(MANY, "metadata", "createTimeStamp", short))) == [
-        ("warning", f"{TASK}.metadata.createTimeStamp", "its timestamps have another resolution")
+        ("warning", f"{TASK}.metadata.createTimeStamp", "the resolution of its timestamps has changed")
     ]
 
 
@@ -230,7 +230,7 @@ def test_a_field_of_no_document_may_become_null_but_not_a_number() -> None:
     nights = after(changed(MANY, "metadata", "owner", "x"))
     assert facts(nights.night(1, changed(MANY, "metadata", "owner", None))) == []
     assert facts(nights.night(2, changed(MANY, "metadata", "owner", 1))) == [
-        ("warning", f"{TASK}.metadata.owner", "its type is another")
+        ("warning", f"{TASK}.metadata.owner", "its type has changed")
     ]
 
 
@@ -255,7 +255,7 @@ def test_the_findings_have_their_codes_and_say_where_since_when_and_of_which_tar
     finding = drift.finding("live: https://cce.example")
     assert (finding.code, finding.path) == ("PRE520", "$.pageInfo.currentCount")
     assert finding.message == (
-        "list 200 $.pageInfo.currentCount its type is another: integer → string"
+        "list 200 $.pageInfo.currentCount its type has changed: integer → string"
         " (since 2026-11-03, live: https://cce.example)"
     )
     assert {"before", "now", "since", "target"} == {label for label, _ in finding.evidence}

@@ -74,17 +74,17 @@ OWNER = (*METADATA, "owner")
             drop(listing(), *STATUS, "message"),
             ("error", f"{TASK}.status.message", "a required field is missing at times"),
         ),
-        (put(listing(), "pageInfo", "currentCount", "8"), ("error", "$.pageInfo.currentCount", "its type is another")),
-        (put(listing(), "pageInfo", "currentCount", 8.0), ("error", "$.pageInfo.currentCount", "its type is another")),
-        (put(listing(), "items", 0, "spec", None), ("error", f"{TASK}.spec", "its type is another")),
+        (put(listing(), "pageInfo", "currentCount", "8"), ("error", "$.pageInfo.currentCount", "its type has changed")),
+        (put(listing(), "pageInfo", "currentCount", 8.0), ("error", "$.pageInfo.currentCount", "its type has changed")),
+        (put(listing(), "items", 0, "spec", None), ("error", f"{TASK}.spec", "its type has changed")),
         (put(listing(), *STATUS, "status", "Skipped"), ("warning", f"{TASK}.status.status", "a new value")),
         (put(listing(), *RISK, "level", "Info"), ("warning", f"{TASK}.status.riskList[*].level", "a new value")),
-        (drop(listing(), "items", 0, "spec"), ("warning", f"{TASK}.spec", "it is there more or less often")),
+        (drop(listing(), "items", 0, "spec"), ("warning", f"{TASK}.spec", "it is present more or less often")),
         (
             put(listing(), *METADATA, "createTimeStamp", "2026-11-22T18:00:00.123+08:00"),
-            ("warning", f"{TASK}.metadata.createTimeStamp", "its timestamps have other fractions"),
+            ("warning", f"{TASK}.metadata.createTimeStamp", "the fractional digits of its timestamps have changed"),
         ),
-        (put(listing(), *OWNER, "x"), ("note", f"{TASK}.metadata.owner", "a new field that no document names")),
+        (put(listing(), *OWNER, "x"), ("note", f"{TASK}.metadata.owner", "a new undocumented field")),
     ],
     ids=lambda value: value[2] if isinstance(value, tuple) else "",
 )
@@ -101,31 +101,31 @@ def test_the_way_back_is_graded_too() -> None:
     both = put(listing(), *OWNER, "x")
     assert told(both, listing()) == [("warning", f"{TASK}.metadata.owner", "a field is gone")]
     nothing = put(listing(), "items", 0, "spec", None)
-    assert told(nothing, listing()) == [("note", f"{TASK}.spec", "a type is seen no longer")]
+    assert told(nothing, listing()) == [("note", f"{TASK}.spec", "a type is no longer seen")]
 
 
 def test_a_value_that_is_seen_no_longer_is_a_note() -> None:
     old = listing([task(1, "Failed"), task(2, "Success")])
     new = listing([task(1, "Failed"), task(2, "Failed")])
     assert {change for change in told(old, new) if change[1].endswith("status.status")} == {
-        ("note", f"{TASK}.status.status", "a value is seen no longer"),
+        ("note", f"{TASK}.status.status", "a value is no longer seen"),
     }
 
 
 def test_a_field_of_no_document_that_changes_its_type_is_a_warning() -> None:
-    change = ("warning", f"{TASK}.metadata.owner", "its type is another")
+    change = ("warning", f"{TASK}.metadata.owner", "its type has changed")
     assert told(put(listing(), *OWNER, "x"), put(listing(), *OWNER, 1)) == [change]
 
 
 def test_of_what_was_not_there_to_be_seen_nothing_is_told() -> None:
-    assert told(listing(), listing([])) == [("note", "$.items", "the array is otherwise empty or filled")]
-    assert told(listing([]), listing()) == [("note", "$.items", "the array is otherwise empty or filled")]
+    assert told(listing(), listing([])) == [("note", "$.items", "whether the array is empty has changed")]
+    assert told(listing([]), listing()) == [("note", "$.items", "whether the array is empty has changed")]
 
 
 def test_of_a_new_field_what_is_in_it_is_not_told_too() -> None:
     new = put(listing(), *OWNER, {"name": "x", "teams": [{"id": 1}]})
-    assert told(listing(), new) == [("note", f"{TASK}.metadata.owner", "a new field that no document names")]
-    assert told(listing([]), new)[1:] == [("note", f"{TASK}.metadata.owner", "a new field that no document names")]
+    assert told(listing(), new) == [("note", f"{TASK}.metadata.owner", "a new undocumented field")]
+    assert told(listing([]), new)[1:] == [("note", f"{TASK}.metadata.owner", "a new undocumented field")]
 
 
 def test_a_timestamp_that_lost_zeros_at_its_end_is_no_change() -> None:
@@ -261,4 +261,4 @@ def test_a_change_of_the_whole_is_told_at_the_root_and_in_both_words() -> None:
     [come] = changes_between({}, {"list 200": shape})
     assert (come.path, come.old, come.new) == ("$", "none", gone.old)
     [change] = changes(listed({"kind": "a"}), listed({"kind": 1}))[:1]
-    assert (change.what, change.old, change.new) == ("its type is another", "string", "integer")
+    assert (change.what, change.old, change.new) == ("its type has changed", "string", "integer")
