@@ -52,22 +52,22 @@ class AnsweredTask:
     path: str
     raw: Mapping[str, Any]
 
-    @cached_property
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """The task's ``metadata``, empty if it is not an object."""
         return _object(self.raw.get("metadata"))
 
-    @cached_property
+    @property
     def status(self) -> Mapping[str, Any]:
         """The task's ``status``, empty if it is not an object."""
         return _object(self.raw.get("status"))
 
-    @cached_property
+    @property
     def id(self) -> str | None:
         """``metadata.taskID``."""
         return _text(self.metadata.get("taskID"))
 
-    @cached_property
+    @property
     def state(self) -> TaskState | None:
         """``status.status``, None if it is none of the documented four."""
         return _state(self.status.get("status"))
