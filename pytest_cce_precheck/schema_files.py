@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 OPENAPI: Final = "openapi"
@@ -24,7 +24,7 @@ REPORT: Final = "report"
 
 
 def schema_names() -> tuple[str, ...]:
-    """Name every schema of what calls and drivers say, without its suffix, sorted.
+    """Return the name of every schema of calls and drivers, without its suffix, sorted.
 
     ``openapi.json`` is not a schema, and ``cassette.json``, ``snapshot.json`` and ``report.json`` describe files: they
     are not among them.
@@ -37,7 +37,7 @@ def schema_names() -> tuple[str, ...]:
 
 @cache
 def schema_text(name: str) -> str:
-    """Read a schema file, or ``"openapi"``; raise `ConfigurationError` where there is none of that name."""
+    """Read a schema file, or ``"openapi"``; raise `ConfigurationError` if there is none of that name."""
     if name not in _file_names():
         raise ConfigurationError(f"there is no schema {name!r}; there are: {', '.join(_file_names())}")
     return _folder().joinpath(f"{name}.json").read_text(encoding="utf-8")
@@ -51,6 +51,41 @@ def load_schema(name: str) -> dict[str, Any]:
     """
     schema: dict[str, Any] = json.loads(schema_text(name))
     return schema
+
+
+@cache
+def inlined_schema(name: str) -> Mapping[str, Any]:
+    """Return a schema with every reference replaced by the file that it names; shared, so do not change it.
+
+    Identifiers and examples are left out: jsonschema returns to the standard's keywords at each ``$schema``.
+    """
+    schema: Mapping[str, Any] = _inlined(load_schema(name))
+    return schema
+
+
+def _inlined(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return inlined_schema(schema["$ref"].removesuffix(".json"))
+    return {name: _inlined(part) for name, part in schema.items() if name not in ("$id", "$schema", "examples")}
+
+
+def subschemas(
+    schema: Mapping[str, Any], steps: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield an inlined schema and each one below it, with the steps to it: a field's name, ``*`` for an array's items.
+
+    >>> [".".join(steps) for steps, _ in subschemas(inlined_schema("list_answer"))][:6]
+    ['', 'kind', 'apiVersion', 'pageInfo', 'pageInfo.currentCount', 'items']
+    """
+    yield steps, schema
+    for name, part in schema.get("properties", {}).items():
+        yield from subschemas(part, (*steps, name))
+    if "items" in schema:
+        yield from subschemas(schema["items"], (*steps, "*"))
 
 
 def find_folder(candidates: Iterable[Traversable]) -> Traversable:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import dumps, read, write
 from pytest_cce_precheck.errors import ConfigurationError
@@ -59,28 +58,27 @@ def _known(target: SnapshotTarget, memory: TargetMemory) -> Iterator[str]:
     for kind, traits in sorted(memory.answers.items()):
         tasks = max((sum(by.values()) for path, by in traits.objects.items() if path.endswith(".items[*]")), default=0)
         yield f"  {kind}: {len(traits.fields)} fields" + (f" of {tasks} tasks" if tasks else "")
-    for key, voice in sorted(memory.voices.items()):
-        code, _, call = key.partition(" ")
+    for key, voice in sorted(memory.deviations.items()):
         seen = [
             f"{word} from {days[0]} to {days[1]}"
             for word, days in (("shown", voice.shown), ("not shown", voice.plain))
             if days
         ]
-        yield f"  {call} {code} {rules()[code].name}: {', '.join(seen)}"
-    for key, told in sorted(memory.told.items()):
-        yield f"  told since {told.since}{', accepted' if told.accepted else ''}: {key}"
+        yield f"  {key.call} {key.code} {key.name}: {', '.join(seen)}"
+    for change, told in sorted(memory.pending.items()):
+        yield f"  told since {told.since}{', accepted' if told.accepted else ''}: {change}"
 
 
 def _accept(options: argparse.Namespace) -> int:
     path = Path(options.path)
     snapshot = _read(path)
-    told = [(target, key) for target, memory in sorted(snapshot.items()) for key in sorted(memory.told)]
+    told = [(target, key) for target, memory in sorted(snapshot.items()) for key in sorted(memory.pending)]
     accepted = {
-        target: replace(memory, told={key: replace(each, accepted=True) for key, each in memory.told.items()})
+        target: replace(memory, pending={key: replace(each, accepted=True) for key, each in memory.pending.items()})
         for target, memory in snapshot.items()
     }
     write(path, dumps(accepted))
-    sys.stdout.writelines(f"accepted: {one_line(key)} ({target.name})\n" for target, key in told)
+    sys.stdout.writelines(f"accepted: {one_line(str(key))} ({target.name})\n" for target, key in told)
     number = len(told)
     sys.stdout.write(f"{number} change{'s' if number != 1 else ''} accepted; the next run takes them as known\n")
     return 0
@@ -107,8 +105,8 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _between(old: TargetMemory, new: TargetMemory) -> tuple[Drift, ...]:
-    spoken = {key: voice.spoken for key, voice in new.voices.items()}
-    outcome = remember(replace(old, told={}), new.answers, spoken, new.last)
+    counts = {key: record.counts for key, record in new.deviations.items()}
+    outcome = remember(replace(old, pending={}), new.answers, counts, new.last)
     return outcome.drifts
 
 

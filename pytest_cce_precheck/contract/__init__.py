@@ -1,1 +1,1 @@
-"""What must hold: the rules that judge exchanges, and what they find."""
+"""The rules that judge exchanges, and what they find."""

@@ -1,16 +1,18 @@
-"""Findings that somebody has decided to live with: a code, a reason, and perhaps a day on which that ends."""
+"""Findings that somebody has accepted: a code, a reason, and perhaps a last day."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from pytest_cce_precheck.contract.findings import Finding
 
 _TEXT: Final = re.compile(r"\s*(?P<code>[\w-]+)\s*:(?P<reason>.*?)(?:(?<=\s)until\s+(?P<until>\S+))?\s*$")
@@ -18,7 +20,7 @@ _TEXT: Final = re.compile(r"\s*(?P<code>[\w-]+)\s*:(?P<reason>.*?)(?:(?<=\s)unti
 
 @dataclass(frozen=True)
 class Acceptance:
-    """One accepted code; after ``until`` it accepts no longer."""
+    """One accepted code; after the day ``until`` it has expired."""
 
     code: str
     reason: str
@@ -26,7 +28,7 @@ class Acceptance:
 
     @classmethod
     def of(cls, code: str, reason: str, until: str | date | None = None) -> Acceptance:
-        """Check and make one; raises `ConfigurationError` that names what is wrong."""
+        """Check the values and return an acceptance; raises `ConfigurationError` that names what is wrong."""
         rule = find_rule(code)
         if not reason or not reason.strip():
             raise ConfigurationError(f"accepting {rule.code} needs a reason: why is it all right, and who decided it?")
@@ -41,7 +43,7 @@ class Acceptance:
 
     @classmethod
     def parse(cls, text: str) -> Acceptance:
-        """Read ``CODE: REASON [until YYYY-MM-DD]``; a deviation may be given by its name.
+        """Parse ``CODE: REASON [until YYYY-MM-DD]``; a deviation may be given by its name.
 
         >>> Acceptance.parse("final-without-expiry: the vendor's example has none")
         Acceptance(code='PRE302', reason="the vendor's example has none", until=None)
@@ -56,6 +58,38 @@ class Acceptance:
         """The reason, for people."""
         return self.reason
 
+    def expired(self, today: date) -> bool:
+        """Whether it accepts nothing any more."""
+        return self.until is not None and today > self.until
+
+    def matches(self, finding: Finding) -> bool:
+        """Whether this is about ``finding``, expired or not."""
+        return finding.code == self.code
+
     def covers(self, finding: Finding, today: date) -> bool:
         """Whether this accepts ``finding`` on that day."""
-        return finding.code == self.code and (self.until is None or today <= self.until)
+        return self.matches(finding) and not self.expired(today)
+
+
+AnyAcceptance = TypeVar("AnyAcceptance", bound=Acceptance)
+
+
+def expired_and_unused(
+    acceptances: Collection[AnyAcceptance], used: Collection[Acceptance], today: date
+) -> tuple[tuple[AnyAcceptance, ...], tuple[AnyAcceptance, ...]]:
+    """Return the acceptances that have expired, and the others that are not among those ``used``."""
+    expired = tuple(each for each in acceptances if each.expired(today))
+    return expired, tuple(each for each in acceptances if each not in used and each not in expired)
+
+
+def acceptance_problems(
+    acceptances: Collection[Acceptance], used: Collection[Acceptance], today: date
+) -> Iterator[str]:
+    """Yield a message about each acceptance that has expired or that no finding was accepted by.
+
+    >>> list(acceptance_problems([Acceptance.parse("PRE302: agreed")], [], date(2026, 1, 1)))
+    ['unused acceptance: PRE302 (agreed)']
+    """
+    expired, unused = expired_and_unused(acceptances, used, today)
+    yield from (f"expired acceptance: {each.code} ({each.reason}) until {each.until}" for each in expired)
+    yield from (f"unused acceptance: {each.code} ({each.reason})" for each in unused)

@@ -1,4 +1,4 @@
-"""An answer as the rules see it: the exchange, its normalised document, and tolerant views of the tasks in it."""
+"""An answer as the rules see it: the exchange, its normalised document, and tolerant views of its tasks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Risk:
     """One entry of a task's ``riskList``; a field of the wrong type reads as None."""
 
-    path: str
     raw: Mapping[str, Any]
 
     @property
@@ -53,24 +52,24 @@ class AnsweredTask:
     path: str
     raw: Mapping[str, Any]
 
-    @cached_property
+    @property
     def metadata(self) -> Mapping[str, Any]:
-        """The task's ``metadata``, empty where it is no object."""
+        """The task's ``metadata``, empty if it is not an object."""
         return _object(self.raw.get("metadata"))
 
-    @cached_property
+    @property
     def status(self) -> Mapping[str, Any]:
-        """The task's ``status``, empty where it is no object."""
+        """The task's ``status``, empty if it is not an object."""
         return _object(self.raw.get("status"))
 
-    @cached_property
+    @property
     def id(self) -> str | None:
         """``metadata.taskID``."""
         return _text(self.metadata.get("taskID"))
 
-    @cached_property
+    @property
     def state(self) -> TaskState | None:
-        """``status.status``, None where it is none of the documented four."""
+        """``status.status``, None if it is none of the documented four."""
         return _state(self.status.get("status"))
 
     @cached_property
@@ -85,20 +84,14 @@ class AnsweredTask:
 
     @cached_property
     def risks(self) -> tuple[Risk, ...]:
-        """The risks listed, none where there is no list."""
+        """The risks listed; entries that are not objects are left to the schema."""
         listed = self.status.get("riskList")
-        if not isinstance(listed, list):
-            return ()
-        return tuple(
-            Risk(f"{self.path}.status.riskList[{index}]", risk)
-            for index, risk in enumerate(listed)
-            if isinstance(risk, dict)
-        )
+        return tuple(Risk(each) for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
 
     def value_of(self, name: Filter) -> str | None:
-        """The value that a filter selects this task by; None if no URL can hold it.
+        """Return the value that a filter selects this task by; None if no URL can hold it.
 
-        That is half of a surrogate pair, and a value longer than any server takes.
+        No URL can hold half of a surrogate pair, or a value that is longer than any server takes.
         """
         value = _text(self.metadata.get(name.field))
         return None if value is None or len(value) > _LONGEST or _SURROGATE.search(value) else value
@@ -107,21 +100,22 @@ class AnsweredTask:
     def content(self) -> str:
         """Everything documented about the task, as text to compare; risks in any order, no unknown fields."""
         spec = _object(self.raw.get("spec"))
-        known = {
+        documented = {
             **{name: self.metadata.get(name) for name in _METADATA},
             "addonTargetVersion": spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
             "risks": sorted(([risk.raw.get(name) for name in _RISK] for risk in self.risks), key=json.dumps),
         }
-        return json.dumps(known, sort_keys=True)
+        return json.dumps(documented, sort_keys=True)
 
     def differences(self, other: AnsweredTask) -> Iterator[str]:
-        """Say in which documented fields this task differs from ``other``."""
+        """Yield each documented field in which this task differs from ``other``, with both values."""
         mine, theirs = json.loads(self.content), json.loads(other.content)
         for name in mine:
             if mine[name] != theirs[name]:
-                yield f"{name}: {_shown(mine[name])} / {_shown(theirs[name])}"
+                texts = (json.dumps(each[name], ensure_ascii=False) for each in (mine, theirs))
+                yield f"{name}: {' / '.join(shortened(text, 80) for text in texts)}"
 
 
 @dataclass(frozen=True)
@@ -134,10 +128,8 @@ class Answer:
 
     @cached_property
     def tasks(self) -> tuple[AnsweredTask, ...]:
-        """The tasks listed or created, in the order of the answer; what is no object is left to the schema."""
-        path, items = "$.items", self.document.get("items")
-        if self.operation == "create":
-            path, items = "$.status.items", _object(self.document.get("status")).get("items")
+        """The tasks listed or created, in the order of the answer; what is not an object is left to the schema."""
+        path, items = items_of(self.document, self.operation)
         if not isinstance(items, list):
             return ()
         return tuple(
@@ -146,13 +138,13 @@ class Answer:
 
     @property
     def comparable(self) -> bool:
-        """Whether the tasks can be held against other answers': there is a list, and every entry has an id."""
+        """Whether the tasks can be compared with those of other answers: every entry of a list has an id."""
         listed = self.document.get("items") if self.operation == "list" else None
         return isinstance(listed, list) and len(listed) == len(self.tasks) and all(task.id for task in self.tasks)
 
     @cached_property
     def by_id(self) -> Mapping[str, AnsweredTask]:
-        """The tasks by their id; of an id that stands twice, the first."""
+        """The tasks by their id; the first one if an id is listed twice."""
         found: dict[str, AnsweredTask] = {}
         for task in self.tasks:
             if task.id is not None:
@@ -164,6 +156,13 @@ class Answer:
         """``pageInfo.currentCount``."""
         count = _object(self.document.get("pageInfo")).get("currentCount")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def items_of(document: Mapping[str, Any], operation: Operation) -> tuple[str, Any]:
+    """Return the JSON path of the list of tasks, and what the document has there."""
+    if operation == "list":
+        return "$.items", document.get("items")
+    return "$.status.items", _object(document.get("status")).get("items")
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -185,7 +184,3 @@ def _timestamp(value: Any) -> Timestamp | None:
         return parse_timestamp(value)
     except ValueError:
         return None
-
-
-def _shown(value: Any) -> str:
-    return shortened(json.dumps(value, ensure_ascii=False), 80)

@@ -1,4 +1,4 @@
-"""One cause shows itself in many findings: tell the cause from what follows from it."""
+"""One cause can lead to many findings: group them under the finding that explains the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.findings import Finding
 
-# A rule on the left explains those on the right, where both are about the same filters (or one of them is about none).
+# a rule on the left explains those on the right if both are about the same filters, or one of them is about none
 _RESPELT = frozenset({"PRE407", "PRE408", "PRE409", "PRE410", "PRE411", "PRE412", "PRE413", "PRE414", "PRE415"})
 _SELECTIONS = _RESPELT | {"PRE404", "PRE405", "PRE507"}
 _ALL_FILTERS = _SELECTIONS | {"PRE401", "PRE402", "PRE403", "PRE406"}
@@ -21,9 +21,7 @@ EXPLAINS: Final[dict[str, frozenset[str]]] = {
     "PRE304": _ALL_FILTERS | {"PRE309", "PRE310", "PRE504", "PRE502", "PRE322"},
     "PRE506": _ALL_FILTERS | {"PRE505", "PRE509"},
     "PRE505": frozenset({"PRE405", "PRE411", "PRE506"}),
-    "PRE501": frozenset({"PRE403", *_RESPELT}),
-    "PRE502": frozenset({"PRE403", *_RESPELT}),
-    "PRE503": frozenset({"PRE403", *_RESPELT}),
+    **dict.fromkeys(("PRE501", "PRE502", "PRE503"), frozenset({"PRE403", *_RESPELT})),
     "PRE504": frozenset({"PRE403", "PRE401", "PRE402", "PRE404", *_RESPELT}),
     "PRE403": frozenset({"PRE501", "PRE502", "PRE503", "PRE504", *_RESPELT}),
     "PRE401": _SELECTIONS | {"PRE310", "PRE406", "PRE610"},
@@ -51,21 +49,21 @@ _FIELD_EXPLAINS: Final = _ALL_FILTERS | {"PRE102", "PRE504", "PRE322", "PRE323"}
 
 @dataclass(frozen=True)
 class Cause:
-    """A finding, and those that follow from it."""
+    """A finding, and those that it explains."""
 
     finding: Finding
     consequences: tuple[Finding, ...] = ()
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The cause's code, then those of what follows, each once."""
+        """The cause's code, then those of its consequences, each once."""
         return tuple(dict.fromkeys((self.finding.code, *(each.code for each in self.consequences))))
 
 
 def causes(findings: Sequence[Finding]) -> list[Cause]:
-    """Group findings under their causes, the most severe first; each finding stands in one group."""
+    """Group findings under their causes, the most severe first; each finding is in one group."""
     groups: list[tuple[Finding, list[Finding]]] = []
-    # of findings that are alike, the first explains what any of them would: there are few kinds, and many findings
+    # there are few kinds of findings, and many of each: the first of a kind explains what any of them would
     first_of: dict[_Kind, int] = {}
     broken_at: dict[str, int] = {}
     for finding in sorted(findings, key=_place):
@@ -84,24 +82,19 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
 
 
 def _place(finding: Finding) -> tuple[int, int, str, int, int, str]:
-    # of one code, a filter alone goes before the combinations that it spoils, and before other words for it; what is
-    # left has an order of its own, whichever was found first
+    # what explains most goes first; of one code, a filter alone goes before its combinations and other spellings; the
+    # order does not depend on which finding was made first
+    of_field = finding.code in _FIELD_RULES and _field_filter(finding)
+    explained = 100 if of_field else len(EXPLAINS.get(finding.code, ()))
     words, filters = len(_words(finding)), len(_filters(finding))
-    return finding.severity.rank, _depth(finding), finding.code, words, filters, repr(finding)
-
-
-def _depth(finding: Finding) -> int:
-    """Order by how much lies below: what explains most goes first."""
-    if finding.code in _FIELD_RULES and _field_filter(finding):
-        return -100
-    return -len(EXPLAINS.get(finding.code, ()))
+    return finding.severity.rank, -explained, finding.code, words, filters, repr(finding)
 
 
 @dataclass(frozen=True)
 class _Kind:
     """What decides whether one finding explains another.
 
-    ``has_words`` is whether it is about something beside filters: another spelling, an unknown parameter, a header.
+    ``has_words`` is whether it is also about something other than filters: a spelling, an unknown parameter, a header.
     """
 
     code: str
@@ -123,9 +116,9 @@ class _Kind:
         return not self.filters or not effect.filters or bool(self.filters & effect.filters)
 
     def _is_same_fact(self, effect: _Kind) -> bool:
-        """Whether one filter alone, or both of several, stand behind two findings of the same code."""
+        """Return whether two findings of the same code have the same filters as their cause."""
         if self.code == "PRE405" and self.filters:
-            # whatever filter shows them, it is the unfiltered list that hides tasks
+            # the cause is the unfiltered list, which leaves tasks out, whatever filter shows them
             return True
         narrower = self.filters <= effect.filters or (not effect.filters and effect.has_words)
         return bool(self.filters) and not self.has_words and narrower

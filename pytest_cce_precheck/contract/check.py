@@ -1,15 +1,17 @@
-"""Judge one exchange on its own: everything that does not need a second answer."""
+"""Judge one exchange on its own: everything that needs no second answer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.contract import deviations, envelope, invariants
 from pytest_cce_precheck.contract.answer import Answer, Operation
+from pytest_cce_precheck.contract.documented import unknown_fields
 from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
-from pytest_cce_precheck.contract.schema import schema_errors, unknown_fields
+from pytest_cce_precheck.contract.schema import MANY, schema_errors
 from pytest_cce_precheck.wire.excerpts import listed, shortened
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[Finding]:
     """Return everything that one answer shows against the contract, observations included.
 
-    The operation is known by the request's method: POST creates, anything else lists. ``expect`` holds the statuses
-    that the asker has reason to expect; without it any documented status is taken as the right one.
+    The request's method tells the operation: POST creates, anything else lists. ``expect`` holds the statuses that the
+    caller expects; without it any documented status is accepted.
 
     >>> from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
     >>> asked = Request("GET", "https://cce.example", "/api/v3/projects/p/clusters/c/addons/precheck/tasks")
@@ -36,24 +38,22 @@ def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[F
 
 
 def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[Answer | None, list[Finding]]:
-    """Do as `check` for all but the filters, and return the success answer too, if there is one to read.
+    """Do as `check` for all but the filters, and return the success answer too if it can be read.
 
-    Each fact is one finding, in however many places the answer shows it.
+    Each fact is one finding, however many places of the answer show it.
     """
-    findings = gathered(finding for rule in envelope.ENVELOPE_RULES for finding in rule(exchange))
+    findings = gathered(chain.from_iterable(rule(exchange) for rule in envelope.ENVELOPE_RULES))
     answer: Answer | None = None
     if exchange.status < 300:
         answer, content = _judge_success(exchange)
         findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
-        found = (finding for rule in envelope.ERROR_RULES for finding in rule(exchange))
-        findings = gathered(chain(findings, found))
+        findings = gathered(chain(findings, *(rule(exchange) for rule in envelope.ERROR_RULES)))
         if expect is not None and exchange.status not in expect and not _says_more(findings, exchange):
             wanted = envelope.operation_status(exchange)
-            message = f"status {exchange.status} where {wanted} was expected: {_excerpt(exchange)}"
-            findings.append(
-                Finding("PRE102", message, subject=tuple(sorted({name for name, _ in exchange.request.params})))
-            )
+            message = f"status {exchange.status}, but {wanted} was expected: {_excerpt(exchange)}"
+            asked = tuple(sorted({name for name, _ in exchange.request.params}))
+            findings.append(Finding("PRE102", message, subject=asked))
     return answer, [finding.seen_in(exchange) for finding in findings]
 
 
@@ -64,26 +64,32 @@ def _judge_success(exchange: Exchange) -> tuple[Answer | None, Iterable[Finding]
     if envelope.is_error_envelope(document):
         return None, [*findings, Finding("PRE109", f"status {exchange.status} carries the error {_excerpt(exchange)}")]
     operation: Operation = "create" if exchange.request.method == "POST" else "list"
-    straight, deviating = deviations.normalise(document, operation)
-    answer = Answer(exchange, operation, straight)
+    normal, deviating = deviations.normalise(document, operation)
+    answer = Answer(exchange, operation, normal)
     return answer, chain(findings, deviating, _content(answer))
 
 
 def _content(answer: Answer) -> Iterator[Finding]:
-    # one by one: an answer of some megabytes can hold millions of breaches
     schema = f"{answer.operation}_answer"
-    rules = invariants.LIST_RULES if answer.operation == "list" else invariants.CREATE_RULES
-    for error in schema_errors(answer.document, schema):
-        yield Finding(error.code, error.message, path=error.path)
-    for rule in rules:
+    yield from _schema_findings(answer, schema)
+    for rule in invariants.LIST_RULES if answer.operation == "list" else invariants.CREATE_RULES:
         yield from rule(answer)
     unknown = list(unknown_fields(answer.document, schema))
     if unknown:
-        yield Finding("PRE290", f"fields that no document names: {listed(unknown)}", subject=tuple(unknown))
+        yield Finding("PRE290", f"undocumented fields: {listed(unknown)}", subject=tuple(unknown))
+
+
+def _schema_findings(answer: Answer, schema: str) -> list[Finding]:
+    errors = schema_errors(answer.document, schema)
+    found = gathered(Finding(error.code, error.message, path=error.path) for error in errors)
+    if sum(finding.times for finding in found) < MANY:
+        return found
+    note = "at least so often: an answer with so many breaches of the schema is not searched to its end"
+    return [replace(finding, evidence=(("counted", note),)) for finding in found]
 
 
 def _says_more(findings: list[Finding], exchange: Exchange) -> bool:
-    # a 5xx has a code of its own, and a passing state is for the asker to try again
+    # a 5xx has a code of its own, and after a passing status the caller tries again
     return exchange.status in envelope.PASSING or any(finding.code == "PRE103" for finding in findings)
 
 

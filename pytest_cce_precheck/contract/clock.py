@@ -1,4 +1,4 @@
-"""How far this machine's clock is from the service's, told from the Date of its answers."""
+"""How far this machine's clock is from the service's, by the Date of its answers."""
 
 from __future__ import annotations
 
@@ -13,34 +13,28 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 UNSPOKEN: Final = 5.0
-"""Seconds that no word is lost about: a Date has whole ones, and an answer takes its time."""
-
-# a Date is cut to its second
-_CUT: Final = timedelta(seconds=0.5)
+"""Fewer seconds are not reported: a Date has whole ones, and an answer takes its time."""
 
 
 def seconds_ahead(exchange: Exchange, received: datetime) -> float | None:
     """Return the seconds by which the local clock, showing ``received``, is ahead of the service's; negative if behind.
 
-    The service is taken to have written its Date half-way between question and answer.
+    The service is assumed to have written its Date half-way between request and response.
     """
-    date = exchange.date
-    if date is None:
+    if exchange.date is None:
         return None
-    written = received - timedelta(seconds=exchange.response.elapsed / 2)
-    return (written - date - _CUT).total_seconds()
+    # a Date is cut to its second
+    return (received - exchange.date - timedelta(seconds=exchange.response.elapsed / 2 + 0.5)).total_seconds()
 
 
 def skew_of(seconds: Sequence[float]) -> float | None:
-    """Return the median of what several answers told; None if it is too little to speak of, or there were none."""
-    if not seconds:
-        return None
-    middle = median(seconds)
+    """Return the median of several answers' differences; None if it is too small to report, or there are none."""
+    middle = median(seconds) if seconds else 0.0
     return middle if abs(middle) > UNSPOKEN else None
 
 
 def in_words(skew: float) -> str:
-    """Say a skew for a person.
+    """Return a clock skew in words.
 
     >>> in_words(-412.3)
     "this machine's clock is 412 s behind the service's"

@@ -1,7 +1,7 @@
-"""The vendor's documents contradict each other: recognise each contradiction by name and write the document straight.
+"""The vendor's documents contradict each other: recognise each contradiction by name, and normalise the document.
 
-Each function takes a document, yields the places where it follows the other document and mends them, so that the
-rest of the rules judge what remains. The document is the caller's own copy.
+Each function takes a document, yields the places where it follows the other document and fixes them, so that the
+other rules judge what remains. The document is the caller's own copy.
 """
 
 from __future__ import annotations
@@ -9,21 +9,18 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
-from pytest_cce_precheck.contract.answer import Operation
+from pytest_cce_precheck.contract.answer import Operation, items_of
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
-Mend = Callable[[dict[str, Any], Operation], Iterator[str]]
+_Fix = Callable[[dict[str, Any], Operation], Iterator[str]]
 
 
 def _tasks(document: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    path, items = "$.items", document.get("items")
-    if operation == "create":
-        status = document.get("status")
-        path, items = "$.status.items", status.get("items") if isinstance(status, dict) else None
+    path, items = items_of(document, operation)
     for index, item in enumerate(items if isinstance(items, list) else []):
         if isinstance(item, dict):
             yield f"{path}[{index}]", item
@@ -77,8 +74,8 @@ def status_without_message(document: dict[str, Any], operation: Operation) -> It
             yield f"{path}.status.message"
 
 
-# In this order: the first two make the list of tasks that the others walk.
-MENDS: tuple[tuple[str, Mend], ...] = (
+# in this order: the first two make the list of tasks that the others go through
+_FIXES: Final[tuple[tuple[str, _Fix], ...]] = (
     ("PRE210", items_object),
     ("PRE214", create_status_shape),
     ("PRE211", create_timestamp_spelling),
@@ -88,21 +85,17 @@ MENDS: tuple[tuple[str, Mend], ...] = (
 
 
 def normalise(document: dict[str, Any], operation: Operation) -> tuple[dict[str, Any], list[Finding]]:
-    """Return the document as the tables have it, and a finding for each contradiction that it followed.
+    """Return the document in the form of the tables, and a finding for each deviation from it.
 
     ``final-without-expiry`` and ``create-type-mismatch`` change no shape: they are found among the invariants.
     """
-    straight = copy.deepcopy(document) if _may_deviate(document, operation) else document
-    findings = []
-    for code, mend in MENDS:
-        paths = list(mend(straight, operation))
-        if paths:
-            findings.append(deviation(code, paths, len(paths)))
-    return straight, findings
+    normal = copy.deepcopy(document) if _may_deviate(document, operation) else document
+    found = ((code, list(fix(normal, operation))) for code, fix in _FIXES)
+    return normal, [deviation(code, paths) for code, paths in found if paths]
 
 
 def _may_deviate(document: dict[str, Any], operation: Operation) -> bool:
-    # a dry run on a copy of the shape alone would cost as much as the copy; this asks the same questions cheaply
+    # a copy of every answer would be expensive
     if not isinstance(document.get("items"), list):
         return True
     for _, task in _tasks(document, operation):
@@ -114,10 +107,10 @@ def _may_deviate(document: dict[str, Any], operation: Operation) -> bool:
     return False
 
 
-def deviation(code: str, paths: list[str], count: int) -> Finding:
-    """Write the finding of one deviation: which document it follows, where, and in how many places."""
+def deviation(code: str, paths: list[str]) -> Finding:
+    """Return the finding of one deviation, which is at all these places."""
     rule = rules()[code]
-    where = f" in {count} places" if count > 1 else ""
+    where = f" in {len(paths)} places" if len(paths) > 1 else ""
     return Finding(
         code,
         f"{rule.title}{where} ({rule.name})",

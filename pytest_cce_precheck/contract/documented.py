@@ -7,17 +7,17 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.envelope import is_error_envelope
-from pytest_cce_precheck.contract.schema import json_path
-from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.contract.envelope import is_error_envelope, is_gateway_error
+from pytest_cce_precheck.contract.schema import member
+from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
 CALLS: Final[Mapping[str, str]] = MappingProxyType({"GET": "list", "POST": "create"})
-"""What a request's method calls; others are no calls."""
+"""The call that a request's method makes; other methods make none."""
 TYPES: Final[Mapping[type, str]] = MappingProxyType(
     {
         dict: "object",
@@ -30,15 +30,14 @@ TYPES: Final[Mapping[type, str]] = MappingProxyType(
     }
 )
 """The types of JSON by those of Python."""
-_ENVELOPES: Final[Mapping[str, str]] = MappingProxyType({"CCE": "error_cce", "gateway": "error_gateway"})
 
 
 @dataclass(frozen=True)
 class Documented:
     """What a schema says of a field.
 
-    ``free`` tells that it says nothing of what is inside, ``words`` are the only values that it allows, where it
-    names them, ``fields`` the paths of an object's fields by their names, ``time`` whether it is a timestamp.
+    ``free`` is whether it says nothing of the content of an object, ``words`` are the only values that it allows, if it
+    lists them, ``fields`` the paths of an object's fields by their names, ``time`` whether it is a timestamp.
     """
 
     required: bool
@@ -50,47 +49,64 @@ class Documented:
 
 
 def kind_of(exchange: Exchange, document: Any) -> str:
-    """Name the kind of an answer: the call, the status, and the envelope where it is an error's."""
+    """Return the kind of an answer: the call, the status, and the envelope if it is an error's."""
     kind = f"{CALLS[exchange.request.method]} {exchange.status}"
     if not isinstance(document, dict) or not is_error_envelope(document):
         return kind
-    return f"{kind} ({'gateway' if document.keys() & {'error_code', 'error_msg'} else 'CCE'})"
+    return f"{kind} ({'gateway' if is_gateway_error(document) else 'CCE'})"
 
 
 def documented(kind: str) -> Mapping[str, Documented]:
     """Return what the documents say of the fields of a kind of answer, by path; nothing if none describes it."""
-    return _documented(_schema_of(kind))
-
-
-def member(name: str) -> str:
-    """Write a field's name as the step of a path."""
-    return json_path([name]).removeprefix("$")
-
-
-def _schema_of(kind: str) -> str | None:
-    call, _, rest = kind.partition(" ")
-    status, _, envelope = rest.partition(" ")
+    call, status, *envelope = kind.split(" ")
     if envelope:
-        return _ENVELOPES.get(envelope.strip("()"))
-    # an error without an envelope is nothing that a document describes
-    return f"{call}_answer" if status < "400" else None
+        known = {"(CCE)": "error_cce", "(gateway)": "error_gateway"}.get(envelope[0])
+        return fields_of(known) if known else {}
+    # an error without an envelope is described by no document
+    return fields_of(f"{call}_answer") if status < "400" else {}
 
 
 @cache
-def _documented(schema_name: str | None) -> Mapping[str, Documented]:
-    return MappingProxyType(dict(_entries(load_schema(schema_name), "$", required=True)) if schema_name else {})
+def fields_of(schema_name: str) -> Mapping[str, Documented]:
+    """Return what a schema says of each field, by path."""
+    parts = dict(subschemas(inlined_schema(schema_name)))
+    paths = {steps: "$" + "".join("[*]" if step == "*" else member(step) for step in steps) for steps in parts}
+    return MappingProxyType(
+        {
+            paths[steps]: Documented(
+                required=not steps or steps[-1] in parts[steps[:-1]].get("required", ()),
+                free=schema.get("type") == "object" and "properties" not in schema,
+                type=schema.get("type", ""),
+                words=frozenset(schema.get("enum", [schema["const"]] if "const" in schema else [])),
+                fields=MappingProxyType({name: paths[*steps, name] for name in schema.get("properties", ())}),
+                time=schema.get("format") == "date-time",
+            )
+            for steps, schema in parts.items()
+        }
+    )
 
 
-def _entries(schema: Mapping[str, Any], path: str, *, required: bool) -> Iterator[tuple[str, Documented]]:
-    if "$ref" in schema:
-        schema = load_schema(schema["$ref"].removesuffix(".json"))
-    fields = schema.get("properties", {})
-    free = schema.get("type") == "object" and not fields
-    words = frozenset(schema.get("enum", [schema["const"]] if "const" in schema else []))
-    paths = {name: path + member(name) for name in fields}
-    time = schema.get("format") == "date-time"
-    yield path, Documented(required, free, schema.get("type", ""), words, MappingProxyType(paths), time)
-    for name, part in fields.items():
-        yield from _entries(part, paths[name], required=name in schema.get("required", ()))
-    if "items" in schema:
-        yield from _entries(schema["items"], f"{path}[*]", required=False)
+def unknown_fields(document: Any, schema_name: str) -> Iterable[str]:
+    """Return the JSON path of each field that the schema does not describe, once, in the order of the document.
+
+    Indices are generalised, as in ``$.items[*].metadata.owner``. What an unknown field holds is not looked at, nor
+    the content of an object that the contract leaves free.
+
+    >>> list(unknown_fields({"currentCount": 0, "total": 3}, "page_info"))
+    ['$.total']
+    """
+    found: dict[str, None] = {}
+    _collect_unknown(document, "$", fields_of(schema_name), found)
+    return found
+
+
+def _collect_unknown(node: Any, path: str, described: Mapping[str, Documented], found: dict[str, None]) -> None:
+    if isinstance(node, list) and f"{path}[*]" in described:
+        for element in node:
+            _collect_unknown(element, f"{path}[*]", described, found)
+    elif isinstance(node, dict) and (fields := described[path].fields):
+        for name, value in node.items():
+            if name not in fields:
+                found[path + member(name)] = None
+            elif isinstance(value, dict | list):
+                _collect_unknown(value, fields[name], described, found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,11 +21,11 @@ from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKE
 
 EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
 
-# a gateway between two tries of the same question: not a verdict on the service, see PRE113
+# a gateway's answer until the request is tried again: not a verdict on the service, see PRE113
 THROTTLED: Final = 429
 PASSING: Final = frozenset({429, 502, 503, 504})
 
-# a shorter text may stand in an answer by chance
+# a shorter text may be in an answer by chance
 _SHORTEST_SECRET: Final = 8
 
 _INTERNALS = re.compile(
@@ -35,26 +36,28 @@ _INTERNALS = re.compile(
 
 
 def no_answer(error: TransportError) -> Finding:
-    """Write the finding of an answer that never came."""
+    """Return the finding of an answer that never came."""
     message = f"{error.request.method} {error.request.target}: {error.detail}"
     return Finding("PRE101", message, subject=(error.reason,), evidence=(("endpoint", error.request.endpoint),))
 
 
 def operation_status(exchange: Exchange) -> int:
-    """The success status of the call: 201 for a create (C), 200 for a list (D)."""
+    """Return the success status of the call: 201 for a create (C), 200 for a list (D)."""
     return HTTPStatus.CREATED if exchange.request.method == "POST" else HTTPStatus.OK
 
 
 def status_is_documented(exchange: Exchange) -> Iterator[Finding]:
     """D, C, E: one success status each, and the error statuses."""
     status = exchange.status
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     if 300 <= status < 400:
-        where = exchange.response.headers.get("Location", "nowhere")
-        yield Finding("PRE104", f"status {status}, a redirect to {where}", subject=(str(status),))
+        location = exchange.response.headers.get("Location", "nowhere")
+        yield Finding("PRE104", f"status {status}, a redirect to {location}", subject=(str(status),))
     elif status >= 500 and status not in PASSING:
-        yield Finding("PRE103", f"status {status} {_phrase(status)}", subject=_asked(exchange))
+        asked = tuple(sorted({name for name, _ in exchange.request.params})) or ("unfiltered",)
+        yield Finding("PRE103", f"status {status} {phrase}", subject=asked)
     elif status < 300 and status != operation_status(exchange):
-        message = f"status {status} {_phrase(status)} where {operation_status(exchange)} is documented"
+        message = f"status {status} {phrase}, but {operation_status(exchange)} is documented"
         yield Finding("PRE102", message, subject=(str(status),))
 
 
@@ -73,13 +76,12 @@ def content_type_is_json(exchange: Exchange) -> Iterator[Finding]:
     for parameter in parameters:
         name, _, charset = parameter.partition("=")
         if name.strip() == "charset" and charset.strip(' "') not in ("utf-8", "utf8", "us-ascii"):
-            yield Finding(
-                "PRE105", f"Content-Type declares the charset {charset!r}; JSON is UTF-8", subject=("charset",)
-            )
+            message = f"Content-Type declares the charset {charset!r}; JSON is UTF-8"
+            yield Finding("PRE105", message, subject=("charset",))
 
 
 def no_header_is_injected(exchange: Exchange) -> Iterator[Finding]:
-    """RFC 9110: what a parameter brings after a line break must not become a header."""
+    """RFC 9110: the text after a line break in a parameter must not become a header."""
     for _, value in exchange.request.params:
         for line in value.splitlines()[1:]:
             name, colon, content = line.partition(":")
@@ -129,7 +131,7 @@ ENVELOPE_RULES: Final[tuple[EnvelopeRule, ...]] = (
 
 
 def read_object(exchange: Exchange) -> tuple[dict[str, Any] | None, list[Finding]]:
-    """Read the body as one strict JSON object, or say what is wrong with it."""
+    """Return the body as one strict JSON object, or None with a finding about it."""
     try:
         document = exchange.document
     except BodyError as error:
@@ -141,35 +143,34 @@ def read_object(exchange: Exchange) -> tuple[dict[str, Any] | None, list[Finding
 
 
 def is_error_envelope(document: Mapping[str, Any]) -> bool:
-    """Whether a body is one of the two error forms, or means to be one."""
+    """Whether a body is one of the two error forms, or seems to be meant as one."""
     return bool(document.keys() & {"errorCode", "errorMessage", "error_code", "error_msg"}) and "items" not in document
+
+
+def is_gateway_error(document: Mapping[str, Any]) -> bool:
+    """Whether an error is in the form of the API gateway, not in that of CCE."""
+    return bool(document.keys() & {"error_code", "error_msg"})
 
 
 def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
     """E: {errorCode, errorMessage}, or the gateway's {error_code, error_msg, request_id}."""
     if exchange.request.method == "HEAD":
         return
+    status = str(exchange.status)
     document, problems = read_object(exchange)
     if document is None:
-        reason = problems[0].message
-        yield Finding("PRE107", f"status {exchange.status}, and {reason}", subject=(str(exchange.status), "body"))
+        yield Finding("PRE107", f"status {status}, and {problems[0].message}", subject=(status, "body"))
         return
-    gateway = bool(document.keys() & {"error_code", "error_msg"})
+    gateway = is_gateway_error(document)
     for problem in schema_errors(document, "error_gateway" if gateway else "error_cce"):
         if problem.code == "PRE108":
             yield Finding("PRE108", problem.message, path=problem.path, subject=("format",))
         else:
-            yield Finding(
-                "PRE107", f"status {exchange.status}: {problem.message}", path=problem.path, subject=(problem.path,)
-            )
+            yield Finding("PRE107", f"status {status}: {problem.message}", path=problem.path, subject=(problem.path,))
     code = document.get("errorCode")
-    if (
-        not gateway
-        and isinstance(code, str)
-        and re.fullmatch(r"CCE\.\d{8}", code)
-        and code[6:9] != str(exchange.status)
-    ):
-        message = f"the code {code} names the status {code[6:9]}, the answer has {exchange.status}"
+    code = code if not gateway and isinstance(code, str) else ""
+    if re.fullmatch(r"CCE\.\d{8}", code) and code[6:9] != status:
+        message = f"the code {code} names the status {code[6:9]}, but the answer has {status}"
         yield Finding("PRE108", message, path="$.errorCode", subject=("status",))
 
 
@@ -178,36 +179,18 @@ def error_carries_no_tasks(exchange: Exchange) -> Iterator[Finding]:
     document, _ = read_object(exchange)
     found = sorted((document or {}).keys() & {"items", "pageInfo", "metadata"})
     if found:
-        yield Finding(
-            "PRE607", f"status {exchange.status} carries {' and '.join(found)}", f"$.{found[0]}", subject=("body",)
-        )
+        message = f"status {exchange.status} carries {' and '.join(found)}"
+        yield Finding("PRE607", message, f"$.{found[0]}", subject=("body",))
 
 
 def error_hides_internals(exchange: Exchange) -> Iterator[Finding]:
     """A message is for the caller."""
     text = exchange.response.body.decode("utf-8", "replace")
-    found = _INTERNALS.search(_unescaped(text))
-    if found:
+    with suppress(ValueError, AttributeError, RecursionError):
+        # without the escapes of JSON
+        text = "\n".join(str(value) for value in json.loads(text).values())
+    if found := _INTERNALS.search(text):
         yield Finding("PRE111", f"the error's text holds {found.group().strip()!r}")
 
 
-ERROR_RULES: Final[tuple[EnvelopeRule, ...]] = (
-    error_has_an_envelope,
-    error_carries_no_tasks,
-    error_hides_internals,
-)
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return "\n".join(str(value) for value in json.loads(text).values())
-    except (ValueError, AttributeError, RecursionError):
-        return text
-
-
-def _asked(exchange: Exchange) -> tuple[str, ...]:
-    return tuple(sorted({name for name, _ in exchange.request.params})) or ("unfiltered",)
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+ERROR_RULES: Final[tuple[EnvelopeRule, ...]] = (error_has_an_envelope, error_carries_no_tasks, error_hides_internals)

@@ -1,8 +1,8 @@
 """The relations between a filtered answer and the unfiltered lists read before and after it.
 
-Nothing here selects as a service would: a task of the unfiltered list either has the asked values in its own fields or
-it has not, and only tasks that are the same in both lists (`Bracket.stable`) are held against the answer. What the
-contract leaves open is a `Query` with several acceptable meanings.
+Nothing here selects as a service would: a task of the unfiltered list has the given values in its own fields or has
+not, and only tasks that are the same in both lists (`Bracket.stable`) are compared with the answer. What the contract
+leaves unspecified is a `Query` with several acceptable meanings.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ NOTHING: Final[Selection] = ()
 
 @dataclass(frozen=True)
 class Query:
-    """One question to the list call, and what the contract lets it mean.
+    """One query to the list call, and what it may mean by the contract.
 
     ``query`` is the text on the wire. ``meanings`` are the acceptable selections, the documented one first;
-    ``statuses`` the acceptable refusals. ``code`` names the rule that an answer outside them breaks, where it is not
-    plain soundness or completeness. ``classes`` says which class of each filter's values it covers (`explore.classes`).
+    ``statuses`` the acceptable refusals. ``code`` is the rule that an answer outside them breaks, unless it is plain
+    soundness or completeness. ``classes`` are the classes of each filter's values that it covers (`explore.classes`).
     """
 
     query: str
@@ -47,35 +47,35 @@ class Query:
 
     @property
     def title(self) -> str:
-        """The question for people."""
+        """The query as messages show it."""
         return f"?{self.query}" if self.query else "the unfiltered list"
 
 
 @dataclass(frozen=True)
 class SelectionVerdict:
-    """What an answer showed; ``open_ids`` are tasks that could not be judged because they changed meanwhile."""
+    """The verdict on one answer; ``open_ids`` are tasks that could not be judged because they changed meanwhile."""
 
     findings: tuple[Finding, ...] = ()
     open_ids: frozenset[str] = frozenset()
 
     @property
     def conclusive(self) -> bool:
-        """Whether every task that matters to the question was judged."""
+        """Whether every task that matters to the query was judged."""
         return not self.open_ids
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """Two unfiltered lists with questions between them.
+    """Two unfiltered lists with queries between them.
 
-    ``fresh`` are tasks that changed so shortly before that an answer need not know it yet (`settling`), ``newcomers``
-    those of them that came or went.
+    ``within_lag`` are tasks that changed so recently that a replica may not know it yet (`replica_lag`),
+    ``came_or_went`` those of them that are new or gone.
     """
 
     before: Answer
     after: Answer
-    fresh: frozenset[str] = frozenset()
-    newcomers: frozenset[str] = frozenset()
+    within_lag: frozenset[str] = frozenset()
+    came_or_went: frozenset[str] = frozenset()
 
     @cached_property
     def present(self) -> Mapping[str, AnsweredTask]:
@@ -85,7 +85,7 @@ class Bracket:
             key: task
             for key, task in self.before.by_id.items()
             if key in later
-            and key not in self.newcomers
+            and key not in self.came_or_went
             and all(task.value_of(name) == later[key].value_of(name) for name in Filter)
         }
 
@@ -96,11 +96,11 @@ class Bracket:
         return {
             key: task
             for key, task in self.before.by_id.items()
-            if key in later and later[key].content == task.content and key not in self.fresh
+            if key in later and later[key].content == task.content and key not in self.within_lag
         }
 
     @cached_property
-    def unsettled(self) -> Mapping[str, AnsweredTask]:
+    def changing(self) -> Mapping[str, AnsweredTask]:
         """The tasks that came, went or changed between the two lists."""
         both = {**self.before.by_id, **self.after.by_id}
         return {key: task for key, task in both.items() if key not in self.stable}
@@ -108,7 +108,7 @@ class Bracket:
     @property
     def quiet(self) -> bool:
         """Whether nothing changed."""
-        return not self.unsettled and not self.fresh
+        return not self.changing and not self.within_lag
 
 
 def satisfies(task: AnsweredTask, selection: Selection) -> bool:
@@ -117,7 +117,7 @@ def satisfies(task: AnsweredTask, selection: Selection) -> bool:
 
 
 def unsound(answer: Answer) -> Iterator[Finding]:
-    """D: each task shown has the value of every filter that was asked for; this needs no second answer.
+    """D: each task shown has the value of every filter that was given; this needs no second answer.
 
     A filter that is empty, or given twice, may mean several things and is not judged here.
     """
@@ -133,32 +133,32 @@ def unsound(answer: Answer) -> Iterator[Finding]:
 
 
 def acceptable_statuses(question: Query, bracket: Bracket) -> frozenset[int]:
-    """Return the statuses that the contract lets this question have.
+    """Return the statuses that the answer to this query may have by the contract.
 
-    An id that nothing has may be a 404; whether that also goes for an id that exists but not with the other filters,
-    no source says.
+    An id that no task has may be a 404; no source says whether an id that exists, but not with the other filters, may
+    be one too.
     """
     names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
-    # asked before it came or after it went, a task is one that the service does not know
+    # a query before a task came or after it went is about one that the service does not know
     known = any(satisfies(task, question.meanings[0]) for task in bracket.present.values())
     missing = {404} if names - {Filter.TYPE} and not known else set()
     return frozenset({200} | question.statuses | missing)
 
 
 def judge_selection(question: Query, answer: Answer, bracket: Bracket) -> SelectionVerdict:
-    """Hold the tasks that an answer shows against those that the bracket says it must show."""
+    """Compare the tasks that an answer shows with those that it must show by the bracket."""
     shown = answer.by_id
-    readings = [_Reading.of(selection, shown, bracket) for selection in question.meanings]
-    nearest = min(readings, key=lambda reading: reading.size)
+    comparisons = [_Comparison.of(selection, shown, bracket) for selection in question.meanings]
+    nearest = min(comparisons, key=lambda comparison: comparison.size)
     findings = [*_selection_findings(question, nearest, bracket), *_content_findings(question, shown, bracket)]
     open_ids = {
         key
-        for key, task in bracket.unsettled.items()
+        for key, task in bracket.changing.items()
         if key not in shown
         and key not in bracket.present
         and any(satisfies(task, selection) for selection in question.meanings)
     }
-    unlisted = [task for key, task in shown.items() if key not in bracket.stable and key not in bracket.unsettled]
+    unlisted = [task for key, task in shown.items() if key not in bracket.stable and key not in bracket.changing]
     if bracket.quiet and not findings:
         findings += [_unlisted(question, task) for task in unlisted]
     else:
@@ -168,16 +168,16 @@ def judge_selection(question: Query, answer: Answer, bracket: Bracket) -> Select
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """An answer held against one meaning: what it shows too much, and what it leaves out."""
+class _Comparison:
+    """An answer compared with one meaning: the tasks that it must not show, and those that it leaves out."""
 
     selection: Selection
     extra: tuple[AnsweredTask, ...]
     missing: tuple[AnsweredTask, ...]
 
     @classmethod
-    def of(cls, selection: Selection, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> _Reading:
-        # a task's own fields decide; where the answer shows them differently from both lists, the lists do
+    def of(cls, selection: Selection, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> _Comparison:
+        # a task's own fields decide; if the answer shows others than both lists, the lists decide
         extra = (task for key, task in shown.items() if not satisfies(bracket.present.get(key, task), selection))
         missing = (task for key, task in bracket.present.items() if key not in shown and satisfies(task, selection))
         return cls(selection, tuple(extra), tuple(missing))
@@ -187,18 +187,18 @@ class _Reading:
         return len(self.extra) + len(self.missing)
 
 
-def _selection_findings(question: Query, reading: _Reading, bracket: Bracket) -> Iterable[Finding]:
-    filters: set[str] = {name for conjunction in reading.selection for name, _ in conjunction} or set(question.about)
-    expected = sum(satisfies(task, reading.selection) for task in bracket.present.values())
+def _selection_findings(question: Query, comparison: _Comparison, bracket: Bracket) -> Iterable[Finding]:
+    filters: set[str] = {name for conjunction in comparison.selection for name, _ in conjunction} or set(question.about)
+    expected = sum(satisfies(task, comparison.selection) for task in bracket.present.values())
     several = len(question.about) > 1
-    for tasks, code, verb in ((reading.extra, "PRE401", "shows"), (reading.missing, "PRE402", "leaves out")):
+    for tasks, code, verb in ((comparison.extra, "PRE401", "shows"), (comparison.missing, "PRE402", "leaves out")):
         if tasks:
             fact = f"{question.title} {verb} {_named(tasks)}"
             values = "; ".join(_values(task, sorted(filters)) for task in tasks[:3])
             yield Finding(
                 question.code or ("PRE404" if several else code),
                 f"{fact} ({values})" if values else fact,
-                path=tasks[0].path if tasks is reading.extra else "",
+                path=tasks[0].path if tasks is comparison.extra else "",
                 subject=question.about,
                 evidence=(
                     ("question", question.title),
@@ -215,7 +215,7 @@ def _content_findings(question: Query, shown: Mapping[str, AnsweredTask], bracke
             differences = "; ".join(task.differences(listed))
             yield Finding(
                 "PRE403",
-                f"{question.title} shows task {key} otherwise than the unfiltered list does ({differences})",
+                f"{question.title} shows task {key} with another content than the unfiltered list ({differences})",
                 path=task.path,
                 subject=question.about,
                 evidence=(("filtered / unfiltered", differences),),
@@ -229,22 +229,22 @@ def _unlisted(question: Query, task: AnsweredTask) -> Finding:
 
 @dataclass
 class Unlisted:
-    """Tasks that filters showed while the unfiltered lists did not, over a whole run.
+    """Tasks that filtered answers showed and the unfiltered lists did not, over a whole run.
 
-    One bracket proves nothing in a busy cluster: the task may have come and gone within it. Seen again later, it was
-    there all the time in between, when an unfiltered list left it out.
+    One bracket proves nothing in a busy cluster: the task may have come and gone within it. If it is seen again later,
+    it was there all the time, and an unfiltered list in between left it out.
     """
 
     seen: dict[str, tuple[Bracket, float]] = field(default_factory=dict)
 
     def judge(
-        self, question: Query, answer: Answer, bracket: Bracket, settling: ReplicaLag | None = None
+        self, question: Query, answer: Answer, bracket: Bracket, replicas: ReplicaLag | None = None
     ) -> list[Finding]:
-        """Take one more answer into account; ``settling`` is needed where replicas lag."""
+        """Judge one more answer; ``replicas`` are needed if they lag."""
         findings = []
-        lagging = settling if settling is not None and settling.lag else None
+        lagging = replicas if replicas is not None and replicas.lag else None
         for key, task in answer.by_id.items():
-            if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.fresh:
+            if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag:
                 continue
             earlier, since = self.seen.setdefault(key, (bracket, lagging.now if lagging else 0.0))
             if earlier is not bracket and (lagging is None or lagging.left_out(key, since, bracket.before)):
@@ -255,32 +255,29 @@ class Unlisted:
 
 @dataclass
 class CountMeaning:
-    """The meanings of ``currentCount`` that all answers so far agree with: the contract leaves open which it has."""
+    """The meanings of ``currentCount`` that agree with all answers so far; the contract does not specify one."""
 
     possible: set[str] = field(default_factory=lambda: {"matching", "all"})
 
     def judge(self, answer: Answer, bracket: Bracket) -> list[Finding]:
-        """Take one more answer into account; silent where too little is known of the number of all tasks."""
+        """Judge one more answer; nothing is found if too little is known of the number of all tasks."""
         listed = len(answer.tasks)
-        least, most = len(bracket.present), len(bracket.stable.keys() | bracket.unsettled.keys() | bracket.newcomers)
+        least, most = len(bracket.present), len(bracket.stable.keys() | bracket.changing.keys() | bracket.came_or_went)
         if answer.count is None or answer.count < listed or (least < most and least <= listed <= most):
             return []
         agreeing = {"matching"} if listed == answer.count else set()
         agreeing |= {"all"} if least <= answer.count <= most else set()
-        path = "$.pageInfo.currentCount"
-        seen = (answer.exchange, bracket.before.exchange)
-        if not agreeing:
-            total = f"all {least}" if least == most else f"all of the {least} to {most}"
-            message = (
-                f"currentCount is {answer.count}: neither the {listed} that match nor {total} tasks of the cluster"
-            )
-            return [Finding("PRE310", message, path, exchanges=seen)]
-        if not agreeing & self.possible:
+        if agreeing & self.possible:
+            self.possible &= agreeing
+            return []
+        if agreeing:
             before, now = next(iter(self.possible)), next(iter(agreeing))
-            message = f"currentCount counts the {now} tasks here, and the {before} ones in other answers of this run"
-            return [Finding("PRE310", message, path, exchanges=seen)]
-        self.possible &= agreeing
-        return []
+            fact = f"currentCount counts the {now} tasks here, and the {before} ones in other answers of this run"
+        else:
+            total = f"all {least}" if least == most else f"all of the {least} to {most}"
+            fact = f"currentCount is {answer.count}: neither the {listed} that match nor {total} tasks of the cluster"
+        exchanges = (answer.exchange, bracket.before.exchange)
+        return [Finding("PRE310", fact, "$.pageInfo.currentCount", exchanges=exchanges)]
 
 
 def _named(tasks: tuple[AnsweredTask, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A finding: data first, prose second."""
+"""A finding: what an answer showed, as data and in one sentence."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 SAMPLES: Final = 3
-"""So many places are shown of what an answer shows in many."""
+"""How many places are shown of a fact that an answer shows in many."""
 MESSAGE: Final = 600
-"""The most characters of a message, and of a text of the evidence."""
+"""The most characters of a message, and of each text of the evidence."""
 _PATH: Final = 200
 _SUBJECT: Final = 20
 _EVIDENCE: Final = 12
@@ -28,9 +28,9 @@ class Finding:
     """One thing that an answer, or several together, showed.
 
     ``message`` is the fact in one sentence, ``path`` the JSON path in the first exchange's body (``$.items[3]…``),
-    ``subject`` what the fact is about (filters, a field), ``evidence`` label and text pairs, ``exchanges`` the
-    answers that it rests on, the telling one first. A fact that was seen more than once (`gathered`) has the number of
-    ``times`` and a few ``samples``; its message is the first one's. Whatever a service sends, all texts have a length.
+    ``subject`` what the fact is about (filters, a field), ``evidence`` pairs of a label and a text, ``exchanges`` the
+    answers that it rests on, the one that shows it first. A fact that was seen more than once (`gathered`) has the
+    number of ``times`` and a few ``samples``; its message is the first one's. All texts are bounded in length.
     """
 
     code: str
@@ -80,20 +80,6 @@ class Finding:
         """Return this finding with the exchanges that it was seen in."""
         return replace(self, exchanges=exchanges)
 
-    def merged(self, other: Finding) -> Finding:
-        """Return this finding as one that the other shows too; what is said of it is said of both places."""
-        samples = self._samples
-        if len(samples) < SAMPLES:
-            samples = tuple(dict.fromkeys((*samples, *other._samples)))[:SAMPLES]
-        path = self.path
-        if path != other.path:
-            path = everywhere(path) if everywhere(path) == everywhere(other.path) else ""
-        return replace(self, path=path, times=self.times + other.times, samples=samples)
-
-    @property
-    def _samples(self) -> tuple[str, ...]:
-        return self.samples or (f"{self.path}: {self.message}" if self.path else self.message,)
-
     def to_dict(self) -> dict[str, Any]:
         """Return what machines read; exchanges are named by request target and request id."""
         return {
@@ -120,13 +106,42 @@ class Finding:
 
 
 def gathered(findings: Iterable[Finding]) -> list[Finding]:
-    """Return each fact once, in the order in which they were found; the number of facts is bounded by the contract."""
-    facts: dict[tuple[str, ...], Finding] = {}
+    """Return each fact once, in the order in which they were found; the contract bounds the number of facts."""
+    facts: dict[tuple[str, ...], _Fact] = {}
     for finding in findings:
         identity = finding.identity
-        known = facts.get(identity)
-        facts[identity] = finding if known is None else known.merged(finding)
-    return list(facts.values())
+        if identity in facts:
+            facts[identity].add(finding)
+        else:
+            facts[identity] = _Fact(finding, finding.path, finding.times, _samples(finding))
+    return [fact.finding for fact in facts.values()]
+
+
+@dataclass
+class _Fact:
+    """What was found of one fact so far; building a finding anew for each place would cost most of the time."""
+
+    first: Finding
+    path: str
+    times: int
+    samples: tuple[str, ...]
+
+    def add(self, other: Finding) -> None:
+        self.times += other.times
+        if len(self.samples) < SAMPLES:
+            self.samples = tuple(dict.fromkeys((*self.samples, *_samples(other))))
+        if self.path != other.path:
+            self.path = everywhere(self.path) if everywhere(self.path) == everywhere(other.path) else ""
+
+    @property
+    def finding(self) -> Finding:
+        if self.times == self.first.times:
+            return self.first
+        return replace(self.first, path=self.path, times=self.times, samples=self.samples)
+
+
+def _samples(finding: Finding) -> tuple[str, ...]:
+    return finding.samples or (f"{finding.path}: {finding.message}" if finding.path else finding.message,)
 
 
 def everywhere(path: str) -> str:
@@ -139,5 +154,5 @@ def everywhere(path: str) -> str:
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:
-    """Return the most severe severity among ``findings``, None where there is none."""
+    """Return the highest severity among ``findings``, None if there are none."""
     return min((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)

@@ -1,4 +1,4 @@
-"""The rule that recordings are not too old to speak for the service."""
+"""The rule that recordings are not too old."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def too_old(recorded_at: datetime, *, name: str, now: datetime, limit: timedelta) -> Finding | None:
-    """Return a finding where a cassette was recorded longer ago than ``limit``."""
+    """Return a finding if a cassette was recorded longer ago than ``limit``."""
     age = now - recorded_at
     if age <= limit:
         return None

@@ -1,7 +1,7 @@
 """What holds within one success answer, beyond its schema.
 
-A rule is a generator ``(answer) -> findings`` listed in a table; it reads what it needs, and is silent about a field
-that the schema rules have already found missing or wrong.
+A rule is a generator ``(answer) -> findings`` listed in a table. It reports nothing about a field that the schema rules
+have already found missing or wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.excerpts import listed
-from pytest_cce_precheck.wire.timestamps import Timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 AnswerRule = Callable[[Answer], Iterator[Finding]]
@@ -41,19 +40,15 @@ def final_tasks_expire(answer: Answer) -> Iterator[Finding]:
         if task.state and task.state.final and task.metadata and "expireTimeStamp" not in task.metadata
     ]
     if paths:
-        yield deviation("PRE302", paths, len(paths))
+        yield deviation("PRE302", paths)
 
 
 def creation_precedes_expiry(answer: Answer) -> Iterator[Finding]:
     """D: created, then timed out."""
     for task in answer.tasks:
         if task.created and task.expires and not task.created < task.expires:
-            yield _about(
-                task,
-                "PRE303",
-                f"was created {task.metadata['createTimeStamp']} and expires {task.metadata['expireTimeStamp']}",
-                ".metadata.expireTimeStamp",
-            )
+            fact = f"was created {task.metadata['createTimeStamp']} and expires {task.metadata['expireTimeStamp']}"
+            yield _about(task, "PRE303", fact, ".metadata.expireTimeStamp")
 
 
 def task_ids_are_unique(answer: Answer) -> Iterator[Finding]:
@@ -71,16 +66,18 @@ def task_ids_are_unique(answer: Answer) -> Iterator[Finding]:
 def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:
     """D: Failed means risks found, Success none found, both finished; Init means not started."""
     for task in answer.tasks:
-        if task.state is TaskState.FAILED and task.risks and not _may_have(TaskState.FAILED, task):
+        if not task.risks or task.state not in _FITTING_RISKS:
+            continue
+        # a status that the schema refuses may mean any
+        if task.state is TaskState.FAILED and not {TaskState.FAILED, None} & {risk.state for risk in task.risks}:
             fact = f"is Failed, and of its {len(task.risks)} listed risks none is"
             yield _about(task, "PRE305", fact, ".status.riskList")
             continue
-        code, fitting = _FITTING_RISKS.get(task.state, ("", frozenset(TaskState)))
+        code, fitting = _FITTING_RISKS[task.state]
         for risk in task.risks:
             if risk.state is not None and risk.state not in fitting:
-                yield _about(
-                    task, code, f"is {task.state}, and its risk {risk.name} is {risk.state}", ".status.riskList"
-                )
+                fact = f"is {task.state}, and its risk {risk.name} is {risk.state}"
+                yield _about(task, code, fact, ".status.riskList")
 
 
 # what the risks of a task in this state can be, and the code of those that cannot
@@ -91,11 +88,6 @@ _FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState]]
 }
 
 
-def _may_have(state: TaskState, task: AnsweredTask) -> bool:
-    # a status that the schema refuses may stand for any
-    return any(risk.state in (state, None) for risk in task.risks)
-
-
 def creation_is_past(answer: Answer) -> Iterator[Finding]:
     """D: when the task was created."""
     now = answer_date(answer)
@@ -103,22 +95,20 @@ def creation_is_past(answer: Answer) -> Iterator[Finding]:
         return
     for task in answer.tasks:
         if task.created and task.created.seconds > now + _FUTURE_TOLERANCE:
-            message = (
-                f"was created {task.metadata['createTimeStamp']}, and the answer's Date is earlier by more than an hour"
-            )
-            yield _about(task, "PRE308", message, ".metadata.createTimeStamp")
+            fact = f"was created {task.metadata['createTimeStamp']}"
+            fact += ", and the answer's Date is earlier by more than an hour"
+            yield _about(task, "PRE308", fact, ".metadata.createTimeStamp")
 
 
 def count_covers_items(answer: Answer) -> Iterator[Finding]:
     """D: the number of tasks: those that match, or all of the cluster, so never less than are listed."""
-    listed = len(answer.tasks)
     if answer.count is None or not isinstance(answer.document.get("items"), list):
         return
+    number = len(answer.tasks)
     unfiltered = not answer.exchange.request.query
-    if answer.count < listed or (unfiltered and answer.count != listed):
-        yield Finding(
-            "PRE309", f"currentCount is {answer.count}, and {listed} tasks are listed", "$.pageInfo.currentCount"
-        )
+    if answer.count < number or (unfiltered and answer.count != number):
+        fact = f"currentCount is {answer.count}, and {number} tasks are listed"
+        yield Finding("PRE309", fact, "$.pageInfo.currentCount")
 
 
 LIST_RULES: Final[tuple[AnswerRule, ...]] = (
@@ -139,14 +129,10 @@ def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
             yield _about(task, "PRE321", f"was just created and is {task.state}", ".status.status")
             continue
         for risk in task.risks:
-            if risk.state not in (TaskState.INIT, None):
-                yield _about(
-                    task, "PRE321", f"was just created, and its risk {risk.name} is {risk.state}", ".status.riskList"
-                )
-            elif "message" in risk.raw:
-                yield _about(
-                    task, "PRE321", f"was just created, and its risk {risk.name} has a message", ".status.riskList"
-                )
+            other = risk.state not in (TaskState.INIT, None)
+            if other or "message" in risk.raw:
+                fact = f"was just created, and its risk {risk.name} {f'is {risk.state}' if other else 'has a message'}"
+                yield _about(task, "PRE321", fact, ".status.riskList")
 
 
 def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
@@ -156,11 +142,10 @@ def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
         return
     sent, received = _without_types(asked["spec"]), _without_types(answer.document["spec"])
     if sent != received:
-        # a field that is null is not one that is missing
+        # a null field is not a missing one
         names = sorted(name for name in {**sent, **received} if sent.get(name, ...) != received.get(name, ...))
-        yield Finding(
-            "PRE320", f"the answer's spec differs from the request's in {', '.join(names)}", f"$.spec.{names[0]}"
-        )
+        fact = f"the answer's spec differs from the request's in {', '.join(names)}"
+        yield Finding("PRE320", fact, f"$.spec.{names[0]}")
 
 
 def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
@@ -170,9 +155,8 @@ def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
         return
     entries = _entries(asked)
     if len(entries) != len(answer.tasks):
-        yield Finding(
-            "PRE322", f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created", "$.status.items"
-        )
+        fact = f"{len(entries)} checks were asked for, {len(answer.tasks)} tasks created"
+        yield Finding("PRE322", fact, "$.status.items")
         return
     for entry, task in paired(answer):
         yield from _created_as_asked(entry, task)
@@ -186,7 +170,7 @@ def created_type_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
         if task.metadata.get("type") is not None and entry.get("type") != task.metadata["type"]
     ]
     if other:
-        yield deviation("PRE323", other, len(other))
+        yield deviation("PRE323", other)
 
 
 CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
@@ -201,23 +185,21 @@ CREATE_RULES: Final[tuple[AnswerRule, ...]] = (
 
 
 def answer_date(answer: Answer) -> int | None:
-    """Return the answer's own Date as UTC seconds, None where there is none that can be read."""
+    """Return the answer's own Date as UTC seconds, None if it has none that can be parsed."""
     date = answer.exchange.date
     return int(date.timestamp()) if date is not None else None
 
 
-def world_time(answers: tuple[Answer, ...]) -> int | None:
+def service_time(*answers: Answer) -> int | None:
     """Estimate the service's clock: the latest Date, or the latest creation if later; None without a Date."""
     dates = [date for answer in answers if (date := answer_date(answer)) is not None]
-    created = [
-        task.created.seconds for answer in answers for task in answer.tasks if isinstance(task.created, Timestamp)
-    ]
-    # the latest creation alone may be of last week, and everything since would seem to lie ahead
+    created = [task.created.seconds for answer in answers for task in answer.tasks if task.created]
+    # the latest creation alone may be of last week, and everything since would seem to be in the future
     return max([*dates, *created]) if dates else None
 
 
 def requested(answer: Answer) -> dict[str, Any] | None:
-    """Return the create request that the answer is to, None where it was not kept or is none."""
+    """Return the create request that the answer belongs to, None if it was not kept or is not valid."""
     try:
         asked = parse_json(answer.exchange.request.body)
     except BodyError:
@@ -226,30 +208,29 @@ def requested(answer: Answer) -> dict[str, Any] | None:
 
 
 def _has_other_status(answer: Answer) -> bool:
-    # as it was sent: normalised, the deviation `create-status-shape` looks like an empty list
+    # the document as it was sent: when normalised, the deviation `create-status-shape` looks like an empty list
     status = answer.exchange.document.get("status")
     return not isinstance(status, dict) or "items" not in status
 
 
 def _created_as_asked(entry: Mapping[str, Any], task: AnsweredTask) -> Iterator[Finding]:
-    for asked_name, field in (("addonTemplateName", "addonTemplateName"), ("addonInstanceID", "addonInstanceID")):
-        got = task.metadata.get(field)
-        if got is not None and entry.get(asked_name) != got:
-            yield _about(
-                task, "PRE322", f"has {field} {got!r}, asked for was {entry.get(asked_name)!r}", f".metadata.{field}"
-            )
+    for name in ("addonTemplateName", "addonInstanceID"):
+        got = task.metadata.get(name)
+        if got is not None and entry.get(name) != got:
+            fact = f"has {name} {got!r}, asked for was {entry.get(name)!r}"
+            yield _about(task, "PRE322", fact, f".metadata.{name}")
     spec = task.raw.get("spec")
     target = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
     if entry.get("targetVersion") and target is not None and target != entry["targetVersion"]:
-        message = f"has the target version {target!r}, asked for was {entry['targetVersion']!r}"
-        yield _about(task, "PRE322", message, ".spec.addonTargetVersion")
+        fact = f"has the target version {target!r}, asked for was {entry['targetVersion']!r}"
+        yield _about(task, "PRE322", fact, ".spec.addonTargetVersion")
 
 
 def paired(answer: Answer) -> Iterator[tuple[Mapping[str, Any], AnsweredTask]]:
-    """Pair each check that was asked for with the created task that is most like it; none where numbers differ."""
+    """Pair each check that was asked for with the created task that is most like it; none if the numbers differ."""
     entries = _entries(requested(answer))
-    waiting = list(answer.tasks) if len(entries) == len(answer.tasks) else []
-    for entry in entries if waiting else ():
+    waiting = list(answer.tasks)
+    for entry in entries if len(entries) == len(waiting) else ():
         task = max(waiting, key=lambda candidate: _likeness(entry, candidate))
         waiting.remove(task)
         yield entry, task

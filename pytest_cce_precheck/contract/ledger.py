@@ -1,4 +1,4 @@
-"""The ledger: findings that are known, each accepted with an owner and until a day, and perhaps in one place alone."""
+"""The ledger: known findings, each accepted with an owner and a last day, and perhaps in one place only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import read_text
 from pytest_cce_precheck._text import did_you_mean
-from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.acceptance import Acceptance, expired_and_unused
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -37,7 +37,7 @@ class Known(Acceptance):
     """An accepted code that somebody answers for; ``where`` narrows it to a place.
 
     That is a JSON path (``$.items[*].status.riskList``; ``[*]`` is any index, ``.*`` any field), or what the finding
-    is about: a filter (``task_id``), a field, or a filter and what else (``type: Accept */*``).
+    is about: a filter (``task_id``), a field, or a filter and another word (``type: Accept */*``).
     """
 
     where: str
@@ -50,7 +50,7 @@ class Known(Acceptance):
         cls, code: str, reason: str, until: date, *, owner: str, where: str = "", since: date | None = None,
         ticket: str = "",
     ) -> Known:  # fmt: skip
-        """Check and make one; raises `ConfigurationError` that names what is wrong."""
+        """Check the values and return an entry; raises `ConfigurationError` that names what is wrong."""
         accepted = Acceptance.of(code, reason, until)
         if not owner.strip():
             raise ConfigurationError(f"accepting {accepted.code} needs an owner: who sees to it that it ends?")
@@ -60,52 +60,43 @@ class Known(Acceptance):
 
     @property
     def title(self) -> str:
-        """The code, and the place where it is narrowed to one."""
+        """The code, and the place if it is narrowed to one."""
         return f"{self.code} at {self.where}" if self.where else self.code
 
     @property
     def said(self) -> str:
         """The reason, with who answers for it, the ticket and the last day."""
-        told = [self.owner, *filter(None, [self.ticket]), f"until {self.until}"]
-        return f"{self.reason} ({', '.join(told)})"
-
-    def expired(self, today: date) -> bool:
-        """Whether it covers nothing any more."""
-        return self.until is not None and today > self.until
+        return f"{self.reason} ({', '.join(filter(None, [self.owner, self.ticket, f'until {self.until}']))})"
 
     def matches(self, finding: Finding) -> bool:
         """Whether this is about ``finding``, expired or not."""
         return finding.code == self.code and (not self.where or _is_at(self.where, finding))
 
-    def covers(self, finding: Finding, today: date) -> bool:
-        """Whether this accepts ``finding`` on that day."""
-        return self.matches(finding) and not self.expired(today)
-
 
 @dataclass(frozen=True)
-class Settled:
-    """Findings held against a ledger: those that it covers, the rest; entries that ended, and that met none."""
+class LedgerResult:
+    """Findings sorted by a ledger: those that it accepts, and the rest; its expired entries, and the unused ones."""
 
     known: tuple[tuple[Finding, Known], ...]
     rest: tuple[Finding, ...]
     expired: tuple[Known, ...]
-    never_met: tuple[Known, ...]
+    unused: tuple[Known, ...]
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything that is known, in the order of the file."""
+    """The entries, in the order of the file."""
 
     entries: tuple[Known, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
-        """Read a ledger file; raises `ConfigurationError` that names the file, the entry and the line."""
+        """Load a ledger file; raises `ConfigurationError` that names the file, the entry and the line."""
         return cls.parse(read_text(path, f"the ledger {path}"), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str = LEDGER_FILE) -> Ledger:
-        """Read a ledger's text; ``name`` is what messages call it."""
+        """Parse a ledger's text; ``name`` is its name in messages."""
         try:
             document = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -117,49 +108,48 @@ class Ledger:
                 )
         tables = document.get("known", [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise ConfigurationError(f"{name}: known is no list of tables; write each entry under [[known]]")
+            raise ConfigurationError(f"{name}: known is not a list of tables; write each entry under [[known]]")
         entries: list[Known] = []
         for table, place in zip(tables, _places(text, name, len(tables)), strict=True):
             try:
                 entry = _entry(table)
-                _refuse_twice(entry, entries)
+                _refuse_duplicate(entry, entries)
             except ConfigurationError as error:
                 raise ConfigurationError(f"{place}: {error}") from None
             entries.append(entry)
         return cls(tuple(entries))
 
-    def settle(self, findings: Iterable[Finding], today: date) -> Settled:
-        """Hold findings against the entries; of several that cover one, the first does."""
+    def apply(self, findings: Iterable[Finding], today: date) -> LedgerResult:
+        """Sort findings by the entries; if several cover one, the first counts."""
         known, rest = [], []
-        met: set[Known] = set()
+        used: set[Known] = set()
         for finding in findings:
-            met.update(entry for entry in self.entries if entry.matches(finding))
-            entry = next((entry for entry in self.entries if entry.covers(finding, today)), None)
-            if entry is not None:
-                known.append((finding, entry))
+            matching = [entry for entry in self.entries if entry.matches(finding)]
+            used.update(matching)
+            covering = next((entry for entry in matching if not entry.expired(today)), None)
+            if covering is not None:
+                known.append((finding, covering))
             else:
                 rest.append(finding)
-        expired = tuple(entry for entry in self.entries if entry.expired(today))
-        never_met = tuple(entry for entry in self.entries if entry not in met and not entry.expired(today))
-        return Settled(tuple(known), tuple(rest), expired, never_met)
+        return LedgerResult(tuple(known), tuple(rest), *expired_and_unused(self.entries, used, today))
 
 
 def find_ledger(given: str | None, root: Path) -> Path | None:
     """Return the ledger's file: the one ``given``, from ``root``, else ``cce-known.toml`` there if it exists."""
     path = root / (given or LEDGER_FILE)
-    # what has the name and cannot be read must not be passed over
+    # a file of this name that cannot be read must not be ignored
     return path if given or os.path.lexists(path) else None
 
 
 def known_failures(given: str | None, root: Path) -> tuple[Known, ...]:
-    """Return the entries of the ledger that `find_ledger` finds; none where there is none."""
+    """Return the entries of the ledger that `find_ledger` finds; none if there is no file."""
     path = find_ledger(given, root)
     return Ledger.read(path).entries if path else ()
 
 
 def _places(text: str, name: str, number: int) -> Iterator[str]:
     lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text)]
-    # a header in a comment or in a string, or entries written as one array: then no line is better than a wrong one
+    # with a header in a comment or a string, or entries written as one array, no line is better than a wrong one
     known = len(lines) == number
     yield from (f"{name}, entry {n + 1}" + (f" (line {lines[n]})" if known else "") for n in range(number))
 
@@ -173,27 +163,15 @@ def _entry(table: Mapping[str, Any]) -> Known:
     missing = [key for key in NEEDED if key not in table]
     if missing:
         raise ConfigurationError(f"{' and '.join(missing)} missing; an entry needs {', '.join(NEEDED)}")
-    texts = {key: _text(key, value) for key, value in table.items() if key not in _DAYS}
-    days = {key: day(table[key], key) for key in _DAYS if key in table}
-    return Known.checked(
-        texts["code"],
-        texts["reason"],
-        days["until"],
-        owner=texts["owner"],
-        where=texts.get("where", ""),
-        since=days.get("since"),
-        ticket=texts.get("ticket", ""),
-    )
-
-
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{key} is {value!r}: expected a text")
-    return value
+    values: dict[str, Any] = {key: day(value, key) if key in _DAYS else value for key, value in table.items()}
+    for key, value in values.items():
+        if key not in _DAYS and not isinstance(value, str):
+            raise ConfigurationError(f"{key} is {value!r}: expected a text")
+    return Known.checked(**values)
 
 
 def day(value: Any, name: str) -> date:
-    """Return a day, given as one or as YYYY-MM-DD; raises `ConfigurationError`."""
+    """Return a date, given as such or as YYYY-MM-DD; raises `ConfigurationError`."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
@@ -204,7 +182,7 @@ def day(value: Any, name: str) -> date:
     raise ConfigurationError(f"{name} is {str(value)!r}: expected a day as YYYY-MM-DD")
 
 
-def _refuse_twice(entry: Known, earlier: list[Known]) -> None:
+def _refuse_duplicate(entry: Known, earlier: list[Known]) -> None:
     for number, other in enumerate(earlier, 1):
         if (other.code, other.where) == (entry.code, entry.where):
             raise ConfigurationError(f"{entry.title} is known from entry {number} already: keep one of the two")
@@ -214,16 +192,15 @@ def _checked_place(where: str) -> str:
     if where.startswith("$"):
         if not _PATH.fullmatch(where):
             raise ConfigurationError(
-                f'where {where!r} is no JSON path: expected $ and steps such as .items, [*], [3], .* or ["a b"]'
+                f'where {where!r} is not a JSON path: expected $ and steps such as .items, [*], [3], .* or ["a b"]'
             )
     elif where.startswith((".", "[")) or "[*]" in where:
-        raise ConfigurationError(f"where {where!r} is no JSON path: one starts with $, as in $.items[*].status")
+        raise ConfigurationError(f"where {where!r} is not a JSON path: one starts with $, as in $.items[*].status")
     name, colon, _ = where.partition(": ")
     if colon and not where.startswith("$") and name not in set(Filter):
         filters = [str(each) for each in Filter]
-        raise ConfigurationError(
-            f"where {where!r}: {name!r} is no filter; expected one of {', '.join(filters)}{did_you_mean(name, filters)}"
-        )
+        hint = f"expected one of {', '.join(filters)}{did_you_mean(name, filters)}"
+        raise ConfigurationError(f"where {where!r}: {name!r} is not a filter; {hint}")
     return where
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.invariants import world_time
+from pytest_cce_precheck.contract.invariants import service_time
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 if TYPE_CHECKING:
@@ -17,18 +17,11 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.wire.exchange import Exchange
 
-# D: Init, Running, then Failed or Success. A poll may miss Running; what counts is that nothing moves back.
-_LATER: Final = {
-    TaskState.INIT: {TaskState.RUNNING, TaskState.FAILED, TaskState.SUCCESS},
-    TaskState.RUNNING: {TaskState.FAILED, TaskState.SUCCESS},
-    TaskState.FAILED: set[TaskState](),
-    TaskState.SUCCESS: set[TaskState](),
-}
 _IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp")
-# below this many, one new task for each read is a coincidence
-_SIDE_EFFECTS: Final = 5
-_GAPS: Final = 3
-# one task in so many reads is too rare to be told from other people's work
+# fewer new tasks than this, one for each read, are a coincidence
+_LEAST_CREATED: Final = 5
+_LEAST_INTERVALS: Final = 3
+# one task in so many reads cannot be told from other people's work
 _RAREST: Final = 10
 
 
@@ -39,172 +32,163 @@ def judge_series(answers: Iterable[Answer]) -> list[Finding]:
 
 
 @dataclass
-class _Seen:
-    task: AnsweredTask
-    answer: Answer
+class _Interval:
+    """What happened between two unfiltered lists: how often each filter was asked for, and what changed."""
 
-
-@dataclass
-class _Gap:
-    """What happened between two unfiltered lists: how often each parameter was asked for, and what changed."""
-
-    asked: Counter[str] = field(default_factory=Counter)
-    asked_ids: set[str] = field(default_factory=set)
+    reads: Counter[str] = field(default_factory=Counter)
+    values: set[str] = field(default_factory=set)
     came: int = 0
     other_changes: int = 0
     gone_unfinished: list[str] = field(default_factory=list)
 
 
 class TaskHistory:
-    """The tasks as last seen, fed answer by answer; each `observe` gives what the new answer contradicts."""
+    """The tasks of a cluster as last seen; each answer that is observed is judged by those before it."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, tuple[AnsweredTask, Answer]] = {}
         self._gone: dict[str, Answer] = {}
         self._latest: Answer | None = None
         self._listed: set[str] = set()
-        self._gaps: list[_Gap] = []
-        self._gap = _Gap()
+        self._intervals: list[_Interval] = []
+        self._interval = _Interval()
         self._reported_side_effect = False
-        self._known: set[str] = set()
-        self._asked_in_vain: set[str] = set()
+        self._existing_values: set[str] = set()
+        self._unknown_values: set[str] = set()
 
     def asked(self, exchange: Exchange) -> None:
-        """Note a read, so that its side effects can be told from other people's changes."""
-        self._gap.asked["any"] += 1
+        """Record a read, so that its side effects can be told from other people's changes."""
         names = {name for name, _ in exchange.request.params}
-        self._gap.asked.update(names or {"unfiltered"})
         values = {value for _, value in exchange.request.params}
-        self._gap.asked_ids |= values
+        self._interval.reads.update({"any", *(names or {"unfiltered"})})
+        self._interval.values |= values
         if exchange.status < 300:
-            self._asked_in_vain |= values - self._known
+            self._unknown_values |= values - self._existing_values
 
     def observe(
         self, answer: Answer, *, complete: bool = True, outdated: AbstractSet[str] = frozenset()
     ) -> list[Finding]:
-        """Take an answer into account; ``complete`` says that it lists all tasks of the cluster.
+        """Judge an answer by those before it, and record it; ``complete`` says that it lists all tasks of the cluster.
 
-        Of the tasks that are ``outdated`` in it (`settling`), nothing is concluded.
+        Nothing is concluded from the tasks that are ``outdated`` in it (`replica_lag`).
         """
         findings = []
-        told = {key: task for key, task in answer.by_id.items() if key not in outdated}
-        for key, task in told.items():
-            earlier = self._seen.get(key)
-            if earlier is not None:
-                findings += [
-                    finding.seen_in(answer.exchange, earlier.answer.exchange)
-                    for finding in _changes(earlier.task, task, created=earlier.answer.operation == "create")
-                ]
-                self._gap.other_changes += earlier.task.content != task.content
+        current = {key: task for key, task in answer.by_id.items() if key not in outdated}
+        for key, task in current.items():
+            if key in self._seen:
+                earlier, earlier_answer = self._seen[key]
+                created = earlier_answer.operation == "create"
+                changes = _changes(earlier, task, created=created)
+                findings += [finding.seen_in(answer.exchange, earlier_answer.exchange) for finding in changes]
+                self._interval.other_changes += earlier.content != task.content
             if complete and key in self._gone:
-                findings.append(self._came_back(key, answer))
+                exchanges = answer.exchange, self._gone.pop(key).exchange
+                message = f"task {key} was missing from an unfiltered list and is there again"
+                findings.append(Finding("PRE506", message, task.path).seen_in(*exchanges))
         if complete:
             findings += self._missing(answer, outdated)
-            findings += self._conjured(answer)
-            self._close_gap(answer)
+            new = answer.by_id.keys() - self._seen.keys()
+            findings += self._created_by_asking(answer, new)
+            if self._latest is not None:
+                self._interval.came = len(new)
+                self._intervals.append(self._interval)
+            self._interval = _Interval()
             findings += self._side_effects(answer)
             self._latest = answer
-            self._listed = (self._listed & outdated) | told.keys()
-        self._known |= {value for task in answer.tasks for name in Filter if (value := task.value_of(name))}
-        self._seen.update({key: _Seen(task, answer) for key, task in told.items()})
+            self._listed = (self._listed & outdated) | current.keys()
+        self._existing_values |= {value for task in answer.tasks for name in Filter if (value := task.value_of(name))}
+        self._seen.update({key: (task, answer) for key, task in current.items()})
         return findings
-
-    def _came_back(self, key: str, answer: Answer) -> Finding:
-        missing_from = self._gone.pop(key)
-        message = f"task {key} was missing from an unfiltered list and is there again"
-        return Finding("PRE506", message, answer.by_id[key].path).seen_in(answer.exchange, missing_from.exchange)
 
     def _missing(self, answer: Answer, outdated: AbstractSet[str]) -> Iterator[Finding]:
         if self._latest is None:
             return
-        now = world_time((self._latest, answer))
+        now = service_time(self._latest, answer)
         for key in self._listed - answer.by_id.keys() - outdated:
-            seen = self._seen[key]
+            task, seen_in = self._seen[key]
             self._gone[key] = answer
-            if seen.task.state and not seen.task.state.final:
-                self._gap.gone_unfinished.append(key)
+            if task.state and not task.state.final:
+                self._interval.gone_unfinished.append(key)
                 continue
-            self._gap.other_changes += 1
-            if seen.task.expires is not None and now is not None and seen.task.expires.seconds > now:
-                expiry = seen.task.metadata["expireTimeStamp"]
-                message = f"task {key} left the list before its expiry ({expiry})"
-                yield Finding("PRE505", message).seen_in(answer.exchange, seen.answer.exchange)
+            self._interval.other_changes += 1
+            if task.expires is not None and now is not None and task.expires.seconds > now:
+                message = f"task {key} left the list before its expiry ({task.metadata['expireTimeStamp']})"
+                yield Finding("PRE505", message).seen_in(answer.exchange, seen_in.exchange)
 
-    def _conjured(self, answer: Answer) -> Iterator[Finding]:
-        for key in answer.by_id.keys() - self._seen.keys():
+    def _created_by_asking(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
+        for key in new:
             task = answer.by_id[key]
-            named = {value for name in Filter if (value := task.value_of(name))} & self._asked_in_vain
+            named = {value for name in Filter if (value := task.value_of(name))} & self._unknown_values
             if named:
-                message = (
-                    f"task {key} came into being after {named.pop()!r} was asked for, which nothing had until then"
-                )
+                message = f"task {key} was created after a query for {named.pop()!r}, which no task had until then"
                 yield Finding("PRE509", message, task.path).seen_in(answer.exchange)
 
-    def _close_gap(self, answer: Answer) -> None:
-        if self._latest is not None:
-            self._gap.came = len(answer.by_id.keys() - self._seen.keys())
-            self._gaps.append(self._gap)
-        self._gap = _Gap()
-
     def _side_effects(self, answer: Answer) -> Iterator[Finding]:
-        # Other people's changes come in all kinds; only one kind of change, in step with our reads, is ours.
-        gaps = self._gaps
-        if self._reported_side_effect or not gaps or any(gap.other_changes for gap in gaps):
+        # other people's changes are of all kinds; one kind of change only, and once per read, is the read's own
+        intervals = self._intervals
+        if self._reported_side_effect or any(each.other_changes for each in intervals):
             return
-        came = sum(gap.came for gap in gaps)
-        gone = [key for gap in gaps for key in gap.gone_unfinished]
-        if not gone and came >= _SIDE_EFFECTS and any(_in_step(gaps, name) for name in ("any", "unfiltered", *Filter)):
-            self._reported_side_effect = True
-            message = f"{came} tasks came into being in step with the reads, while nothing else in the cluster changed"
-            yield Finding("PRE509", message).seen_in(answer.exchange)
-        elif gone and not came and all(key in gap.asked_ids for gap in gaps for key in gap.gone_unfinished):
-            self._reported_side_effect = True
-            message = f"task {gone[0]}, unfinished, left the list when it was asked for by its id; nothing else changed"
+        came = sum(each.came for each in intervals)
+        gone = [(key, each) for each in intervals for key in each.gone_unfinished]
+        message = ""
+        if not gone and came >= _LEAST_CREATED:
+            if any(_is_once_per_read(intervals, name) for name in ("any", "unfiltered", *Filter)):
+                message = f"{came} tasks were created, one per read, while nothing else in the cluster changed"
+                yield Finding("PRE509", message).seen_in(answer.exchange)
+        elif gone and not came and all(key in interval.values for key, interval in gone):
+            message = f"task {gone[0][0]}, unfinished, left the list when it was asked for by id; nothing else changed"
             yield Finding("PRE505", message).seen_in(answer.exchange)
+        self._reported_side_effect = bool(message)
 
 
-def _in_step(gaps: list[_Gap], name: str) -> bool:
-    """Whether tasks came with every read of a kind, or with every nth, all along."""
-    asked = came = 0
-    every = sum(gap.asked[name] for gap in gaps) / sum(gap.came for gap in gaps)
-    if len(gaps) < _GAPS or not 1 <= every <= _RAREST:
+def _is_once_per_read(intervals: list[_Interval], name: str) -> bool:
+    """Return whether tasks came with every read of a kind, or with every nth, from the beginning."""
+    reads = came = 0
+    every = sum(each.reads[name] for each in intervals) / sum(each.came for each in intervals)
+    if len(intervals) < _LEAST_INTERVALS or not 1 <= every <= _RAREST:
         return False
-    for gap in gaps:
-        asked, came = asked + gap.asked[name], came + gap.came
-        if abs(came - asked / every) > 1 + (every != 1):
+    for each in intervals:
+        reads, came = reads + each.reads[name], came + each.came
+        if abs(came - reads / every) > 1 + (every != 1):
             return False
     return True
 
 
 def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> list[str]:
-    """Name the fields that say what a task is and differ; the create call may know more of it than the list shows."""
+    """Return the immutable fields that differ; the create call may show more of them than the list."""
     changed = [name for name in _IDENTITY if earlier.metadata.get(name) != later.metadata.get(name)]
     if earlier.created and later.created and earlier.created.agrees_with(later.created):
-        # cut to fewer digits, it is the same moment
+        # with fewer digits, it is the same moment
         changed = [name for name in changed if name != "createTimeStamp"]
     return [name for name in changed if not (created and name not in later.metadata)]
 
 
 def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:
-    """Whether a task's state is one that cannot follow the earlier one."""
+    """Return whether a task's state is one that cannot follow the earlier one.
+
+    D: Init, Running, then Failed or Success. A poll may miss Running, but no state may be left for an earlier one.
+    """
     before, after = earlier.state, later.state
-    return bool(before and after and after is not before and after not in _LATER[before])
+    if before is None or after is None or before is after:
+        return False
+    return before.final or after is TaskState.INIT
 
 
 def _changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> Iterator[Finding]:
     key, path = later.id, later.path
+    old, new = earlier.metadata, later.metadata
     changed = _identity_changes(earlier, later, created=created)
     if changed:
-        detail = ", ".join(f"{name} {earlier.metadata.get(name)!r} -> {later.metadata.get(name)!r}" for name in changed)
-        yield Finding("PRE504", f"task {key} changed what it is: {detail}", f"{path}.metadata", subject=tuple(changed))
+        detail = ", ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in changed)
+        fact = f"task {key} changed {'immutable fields' if len(changed) > 1 else 'an immutable field'}: {detail}"
+        yield Finding("PRE504", fact, f"{path}.metadata", subject=tuple(changed))
     if moves_back(earlier, later):
         yield Finding("PRE501", f"task {key} moved from {earlier.state} to {later.state}", f"{path}.status.status")
     elif earlier.state and earlier.state.final:
-        if earlier.metadata.get("expireTimeStamp") != later.metadata.get("expireTimeStamp"):
-            moved = f"{earlier.metadata.get('expireTimeStamp')} -> {later.metadata.get('expireTimeStamp')}"
-            yield Finding(
-                "PRE503", f"task {key} is {earlier.state}, and its expiry changed: {moved}", f"{path}.metadata"
-            )
+        if old.get("expireTimeStamp") != new.get("expireTimeStamp"):
+            moved = f"{old.get('expireTimeStamp')} -> {new.get('expireTimeStamp')}"
+            fact = f"task {key} is {earlier.state}, and its expiry changed: {moved}"
+            yield Finding("PRE503", fact, f"{path}.metadata")
         elif not changed and earlier.content != later.content:
             detail = "; ".join(later.differences(earlier))
             yield Finding("PRE502", f"task {key} is {earlier.state} and changed: {detail}", path)

@@ -1,4 +1,4 @@
-"""The table of finding codes: what each means, where the contract says so, what to do.
+"""The table of finding codes: what each means, its source in the contract, what to do.
 
 The texts are data, in ``rules.toml`` beside this module; codes are permanent and never reused.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How much a finding matters to the run; Fatal, Warning and Failed belong to the vendor's domain."""
+    """How much a finding matters to the run; the vendor's own words Fatal, Warning and Failed mean something else."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One code's entry; ``name`` is the fact in kebab-case, a deviation is known by it."""
+    """One code's entry; ``name`` is the fact in kebab-case, and identifies a deviation."""
 
     code: str
     name: str
@@ -58,30 +58,18 @@ class Rule:
 def rules() -> Mapping[str, Rule]:
     """Return every rule by its code, in the order of the codes."""
     table = tomllib.loads(files("pytest_cce_precheck.contract").joinpath("rules.toml").read_text("utf-8"))
-    return MappingProxyType({code: _rule(code, entry) for code, entry in sorted(table.items())})
-
-
-def _rule(code: str, entry: Mapping[str, str]) -> Rule:
-    kind = Kind(entry.get("kind", Kind.VIOLATION))
-    default = Severity.NOTE if kind is Kind.OBSERVATION else Severity.ERROR
-    return Rule(
-        code=code,
-        name=entry["name"],
-        title=entry["title"],
-        source=entry["source"],
-        remedy=entry["remedy"],
-        kind=kind,
-        severity=Severity(entry.get("severity", default)),
-    )
+    found = {}
+    for code, entry in sorted(table.items()):
+        kind = Kind(entry.pop("kind", Kind.VIOLATION))
+        default = Severity.NOTE if kind is Kind.OBSERVATION else Severity.ERROR
+        found[code] = Rule(code, kind=kind, severity=Severity(entry.pop("severity", default)), **entry)
+    return MappingProxyType(found)
 
 
 def find_rule(code_or_name: str) -> Rule:
     """Return the rule of a code (any case) or of a name; raises `ConfigurationError` with near matches."""
-    from_code = rules().get(code_or_name.upper())
-    if from_code is not None:
-        return from_code
     for rule in rules().values():
-        if rule.name == code_or_name.lower():
+        if rule.code == code_or_name.upper() or rule.name == code_or_name.lower():
             return rule
     known = [*rules(), *(rule.name for rule in rules().values())]
     near = did_you_mean(code_or_name, known) or "; cce-precheck explain lists all"

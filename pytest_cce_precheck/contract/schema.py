@@ -1,16 +1,17 @@
-"""Hold a document to the contract's JSON Schemas: every breach with its path, and undocumented fields.
+"""Validate a document against the contract's JSON Schemas, and report each breach with its path.
 
-jsonschema explains. Where jsonschema-rs is installed (the extra ``fast``) it is asked first, and a document
-that it accepts is looked at no further; what it refuses is judged by jsonschema alone. So it may refuse too
-much, which costs time, but must never accept too much.
+jsonschema explains. If jsonschema-rs is installed (the extra ``fast``) it is asked first, and a document that it
+accepts is not looked at again; what it refuses is judged by jsonschema alone. So it may refuse too much, which costs
+time, but must never accept too much.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from itertools import chain, groupby, islice
@@ -19,7 +20,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
-from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
@@ -33,6 +34,12 @@ try:
 except ImportError:
     jsonschema_rs = None  # type: ignore[assignment]  # the extra is not installed
 
+MANY: Final = 10_000
+"""If so many elements of an array are wrong, the rest of those that are like them are not looked at."""
+_MOST_ERRORS: Final = 5 * MANY
+_SORTED: Final = 1000
+_SHOWN_CHARACTERS: Final = 60
+_SHOWN_FIELDS: Final = 5
 _CODES: Final[Mapping[str, str]] = {
     "required": "PRE201",
     "type": "PRE202",
@@ -44,12 +51,8 @@ _CODES: Final[Mapping[str, str]] = {
     "minLength": "PRE206",
     "pattern": "PRE108",
 }
-_SHOWN_CHARACTERS: Final = 60
-_SORTED: Final = 1000
-_SHOWN_FIELDS: Final = 5
-
-# RFC 3339 with at most nine digits, for years that occur. The days that a month does not have are left to
-# jsonschema-rs' own date-time, which for its part takes more digits.
+# RFC 3339 with at most nine digits, for years that occur. jsonschema-rs' own date-time takes more digits, but refuses
+# days that a month does not have.
 _FAST_TIMESTAMP: Final = (
     "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
@@ -60,7 +63,7 @@ _FAST_TIMESTAMP: Final = (
 class SchemaError:
     """One breach of a schema.
 
-    ``path`` is a JSON path, of the missing field itself where one is missing; ``keyword`` is the schema's.
+    ``path`` is a JSON path (that of the missing field if one is missing); ``keyword`` is the schema's.
     """
 
     code: str
@@ -70,43 +73,48 @@ class SchemaError:
 
 
 def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
-    """Yield every breach of the schema by ``document``, parsed JSON: one a path, the first thousand in order.
+    """Yield the breaches of the schema by ``document``, parsed JSON: one for each path, the first thousand in order.
+
+    From `MANY` on, not every breach is found, but those of each kind are.
 
     >>> [error.path for error in schema_errors({"currentCount": -1}, "page_info")]
     ['$.currentCount']
     >>> next(schema_errors({"currentCount": 1.0}, "page_info")).message
     'currentCount must be an integer without fraction or exponent, not 1.0'
     """
-    if _accepted(document, schema_name):
+    judge = _judge(schema_name)
+    if judge is not None and judge(document):
         return
-    # there may be millions, and jsonschema finds them one by one
-    errors = _one_a_path(_validator(schema_name).iter_errors(document))
-    positions = _Positions(document)
-    first = sorted(islice(errors, _SORTED), key=lambda error: positions.of(error.absolute_path))
-    for error in chain(first, errors):
-        path = json_path(error.absolute_path)
-        yield SchemaError(_code(error), path, _message(error), str(error.validator))
+    errors = _one_for_each_path(_validator(schema_name).iter_errors(document))
+    for error in islice(_in_order(errors, document), _MOST_ERRORS):
+        yield SchemaError(_code(error), json_path(error.absolute_path), _message(error), str(error.validator))
 
 
-def _one_a_path(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
-    # what has the wrong type is outside the documented values too, which is no second fact; one follows the other
+def _one_for_each_path(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    # a value of the wrong type is not one of the documented values either, which is no second fact
     for _, found in groupby(errors, key=lambda error: tuple(error.absolute_path)):
         yield min(found, key=lambda error: error.validator != "type")
 
 
-def unknown_fields(document: Any, schema_name: str) -> Iterator[str]:
-    """Yield the JSON path of every field that the schema does not name, each once, in order of appearance.
+def _in_order(errors: Iterator[ValidationError], document: Any) -> Iterator[ValidationError]:
+    """Sort the first errors by their places in the document; a missing field comes after those that are there."""
+    places: dict[int, dict[str, int]] = {}
 
-    Indices are generalised, as in ``$.items[*].metadata.owner``. The content of an unknown field is not
-    looked at, nor that of an object which the contract leaves free.
+    def position(error: ValidationError) -> list[int]:
+        found, node = [], document
+        for step in error.absolute_path:
+            if isinstance(step, int):
+                found.append(step)
+                node = node[step]
+            else:
+                # the fields of an object may be many: they are counted once
+                if id(node) not in places:
+                    places[id(node)] = {name: place for place, name in enumerate(node)}
+                found.append(places[id(node)].get(step, len(node)))
+                node = node.get(step)
+        return found
 
-    >>> list(unknown_fields({"currentCount": 0, "total": 3}, "page_info"))
-    ['$.total']
-    """
-    found: dict[str, None] = {}
-    if shape := _shape(schema_name):
-        _collect_unknown(document, shape, found)
-    return iter(found)
+    return chain(sorted(islice(errors, _SORTED), key=position), errors)
 
 
 def json_path(steps: Iterable[str | int]) -> str:
@@ -115,55 +123,43 @@ def json_path(steps: Iterable[str | int]) -> str:
     >>> json_path(["items", 3, "metadata", "taskID"]), json_path(["a b"])
     ('$.items[3].metadata.taskID', '$["a b"]')
     """
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else _member(step) for step in steps)
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else member(step) for step in steps)
 
 
-def _member(name: str) -> str:
+def member(name: str) -> str:
+    """Write a field's name as a step of a JSON path."""
     return f".{name}" if name.isidentifier() and len(name) <= _SHOWN_CHARACTERS else f"[{_shown_text(name)}]"
-
-
-# --- the schemas, each in one piece
-
-
-@cache
-def _inlined(schema_name: str) -> Mapping[str, Any]:
-    """Replace every reference by the file that it names; no file refers back to itself.
-
-    Neither validator then looks up references for every document; and jsonschema, which returns to the
-    standard's keywords wherever it meets a ``$schema``, keeps to those below.
-    """
-    schema: Mapping[str, Any] = _with_references(load_schema(schema_name))
-    return schema
-
-
-def _with_references(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_with_references(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(schema["$ref"].removesuffix(".json"))
-    return {
-        keyword: _with_references(part)
-        for keyword, part in schema.items()
-        if keyword not in ("$id", "$schema", "examples")
-    }
 
 
 # --- jsonschema, which explains
 
 
 def _required(validator: Any, required: Sequence[str], instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """Differ from jsonschema's in that the error's path is the missing field's."""
+    """Differ from jsonschema's: the error's path is that of the missing field."""
     if validator.is_type(instance, "object"):
         missing = (name for name in required if name not in instance)
         yield from (ValidationError(f"{name!r} is a required property", path=(name,)) for name in missing)
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """Differ from jsonschema's in that ``$`` is the end, as in ECMA 262, not also before a last line feed."""
+    """Differ from jsonschema's: ``$`` is the end, as in ECMA 262, and not also before a last line feed."""
     if validator.is_type(instance, "string") and not re.fullmatch(pattern, instance):
         yield ValidationError(f"{_shown(instance)} does not match {pattern!r}")
+
+
+def _items(validator: Any, items: Mapping[str, Any], instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Differ from jsonschema's: when very many elements alike are wrong, the rest of them are not looked at.
+
+    Elements are alike if they have the same type and the same of the documented fields.
+    """
+    wrong: Counter[object] = Counter()
+    documented = items.get("properties", {}).keys()
+    for index, element in enumerate(instance if validator.is_type(instance, "array") else ()):
+        kind = frozenset(documented & element.keys()) if isinstance(element, dict) else type(element)
+        if wrong[kind] < MANY:
+            errors = list(validator.descend(element, items, path=index))
+            wrong[kind] += bool(errors)
+            yield from errors
 
 
 def _is_plain_integer(_checker: Any, value: Any) -> bool:
@@ -183,41 +179,17 @@ def _is_timestamp(value: object) -> bool:
 
 _Validator: Final = extend(  # type: ignore[no-untyped-call]  # types-jsonschema leaves it bare
     Draft202012Validator,
-    validators={"required": _required, "pattern": _pattern},
+    validators={"required": _required, "pattern": _pattern, "items": _items},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_plain_integer),
 )
 
 
 @cache
 def _validator(schema_name: str) -> Any:
-    return _Validator(_inlined(schema_name), format_checker=_FORMATS)
+    return _Validator(inlined_schema(schema_name), format_checker=_FORMATS)
 
 
-class _Positions:
-    """Where the places of a document are, to sort by; each object's fields are counted once."""
-
-    def __init__(self, document: Any) -> None:
-        self._document = document
-        self._fields: dict[int, dict[str, int]] = {}
-
-    def of(self, path: Iterable[str | int]) -> tuple[int, ...]:
-        position = []
-        node = self._document
-        for step in path:
-            if isinstance(step, int):
-                position.append(step)
-                node = node[step]
-            else:
-                # a missing field comes after those that are there
-                if id(node) not in self._fields:
-                    self._fields[id(node)] = {name: place for place, name in enumerate(node)}
-                fields = self._fields[id(node)]
-                position.append(fields.get(step, len(fields)))
-                node = node.get(step)
-        return tuple(position)
-
-
-# --- what an error says
+# --- the message of an error
 
 
 def _code(error: ValidationError) -> str:
@@ -228,14 +200,11 @@ def _code(error: ValidationError) -> str:
 
 
 def _message(error: ValidationError) -> str:
-    return f"{_name(error.absolute_path)} {_MESSAGES[str(error.validator)](error)}"
-
-
-def _name(path: Sequence[str | int]) -> str:
-    """Return the path's end from its last field on; the whole path stands beside the message."""
-    steps = list(path)
+    # the path's end, from its last field on: the whole path is shown beside the message
+    steps = list(error.absolute_path)
     start = max((index for index, step in enumerate(steps) if isinstance(step, str)), default=None)
-    return "the document" if start is None else json_path(steps[start:]).removeprefix("$").removeprefix(".")
+    name = "the document" if start is None else json_path(steps[start:]).removeprefix("$").removeprefix(".")
+    return f"{name} {_MESSAGES[str(error.validator)](error)}"
 
 
 def _missing(error: ValidationError) -> str:
@@ -290,51 +259,7 @@ def _shown_text(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in quoted)
 
 
-# --- the fields that the schemas name
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """What a schema says of the inside of ``path``: its fields, or (``items``) what an array holds."""
-
-    path: str
-    fields: frozenset[str] = frozenset()
-    below: Mapping[str, _Shape] = field(default_factory=dict)
-    items: _Shape | None = None
-
-
-@cache
-def _shape(schema_name: str) -> _Shape | None:
-    return _shape_of(_inlined(schema_name), "$")
-
-
-def _shape_of(schema: Mapping[str, Any], path: str) -> _Shape | None:
-    """Return None where the contract says nothing of what is inside."""
-    if fields := schema.get("properties"):
-        shapes = {name: _shape_of(part, path + _member(name)) for name, part in fields.items()}
-        return _Shape(path, frozenset(fields), {name: shape for name, shape in shapes.items() if shape})
-    items = _shape_of(schema["items"], f"{path}[*]") if "items" in schema else None
-    return _Shape(path, items=items) if items else None
-
-
-def _collect_unknown(node: Any, shape: _Shape, found: dict[str, None]) -> None:
-    if shape.items is not None:
-        for value in node if isinstance(node, list) else ():
-            _collect_unknown(value, shape.items, found)
-    elif isinstance(node, dict):
-        for name in node:
-            if name in shape.below:
-                _collect_unknown(node[name], shape.below[name], found)
-            elif name not in shape.fields:
-                found[shape.path + _member(name)] = None
-
-
-# --- jsonschema-rs, which may decide
-
-
-def _accepted(document: Any, schema_name: str) -> bool:
-    judge = _judge(schema_name)
-    return judge is not None and judge(document)
+# --- jsonschema-rs, which may accept
 
 
 @cache
@@ -342,13 +267,13 @@ def _judge(schema_name: str) -> Callable[[Any], bool] | None:
     """Compile a verdict that is True only for what jsonschema accepts too; None without jsonschema-rs."""
     if jsonschema_rs is None:
         return None
-    schema = _inlined(schema_name)
+    schema = inlined_schema(schema_name)
     is_valid = jsonschema_rs.Draft202012Validator(_hardened(schema), validate_formats=True).is_valid
-    integers = tuple(_integers(schema))
+    integers = [steps for steps, part in subschemas(schema) if part.get("type") == "integer" and "*" not in steps]
 
     def judge(document: Any) -> bool:
         try:
-            return is_valid(document) and all(_is_plain(document, path) for path in integers)
+            return is_valid(document) and all(_is_plain(document, steps) for steps in integers)
         except ValueError:  # what cannot be handed to Rust, such as a key with a lone surrogate
             return False
 
@@ -364,15 +289,8 @@ def _hardened(schema: Any) -> Any:
     return {**hardened, "pattern": _FAST_TIMESTAMP} if schema.get("format") == "date-time" else hardened
 
 
-def _integers(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Return the way to each integer, whose literal jsonschema-rs cannot tell from a float's."""
-    if schema.get("type") == "integer":
-        yield ()
-    for name, part in schema.get("properties", {}).items():
-        yield from ((name, *rest) for rest in _integers(part))
-
-
 def _is_plain(document: Any, path: Iterable[str]) -> bool:
+    # jsonschema-rs cannot tell an integer's literal from a float's
     for name in path:
         document = document.get(name, 0) if isinstance(document, dict) else 0
     # Rust may have taken an integer of thousands of digits for something else

@@ -1,1 +1,1 @@
-"""Drift over time: what runs saw of a service's answers is kept as a snapshot, and the next run is held against it."""
+"""Drift over time: a snapshot keeps what runs saw of a service's answers, and the next run is compared with it."""

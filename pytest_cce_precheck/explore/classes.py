@@ -1,8 +1,9 @@
-"""The equivalence classes of the filters' values: a service treats all values of one alike, or has a reason not to."""
+"""The equivalence classes of the filters' values: a service is expected to treat all values of a class alike."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
@@ -23,9 +24,9 @@ _DIGITS: Final = "0123456789abcdef"
 
 @dataclass(frozen=True)
 class Unselective:
-    """A class of values that no task has; ``make`` writes one from a real value, None where it cannot.
+    """A class of values that no task has; ``make`` returns one made from a real value, None if it cannot.
 
-    ``tier`` orders the classes by how often services get them wrong: 1 is asked first.
+    ``tier`` orders the classes by how often services get them wrong: 1 is sent first.
     """
 
     name: str
@@ -34,25 +35,15 @@ class Unselective:
 
 
 def unknown_value(value: str, known: Container[str] = ()) -> str:
-    """Return a value of the same shape that is not among ``known``: nothing but its absence can be held against it."""
-    for index in range(len(value) - 1, -1, -1):
-        if value[index] in _DIGITS:
-            for digit in _DIGITS:
-                other = value[:index] + digit + value[index + 1 :]
-                if other != value and other not in known:
-                    return other
-    longer = value + "0"
-    while longer in known:
-        longer += "0"
-    return longer
+    """Return a value of the same shape that is not among ``known``, so that there is no other reason to refuse it."""
+    places = [index for index, character in enumerate(value) if character in _DIGITS]
+    respelt = (value[:index] + digit + value[index + 1 :] for index in reversed(places) for digit in _DIGITS)
+    longer = (value + "0" * number for number in count(1))
+    return next(each for each in chain(respelt, longer) if each != value and each not in known)
 
 
 def _one_wild(wild: str) -> Callable[[str], str | None]:
-    def make(value: str) -> str:
-        middle = len(value) // 2
-        return value[:middle] + wild + value[middle + 1 :]
-
-    return make
+    return lambda value: value[: len(value) // 2] + wild + value[len(value) // 2 + 1 :]
 
 
 def _widened(value: str) -> str:
@@ -61,7 +52,7 @@ def _widened(value: str) -> str:
 
 
 def _everything_odd(value: str) -> str:
-    """Write one value of all that services stumble over; each has a class of its own too, to tell which it was."""
+    """Return one value with everything that services stumble over; each part has a class of its own too."""
     return f"{value}插é' OR '1'='1\r\nX-Precheck-Probe: injected{'%' * 1500}"
 
 
@@ -125,14 +116,14 @@ CLASSES: Final = {
     Filter.ADDON_INSTANCE_ID: ID_CLASSES,
 }
 
-# what a value that is no id at all may be refused with; a well-formed unknown one may only be a 404
+# a value that is not a well-formed id may be refused so; a well-formed unknown one may only be a 404
 MALFORMED: Final = frozenset({400, 404, 414, 431})
 
 
 def refusals(name: Filter, value_class: str) -> frozenset[int]:
-    """Return the refusals that a value of this class may have, besides selecting nothing.
+    """Return the statuses that a value of this class may be refused with, instead of selecting nothing.
 
-    An unknown type may be a 400, an unknown id a 404; a text that is not shaped like an id may be refused as such.
+    An unknown type may be a 400, an unknown id a 404; a text that is not a well-formed id may be refused as such.
     """
     if value_class in ("long", "line break", "null byte", "everything odd"):
         return MALFORMED if name is not Filter.TYPE else frozenset({400, 414, 431})
@@ -142,7 +133,7 @@ def refusals(name: Filter, value_class: str) -> frozenset[int]:
 
 
 def known_values(tasks: Iterable[AnsweredTask]) -> dict[Filter, tuple[str, ...]]:
-    """Return the values that the endpoint itself shows, in the order of the list; both documented types always."""
+    """Return the values that the tasks have, in the order of the list, and always both documented types."""
     listed = values_of(tasks)
     values = {name: tuple(dict.fromkeys(each[name] for each in listed if name in each)) for name in Filter}
     values[Filter.TYPE] = tuple(TaskType)
@@ -150,5 +141,5 @@ def known_values(tasks: Iterable[AnsweredTask]) -> dict[Filter, tuple[str, ...]]
 
 
 def values_of(tasks: Iterable[AnsweredTask]) -> list[dict[Filter, str]]:
-    """Return for each task the values that select it, without those that it does not have."""
+    """Return for each task the values that select it; a value that it does not have is left out."""
     return [{name: value for name in Filter if (value := task.value_of(name))} for task in tasks]

@@ -23,10 +23,10 @@ Covered = dict[Filter, tuple[str, ...]]
 def covered_classes(exchanges: Iterable[Exchange]) -> Covered:
     """Return the classes of each filter's values that list calls asked with, in the order of `explore.classes`.
 
-    A value's class is told by what the answers show: it is one of theirs, or is made from one, or is unknown.
+    The answers tell a value's class: they show it, or it is made from one that they show, or it is unknown.
     """
     kept = list(exchanges)
-    tasks = [task for exchange in kept for task in _tasks(exchange)]
+    tasks = [task for exchange in kept for task in tasks_of(exchange)]
     known = known_values(tasks)
     made = {name: _made_from(name, known[name]) for name in Filter}
     found: dict[Filter, set[str]] = defaultdict(set)
@@ -34,10 +34,8 @@ def covered_classes(exchanges: Iterable[Exchange]) -> Covered:
         if exchange.request.method == "GET":
             asked = [(Filter(name), value) for name, value in exchange.request.params if name in set(Filter)]
             for name in Filter:
-                found[name] |= {
-                    _class_of(name, value, asked, tasks, made[name]) for each, value in asked if each == name
-                }
-                found[name] |= set() if any(each == name for each, _ in asked) else {ABSENT}
+                classes = {_class_of(name, value, asked, tasks, made[name]) for each, value in asked if each == name}
+                found[name] |= classes or {ABSENT}
     return {name: tuple(each for each in all_classes(name) if each in found[name]) for name in Filter}
 
 
@@ -79,7 +77,8 @@ def _made_from(name: Filter, known: Iterable[str]) -> dict[str, str]:
     return classes
 
 
-def _tasks(exchange: Exchange) -> tuple[AnsweredTask, ...]:
+def tasks_of(exchange: Exchange) -> tuple[AnsweredTask, ...]:
+    """Return the tasks of an answer, none if it is not a JSON object."""
     try:
         document = exchange.document
     except BodyError:

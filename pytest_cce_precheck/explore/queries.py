@@ -1,4 +1,4 @@
-"""Write questions: the query on the wire, what it may mean, and which classes it covers."""
+"""Build queries: the text on the wire, what it may mean, and which classes it covers."""
 
 from __future__ import annotations
 
@@ -26,25 +26,22 @@ class FilterValue:
 
 
 def select(asked: Sequence[FilterValue], *, query: str | None = None, code: str | None = None) -> Query:
-    """Ask for the tasks that satisfy every filter given.
+    """Return the query for the tasks that satisfy every filter given.
 
     An empty value has two acceptable meanings, no filter or nothing; a value that no task has selects nothing and may
-    be refused. ``query`` spells the same question otherwise.
+    be refused. ``query`` is another spelling of it.
     """
     conjunction = tuple((item.name, item.value) for item in asked if item.value_class != EMPTY)
     meanings: tuple[Selection, ...] = ((conjunction,),)
     if any(item.value_class == EMPTY for item in asked):
         meanings, code = ((conjunction,), NOTHING), code or "PRE412"
-    statuses: set[int] = set()
-    for item in asked:
-        if item.value_class not in (MATCHING, OTHER):
-            statuses |= refusals(item.name, item.value_class)
+    refused = (refusals(each.name, each.value_class) for each in asked if each.value_class not in (MATCHING, OTHER))
     if len(asked) == 1 and asked[0].value_class not in (MATCHING, OTHER, EMPTY):
         meanings, code = (NOTHING,), code or "PRE406"
     return Query(
         query=encode_query((item.name, item.value) for item in asked) if query is None else query,
         meanings=meanings,
-        statuses=frozenset(statuses),
+        statuses=frozenset().union(*refused),
         code=code,
         about=tuple(sorted({str(item.name) for item in asked})),
         classes=tuple((item.name, item.value_class) for item in asked),
@@ -52,7 +49,7 @@ def select(asked: Sequence[FilterValue], *, query: str | None = None, code: str 
 
 
 def matching(task: AnsweredTask, *names: Filter) -> tuple[FilterValue, ...]:
-    """Return the filters that a task satisfies, of those named, leaving out what the task has no value for."""
+    """Return the named filters with the task's own values, without those that it has no value for."""
     values = ((name, task.value_of(name)) for name in names)
     return tuple(FilterValue(name, value, MATCHING) for name, value in values if value)
 
@@ -76,7 +73,7 @@ def other_value(
 
 
 def everything(query: str, code: str, *, about: tuple[str, ...] = (), or_as: Selection | None = None) -> Query:
-    """Ask with what must not select: everything is shown (or the selection ``or_as``), or it is refused with 400."""
+    """Return a query that must not select: it shows everything (or the selection ``or_as``), or is refused with 400."""
     meanings = (EVERYTHING,) if or_as is None else (EVERYTHING, or_as)
     return Query(query=query, meanings=meanings, statuses=frozenset({400}), code=code, about=about)
 

@@ -1,4 +1,4 @@
-"""Questions as they were recorded: what a replayed property may draw, since nothing else has an answer."""
+"""Recorded queries: a replayed property test can draw no others, since only they have an answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
+from pytest_cce_precheck.explore.coverage import tasks_of
 from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -18,17 +19,19 @@ if TYPE_CHECKING:
 def recorded_questions(exchanges: Iterable[Exchange]) -> tuple[tuple[FilterValue, ...], ...]:
     """Return the combinations of filters that list calls asked, each once, the simplest first.
 
-    A value's class is told by what the recorded answers show: it exists, or is unknown. Calls with other parameters,
-    or with one of the three twice, are no such combination and are left out.
+    The recorded answers tell a value's class: it exists, or is unknown. Calls with other parameters, or with a filter
+    twice, are left out.
     """
     kept = [exchange for exchange in exchanges if exchange.request.method == "GET"]
-    known = {name: {value for exchange in kept for value in _values(exchange, name)} for name in Filter}
+    tasks = [task for exchange in kept for task in tasks_of(exchange)]
+    known = {(name, task.value_of(name)) for task in tasks for name in Filter}
     found: dict[tuple[FilterValue, ...], None] = {}
     for exchange in kept:
-        names = [name for name, _ in exchange.request.params]
-        if len(set(names)) == len(names) and set(names) <= set(Filter):
-            given = dict(exchange.request.params)
-            found[tuple(_asked(name, given[name], known[name]) for name in Filter if name in given)] = None
+        given = dict(exchange.request.params)
+        if len(given) == len(exchange.request.params) and given.keys() <= set(Filter):
+            asked = [(name, given[name]) for name in Filter if name in given]
+            classes = [EMPTY if not pair[1] else MATCHING if pair in known else UNKNOWN for pair in asked]
+            found[tuple(FilterValue(*pair, each) for pair, each in zip(asked, classes, strict=True))] = None
     return tuple(sorted(found, key=len))
 
 
@@ -42,7 +45,7 @@ def questions_that_list(exchanges: Iterable[Exchange]) -> set[frozenset[tuple[st
 
 
 def lists_a_task(response: Response) -> bool:
-    """Return whether a success answer's ``items`` hold anything, also if it is not in an array."""
+    """Return whether a success answer's ``items`` hold anything, in an array or not."""
     try:
         document = response.document if response.status < 300 else None
     except BodyError:
@@ -53,21 +56,9 @@ def lists_a_task(response: Response) -> bool:
 def weighted(
     questions: Sequence[tuple[FilterValue, ...]], listing: Container[frozenset[tuple[str, str]]]
 ) -> list[tuple[FilterValue, ...]]:
-    """Repeat the questions whose parameters are in ``listing`` until they are half of all, if there are any."""
+    """Repeat the queries whose parameters are in ``listing`` until they are half of all, if there are any."""
     lists = [frozenset((str(item.name), item.value) for item in asked) in listing for asked in questions]
     times = -(-lists.count(False) // max(1, lists.count(True)))
     return [
         asked for asked, listed in zip(questions, lists, strict=True) for _ in range(max(1, times) if listed else 1)
     ]
-
-
-def _asked(name: Filter, value: str, known: Iterable[str]) -> FilterValue:
-    return FilterValue(name, value, EMPTY if not value else MATCHING if value in known else UNKNOWN)
-
-
-def _values(exchange: Exchange, name: Filter) -> Sequence[str]:
-    try:
-        items = exchange.document["items"]
-        return [str(task["metadata"][name.field]) for task in items if name.field in task["metadata"]]
-    except (BodyError, TypeError, KeyError):
-        return ()

@@ -1,4 +1,4 @@
-"""The same questions in other words: order, repetition, unknown parameters, letter case of names, percent-encoding."""
+"""The same queries in other spellings: order, repetition, unknown parameters, case of names, percent-encoding."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ _UNKNOWN_PARAMETERS: Final = (
     (4, "callback=probe"),
 )
 
-Spelling = tuple[int, Query]
+TieredQuery = tuple[int, Query]
+"""A query with its tier: 1 is sent first."""
 
 
-def spelling_questions(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
-    """Return every question of this family with its tier; ``anchors`` are tasks that exist, the first used most."""
+def spelling_queries(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
+    """Yield each query of this family with its tier; ``anchors`` are tasks that exist, the first one used most."""
     yield from _empty(anchors)
     yield from _unknown_parameters(anchors)
     if anchors:
@@ -44,46 +45,41 @@ def spelling_questions(anchors: Sequence[AnsweredTask], values: dict[Filter, tup
     yield from _again(anchors)
 
 
-def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
+def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     for name in Filter:
         yield 1 if name is Filter.TYPE else 2, select([FilterValue(name, "", EMPTY)])
     yield 4, select([FilterValue(name, "", EMPTY) for name in Filter])
     if anchors:
-        for name, other in (
-            (Filter.TYPE, Filter.TASK_ID),
-            (Filter.TASK_ID, Filter.TYPE),
-            (Filter.ADDON_INSTANCE_ID, Filter.TYPE),
-        ):
+        for name in Filter:
+            other = Filter.TASK_ID if name is Filter.TYPE else Filter.TYPE
             yield 4, select([FilterValue(name, "", EMPTY), *matching(anchors[0], other)])
 
 
-def _unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
+def _unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     for tier, query in _UNKNOWN_PARAMETERS:
         yield tier, everything(query, "PRE409", about=(query.partition("=")[0],))
     for task in anchors[:1]:
-        given = matching(task, Filter.TYPE)
-        query = encode_query((item.name, item.value) for item in given)
+        plain = select(matching(task, Filter.TYPE))
         for tier, extra in ((2, "precheck_probe=1"), (3, "limit=1")):
-            plain = select(given, query=f"{extra}&{query}", code="PRE409")
-            yield tier, Query(plain.query, plain.meanings, frozenset({400}), "PRE409", (extra.partition("=")[0],))
+            about = (extra.partition("=")[0],)
+            yield tier, Query(f"{extra}&{plain.query}", plain.meanings, frozenset({400}), "PRE409", about)
     many = "&".join(f"precheck_probe_{number}=1" for number in range(60))
     yield 3, everything(many, "PRE409", about=("many parameters",))
 
 
-def _order(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
+def _order(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     for index, names in enumerate(combinations(Filter, 2)):
         given = matching(anchors[index % len(anchors)], *reversed(names))
         if len(given) == 2:
             yield 2 if index else 1, select(given, code="PRE407")
     orders = ((2, 1, 0), (1, 2, 0), (1, 0, 2), (2, 0, 1), (0, 2, 1))
     for index, order in enumerate(orders):
-        names3 = [tuple(Filter)[position] for position in order]
-        given = matching(anchors[index % len(anchors)], *names3)
+        given = matching(anchors[index % len(anchors)], *(tuple(Filter)[position] for position in order))
         if len(given) == 3:
             yield 2 if index == 0 else 4, select(given, code="PRE407")
 
 
-def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[Spelling]:
+def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     for index, name in enumerate(Filter):
         given = matching(anchors[index % len(anchors)], name)
         if given:
@@ -94,7 +90,7 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
 
 
 def _repeated(name: Filter, first: str, second: str) -> Query:
-    # one value said twice says nothing new; of two values the service may take either, both together, or none
+    # one value given twice is one filter; of two values the service may take either, both, or none
     ones = (((name, first),),), (((name, second),),)
     either = (((name, first),), ((name, second),))
     meanings = (ones[0],) if first == second else (either, *ones, NOTHING)
@@ -102,7 +98,7 @@ def _repeated(name: Filter, first: str, second: str) -> Query:
     return Query(query, meanings, frozenset({400}), "PRE408", (str(name),))
 
 
-def _encoding(task: AnsweredTask) -> Iterator[Spelling]:
+def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
     for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
         for item in matching(task, name):
             encoded = "".join(f"%{byte:02X}" for byte in item.value.encode())
@@ -110,14 +106,8 @@ def _encoding(task: AnsweredTask) -> Iterator[Spelling]:
     for item in matching(task, Filter.TYPE):
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
         both = [item, *matching(task, Filter.TASK_ID)]
-        yield (
-            3,
-            select(
-                both,
-                query="&" + encode_query((each.name, each.value) for each in both).replace("&", "&&"),
-                code="PRE410",
-            ),
-        )
+        doubled = "&" + encode_query((each.name, each.value) for each in both).replace("&", "&&")
+        yield 3, select(both, query=doubled, code="PRE410")
         broken = FilterValue(item.name, "\ufffd", "bytes that are not UTF-8")
         yield 3, select([broken], query="type=%FF%FE", code="PRE410")
     for item in matching(task, Filter.TASK_ID, Filter.TYPE):
@@ -126,7 +116,7 @@ def _encoding(task: AnsweredTask) -> Iterator[Spelling]:
         yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")
 
 
-def _names(task: AnsweredTask) -> Iterator[Spelling]:
+def _names(task: AnsweredTask) -> Iterator[TieredQuery]:
     for tier, name, spelt in (
         (2, Filter.TYPE, "TYPE"),
         (2, Filter.TASK_ID, "Task_ID"),
@@ -136,20 +126,18 @@ def _names(task: AnsweredTask) -> Iterator[Spelling]:
         (4, Filter.TASK_ID, "task_id[]"),
     ):
         for item in matching(task, name):
-            as_filter = (((name, item.value),),)
             query = f"{quote(spelt, safe='')}={quote(item.value, safe='~')}"
-            yield tier, everything(query, "PRE413", about=(spelt,), or_as=as_filter)
+            yield tier, everything(query, "PRE413", about=(spelt,), or_as=(((name, item.value),),))
     for item in matching(task, Filter.TASK_ID):
-        query = f"{item.name}%5B%24ne%5D=x"
-        yield 4, everything(query, "PRE409", about=("task_id[$ne]",))
+        yield 4, everything(f"{item.name}%5B%24ne%5D=x", "PRE409", about=("task_id[$ne]",))
 
 
-def _again(anchors: Sequence[AnsweredTask]) -> Iterator[Spelling]:
-    """The same questions once more, right after each other and after others."""
+def _again(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
+    """Repeat queries, right after each other and after others."""
     for index, value in enumerate(TaskType):
-        question = select([FilterValue(Filter.TYPE, value, MATCHING)], code="PRE411")
-        yield 1 if index == 0 else 2, question
-        yield 3, question
+        query = select([FilterValue(Filter.TYPE, value, MATCHING)], code="PRE411")
+        yield 1 if index == 0 else 2, query
+        yield 3, query
     for task in anchors[:2]:
         for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
             if given:

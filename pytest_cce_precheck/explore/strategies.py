@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 Subset = tuple[Filter, ...]
 
 # Weights are repeated entries of lists to sample from, the simplest first: examples shrink towards the beginning.
-# Hypothesis makes the same choices only once, so the repetition also lets it ask a small cluster's few questions again.
+# Hypothesis makes the same choices only once; with the repetition it can repeat the few queries of a small cluster.
 _ONE_TASK, _SEVERAL_TASKS, _ODD = "one task", "several tasks", "odd"
 _ORIGINS: Final = {
     1: st.sampled_from((_ONE_TASK,) * 56 + (_SEVERAL_TASKS,) * 12 + (_ODD,) * 32),
     2: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
     3: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
 }
-# the type alone is asked most often: no other filter selects so many tasks, any of which may be wrong
+# the type alone is drawn most often: no other filter selects so many tasks, any of which may be wrong
 _SUBSETS: Final[Mapping[Subset, int]] = {
     (): 2,
     (Filter.TYPE,): 18,
@@ -42,7 +42,7 @@ _REPLACED: Final = {
     for subset in _SUBSETS
     if subset
 }
-# one odd value as often as nothing but odd values
+# one odd value is drawn as often as only odd values
 _ODD_PLACES: Final = {
     1: st.just((0,)),
     2: st.sampled_from(((0,), (1,), *((0, 1),) * 2)),
@@ -52,7 +52,7 @@ _MUTATED: Final = "mutated"
 _ODD_CLASSES: Final[Mapping[Filter, st.SearchStrategy[Unselective | str]]] = {
     name: st.sampled_from((*classes, EMPTY, _MUTATED, _MUTATED)) for name, classes in CLASSES.items()
 }
-# everything but what a URL cannot hold at all
+# all characters that a URL can hold
 _TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 _MUTATION: Final = st.tuples(st.integers(0, 40), st.integers(0, 3), _TEXT)
 
@@ -73,9 +73,9 @@ def filters(
 
     ``known`` holds values that exist, ``tasks`` the values of each task (`classes.values_of`). With tasks, at least
     half of all combinations select one, with one, two and three filters; ``known`` alone does not say which values
-    belong together. Both documented types exist, unless ``known`` says otherwise.
-    Shrinks towards fewer filters and towards the values of one task. Raises `ConfigurationError` if there are not
-    ``at_least`` so many filters.
+    belong to one task. Both documented types exist, unless ``known`` lists others.
+    Shrinks towards fewer filters and towards the values of one task. Raises `ConfigurationError` if there are fewer
+    than ``at_least`` filters.
     """
     weights = {subset: weight for subset, weight in _SUBSETS.items() if len(subset) >= at_least}
     if not weights:
@@ -91,7 +91,7 @@ def _side_by_side(known: Mapping[Filter, Sequence[str]]) -> list[dict[Filter, st
 
 
 def _by_turns(tasks: Sequence[Mapping[Filter, str]]) -> list[Mapping[Filter, str]]:
-    """Return the tasks of each type by turns, those of the rarer type again, so that both are drawn equally often."""
+    """Alternate the types, repeating tasks of the rarer one, so that both are drawn equally often."""
     groups: dict[str | None, list[Mapping[Filter, str]]] = {}
     for task in tasks:
         groups.setdefault(task.get(Filter.TYPE), []).append(task)
@@ -119,12 +119,12 @@ class _Cluster:
         }
 
     def subsets(self, weights: Mapping[Subset, int]) -> st.SearchStrategy[Subset]:
-        """Draw which filters are given; those that no listed task has values for are drawn less often."""
+        """Draw which filters are given; a combination that no listed task has values for is drawn less often."""
         rare = {each for each in weights if self._listed and not self._rows(each)}
         return st.sampled_from([each for each, weight in weights.items() for _ in range(1 if each in rare else weight)])
 
     def _rows(self, subset: Subset) -> list[tuple[FilterValue, ...]]:
-        # the same place is the same task in all subsets: a filter less can be tried with the values that are left
+        # the same index is the same task in all subsets, so that shrinking can drop a filter and keep the values
         rows = (tuple(self._asked(name, task[name]) for name in subset if name in task) for task in self._tasks)
         return [row for row in rows if len(row) == len(subset)]
 
@@ -152,7 +152,7 @@ def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy
 
 
 def _odd(draw: st.DrawFn, real: FilterValue, existing: Container[str]) -> FilterValue:
-    """Write an odd value from a real one: a service that takes the one for the other then lists a task."""
+    """Make an odd value from a real one: a service that takes one for the other lists a task."""
     chosen = draw(_ODD_CLASSES[real.name])
     if chosen == EMPTY:
         return FilterValue(real.name, "", EMPTY)

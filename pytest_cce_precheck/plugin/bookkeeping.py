@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.config.targets import secrets_of
-from pytest_cce_precheck.contract.ledger import Known, Ledger, Settled
+from pytest_cce_precheck.contract.ledger import Known, Ledger, LedgerResult
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.records import reported_records
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -105,7 +105,7 @@ class Bookkeeper:
         """Sum up, write the history; end with status 1 where --cce-ledger-strict wants it."""
         if not self._outcomes:
             return
-        settled = self._ledger.settle(self._findings, self._began.date())
+        settled = self._ledger.apply(self._findings, self._began.date())
         if self._ledger_file is not None:
             partial = why_partial(session, tuple(self._outcomes.values()))
             outdated = out_of_date(settled, judge_never_met=not partial)
@@ -203,12 +203,12 @@ class _Noted:
         return config.service or "", config.cluster_id or ""
 
 
-def out_of_date(settled: Settled, *, judge_never_met: bool) -> tuple[Known, ...]:
+def out_of_date(settled: LedgerResult, *, judge_never_met: bool) -> tuple[Known, ...]:
     """Return the entries that --cce-ledger-strict fails on: expired, and after a whole run unused ones."""
-    return (*settled.expired, *(settled.never_met if judge_never_met else ()))
+    return (*settled.expired, *(settled.unused if judge_never_met else ()))
 
 
-def ledger_lines(settled: Settled, name: str, partial: str) -> Iterator[str]:
+def ledger_lines(settled: LedgerResult, name: str, partial: str) -> Iterator[str]:
     """Write what a run says of its ledger; ``partial`` is why it did not ask everything, empty where it did."""
     if settled.known:
         number = len({finding.identity for finding, _ in settled.known})
@@ -217,7 +217,7 @@ def ledger_lines(settled: Settled, name: str, partial: str) -> Iterator[str]:
     for entry in settled.expired:
         found = any(entry.matches(finding) for finding in settled.rest)
         yield f"  known no longer: {entry.title}, {entry.said}; {'it is still there' if found else 'it was not seen'}"
-    for entry in settled.never_met:
+    for entry in settled.unused:
         yield f"  known but never met: {entry.title}, {entry.said}" + (f"; not judged, {partial}" if partial else "")
 
 

@@ -19,17 +19,17 @@ from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.ledger import known_failures
 from pytest_cce_precheck.drift.comparison import apart, mixed
-from pytest_cce_precheck.drift.dialects import DeviationCounter, merge_counts
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounter, merge_counts
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import (
     SnapshotTarget,
-    as_spoken,
-    as_traits,
+    counts_as_data,
+    counts_from_data,
     dumps,
     prepare,
     read,
-    spoken_as_data,
     traits_as_data,
+    traits_from_data,
     write,
 )
 from pytest_cce_precheck.drift.traits import Observer, merge_traits
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.drift.dialects import DeviationCounts
+    from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
     from pytest_cce_precheck.drift.memory import RememberedRun
     from pytest_cce_precheck.drift.traits import Traits
     from pytest_cce_precheck.plugin.session import Harness
@@ -118,7 +118,7 @@ class Watcher:
         """Return what was gathered: target, answers, traits and deviations, without any credential."""
         for target, (observer, listener) in sorted(self._watched.items()):
             if observer.answers:
-                traits, spoken = traits_as_data(observer.traits), spoken_as_data(listener.spoken)
+                traits, spoken = traits_as_data(observer.traits), counts_as_data(listener.counts)
                 text = json.dumps([list(astuple(target)), observer.answers, traits, spoken])
                 yield json.loads(self._masked(text))
 
@@ -131,7 +131,7 @@ class Keeper(Watcher):
         self._config = config
         self._accepted = {target.name: target.config.accept for target in targets}
         self._path = path
-        self._seen: dict[SnapshotTarget, tuple[int, Mapping[str, Traits], Mapping[str, DeviationCounts]]] = {}
+        self._seen: dict[SnapshotTarget, tuple[int, Mapping[str, Traits], Mapping[DeviationKey, DeviationCounts]]] = {}
         self._lines: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
@@ -169,8 +169,8 @@ class Keeper(Watcher):
             number, before, heard = self._seen.get(target, (0, {}, {}))
             self._seen[target] = (
                 number + answers,
-                merge_traits(before, as_traits(traits)),
-                merge_counts(heard, as_spoken(spoken)),
+                merge_traits(before, traits_from_data(traits)),
+                merge_counts(heard, counts_from_data(spoken)),
             )
 
     def _in_this_run(self, today: date) -> Iterator[Finding]:
@@ -250,7 +250,7 @@ def _lines_of(target: SnapshotTarget, answers: int, outcome: RememberedRun, *, f
     for drift in outcome.drifts:
         day = "today" if drift.since == memory.last else str(drift.since)
         yield f"    {drift.grade}: {drift.said} (since {day})"
-    for drift in outcome.settled:
+    for drift in outcome.confirmed:
         yield f"    known from now on: {drift.said} (told since {drift.since})"
     for key, told in outcome.unseen.items():
         yield f"    told until {told.last}, not seen today: {key} (since {told.since})"

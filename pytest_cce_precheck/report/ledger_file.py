@@ -42,8 +42,8 @@ def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> N
         raise ConfigurationError(
             f"no finding of the report is {entry.title}; there it is at {' or '.join(places) or 'no place'}"
         )
-    if not ledger.settle(about, today).rest:
-        [_, other] = ledger.settle(about, today).known[0]
+    if not ledger.apply(about, today).rest:
+        [_, other] = ledger.apply(about, today).known[0]
         raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
     _files.write(path, appended(text, entry, str(path)).encode(), f"the ledger {path}")
 

@@ -264,7 +264,7 @@ def _is_found(run: Inspection, created: Answer, task: AnsweredTask, name: Filter
             break
         if not found:
             if answer is not None:
-                run.settling.lacked(key, asked)
+                run.settling.record_missing(key, asked)
             # a replica may not know it yet
             run.wait(_REREAD)
     if not found and (answer is not None or exchange.status == 404):

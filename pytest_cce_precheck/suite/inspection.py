@@ -353,7 +353,7 @@ class Inspection:
 
     def bracket(self, before: Answer, after: Answer) -> Bracket:
         """Return the bracket of what was asked between two lists."""
-        return Bracket(before, after, self.settling.fresh(before), self.settling.newcomers(before))
+        return Bracket(before, after, self.settling.changed(before), self.settling.came_or_went(before))
 
     def opening(self) -> Answer | None:
         """Return the latest unfiltered list, which opens the next bracket."""
@@ -363,7 +363,7 @@ class Inspection:
         if self._latest is not None and not self._settled:
             # what is unchanged after that time is the same everywhere; until then everything is new
             self._settled = True
-            self.wait_until(self.settling.begun + self.settling.lag)
+            self.wait_until(self.settling.first_read + self.settling.lag)
             if self.settling.lag:
                 self.unfiltered()
         # to read what a check's answers will be held against is to judge nothing yet

@@ -376,7 +376,7 @@ def test_a_change_is_told_with_its_grade_the_call_and_where_it_is_seen(cassettes
     status, out, _ = cassettes("diff", "old", "new")
     assert status == 1
     owner, message = "$.items[*].metadata.owner", "$.items[*].status.message"
-    new, missing = "a new field that no document names", "a required field is missing at times"
+    new, missing = "a new undocumented field", "a required field is missing at times"
     assert out.splitlines() == [
         "note: gone.json is in the old folder alone",
         "note: came.json is in the new folder alone",

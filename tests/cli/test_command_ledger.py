@@ -58,7 +58,7 @@ def test_what_follows_from_a_known_failure_is_added_with_it(command: Command, tm
         for code in ("PRE401", "PRE404", "PRE411")
     ]
     ledger = Ledger.read(tmp_path / "cce-known.toml")
-    assert ledger.settle([UNSOUND, followed, respelt, apart], TODAY).rest == (apart,)
+    assert ledger.apply([UNSOUND, followed, respelt, apart], TODAY).rest == (apart,)
     assert ledger.entries[1].said.startswith('follows from PRE401 at type: fixed in "24.1" (team-cce')
 
 
@@ -104,7 +104,7 @@ def test_another_file_can_be_named(command: Command, report: str, tmp_path: Path
         (known("PRE3o2", LATER), "unknown finding code 'PRE3o2'"),
         (known("PRE302", "2020-01-31"), "--until 2020-01-31 is over: an entry has to end on a later day"),
         (known("PRE302", "soon"), "--until is 'soon': expected a day as YYYY-MM-DD"),
-        (known("PRE401", LATER, "--where", "taskid: prefix"), "'taskid' is no filter"),
+        (known("PRE401", LATER, "--where", "taskid: prefix"), "'taskid' is not a filter"),
         (known("PRE401", LATER, "--where", "limit"), "there it is at $.items[0] or $.items[4] or task_id or type"),
         (known("PRE302", LATER, "--owner", ""), "accepting PRE302 needs an owner"),
     ],

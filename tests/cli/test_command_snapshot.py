@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounter
 from pytest_cce_precheck.drift.memory import TargetMemory, remember
 from pytest_cce_precheck.drift.snapshot import SnapshotTarget, dumps, read
 from pytest_cce_precheck.drift.traits import Observer
@@ -33,7 +33,7 @@ def keep(path: Path, *documents: Any, target: SnapshotTarget = HERE) -> str:
         observer, listener = Observer(), DeviationCounter()
         observer.take(answered(document))
         listener.take(answered(document))
-        memory = remember(memory, observer.traits, listener.spoken, FIRST + timedelta(day)).memory
+        memory = remember(memory, observer.traits, listener.counts, FIRST + timedelta(day)).memory
     assert memory is not None
     path.write_text(dumps({target: memory}))
     return str(path)
@@ -55,7 +55,7 @@ def test_show_says_what_is_known_and_what_is_being_told(tmp_path: Path, capsys: 
 def test_diff_says_what_is_otherwise_and_fails_on_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, without = keep(tmp_path / "a", PLAIN), keep(tmp_path / "b", TEXT), keep(tmp_path / "c", WITHOUT)
     assert main(["snapshot", "diff", old, new]) == 1
-    fact = "list 200 $.pageInfo.currentCount its type is another: integer → string"
+    fact = "list 200 $.pageInfo.currentCount its type has changed: integer → string"
     assert capsys.readouterr().out.splitlines() == ["live: https://cce.example, cluster c", f"  error: {fact}"]
     assert main(["snapshot", "diff", old, new, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0] == {
@@ -78,7 +78,7 @@ def test_accept_takes_what_is_told_as_known(tmp_path: Path, capsys: pytest.Captu
         "accepted: list 200 $.pageInfo.currentCount type (live: https://cce.example, cluster c)",
         "1 change accepted; the next run takes them as known",
     ]
-    assert [told.accepted for told in read(tmp_path / "s.json")[HERE].told.values()] == [True]
+    assert [change.accepted for change in read(tmp_path / "s.json")[HERE].pending.values()] == [True]
 
 
 def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

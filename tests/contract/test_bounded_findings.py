@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.contract import schema
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.findings import Finding, gathered
@@ -265,6 +266,27 @@ def test_the_command_check_says_no_more_of_a_large_file(
     text = capsys.readouterr().out
     assert len(text) < 4000
     assert ("1,000 times" in text) != bool(form)
+
+
+@pytest.mark.parametrize("item", [1, {}, {"metadata": 1}, {"owner": "me"}], ids=str)
+def test_of_very_many_wrong_items_only_some_are_described_and_one_of_another_kind_all_the_same(item: Any) -> None:
+    bad = task(1)
+    bad["status"]["status"] = "Lost"
+    items = [*[item] * 60_000, bad]
+    with pytest.MonkeyPatch.context() as patch:
+        described: list[object] = []
+        patch.setattr(schema, "_message", lambda error: described.append(error) or "wrong")
+        found = check(answered(listing(items)))
+    assert 10_000 < len(described) <= 3 * 10_000
+    assert {each.path: each.times for each in found}["$.items[60000].status.status"] == 1
+    assert {each.evidence[0][1][:8] for each in found if each.code[:4] == "PRE2" and each.evidence} == {"at least"}
+
+
+def test_of_very_many_wrong_risks_in_many_tasks_only_some_are_described() -> None:
+    items = [task(number) for number in range(100)]
+    for each in items:
+        each["status"]["riskList"] = [1] * 1000
+    assert len(list(schema_errors(listing(items), "list_answer"))) == 50_000
 
 
 def test_more_breaches_than_are_sorted_are_found_all_the_same() -> None:

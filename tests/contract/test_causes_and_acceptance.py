@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.acceptance import Acceptance, acceptance_problems
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule
@@ -54,6 +54,16 @@ def test_an_acceptance_ends_on_its_day() -> None:
     assert accepted.covers(finding, date(2026, 12, 31))
     assert not accepted.covers(finding, date(2027, 1, 1))
     assert not accepted.covers(Finding("PRE301", "other"), date(2026, 1, 1))
+
+
+def test_an_acceptance_that_has_expired_or_that_nothing_needed_is_reported() -> None:
+    used, unused = (Acceptance.of(code, "because") for code in ("PRE301", "PRE302"))
+    over = Acceptance.of("PRE303", "because", "2026-05-31")
+    assert list(acceptance_problems([used, unused, over], [used, over], date(2026, 6, 1))) == [
+        "expired acceptance: PRE303 (because) until 2026-05-31",
+        "unused acceptance: PRE302 (because)",
+    ]
+    assert list(acceptance_problems([used, over], [used, over], date(2026, 5, 31))) == []
 
 
 def test_a_verdict_sorts_findings_by_severity_and_acceptance() -> None:

@@ -61,7 +61,7 @@ def test_a_message_is_missing_if_the_task_is_in_another_state_than_init() -> Non
 def test_a_deviation_is_named_with_its_first_places_and_their_number_if_there_are_several() -> None:
     rule = rules()["PRE211"]
     paths = [f"$.items[{number}].metadata.createTimestamp" for number in range(4)]
-    one, several = deviation("PRE211", paths[:1], 1), deviation("PRE211", paths, 4)
+    one, several = deviation("PRE211", paths[:1]), deviation("PRE211", paths)
     assert one.message == f"{rule.title} ({rule.name})"
     assert several.message == f"{rule.title} in 4 places ({rule.name})"
     assert (several.path, several.subject) == (paths[0], (rule.name,))

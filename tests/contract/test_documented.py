@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.contract.documented import TYPES, Documented, documented, kind_of, member
+from pytest_cce_precheck.contract.documented import TYPES, Documented, documented, kind_of
+from pytest_cce_precheck.contract.schema import member
 from tests.contract.answers import answered, created, creation
 
 STATES = frozenset({"Init", "Running", "Failed", "Success"})

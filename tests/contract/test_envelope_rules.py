@@ -67,7 +67,7 @@ def test_a_refusal_is_unexpected_only_where_the_asker_expected_another_status() 
     assert codes(exchange) == []
     assert codes(exchange, expect={200, 404}) == []
     assert codes(exchange, expect={200}) == ["PRE102"]
-    assert "status 404 where 200 was expected" in check(exchange, expect={200})[-1].message
+    assert "status 404, but 200 was expected" in check(exchange, expect={200})[-1].message
 
 
 @pytest.mark.parametrize("status", [500, 501, 505, 599])
@@ -348,7 +348,7 @@ def test_a_request_without_any_response_header_says_nothing_about_retry() -> Non
 
 def test_an_unexpected_error_is_told_with_its_body_whatever_bytes_that_is_made_of() -> None:
     [unexpected] = [each for each in check(listed(b"no\xff", status=404), expect={200}) if each.code == "PRE102"]
-    assert unexpected.message == "status 404 where 200 was expected: no\N{REPLACEMENT CHARACTER}"
+    assert unexpected.message == "status 404, but 200 was expected: no\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize("date", ["yesterday", TOO_LARGE])

@@ -48,7 +48,7 @@ def test_a_code_may_be_given_by_the_rules_name_and_a_day_as_a_text() -> None:
 
 
 def test_a_ledger_without_entries_covers_nothing() -> None:
-    assert Ledger.parse("# nothing yet\n").settle([NO_EXPIRY], TODAY).rest == (NO_EXPIRY,)
+    assert Ledger.parse("# nothing yet\n").apply([NO_EXPIRY], TODAY).rest == (NO_EXPIRY,)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_ledger_without_entries_covers_nothing() -> None:
             '[[knwon]]\ncode = "PRE302"',
             "k.toml has the unknown key 'knwon'; expected [[known]] tables; did you mean known?",
         ),
-        ("known = 3", "known is no list of tables"),
-        ("[known]\ncode = 1", "known is no list of tables"),
+        ("known = 3", "known is not a list of tables"),
+        ("[known]\ncode = 1", "known is not a list of tables"),
         (f"[[known]]\n{ENTRY}when = 1", "entry 1 (line 1): unknown key 'when'; an entry may have code, where, reason"),
         (f"[[known]]\n{ENTRY}tickt = 'x'", "since, ticket; did you mean ticket?"),
         (f"\n[[known]]\n{ENTRY}\n[[known]]\ncode = 'PRE302'", "entry 2 (line 8): reason and owner and until missing"),
@@ -72,11 +72,11 @@ def test_a_ledger_without_entries_covers_nothing() -> None:
         (f"[[known]]\n{ENTRY}".replace("2026-12-31", '"2026-13-01"'), "until is '2026-13-01': expected a day"),
         (f"[[known]]\n{ENTRY}".replace("2026-12-31", "2026-12-31T10:00:00Z"), "until is '2026-12-31 10:00:00"),
         (f"[[known]]\n{ENTRY}since = 2027-01-01", "since 2027-01-01 is after until 2026-12-31"),
-        (f"[[known]]\n{ENTRY}where = '$.items['", "where '$.items[' is no JSON path"),
+        (f"[[known]]\n{ENTRY}where = '$.items['", "where '$.items[' is not a JSON path"),
         (f"[[known]]\n{ENTRY}where = 'items[*].status'", "one starts with $"),
         (
             f"[[known]]\n{ENTRY}where = 'taskid: prefix'",
-            "'taskid' is no filter; expected one of type, task_id, addon_instance_id; did you mean task_id?",
+            "'taskid' is not a filter; expected one of type, task_id, addon_instance_id; did you mean task_id?",
         ),
         (f"[[known]]\n{ENTRY}[[known]]\n{ENTRY}", "entry 2 (line 6): PRE302 is known from entry 1 already"),
     ],
@@ -148,18 +148,18 @@ def test_findings_are_settled_by_the_first_entry_that_covers_them() -> None:
     other = Finding("PRE401", "type", subject=("type",))
     wide, narrow, ended = known("PRE302"), known("PRE302", "$.items[*].*.*"), known("PRE401", until=date(2026, 5, 31))
     never = known("PRE305")
-    settled = Ledger((wide, narrow, ended, never)).settle([NO_EXPIRY, other], TODAY)
+    settled = Ledger((wide, narrow, ended, never)).apply([NO_EXPIRY, other], TODAY)
     assert settled.known == ((NO_EXPIRY, wide),)
     assert settled.rest == (other,)
     assert settled.expired == (ended,)
     # the narrow one was met too, if only in the second place
-    assert settled.never_met == (never,)
+    assert settled.unused == (never,)
 
 
 def test_an_entry_covers_on_its_last_day_and_no_longer() -> None:
     entry = known("PRE302", until=TODAY)
-    assert Ledger((entry,)).settle([NO_EXPIRY], TODAY).known == ((NO_EXPIRY, entry),)
-    assert Ledger((entry,)).settle([NO_EXPIRY], date(2026, 6, 2)).rest == (NO_EXPIRY,)
+    assert Ledger((entry,)).apply([NO_EXPIRY], TODAY).known == ((NO_EXPIRY, entry),)
+    assert Ledger((entry,)).apply([NO_EXPIRY], date(2026, 6, 2)).rest == (NO_EXPIRY,)
 
 
 def test_entries_are_acceptances_to_a_verdict() -> None:

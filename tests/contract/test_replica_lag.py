@@ -19,7 +19,7 @@ class Clock:
     now = 100.0
 
 
-def settling(lag: float = 5.0) -> tuple[ReplicaLag, Clock]:
+def lagging(lag: float = 5.0) -> tuple[ReplicaLag, Clock]:
     clock = Clock()
     return ReplicaLag(lag, lambda: clock.now), clock
 
@@ -37,7 +37,7 @@ def running(number: int) -> Any:
 
 
 def test_a_task_just_seen_may_lack_in_a_list_until_the_lag_is_over() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE, TWO))
     clock.now += 4
     assert seen.outdated(shows(ONE)) == {TWO_ID}
@@ -46,7 +46,7 @@ def test_a_task_just_seen_may_lack_in_a_list_until_the_lag_is_over() -> None:
 
 
 def test_a_task_just_gone_may_still_be_listed_until_the_lag_is_over() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE, TWO))
     clock.now += 60
     seen.observe(shows(ONE))
@@ -56,7 +56,7 @@ def test_a_task_just_gone_may_still_be_listed_until_the_lag_is_over() -> None:
 
 
 def test_a_state_may_seem_to_move_back_shortly_after_it_moved_on() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(task(1, state="Init")))
     clock.now += 60
     seen.observe(shows(running(1)))
@@ -68,7 +68,7 @@ def test_a_state_may_seem_to_move_back_shortly_after_it_moved_on() -> None:
 
 
 def test_an_older_list_changes_nothing_of_what_is_known() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE))
     clock.now += 60
     seen.observe(shows(ONE, TWO))
@@ -80,7 +80,7 @@ def test_an_older_list_changes_nothing_of_what_is_known() -> None:
 
 
 def test_an_answer_that_was_long_on_its_way_is_as_old_as_its_question() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE, TWO))
     asked = clock.now + 1
     clock.now += 8
@@ -89,29 +89,29 @@ def test_an_answer_that_was_long_on_its_way_is_as_old_as_its_question() -> None:
 
 
 def test_what_moves_on_is_never_older() -> None:
-    seen, _ = settling()
+    seen, _ = lagging()
     seen.observe(shows(task(1, state="Init")))
     assert seen.outdated(shows(running(1))) == frozenset()
     assert seen.outdated(shows(task(1, state="Init"), TWO)) == frozenset()
 
 
 def test_an_answer_that_is_not_complete_is_held_to_what_it_shows() -> None:
-    seen, _ = settling()
+    seen, _ = lagging()
     seen.observe(shows(ONE, TWO))
     assert seen.outdated(shows(ONE), complete=False) == frozenset()
 
 
 def test_without_a_lag_nothing_is_older_or_new() -> None:
-    seen, _ = settling(lag=0)
+    seen, _ = lagging(lag=0)
     opening = shows(ONE, TWO)
     seen.observe(opening)
     assert seen.outdated(shows(ONE)) == frozenset()
-    assert seen.fresh(opening) == frozenset()
+    assert seen.changed(opening) == frozenset()
 
 
 @pytest.mark.parametrize("lag", [0.0, 5.0])
 def test_how_far_answers_were_behind_is_measured_whether_or_not_a_lag_is_given(lag: float) -> None:
-    seen, clock = settling(lag)
+    seen, clock = lagging(lag)
     seen.observe(shows(task(1, state="Init")))
     clock.now += 60
     seen.observe(shows(running(1)))
@@ -122,7 +122,7 @@ def test_how_far_answers_were_behind_is_measured_whether_or_not_a_lag_is_given(l
 
 @pytest.mark.parametrize(("state", "behind"), [("Running", 2.0), ("Success", 0.0)])
 def test_a_list_that_lacks_a_task_just_seen_was_behind_unless_it_may_have_left(state: str, behind: float) -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(task(1, state=state)))
     clock.now += 2
     seen.observe(shows())
@@ -130,9 +130,9 @@ def test_a_list_that_lacks_a_task_just_seen_was_behind_unless_it_may_have_left(s
 
 
 def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behind() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE), complete=False)
-    seen.lacked(ONE_ID, clock.now + 2.5)
+    seen.record_missing(ONE_ID, clock.now + 2.5)
     clock.now += 3
     seen.observe(shows(ONE))
     assert seen.behind == pytest.approx(2.5)
@@ -140,7 +140,7 @@ def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behin
 
 @pytest.mark.parametrize(("seconds", "behind"), [(20, 20), (61, 0)])
 def test_more_than_the_lag_is_measured_too_unless_no_replica_is_so_far_behind(seconds: float, behind: float) -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(running(1)))
     clock.now += seconds
     seen.observe(shows(task(1, state="Init")))
@@ -149,7 +149,7 @@ def test_more_than_the_lag_is_measured_too_unless_no_replica_is_so_far_behind(se
 
 @pytest.mark.parametrize(("later", "left_out"), [(1.0, False), (11.0, True)])
 def test_a_list_left_a_task_out_only_if_all_replicas_knew_it_by_then(later: float, *, left_out: bool) -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE))
     sighted = clock.now
     clock.now += later / 2
@@ -180,20 +180,22 @@ def test_a_task_that_stays_away_after_the_lag_is_missed_once() -> None:
 
 @pytest.mark.parametrize(("seconds", "open_tasks"), [(1, True), (60, False)])
 def test_a_task_left_out_shortly_after_it_came_is_open_and_later_a_finding(seconds: float, *, open_tasks: bool) -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE))
     clock.now += 60
     seen.observe(shows(ONE, TWO))
     clock.now += seconds
     before, after = shows(ONE, TWO), shows(ONE, TWO)
     seen.observe(before)
-    verdict = judge_selection(STATIC, shows(ONE), Bracket(before, after, seen.fresh(before), seen.newcomers(before)))
+    verdict = judge_selection(
+        STATIC, shows(ONE), Bracket(before, after, seen.changed(before), seen.came_or_went(before))
+    )
     assert bool(verdict.open_ids) is open_tasks
     assert [finding.code for finding in verdict.findings] == ([] if open_tasks else ["PRE402"])
 
 
 def test_every_task_of_a_list_is_looked_at_whatever_the_first_ones_are_like() -> None:
-    seen, _ = settling()
+    seen, _ = lagging()
     seen.observe(shows(ONE, running(2)))
     assert seen.outdated(shows(ONE, task(2, "Init"))) == {TWO_ID}
 
@@ -204,7 +206,7 @@ def test_a_content_that_a_task_had_before_is_an_older_one() -> None:
         other["status"]["message"] = message
         return shows(other)
 
-    seen, clock = settling()
+    seen, clock = lagging()
     for message in ("one", "two", "three"):
         clock.now += 10
         seen.observe(saying(message))
@@ -215,7 +217,7 @@ def test_a_content_that_a_task_had_before_is_an_older_one() -> None:
 
 
 def test_an_answer_is_taken_in_as_old_as_its_question() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE, TWO))
     clock.now += 60
     assert seen.observe(shows(ONE), asked=104.0) == {TWO_ID}
@@ -223,7 +225,7 @@ def test_an_answer_is_taken_in_as_old_as_its_question() -> None:
 
 
 def test_a_task_that_is_listed_again_after_the_lag_is_gone_no_longer() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE, TWO))
     clock.now += 60
     seen.observe(shows(ONE))
@@ -236,20 +238,20 @@ def test_a_task_that_is_listed_again_after_the_lag_is_gone_no_longer() -> None:
 
 
 def test_of_several_answers_that_lacked_a_task_the_latest_tells_how_far_they_were_behind() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     seen.observe(shows(ONE))
-    seen.lacked(ONE_ID, 104.0)
-    seen.lacked(ONE_ID, 102.0)
+    seen.record_missing(ONE_ID, 104.0)
+    seen.record_missing(ONE_ID, 102.0)
     clock.now += 10
     seen.observe(shows(ONE))
     assert seen.behind == 4
 
 
 def test_what_changed_exactly_the_lag_before_is_not_fresh() -> None:
-    seen, clock = settling()
+    seen, clock = lagging()
     first = shows(ONE)
     seen.observe(first)
     clock.now += 5
     second = shows(ONE)
     seen.observe(second)
-    assert (seen.fresh(first), seen.fresh(second)) == ({ONE_ID}, frozenset())
+    assert (seen.changed(first), seen.changed(second)) == ({ONE_ID}, frozenset())

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.contract.schema import SchemaError, json_path, schema_errors, unknown_fields
+from pytest_cce_precheck.contract.documented import unknown_fields
+from pytest_cce_precheck.contract.schema import SchemaError, json_path, schema_errors
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.timestamps import parse_timestamp

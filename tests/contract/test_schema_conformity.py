@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rfc3339_validator import validate_rfc3339
 
-from pytest_cce_precheck.contract.schema import unknown_fields
+from pytest_cce_precheck.contract.documented import unknown_fields
 from pytest_cce_precheck.schema_files import load_schema, schema_names
 from tests.contract.answers import DATA, listing, task
 from tests.contract.documents import METADATA, accepted_by_rust, drop, errors_of, explained, places, put

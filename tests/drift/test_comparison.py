@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.drift.comparison import Drift, apart, drifts, flips, mixed
-from pytest_cce_precheck.drift.dialects import DeviationCounts, DeviationRecord
+from pytest_cce_precheck.drift.comparison import ChangeKey, Drift, apart, deviation_changes, drifts, mixed
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey, DeviationRecord
 from pytest_cce_precheck.drift.traits import Observer, Trait, Traits
 from tests.contract.answers import answered, listing, task
 from tests.contract.documents import drop, put
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TODAY = date(2026, 11, 2)
+NO_EXPIRY = DeviationKey("PRE302", "list")
 KIND = "list 200"
 TASK = "$.items[*]"
 MANY = [task(number) for number in range(12)]
@@ -40,7 +41,7 @@ def test_a_field_that_comes_is_a_note(field: str, what: str) -> None:
     with_it = [put(each, "metadata", field, "x") for each in MANY]
     without = [drop(each, "metadata", field) for each in MANY] if field != "owner" else MANY
     path, never, always = f"{TASK}.metadata.{field}", "never (0 of 12)", "always (12 of 12)"
-    assert told(seen(without), seen(with_it)) == [Drift("PRE590", "note", KIND, path, "presence", what, never, always)]
+    assert told(seen(without), seen(with_it)) == [Drift("note", ChangeKey(KIND, path, "presence"), what, never, always)]
 
 
 def test_a_missing_expiry_is_left_to_its_deviation() -> None:
@@ -82,7 +83,12 @@ def test_what_goes_in_some_circumstances_and_stays_in_others_needs_more_evidence
 def test_a_value_that_no_document_names_is_told_with_those_known_before() -> None:
     before = seen([task(1, "Init"), task(2, "Running")])
     [drift] = told(before, seen([put(task(1, "Init"), "status", "status", "Paused"), task(2, "Running")]))
-    assert (drift.grade, drift.aspect, drift.old, drift.new) == ("warning", "word Paused", "Init, Running", "Paused")
+    assert (drift.grade, drift.key.aspect, drift.old, drift.new) == (
+        "warning",
+        "word Paused",
+        "Init, Running",
+        "Paused",
+    )
 
 
 def timed(fractions: Mapping[str, int]) -> Traits:
@@ -96,7 +102,7 @@ def timed(fractions: Mapping[str, int]) -> Traits:
 def test_another_resolution_of_timestamps_is_told_if_a_fifth_have_it(resolution: str, word: str) -> None:
     before = timed({"2": 12})
     [drift] = told(before, timed({"2": 12, resolution: 3}))
-    assert (drift.aspect, drift.old, drift.new) == ("fraction", "microseconds", f"{word} (3 of 15)")
+    assert (drift.key.aspect, drift.old, drift.new) == ("fraction", "microseconds", f"{word} (3 of 15)")
     assert told(before, timed({"2": 13, resolution: 3})) == []
     assert told(before, timed({"2": 1, resolution: 2})) == []
     assert told(timed({"2": 2}), timed({resolution: 3})) == []
@@ -105,8 +111,9 @@ def test_another_resolution_of_timestamps_is_told_if_a_fifth_have_it(resolution:
 FIRST, SECOND = date(2026, 10, 1), date(2026, 10, 5)
 
 
-def flipped(voice: DeviationRecord, spoken: DeviationCounts, *, lately: bool = False) -> list[tuple[str, str, str]]:
-    return [(each.what, each.old, each.new) for each in flips("PRE302 list", voice, spoken, TODAY, lately=lately)]
+def flipped(record: DeviationRecord, counts: DeviationCounts, *, lately: bool = False) -> list[tuple[str, str, str]]:
+    found = deviation_changes(NO_EXPIRY, record, counts, TODAY, lately=lately)
+    return [(each.what, each.old, each.new) for each in found]
 
 
 def test_a_deviation_that_is_taken_up_or_given_up_is_told_with_its_days() -> None:
@@ -116,7 +123,7 @@ def test_a_deviation_that_is_taken_up_or_given_up_is_told_with_its_days() -> Non
     ]
     shown = DeviationRecord(DeviationCounts(8, 0), shown=(FIRST, FIRST))
     assert flipped(shown, DeviationCounts(0, 8)) == [
-        ("PRE302 final-without-expiry is shown no longer", "8 of 8 on 2026-10-01", "0 of 8 on 2026-11-02")
+        ("PRE302 final-without-expiry is no longer shown", "8 of 8 on 2026-10-01", "0 of 8 on 2026-11-02")
     ]
     assert flipped(shown, DeviationCounts(0, 2)) == []
 
@@ -130,7 +137,7 @@ def test_a_deviation_that_is_as_before_again_is_told_if_it_was_otherwise_lately(
     plain = DeviationRecord(DeviationCounts(0, 8), shown=(FIRST, SECOND))
     assert flipped(plain, DeviationCounts(0, 8), lately=True) == [
         (
-            "PRE302 final-without-expiry is shown no longer",
+            "PRE302 final-without-expiry is no longer shown",
             "shown from 2026-10-01 to 2026-10-05",
             "0 of 8 on 2026-11-02",
         )
@@ -138,16 +145,16 @@ def test_a_deviation_that_is_as_before_again_is_told_if_it_was_otherwise_lately(
 
 
 def test_a_deviation_in_turns_within_a_run_is_a_warning_of_today() -> None:
-    drift = mixed("PRE302 list", DeviationCounts(4, 2, 3), TODAY)
+    drift = mixed(NO_EXPIRY, DeviationCounts(4, 2, 3), TODAY)
     assert drift is not None
     assert (drift.code, drift.grade, drift.path, drift.since) == ("PRE522", "warning", "", TODAY)
-    assert drift.key == "list deviation final-without-expiry in turns"
+    assert str(drift.key) == "list deviation final-without-expiry in turns"
     assert (drift.old, drift.new) == ("always or never", "3 of 6")
 
 
 def test_targets_of_one_side_are_listed_together() -> None:
-    run = {name: {"PRE302 list": DeviationCounts(8, 0)} for name in ("cn", "us")} | {
-        "eu": {"PRE302 list": DeviationCounts(0, 9)}
+    run = {name: {NO_EXPIRY: DeviationCounts(8, 0)} for name in ("cn", "us")} | {
+        "eu": {NO_EXPIRY: DeviationCounts(0, 9)}
     }
     [finding] = apart(run, TODAY)
     assert dict(finding.evidence) == {"shown by": "cn (8 of 8), us (8 of 8)", "not by": "eu (0 of 9)", "on": str(TODAY)}

@@ -11,7 +11,7 @@ import pytest
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.ledger import Known
-from pytest_cce_precheck.drift.dialects import DeviationCounter
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounter
 from pytest_cce_precheck.drift.memory import DAYS, TargetMemory, remember
 from pytest_cce_precheck.drift.traits import Observer
 from tests.contract.answers import answered, listing, task
@@ -38,7 +38,7 @@ class Nights:
             exchange = answered(document)
             observer.take(exchange)
             listener.take(exchange)
-        outcome = remember(self.memory, observer.traits, listener.spoken, FIRST + timedelta(day))
+        outcome = remember(self.memory, observer.traits, listener.counts, FIRST + timedelta(day))
         self.memory = outcome.memory
         return outcome
 
@@ -74,16 +74,16 @@ def test_a_change_is_told_for_a_week_and_then_known() -> None:
         [drift] = nights.night(day, TEXT).drifts
         assert (drift.since, drift.grade) == (FIRST + timedelta(1), "error")
     last = nights.night(DAYS + 1, TEXT)
-    assert (last.drifts, [each.since for each in last.settled]) == ((), [FIRST + timedelta(1)])
+    assert (last.drifts, [each.since for each in last.confirmed]) == ((), [FIRST + timedelta(1)])
     later = nights.night(DAYS + 2, TEXT)
-    assert (later.drifts, later.settled, later.memory.told) == ((), (), {})
+    assert (later.drifts, later.confirmed, later.memory.pending) == ((), (), {})
 
 
 def test_a_night_without_a_run_loses_nothing() -> None:
     nights = after(listing(MANY))
     nights.night(1, TEXT)
     assert len(nights.night(4, TEXT).drifts) == 1
-    assert len(nights.night(8, TEXT).settled) == 1
+    assert len(nights.night(8, TEXT).confirmed) == 1
 
 
 def test_several_runs_of_a_day_tell_the_same() -> None:
@@ -96,7 +96,7 @@ def test_a_service_that_goes_back_within_the_week_has_not_changed() -> None:
     nights.night(1, TEXT)
     back = nights.night(2, listing(MANY))
     assert back.drifts == ()
-    assert {key: told.last for key, told in back.unseen.items()} == {
+    assert {str(key): told.last for key, told in back.unseen.items()} == {
         "list 200 $.pageInfo.currentCount type": FIRST + timedelta(1)
     }
     [again] = nights.night(3, TEXT).drifts
@@ -107,10 +107,12 @@ def test_a_service_that_goes_back_within_the_week_has_not_changed() -> None:
 def test_what_is_accepted_is_known_with_the_next_run() -> None:
     nights = after(listing(MANY))
     memory = nights.night(1, TEXT).memory
-    nights.memory = replace(memory, told={key: replace(entry, accepted=True) for key, entry in memory.told.items()})
+    nights.memory = replace(
+        memory, pending={key: replace(entry, accepted=True) for key, entry in memory.pending.items()}
+    )
     outcome = nights.night(2, TEXT)
-    assert (outcome.drifts, len(outcome.settled)) == ((), 1)
-    assert nights.night(3, TEXT).settled == ()
+    assert (outcome.drifts, len(outcome.confirmed)) == ((), 1)
+    assert nights.night(3, TEXT).confirmed == ()
 
 
 def test_what_is_known_and_breaks_anew_is_told_anew() -> None:
@@ -118,7 +120,7 @@ def test_what_is_known_and_breaks_anew_is_told_anew() -> None:
     mended = nights.night(1, listing(MANY))
     assert facts(mended) == [("note", "$.pageInfo.currentCount", "its type is the documented one again")]
     assert facts(nights.night(2, listing(MANY))) == []
-    assert facts(nights.night(3, TEXT)) == [("error", "$.pageInfo.currentCount", "its type is another")]
+    assert facts(nights.night(3, TEXT)) == [("error", "$.pageInfo.currentCount", "its type has changed")]
 
 
 def test_a_required_field_that_came_back_and_goes_again_is_told_again() -> None:
@@ -135,7 +137,7 @@ def test_a_gone_optional_field_that_is_known_to_be_gone_is_told_when_it_comes_ba
     without = lacking(MANY, "spec")
     nights = after(listing(MANY))
     assert facts(nights.night(1, without)) == [("warning", f"{TASK}.spec", "a field is gone")]
-    assert len(nights.night(8, without).settled) == 1
+    assert len(nights.night(8, without).confirmed) == 1
     assert facts(nights.night(9, listing(MANY))) == [("note", f"{TASK}.spec", "a documented field that was not there")]
 
 
@@ -147,10 +149,10 @@ def test_a_deviation_is_told_with_both_sides_and_their_days() -> None:
     assert drift.said == (
         "list PRE302 final-without-expiry is shown: 0 of 12 from 2026-11-01 to 2026-11-04 → 12 of 12 on 2026-11-05"
     )
-    assert len(nights.night(11, without).settled) == 1
+    assert len(nights.night(11, without).confirmed) == 1
     assert nights.night(12, without).drifts == ()
     [back] = nights.night(13, listing(MANY)).drifts
-    assert back.what == "PRE302 final-without-expiry is shown no longer"
+    assert back.what == "PRE302 final-without-expiry is no longer shown"
 
 
 def test_a_deviation_that_comes_and_goes_between_days_is_told_each_time() -> None:
@@ -159,11 +161,11 @@ def test_a_deviation_that_comes_and_goes_between_days_is_told_each_time() -> Non
     nights.night(1, without)
     [gone] = nights.night(2, listing(MANY)).drifts
     assert gone.said == (
-        "list PRE302 final-without-expiry is shown no longer: shown on 2026-11-02 → 0 of 12 on 2026-11-03"
+        "list PRE302 final-without-expiry is no longer shown: shown on 2026-11-02 → 0 of 12 on 2026-11-03"
     )
     assert [each.what for each in nights.night(3, without).drifts] == ["PRE302 final-without-expiry is shown"]
     assert nights.night(4, listing(MANY[:2])).drifts == ()
-    assert len(nights.night(8, listing(MANY)).settled) == 1
+    assert len(nights.night(8, listing(MANY)).confirmed) == 1
     assert nights.night(9, listing(MANY)).drifts == ()
 
 
@@ -220,7 +222,7 @@ def test_one_timestamp_that_lost_its_zeros_is_no_change_and_many_are() -> None:
     nights = after(listing(MANY))
     assert facts(nights.night(1, listing([put(MANY[0], "metadata", "createTimeStamp", short), *MANY[1:]]))) == []
     assert facts(nights.night(2, changed(MANY, "metadata", "createTimeStamp", short))) == [
-        ("warning", f"{TASK}.metadata.createTimeStamp", "its timestamps have another resolution")
+        ("warning", f"{TASK}.metadata.createTimeStamp", "the resolution of its timestamps has changed")
     ]
 
 
@@ -228,7 +230,7 @@ def test_a_field_of_no_document_may_become_null_but_not_a_number() -> None:
     nights = after(changed(MANY, "metadata", "owner", "x"))
     assert facts(nights.night(1, changed(MANY, "metadata", "owner", None))) == []
     assert facts(nights.night(2, changed(MANY, "metadata", "owner", 1))) == [
-        ("warning", f"{TASK}.metadata.owner", "its type is another")
+        ("warning", f"{TASK}.metadata.owner", "its type has changed")
     ]
 
 
@@ -253,7 +255,7 @@ def test_the_findings_have_their_codes_and_say_where_since_when_and_of_which_tar
     finding = drift.finding("live: https://cce.example")
     assert (finding.code, finding.path) == ("PRE520", "$.pageInfo.currentCount")
     assert finding.message == (
-        "list 200 $.pageInfo.currentCount its type is another: integer → string"
+        "list 200 $.pageInfo.currentCount its type has changed: integer → string"
         " (since 2026-11-03, live: https://cce.example)"
     )
     assert {"before", "now", "since", "target"} == {label for label, _ in finding.evidence}

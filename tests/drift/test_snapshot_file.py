@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.drift import snapshot
-from pytest_cce_precheck.drift.dialects import DeviationCounter
-from pytest_cce_precheck.drift.memory import TargetMemory, remember
+from pytest_cce_precheck.drift.comparison import ChangeKey
+from pytest_cce_precheck.drift.deviation_counts import DeviationCounter
+from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory, remember
 from pytest_cce_precheck.drift.snapshot import MOST_TARGETS, SnapshotTarget, dumps, loads, prepare, read, write
 from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.errors import ConfigurationError
@@ -39,7 +40,7 @@ def memory(*nights: list[Any]) -> TargetMemory:
         for exchange in (*map(answered, documents), created(answer, asked)):
             observer.take(exchange)
             listener.take(exchange)
-        known = remember(known, observer.traits, listener.spoken, FIRST + timedelta(day)).memory
+        known = remember(known, observer.traits, listener.counts, FIRST + timedelta(day)).memory
     assert known is not None
     return known
 
@@ -67,6 +68,21 @@ def test_it_is_read_again_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "aspect"),
+    [
+        ("list 200", "$.kind", "type"),
+        ("list 401 (CCE)", '$.items[*].metadata["a \\"b\\" ] c"].d', "word a b"),
+        ("list 200", "$", "presence"),
+        ("create", "", "deviation final-without-expiry"),
+    ],
+)
+def test_what_a_change_is_about_is_read_again_from_its_text(kind: str, path: str, aspect: str) -> None:
+    key = ChangeKey(kind, path, aspect)
+    changed = TargetMemory(FIRST, FIRST, {}, {}, {key: PendingChange(FIRST, FIRST)})
+    assert list(loads(dumps({HERE: changed}), "s.json")[HERE].pending) == [key]
+
+
 def test_the_same_content_gives_the_same_bytes() -> None:
     two = {HERE: everything(), SnapshotTarget("live", "https://cce.example", "b"): everything()}
     assert dumps(two) == dumps(dict(reversed(two.items())))
@@ -88,7 +104,7 @@ def test_of_too_many_targets_those_are_kept_that_were_asked_last() -> None:
     known = memory([listing()])
     many = {
         SnapshotTarget("live", f"https://{number}.example"): TargetMemory(
-            FIRST, FIRST + timedelta(number), known.answers, known.voices, {}
+            FIRST, FIRST + timedelta(number), known.answers, known.deviations, {}
         )
         for number in range(MOST_TARGETS + 5)
     }
@@ -158,7 +174,7 @@ def test_a_mistake_is_found_and_its_place_named(tmp_path: Path, change: tuple[An
     document = put(json.loads(dumps({HERE: everything()})), *change)
     (tmp_path / "s.json").write_text(json.dumps(document))
     message = refusal(tmp_path / "s.json")
-    assert message.startswith(f"{tmp_path}/s.json is no snapshot: ")
+    assert message.startswith(f"{tmp_path}/s.json is not a snapshot: ")
     assert "delete it and begin anew" in message
 
 
@@ -168,16 +184,16 @@ def test_a_mistake_is_found_and_its_place_named(tmp_path: Path, change: tuple[An
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no snapshot: Expecting value"),
-        (b"{", "is no snapshot: Expecting property name"),
-        (dumps({HERE: everything()}).encode()[:-400], "is no snapshot: "),
+        (b"", "is not a snapshot: Expecting value"),
+        (b"{", "is not a snapshot: Expecting property name"),
+        (dumps({HERE: everything()}).encode()[:-400], "is not a snapshot: "),
         (b"\xff\xfe", "cannot be read: byte 0 is not UTF-8"),
-        (b"[]", 'is no snapshot: it has no "snapshot": 1; name another file'),
-        (b'{"cassette": 1}', 'is no snapshot: it has no "snapshot": 1; name another file'),
+        (b"[]", 'is not a snapshot: it has no "snapshot": 1; name another file'),
+        (b'{"cassette": 1}', 'is not a snapshot: it has no "snapshot": 1; name another file'),
         (b'{"snapshot": 2}', "is a snapshot of version 2, and this is a tool for version 1"),
         (b'{"snapshot": "1"}', "is a snapshot of version '1', and this is"),
-        (b'{"snapshot": 1}', "is no snapshot: at $, 'targets' is a required property"),
-        (b"[" * 100_000, "is no snapshot: "),
+        (b'{"snapshot": 1}', "is not a snapshot: at $, 'targets' is a required property"),
+        (b"[" * 100_000, "is not a snapshot: "),
     ],
     ids=["empty", "cut", "truncated", "bytes", "list", "cassette", "newer", "text", "bare", "deep"],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.drift.snapshot import as_traits, traits_as_data
+from pytest_cce_precheck.drift.snapshot import traits_as_data, traits_from_data
 from pytest_cce_precheck.drift.traits import MOST_NAMES, Observer, Trait, Traits, larger, merge_traits, share_of
 from tests.contract.answers import all_states, answered, created, creation, listing, risk, task
 from tests.contract.documents import METADATA, drop, put
@@ -116,12 +116,12 @@ def test_a_text_that_is_no_timestamp_has_no_resolution(text: str) -> None:
 def test_traits_are_read_again_as_they_were_written() -> None:
     asked, answer = creation()
     traits = seen(answered(listing()), created(answer, asked))
-    assert as_traits(json.loads(json.dumps(traits_as_data(traits)))) == traits
+    assert traits_from_data(json.loads(json.dumps(traits_as_data(traits)))) == traits
 
 
 @pytest.mark.parametrize("document", [[], None, 5, {"items": None}, {"items": [None, 1, [], {}]}, {"items": {"a": {}}}])
-def test_whatever_is_answered_has_traits(document: Any) -> None:
-    assert as_traits(json.loads(json.dumps(traits_as_data({"k": listed(document)})))) == {"k": listed(document)}
+def test_whatever_is_answered_htraits_from_data(document: Any) -> None:
+    assert traits_from_data(json.loads(json.dumps(traits_as_data({"k": listed(document)})))) == {"k": listed(document)}
 
 
 # ---- what several workers saw

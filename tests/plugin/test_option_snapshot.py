@@ -85,7 +85,7 @@ def test_an_error_fails_the_run_although_no_test_does(pytester: pytest.Pytester,
     result = night(1, "--cce-fault=count-as-text", "--cce-report=r.json")
     result.assert_outcomes(passed=5)
     assert result.ret == 1
-    fact = "list 200 $.pageInfo.currentCount its type is another: integer → string"
+    fact = "list 200 $.pageInfo.currentCount its type has changed: integer → string"
     assert drift_in(result)[1:] == [f"    error: {fact} (since today)"]
     result.stdout.fnmatch_lines([f"  PRE520 {fact} (since 2026-11-02, simulate: the embedded service)"])
     assert findings(pytester) == [("PRE520", "failing")]
@@ -95,7 +95,7 @@ def test_an_error_fails_the_run_although_no_test_does(pytester: pytest.Pytester,
 def test_the_reports_for_people_have_it_too(pytester: pytest.Pytester, night: Night, ending: str) -> None:
     night(0)
     night(1, "--cce-fault=count-as-text", f"--cce-report=r{ending}")
-    assert "its type is another: integer → string" in (pytester.path / f"r{ending}").read_text("utf-8")
+    assert "its type has changed: integer → string" in (pytester.path / f"r{ending}").read_text("utf-8")
 
 
 def test_a_warning_is_shown_and_fails_those_who_ask_for_it(pytester: pytest.Pytester, night: Night) -> None:
@@ -103,7 +103,7 @@ def test_a_warning_is_shown_and_fails_those_who_ask_for_it(pytester: pytest.Pyte
     result = night(1, "--cce-fault=level-undocumented-in-one-risk", "--cce-report=r.json")
     assert result.ret == 0
     assert (
-        "    warning: list 200 $.items[*].status.riskList[*].level a value that no document names: Fatal, Warning"
+        "    warning: list 200 $.items[*].status.riskList[*].level an undocumented value: Fatal, Warning"
         in (drift_in(result)[1])
     )
     assert findings(pytester) == [("PRE521", "shown")]
@@ -119,7 +119,9 @@ def test_a_change_is_told_for_a_week_and_is_then_known(night: Night) -> None:
         assert drift_in(result)[1].endswith("integer → string (since " + ("today)" if day == 1 else "2026-11-02)"))
     result = night(DAYS + 1, "--cce-fault=count-as-text")
     assert result.ret == 0
-    assert drift_in(result)[1].startswith("    known from now on: list 200 $.pageInfo.currentCount its type is another")
+    assert drift_in(result)[1].startswith(
+        "    known from now on: list 200 $.pageInfo.currentCount its type has changed"
+    )
     assert len(drift_in(night(DAYS + 2, "--cce-fault=count-as-text"))) == 1
 
 
@@ -219,7 +221,7 @@ def test_workers_send_what_they_saw_and_no_report_carries_it(
     assert result.ret == 1
     lines = drift_in(result)
     assert " 4 answers held against " in lines[0]
-    assert lines[1].startswith("    error: list 200 $.pageInfo.currentCount its type is another")
+    assert lines[1].startswith("    error: list 200 $.pageInfo.currentCount its type has changed")
     assert "snapshot" not in (pytester.path / "j.xml").read_text()
 
 
@@ -275,7 +277,7 @@ def test_a_real_service_is_known_by_endpoint_and_cluster(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "s.json is no snapshot: *; take an earlier one from *"),
+        ("{", "s.json is not a snapshot: *; take an earlier one from *"),
         ('{"snapshot": 9}', "s.json is a snapshot of version 9, and this is a tool for version 1*"),
     ],
 )
