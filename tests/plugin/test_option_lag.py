@@ -40,4 +40,4 @@ def test_a_suite_is_not_recorded_from_replicas(run: Run, monkeypatch: pytest.Mon
     options = (*LIVE, "--cce-mode=record", "--cce-endpoint=http://127.0.0.1:1", "--cce-lag=5")
     result = run("--pyargs", "pytest_cce_precheck.suite", *options)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-lag works with --cce-mode=live alone: a recording keeps no times*"])
+    result.stderr.fnmatch_lines(["ERROR: --cce-lag works with --cce-mode=live only: a recording keeps no times*"])

@@ -147,7 +147,7 @@ def test_a_command_that_fails_is_the_error_of_the_tests_that_need_it(pytester: p
 @pytest.mark.parametrize(
     ("environment", "options", "told"),
     [
-        ({}, ["--cce-token-command=vault 'read"], "--cce-token-command (from option) is no command: no closing *"),
+        ({}, ["--cce-token-command=vault 'read"], "--cce-token-command (from option) is not a valid command: no *"),
         ({}, ["--cce-token-command= "], "--cce-token-command (from option) is empty: expected a command *"),
         ({"CCE_IAM_USER": "u"}, [], "tokens from IAM still need: CCE_IAM_PASSWORD, CCE_IAM_DOMAIN*"),
         (

@@ -69,7 +69,6 @@ def test_an_ordinary_run_imports_nothing_heavy_from_start_to_end(
             ".plugin.hookspecs",
             ".plugin",
             ".plugin.hooks",
-            ".plugin.records",
             ".plugin.run_log",
             ".plugin.settings",
             ".environment",
