@@ -96,16 +96,15 @@ def _token_commands(config: pytest.Config) -> Iterator[str]:
     """Yield the commands that print tokens, and their arguments, which may be secrets."""
     configs = [target.config for target in config.stash.get(targets_key, ())]
     configs += [config.stash[config_key]] if config_key in config.stash else []
-    given = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
-    for command in dict.fromkeys((*given, *(each.token_command for each in configs))):
-        if command and " " in command:
-            yield command
-            yield from _arguments(command)
-
-
-def _arguments(command: str) -> Iterator[str]:
-    with suppress(ValueError):
-        for word in shlex.split(command)[1:]:
+    given = filter(None, (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command")))
+    for command in dict.fromkeys((*given, *(shlex.join(each.token_command) for each in configs))):
+        words: list[str] = []
+        with suppress(ValueError):
+            words = shlex.split(command)
+        if " " in command:
+            # as it was written, and without its quotes
+            yield from (command, " ".join(words))
+        for word in words[1:]:
             # the value of an option; the path of a file is no secret
             value = word.partition("=")[2] if word.startswith("-") else word
             if len(value) >= _LEAST_LENGTH and not os.path.exists(value):
