@@ -137,13 +137,14 @@ def _targets(
     _refuse_unknown(table, _KEYS, where)
     clusters = _clusters(table.get("clusters"), where)
     variables = _credentials(table.get("credentials", {}), where)
-    of_the_file = {**_settings(defaults, f"{file}, defaults"), **_settings(table, where)}
+    in_defaults = f"{file}, defaults"
+    of_the_file = {**_settings(defaults, in_defaults), **_settings(table, where)}
     of_the_run = {key: getattr(base, key) for key in _MANNER if base.source(key).startswith(("option", "environment"))}
     from_the_file = dict.fromkeys((*of_the_file.keys() - of_the_run.keys(), "cluster_id"), file)
     config = replace(
         base,
         **ChainMap(of_the_run, of_the_file, _NOT_INHERITED),
-        accept=(*base.accept, *_texts(defaults, "accept", where), *_texts(table, "accept", where)),
+        accept=(*base.accept, *_texts(defaults, "accept", in_defaults), *_texts(table, "accept", where)),
         sources={**base.sources, **from_the_file},
     )
     if config.service is None or config.project_id is None:

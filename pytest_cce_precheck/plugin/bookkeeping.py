@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from pytest_cce_precheck.config.options import Config
-    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.contract.ledger import Settled
     from pytest_cce_precheck.plugin.run_log import ReportedTest
 
@@ -58,14 +57,14 @@ class Bookkeeper:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Compare the ledger with what was found, and write the history; --cce-ledger-strict may fail the run."""
         log = session.config.stash[log_key]
-        tests = [each for each in log.tests if each.records and ("call" in each.phases or not _is_set_up(each))]
+        tests = [each for each in log.tests if each.records and _has_ended(each)]
         if not tests:
             return
         if self._file is not None:
             beside = session.config.stash.get(beside_key, ())
-            findings = [finding for test in tests for finding in _findings_of(test)]
-            findings += [as_finding(json.loads(value)) for _, name, value in beside if name == "cce_finding"]
-            settled = self._ledger.settle(findings, log.started.date())
+            found = [data for test in tests for data in test.data("cce_finding")]
+            found += [json.loads(value) for _, name, value in beside if name == "cce_finding"]
+            settled = self._ledger.settle(map(as_finding, found), log.started.date())
             partial = why_partial(session, tests)
             self._lines += ledger_lines(settled, self._file.name, partial)
             if self._config.ledger_strict and (settled.expired or (settled.never_met and not partial)):
@@ -95,21 +94,13 @@ class Bookkeeper:
             terminalreporter.write_line(one_line(line))
 
 
-def _is_set_up(test: ReportedTest) -> bool:
-    return test.phases.get("setup", "passed") == "passed"
-
-
-def _findings_of(test: ReportedTest) -> list[Finding]:
-    return [as_finding(json.loads(value)) for value in test.recorded("cce_finding")]
-
-
-def _runs_of(test: ReportedTest) -> list[dict[str, Any]]:
-    return [json.loads(value) for value in test.recorded("cce_run")]
+def _has_ended(test: ReportedTest) -> bool:
+    # otherwise its worker crashed
+    return "call" in test.phases or test.phases.get("setup", "passed") != "passed"
 
 
 def _failing_codes(test: ReportedTest) -> list[str]:
-    found = map(json.loads, test.recorded("cce_finding"))
-    return sorted({data["code"] for data in found if data["verdict"] == "failing"})
+    return sorted({data["code"] for data in test.data("cce_finding") if data["verdict"] == "failing"})
 
 
 def _result_of(test: ReportedTest) -> history.Result:
@@ -127,21 +118,21 @@ def _is_complete(test: ReportedTest) -> bool:
     """Whether a test asked everything that it could."""
     result = _result_of(test)
     is_judged = result == "passed" or (result == "failed" and bool(_failing_codes(test)))
-    return is_judged and not any(run["inconclusive"] or run["not_asked"] for run in _runs_of(test))
+    return is_judged and not any(run["inconclusive"] or run["not_asked"] for run in test.data("cce_run"))
 
 
 def _row(
     test: ReportedTest, configs: dict[str, Config], redactor: Redactor, about_run: dict[str, str]
 ) -> history.CheckOutcome:
     target = next(iter(test.recorded("cce_target")), "")
-    config, runs, result = configs[target], _runs_of(test), _result_of(test)
+    config, runs, result = configs[target], test.data("cce_run"), _result_of(test)
     endpoint, cluster = config.answered_by, ""
     if config.mode.is_real:
         endpoint, cluster = config.service or "", config.cluster_id or ""
     elif config.fault:
         endpoint += f" with {', '.join(sorted(config.fault))}"
     elif test.recorded("cce_cassette"):
-        endpoint += f" of {json.loads(test.recorded('cce_cassette')[0])['endpoint']}"
+        endpoint += f" of {test.data('cce_cassette')[0]['endpoint']}"
     return history.CheckOutcome(
         **about_run,
         # pytest-xdist appends a test's group to its id

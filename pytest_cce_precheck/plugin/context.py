@@ -18,6 +18,7 @@ from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, mar
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.report.text import ContractViolation
+from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
@@ -91,7 +92,10 @@ def observed_of_service(harness: Harness) -> str | None:
 
 def answers(harness: Harness, test: TestContext) -> str:
     """Return what is recorded of the answers to a test's calls: by whom, how many, whether access was refused."""
-    lists, services = harness.own_lists, [harness.mode.who_answered(test)]
+    path = list_path(harness.mode.target.project_id, harness.mode.target.cluster_id)
+    calls = ((each.request, each.status) for each in harness.exchanges)
+    lists = [status for request, status in calls if request.method == "GET" and request.path == path]
+    services = [harness.mode.who_answered(test)]
     if test.on_simulator:
         services.append(SIMULATED_SERVICE)
     data = {

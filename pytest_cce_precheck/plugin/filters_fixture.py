@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -37,7 +38,6 @@ class Filters:
         self._client = client
         self._source: object = None
         self._make: Callable[[int], Strategy] | None = None
-        self._strategies: dict[int, Strategy] = {}
 
     def __call__(self, *, at_least: int = 0) -> Strategy:
         """Return a strategy of combinations with ``at_least`` that many filters, to draw from within a test.
@@ -48,10 +48,8 @@ class Filters:
         # within a test the strategy stays the same, whatever the test does to the service: hypothesis relies on it
         source = self._client if self._harness.config.mode.is_real else self._harness.test
         if self._make is None or source is not self._source:
-            self._make, self._source, self._strategies = self._maker(), source, {}
-        if at_least not in self._strategies:
-            self._strategies[at_least] = self._make(at_least)
-        return self._strategies[at_least]
+            self._make, self._source = cache(self._maker()), source
+        return self._make(at_least)
 
     def _maker(self) -> Callable[[int], Strategy]:
         mode = self._harness.config.mode

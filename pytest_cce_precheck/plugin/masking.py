@@ -147,8 +147,9 @@ class Mask:
             parts = [self.anything(part) for part in shown]
             return shown if all(map(_same, parts, shown)) else kind(parts)
         if isinstance(shown, Mapping):
-            members = {self.anything(name): self.anything(shown[name]) for name in shown}
-            return shown if all(map(_same, _flat(members), _flat(shown))) else members
+            members = list(shown.items())
+            masked_members = self.anything(members)
+            return shown if masked_members is members else dict(masked_members)
         return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
 
     def pytests(self, shown: object) -> bool:
@@ -203,11 +204,6 @@ class Mask:
         if isinstance(held, str | bytes):
             return self.anything(held)
         return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
-
-
-def _flat(members: Mapping[Any, Any]) -> Iterator[Any]:
-    for name in members:
-        yield from (name, members[name])
 
 
 def _same(one: object, other: object) -> bool:

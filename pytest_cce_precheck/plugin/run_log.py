@@ -100,6 +100,10 @@ class ReportedTest:
         """Return the values that were recorded under a name."""
         return [value for known, value in self.records if known == name]
 
+    def data(self, name: str) -> list[dict[str, Any]]:
+        """Return the JSON data that was recorded under a name."""
+        return [json.loads(value) for value in self.recorded(name)]
+
     def add(self, report: pytest.TestReport) -> None:
         """Add the report of a phase; the report of a new attempt (pytest-rerunfailures) replaces the last one's."""
         if report.when == "setup":

@@ -28,7 +28,7 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.exchange import TransportError
-from pytest_cce_precheck.wire.vocabulary import Filter, list_path
+from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -124,15 +124,6 @@ class Harness:
             ahead = seconds_ahead(exchange, datetime.now(UTC))
             self._ahead += [] if ahead is None else [ahead]
             self._created += _created(exchange)
-
-    @property
-    def own_lists(self) -> list[int]:
-        """The statuses of the lists of the cluster under test in the running test, in their order."""
-        if self._client is None:
-            return []
-        path = list_path(self._client.project_id, self._client.cluster_id)
-        lists = [each for each in self.exchanges if each.request.method == "GET" and each.request.path == path]
-        return [exchange.status for exchange in lists]
 
     @property
     def skew(self) -> float | None:
