@@ -1,4 +1,4 @@
-"""The settings: which place wins, what each wrong value is told, what a live run still needs."""
+"""The settings: their precedence, the message for each wrong value, what a live run still needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of targets: what each becomes, and what is refused with which words."""
+"""A file of targets: the settings of each target, and the message for each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run says what became of its ledger, and writes its history, whichever worker ran a test."""
+"""The end of a run reports unused and expired entries of its ledger, and writes its history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A credential is masked wherever pytest prints or writes something: each way out, one test."""
+"""A credential is masked in all that pytest prints or writes: one test for each kind of output."""
 
 from __future__ import annotations
 

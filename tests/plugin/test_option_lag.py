@@ -1,4 +1,4 @@
-"""--cce-lag: what a run says of replicas, and where the option cannot be used."""
+"""--cce-lag: what a run reports of replicas, and when the option is refused."""
 
 from __future__ import annotations
 

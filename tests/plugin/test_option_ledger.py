@@ -1,4 +1,4 @@
-"""``--cce-ledger`` and ``--cce-ledger-strict``: what is known does not fail, and what is out of date can."""
+"""``--cce-ledger``, ``--cce-ledger-strict``: known failures do not fail a run, an outdated ledger can."""
 
 from __future__ import annotations
 

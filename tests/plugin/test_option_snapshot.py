@@ -1,4 +1,4 @@
-"""``--cce-snapshot``: the end of a run says what of the answers is not as earlier runs saw it."""
+"""``--cce-snapshot``: the end of a run reports how the answers differ from those of earlier runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--cce-targets: one run over many services and clusters, each for itself, one report."""
+"""--cce-targets: one run over several services and clusters, each with its own settings, and one report."""
 
 from __future__ import annotations
 

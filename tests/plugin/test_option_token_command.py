@@ -1,4 +1,4 @@
-"""``--cce-token-command``, and user and password in its place: tokens that a run fetches and renews by itself."""
+"""``--cce-token-command``, and user and password instead: tokens that a run fetches and renews."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
 
 
 def prints(pytester: pytest.Pytester, code: str) -> str:
-    """Write a command, and give the option that names it."""
+    """Write a command, and return the option with it."""
     (pytester.path / "command.py").write_text(code)
     return f"--cce-token-command={COMMAND}"
 

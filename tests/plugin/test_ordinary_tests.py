@@ -1,4 +1,4 @@
-"""What a project notices of the plugin in tests that do not use it: nothing."""
+"""The plugin changes nothing in tests that do not use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run counts its requests: one count, and one beginning, for all of its processes."""
+"""The request budget of a run: one count, and one start, for all of its processes."""
 
 from __future__ import annotations
 
