@@ -55,10 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add an option and an ini name for every setting."""
     group = parser.getgroup("cce-precheck", "contract tests of CCE's ListAddonPrecheckTasks (pytest-cce-precheck)")
     for option in OPTIONS:
-        extra: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {}
         action = {"flag": "store_true", "list": "append"}.get(option.kind, "store")
-        if option.choices:
-            extra["metavar"] = "{" + ",".join(option.choices) + "}"
+        metavar = "{" + ",".join(option.choices) + "}" if option.choices else option.metavar
+        extra: dict[str, Any] = {"metavar": metavar} if metavar else {}
         group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help, **extra)
         parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 

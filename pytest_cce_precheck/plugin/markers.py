@@ -80,12 +80,12 @@ def _read(marker: pytest.Mark) -> CceMarker:
                 f"@pytest.mark.cce(mode={mode.value!r}, faults={faults!r}): only the simulator has faults, so expected"
                 ' mode="simulate"'
             )
-        for name in faults:
-            if name not in FAULTS:
-                near = did_you_mean(name, FAULTS)
-                raise ConfigurationError(
-                    f"@pytest.mark.cce(faults=…): there is no fault {name!r}{near}; cce-precheck faults lists them"
-                )
+        unknown = next((name for name in faults if name not in FAULTS), None)
+        if unknown is not None:
+            raise ConfigurationError(
+                f"@pytest.mark.cce(faults=…): there is no fault {unknown!r}{did_you_mean(unknown, FAULTS)};"
+                " cce-precheck faults lists them"
+            )
         if not isinstance(repeats, bool):
             raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
         return CceMarker(mode, cassette, tuple(faults), repeats)

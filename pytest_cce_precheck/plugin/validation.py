@@ -44,7 +44,7 @@ def refuse_the_unusable(
         Acceptance.parse(text)
     for path in config.report:
         writer_for(Path(path))
-    _refuse_contradictions(config, environment, of_the_suite, [target.config for target in targets] or [config])
+    _refuse_for_mode(config, environment, of_the_suite, [target.config for target in targets] or [config])
     if not targets:
         _refuse_service(config, environment, of_the_suite=of_the_suite)
     for target in targets:
@@ -56,7 +56,7 @@ def refuse_the_unusable(
             raise type(error)(f"target {target.name} of {config.targets}: {error}") from None
 
 
-def _refuse_contradictions(
+def _refuse_for_mode(
     config: Config, environment: Mapping[str, str], of_the_suite: bool, configs: Sequence[Config]
 ) -> None:
     mode = config.mode
