@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
+from pytest_cce_precheck.config.options import Mode
 from tests.source import MODULES, TREES, part_of
 
 if TYPE_CHECKING:
@@ -106,6 +107,50 @@ def test_only_what_may_be_missing_is_imported_elsewhere_than_at_the_top(name: st
     assert [
         module for module, place in IMPORTS[name] if place == "within" or (place == "try" and is_ours(module))
     ] == []
+
+
+# the table of the facts, and the classes that differ
+KNOW_THE_MODE: Final = ("pytest_cce_precheck.config.options", "pytest_cce_precheck.plugin.modes.")
+
+
+def mode_in(part: ast.AST) -> bool:
+    """Whether an expression names a mode: by its text, by its member of `Mode`, or by its class."""
+    members, classes = {member.name for member in Mode}, {f"{mode.capitalize()}Mode" for mode in Mode}
+    return any(
+        (isinstance(node, ast.Constant) and node.value in set(Mode))
+        or (isinstance(node, ast.Attribute) and node.attr in members)
+        or (isinstance(node, ast.Name) and node.id in classes)
+        for node in ast.walk(part)
+    )
+
+
+def asks_the_mode(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare | ast.MatchValue):
+        return mode_in(node)
+    if isinstance(node, ast.Call):
+        is_lookup = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Dict)
+        return (is_lookup and mode_in(node.func)) or (ast.unparse(node.func) == "isinstance" and mode_in(node))
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict) and mode_in(node.value)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith(KNOW_THE_MODE)])
+def test_nobody_asks_which_mode_a_run_is_in_but_what_is_true_of_it(name: str) -> None:
+    assert [ast.unparse(node) for node in ast.walk(TREES[name]) if asks_the_mode(node)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config.mode == 'live'",
+        "mode in ('live', 'record')",
+        "mode is Mode.REPLAY",
+        "isinstance(mode, LiveMode)",
+        "{'simulate': 1}.get(mode)",
+        "{'simulate': 1}[mode]",
+    ],
+)
+def test_a_question_for_the_name_of_a_mode_is_noticed(text: str) -> None:
+    assert any(asks_the_mode(node) for node in ast.walk(ast.parse(text)))
 
 
 def loaded_by(statement: str) -> set[str]:

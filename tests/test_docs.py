@@ -19,7 +19,7 @@ from pytest_cce_precheck import Simulator, SimulatorServer
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.contract.rules import Kind, rules
-from pytest_cce_precheck.plugin import hooks, hookspecs
+from pytest_cce_precheck.plugin import fixtures, hooks, hookspecs
 from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
@@ -95,8 +95,9 @@ def test_every_marker_is_documented_with_its_signature():
 
 
 def test_every_fixture_is_documented():
-    fixtures = [name for name in hooks.__all__ if not name.startswith("_")]
-    assert [name for name in fixtures if f"\n| `{name}` |" not in README] == []
+    names = [name for name in vars(fixtures) if name.startswith("cce_")]
+    assert names
+    assert [name for name in names if f"\n| `{name}` |" not in README] == []
 
 
 def test_every_hook_is_documented():

@@ -87,7 +87,7 @@ def test_the_settings_show_a_commands_name_and_none_of_its_arguments() -> None:
     environment = Environment({**LIVE, "CCE_TOKEN_COMMAND": "vault read PLANTED"})
     config = resolve(lambda option: None, environment, lambda option: None)
     assert config.token_command == ("vault", "read", "PLANTED")
-    for shown in (repr(config), repr(vars(config)), repr(asdict(config)), repr(config.settled)):
+    for shown in (repr(config), repr(vars(config)), repr(asdict(config)), repr(config.shown)):
         assert "vault" in shown
         assert "PLANTED" not in shown
     assert any(option.kind == "command" for option in OPTIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.config.options import DEFAULT_BUDGET
 from pytest_cce_precheck.suite.selftest import selftest
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``selftest``."""
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="run only these faults and variations")
-    add("--budget", type=int, default=250, metavar="N", help="requests for each run")
+    add("--budget", type=int, default=DEFAULT_BUDGET, metavar="N", help="requests for each run")
     add("--seed", type=int, default=0, metavar="N", help="the seed of the plan and of the simulator")
     add("--jobs", type=whole("a number of processes"), metavar="N", help="processes (default: one for each core)")
     add("--json", action="store_true", help="print the matrix as JSON")

@@ -1,20 +1,20 @@
-"""What the end of a run does with its ledger and its history; told by every test's report, whichever worker ran it."""
+"""The ledger and the history at the end of a run: unused and expired entries are reported, each test gets a row."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_cce_precheck.config.targets import secrets_of
-from pytest_cce_precheck.contract.ledger import Known, Ledger, LedgerResult
+from pytest_cce_precheck.contract.ledger import Ledger, find_ledger
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.records import reported_records
+from pytest_cce_precheck.plugin.run_log import beside_key, log_key
+from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import history
 from pytest_cce_precheck.report.saved import as_finding
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from pytest_cce_precheck.config.options import Config
-    from pytest_cce_precheck.config.targets import NamedTarget
-    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.contract.ledger import LedgerResult
+    from pytest_cce_precheck.plugin.run_log import ReportedTest
 
-# each has its reason for asking less than everything
+# options that select less than all tests
 _SELECTING: Final = {
     "keyword": "-k",
     "markexpr": "-m",
@@ -42,187 +42,129 @@ _SELECTING: Final = {
 }
 
 
-def keep_records(
-    pytestconfig: pytest.Config,
-    config: Config,
-    *,
-    ledger: Path | None,
-    strict: bool,
-    history_file: str | None,
-    targets: Sequence[NamedTarget] = (),
-) -> None:
-    """Have the end of the run say what became of its ledger, and write its history.
-
-    A test is noted under its target; where there are no ``targets``, ``config`` names the one. Nothing is done on a
-    worker of pytest-xdist. Raises `ConfigurationError` if a file cannot be used.
-    """
-    if hasattr(pytestconfig, "workerinput") or (ledger is None and history_file is None):
-        return
-    path = Path(history_file) if history_file else None
-    if path is not None:
-        history.prepare(path)
-    known = Ledger.read(ledger) if ledger else Ledger()
-    books = Bookkeeper(config, targets, ledger, known, strict=strict, history_file=path)
-    pytestconfig.pluginmanager.register(books, "cce-bookkeeper")
-
-
 class Bookkeeper:
-    """Takes in what the tests report; registered with pytest by `keep_records`."""
+    """A plugin of pytest on the controller; making one raises `ConfigurationError` if a file cannot be used."""
 
-    def __init__(
-        self,
-        config: Config,
-        targets: Sequence[NamedTarget],
-        path: Path | None,
-        ledger: Ledger,
-        *,
-        strict: bool,
-        history_file: Path | None,
-    ) -> None:
-        self._configs = {"": config, **{target.name: target.config for target in targets}}
-        self._targets = targets
-        self._ledger, self._ledger_file, self._strict = ledger, path, strict
-        self._history_file = history_file
-        self._began = datetime.now(UTC)
-        self._findings: list[Finding] = []
-        self._outcomes: dict[str, _Noted] = {}
+    def __init__(self, pytestconfig: pytest.Config) -> None:
+        self._config = config = pytestconfig.stash[config_key]
+        self._file = find_ledger(config.ledger, pytestconfig.rootpath)
+        self._ledger = Ledger.read(self._file) if self._file else Ledger()
+        self._history = Path(config.history) if config.history else None
+        if self._history is not None:
+            history.prepare(self._history)
         self._lines: list[str] = []
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a test's call, or what kept it from being called."""
-        ended_early = report.when == "setup" and not report.passed
-        if (report.when == "call" or ended_early) and report.outcome in ("passed", "failed", "skipped"):
-            noted = _Noted(report)
-            if noted.is_ours:
-                self._findings += noted.findings
-                self._outcomes[report.nodeid] = noted
-
-    def take(self, findings: Sequence[Finding]) -> None:
-        """Take in what the end of the run found beside the tests."""
-        self._findings += findings
-
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Sum up, write the history; end with status 1 where --cce-ledger-strict wants it."""
-        if not self._outcomes:
+        """Compare the ledger with what was found, and write the history; --cce-ledger-strict may fail the run."""
+        log = session.config.stash[log_key]
+        tests = [each for each in log.tests if each.records and _has_ended(each)]
+        if not tests:
             return
-        settled = self._ledger.apply(self._findings, self._began.date())
-        if self._ledger_file is not None:
-            partial = why_partial(session, tuple(self._outcomes.values()))
-            outdated = out_of_date(settled, judge_never_met=not partial)
-            self._lines += ledger_lines(settled, self._ledger_file.name, partial)
-            if self._strict and outdated:
-                self._lines.append(f"the ledger {self._ledger_file.name} is out of date (--cce-ledger-strict)")
+        if self._file is not None:
+            beside = session.config.stash.get(beside_key, ())
+            found = [data for test in tests for data in test.data("cce_finding")]
+            found += [json.loads(value) for _, name, value in beside if name == "cce_finding"]
+            settled = self._ledger.apply(map(as_finding, found), log.started.date())
+            partial = why_partial(session, tests)
+            self._lines += ledger_lines(settled, self._file.name, partial)
+            if self._config.ledger_strict and (settled.expired or (settled.unused and not partial)):
+                self._lines.append(f"the ledger {self._file.name} is out of date (--cce-ledger-strict)")
                 if session.exitstatus == pytest.ExitCode.OK:
                     session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._history_file is not None:
-            self._write_history(session, self._history_file)
-
-    def _write_history(self, session: pytest.Session, path: Path) -> None:
-        redactor = Redactor(secrets_of(self._targets, os.environ))
-        run = secrets.token_hex(8)
-        noted = self._outcomes.values()
-        rows = [each.outcome(self._configs[each.target], run, self._began, redactor) for each in noted]
-        try:
-            history.append(path, rows)
-        except ConfigurationError as error:
-            # raised here, it would cost the summary
-            self._lines.append(f"ERROR: {error}")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        else:
-            self._lines.append(f"history of {len(rows)} test{'s' if len(rows) > 1 else ''} written to {path}")
+        if self._history is not None:
+            targets = session.config.stash[targets_key]
+            configs = {"": self._config, **{target.name: target.config for target in targets}}
+            about_run = {"run": secrets.token_hex(8), "at": log.started.isoformat(timespec="seconds")}
+            redactor = Redactor(secrets_of(targets, os.environ))
+            rows = [_row(test, configs, redactor, about_run) for test in tests]
+            try:
+                history.append(self._history, rows)
+            except ConfigurationError as error:
+                # raised here, it would prevent the summary
+                self._lines.append(f"ERROR: {error}")
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            else:
+                number = f"{len(rows)} test{'s' if len(rows) > 1 else ''}"
+                self._lines.append(f"history of {number} written to {self._history}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Print it, below the summary of the findings."""
+        """Print the lines below the summary of the findings."""
         for line in self._lines:
             terminalreporter.write_line(one_line(line))
 
 
-class _Noted:
-    """What one test's report tells: the properties that the harness has recorded."""
-
-    def __init__(self, report: pytest.TestReport) -> None:
-        self._report = report
-        recorded: dict[str, list[Any]] = {}
-        for name, value in reported_records(report):
-            recorded.setdefault(name, []).append(value)
-        self.is_ours = bool(recorded)
-        self._found = [json.loads(value) for value in recorded.get("cce_finding", ())]
-        self._runs = [json.loads(value) for value in recorded.get("cce_run", ())]
-        self.target: str = next(iter(recorded.get("cce_target", ())), "")
-        self._cassettes = [json.loads(value) for value in recorded.get("cce_cassette", ())]
-        self.findings = [as_finding(data) for data in self._found]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the test asked everything that it could."""
-        judged = self.result == "passed" or (self.result == "failed" and bool(self._failing))
-        return judged and not any(run["inconclusive"] or run["not_asked"] for run in self._runs)
-
-    @property
-    def _failing(self) -> list[str]:
-        return sorted({data["code"] for data in self._found if data["verdict"] == "failing"})
-
-    @property
-    def result(self) -> history.Result:
-        """What became of the test; without a verdict on the service it is inconclusive."""
-        if self._report.when == "setup":
-            return "inconclusive"
-        if self._report.outcome == "skipped":
-            if hasattr(self._report, "wasxfail"):
-                return "failed"
-            # the suite skips what it could not judge
-            return "inconclusive" if self._runs else "skipped"
-        return "passed" if self._report.passed else "failed"
-
-    def outcome(self, config: Config, run: str, began: datetime, redactor: Redactor) -> history.CheckOutcome:
-        """Return the row of the history."""
-        endpoint, cluster = self._target(config)
-        return history.CheckOutcome(
-            run=run,
-            at=began.isoformat(timespec="seconds"),
-            # pytest-xdist writes a test's group behind its id
-            test=redactor.text(self._report.nodeid.removesuffix(f"@{self.target}")),
-            mode=config.mode,
-            endpoint=redactor.text(endpoint),
-            cluster=redactor.text(cluster),
-            result=self.result,
-            codes=" ".join(self._failing) if self.result == "failed" else "",
-            requests=sum(data["requests"] for data in self._runs) if self._runs else None,
-            retried=sum(data["retried"] for data in self._runs) if self._runs else None,
-            seconds=round(self._report.duration, 3),
-        )
-
-    def _target(self, config: Config) -> tuple[str, str]:
-        if config.mode == "simulate":
-            faults = f" with {', '.join(sorted(config.fault))}" if config.fault else ""
-            return f"the embedded service{faults}", ""
-        if config.mode == "replay":
-            recorded = next((data["endpoint"] for data in self._cassettes), "")
-            return f"recorded answers of {recorded}" if recorded else "recorded answers", ""
-        return config.service or "", config.cluster_id or ""
+def _has_ended(test: ReportedTest) -> bool:
+    # otherwise its worker crashed
+    return "call" in test.phases or test.phases.get("setup", "passed") != "passed"
 
 
-def out_of_date(settled: LedgerResult, *, judge_never_met: bool) -> tuple[Known, ...]:
-    """Return the entries that --cce-ledger-strict fails on: expired, and after a whole run unused ones."""
-    return (*settled.expired, *(settled.unused if judge_never_met else ()))
+def _failing_codes(test: ReportedTest) -> list[str]:
+    return sorted({data["code"] for data in test.data("cce_finding") if data["verdict"] == "failing"})
+
+
+def _result_of(test: ReportedTest) -> history.Result:
+    """Return the outcome of a test; without a verdict on the service it is inconclusive."""
+    call = test.phases.get("call")
+    # the suite skips what it could not judge
+    if call is None or (call == "skipped" and test.recorded("cce_run")):
+        return "inconclusive"
+    if call == "skipped":
+        return "skipped"
+    return "passed" if call in ("passed", "xpassed") else "failed"
+
+
+def _is_complete(test: ReportedTest) -> bool:
+    """Whether a test asked everything that it could."""
+    result = _result_of(test)
+    is_judged = result == "passed" or (result == "failed" and bool(_failing_codes(test)))
+    return is_judged and not any(run["inconclusive"] or run["not_asked"] for run in test.data("cce_run"))
+
+
+def _row(
+    test: ReportedTest, configs: dict[str, Config], redactor: Redactor, about_run: dict[str, str]
+) -> history.CheckOutcome:
+    target = next(iter(test.recorded("cce_target")), "")
+    config, runs, result = configs[target], test.data("cce_run"), _result_of(test)
+    endpoint, cluster = config.answered_by, ""
+    if config.mode.is_real:
+        endpoint, cluster = config.service or "", config.cluster_id or ""
+    elif config.fault:
+        endpoint += f" with {', '.join(sorted(config.fault))}"
+    elif test.recorded("cce_cassette"):
+        endpoint += f" of {test.data('cce_cassette')[0]['endpoint']}"
+    return history.CheckOutcome(
+        **about_run,
+        # pytest-xdist appends a test's group to its id
+        test=redactor.text(test.nodeid.removesuffix(f"@{target}")),
+        mode=config.mode.value,
+        endpoint=redactor.text(endpoint),
+        cluster=redactor.text(cluster),
+        result=result,
+        codes=" ".join(_failing_codes(test)) if result == "failed" else "",
+        requests=sum(run["requests"] for run in runs) if runs else None,
+        retried=sum(run["retried"] for run in runs) if runs else None,
+        seconds=round(test.call_duration, 3),
+    )
 
 
 def ledger_lines(settled: LedgerResult, name: str, partial: str) -> Iterator[str]:
-    """Write what a run says of its ledger; ``partial`` is why it did not ask everything, empty where it did."""
+    """Yield the lines about a ledger; ``partial`` is why the run did not check everything, empty if it did."""
     if settled.known:
         number = len({finding.identity for finding, _ in settled.known})
         entries = ", ".join(dict.fromkeys(entry.title for _, entry in settled.known))
         yield f"  known from {name}: {number} finding{'s' if number > 1 else ''} ({entries})"
     for entry in settled.expired:
         found = any(entry.matches(finding) for finding in settled.rest)
-        yield f"  known no longer: {entry.title}, {entry.said}; {'it is still there' if found else 'it was not seen'}"
+        still = "it still occurs" if found else "it did not occur"
+        yield f"  known failure has expired: {entry.title}, {entry.said}; {still}"
     for entry in settled.unused:
-        yield f"  known but never met: {entry.title}, {entry.said}" + (f"; not judged, {partial}" if partial else "")
+        why_open = f"; not judged, {partial}" if partial else ""
+        yield f"  known failure did not occur: {entry.title}, {entry.said}{why_open}"
 
 
-def why_partial(session: pytest.Session, noted: Sequence[_Noted]) -> str:
-    """Say why a run has not asked everything that it could, empty where it has."""
+def why_partial(session: pytest.Session, tests: Sequence[ReportedTest]) -> str:
+    """Return why a run did not check everything that it could, empty if it did."""
     config = session.config
     chosen = [flag for name, flag in _SELECTING.items() if config.getoption(name, None)]
     if chosen:
@@ -232,12 +174,12 @@ def why_partial(session: pytest.Session, noted: Sequence[_Noted]) -> str:
         return f"only {', '.join(pieces)} was run"
     if session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or session.shouldfail:
         return "the run was stopped"
-    open_tests = sum(not each.complete for each in noted)
-    return f"{open_tests} tests had no verdict on all that they ask" if open_tests else ""
+    number = sum(not _is_complete(test) for test in tests)
+    return f"{number} tests did not judge everything that they check" if number else ""
 
 
 def _pieces(config: pytest.Config) -> list[str]:
-    """Return the arguments that select less than all tests: a test, a file, one of several folders, a subfolder."""
+    """Return the arguments that select less than all tests: a test, a file, a subfolder or one of several folders."""
     root, here = config.rootpath, config.invocation_params.dir
     if config.args_source is config.ArgsSource.TESTPATHS:
         return []

@@ -1,4 +1,4 @@
-"""What surrounds a test: its cassette before, its age at the call, what is kept and reported after."""
+"""The context of a test: made before it, its cassette's age checked at its call, and reported after it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
+from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext
-from pytest_cce_precheck.plugin.records import record
+from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.report.text import ContractViolation
+from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
@@ -24,24 +26,26 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.plugin.session import Harness
 
-_KEPT_OUT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
-    """Say what a mode needs to know of a test; skips one that is marked for another mode.
+    """Return the context of a test; skip a test that is marked for another mode.
 
-    Raises `ConfigurationError` if its marker, or its cassette's name, cannot be used.
+    Raises `ConfigurationError` if its marker, or the name of its cassette, cannot be used.
     """
     item: pytest.Item = request.node
     if refusal_key in item.config.stash:
         raise ConfigurationError(item.config.stash[refusal_key])
     wanted = marker_of(item)
     if wanted.mode not in (None, config.mode):
-        pytest.skip(f"marked cce(mode={wanted.mode!r}), and this run is in mode {config.mode}")
-    test = TestContext(test_id(item), wanted.faults, repeats=wanted.repeats, by_chance=_is_hypothesis_test(item))
+        pytest.skip(f"marked cce(mode='{wanted.mode}'), and this run is in mode {config.mode}")
+    # hypothesis repeats the same call, how often is random
+    by_chance = bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
+    test = TestContext(test_id(item), wanted.faults, repeats=wanted.repeats, by_chance=by_chance)
     test.allowed = [acceptance_of(marker) for marker in item.iter_markers("cce_allow")]
     test.report = lambda recorded: record(item, *recorded)
-    if config.mode in ("record", "replay"):
+    if config.mode.records or config.mode.replays:
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 
         def before_record(recording: Recording, original: Recording) -> Recording:
@@ -52,13 +56,8 @@ def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
     return test
 
 
-def _is_hypothesis_test(item: pytest.Item) -> bool:
-    # it asks the same question again and again, how often is chance
-    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
-
-
 def age_finding(test: TestContext, config: Config) -> Finding | None:
-    """Return a finding where the test's cassette is older than ``--cce-max-age``."""
+    """Return a finding if the test's cassette is older than ``--cce-max-age``."""
     if test.playback is None or config.max_age is None:
         return None
     cassette = test.playback.cassette
@@ -66,9 +65,9 @@ def age_finding(test: TestContext, config: Config) -> Finding | None:
 
 
 def use_of_cassette(test: TestContext, *, complete: bool) -> str | None:
-    """Write what the report says of the test's cassette: where it is from, its age, what of it was used.
+    """Return what is recorded of the test's cassette: where it is from, its age, how much of it was unused.
 
-    A test that did not come to its end, not ``complete``, has left nothing unused, nor has one that asks by chance.
+    Unused recordings are not counted if the test is not ``complete`` or repeats calls at random.
     """
     if test.playback is None:
         return None
@@ -85,41 +84,38 @@ def use_of_cassette(test: TestContext, *, complete: bool) -> str | None:
 
 
 def observed_of_service(harness: Harness) -> str | None:
-    """Write what the report says of a real service beside its answers; None if a test has learnt nothing new."""
-    known = harness.learnt()
+    """Return what is recorded of a real service besides its answers; None if nothing new was observed."""
+    observed = harness.observations()
     redactor, _ = harness.redaction
-    return redactor.text(json.dumps(known)) if any(known.values()) else None
+    return redactor.text(json.dumps(observed)) if any(observed.values()) else None
 
 
 def answers(harness: Harness, test: TestContext) -> str:
-    """Write what the report says of how a test's calls were answered: by whom, how many, and whether it was let in."""
-    config, lists = harness.config, harness.own_lists
-    sent = max(test.by_client.sent, test.by_requests.sent)
-    services = []
-    if config.mode == "replay" and test.playback is not None and test.playback.is_used:
-        services.append(f"recorded answers of {test.playback.cassette.origin.endpoint}")
-    elif config.mode in ("live", "record") and sent:
-        services.append(str(config.service))
-    if test.on_simulator or (config.mode == "simulate" and harness.simulator.handled > test.asked_before):
-        services.append("the embedded service")
+    """Return what is recorded of the answers to a test's calls: by whom, how many, whether access was refused."""
+    path = list_path(harness.mode.target.project_id, harness.mode.target.cluster_id)
+    calls = ((each.request, each.status) for each in harness.exchanges)
+    lists = [status for request, status in calls if request.method == "GET" and request.path == path]
+    services = [harness.mode.who_answered(test)]
+    if test.on_simulator:
+        services.append(SIMULATED_SERVICE)
     data = {
-        "services": services,
-        "sent": sent,
+        "services": [each for each in services if each is not None],
+        "sent": test.sent,
         "answered": max(test.by_client.answered, test.by_requests.answered),
         "judged": test.judged,
         "read": HTTPStatus.OK in lists,
         "listed": any(lists_a_task(each.response) for each in harness.exchanges),
-        "refused": lists[0] if lists and lists[0] in _KEPT_OUT else None,
+        "refused": lists[0] if lists and lists[0] in _REFUSED else None,
         "on_simulator": test.on_simulator,
     }
     redactor, _ = harness.redaction
     return redactor.text(json.dumps(data))
 
 
-def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) -> bool:
-    """Tell whether a test came to its end, so that what it recorded is whole.
+def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
+    """Return whether a test finished, so that what it recorded is complete.
 
-    It passed, gave up (a skip), or ended with a verdict on the service; any other failure may have cut it short.
+    It passed, was skipped, or ended with a verdict on the service; any other failure may have stopped it early.
     """
     if hasattr(report, "wasxfail"):
         return False
@@ -127,11 +123,9 @@ def outcome_is_evidence(report: pytest.TestReport, error: BaseException | None) 
 
 
 def missing_recording(test: TestContext, error: BaseException | None) -> str | None:
-    """Say which requests had no recording, where the test failed of that or did not notice.
-
-    The way through requests and responses that such a call took tells nobody anything.
-    """
+    """Return the message about requests without a recording, if the test failed with that or passed in spite of it."""
     if isinstance(error, CassetteError):
+        # the traceback through requests and responses would explain nothing
         return str(error)
     if error is not None or not test.misses:
         return None

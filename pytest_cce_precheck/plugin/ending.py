@@ -1,4 +1,4 @@
-"""The end of a run: its record is made, printed, and written wherever it is asked for."""
+"""The end of a run: its record is made, printed, and written to every report that was asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 
 from pytest_cce_precheck.config.targets import secrets_of
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.records import mask_key
+from pytest_cce_precheck.plugin.request_budget import budgets_key
+from pytest_cce_precheck.plugin.run_log import beside_key, mask_key
+from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.github import write_to_github
 from pytest_cce_precheck.report.section import lines
@@ -20,32 +22,29 @@ from pytest_cce_precheck.report.summary import collect, write_report
 from pytest_cce_precheck.suite import test_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_cce_precheck.config.options import Config
-    from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.run_log import RunLog
     from pytest_cce_precheck.report.record import RunRecord
     from pytest_cce_precheck.report.summary import RecordedRun
 
 SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("test_"))
-"""The names of the suite's tests: each is one check, and all of them together are the contract."""
+"""The names of the suite's tests: each is one check, and all of them together check the contract."""
 
+# members of the record that hold words of our own
 _CHOSEN: Final = frozenset({"code", "fail_on", "mode", "outcome", "severity", "state", "verdict"})
 
 
-def end(
-    session: pytest.Session,
-    log: RunLog,
-    config: Config,
-    targets: Sequence[NamedTarget],
-    *,
-    suite: bool,
-    beside: Iterable[RecordedRun],
-    sent: Mapping[str, int],
-) -> Iterator[str]:
-    """Write the reports, set the exit status of ``session``, and return the lines to print."""
+def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
+    """Write the reports, set the exit status of ``session``, and return the lines to print.
+
+    ``suite`` says whether the shipped suite was asked for.
+    """
+    stash = session.config.stash
+    config, targets = stash[config_key], stash[targets_key]
     redactor = Redactor(secrets_of(targets, os.environ))
+    budgets = stash.get(budgets_key, None)
+    beside: list[RecordedRun] = stash.get(beside_key, [])
     record = collect(
         log,
         config,
@@ -53,22 +52,23 @@ def end(
         redactor=redactor,
         suite=SHIPPED if suite else (),
         beside=beside,
-        sent=sent,
+        sent=budgets.sent() if budgets is not None else {},
         stopped=redactor.text(log.why_stopped(session)),
         exit_status=int(session.exitstatus),
     )
-    record = _without_secrets(record, session.config.stash.get(mask_key, redactor.known))
+    record = _without_secrets(record, stash.get(mask_key, redactor.known))
     written, problems = _written(record, config.report)
     session.exitstatus = written.exit_status
     yield from lines(written)
     yield from problems
-    # a second report of the same run replaces a file, but would be added to the page of the job
-    yield from () if log.is_told else write_to_github(written.to_dict(), os.environ)
-    log.is_told = True
+    if log.exit_status is None:
+        # a second report of the same run replaces a file, but would be added to the page of the job
+        yield from write_to_github(written.to_dict(), os.environ)
+    log.exit_status = int(session.exitstatus)
 
 
 def _without_secrets(part: Any, masked: Callable[[str], str]) -> Any:
-    """Return a part of a record with each text in it masked, but for the words that we choose from ourselves."""
+    """Return a part of a record with each text in it masked, except the members that hold words of our own."""
     if isinstance(part, str):
         return masked(part)
     if isinstance(part, Mapping):
@@ -82,18 +82,17 @@ def _without_secrets(part: Any, masked: Callable[[str], str]) -> Any:
 
 
 def _written(record: RunRecord, paths: Sequence[str]) -> tuple[RunRecord, list[str]]:
-    """Write every report; one that cannot be written changes the exit status, which the others must tell too."""
-    told = []
-    unusable = []
+    """Write every report; one that cannot be written changes the exit status, which the others must contain."""
+    said, unusable = [], []
     for path in dict.fromkeys(paths):
         try:
             write_report(Path(path), record)
-            told.append(f"report written to {path}")
+            said.append(f"report written to {path}")
         except ConfigurationError as error:
             unusable.append(path)
-            told.append(f"ERROR: {error}")
+            said.append(f"ERROR: {error}")
     if not unusable or record.exit_status == pytest.ExitCode.USAGE_ERROR:
-        return record, told
+        return record, said
     record = replace(record, exit_status=int(pytest.ExitCode.USAGE_ERROR))
     _written(record, [path for path in paths if path not in unusable])
-    return record, told
+    return record, said

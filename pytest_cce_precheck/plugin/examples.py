@@ -1,4 +1,4 @@
-"""The examples of a hypothesis test: how many listed a task, and what is reported of those that hypothesis shrinks."""
+"""The examples of a hypothesis test: how many listed a task, and the records of a failure once hypothesis shrank it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pytest_cce_precheck.explore.recorded import lists_a_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from pytest_cce_precheck.plugin.records import Record
+    from pytest_cce_precheck.plugin.run_log import Record
     from pytest_cce_precheck.wire.exchange import Request, Response
 
-# hypothesis ends an example that it cannot use with one of these
+# hypothesis raises these in an example that it discards
 _DISCARDED: Final = (StopTest, UnsatisfiedAssumption)
 
 
 class Examples:
-    """Counts a test's examples, up to the first that fails, and reports each property once.
+    """Counts a test's examples up to the first failure, and reports each record once.
 
-    A failing example is run again and again while hypothesis makes it simpler. What is reported of it is kept until the
-    end of the test: then the last of each kind of failure, which is the simplest, is all that is reported.
+    While hypothesis shrinks a failing example, it runs many similar ones. Their records are held until the test ends:
+    then only those of the last example of each kind of failure are reported, which is the simplest.
     """
 
     def __init__(self, report: Callable[[Record], None]) -> None:
@@ -38,7 +38,7 @@ class Examples:
         self._answer = self._task = False
 
     def __enter__(self) -> None:
-        """Begin an example."""
+        """Start an example."""
         self._held, self._answer, self._task = {}, False, False
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -60,16 +60,16 @@ class Examples:
             self._answer, self._task = True, lists_a_task(response)
 
     def report(self, reported: Record, identity: Hashable) -> None:
-        """Report a property unless one of the same identity is reported already."""
+        """Report a record, unless one of the same identity has been reported."""
         if self._held is None:
             self._flush({identity: reported})
         else:
             self._held[identity] = reported
 
     def end(self, *, complete: bool) -> None:
-        """Report what failed, and how many examples there were if an answer to one was seen.
+        """Report the failures, and how many examples there were, if any was answered.
 
-        A test that is not ``complete`` may have seen no task because it ended early: then that is not reported.
+        If the test is not ``complete``, it may have ended before a task was listed: then no counts are reported.
         """
         for held in self._failures.values():
             self._flush(held)
@@ -89,7 +89,7 @@ def watched(function: Any, report: Callable[[Record], None]) -> Iterator[Example
     """Yield the `Examples` of a hypothesis test, ``function``, while it runs; None if it is not one."""
     handle: Any = getattr(function, "hypothesis", None)
     if not hasattr(handle, "inner_test"):
-        # a state machine has rules in place of a function
+        # a state machine has rules instead of a function
         yield None
         return
     examples = Examples(report)

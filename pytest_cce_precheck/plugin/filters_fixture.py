@@ -1,8 +1,9 @@
-"""What a hypothesis test may draw in the run's mode; the fixture ``cce_filters``."""
+"""What a hypothesis test draws filters from, in each mode; the fixture ``cce_filters``."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -30,40 +31,37 @@ _DRAWN: Final = "drawn"
 
 
 class Filters:
-    """Returns strategies of filter combinations: of any, or on replay of those that the test's cassette holds."""
+    """Returns strategies of filter combinations: of any, or on replay of those that the test's cassette contains."""
 
     def __init__(self, harness: Harness, client: PrecheckClient) -> None:
         self._harness = harness
         self._client = client
         self._source: object = None
         self._make: Callable[[int], Strategy] | None = None
-        self._strategies: dict[int, Strategy] = {}
 
     def __call__(self, *, at_least: int = 0) -> Strategy:
-        """Return a strategy to draw from within a test; ``at_least`` so many filters are given.
+        """Return a strategy of combinations with ``at_least`` that many filters, to draw from within a test.
 
         Values are made from the tasks of the service; a real one is asked for its unfiltered list once a session.
-        Raises `CassetteMissingError` if nothing fitting was recorded, `ConfigurationError` if the list cannot be read.
+        Raises `CassetteMissingError` if nothing suitable was recorded, `ConfigurationError` if the list is unusable.
         """
-        # within a test hypothesis expects the same choices to mean the same, whatever the test does to the service
-        source = self._client if self._harness.config.mode in ("live", "record") else self._harness.test
+        # within a test the strategy stays the same, whatever the test does to the service: hypothesis relies on it
+        source = self._client if self._harness.config.mode.is_real else self._harness.test
         if self._make is None or source is not self._source:
-            self._make, self._source, self._strategies = self._maker(), source, {}
-        if at_least not in self._strategies:
-            self._strategies[at_least] = self._make(at_least)
-        return self._strategies[at_least]
+            self._make, self._source = cache(self._maker()), source
+        return self._make(at_least)
 
     def _maker(self) -> Callable[[int], Strategy]:
-        if self._harness.config.mode == "replay":
+        mode = self._harness.config.mode
+        if mode.replays:
             return _recorded(*self._recordings())
         tasks = self._harness.mode.known_tasks()
         if tasks is None:
             tasks = self._read()
-        noted = self._harness.config.mode == "record"
 
         def make(at_least: int) -> Strategy:
             drawn = filters(tasks=tasks, at_least=at_least)
-            return drawn.map(self._noted) if noted else drawn
+            return drawn.map(self._noted) if mode.records else drawn
 
         return make
 
@@ -73,11 +71,11 @@ class Filters:
             answer, findings = judge(self._client.list_tasks())
         if answer is None:
             reason = findings[0].message if findings else "it is not a list"
-            raise ConfigurationError(f"there is nothing to draw from, the unfiltered list is not usable: {reason}")
+            raise ConfigurationError(f"there are no filters to draw, since the unfiltered list is unusable: {reason}")
         return values_of(answer.tasks)
 
     def _noted(self, asked: tuple[FilterValue, ...]) -> tuple[FilterValue, ...]:
-        # what a test makes of it and asks too was not drawn, and what would be made of that was not recorded
+        # the replay draws only these: for calls that the test derives from a drawn one, nothing else was recorded
         test = self._harness.test
         note = [[str(each.name), each.value, each.value_class] for each in asked]
         if test is not None and note not in test.notes.setdefault(_DRAWN, []):
@@ -85,7 +83,7 @@ class Filters:
         return asked
 
     def _recordings(self) -> tuple[Sequence[tuple[FilterValue, ...]], Sequence[Exchange]]:
-        """Return what may be drawn of the test's cassette, the simplest first, and what was asked and answered."""
+        """Return the combinations to draw from the test's cassette, the simplest first, and its exchanges."""
         test = self._harness.test
         if test is None or test.playback is None:
             return (), ()

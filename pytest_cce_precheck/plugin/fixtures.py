@@ -10,8 +10,8 @@ import pytest
 
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
-from pytest_cce_precheck.plugin.records import record
-from pytest_cce_precheck.plugin.settings import config_key
+from pytest_cce_precheck.plugin.run_log import record
+from pytest_cce_precheck.plugin.settings import config_key, uses_the_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +29,14 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
-targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
 context_key: pytest.StashKey[tuple[Harness, TestContext]] = pytest.StashKey()
-reported_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
-"""What the end of a run found that no test did, as the summary takes it."""
 harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
-"""The harness of each target that has been asked so far."""
+"""The harness of each target that was tested so far."""
 
 
 @contextmanager
 def as_usage_error() -> Iterator[None]:
-    """Show misuse as pytest shows it at start-up and at the end: one message, exit status 4."""
+    """Report misuse as pytest does at the start and at the end of a run: one message, exit status 4."""
     try:
         yield
     except ConfigurationError as error:
@@ -48,7 +45,7 @@ def as_usage_error() -> Iterator[None]:
 
 @contextmanager
 def as_setup_error() -> Iterator[None]:
-    """Show what stops a test as the error of that test: the message, no traceback of ours."""
+    """Report what stops a test as the error of that test: the message, without a traceback of ours."""
     try:
         yield
     except CcePrecheckError as error:
@@ -57,7 +54,7 @@ def as_setup_error() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _cce_target(request: pytest.FixtureRequest) -> NamedTarget | None:
-    # a parameter of every test of ours where there is a file of targets
+    # `over_targets` parametrizes it
     target: NamedTarget | None = getattr(request, "param", None)
     return target
 
@@ -71,38 +68,43 @@ def cce_config(_cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> 
 @pytest.fixture(scope="session")
 def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconfig: pytest.Config) -> Iterator[Harness]:
     from pytest_cce_precheck.contract.ledger import known_failures
-    from pytest_cce_precheck.plugin.request_budget import bounds_of, workers_of
+    from pytest_cce_precheck.plugin.request_budget import budgets_key
     from pytest_cce_precheck.plugin.session import Harness
 
     with as_setup_error():
-        meter, guard = bounds_of(cce_config, pytestconfig, _cce_target)
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
-        harness = Harness(cce_config, environment, meter, guard, workers=workers_of(pytestconfig, _cce_target))
+        budgets = pytestconfig.stash.get(budgets_key, None)
+        if budgets is None:
+            harness = Harness(cce_config, environment)
+        else:
+            budgets.apply(cce_config, _cce_target)
+            budget, guard = budgets.of(cce_config, _cce_target), budgets.guard_of(cce_config, _cce_target)
+            harness = Harness(cce_config, environment, budget, guard, workers=budgets.workers(_cce_target))
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
-    with harness.standing():
+    with harness.session():
         yield harness
 
 
 @pytest.fixture(scope="session")
 def cce_credentials(_cce_harness: Harness, _cce_target: NamedTarget | None) -> Credentials:
-    """What requests are authenticated with; override it to take credentials from elsewhere than the environment."""
+    """What requests are authenticated with; override it to use credentials that are not in the environment."""
     with as_setup_error():
-        if _cce_target is not None and _cce_harness.config.mode in ("live", "record"):
+        if _cce_target is not None and _cce_harness.config.mode.is_real:
             _cce_target.refuse_unset(os.environ)
-        return _cce_harness.credentials()
+        return _cce_harness.mode.credentials()
 
 
 @pytest.fixture(scope="session")
 def cce_client(_cce_harness: Harness, cce_credentials: Credentials) -> PrecheckClient:
-    """A client of the cluster under test in the run's mode: `list_tasks(...)`, `create_tasks(...)` give exchanges."""
+    """A client of the cluster under test in the run's mode; `list_tasks(...)`, `create_tasks(...)` return exchanges."""
     with as_setup_error():
         return _cce_harness.client(cce_credentials)
 
 
 @pytest.fixture(scope="session")
 def cce_contract(_cce_harness: Harness) -> Contract:
-    """The judge: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only tells."""
+    """The contract: `verify(exchange, ...)` raises ContractViolation, `findings(exchange)` only returns findings."""
     from pytest_cce_precheck.plugin.session import Contract
 
     return Contract(_cce_harness)
@@ -118,15 +120,15 @@ def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
 
 @pytest.fixture
 def cce_simulator(_cce_harness: Harness, _cce_test: None) -> Simulator:
-    """The embedded service that answers in this test, with the test's faults: its ids, its clock, its credentials."""
+    """The simulator that answers in this test, with the test's faults: its ids, its clock, its credentials."""
     if _cce_harness.test is not None:
-        _cce_harness.test.on_simulator = _cce_harness.config.mode != "simulate"
-    return _cce_harness.simulator
+        _cce_harness.test.on_simulator = not _cce_harness.config.mode.is_simulated
+    return _cce_harness.mode.simulator
 
 
 @pytest.fixture
 def cce_server(cce_simulator: Simulator) -> Iterator[SimulatorServer]:
-    """The embedded service as a real HTTP server on loopback (`.endpoint`), for an SDK in any language."""
+    """The simulator as a real HTTP server on loopback (`.endpoint`), for an SDK in any language."""
     from pytest_cce_precheck.simulator.server import SimulatorServer
 
     with SimulatorServer(cce_simulator) as server:
@@ -141,7 +143,7 @@ def cce_exchanges(_cce_harness: Harness, _cce_test: None) -> list[Exchange]:
 
 @pytest.fixture(scope="session")
 def cce_sdk(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    """A started driver of an SDK, one run for each --cce-driver; the Python SDK's where none is named."""
+    """A started driver of an SDK, one run for each --cce-driver; that of the Python SDK if there is none."""
     from pytest_cce_precheck.sdk.pytest_support import sdk_driver
 
     with as_setup_error(), sdk_driver(request.param) as driver:
@@ -165,11 +167,9 @@ def cce_cassette_dir(cce_config: Config, pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(autouse=True)
 def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
-    # Every test of every dependent passes here: look first, import later.
+    # every test of every dependent runs this: nothing is imported unless the test uses the plugin
     node = request.node
-    if node.get_closest_marker("cce") is None and not any(
-        name.startswith(("cce_", "_cce_h")) for name in request.fixturenames
-    ):
+    if not uses_the_plugin(node):
         yield
         return
     from pytest_cce_precheck.plugin.context import test_context
@@ -177,8 +177,8 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
     harness: Harness = request.getfixturevalue("_cce_harness")
     with as_setup_error():
         test = test_context(request, harness.config)
-    # when=call reports alone are summed up, and they are made before any teardown
-    record(node, "cce_mode", harness.config.mode)
+    # recorded here, since the reports that are summed up are made before any teardown
+    record(node, "cce_mode", harness.config.mode.value)
     target: NamedTarget | None = request.getfixturevalue("_cce_target")
     if target is not None:
         record(node, "cce_target", target.name)
@@ -187,7 +187,7 @@ def _cce_test(request: pytest.FixtureRequest) -> Iterator[None]:
         with as_setup_error():
             stack.enter_context(harness.running(test))
         if "cce_contract" in request.fixturenames:
-            harness.note_allowed()
+            harness.report_allowed()
         if test.by_chance:
             from pytest_cce_precheck.plugin.examples import watched
 

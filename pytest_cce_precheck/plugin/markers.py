@@ -1,4 +1,4 @@
-"""Which tests have to do with us, what their marker says, and which cassette is whose."""
+"""The markers ``cce`` and ``cce_allow`` of a test, and its cassette."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.cassette.files import file_name, is_usable
-from pytest_cce_precheck.config.options import MODES
+from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.settings import config_key
+from pytest_cce_precheck.plugin.settings import config_key, uses_the_plugin
 from pytest_cce_precheck.simulator.faults import FAULTS
 
 if TYPE_CHECKING:
@@ -27,26 +27,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 refusal_key: Final = pytest.StashKey[str]()
-"""Why no test of ours can run, where that cannot stop the run: a worker of xdist would only seem to crash."""
+"""Why no test that uses the plugin can run; set on a worker of xdist, which would seem to crash if it stopped."""
 
 
 @dataclass(frozen=True)
 class CceMarker:
-    """What ``@pytest.mark.cce(...)`` says."""
+    """The arguments of ``@pytest.mark.cce(...)``."""
 
-    mode: str | None = None
+    mode: Mode | None = None
     cassette: str | None = None
     faults: tuple[str, ...] = ()
     repeats: bool = False
 
 
 def marker_of(item: pytest.Item) -> CceMarker:
-    """Read a test's marker ``cce``; raises `ConfigurationError` if it cannot be used in this run."""
+    """Return the arguments of a test's marker ``cce``; raises `ConfigurationError` if this run cannot use them."""
     marker = item.get_closest_marker("cce")
     if marker is None:
         return CceMarker()
+    (node, _), *others = item.iter_markers_with_node("cce")
+    if any(other is node for other, _ in others):
+        # pytest would use one of them and ignore the others
+        raise ConfigurationError(
+            "two markers @pytest.mark.cce(...) in one place: write one with the arguments of both, such as"
+            ' @pytest.mark.cce(mode="simulate", faults=[...])'
+        )
     read, mode = _read(marker), item.config.stash[config_key].mode
-    if read.faults and (read.mode or mode) != "simulate":
+    if read.faults and not (read.mode or mode).is_simulated:
         raise ConfigurationError(
             f"@pytest.mark.cce(faults={[*read.faults]}): only the simulator has faults, and this run is in mode {mode}:"
             ' add mode="simulate"'
@@ -56,8 +63,9 @@ def marker_of(item: pytest.Item) -> CceMarker:
 
 def _read(marker: pytest.Mark) -> CceMarker:
     def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> CceMarker:
-        if mode not in (None, *MODES):
-            raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(MODES)}")
+        if mode not in (None, *Mode):
+            raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(Mode)}")
+        mode = None if mode is None else Mode(mode)
         if cassette is not None and not (isinstance(cassette, str) and cassette):
             raise ConfigurationError(f"@pytest.mark.cce(cassette={cassette!r}): expected the name of a file")
         if cassette is not None and not is_usable(cassette):
@@ -67,17 +75,17 @@ def _read(marker: pytest.Mark) -> CceMarker:
             )
         if not isinstance(faults, list | tuple | set) or not all(isinstance(name, str) for name in faults):
             raise ConfigurationError(f"@pytest.mark.cce(faults={faults!r}): expected a list of names")
-        if faults and mode not in (None, "simulate"):
+        if faults and mode is not None and not mode.is_simulated:
             raise ConfigurationError(
-                f"@pytest.mark.cce(mode={mode!r}, faults={faults!r}): faults work in the simulator only, so"
-                " expected no other mode than simulate"
+                f"@pytest.mark.cce(mode={mode.value!r}, faults={faults!r}): only the simulator has faults, so expected"
+                ' mode="simulate"'
             )
-        for name in faults:
-            if name not in FAULTS:
-                near = did_you_mean(name, FAULTS)
-                raise ConfigurationError(
-                    f"@pytest.mark.cce(faults=…): there is no fault {name!r}{near}; cce-precheck faults lists them"
-                )
+        unknown = next((name for name in faults if name not in FAULTS), None)
+        if unknown is not None:
+            raise ConfigurationError(
+                f"@pytest.mark.cce(faults=…): there is no fault {unknown!r}{did_you_mean(unknown, FAULTS)};"
+                " cce-precheck faults lists them"
+            )
         if not isinstance(repeats, bool):
             raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
         return CceMarker(mode, cassette, tuple(faults), repeats)
@@ -86,7 +94,7 @@ def _read(marker: pytest.Mark) -> CceMarker:
 
 
 def acceptance_of(marker: pytest.Mark) -> Acceptance:
-    """Read ``@pytest.mark.cce_allow(code, reason=…, until=None)``; raises `ConfigurationError`."""
+    """Return what ``@pytest.mark.cce_allow(code, reason=…, until=None)`` accepts; raises `ConfigurationError`."""
 
     def cce_allow(code: Any, *, reason: Any, until: Any = None) -> Acceptance:
         if not isinstance(code, str):
@@ -107,11 +115,11 @@ def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
     for item in items:
         closest = item.get_closest_marker("cce")
         for marker in item.iter_markers():
-            # that of a module or a class is the same for each of its tests
+            # the marker of a module or a class is the same for each of its tests
             which = (id(marker), marker is closest)
             if marker.name in ("cce", "cce_allow") and which not in seen:
                 seen.add(which)
-                # only the closest is in force, and so has to suit the run
+                # only the closest applies, so only that one has to suit the mode of the run
                 other = acceptance_of if marker.name == "cce_allow" else _read
                 read: Callable[[], object] = partial(marker_of, item) if marker is closest else partial(other, marker)
                 try:
@@ -119,15 +127,16 @@ def refuse_wrong_markers(items: Iterable[pytest.Item]) -> None:
                 except ConfigurationError as error:
                     wrong.setdefault(str(error), []).append(item.nodeid)
     if wrong:
-        told = [
-            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {message}"
-            for message, names in wrong.items()
-        ]
-        raise ConfigurationError("\n".join(told))
+        raise ConfigurationError(
+            "\n".join(
+                f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {message}"
+                for message, names in wrong.items()
+            )
+        )
 
 
 def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T:
-    """Call what has a marker's documented signature with what the marker was given."""
+    """Call a function that has the documented signature of a marker with the marker's arguments."""
     known = inspect.signature(signature).parameters
     for word in marker.kwargs:
         if word not in known:
@@ -143,12 +152,12 @@ def called(signature: Callable[..., T], marker: pytest.Mark, expected: str) -> T
 
 
 def test_id(item: pytest.Item) -> str:
-    """Return a test's id without the group that ``--dist loadgroup`` writes behind it."""
+    """Return a test's id without the group that ``--dist loadgroup`` appends to it."""
     return f"{item.parent.nodeid}::{item.name}" if item.parent is not None else item.nodeid
 
 
 def cassette_name(item: pytest.Item, marker: CceMarker) -> str:
-    """Return the cassette of a test: the one that its marker names, or one after module and test."""
+    """Return the name of a test's cassette: the one in its marker, or one made from its module and its own name."""
     if marker.cassette is not None:
         return marker.cassette
     module = getattr(getattr(item, "module", None), "__name__", None)
@@ -157,31 +166,26 @@ def cassette_name(item: pytest.Item, marker: CceMarker) -> str:
 
 
 def cassettes_by_test(items: Iterable[pytest.Item]) -> Mapping[str, str]:
-    """Return each cassette that a test may use, and the test; raises `ConfigurationError` if two would record one.
+    """Return the test of each cassette; raises `ConfigurationError` if two tests would record the same.
 
-    Where names differ in case alone, some file systems hold one file.
+    Some file systems ignore case, so names that differ in case alone are the same.
     """
-    claimed: dict[str, str] = {}
+    cassettes: dict[str, str] = {}
     recorded: dict[str, str] = {}
     for item in items:
-        if is_concerned(item):
+        if uses_the_plugin(item):
             marker = marker_of(item)
             name = str(PurePosixPath(cassette_name(item, marker))).removesuffix(".json")
-            claimed.setdefault(name, item.nodeid)
-            # those that only replay may share one
-            other = recorded.setdefault(name.lower(), item.nodeid) if marker.mode in (None, "record") else item.nodeid
+            cassettes.setdefault(name, item.nodeid)
+            # tests that only replay may share one
+            may_record = marker.mode is None or marker.mode.records
+            other = recorded.setdefault(name.lower(), item.nodeid) if may_record else item.nodeid
             if other != item.nodeid:
                 raise ConfigurationError(
                     f"two tests would record the cassette {name}.json: {other} and {item.nodeid};"
                     " give one of them another (cce(cassette=...))"
                 )
-    return claimed
-
-
-def is_concerned(item: pytest.Item) -> bool:
-    """Tell whether a test has to do with us: by the marker ``cce``, or by a fixture of ours."""
-    names = getattr(item, "fixturenames", ())
-    return any(name.startswith(("cce_", "_cce_h")) for name in names) or item.get_closest_marker("cce") is not None
+    return cassettes
 
 
 def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) -> None:
@@ -192,6 +196,6 @@ def over_targets(metafunc: pytest.Metafunc, targets: tuple[NamedTarget, ...]) ->
         for target in targets
     ]
     if "_cce_target" not in metafunc.fixturenames:
-        # by the marker alone a test is ours without naming a fixture
+        # a test with the marker alone names no fixture of ours
         metafunc.fixturenames.append("_cce_target")
     metafunc.parametrize("_cce_target", parameters, indirect=True, scope="session")

@@ -1,7 +1,7 @@
-"""Masks every credential that the run knows at the ways out of pytest, whoever wrote it there.
+"""Masks every credential that the run knows in the output of pytest, whoever wrote it there; in live and record runs.
 
-A way out is what pytest hands to the hooks that show things, the exceptions that leave a hook, the terminal, the log
-file, the JUnit report, the ids of tests, and what allure writes. Used in live and record runs alone.
+Output is what pytest passes to the hooks that show things, the exceptions that leave a hook, the terminal, the log
+file, the JUnit report, the ids of tests, and what allure writes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from pytest_cce_precheck.config import targets
-from pytest_cce_precheck.plugin.fixtures import harnesses_key, targets_key
-from pytest_cce_precheck.plugin.records import environment_key, mask_key
-from pytest_cce_precheck.plugin.settings import config_key
+from pytest_cce_precheck.plugin.fixtures import harnesses_key
+from pytest_cce_precheck.plugin.run_log import mask_key
+from pytest_cce_precheck.plugin.settings import config_key, environment_key, targets_key
 from pytest_cce_precheck.redaction.pieces import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 
@@ -32,29 +32,29 @@ if TYPE_CHECKING:
 
     from pluggy import Result
 
-# the arguments of hooks, pytest's and other plugins', that hold what is going to be shown
+# arguments of hooks, pytest's and other plugins', that contain what will be shown
 _SHOWN: Final = frozenset({"report", "excrepr", "excinfo", "call", "warning_message", "json_report"})
-# asked for one report again and again, by whoever has it masked already
-_ASKS: Final = frozenset({"pytest_report_teststatus"})
-# says what the report is of, not what is shown; ids are masked when tests are collected
+# called again and again for one report, which is masked by then
+_REPEATED: Final = frozenset({"pytest_report_teststatus"})
+# parts of a report that identify its test and are not shown; ids are masked when tests are collected
 _IDENTITY: Final = frozenset({"_id", "nodeid", "location", "outcome", "when", "result", "cce_records"})
-# whose objects are made to be shown
+# modules whose objects exist to be shown
 _SHOWING: Final = ("_pytest.subtests", "pytest_subtests", "allure_commons.")
 _HOLDERS: Final = (list, tuple, set, frozenset)
-# what is shown of these holds no text, or is what others go on with
+# these contain no text that is shown, or must stay as they are for others
 _PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
-# hooks of other plugins that let everybody write into a report
+# hooks of other plugins through which anybody may write into a report
 _FILLED: Final = ("pytest_html_", "pytest_json_modifyreport")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-# as many characters of an argument may be a secret
-_LONG_ENOUGH: Final = 6
-# of an OSError, which keeps them elsewhere than other exceptions
+# a shorter argument of a command is not taken for a secret
+_LEAST_LENGTH: Final = 6
+# an OSError keeps its texts here, unlike other exceptions
 _FIELDS: Final = ("strerror", "filename", "filename2")
 
 
 def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
-    mask = Mask(partial(_known_to, config), partial(_said_in_commands, config))
+    mask = Mask(partial(_secrets_of, config), partial(_token_commands, config))
     config.stash[mask_key] = lambda data: in_every_text(data, mask.text)
     masking = Masking(mask)
     config.pluginmanager.register(masking, "cce-masking")
@@ -62,21 +62,22 @@ def mask_everything_shown(config: pytest.Config) -> None:
 
 
 def mask_exception(error: BaseException, config: pytest.Config) -> None:
-    """Mask the environment's credentials in an exception that is raised before the run knows its settings."""
-    Mask(partial(_known_to, config)).exception(error)
+    """Mask the environment's credentials in an exception that is raised before the settings are known."""
+    Mask(partial(_secrets_of, config)).exception(error)
 
 
 def mask_captured(config: pytest.Config) -> None:
-    """Mask them in what pytest has captured, and is going to show with an exception; it captures still."""
+    """Mask the environment's credentials in what pytest has captured, and will show with an exception."""
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is not None and capture.is_globally_capturing():
+        # what is written here is captured again
         for stream, text in zip((sys.stdout, sys.stderr), capture.read_global_capture(), strict=True):
-            stream.write(Mask(partial(_known_to, config)).text(text))
+            stream.write(Mask(partial(_secrets_of, config)).text(text))
 
 
-def _known_to(config: pytest.Config) -> Iterator[str]:
+def _secrets_of(config: pytest.Config) -> Iterator[str]:
     named = config.stash.get(targets_key, ())
-    # a test may take one out of the environment, which it has from there
+    # a test may remove a variable after it has read its value
     for environment in (config.stash.get(environment_key, {}), os.environ):
         yield from targets.secrets_of(named, environment)
         yield from _proxy_passwords(environment)
@@ -86,56 +87,55 @@ def _known_to(config: pytest.Config) -> Iterator[str]:
 
 def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
     for name in _PROXIES:
-        # no URL: whoever connects says so
+        # not a valid URL: the connection will fail with a message
         with suppress(ValueError):
             yield unquote(urlsplit(environment.get(name, "")).password or "")
 
 
-def _said_in_commands(config: pytest.Config) -> Iterator[str]:
+def _token_commands(config: pytest.Config) -> Iterator[str]:
     """Yield the commands that print tokens, and their arguments, which may be secrets."""
     configs = [target.config for target in config.stash.get(targets_key, ())]
     configs += [config.stash[config_key]] if config_key in config.stash else []
-    given = (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command"))
-    for command in dict.fromkeys((*given, *(each.token_command for each in configs))):
-        if command and " " in command:
-            yield command
-            yield from _arguments(command)
-
-
-def _arguments(command: str) -> Iterator[str]:
-    with suppress(ValueError):
-        for word in shlex.split(command)[1:]:
-            # of an option what it is given; the path of a file is shown with whatever goes wrong there
+    given = filter(None, (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command")))
+    for command in dict.fromkeys((*given, *(shlex.join(each.token_command) for each in configs))):
+        words: list[str] = []
+        with suppress(ValueError):
+            words = shlex.split(command)
+        if " " in command:
+            # as it was written, and without its quotes
+            yield from (command, " ".join(words))
+        for word in words[1:]:
+            # the value of an option; the path of a file is no secret
             value = word.partition("=")[2] if word.startswith("-") else word
-            if len(value) >= _LONG_ENOUGH and not os.path.exists(value):
+            if len(value) >= _LEAST_LENGTH and not os.path.exists(value):
                 yield value
 
 
 class Mask:
-    """Masks all that ``known`` ever returned, also while tokens are fetched: in texts, and in what holds texts."""
+    """Masks all that ``secrets`` ever returned, in texts and in what contains texts."""
 
-    def __init__(self, known: Callable[[], Iterable[str]], whole: Callable[[], Iterable[str]] = tuple) -> None:
-        """``whole`` returns what is masked as a whole only: a piece of it is a path that others have too."""
-        self._known, self._whole = known, whole
+    def __init__(self, secrets: Callable[[], Iterable[str]], whole: Callable[[], Iterable[str]] = tuple) -> None:
+        """``whole`` returns what is masked as a whole only: a piece of it may be a path that is no secret."""
+        self._current, self._whole = secrets, whole
         self._secrets: tuple[str, ...] = ()
         self._redactor = Redactor(())
         self._pieces = Pieces(())
 
     def text(self, text: str) -> str:
         """Return a text without the secrets, and without long pieces of them."""
-        self._learn()
+        self._update()
         return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
 
-    def _learn(self) -> None:
+    def _update(self) -> None:
+        # tokens are fetched during a run
         whole = dict.fromkeys(self._whole())
-        secrets = tuple(dict.fromkeys((*self._secrets, *filter(str.strip, (*self._known(), *whole)))))
+        secrets = tuple(dict.fromkeys((*self._secrets, *filter(str.strip, (*self._current(), *whole)))))
         if secrets != self._secrets:
             self._secrets, self._redactor = secrets, Redactor(secrets)
             self._pieces = Pieces(secret for secret in secrets if secret not in whole)
 
     def anything(self, shown: Any) -> Any:
-        """Return what holds texts with each of them masked: the same object if nothing changes, or if it is one of
-        pytest's, whose parts several others share."""
+        """Return an object with each text in it masked; the same object if nothing changes, or if it is pytest's."""
         if isinstance(shown, str):
             return self.text(shown)
         if isinstance(shown, bytes):
@@ -147,20 +147,21 @@ class Mask:
             parts = [self.anything(part) for part in shown]
             return shown if all(map(_same, parts, shown)) else kind(parts)
         if isinstance(shown, Mapping):
-            members = {self.anything(name): self.anything(shown[name]) for name in shown}
-            return shown if all(map(_same, _flat(members), _flat(shown))) else members
+            members = list(shown.items())
+            masked_members = self.anything(members)
+            return shown if masked_members is members else dict(masked_members)
         return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
 
     def pytests(self, shown: object) -> bool:
-        """Mask in place what is pytest's, or of one who makes objects to be shown; return whether it is."""
+        """Mask an object in place if it is pytest's or exists to be shown; return whether it is."""
         if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
             return False
         self.parts(shown)
         return True
 
     def _object(self, shown: object) -> object:
-        """Return somebody's object, or for one whose ``str`` or ``repr`` would show a secret that, masked."""
-        self._learn()
+        """Return an object; if its ``str`` or ``repr`` shows a secret, return that, masked."""
+        self._update()
         is_machinery = type(shown).__module__.startswith("_pytest.")
         for written in (str, repr) if self._secrets and not is_machinery else ():
             with suppress(Exception):
@@ -171,17 +172,17 @@ class Mask:
         return shown
 
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
-        """Mask every text that an object holds, in place."""
+        """Mask every text in the attributes of an object, in place."""
         names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
         for name in [each for each in names if each not in but]:
             part = getattr(shown, name)
             masked = self.anything(part)
             if masked is not part:
-                # some are frozen
+                # a frozen dataclass refuses setattr
                 object.__setattr__(shown, name, masked)
 
     def exception(self, error: object) -> None:
-        """Mask the texts of an exception and of those that it comes from, in place."""
+        """Mask the texts of an exception, of its causes and of its group, in place."""
         waiting: list[object] = [error]
         seen: set[int] = set()
         while waiting:
@@ -191,7 +192,7 @@ class Mask:
             seen.add(id(each))
             waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
             for name in ("args", *vars(each), *_FIELDS):
-                # one that takes no other text is left as it is
+                # some attributes cannot be set
                 with suppress(Exception):
                     held = getattr(each, name)
                     masked = self._texts_of(held)
@@ -199,15 +200,10 @@ class Mask:
                         setattr(each, name, masked)
 
     def _texts_of(self, held: Any) -> Any:
-        # objects are somebody's who goes on using them
+        # other objects stay as they are: their owners go on using them
         if isinstance(held, str | bytes):
             return self.anything(held)
         return type(held)(map(self._texts_of, held)) if type(held) in (list, tuple) else held
-
-
-def _flat(members: Mapping[Any, Any]) -> Iterator[Any]:
-    for name in members:
-        yield from (name, members[name])
 
 
 def _same(one: object, other: object) -> bool:
@@ -215,21 +211,21 @@ def _same(one: object, other: object) -> bool:
 
 
 class Masking:
-    """What pytest calls so that nothing gets out unmasked."""
+    """The plugin of pytest that masks its output."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
 
-    # ---- what goes into hooks, and the exceptions that come out
+    # ---- arguments of hooks, and exceptions that leave them
 
     def before_a_hook(self, name: str, _: object, arguments: Mapping[str, Any]) -> None:
-        """Mask what a hook is given to show, before any plugin sees it."""
-        for argument in _SHOWN & arguments.keys() if name not in _ASKS else ():
+        """Mask the arguments of a hook that will be shown, before any plugin sees them."""
+        for argument in _SHOWN & arguments.keys() if name not in _REPEATED else ():
             value = arguments[argument]
             if argument == "report":
                 self._mask.parts(value, but=_IDENTITY)
             elif isinstance(value, dict):
-                # whoever calls goes on with its own
+                # in place, since the caller keeps its dictionary
                 value |= self._mask.anything(value)
             else:
                 self._mask.pytests(value)
@@ -237,9 +233,9 @@ class Masking:
                 self._mask.exception(getattr(value, "message", getattr(excinfo, "value", None)))
 
     def after_a_hook(self, outcome: Result[Any], name: str, _: object, arguments: Mapping[str, Any]) -> None:
-        """Mask an exception that leaves a hook, before anybody shows it, and what hooks have added to a report."""
+        """Mask an exception that leaves a hook, and what hooks have added to a report."""
         self._mask.exception(outcome.exception)
-        if name in _ASKS and outcome.exception is None:
+        if name in _REPEATED and outcome.exception is None:
             outcome.force_result(self._mask.anything(outcome.get_result()))
         for value in arguments.values() if name.startswith(_FILLED) else ():
             if isinstance(value, list):
@@ -249,7 +245,7 @@ class Masking:
             elif name == "pytest_html_report_title":
                 self._mask.parts(value)
 
-    # both innermost: other plugins wrap these to get at the reports
+    # both innermost: other plugins wrap them to see the reports
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -274,34 +270,34 @@ class Masking:
             return
         number = 2
         while name in taken:
-            # two ids that differ in a secret are two tests still
+            # two ids that differ only in a secret stay different
             name, nodeid = (_numbered(self._mask.text(each), number) for each in (node.name, node.nodeid))
             number += 1
         taken.add(name)
         node.name = name
         identity = getattr(node, "_id", None)
-        # a structure since pytest 9.2, a text before
+        # an object since pytest 9.2, a text before
         setattr(node, *(("_nodeid", nodeid) if identity is None else ("_id", type(identity).parse(nodeid))))
 
-    # ---- what is written
+    # ---- output
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Stand before the terminal."""
+        """Mask what is written to the terminal."""
         writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
-        # the second since pytest 9
+        # `write_raw` exists since pytest 9
         for name in ("write", "write_raw"):
             if hasattr(writer, name):
                 setattr(writer, name, partial(_masked_write, getattr(writer, name), self._mask.text))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Stand before the log file, the hooks for exceptions that nobody catches, and allure."""
+        """Mask the log file, uncaught exceptions, and what allure writes."""
         plugins = session.config.pluginmanager
         logs = plugins.get_plugin("logging-plugin")
         if logs is not None:
             logs.log_file_handler.setFormatter(_Formatter(logs.log_file_handler.formatter, self._mask.text))
-        # pytest, which has set these, puts back what was before
+        # pytest has set these hooks, and restores the former ones
         if plugins.has_plugin("unraisableexception"):
             sys.unraisablehook = partial(self._uncaught, sys.unraisablehook)
         if plugins.has_plugin("threadexception"):
@@ -320,7 +316,7 @@ class Masking:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Mask what JUnit's report says beside the tests' reports."""
+        """Mask what the JUnit report contains besides the reports of tests."""
         xml = session.config.stash.get(xml_key, None)
         if xml is None:
             return
@@ -331,11 +327,12 @@ class Masking:
             for element in testcase.iter():
                 element.text = self._mask.anything(element.text)
                 element.attrib |= {name: self._mask.text(value) for name, value in element.attrib.items()}
-            reporter.to_xml = partial(_itself, testcase)  # type: ignore[method-assign]  # as pytest does at the end
+            # pytest calls it at the end
+            reporter.to_xml = partial(_itself, testcase)  # type: ignore[method-assign]
 
 
 class _Formatter(logging.Formatter):
-    """Writes a log record as another formatter does, masked."""
+    """Formats a log record as another formatter does, and masks it."""
 
     def __init__(self, formatter: logging.Formatter | None, masked: Callable[[str], str]) -> None:
         super().__init__()

@@ -1,9 +1,11 @@
-"""The settings of a pytest run: from its command line, its environment and its ini or TOML file."""
+"""The settings of a pytest run: from its command line, its environment and its ini or TOML file; nothing heavy."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -13,19 +15,47 @@ from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
 
 config_key = pytest.StashKey["Config"]()
+targets_key = pytest.StashKey["tuple[NamedTarget, ...]"]()
+environment_key = pytest.StashKey[dict[str, str]]()
+"""The environment as it was before any conftest.py was loaded."""
 TARGETS_INPUT: Final = "cce_targets"
-"""Under this name a worker of pytest-xdist is given the file of targets."""
+"""The name under which a worker of pytest-xdist receives the file of targets."""
+SUITE: Final = "pytest_cce_precheck.suite"
+_FOLDER: Final = Path(__file__).resolve().parents[1] / "suite"
+
+
+def runs_the_suite(config: pytest.Config) -> bool:
+    """Whether the shipped suite, or a part of it, was asked for by its name or by its path."""
+    here = config.invocation_params.dir
+    return any(
+        SUITE in argument or (here / argument.partition("::")[0]).resolve().is_relative_to(_FOLDER)
+        for argument in map(str, config.args)
+    )
+
+
+def uses_the_plugin(node: Any) -> bool:
+    """Whether a test, or its definition, uses the plugin: by the marker ``cce``, or by one of our fixtures."""
+    names = getattr(node, "fixturenames", ())
+    return node.get_closest_marker("cce") is not None or any(name.startswith(("cce_", "_cce_h")) for name in names)
+
+
+def time_of_writing(environment: Mapping[str, str]) -> datetime:
+    """Return the present time, or SOURCE_DATE_EPOCH (reproducible-builds.org), which makes files byte-stable."""
+    given = environment.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
 
 
 def ini_type(option: Option) -> Any:
-    """Return the type of a setting in pytest's own files; from pytest 9 on TOML has numbers and flags as such."""
+    """Return the type of a setting in pytest's own files; since pytest 9 TOML has numbers and flags of its own."""
     types: dict[str, Any] = {"list": "linelist"}
     if pytest.version_tuple >= (9, 2):
-        # as a text, it is ours to say what is wrong with it
+        # a text is accepted too, so that our own message says what is wrong with it
         types |= {"number": int | str, "flag": bool | str}
     elif pytest.version_tuple >= (9,):
         types |= {"number": "int", "flag": "bool"}
@@ -36,11 +66,11 @@ def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
     try:
         return config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        # pytest names the setting and the file; what it got stands last
+        # pytest's message names the setting and the file, and ends with what it got
         text = str(error)
         reason = text[text.find("got ") :] if "got " in text else text
     if option.kind == "command":
-        # its arguments may be nobody's business
+        # no message shows the arguments, which may be secret
         reason = "it is not one text"
     raise ConfigurationError(f"{option.flag} (from {name}) cannot be used: {reason}; expected {option.expected}")
 
@@ -49,7 +79,7 @@ def settings_of(config: pytest.Config) -> Config:
     """Return the settings of a run from all places; raises `ConfigurationError` for what cannot be used."""
     name = f"ini {config.inipath.name}" if config.inipath else "ini"
     with warnings.catch_warnings():
-        # pytest warns of a list in place of a text, which is refused here
+        # pytest warns about a list instead of a text, which is refused here
         warnings.simplefilter("ignore")
         return resolve(
             lambda option: config.getoption(option.ini),
@@ -62,7 +92,7 @@ def settings_of(config: pytest.Config) -> Config:
 def refuse_options_from_files(config: pytest.Config) -> None:
     """Refuse an option for the command line only that pytest itself has read from an ini file or the environment."""
     if hasattr(config, "workerinput"):
-        # pytest-xdist hands on what its controller was given
+        # pytest-xdist passes on the options of the controller
         return
     for option in OPTIONS:
         typed = option.flag in config.invocation_params.args
@@ -70,27 +100,25 @@ def refuse_options_from_files(config: pytest.Config) -> None:
             raise not_on_the_command_line(option, "addopts, PYTEST_ADDOPTS or a file of arguments")
 
 
-def targets_of(config: pytest.Config, settled: Config) -> tuple[NamedTarget, ...]:
-    """Return the targets of a run, none if it names no file; raises `ConfigurationError` if that cannot be used."""
-    if settled.targets is None:
-        if settled.target:
-            raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
-        return ()
-    if settled.mode == "simulate":
+def targets_of(config: pytest.Config, settings: Config) -> tuple[NamedTarget, ...]:
+    """Return the targets of a run, none if it has no file of them; raises `ConfigurationError` if it is unusable."""
+    if settings.targets is None and settings.target:
+        raise ConfigurationError("--cce-target chooses from a file of targets: name the file with --cce-targets")
+    if settings.targets is None or settings.mode.is_simulated:
         return ()
     from pytest_cce_precheck.config.targets import parse_targets, text_of
 
-    path = config.rootpath / settled.targets
+    path = config.rootpath / settings.targets
     # a worker may be on another machine, which has no such file
     text = getattr(config, "workerinput", {}).get(TARGETS_INPUT) or text_of(path)
-    return parse_targets(text, path.name, settled)
+    return parse_targets(text, path.name, settings)
 
 
-def refuse_real_services(settled: Config) -> None:
-    """Refuse what names one on the command line, while the embedded service answers: a green run would mislead."""
+def refuse_real_services(settings: Config) -> None:
+    """Refuse a real service on the command line of a simulated run: its success would mislead."""
     for key in ("endpoint", "region", "targets"):
-        if settled.mode == "simulate" and settled.source(key) == "option":
+        if settings.mode.is_simulated and settings.source(key) == "option":
             raise ConfigurationError(
-                f"--cce-{key} names a real service, and in mode simulate nobody asks it:"
-                " give --cce-mode=live, record or replay with it, or leave it out"
+                f"--cce-{key} names a real service, which a run in mode {settings.mode} does not contact:"
+                " add --cce-mode=live, record or replay, or leave it out"
             )

@@ -1,7 +1,7 @@
-"""``--cce-snapshot``: watches the answers of a run, and at its end holds them against what earlier runs saw.
+"""``--cce-snapshot``: observes the answers of a run, and at its end compares them with those of earlier runs.
 
-Each process gathers for itself; the workers of pytest-xdist send what they have when they end, so that a test's report
-carries nothing of it.
+Each process observes its own tests; the workers of pytest-xdist send their observations when they end, so that the
+reports of tests stay small.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import json
 import os
 from collections import Counter
 from dataclasses import astuple
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_cce_precheck.cassette.importers.foreign import is_call
+from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.ledger import known_failures
 from pytest_cce_precheck.drift.comparison import apart, mixed
@@ -34,23 +34,22 @@ from pytest_cce_precheck.drift.snapshot import (
 )
 from pytest_cce_precheck.drift.traits import Observer, merge_traits
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.fixtures import context_key, reported_key
-from pytest_cce_precheck.plugin.records import records_of
+from pytest_cce_precheck.plugin.fixtures import context_key
+from pytest_cce_precheck.plugin.run_log import acceptance_as_data, beside_key, records_of, records_of_verdict
+from pytest_cce_precheck.plugin.settings import config_key, targets_key, time_of_writing
 from pytest_cce_precheck.redaction.pieces import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.report.verdict import verdict
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_cce_precheck.config.options import Config
-    from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
     from pytest_cce_precheck.drift.memory import RememberedRun
@@ -59,32 +58,22 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request
 
 _OUTPUT: Final = "cce_snapshot"
-_EMBEDDED: Final = "the embedded service"
 
 
-def keep_snapshot(pytestconfig: pytest.Config, config: Config, path: Path, targets: Sequence[NamedTarget] = ()) -> None:
-    """Have a run watch its answers and keep the snapshot; raises `ConfigurationError` if the file cannot be used."""
+def keep_snapshot(pytestconfig: pytest.Config, path: Path) -> None:
+    """Have a run observe its answers and keep the snapshot; raises `ConfigurationError` if the file cannot be used."""
     if hasattr(pytestconfig, "workerinput"):
-        pytestconfig.pluginmanager.register(Watcher(), "cce-watcher")
+        pytestconfig.pluginmanager.register(AnswerObserver(), "cce-answer-observer")
     else:
         prepare(path)
-        pytestconfig.pluginmanager.register(Keeper(config, path, targets), "cce-keeper")
+        pytestconfig.pluginmanager.register(SnapshotKeeper(pytestconfig, path), "cce-snapshot-keeper")
 
 
-def target_of(harness: Harness, label: str = "") -> SnapshotTarget:
-    """Return what the running test asks; ``label`` is its name in the file of targets."""
-    config, target = harness.config, harness.mode.target
-    if config.mode == "simulate":
-        # each seed has a cluster of its own, and all of them are one service
-        return SnapshotTarget(config.mode, _EMBEDDED)
-    return SnapshotTarget(config.mode, target.endpoint, target.cluster_id, label)
-
-
-class Watcher:
-    """Takes in what the tests of this process were answered; all there is to do on a worker."""
+class AnswerObserver:
+    """Observes the answers to the tests of this process; on a worker that is all."""
 
     def __init__(self) -> None:
-        self._watched: dict[SnapshotTarget, tuple[Observer, DeviationCounter]] = {}
+        self._observed: dict[SnapshotTarget, tuple[Observer, DeviationCounter]] = {}
         self._secrets = {*secrets_in(os.environ)}
 
     def _masked(self, text: str) -> str:
@@ -93,59 +82,66 @@ class Watcher:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Take in what a test was answered, whatever becomes of it."""
+        """Observe the answers to a test, whatever its outcome."""
         try:
             return (yield)
         finally:
             harness, test = item.stash.get(context_key, (None, None))
-            # a test that asks for defects says nothing of the service as it is
+            # answers with faults that a test asks for are not those of the service
             if harness is not None and test is not None and harness.exchanges and not test.faults:
                 self._secrets |= set(harness.secrets)
-                label = dict(records_of(item)).get("cce_target", "")
-                observer, listener = self._watched.setdefault(
-                    target_of(harness, label), (Observer(), DeviationCounter())
-                )
+                target = target_of(harness, dict(records_of(item)).get("cce_target", ""))
+                observer, counter = self._observed.setdefault(target, (Observer(), DeviationCounter()))
                 for exchange in harness.exchanges:
                     if _is_call(exchange.request) and observer.take(exchange):
-                        listener.take(exchange)
+                        counter.take(exchange)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Send what was gathered to the controller."""
-        session.config.workeroutput[_OUTPUT] = json.dumps(list(self.gathered()))  # type: ignore[attr-defined]
+        """Send the observations to the controller."""
+        session.config.workeroutput[_OUTPUT] = json.dumps(list(self.observations()))  # type: ignore[attr-defined]
 
-    def gathered(self) -> Iterator[list[Any]]:
-        """Return what was gathered: target, answers, traits and deviations, without any credential."""
-        for target, (observer, listener) in sorted(self._watched.items()):
+    def observations(self) -> Iterator[list[Any]]:
+        """Yield what was observed: target, number of answers, traits and deviations, without any credential."""
+        for target, (observer, counter) in sorted(self._observed.items()):
             if observer.answers:
-                traits, spoken = traits_as_data(observer.traits), counts_as_data(listener.counts)
+                traits, spoken = traits_as_data(observer.traits), counts_as_data(counter.counts)
                 text = json.dumps([list(astuple(target)), observer.answers, traits, spoken])
                 yield json.loads(self._masked(text))
 
 
-class Keeper(Watcher):
-    """Adds what workers have gathered, tells what is not as it was, and writes the snapshot."""
+def target_of(harness: Harness, label: str = "") -> SnapshotTarget:
+    """Return what the running test sends requests to; ``label`` is its name in the file of targets."""
+    mode, target = harness.config.mode, harness.mode.target
+    if mode.is_simulated:
+        # each seed has a cluster of its own, but all of them are one service
+        return SnapshotTarget(mode.value, SIMULATED_SERVICE)
+    return SnapshotTarget(mode.value, target.endpoint, target.cluster_id, label)
 
-    def __init__(self, config: Config, path: Path, targets: Sequence[NamedTarget] = ()) -> None:
+
+class SnapshotKeeper(AnswerObserver):
+    """Adds up the observations of all workers, reports what differs, and writes the snapshot."""
+
+    def __init__(self, pytestconfig: pytest.Config, path: Path) -> None:
         super().__init__()
-        self._config = config
-        self._accepted = {target.name: target.config.accept for target in targets}
+        self._config = pytestconfig.stash[config_key]
+        self._accepted = {target.name: target.config.accept for target in pytestconfig.stash[targets_key]}
         self._path = path
         self._seen: dict[SnapshotTarget, tuple[int, Mapping[str, Traits], Mapping[DeviationKey, DeviationCounts]]] = {}
         self._lines: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take in what a worker has gathered; one that crashed has nothing to give."""
+        """Add the observations of a worker; one that crashed has none."""
         self._add(json.loads(getattr(node, "workeroutput", {}).get(_OUTPUT, "[]")))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hold the run against the snapshot, judge what is otherwise, and write the snapshot anew."""
-        self._add(self.gathered())
+        """Compare the run with the snapshot, judge what differs, and write the new snapshot."""
+        self._add(self.observations())
         if not self._seen:
             return
-        today = _today(os.environ)
+        today = time_of_writing(os.environ).date()
         try:
             known = read(self._path)
             outcomes = {
@@ -159,18 +155,18 @@ class Keeper(Watcher):
             memories = {target: outcome.memory for target, outcome in outcomes.items()}
             write(self._path, self._masked(dumps({**known, **memories})))
         except ConfigurationError as error:
-            # raised here, it would cost the summary
+            # raised here, it would prevent the summary
             self._lines.append(f"ERROR: {error}")
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def _add(self, gathered: Iterator[list[Any]] | Sequence[list[Any]]) -> None:
-        for named, answers, traits, spoken in gathered:
+    def _add(self, observations: Iterable[list[Any]]) -> None:
+        for named, answers, traits, spoken in observations:
             target = SnapshotTarget(*named)
-            number, before, heard = self._seen.get(target, (0, {}, {}))
+            number, known_traits, counts = self._seen.get(target, (0, {}, {}))
             self._seen[target] = (
                 number + answers,
-                merge_traits(before, traits_from_data(traits)),
-                merge_counts(heard, counts_from_data(spoken)),
+                merge_traits(known_traits, traits_from_data(traits)),
+                merge_counts(counts, counts_from_data(spoken)),
             )
 
     def _in_this_run(self, today: date) -> Iterator[Finding]:
@@ -186,50 +182,39 @@ class Keeper(Watcher):
 
     def _judge(self, session: pytest.Session, findings: Sequence[Finding], today: date) -> None:
         known = known_failures(self._config.ledger, session.config.rootpath)
-        told = session.config.stash.setdefault(reported_key, [])
         failing = False
-        # what is between targets is none's, and accepted for all or not at all
+        # a difference between targets belongs to none of them: it is accepted for the run or not at all
         for name, accepted in {"": self._config.accept, **self._accepted}.items():
-            own = [finding for finding in findings if self._whose(finding) == name]
+            own = [finding for finding in findings if self._target_of(finding) == name]
             acceptances = (*map(Acceptance.parse, accepted), *known)
             outcome = verdict(own, fail_on=self._config.fail_on, acceptances=acceptances, today=today)
-            told += [(place, kind, self._masked(text)) for place, kind, text in _told(outcome, self._path, name)]
+            records = [("cce_target", name)] if name else []
+            records += [
+                ("cce_finding", json.dumps({**finding.to_dict(), **more}))
+                for finding, more in records_of_verdict(outcome)
+            ]
+            records += [("cce_accepted", json.dumps(acceptance_as_data(by))) for _, by in outcome.accepted]
+            place = f"{self._path}[{name}]" if name else str(self._path)
+            session.config.stash.setdefault(beside_key, []).extend(
+                (place, kind, self._masked(value)) for kind, value in records
+            )
             failing = failing or bool(outcome.failing)
-        books = session.config.pluginmanager.get_plugin("cce-bookkeeper")
-        if books is not None:
-            books.take(findings)
         if failing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _whose(self, finding: Finding) -> str:
+    def _target_of(self, finding: Finding) -> str:
         return next((name for name in self._accepted if name in finding.subject), "")
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Print it, below the summary of the findings."""
+        """Print the lines below the summary of the findings."""
         for line in self._lines:
             terminalreporter.write_line(one_line(self._masked(line)))
 
 
 def _is_call(request: Request) -> bool:
-    # a POST to where tasks are listed makes none, and what it is answered is no create's
+    # a POST to the path of the list creates nothing
     return is_call(request.method, request.path) and request.path.endswith("/tasks") == (request.method == "GET")
-
-
-def _told(outcome: Verdict, path: Path, target: str) -> Iterator[tuple[str, str, str]]:
-    """Return findings as a test of ``target`` would have recorded them."""
-    place = f"{path}[{target}]" if target else str(path)
-    if target:
-        yield place, "cce_target", target
-    sorted_out = (
-        *((finding, {"verdict": "failing"}) for finding in outcome.failing),
-        *((finding, {"verdict": "shown"}) for finding in outcome.shown),
-        *((finding, {"verdict": "accepted", "reason": by.said}) for finding, by in outcome.accepted),
-    )
-    for finding, more in sorted_out:
-        yield place, "cce_finding", json.dumps({**finding.to_dict(), **more})
-    for _, acceptance in outcome.accepted:
-        yield place, "cce_accepted", json.dumps({"code": acceptance.code, "reason": acceptance.reason})
 
 
 def _findings_of(outcomes: Mapping[SnapshotTarget, RememberedRun]) -> Iterator[Finding]:
@@ -240,23 +225,17 @@ def _findings_of(outcomes: Mapping[SnapshotTarget, RememberedRun]) -> Iterator[F
 def _lines_of(target: SnapshotTarget, answers: int, outcome: RememberedRun, *, first: bool) -> Iterator[str]:
     memory = outcome.memory
     if first:
-        said = "1 answer is" if answers == 1 else f"{answers} answers are"
-        yield f"  {target.name}: seen for the first time, {said} what later runs are held against"
+        number = "1 answer" if answers == 1 else f"{answers} answers"
+        yield f"  {target.name}: seen for the first time; later runs are compared with {number}"
         return
     grades = Counter(drift.grade for drift in outcome.drifts)
     graded = [f"{grades[g]} {g}{'s' if grades[g] > 1 else ''}" for g in ("error", "warning", "note") if grades[g]]
-    held = f"{answers} answer{'s' if answers > 1 else ''} held against what was seen since {memory.first}"
-    yield f"  {target.name}: {held}: {', '.join(graded) or 'nothing is otherwise'}"
+    compared = f"{answers} answer{'s' if answers > 1 else ''} compared with what was seen since {memory.first}"
+    yield f"  {target.name}: {compared}: {', '.join(graded) or 'nothing differs'}"
     for drift in outcome.drifts:
         day = "today" if drift.since == memory.last else str(drift.since)
         yield f"    {drift.grade}: {drift.said} (since {day})"
     for drift in outcome.confirmed:
-        yield f"    known from now on: {drift.said} (told since {drift.since})"
-    for key, told in outcome.unseen.items():
-        yield f"    told until {told.last}, not seen today: {key} (since {told.since})"
-
-
-def _today(environment: Mapping[str, str]) -> date:
-    # reproducible-builds.org: who wants the same bytes again says what time it is
-    given = environment.get("SOURCE_DATE_EPOCH", "")
-    return (datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)).date()
+        yield f"    not reported again: {drift.said} (reported since {drift.since})"
+    for key, pending in outcome.unseen.items():
+        yield f"    last seen {pending.last}, not seen today: {key} (since {pending.since})"

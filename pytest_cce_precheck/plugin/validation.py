@@ -1,4 +1,4 @@
-"""Check at start-up what can only be checked with the heavier modules: names of faults and codes, live settings."""
+"""Validation of settings at the start of a run, as far as it needs heavier modules: faults, codes, live settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
 
-# what stands for a token that nobody has fetched yet
+# a placeholder for a token that will be fetched
 _TO_COME: Final = Credentials(token=Secret("to-come"))
 
 
@@ -36,67 +36,57 @@ def refuse_the_unusable(
 ) -> None:
     """Raise `ConfigurationError` for the first setting that no test could use.
 
-    Credentials may come from elsewhere (the fixture ``cce_credentials``) in any run but one ``of_the_suite``. Where
-    there are ``targets``, each is a service of the run.
+    A run ``of_the_suite`` needs all settings of a real service; other tests may have credentials from elsewhere (the
+    fixture ``cce_credentials``).
     """
     Simulator(faults=config.fault)
-    _refuse_unusable_acceptances(config)
-    for path in config.report:
-        writer_for(Path(path))
-    if config.fault and config.mode != "simulate":
-        raise ConfigurationError(
-            "--cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"
-        )
-    if config.mode == "record" and environment.get("CI", "").lower() in ("1", "true") and not config.record_in_ci:
-        raise ConfigurationError(
-            "--cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
-            " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
-        )
-    if of_the_suite:
-        for each in (config, *(target.config for target in targets)):
-            _refuse_lag_where_recorded(each)
-    if config.mode in ("live", "record"):
-        _refuse_destruction_without_writes(config, targets)
-    if config.mode in ("live", "record") and not targets:
-        _refuse_for_live(config, environment, of_the_suite=of_the_suite)
-    for target in targets:
-        _refuse_target(target, environment, of_the_suite=of_the_suite)
-
-
-def _refuse_destruction_without_writes(config: Config, targets: Sequence[NamedTarget]) -> None:
-    configs = [target.config for target in targets] or [config]
-    if config.allow_destructive and not any(each.allow_writes for each in configs):
-        raise ConfigurationError(
-            "--cce-allow-destructive needs permission to write as well: add --cce-allow-writes, or leave it out"
-        )
-
-
-def _refuse_unusable_acceptances(config: Config) -> None:
     for text in config.accept:
         Acceptance.parse(text)
+    for path in config.report:
+        writer_for(Path(path))
+    _refuse_for_mode(config, environment, of_the_suite, [target.config for target in targets] or [config])
+    if not targets:
+        _refuse_service(config, environment, of_the_suite=of_the_suite)
+    for target in targets:
+        if of_the_suite and config.mode.is_real:
+            target.refuse_unset(environment)
+        try:
+            _refuse_service(target.config, target.environment(environment), of_the_suite=of_the_suite)
+        except ConfigurationError as error:
+            raise type(error)(f"target {target.name} of {config.targets}: {error}") from None
 
 
-def _refuse_lag_where_recorded(config: Config) -> None:
-    if config.lag and config.mode == "record":
-        raise ConfigurationError(
-            "--cce-lag works with --cce-mode=live alone: a recording keeps no times, and on replay nothing would tell"
-            " an answer that was late from one that is wrong; leave it out, or record where no replicas answer"
-        )
+def _refuse_for_mode(
+    config: Config, environment: Mapping[str, str], of_the_suite: bool, configs: Sequence[Config]
+) -> None:
+    mode = config.mode
+    in_ci = environment.get("CI", "").lower() in ("1", "true")
+    refusals = {
+        "--cce-fault injects faults into the simulator alone: leave it out, or use --cce-mode=simulate": (
+            config.fault and not mode.is_simulated
+        ),
+        "--cce-mode=record is refused if CI is set: a build should not replace the recordings that it is tested"
+        " against; use --cce-mode=replay or live, or add --cce-record-in-ci": (
+            mode.records and in_ci and not config.record_in_ci
+        ),
+        "--cce-lag works with --cce-mode=live only: a recording keeps no times, so that a replay could not tell a late"
+        " answer from a wrong one; leave it out, or record a service without replicas": (
+            of_the_suite and mode.records and any(each.lag for each in configs)
+        ),
+        "--cce-allow-destructive needs permission to write as well: add --cce-allow-writes, or leave it out": (
+            mode.is_real and config.allow_destructive and not any(each.allow_writes for each in configs)
+        ),
+    }
+    for message, is_wrong in refusals.items():
+        if is_wrong:
+            raise ConfigurationError(message)
 
 
-def _refuse_target(target: NamedTarget, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
-    is_live = target.config.mode in ("live", "record")
-    if of_the_suite and is_live:
-        target.refuse_unset(environment)
-    try:
-        _refuse_unusable_acceptances(target.config)
-        if is_live:
-            _refuse_for_live(target.config, target.environment(environment), of_the_suite=of_the_suite)
-    except ConfigurationError as error:
-        raise type(error)(f"target {target.name} of {target.config.targets}: {error}") from None
-
-
-def _refuse_for_live(config: Config, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
+def _refuse_service(config: Config, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
+    for text in config.accept:
+        Acceptance.parse(text)
+    if not config.mode.is_real:
+        return
     credentials = _TO_COME if tokens_for(config, environment) else Credentials.from_environment(environment)
     if of_the_suite or config.missing_for_live(credentials=True):
         refuse_incomplete(config, credentials)
@@ -109,10 +99,10 @@ def _refuse_for_live(config: Config, environment: Mapping[str, str], *, of_the_s
 def tokens_for(
     config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
 ) -> Tokens | None:
-    """Return what fetches tokens, where the settings say how; a token of the environment goes before, keys before IAM.
+    """Return what fetches tokens, None if none are fetched: a token in the environment goes first, keys before IAM.
 
-    ``remaining`` says how many seconds the run has left. Raises `ConfigurationError` if that cannot be used. Nothing
-    is fetched here.
+    ``remaining`` returns how many seconds the run has left. Raises `ConfigurationError` if the settings are unusable.
+    Nothing is fetched here.
     """
     found = Credentials.from_environment(environment)
     if found.token is not None:
@@ -132,7 +122,7 @@ def tokens_for(
 
 
 def refuse_incomplete(config: Config, credentials: Credentials) -> None:
-    """Raise one `ConfigurationError` that lists everything that a run against a real service still needs."""
+    """Raise one `ConfigurationError` that lists all that a run against a real service still needs."""
     missing = config.missing_for_live(credentials=credentials.kind is not None)
     if missing:
         raise ConfigurationError(f"--cce-mode={config.mode} still needs: " + "; ".join(missing))

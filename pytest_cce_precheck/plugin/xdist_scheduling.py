@@ -1,4 +1,4 @@
-"""Return each target to one worker of pytest-xdist: ``--dist loadgroup``, whatever pytest makes of a group's name."""
+"""Scheduling of pytest-xdist that sends all tests of a target to one worker, for ``--dist loadgroup``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class TargetScheduling(LoadGroupScheduling):  # type: ignore[misc]  # it ships no types
-    """Takes the tests of a target for a group, by the target's name in their ids; others are as pytest-xdist has them.
+    """Treats the tests of a target as a group, by the target's name in their ids; other tests as pytest-xdist does.
 
-    pytest-xdist 3.8 writes a test's group behind its id, which pytest from 9.2 on does not let it.
+    pytest-xdist 3.8 appends a test's group to its id, which pytest 9.2 no longer allows.
     """
 
     def __init__(self, config: pytest.Config, log: Producer | None, targets: Iterable[str]) -> None:
         super().__init__(config, log)
-        # a name may begin as another one does
+        # one name may be the beginning of another
         self._targets = sorted(targets, key=len, reverse=True)
 
     def _split_scope(self, nodeid: str) -> str:
@@ -31,7 +31,7 @@ class TargetScheduling(LoadGroupScheduling):  # type: ignore[misc]  # it ships n
 
 
 def target_in(nodeid: str, targets: Iterable[str]) -> str | None:
-    """Return the first of ``targets`` that a test's parameters name.
+    """Return the first of ``targets`` that is in the parameters of a test's id.
 
     >>> target_in("test_x.py::test_it[eu-1-many]", ["eu-1", "eu"]), target_in("test_x.py::test_eu", ["eu"])
     ('eu-1', None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import append
+from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import as_markdown
@@ -28,7 +29,7 @@ def write_to_github(report: Mapping[str, Any], environment: Mapping[str, str]) -
     that cannot be written is said in a warning, and fails nothing.
     """
     # of the embedded service nobody needs to be told what it was made to do
-    if environment.get("GITHUB_ACTIONS") != "true" or report["mode"] == "simulate":
+    if environment.get("GITHUB_ACTIONS") != "true" or Mode(report["mode"]).is_simulated:
         return []
     lines = list(commands(report["findings"]))
     path = environment.get(SUMMARY)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
+from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.contract.rules import Kind
@@ -240,7 +241,7 @@ class RunRecord:
 
 def how_asked(report: Mapping[str, Any]) -> str:
     """Return the line of a report that tells the mode, who was asked, and how much."""
-    real = report["mode"] in ("live", "record")
+    real = Mode(report["mode"]).is_real
     line = f"mode {report['mode']}: {report['service']}{'' if real else ' (no real service was contacted)'}"
     if report["requests"]:
         again = report["retried"]

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
@@ -90,7 +91,7 @@ def _place_lines(name: str, place: Place, mode: str) -> Iterable[str]:
         told.append(in_words(skew))
     if 0 < place.behind <= place.lag:
         told.append(f"replicas lagged by up to {place.behind:.1f} s, of the {place.lag} s allowed for (--cce-lag)")
-    elif place.behind > place.lag and mode in ("live", "record"):
+    elif place.behind > place.lag and Mode(mode).is_real:
         told.append(may_be_replicas(place.behind))
     if not name:
         yield from (f"  {each}" for each in told)

@@ -136,10 +136,6 @@ def _told_beside(beside: Iterable[RecordedRun]) -> list[_Told]:
     return [_Told(nodeid, records) for nodeid, records in grouped.items()]
 
 
-def _service(config: Config) -> str:
-    return {"simulate": "the embedded service", "replay": "recorded answers"}.get(config.mode, str(config.service))
-
-
 def _place(config: Config, of_all: Sequence[_Told], name: str, sent: int) -> Place:
     told = [each for each in of_all if each.target == name]
     own = [data for each in told for data in each.all("run")]
@@ -151,7 +147,7 @@ def _place(config: Config, of_all: Sequence[_Told], name: str, sent: int) -> Pla
     read = any(each.answers["read"] for each in told)
     tried = sum(data["requests"] for data in own) + sum(each["sent"] for each in others)
     return Place(
-        service=_service(config),
+        service=config.answered_by,
         cluster=config.cluster_id or "",
         lag=config.lag,
         behind=max((data["behind"] for data in own), default=0.0),

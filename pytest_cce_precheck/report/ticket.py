@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import curl
@@ -73,7 +74,7 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
 def _where_from(report: SavedReport, words: Mapping[str, Any]) -> Iterator[str]:
     document = report.document
     recorded = [(each["recorded_at"], each["endpoint"]) for each in document.get("cassettes", ())]
-    if document.get("mode") == "simulate":
+    if document.get("mode") in [mode for mode in Mode if mode.is_simulated]:
         yield words["simulated"]
     elif recorded:
         at, endpoint = min(recorded)

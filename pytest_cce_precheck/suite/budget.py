@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.config.options import LEAST_BUDGET
+from pytest_cce_precheck.config.options import DEFAULT_BUDGET, LEAST_BUDGET
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.wire.credentials import Credentials
 
-FULL: Final = 250
+FULL: Final = DEFAULT_BUDGET
 LEAST: Final = LEAST_BUDGET
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
 _ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11

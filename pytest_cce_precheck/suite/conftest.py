@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.plugin.records import record
+from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
 from pytest_cce_precheck.suite.query_log import QueryLog
@@ -59,20 +59,18 @@ class Suite:
         """Return the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
         mode = self._harness.config.mode
         if self._inspection is None:
-            settings = (
-                _settings(self._harness, self._worker) if mode != "replay" else _recorded(test.notes, self._harness)
-            )
+            settings = _recorded(test.notes, self._harness) if mode.replays else _settings(self._harness, self._worker)
             self._inspection = Inspection(self._client, settings)
-        if mode == "record":
+        if mode.records:
             test.notes["suite"] = _as_notes(self._inspection.settings)
-        if mode in ("record", "replay"):
-            self._inspection.begin(QueryLog(test.notes.get("questions", {}) if mode == "replay" else None))
+        if mode.records or mode.replays:
+            self._inspection.begin(QueryLog(test.notes.get("questions", {}) if mode.replays else None))
         return self._inspection
 
 
 def _settings(harness: Harness, worker: str) -> Settings:
-    config, service = harness.config, harness.simulator
-    simulated = config.mode == "simulate"
+    config, service = harness.config, harness.mode.simulator
+    simulated = config.mode.is_simulated
     neighbours = Neighbours(
         config.other_cluster_id or (service.other_cluster_id if simulated else None),
         config.foreign_project_id or (service.foreign_project_id if simulated else None),
@@ -86,8 +84,8 @@ def _settings(harness: Harness, worker: str) -> Settings:
         allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
         neighbours=neighbours,
         wait=harness.mode.wait,
-        lag=float(config.lag) if config.mode == "live" else 0.0,
-        kept_back=len(CHECKS) if config.mode == "record" else _READINGS * (harness.workers - 1),
+        lag=float(config.lag) if config.mode.is_real and not config.mode.records else 0.0,
+        kept_back=len(CHECKS) if config.mode.records else _READINGS * (harness.workers - 1),
         replicas=not simulated,
         remaining=harness.remaining,
         worker=worker,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.config.options import DEFAULT_BUDGET
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import ConfigurationError
@@ -55,7 +56,7 @@ class Row:
         return self.conforming or bool(set(self.causes) & set(self.expected))
 
 
-def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
+def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
     """Inspect the embedded service with one defect or variation, in this process and without HTTP."""
     fault = FAULTS.get(name)
     simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])

@@ -1,4 +1,4 @@
-"""The settings: which place wins, what each wrong value is told, what a live run still needs."""
+"""The settings: their precedence, the message for each wrong value, what a live run still needs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_no_option_takes_a_credential() -> None:
 def test_without_any_setting_everything_is_a_default() -> None:
     config = settled()
     assert config == Config()
-    assert config.settled == {}
+    assert config.shown == {}
     assert config.source("mode") == "default"
     assert (config.mode, config.fail_on, config.budget, config.seed, config.allow_writes) == (
         "simulate",
@@ -79,11 +79,11 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_ini_file()
 
 def test_each_setting_has_a_source_of_its_own() -> None:
     config = settled({"seed": "7"}, {"CCE_CLUSTER_ID": "c"}, {"mode": "live", "fault": ["a", "b"]})
-    assert config.settled == {
-        "--cce-mode": "live (ini)",
-        "--cce-cluster-id": "c (environment CCE_CLUSTER_ID)",
-        "--cce-fault": "a, b (ini)",
-        "--cce-seed": "7 (option)",
+    assert config.shown == {
+        "--cce-mode": ("live", "ini"),
+        "--cce-cluster-id": ("c", "environment CCE_CLUSTER_ID"),
+        "--cce-fault": ("a, b", "ini"),
+        "--cce-seed": ("7", "option"),
     }
 
 

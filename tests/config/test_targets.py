@@ -1,4 +1,4 @@
-"""A file of targets: what each becomes, and what is refused with which words."""
+"""A file of targets: the settings of each target, and the message for each mistake."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_a_host_for_writes_is_named_in_full_and_allows_no_other(listed: str) -> 
     [
         ("[[target]", "is not valid TOML"),
         ("", "has no [[target]]: expected at least one"),
-        ("[target]\n", "target is no list of tables"),
+        ("[target]\n", "target is not a list of tables"),
         ("targets = 1", "unknown key 'targets'; there may be write_hosts, defaults, target; did you mean target?"),
         ("[[target]]\n", "target 1: name is None"),
         (ONE.replace("eu-1", "eu 1"), "target 1: name is 'eu 1': expected letters, digits"),
@@ -199,20 +199,20 @@ def test_a_host_for_writes_is_named_in_full_and_allows_no_other(listed: str) -> 
         (ONE.replace('["c"]', '["a", "a"]'), "clusters names one twice"),
         (ONE.replace('["c"]', '["a/b", "a"]'), "the cluster 'a/b' cannot be part of a test's name"),
         (ONE.replace('project_id = "p"', ""), "target eu-1 needs endpoint (or region) and project_id"),
-        (ONE + 'region = "x"', "has endpoint and region"),
+        (ONE + 'region = "x"', "target eu-1: endpoint and region are both given"),
         (ONE + 'foreign_project_id = "x"', "foreign_project_id and foreign_cluster_id belong together"),
-        (ONE + "budget = -1", "budget is '-1': expected a whole number"),
-        (ONE + "budget = 29", "target eu-1: budget is '29': expected a whole number, 30 or more"),
-        (ONE + "timeout = 0", "target eu-1: timeout is '0': expected a whole number, 1 or more"),
+        (ONE + "budget = -1", "budget is -1: expected a whole number"),
+        (ONE + "budget = 29", "target eu-1: budget is 29: expected a whole number, 30 or more"),
+        (ONE + "timeout = 0", "target eu-1: timeout is 0: expected a whole number, 1 or more"),
         (ONE + 'budget = "9"', "budget is '9': expected a whole number"),
         (ONE + "budget = true", "budget is True: expected a whole number"),
         (ONE + 'allow_writes = "yes"', "allow_writes is 'yes': expected true or false"),
         (ONE + "endpoints = 1", "unknown key 'endpoints'"),
         (ONE + 'accept = "PRE302: x"', "accept is 'PRE302: x': expected a list of texts"),
-        (ONE + 'credentials = "EU_TOKEN"', "credentials is no table"),
+        (ONE + 'credentials = "EU_TOKEN"', "credentials is not a table"),
         (ONE + 'credentials = { tokn = "EU_TOKEN" }', "did you mean token?"),
         (f"[defaults]\nendpoint = 'https://x'\n{ONE}", "defaults has the unknown key 'endpoint'"),
-        (f"defaults = 3\n{ONE}", "defaults is no table"),
+        (f"defaults = 3\n{ONE}", "defaults is not a table"),
         (f"write_hosts = 'a'\n{ONE}", "write_hosts is 'a': expected a list of texts"),
     ],
 )  # fmt: skip

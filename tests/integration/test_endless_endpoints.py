@@ -196,14 +196,14 @@ def test_a_wait_that_would_outlast_the_run_is_not_begun(run: Run) -> None:
 def test_a_run_that_is_over_before_its_first_answer_is_not_green(
     run: Run, pytester: pytest.Pytester, spent: str
 ) -> None:
-    seconds = "pytestconfig.stash[began_key] -= 60"
+    seconds = "pytestconfig.stash[budgets_key].began -= 60"
     spends = seconds if spent == "seconds" else "[requests.get(cce_config.endpoint) for _ in range(30)]"
     pytester.makeconftest(
         f"""
         import pytest
         import requests
 
-        from pytest_cce_precheck.plugin.request_budget import began_key
+        from pytest_cce_precheck.plugin.request_budget import budgets_key
 
         @pytest.fixture(scope="session", autouse=True)
         def _something_else_comes_first(cce_config, pytestconfig):

@@ -1,4 +1,4 @@
-"""Test modules of made-up projects."""
+"""Test modules of made-up projects, which is what the plugin is run on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run says what became of its ledger, and writes its history, whichever worker ran a test."""
+"""The end of a run reports unused and expired entries of its ledger, and writes its history."""
 
 from __future__ import annotations
 
@@ -13,34 +13,13 @@ from tests.plugin.projects import ORDINARY
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Run
 
-CONFTEST: Final = """
-import pytest
-from pathlib import Path
-from pytest_cce_precheck.contract.ledger import Ledger
-from pytest_cce_precheck.plugin.fixtures import as_usage_error
-from pytest_cce_precheck.plugin.settings import config_key
-from pytest_cce_precheck.plugin.bookkeeping import keep_books
+    Keeps = Callable[..., None]
 
-def file(pytestconfig, name):
-    path = pytestconfig.rootpath / name
-    return path if path.exists() else None
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config):
-    with as_usage_error():
-        keep_books(config, config.stash[config_key], ledger=file(config, "ledger.toml"),
-                   strict={strict}, history_file={history!r})
-
-@pytest.fixture(scope="session")
-def _cce_harness(_cce_harness, pytestconfig):
-    path = file(pytestconfig, "ledger.toml")
-    _cce_harness.acceptances += Ledger.read(path).entries if path else ()
-    return _cce_harness
-"""
 TESTS: Final = """
 import pytest
 
@@ -69,16 +48,24 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def keeps(project: pytest.Pytester, ledger: str | None, *, strict: bool = True, history: str | None = None) -> None:
-    project.makeconftest(CONFTEST.format(strict=strict, history=history))
-    if ledger is not None:
-        (project.path / "ledger.toml").write_text(ledger)
+@pytest.fixture
+def keeps(monkeypatch: pytest.MonkeyPatch) -> Keeps:
+    def keeps(project: pytest.Pytester, ledger: str | None, *, strict: bool = True, history: str | None = None) -> None:
+        if ledger is not None:
+            (project.path / "ledger.toml").write_text(ledger)
+            monkeypatch.setenv("CCE_LEDGER", "ledger.toml")
+        monkeypatch.setenv("CCE_LEDGER_STRICT", str(strict))
+        monkeypatch.setenv("CCE_HISTORY", history or "")
+
+    return keeps
 
 
 # ---- the ledger
 
 
-def test_a_ledger_that_covers_all_and_is_met_leaves_a_run_green(project: pytest.Pytester, run: Run) -> None:
+def test_a_ledger_that_covers_all_and_is_met_leaves_a_run_green(
+    project: pytest.Pytester, run: Run, keeps: Keeps
+) -> None:
     keeps(project, MET)
     result = run()
     result.assert_outcomes(passed=4)
@@ -86,36 +73,36 @@ def test_a_ledger_that_covers_all_and_is_met_leaves_a_run_green(project: pytest.
     result.stdout.fnmatch_lines(
         ["  accepted: PRE302 * - in 24.1*", "  known from ledger.toml: 2 findings (PRE302, PRE201 at $.pageInfo)"]
     )
-    result.stdout.no_fnmatch_line("*known but*")
+    result.stdout.no_fnmatch_line("*did not occur*")
 
 
-def test_an_entry_for_one_place_covers_no_other(project: pytest.Pytester, run: Run) -> None:
+def test_an_entry_for_one_place_covers_no_other(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     keeps(project, entry("PRE302") + entry("PRE201", where="$.items"))
     run().assert_outcomes(passed=3, failed=1)
 
 
 @pytest.mark.parametrize(("strict", "status"), [(True, 1), (False, 0)])
 def test_an_entry_that_is_never_met_fails_a_strict_run(
-    project: pytest.Pytester, run: Run, strict: bool, status: int
+    project: pytest.Pytester, run: Run, strict: bool, status: int, keeps: Keeps
 ) -> None:
     keeps(project, MET + entry("PRE305"), strict=strict)
     result = run()
     assert result.ret == status
     result.assert_outcomes(passed=4)
-    result.stdout.fnmatch_lines(["  known but never met: PRE305, in 24.1 (team-cce, until 2999-12-31)"])
+    result.stdout.fnmatch_lines(["  known failure did not occur: PRE305, in 24.1 (team-cce, until 2999-12-31)"])
     outdated = "the ledger ledger.toml is out of date (--cce-ledger-strict)"
     assert (outdated in result.stdout.str()) is strict
 
 
-@pytest.mark.parametrize(("code", "still"), [("PRE305", "it was not seen"), ("PRE302", "it is still there")])
+@pytest.mark.parametrize(("code", "still"), [("PRE305", "it did not occur"), ("PRE302", "it still occurs")])
 def test_an_expired_entry_covers_nothing_and_fails_a_strict_run(
-    project: pytest.Pytester, run: Run, code: str, still: str
+    project: pytest.Pytester, run: Run, code: str, still: str, keeps: Keeps
 ) -> None:
     keeps(project, entry(code, "2020-01-31") + (MET if code == "PRE305" else entry("PRE201")))
     result = run()
     assert result.ret == 1
     result.assert_outcomes(passed=4) if code == "PRE305" else result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines([f"  known no longer: {code}, in 24.1 (team-cce, until 2020-01-31); {still}"])
+    result.stdout.fnmatch_lines([f"  known failure has expired: {code}, in 24.1 (team-cce, until 2020-01-31); {still}"])
 
 
 @pytest.mark.parametrize(
@@ -129,15 +116,15 @@ def test_an_expired_entry_covers_nothing_and_fails_a_strict_run(
     ],
 )
 def test_after_a_part_of_the_tests_nothing_is_never_met(
-    project: pytest.Pytester, run: Run, arguments: list[str], why: str
+    project: pytest.Pytester, run: Run, arguments: list[str], why: str, keeps: Keeps
 ) -> None:
     keeps(project, MET + entry("PRE305"))
     result = run(*arguments)
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"  known but never met: PRE305, *; not judged, {why}"])
+    result.stdout.fnmatch_lines([f"  known failure did not occur: PRE305, *; not judged, {why}"])
 
 
-def test_after_a_part_of_the_tests_an_expired_entry_is_judged(project: pytest.Pytester, run: Run) -> None:
+def test_after_a_part_of_the_tests_an_expired_entry_is_judged(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     keeps(project, MET + entry("PRE305", "2020-01-31"))
     assert run("-k", "tasks").ret == 1
 
@@ -154,7 +141,7 @@ def test_after_a_part_of_the_tests_an_expired_entry_is_judged(project: pytest.Py
     ],
 )
 def test_a_folder_within_the_tests_is_a_part_of_them(
-    pytester: pytest.Pytester, run: Run, ini: str, arguments: list[str], judged: bool
+    pytester: pytest.Pytester, run: Run, ini: str, arguments: list[str], judged: bool, keeps: Keeps
 ) -> None:
     pytester.makeini(f"[pytest]\n{ini}")
     for name in ("api", "more"):
@@ -166,24 +153,28 @@ def test_a_folder_within_the_tests_is_a_part_of_them(
     assert run(*arguments).ret == int(judged)
 
 
-def test_a_run_that_was_stopped_judges_nothing_as_never_met(project: pytest.Pytester, run: Run) -> None:
+def test_a_run_that_was_stopped_judges_nothing_as_never_met(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     keeps(project, entry("PRE201") + entry("PRE305"))
     result = run("-x")
-    result.stdout.fnmatch_lines(["  known but never met: PRE305, *; not judged, the run was stopped"])
+    result.stdout.fnmatch_lines(["  known failure did not occur: PRE305, *; not judged, the run was stopped"])
 
 
-def test_a_test_that_could_not_judge_all_leaves_never_met_open(project: pytest.Pytester, run: Run) -> None:
+def test_a_test_that_could_not_judge_all_leaves_never_met_open(
+    project: pytest.Pytester, run: Run, keeps: Keeps
+) -> None:
     project.makepyfile(
         test_more="import pytest\ndef test_skips(cce_client): pytest.skip('no cluster')\n"
         "@pytest.fixture\ndef broken(cce_client): raise KeyError\ndef test_is_not_run(broken): pass"
     )
     keeps(project, MET + entry("PRE305"))
     result = run()
-    result.stdout.fnmatch_lines(["*never met: PRE305, *; not judged, 2 tests had no verdict on all that they ask"])
+    result.stdout.fnmatch_lines(
+        ["*did not occur: PRE305, *; not judged, 2 tests did not judge everything that they check"]
+    )
     result.stdout.no_fnmatch_line("*out of date*")
 
 
-def test_tests_of_others_say_nothing_of_the_ledger(pytester: pytest.Pytester, run: Run) -> None:
+def test_tests_of_others_say_nothing_of_the_ledger(pytester: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     pytester.makepyfile(ORDINARY)
     keeps(pytester, entry("PRE302", "2020-01-31"))
     result = run()
@@ -191,14 +182,14 @@ def test_tests_of_others_say_nothing_of_the_ledger(pytester: pytest.Pytester, ru
     result.stdout.no_fnmatch_line("*known*")
 
 
-def test_a_ledger_that_cannot_be_read_stops_the_run(project: pytest.Pytester, run: Run) -> None:
+def test_a_ledger_that_cannot_be_read_stops_the_run(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     keeps(project, entry("PRE30"))
     result = run()
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: *ledger.toml, entry 1 (line 1): unknown finding code 'PRE30'*"])
 
 
-def test_what_every_worker_met_is_added_up(project: pytest.Pytester, run_apart: Run) -> None:
+def test_what_every_worker_met_is_added_up(project: pytest.Pytester, run_apart: Run, keeps: Keeps) -> None:
     require_module("xdist")
     keeps(project, MET + entry("PRE305"), history="history.sqlite")
     result = run_apart("-n", "2")
@@ -207,12 +198,12 @@ def test_what_every_worker_met_is_added_up(project: pytest.Pytester, run_apart: 
     result.stdout.fnmatch_lines(
         [
             "  known from ledger.toml: 2 findings *",
-            "  known but never met: PRE305, in 24.1 (team-cce, until 2999-12-31)",
+            "  known failure did not occur: PRE305, in 24.1 (team-cce, until 2999-12-31)",
             "*ledger.toml is out of date*",
             "history of 3 tests written to history.sqlite",
         ]
     )
-    assert result.stdout.str().count("never met") == 1
+    assert result.stdout.str().count("did not occur") == 1
     assert [row.test for row in history_of(project)] == [
         "test_api.py::test_count",
         "test_api.py::test_tasks[addonStatic]",
@@ -227,7 +218,7 @@ def history_of(project: pytest.Pytester) -> list:
     return sorted(latest(project.path / "history.sqlite", 50), key=lambda row: row.test)
 
 
-def test_every_test_of_ours_gets_a_row(project: pytest.Pytester, run: Run) -> None:
+def test_every_test_of_ours_gets_a_row(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
     project.makepyfile(
         test_more="""
         import pytest
@@ -262,7 +253,9 @@ def test_every_test_of_ours_gets_a_row(project: pytest.Pytester, run: Run) -> No
         ]
 
 
-def test_the_suite_tells_its_requests_and_what_was_inconclusive(project: pytest.Pytester, run: Run) -> None:
+def test_the_suite_tells_its_requests_and_what_was_inconclusive(
+    project: pytest.Pytester, run: Run, keeps: Keeps
+) -> None:
     keeps(project, None, history="history.sqlite")
     run("--pyargs", "pytest_cce_precheck.suite", "--cce-budget=40", "--cce-fault=count-one-short")
     rows = history_of(project)
@@ -271,14 +264,16 @@ def test_the_suite_tells_its_requests_and_what_was_inconclusive(project: pytest.
     assert {"failed", "inconclusive"} <= {row.result for row in rows}
 
 
-def test_a_history_that_cannot_be_kept_stops_the_run(project: pytest.Pytester, run: Run) -> None:
-    keeps(project, None, history="conftest.py")
+def test_a_history_that_cannot_be_kept_stops_the_run(project: pytest.Pytester, run: Run, keeps: Keeps) -> None:
+    keeps(project, None, history="test_api.py")
     result = run()
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: conftest.py is no history, and no SQLite file at all: name another file"])
+    result.stderr.fnmatch_lines(["ERROR: test_api.py is no history, and no SQLite file at all: name another file"])
 
 
-def test_a_history_that_is_lost_during_the_run_costs_no_summary(project: pytest.Pytester, run: Run) -> None:
+def test_a_history_that_is_lost_during_the_run_costs_no_summary(
+    project: pytest.Pytester, run: Run, keeps: Keeps
+) -> None:
     project.makepyfile(
         test_more="import pathlib\ndef test_loses_it():\n"
         "    for path in pathlib.Path().glob('history*'): path.unlink()\n    pathlib.Path('history.sqlite').mkdir()"
@@ -292,7 +287,7 @@ def test_a_history_that_is_lost_during_the_run_costs_no_summary(project: pytest.
 
 
 def test_no_secret_gets_into_the_history(
-    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keeps: Keeps
 ) -> None:
     monkeypatch.setenv("CCE_AUTH_TOKEN", "hunter2-hunter2")
     pytester.makepyfile(

@@ -15,7 +15,7 @@ from tests.plugin.projects import LIVE
 from tests.servers import Handler, Server, always, serving, talking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Run
 
@@ -58,7 +58,7 @@ def test_sdk(cce_sdk_client, cce_client):
 """
 COUNTS = """
 def test_each_was_counted_once(_cce_harness):
-    assert _cce_harness._meter.sent == 15
+    assert _cce_harness._budget.sent == 15
 """
 
 
@@ -135,7 +135,7 @@ def test_after_the_time_of_the_run_nothing_is_sent_and_the_test_names_the_option
 
         def test_late(cce_client, _cce_harness):
             cce_client.list_tasks()
-            _cce_harness._meter._ends_at -= 60
+            _cce_harness._budget._ends_at -= 60
             {call}
         """
     )
@@ -232,16 +232,17 @@ def test_a_worker_is_told_how_long_the_run_has_taken_by_no_clock_of_another_mach
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def config(**more: Any) -> Any:
-        return SimpleNamespace(stash=pytest.Stash(), add_cleanup=lambda _: None, **more)
+        return SimpleNamespace(add_cleanup=cleanups.append, **more)
 
+    cleanups: list[Callable[[], None]] = []
     controller, node = config(), SimpleNamespace(workerinput={})
     monkeypatch.setattr(request_budget, "monotonic", lambda: 1000.0)
-    controller.stash[request_budget.began_key] = 990.0
-    controller.stash[request_budget.folder_key] = SimpleNamespace(name="folder")
-    request_budget.inform_worker(node, controller)
+    budgets = request_budget.RequestBudgets(controller)
+    budgets.began = 990.0
+    budgets.inform_worker(node)
     worker = config(workerinput=node.workerinput)
     # another machine, which was started a moment ago
     monkeypatch.setattr(request_budget, "monotonic", lambda: 5.0)
-    request_budget.install_gates([], worker)
-    worker.stash[request_budget.gate_key].__exit__()
-    assert worker.stash[request_budget.began_key] == 5.0 - 10.0
+    assert request_budget.RequestBudgets(worker).began == 5.0 - 10.0
+    for cleanup in cleanups:
+        cleanup()

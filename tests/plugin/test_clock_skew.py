@@ -1,4 +1,4 @@
-"""A clock that is not the service's is named at the end of a live run, and nowhere else; the first refusal ends it."""
+"""A live run reports at its end how much this machine's clock differs from the service's; other runs do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `cce_filters` draws: anything, or on replay what the test's cassette has an answer to."""
+"""What `cce_filters` draws: any filters, or on replay those that the test's cassette answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in GitHub Actions annotates the job and adds to its summary; elsewhere nothing of it is seen."""
+"""A run in GitHub Actions annotates the job and adds to its summary; any other run does neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge in a hypothesis test, and what the end of a run says of the examples."""
+"""The fixture `cce_contract` in a hypothesis test, and what the end of a run reports of the examples."""
 
 from __future__ import annotations
 

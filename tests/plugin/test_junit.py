@@ -1,4 +1,4 @@
-"""A JUnit report says of each failed test what a person looks for: the code, the request id, what to do."""
+"""A JUnit report has the code, the request id and the remedy of each failed test."""
 
 from __future__ import annotations
 

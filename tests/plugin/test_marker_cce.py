@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.config.options import MODES
+from pytest_cce_precheck.config.options import Mode
 from tests.recordings import files_in
 from tests.toolchains import require_module
 
@@ -76,6 +76,39 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "@ONE\n@OTHER\ndef test_it(n=0): pass",
+        "@ONE\n@pytest.mark.parametrize('n', [pytest.param(1, marks=OTHER)])\ndef test_it(n): pass",
+        "pytestmark = [ONE, OTHER]\ndef test_it(): pass",
+    ],
+    ids=["stacked", "of a parameter", "of a module"],
+)
+def test_two_markers_in_one_place_stop_the_run_as_pytest_would_ignore_one_of_them(
+    pytester: pytest.Pytester, run: Run, text: str
+) -> None:
+    marks = "ONE = pytest.mark.cce(mode='simulate')\nOTHER = pytest.mark.cce(faults=['page-info-missing'])"
+    pytester.makepyfile(test_it=f"import pytest\n{marks}\n{text}")
+    result = run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: test_it.py::test_it*: two markers @pytest.mark.cce(...) in one place: *"])
+
+
+def test_the_marker_of_a_test_replaces_that_of_its_module(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.cce(mode="live")
+
+        @pytest.mark.cce(mode="simulate")
+        def test_it(cce_client): pass
+        """
+    )
+    run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("mode='lve'", "@pytest.mark.cce(mode='lve'): expected one of simulate, replay, record, live"),
@@ -84,7 +117,7 @@ def test_faults_of_the_run_and_of_the_test_add_up(pytester: pytest.Pytester, run
         ("faults='page-info-missing'", "@pytest.mark.cce(faults='page-info-missing'): expected a list of names"),
         ("faults=5", "@pytest.mark.cce(faults=5): expected a list of names"),
         ("faults=['page-info-mising']", "*there is no fault 'page-info-mising'; did you mean page-info-missing*?*"),
-        ("mode='live', faults=['page-info-missing']", "*faults work in the simulator only*"),
+        ("mode='live', faults=['page-info-missing']", '*only the simulator has faults, so expected mode="simulate"'),
         (
             "colour='red'",
             "@pytest.mark.cce: unexpected argument 'colour': expected (mode=None, cassette=None, *, repeats=False)",
@@ -104,7 +137,7 @@ def test_a_wrong_argument_stops_the_run_before_any_test_and_names_the_test(
     assert "passed" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("mode", [*MODES])
+@pytest.mark.parametrize("mode", [*Mode])
 @pytest.mark.parametrize(
     "marker",
     [

@@ -1,4 +1,4 @@
-"""A credential is masked wherever pytest prints or writes something: each way out, one test."""
+"""A credential is masked in all that pytest prints or writes: one test for each kind of output."""
 
 from __future__ import annotations
 
@@ -98,14 +98,22 @@ def test_the_help(watched: Run) -> None:
     watched("def test_it(): pass", "--help", conftest=conftest, shown="--cce-mode", status=0)
 
 
-def test_the_arguments_of_a_token_command(watched: Run) -> None:
+@pytest.mark.parametrize("place", ["option", "environment", "ini"])
+def test_the_arguments_of_a_token_command(
+    pytester: pytest.Pytester, watched: Run, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
     source = """
 def test_it():
     print("printed", "an-argument-of-it", "value-of-it", "--option", __file__)
     assert not sys.argv
 """
     command = "print-token an-argument-of-it --option=value-of-it test_it.py"
-    result = watched(source, *ALL, f"--cce-token-command={command}", shown="printed *** *** --option /", status=1)
+    if place == "environment":
+        monkeypatch.setenv("CCE_TOKEN_COMMAND", command)
+    elif place == "ini":
+        pytester.makeini(f"[pytest]\ncce_token_command = {command}")
+    option = [f"--cce-token-command={command}"] if place == "option" else []
+    result = watched(source, *ALL, *option, shown="printed *** *** --option /", status=1)
     assert "an-argument" not in result.stdout.str()
 
 

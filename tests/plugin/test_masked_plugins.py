@@ -1,4 +1,4 @@
-"""A credential is masked in what other plugins write of a run."""
+"""A credential is masked in what other plugins write about a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user's own test holds, prints or logs of the credentials in use is masked in its report."""
+"""The credentials in use are masked in the report of a test that stores, prints or logs them."""
 
 from __future__ import annotations
 

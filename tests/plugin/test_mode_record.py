@@ -329,7 +329,7 @@ def test_defects_are_for_the_embedded_service_alone(pytester: pytest.Pytester, r
     result = record("--cce-fault=page-info-missing")
     assert result.ret == 4
     result.stderr.fnmatch_lines(
-        ["ERROR: --cce-fault works on the embedded service alone: leave it out, or use --cce-mode=simulate"]
+        ["ERROR: --cce-fault injects faults into the simulator alone: leave it out, or use --cce-mode=simulate"]
     )
 
 

@@ -416,7 +416,7 @@ def test_faults_are_for_the_simulator_alone(pytester: pytest.Pytester, run: Run)
     pytester.makepyfile(test_it=ASKS)
     result = run(*REPLAY, "--cce-fault=page-info-missing")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-fault works on the embedded service alone: leave it out, or use *"])
+    result.stderr.fnmatch_lines(["ERROR: --cce-fault injects faults into the simulator alone: leave it out, or use *"])
 
 
 def test_the_verdict_of_a_replay_is_that_of_the_recording(

@@ -1,4 +1,4 @@
-"""--cce-allow-destructive: given on the command line, or nowhere; and what a test of one's own may send without it."""
+"""--cce-allow-destructive: accepted on the command line only; what other tests may send without it."""
 
 from __future__ import annotations
 

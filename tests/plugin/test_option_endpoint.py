@@ -85,7 +85,7 @@ def test_endpoint_and_region_together_stop_the_run(pytester: pytest.Pytester, ru
     pytester.makepyfile(ORDINARY)
     result = run("--cce-endpoint=https://cce.example", "--cce-region=eu-west-101")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-endpoint and --cce-region are both given: *"])
+    result.stderr.fnmatch_lines(["ERROR: --cce-endpoint and --cce-region are both given, *"])
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_a_foreign_project_and_its_cluster_belong_together(pytester: pytest.Pyte
 def test_an_endpoint_on_the_command_line_is_refused_where_nobody_would_ask_it(run: Run, option: str) -> None:
     result = run(option)
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*{option.partition('=')[0]} names a real service*give --cce-mode=live*"])
+    result.stderr.fnmatch_lines([f"*{option.partition('=')[0]} names a real service*add --cce-mode=live*"])

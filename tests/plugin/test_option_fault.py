@@ -41,4 +41,4 @@ def test_a_fault_in_a_live_run_stops_it(pytester: pytest.Pytester, run: Run) -> 
     pytester.makepyfile(ORDINARY)
     result = run("--cce-mode=live", "--cce-fault=final-without-expiry")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-fault works on the embedded service alone: *--cce-mode=simulate"])
+    result.stderr.fnmatch_lines(["ERROR: --cce-fault injects faults into the simulator alone: *--cce-mode=simulate"])

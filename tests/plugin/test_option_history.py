@@ -1,4 +1,4 @@
-"""``--cce-history``: what became of each test is kept from run to run."""
+"""``--cce-history``: the outcome of each test is recorded from run to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--cce-lag: what a run says of replicas, and where the option cannot be used."""
+"""--cce-lag: what a run reports of replicas, and when the option is refused."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def test_a_suite_is_not_recorded_from_replicas(run: Run, monkeypatch: pytest.Mon
     options = (*LIVE, "--cce-mode=record", "--cce-endpoint=http://127.0.0.1:1", "--cce-lag=5")
     result = run("--pyargs", "pytest_cce_precheck.suite", *options)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-lag works with --cce-mode=live alone: a recording keeps no times*"])
+    result.stderr.fnmatch_lines(["ERROR: --cce-lag works with --cce-mode=live only: a recording keeps no times*"])

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from tests.conftest import Run
 
 REFUSED = (
-    "ERROR: --cce-mode=record is refused where CI is set: a build should not replace the recordings that it is held"
-    " against; use --cce-mode=replay or live, or ask for it outright with --cce-record-in-ci"
+    "ERROR: --cce-mode=record is refused if CI is set: a build should not replace the recordings that it is tested"
+    " against; use --cce-mode=replay or live, or add --cce-record-in-ci"
 )
 
 

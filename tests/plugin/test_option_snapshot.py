@@ -1,4 +1,4 @@
-"""``--cce-snapshot``: the end of a run says what of the answers is not as earlier runs saw it."""
+"""``--cce-snapshot``: the end of a run reports how the answers differ from those of earlier runs."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def findings(pytester: pytest.Pytester) -> list[tuple[str, str]]:
 
 def test_the_first_run_writes_it_and_the_second_is_held_against_it(pytester: pytest.Pytester, night: Night) -> None:
     assert drift_in(night(0)) == [
-        "  simulate: the embedded service: seen for the first time, 4 answers are what later runs are held against"
+        "  simulate: the embedded service: seen for the first time; later runs are compared with 4 answers"
     ]
     before = (pytester.path / "s.json").read_bytes()
     result = night(0)
     assert result.ret == 0
     assert drift_in(result) == [
-        "  simulate: the embedded service: 4 answers held against what was seen since 2026-11-01: nothing is otherwise"
+        "  simulate: the embedded service: 4 answers compared with what was seen since 2026-11-01: nothing differs"
     ]
     assert (pytester.path / "s.json").read_bytes() == before
 
@@ -120,7 +120,7 @@ def test_a_change_is_told_for_a_week_and_is_then_known(night: Night) -> None:
     result = night(DAYS + 1, "--cce-fault=count-as-text")
     assert result.ret == 0
     assert drift_in(result)[1].startswith(
-        "    known from now on: list 200 $.pageInfo.currentCount its type has changed"
+        "    not reported again: list 200 $.pageInfo.currentCount its type has changed"
     )
     assert len(drift_in(night(DAYS + 2, "--cce-fault=count-as-text"))) == 1
 
@@ -131,7 +131,7 @@ def test_what_a_night_told_that_nobody_looked_at_is_not_lost_with_it(night: Nigh
     result = night(2)
     assert result.ret == 0
     key = "list 200 $.pageInfo.currentCount type"
-    assert drift_in(result)[1:] == [f"    told until 2026-11-02, not seen today: {key} (since 2026-11-02)"]
+    assert drift_in(result)[1:] == [f"    last seen 2026-11-02, not seen today: {key} (since 2026-11-02)"]
 
 
 def test_a_deviation_that_a_service_takes_up_is_a_warning_with_both_days(night: Night) -> None:
@@ -187,7 +187,7 @@ def test_a_test_that_asks_for_a_defect_says_nothing_of_the_service(pytester: pyt
 
 def test_a_test_that_fails_is_evidence_as_well(pytester: pytest.Pytester, night: Night) -> None:
     pytester.makepyfile(test_api="def test_it(cce_client):\n    assert cce_client.list_tasks().status == 500")
-    assert ", 1 answer is what later" in drift_in(night(0))[0]
+    assert "later runs are compared with 1 answer" in drift_in(night(0))[0]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/v3/projects"), ("POST", "{}/tasks"), ("GET", "{}")])
@@ -220,7 +220,7 @@ def test_workers_send_what_they_saw_and_no_report_carries_it(
     result.assert_outcomes(passed=5)
     assert result.ret == 1
     lines = drift_in(result)
-    assert " 4 answers held against " in lines[0]
+    assert " 4 answers compared with " in lines[0]
     assert lines[1].startswith("    error: list 200 $.pageInfo.currentCount its type has changed")
     assert "snapshot" not in (pytester.path / "j.xml").read_text()
 

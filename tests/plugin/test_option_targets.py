@@ -1,4 +1,4 @@
-"""--cce-targets: one run over many services and clusters, each for itself, one report."""
+"""--cce-targets: one run over several services and clusters, each with its own settings, and one report."""
 
 from __future__ import annotations
 
@@ -183,13 +183,13 @@ def test_the_time_of_a_run_is_that_of_all_targets_together(run: Run, pytester: p
         from contextlib import closing
         from pathlib import Path
 
-        from pytest_cce_precheck.plugin.request_budget import folder_key
+        from pytest_cce_precheck.plugin.request_budget import budgets_key
 
         def test_asks(cce_client):
             assert cce_client.list_tasks().status == 200
 
         def test_both_end_at_once(cce_client, pytestconfig):
-            files = Path(pytestconfig.stash[folder_key].name).glob("requests-*.sqlite")
+            files = Path(pytestconfig.stash[budgets_key].folder).glob("requests-*.sqlite")
             ends = []
             for file in files:
                 with closing(sqlite3.connect(file)) as connection:
@@ -320,7 +320,7 @@ def test_a_missing_credential_is_named_before_anything_runs(
 def test_targets_are_real_services(run: Run) -> None:
     result = run("--cce-targets=cce-targets.toml")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--cce-targets names a real service*give --cce-mode=live, record or replay with it*"])
+    result.stderr.fnmatch_lines(["*--cce-targets names a real service*add --cce-mode=live, record or replay*"])
 
 
 def test_a_target_is_chosen_from_a_file(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""``--cce-token-command``, and user and password in its place: tokens that a run fetches and renews by itself."""
+"""``--cce-token-command``, and user and password instead: tokens that a run fetches and renews."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
 
 
 def prints(pytester: pytest.Pytester, code: str) -> str:
-    """Write a command, and give the option that names it."""
+    """Write a command, and return the option with it."""
     (pytester.path / "command.py").write_text(code)
     return f"--cce-token-command={COMMAND}"
 
@@ -147,7 +147,7 @@ def test_a_command_that_fails_is_the_error_of_the_tests_that_need_it(pytester: p
 @pytest.mark.parametrize(
     ("environment", "options", "told"),
     [
-        ({}, ["--cce-token-command=vault 'read"], "--cce-token-command (from option) is no command: no closing *"),
+        ({}, ["--cce-token-command=vault 'read"], "--cce-token-command (from option) is not a valid command: no *"),
         ({}, ["--cce-token-command= "], "--cce-token-command (from option) is empty: expected a command *"),
         ({"CCE_IAM_USER": "u"}, [], "tokens from IAM still need: CCE_IAM_PASSWORD, CCE_IAM_DOMAIN*"),
         (

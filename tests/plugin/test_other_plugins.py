@@ -1,4 +1,4 @@
-"""Beside pytest-xdist, pytest-randomly, JUnit output and pytest's strict settings."""
+"""The plugin together with pytest-xdist, pytest-randomly, JUnit output and pytest's strict settings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Where a run counts its requests: one count, and one beginning, for all of its processes."""
+"""The request budget of a run: one count, and one start, for all of its processes."""
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import pytest
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.config.targets import NamedTarget
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.plugin.request_budget import inform_worker, install_gates, meter_of, workers_of
+from pytest_cce_precheck.plugin.request_budget import RequestBudgets, budgets_key
+from pytest_cce_precheck.plugin.settings import config_key, targets_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,12 +36,14 @@ class Session:
             stash=pytest.Stash(), args=[], getoption=lambda name, default: more.get(name, default),
             invocation_params=SimpleNamespace(dir=Path.cwd()), add_cleanup=self._cleanups.append, **more,
         )  # fmt: skip
-        install_gates([], process)
+        process.stash[config_key], process.stash[targets_key] = Config(mode="live"), ()
+        process.stash[budgets_key] = budgets = RequestBudgets(process)
+        budgets.start()
         return process
 
     def worker(self, *, loadgroup: bool = False, **changed: Any) -> Any:
         node = SimpleNamespace(workerinput={})
-        inform_worker(node, self.controller)
+        self.controller.stash[budgets_key].inform_worker(node)
         return self._process(workerinput={"workercount": 2, **node.workerinput, **changed}, loadgroup=loadgroup)
 
     def end(self) -> None:
@@ -55,14 +59,18 @@ def session() -> Iterator[Session]:
 
 
 def counted(process: Any, config: Config = LIVE, target: NamedTarget | None = None) -> SharedBudget:
-    return meter_of(config, process, target)
+    return process.stash[budgets_key].of(config, target)
 
 
-def sends(meter: SharedBudget) -> int:
+def workers(process: Any, target: NamedTarget | None) -> int:
+    return process.stash[budgets_key].workers(target)
+
+
+def sends(budget: SharedBudget) -> int:
     number = 0
     while number < 5:
         try:
-            meter.take()
+            budget.take()
         except BudgetExhaustedError:
             break
         number += 1
@@ -75,12 +83,16 @@ def test_a_run_against_a_service_is_held_to_its_budget(session: Session, mode: s
     assert sends(counted(session.controller, config)) == 2
 
 
-@pytest.mark.parametrize(("of_the_suite", "sent"), [(False, 5), (True, 2)])
+@pytest.mark.parametrize(
+    ("argument", "sent"),
+    [("tests", 5), ("pytest_cce_precheck.suite", 2), (str(resources.files("pytest_cce_precheck.suite")), 2)],
+    ids=["own", "name", "path"],
+)
 def test_the_default_budget_holds_for_the_suite_and_not_for_other_tests(
-    session: Session, of_the_suite: bool, sent: int
+    session: Session, argument: str, sent: int
 ) -> None:
     config = Config(mode="live", budget=2)
-    session.controller.args = ["pytest_cce_precheck.suite" if of_the_suite else "tests"]
+    session.controller.args = [argument]
     assert sends(counted(session.controller, config)) == sent
 
 
@@ -132,15 +144,15 @@ def test_a_worker_ends_with_the_run_that_began_before_it(session: Session) -> No
 def test_a_worker_on_another_machine_cannot_share_a_count_unless_it_has_a_target_to_itself(session: Session) -> None:
     far = {"cce_meter": "/nowhere/on/this/machine"}
     with pytest.raises(ConfigurationError, match="this worker is on another machine than the run"):
-        meter_of(LIVE, session.worker(**far), None)
+        counted(session.worker(**far), target=None)
     with pytest.raises(ConfigurationError, match="this worker is on another machine than the run"):
-        meter_of(LIVE, session.worker(**far), TARGET)
+        counted(session.worker(**far), target=TARGET)
     assert sends(counted(session.worker(loadgroup=True, **far), target=TARGET)) == 2
 
 
 def test_a_target_is_one_workers_only_where_groups_are_kept_together(session: Session) -> None:
-    assert workers_of(session.controller, None) == 1
-    assert workers_of(session.worker(), None) == 2
-    assert workers_of(session.worker(), TARGET) == 2
-    assert workers_of(session.worker(loadgroup=True), TARGET) == 1
-    assert workers_of(session.worker(loadgroup=True), None) == 2
+    assert workers(session.controller, None) == 1
+    assert workers(session.worker(), None) == 2
+    assert workers(session.worker(), TARGET) == 2
+    assert workers(session.worker(loadgroup=True), TARGET) == 1
+    assert workers(session.worker(loadgroup=True), None) == 2

@@ -1,4 +1,4 @@
-"""No credential is shown, wherever a run may show something."""
+"""No output of a run shows a credential."""
 
 from __future__ import annotations
 

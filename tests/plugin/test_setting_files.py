@@ -1,4 +1,4 @@
-"""Settings in every file that pytest reads: what is written as a text, and what TOML has types for."""
+"""Settings in every file that pytest reads, as texts and as TOML's own types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where settings come from, and what the header says of them."""
+"""Where settings come from, and what the header shows of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says of the contract, and the status it ends with: never more than it proved."""
+"""The verdict of a run on the contract, and its exit status: never more than it proved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says of tests of one's own, of a service without tasks, and of who sent what."""
+"""The verdict of a run of other tests than the suite's, of a service without tasks, and who sent what."""
 
 from __future__ import annotations
 

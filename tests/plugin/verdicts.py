@@ -1,4 +1,4 @@
-"""What a run says of the contract, read where it says it."""
+"""Read the verdict of a run from its output."""
 
 from __future__ import annotations
 

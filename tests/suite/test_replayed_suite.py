@@ -49,7 +49,7 @@ class Inspected:
     """What one run of all checks found, and what it left open."""
 
     def __init__(self, harness: Harness, folder: Path) -> None:
-        suite = Suite(harness, harness.client(harness.credentials()))
+        suite = Suite(harness, harness.client(harness.mode.credentials()))
         self.codes: dict[str, list[str]] = {}
         self.unused: dict[str, int] = {}
         for check in CHECKS:

@@ -1,34 +1,41 @@
-"""What all modes share: the running test as they see it, and what the harness asks of them."""
+"""What all modes share: the state of the running test, and what the harness asks of a mode."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.cassette.matching import Playback
+    from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.errors import CassetteError, TransportReason
     from pytest_cce_precheck.plugin.examples import Examples
-    from pytest_cce_precheck.plugin.records import Record
+    from pytest_cce_precheck.plugin.run_log import Record
+    from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
     from pytest_cce_precheck.wire.vocabulary import Filter
 
 
-# something came back, and was no answer
+# the service sent something, but it was not a valid answer
 _BROKEN: Final = frozenset({"truncated", "too-large", "not-http"})
 
 
 @dataclass(frozen=True)
 class ServiceTarget:
-    """The service and the cluster that the client speaks to."""
+    """The service and the cluster of the client's requests."""
 
     endpoint: str
     project_id: str
@@ -37,7 +44,7 @@ class ServiceTarget:
 
 @dataclass
 class Traffic:
-    """How many calls were made, and how many of them were answered; one whose answer was broken was answered."""
+    """How many calls were made, and how many of them were answered; a broken answer counts too."""
 
     sent: int = 0
     answered: int = 0
@@ -48,37 +55,31 @@ class Traffic:
         self.answered += reason is None or reason in _BROKEN
 
 
-def _kept(recording: Recording, _: Recording) -> Recording:
-    return recording
-
-
-def _unreported(_: Record) -> None:
-    pass
-
-
 @dataclass
 class TestContext:
-    """One test as its mode sees it.
+    """The state of one test.
 
-    ``cassette`` is where its recordings are or shall be, ``repeats`` whether each may be given again and again, as they
-    may where the test asks ``by_chance``,
-    ``before_record`` is given each recording, redacted and as it was, and gives what is kept. ``finished`` is told
-    before the mode lets go: only then is anything kept. ``notes`` is what the test wants to know again on replay,
-    ``credentials`` what the session's client authenticates with, where it has any, ``classes`` those of filter values
-    that its cassette covers, where the test drew from it; ``kept`` is told after a recording: whether it was kept.
-    ``allowed`` is what its markers accept, ``report`` takes what is reported of it, ``examples`` are those of a
-    hypothesis test. ``by_client`` counts the calls of ``cce_client``, ``by_requests`` all that reached a real service;
-    ``judged`` counts the answers that the test held against the contract, ``on_simulator`` is set if it used the
-    simulator's fixtures in a run that is not simulated, ``asked_before`` is how many requests the simulator of a
-    simulated run had before.
+    Known before it runs: ``cassette`` is its file, ``repeats`` whether each of its recordings may be used again and
+    again, as they may if hypothesis repeats calls at random (``by_chance``); ``before_record`` is given each recording,
+    redacted and original, and returns what is kept; ``allowed`` is what its markers accept, ``report`` takes each
+    record of it, ``examples`` counts those of a hypothesis test.
+
+    Learned while it runs: ``finished`` is set before the mode ends the test, and only then is its cassette written;
+    ``kept`` says afterwards whether that was done. ``notes`` are stored in the cassette for the replay, ``credentials``
+    are those of the session's client, ``classes`` are the filter value classes that its cassette covers.
+    ``by_client`` counts the calls of ``cce_client``, ``by_requests`` all that reached a real service, ``judged`` the
+    answers that were checked. ``on_simulator`` is set if it used the simulator's fixtures although another service
+    answers, ``asked_before`` is how many requests the simulator had before the test.
     """
+
+    __test__: ClassVar[bool] = False
 
     name: str
     faults: Sequence[str] = ()
     cassette: Path | None = None
     repeats: bool = False
     by_chance: bool = False
-    before_record: Callable[[Recording, Recording], Recording] = _kept
+    before_record: Callable[[Recording, Recording], Recording] = lambda recording, _: recording
     finished: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     credentials: Credentials | None = None
@@ -92,17 +93,22 @@ class TestContext:
     on_simulator: bool = False
     asked_before: int = 0
     allowed: Sequence[Acceptance] = ()
-    report: Callable[[Record], None] = _unreported
+    report: Callable[[Record], None] = lambda _: None
     examples: Examples | None = None
 
+    @property
+    def sent(self) -> int:
+        """How many calls it made, by whatever client."""
+        return max(self.by_client.sent, self.by_requests.sent)
+
     def answered(self, request: Request, response: Response) -> None:
-        """Look at an answer that the test was given."""
+        """Look at an answer that the test received."""
         if self.examples is not None:
             self.examples.answered(request, response)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Do not look at answers while the ``with`` block runs: they are not to questions of the test's own."""
+        """Ignore answers while the ``with`` block runs: the test itself did not ask for them."""
         examples, self.examples = self.examples, None
         try:
             yield
@@ -110,24 +116,57 @@ class TestContext:
             self.examples = examples
 
 
-class Mode(Protocol):
-    """What the harness asks of a mode."""
+class BaseMode(ABC):
+    """Where answers come from; each mode overrides what differs."""
+
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
+    ) -> None:
+        """``remaining`` returns how many seconds the run has left, None if there is no limit."""
+        self.config = config
+        self.environment = environment
+        self._remaining = remaining
 
     @property
+    @abstractmethod
     def target(self) -> ServiceTarget:
         """The service and the cluster; on replay, those of the running test's cassette."""
 
+    @abstractmethod
     def credentials(self) -> Credentials:
-        """Return what requests are authenticated with; raises `ConfigurationError` if it lacks."""
+        """Return what requests are authenticated with; raises `ConfigurationError` if it is missing."""
 
+    @abstractmethod
     def wait(self, seconds: float) -> None:
         """Let time pass."""
 
-    def known_tasks(self) -> list[dict[Filter, str]] | None:
-        """Return the filter values of the service's tasks; None if it must be asked for them."""
-
-    def outside_a_test(self) -> AbstractContextManager[object]:
-        """Stand by while a fixture of a wider scope than a test makes a call."""
-
+    @abstractmethod
     def running(self, test: TestContext) -> AbstractContextManager[object]:
-        """Stand by while a test runs."""
+        """Return what surrounds a test."""
+
+    @abstractmethod
+    def outside_a_test(self) -> AbstractContextManager[object]:
+        """Return what surrounds a call that a fixture makes between tests."""
+
+    @abstractmethod
+    def who_answered(self, test: TestContext) -> str | None:
+        """Return who answered a test's calls, in words; None if it made none."""
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        """The simulator; unless the run is simulated, only the test that asks for it uses it."""
+        return Simulator(seed=self.config.seed, faults=self.config.fault)
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """What fetches and renews tokens, if anything does."""
+        return None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets in the environment, and each token so far."""
+        return (*secrets_in(self.environment), *(self.tokens.secrets if self.tokens else ()))
+
+    def known_tasks(self) -> list[dict[Filter, str]] | None:
+        """Return the filter values of the service's tasks; None if they are only known by asking it."""
+        return None

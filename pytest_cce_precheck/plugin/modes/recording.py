@@ -1,11 +1,10 @@
-"""Answers from a real service, kept in the test's cassette."""
+"""Answers from a real service, written to the test's cassette."""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
 from pytest_cce_precheck.cassette.record import Recorder
 from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.replaying import refused_outside_a_test
+from pytest_cce_precheck.plugin.settings import time_of_writing
 from pytest_cce_precheck.redaction.id_pseudonyms import pseudonyms_for
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.scan import refuse
@@ -35,36 +35,36 @@ if TYPE_CHECKING:
 
 
 class RecordMode(LiveMode):
-    """A live run that keeps what each test asked and was answered."""
+    """A live run that keeps the calls of each test."""
 
     def outside_a_test(self) -> AbstractContextManager[object]:
-        """Refuse: there would be nowhere to keep it."""
+        """Refuse the call: no cassette is open."""
         return refused_outside_a_test("record")
 
     @contextmanager
     def running(self, test: TestContext) -> Iterator[None]:
-        """Keep the test's calls, and put them in place of the old cassette if the test came to its end."""
+        """Keep the test's calls, and replace its cassette with them if the test finished."""
         recorder = Recorder(self.target.endpoint, deadline=TIMEOUTS * self.config.timeout, observe=test.answered)
         with recorder:
             yield
         if test.cassette is None or not recorder.recordings:
             return
         if test.finished:
-            text = self._written(test, self._standing(recorder.recordings), shown(test.cassette))
-            files.write(test.cassette, text)
+            recordings = self._without_refused_tokens(recorder.recordings)
+            files.write(test.cassette, self._written(test, recordings, shown(test.cassette)))
         test.kept = test.finished
 
-    def _standing(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """Leave out what was refused for its token and asked again: there is none to renew on replay."""
+    def _without_refused_tokens(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """Leave out calls that were repeated with a new token: on replay no token is renewed."""
         asked_again = Counter(map(_as_sent, self.tokens.superseded if self.tokens else ()))
-        standing = []
+        kept = []
         for each in recordings:
             refused = isinstance(each.outcome, Response) and each.outcome.status == HTTPStatus.UNAUTHORIZED
             if refused and asked_again[_as_sent(each.request)]:
                 asked_again[_as_sent(each.request)] -= 1
             else:
-                standing.append(each)
-        return standing
+                kept.append(each)
+        return kept
 
     def _written(self, test: TestContext, recordings: Sequence[Recording], name: str) -> str:
         found = Credentials.from_environment(self.environment)
@@ -74,7 +74,7 @@ class RecordMode(LiveMode):
         kept = [test.before_record(redaction.recording(each), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
-            recorded_at=self._now(),
+            recorded_at=time_of_writing(self.environment),
             endpoint=self.target.endpoint,
             test=test.name,
             project_id=redaction.text(self.target.project_id),
@@ -97,19 +97,9 @@ class RecordMode(LiveMode):
         if not self.config.pseudonyms:
             return None
         config = self.config
-        given = (
-            config.project_id,
-            config.cluster_id,
-            config.other_cluster_id,
-            config.foreign_project_id,
-            config.foreign_cluster_id,
-        )
-        return pseudonyms_for([each for each in given if each], recordings)
-
-    def _now(self) -> datetime:
-        # reproducible-builds.org: who wants the same bytes again says what time it is
-        given = self.environment.get("SOURCE_DATE_EPOCH", "")
-        return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+        own = (config.project_id, config.cluster_id, config.other_cluster_id)
+        given = filter(None, (*own, config.foreign_project_id, config.foreign_cluster_id))
+        return pseudonyms_for(list(given), recordings)
 
 
 def _as_sent(request: Request) -> tuple[object, ...]:

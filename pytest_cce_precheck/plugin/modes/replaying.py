@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.errors import CassetteMissError, CassetteMissingError
-from pytest_cce_precheck.plugin.modes.base import ServiceTarget, TestContext
+from pytest_cce_precheck.plugin.modes.base import BaseMode, ServiceTarget, TestContext
 from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, Redaction
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.cassette.format import Origin
-    from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.wire.exchange import Request
 
-# where neither settings nor a cassette name a service
+# if neither the settings nor a cassette name a service
 _NOWHERE: Final = "https://cce.replayed.example"
 _NOBODY: Final = "not-recorded"
 
 
-class ReplayMode:
+class ReplayMode(BaseMode):
     """What was recorded for each test; needs no network, no credentials and no settings."""
 
-    def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
-        self._config = config
-        self._environment = environment
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
         self._origin: Origin | None = None
 
     @property
     def target(self) -> ServiceTarget:
         """What the settings name, and for the rest what the running test's cassette was recorded from."""
-        config, origin = self._config, self._origin
+        config, origin = self.config, self._origin
         return ServiceTarget(
             config.service or (origin.endpoint if origin else _NOWHERE),
             config.project_id or (origin and origin.project_id) or _NOBODY,
@@ -46,19 +44,12 @@ class ReplayMode:
         )
 
     def credentials(self) -> Credentials:
-        """Return stand-ins of the kinds that the recording was made with, of all where it does not say."""
+        """Return made-up ones of the kinds that the recording was made with; of all kinds if it does not say."""
         kinds = self._origin.credentials if self._origin else ()
         return REPLAY_CREDENTIALS.only(kinds) if kinds else REPLAY_CREDENTIALS
 
     def wait(self, seconds: float) -> None:
-        """Do nothing: what was waited for has happened."""
-
-    def known_tasks(self) -> None:
-        """Return None: nothing is asked but what was recorded."""
-
-    def outside_a_test(self) -> AbstractContextManager[object]:
-        """Refuse: no cassette is open."""
-        return refused_outside_a_test("replay")
+        """Do nothing: what was waited for has been recorded."""
 
     @contextmanager
     def running(self, test: TestContext) -> Iterator[None]:
@@ -69,20 +60,29 @@ class ReplayMode:
         finally:
             self._origin = None
 
+    def outside_a_test(self) -> AbstractContextManager[object]:
+        """Refuse the call: no cassette is open."""
+        return refused_outside_a_test("replay")
+
+    def who_answered(self, test: TestContext) -> str | None:
+        """Return what the cassette was recorded from."""
+        if test.playback is None or not test.playback.is_used:
+            return None
+        return f"{self.config.answered_by} of {test.playback.cassette.origin.endpoint}"
+
     def _answering(self, test: TestContext) -> Interceptor:
-        own = [self._config.service] if self._config.service else []
+        # a client that was made before any cassette was open has this endpoint
+        endpoints = [*([self.config.service] if self.config.service else []), _NOWHERE]
         try:
             if test.cassette is None:
                 raise CassetteMissingError(f"{test.name} has no cassette")
             cassette = files.read(test.cassette, record_with=f"pytest --cce-mode=record '{test.name}'")
         except CassetteMissingError as error:
-            # only a test that calls needs one
-            return Interceptor([*own, _NOWHERE], answer=_missing(test, error))
+            # a test that makes no call does not need one
+            return Interceptor(endpoints, answer=_missing(test, error))
         self._origin = cassette.origin
         test.notes.update(cassette.origin.notes)
-        # a client of somebody's own may be as old as the session
-        endpoints = [*own, _NOWHERE]
-        redaction = _redaction(Credentials.from_environment(self._environment))
+        redaction = _redaction(Credentials.from_environment(self.environment))
         replayer = Replayer(cassette, redaction, endpoints, observe=test.answered)
         test.playback, test.misses = replayer.playback, replayer.misses
         return replayer
@@ -90,7 +90,7 @@ class ReplayMode:
 
 @lru_cache(maxsize=1)
 def _redaction(credentials: Credentials) -> Redaction:
-    # a test may change the environment, and most do not
+    # a test may change the environment, but most do not
     return Redaction(credentials)
 
 
@@ -104,7 +104,7 @@ def _missing(test: TestContext, error: CassetteMissingError) -> Callable[[Reques
 
 @contextmanager
 def refused_outside_a_test(mode: str) -> Iterator[None]:
-    """Raise `CassetteMissError` for a call that no test makes."""
+    """Raise `CassetteMissError` for a call outside of a test."""
     raise CassetteMissError(
         "no-test",
         f"a call was made outside of a test, in mode {mode}: cassettes belong to tests, so let the test make it,"

@@ -1,11 +1,12 @@
-"""Answers from the embedded service, on its own clock."""
+"""Answers from the simulator, which has a clock of its own."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck.plugin.modes.base import ServiceTarget, TestContext
+from pytest_cce_precheck.config.options import SIMULATED_SERVICE
+from pytest_cce_precheck.plugin.modes.base import BaseMode, ServiceTarget, TestContext
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.simulate import Interception
@@ -14,29 +15,27 @@ from pytest_cce_precheck.wire.vocabulary import Filter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.wire.credentials import Credentials
 
 
-class SimulateMode:
-    """The embedded service of the session; a test with faults of its own has one of its own."""
+class SimulateMode(BaseMode):
+    """The simulator of the session; a test with faults of its own has a simulator of its own."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._session = Simulator(seed=config.seed, faults=config.fault)
-        self.simulator = self._session
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
+        self._session = self.simulator
 
     @property
     def target(self) -> ServiceTarget:
-        """The embedded service's main cluster."""
+        """The simulator's main cluster."""
         return ServiceTarget(self._session.endpoint, self._session.project_id, self._session.cluster_id)
 
     def credentials(self) -> Credentials:
-        """Return the embedded service's own."""
+        """Return those that the simulator accepts."""
         return self._session.credentials
 
     def wait(self, seconds: float) -> None:
-        """Advance the clock."""
+        """Advance the simulator's clock."""
         self.simulator.clock.advance(seconds)
 
     def known_tasks(self) -> list[dict[Filter, str]]:
@@ -45,18 +44,22 @@ class SimulateMode:
         tasks = service.state.tasks_of(service.cluster_id, service.clock.now())
         return [{name: str(field_of(task, name)) for name in Filter} for task in tasks]
 
-    def outside_a_test(self) -> Interception:
-        """Answer from the session's service."""
-        return Interception(self._session)
-
     @contextmanager
     def running(self, test: TestContext) -> Iterator[None]:
-        """Answer from the session's service, or from one that has the test's faults too."""
+        """Answer from the session's simulator, or from one that has the test's faults too."""
         if test.faults:
-            self.simulator = Simulator(seed=self._config.seed, faults=(*self._config.fault, *test.faults))
+            self.simulator = Simulator(seed=self.config.seed, faults=(*self.config.fault, *test.faults))
         test.asked_before = self.simulator.handled
         try:
             with Interception(self.simulator, observe=test.answered):
                 yield
         finally:
             self.simulator = self._session
+
+    def outside_a_test(self) -> Interception:
+        """Answer from the session's simulator."""
+        return Interception(self._session)
+
+    def who_answered(self, test: TestContext) -> str | None:
+        """Return the name of the simulator."""
+        return SIMULATED_SERVICE if self.simulator.handled > test.asked_before else None
