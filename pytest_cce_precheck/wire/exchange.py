@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
-from pytest_cce_precheck.wire.excerpts import shortened
 
 if TYPE_CHECKING:
     from datetime import datetime
