@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from pytest_cce_precheck.cassette.misses import explained
 from pytest_cce_precheck.errors import BodyError, CassetteMissError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.exchange import parameter_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,17 +25,7 @@ def key_of(request: Request) -> Key:
 
     No header: no signature is compared, nor anything else that differs from one sending to the next.
     """
-    return request.method, request.path, tuple(sorted(parameters(request.query))), content_of(request.body)
-
-
-def parameters(query: str) -> list[tuple[bytes, bytes]]:
-    """Return the names and values of a query as the octets that they mean, in order, repetitions too.
-
-    >>> parameters("type=a%20b&type=a+b&x")
-    [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
-    """
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return [(_octets(name), _octets(value)) for name, _, value in pairs]
+    return request.method, request.path, tuple(sorted(parameter_octets(request.query))), content_of(request.body)
 
 
 def content_of(body: bytes) -> object:
@@ -46,11 +36,6 @@ def content_of(body: bytes) -> object:
         return _frozen(parse_json(body))
     except BodyError:
         return body
-
-
-def _octets(text: str) -> bytes:
-    # half a surrogate pair can stand in a cassette that somebody edited
-    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
 
 
 def _frozen(value: object) -> object:

@@ -7,12 +7,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
-from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.transport.reading import read_body, without_coding
 from pytest_cce_precheck.transport.watched import Watch, watched
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers, Response, parameter_octets
 
 if TYPE_CHECKING:
     import requests
@@ -90,4 +89,4 @@ class _Patient:
 def _by_question(recording: Recording) -> tuple[object, ...]:
     # by the octets: the order of what `key_of` gives differs from one process to the next
     request = recording.request
-    return request.method, request.path, sorted(parameters(request.query)), request.body
+    return request.method, request.path, sorted(parameter_octets(request.query)), request.body

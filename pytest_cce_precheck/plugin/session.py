@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
+    from pytest_cce_precheck.client import Transport
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.plugin.modes.base import Mode, TestContext, Traffic
     from pytest_cce_precheck.plugin.records import Record
     from pytest_cce_precheck.simulator.service import Simulator
-    from pytest_cce_precheck.transport.base import Transport
     from pytest_cce_precheck.transport.guard import WriteGuard
     from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.transport.pacing import SharedBudget

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.transport.tokens import TOKEN_PATH
-from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 import requests
 
 from pytest_cce_precheck.environment import without_frames_of
-from pytest_cce_precheck.errors import UnsafeCredentialsError
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
-from pytest_cce_precheck.wire.hosts import is_loopback
+from pytest_cce_precheck.wire.hosts import is_loopback, refuse_plain_http
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class HttpTransport:
         """
         __tracebackhide__ = True
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
-            refuse_in_clear(request.endpoint)
+            refuse_plain_http(request.endpoint)
         try:
             with Watch(self._seconds()) as watch, self._send(request) as received:
                 body = read_body(received.raw)
@@ -119,13 +118,3 @@ class _Session(requests.Session):
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
-
-
-def refuse_in_clear(endpoint: str) -> None:
-    """Raise `UnsafeCredentialsError` where what is sent to ``endpoint`` leaves this machine unencrypted."""
-    host = urlsplit(endpoint).hostname or ""
-    if endpoint.lower().startswith("http://") and not is_loopback(host):
-        raise UnsafeCredentialsError(
-            f"credentials are not sent over plain HTTP to {host}: use https://,"
-            " or a loopback address for a local service"
-        )

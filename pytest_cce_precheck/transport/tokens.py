@@ -21,13 +21,14 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import Environment, Words, without_frames_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
+from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret, secrets_in
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.hosts import refuse_plain_http
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 PASSWORD: Final = "CCE_IAM_PASSWORD"  # noqa: S105  a variable's name
-TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
 _SUBJECT_TOKEN: Final = "X-Subject-Token"  # noqa: S105  a header's name
 _NEEDED: Final = ("CCE_IAM_USER", PASSWORD, "CCE_IAM_DOMAIN")
 # a token is renewed so long before its end, or at half its life
@@ -297,7 +297,7 @@ class IamTokens:
 
         The password follows no redirect, and goes to another machine over TLS alone.
         """
-        refuse_in_clear(self._account.endpoint)
+        refuse_plain_http(self._account.endpoint)
         for seconds in _PAUSES:
             with suppress(_NotNowError):
                 return self._asked()

@@ -64,10 +64,12 @@ CREDENTIAL_HEADERS: Final = frozenset({"authorization", TOKEN_HEADER.lower(), SE
 PROJECT_HEADER: Final = "X-Project-Id"
 DATE_HEADER: Final = "X-Sdk-Date"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
+"""IAM's call that issues a token (POST)."""
 
 
 def create_path(project_id: str, cluster_id: str) -> str:
-    """Return the path of the call that makes tasks (POST).
+    """Return the path of the create call (POST).
 
     >>> create_path("p", "c")
     '/api/v3/projects/p/clusters/c/addons/precheck'

@@ -9,9 +9,8 @@ import pytest
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.transport.guard import WriteGuard
-from pytest_cce_precheck.transport.tokens import TOKEN_PATH
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
