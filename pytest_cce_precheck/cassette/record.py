@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
-from pytest_cce_precheck.transport.reading import read_body, without_coding
+from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.exchange import Headers, Response, parameter_octets
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     import requests
@@ -54,7 +55,7 @@ class Recorder(Interceptor):
             self._keep(request, Failure(reason, detail))
             raise failure(reason, detail) from error
         # a cassette keeps what was sent, not how
-        headers = without_coding(Headers(received.raw.headers.items()))
+        headers = Headers(received.raw.headers.items()).without(*FRAMING_HEADERS)
         kept = Response(received.status_code, headers, body)
         self._keep(request, kept)
         self.observe(request, kept)

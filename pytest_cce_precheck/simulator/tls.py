@@ -78,7 +78,7 @@ def private_ca() -> Iterator[PrivateCa]:
 def _run(program: str, command: str, folder: Path) -> None:
     words = [program, *command.split()]
     environment = environment_of_child(os.environ, prefixes=("OPENSSL_",))
-    ended = _programs.run(words, environment, patience=_PATIENCE, folder=folder)
+    ended = _programs.run(words, environment, timeout=_PATIENCE, folder=folder)
     if ended.problem or ended.status:
         reason = ended.problem or ended.complaint.strip()[-400:]
         raise ConfigurationError(f"openssl {command.split()[0]} failed: {reason}")

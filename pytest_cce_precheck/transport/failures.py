@@ -20,6 +20,22 @@ _KINDS: Final[dict[str, type[failures.RequestException]]] = {
     "tls": failures.SSLError,
     "truncated": failures.ChunkedEncodingError,
 }
+# the first that fits; the last words of the cause follow some
+_REASONS: Final[tuple[tuple[tuple[type[Exception], ...], TransportReason, str], ...]] = (
+    ((urllib3.exceptions.NameResolutionError,), "name-not-found", "the host's name cannot be resolved"),
+    ((urllib3.exceptions.NewConnectionError,), "unreachable", "no connection: {}"),
+    ((failures.Timeout, urllib3.exceptions.TimeoutError), "timeout", "no answer within the time allowed"),
+    (
+        (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
+        "truncated",
+        "the answer ended before its Content-Length (or its last chunk) was reached",
+    ),
+    (
+        (failures.ContentDecodingError, urllib3.exceptions.DecodeError),
+        "not-http",
+        "the body is not encoded as its Content-Encoding says",
+    ),
+)
 # the attribute by which an error of `failure` is recognised
 _SCRIPTED: Final = "cce_reason_and_detail"
 
@@ -35,9 +51,9 @@ def reason_of(error: BaseException) -> tuple[TransportReason, str]:
     """Return why there was no answer: the reason, for programs, and words for people that hold no credential."""
     causes = list(_causes(error))
     for cause in causes:
-        if hasattr(cause, _SCRIPTED):
-            reason, detail = getattr(cause, _SCRIPTED)
-            return reason, detail
+        scripted: tuple[TransportReason, str] | None = getattr(cause, _SCRIPTED, None)
+        if scripted:
+            return scripted
     text = " ".join(map(str, causes))
 
     def among(*kinds: type[BaseException]) -> bool:
@@ -47,16 +63,9 @@ def reason_of(error: BaseException) -> tuple[TransportReason, str]:
         plain = "WRONG_VERSION_NUMBER" in text
         problem = "it does not speak TLS (is the endpoint http://?)" if plain else _tls_problem(causes)
         return "tls", f"the TLS connection failed: {problem}"
-    if among(urllib3.exceptions.NameResolutionError):
-        return "name-not-found", "the host's name cannot be resolved"
-    if among(urllib3.exceptions.NewConnectionError):
-        return "unreachable", f"no connection: {_last_words(causes)}"
-    if among(failures.Timeout, urllib3.exceptions.TimeoutError):
-        return "timeout", "no answer within the time allowed"
-    if among(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
-        return "truncated", "the answer ended before its Content-Length (or its last chunk) was reached"
-    if among(failures.ContentDecodingError, urllib3.exceptions.DecodeError):
-        return "not-http", "the body is not encoded as its Content-Encoding says"
+    for kinds, reason, words in _REASONS:
+        if among(*kinds):
+            return reason, words.format(_last_words(causes))
     # http.client could not read what came back: no status, too many headers, or one that is too long
     unreadable = among(http.client.HTTPException) and not among(ConnectionError)
     if among(failures.InvalidHeader, failures.InvalidURL) or unreadable or "HeaderParsingError" in text:

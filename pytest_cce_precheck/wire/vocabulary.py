@@ -61,6 +61,8 @@ TOKEN_HEADER: Final = "X-Auth-Token"  # noqa: S105  a header's name, not a secre
 SECURITY_TOKEN_HEADER: Final = "X-Security-Token"  # noqa: S105  as above
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", TOKEN_HEADER.lower(), SECURITY_TOKEN_HEADER.lower()})
 """The headers, in lower case, that authenticate a request."""
+FRAMING_HEADERS: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
+"""The headers that describe how a body was sent, not the body itself."""
 PROJECT_HEADER: Final = "X-Project-Id"
 DATE_HEADER: Final = "X-Sdk-Date"
 REQUEST_ID_HEADER: Final = "X-Request-Id"

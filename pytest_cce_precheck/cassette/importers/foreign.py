@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CALL: Final = re.compile(r"/addons/precheck(?:/tasks)?/?\Z")
-# about one way of sending the body; a cassette keeps what was sent
-_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _KINDS: Final = {dict: "an object", list: "an array", str: "a text", int: "a number"}
 
 
@@ -71,11 +70,8 @@ def without_pseudo(headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 def as_received(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Return the headers of an answer without those of its body's transfer."""
-    kept = without_pseudo(headers)
-    for name in _OF_THE_SENDING:
-        kept = kept.without(name)
-    return kept
+    """Return the headers of an answer without those that describe how its body was sent."""
+    return without_pseudo(headers).without(*FRAMING_HEADERS)
 
 
 def member(data: Any, name: str, kind: type[T]) -> T:
