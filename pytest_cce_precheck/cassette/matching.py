@@ -1,4 +1,4 @@
-"""Find the recording of a request: by a key, in the order of recording; a miss is explained."""
+"""Find the recording of a request by a key, in the order of recording; a miss is explained."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
 def key_of(request: Request) -> Key:
     """Return what two requests must share: method, path, the query's parameters in any order, the body's content.
 
-    No header: no signature is compared, nor anything else that differs from one sending to the next.
+    Headers are not among it: signatures and dates differ from one request to the next.
     """
     return request.method, request.path, tuple(sorted(parameter_octets(request.query))), content_of(request.body)
 
 
 def content_of(body: bytes) -> object:
-    """Return a body's JSON in a form that can be compared whatever its spelling, else its octets."""
+    """Return a body's JSON in a form that does not depend on its spelling, else its octets."""
     if not body:
         return b""
     try:
@@ -43,16 +43,16 @@ def _frozen(value: object) -> object:
         return frozenset((name, _frozen(member)) for name, member in value.items())
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    # to Python, true is 1 and 1 is 1.0; to JSON's readers they differ
+    # in Python, true equals 1 and 1 equals 1.0; in JSON they differ
     return type(value).__name__, value
 
 
 class Playback:
-    """The recordings of one cassette as one test uses them up; may be shared by threads.
+    """The recordings of one cassette as one test uses them up; threads may share it.
 
-    Each recording is given once, those of the same key in their order (where some spell the query as the request
-    does, these first); one that ``repeats`` is given again when its key has no other left. A miss shows of a request
-    what ``shown`` gives.
+    Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
+    then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
+    request what a miss may show.
     """
 
     def __init__(self, cassette: Cassette, shown: Callable[[Request], Request] = lambda request: request) -> None:
@@ -67,16 +67,16 @@ class Playback:
 
     @property
     def unused(self) -> tuple[int, ...]:
-        """The recordings that nobody asked for, counted from 0."""
+        """The recordings that were not used, counted from 0."""
         return tuple(number for number in range(len(self.cassette)) if number not in self._used)
 
     @property
     def is_used(self) -> bool:
-        """Whether anything was asked for."""
+        """Whether any recording was used."""
         return bool(self._used)
 
     def find(self, request: Request) -> Response | Failure:
-        """Return what came of the request when it was recorded; raises `CassetteMissError`."""
+        """Return the recorded outcome of the request; raises `CassetteMissError`."""
         key = key_of(request)
         with self._lock:
             number = self._next(key, request)
@@ -85,7 +85,7 @@ class Playback:
                 text = explained(self._shown(request), self.cassette, self._used)
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
-            # within the lock: another thread may ask for what repeats before this one has seen that it does
+            # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
             if repeats:
                 self._repeating[key] = number

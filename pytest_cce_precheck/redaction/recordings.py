@@ -155,7 +155,7 @@ class Redaction:
             body=self._without_pieces(self._body(response.body, self._redactor.known)),
         )
 
-    def knows_of(self, response: Response) -> bool:
+    def found_in(self, response: Response) -> bool:
         """Tell whether a response holds one of the known secrets, whatever masks look-alikes."""
         texts = [value for _, value in response.headers.pairs]
         return any(self._redactor.found_in(text) for text in (*texts, response.body.decode("latin-1")))
