@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
 from pytest_cce_precheck.errors import CassetteError, CassetteMissError
-from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids
-from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, ids_in
+from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.reflected_secrets import repeated
 from pytest_cce_precheck.transport.failures import failure

@@ -36,7 +36,7 @@ from pytest_cce_precheck.drift.traits import Observer, merge_traits
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.fixtures import context_key, reported_key
 from pytest_cce_precheck.plugin.records import records_of
-from pytest_cce_precheck.redaction.pieces import Pieces
+from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict

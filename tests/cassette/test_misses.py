@@ -121,7 +121,7 @@ def test_the_closest_recording_has_the_fewest_differences_and_then_the_likest_qu
 def test_what_is_long_is_shortened() -> None:
     lines = told(asked("task_id=" + "x" * 5000), answered("task_id=" + "y" * 5000))
     assert max(map(len, lines)) < 500
-    assert lines[0].endswith(f"… ({len(f'GET {PATH}?task_id=') + 5000} characters)")
+    assert f"… ({len(f'GET {PATH}?task_id=') + 5000:,} characters) …" in lines[0]
 
 
 def test_in_a_large_cassette_the_closest_is_looked_for_among_the_first_recordings() -> None:
