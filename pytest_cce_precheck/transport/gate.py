@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import ExitStack
 from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from unittest.mock import patch
 
 from requests.exceptions import RequestException
@@ -18,6 +21,7 @@ from urllib3.util import parse_url, retry
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.dates import wait_in_words
+from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,13 +31,26 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.transport.pacing import SharedBudget
 
-    Place = tuple[str, str, int | None]
+    Place = tuple[str, int | None]
     Send = Callable[[], BaseHTTPResponse]
-    Refuse = Callable[[str, str, Iterable[str]], None]
 
 
-def _refuse_nothing(_method: str, _target: str, _headers: Iterable[str]) -> None:
+class Refuse(Protocol):
+    """What refuses a request."""
+
+    def __call__(self, method: str, target: str, headers: Iterable[str], /, *, has_body: bool) -> None:
+        """Raise an error if a request may not be sent; ``headers`` are names."""
+
+
+def _refuse_nothing(_method: str, _target: str, _headers: Iterable[str], /, *, has_body: bool) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class _Service:
+    budget: Callable[[], SharedBudget]
+    deadline: float | None
+    refuse: Refuse
 
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -42,14 +59,16 @@ _PORTS: Final = {"http": 80, "https": 443}
 class Gate:
     """Bounds what this process sends to its services while the ``with`` block runs.
 
-    A request to a service is refused if the service's ``refuse`` raises. Each try and each redirect is counted and
-    spaced by the service's `SharedBudget`, and ends at its deadline or with the run. If there is one of these, an
-    answer that no other `Watch` limits is read whole before its caller gets it, freed of its content coding, as when it
-    is recorded, and no wait before another try is begun that would end after it. Calls to other hosts are not touched.
+    A request to a service is refused if the service's ``refuse`` raises: by any name or address of the service, with
+    the service as its proxy, and on any layer down to `http.client`. Each try and each redirect is counted and spaced
+    by the service's `SharedBudget`, and ends at its deadline or with the run. If there is one of these, an answer that
+    no other `Watch` limits is read whole before its caller gets it, freed of its content coding, as when it is
+    recorded, and no wait before another try is begun that would end after it. Calls to other hosts are not touched.
     """
 
     def __init__(self) -> None:
-        self._services: dict[Place, tuple[Callable[[], SharedBudget], float | None, Refuse]] = {}
+        self._services: dict[Place, _Service] = {}
+        self._resolved: dict[str, frozenset[str]] = {}
         # if a call is tried again: the budget and the number of the try before
         self._before: ContextVar[tuple[SharedBudget, int | None] | None] = ContextVar("before", default=None)
         self._patches = ExitStack()
@@ -64,40 +83,96 @@ class Gate:
     ) -> None:
         """Bound the calls to a service, each of which may take ``deadline`` seconds.
 
-        ``budget`` is called when something is sent there, ``refuse`` with its method, path and query, and the names of
-        its headers. A second call for a service replaces the first.
+        ``budget`` is called when something is sent there, ``refuse`` with its method, path and query, the names of its
+        headers and whether it has a body. A second call for a service replaces the first.
         """
-        self._services[_place_of(endpoint)] = budget, deadline, refuse
+        [place] = _place_in(endpoint)
+        self._services[place] = _Service(budget, deadline, refuse)
 
     def __enter__(self) -> Self:
         original = HTTPConnectionPool.urlopen
 
         def urlopen(pool: HTTPConnectionPool, method: str, url: str, *more: Any, **options: Any) -> Any:
-            # a proxy without a tunnel is asked for the whole URL
-            is_whole = url[:8].lower().startswith(("http://", "https://"))
-            service = self._services.get(_place_of(url) if is_whole else _place(pool.scheme, pool.host, pool.port))
+            __tracebackhide__ = True
+            service = self._service(_places_of(pool, url))
             if service is None:
                 return original(pool, method, url, *more, **options)
-            budget, deadline, refuse = service
             # by position, a body comes before the headers
-            headers = options.get("headers", more[1] if len(more) > 1 else None)
+            given = dict(zip(("body", "headers"), more, strict=False)) | options
+            headers = HTTPHeaderDict(pool.headers if given.get("headers") is None else given["headers"])
+            headers.extend(pool.proxy_headers)
             # a path may begin with two slashes
             target = url if url.startswith("/") else parse_url(url).request_uri
-            refuse(method, target, HTTPHeaderDict(pool.headers if headers is None else headers))
+            # a proxy is asked for a tunnel before anything else
+            sent = "CONNECT" if self._is_a_proxy(pool) else method
+            service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
             watched(pool)
-            return self._counted(budget(), deadline, pool, lambda: original(pool, method, url, *more, **options))
+            return self._counted(service, pool, lambda: original(pool, method, url, *more, **options))
 
         # urllib3 calls itself by this name if it tries again
         self._patches.enter_context(patch.object(HTTPConnectionPool, "urlopen", urlopen))
+        self._patches.enter_context(patch.object(HTTPConnection, "endheaders", self._endheaders()))
         self._patches.enter_context(patch.object(retry, "time", _Clock()))
         return self
+
+    def _endheaders(self) -> Callable[..., None]:
+        """Return what sends a request's head, whoever calls it: the last place that every client passes."""
+        original = HTTPConnection.endheaders
+
+        def endheaders(connection: HTTPConnection, message_body: Any = None, **options: Any) -> None:
+            __tracebackhide__ = True
+            # the lines of the head, as they will be sent
+            line, *fields = [part.decode("latin-1") for part in connection._buffer]  # type: ignore[attr-defined]
+            method, target, _ = line.split(" ", 2)
+            tunnel = connection._tunnel_host, connection._tunnel_port  # type: ignore[attr-defined]
+            here = _place(connection.host, connection.port)
+            service = self._service([here, *([_place(*tunnel)] if tunnel[0] else ()), *_place_in(target)])
+            if service is not None:
+                headers = [field.partition(":")[0] for field in fields]
+                is_through = tunnel[0] and self._service([here]) is not None
+                service.refuse("CONNECT" if is_through else method, target, headers, has_body=bool(message_body))
+                if self._before.get() is None:
+                    budget = service.budget()
+                    budget.arrived(budget.take())
+            original(connection, message_body, **options)
+
+        return endheaders
+
+    def _is_a_proxy(self, pool: HTTPConnectionPool) -> bool:
+        if pool.proxy is None or pool.scheme != "https":
+            return False
+        return self._service([_place(pool.proxy.host, pool.proxy.port, pool.proxy.scheme)]) is not None
+
+    def _service(self, places: Iterable[Place]) -> _Service | None:
+        """Return the service that one of the places is, by its name or by its address."""
+        return next((found for place in places if (found := self._service_at(place)) is not None), None)
+
+    def _service_at(self, place: Place) -> _Service | None:
+        exact = self._services.get(place)
+        if exact is not None:
+            return exact
+        host, port = place
+        for (known, its_port), service in self._services.items():
+            if port == its_port and _is_address(known) != _is_address(host):
+                name, address = (host, known) if _is_address(known) else (known, host)
+                if address in self._addresses(name):
+                    return service
+        return None
+
+    def _addresses(self, name: str) -> frozenset[str]:
+        if name not in self._resolved:
+            try:
+                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            except (OSError, UnicodeError):
+                found = []
+            self._resolved[name] = frozenset(canonical_host(str(each[4][0])) for each in found)
+        return self._resolved[name]
 
     def __exit__(self, *_: object) -> None:
         self._patches.close()
 
-    def _counted(
-        self, budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send
-    ) -> BaseHTTPResponse:
+    def _counted(self, service: _Service, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+        budget = service.budget()
         before = self._before.get()
         if before is not None:
             # it was answered, or never will be
@@ -111,7 +186,7 @@ class Gate:
             watch.postpone(monotonic() - asked)
         token = self._before.set((budget, number))
         try:
-            return _in_time(budget, deadline, pool, send)
+            return _in_time(budget, service.deadline, pool, send)
         finally:
             self._before.reset(token)
             budget.arrived(number)
@@ -132,13 +207,31 @@ class _Clock:
         time.sleep(seconds)
 
 
-def _place(scheme: str | None, host: str | None, port: int | None) -> Place:
-    return scheme or "http", (host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme or "http")
+def _place(host: str | None, port: int | None, scheme: str | None = None) -> Place:
+    return canonical_host(host or ""), port or _PORTS.get(scheme or "http")
 
 
-def _place_of(url: str) -> Place:
+def _place_in(url: str) -> list[Place]:
+    """Return the place that a whole URL names; none if it is a path."""
+    if not url[:8].lower().startswith(("http://", "https://")):
+        return []
     parts = parse_url(url)
-    return _place(parts.scheme, parts.host, parts.port)
+    return [_place(parts.host, parts.port, parts.scheme)]
+
+
+def _places_of(pool: HTTPConnectionPool, url: str) -> list[Place]:
+    """Return every place that a request of a pool reaches: behind a proxy there are two."""
+    proxy = [_place(pool.proxy.host, pool.proxy.port, pool.proxy.scheme)] if pool.proxy else []
+    return [*_place_in(url), _place(pool.host, pool.port, pool.scheme), *proxy]
+
+
+def _is_address(host: str) -> bool:
+    return host == "localhost" or host.replace(".", "").isdigit() or ":" in host
+
+
+def _plain(method: str) -> str:
+    """Return the very characters that are sent; a subclass of str may compare as it likes."""
+    return "".join(method)
 
 
 def _in_time(budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import socket
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import UnsafeCredentialsError
@@ -18,6 +19,28 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def canonical_host(host: str) -> str:
+    """Return one spelling for all that name the same address; a name of any other machine in lower case.
+
+    >>> [canonical_host(host) for host in ("127.1", "[::ffff:127.0.0.1]", "localhost.", "CCE.example.", "0x0a.1")]
+    ['localhost', 'localhost', 'localhost', 'cce.example', '10.0.0.1']
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return "localhost"
+    try:
+        # takes every form that a connection does: 127.1, 0x7f000001
+        address = ip_address(socket.inet_aton(name))
+    except (OSError, UnicodeError):
+        try:
+            address = ip_address(name.partition("%")[0])
+        except ValueError:
+            return name
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return "localhost" if address.is_loopback or address.is_unspecified else str(address)
 
 
 def refuse_plain_http(endpoint: str) -> None:

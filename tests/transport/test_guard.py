@@ -91,9 +91,19 @@ def test_a_cluster_that_has_an_answer_of_its_own_is_not_made_up() -> None:
         assert not any(permits(given, method, path) for method in CHANGING)
 
 
-def test_permission_to_destroy_is_for_everything() -> None:
+def test_permission_to_destroy_is_for_the_two_paths_of_the_cluster_alone() -> None:
     given = guard(writes=True, destructive=True)
-    assert all(permits(given, method, path) for method in CHANGING for path in (CREATE, LIST, MADE_UP, "/"))
+    assert all(permits(given, method, path) for method in CHANGING for path in (CREATE, LIST))
+    cluster, other = CREATE.removesuffix("/addons/precheck"), list_path(PROJECT, "another")
+    others = ("/", MADE_UP, cluster, f"{cluster}/nodes/n", f"{LIST}/t", other, list_path("another", CLUSTER))
+    assert not any(permits(given, method, path) for method in CHANGING for path in others)
+
+
+def test_a_body_does_not_hide_another_request_in_a_read() -> None:
+    for given in (guard(), guard(writes=True)):
+        with pytest.raises(WriteRefusedError, match="with a body"):
+            given.check("GET", LIST, has_body=True)
+        given.check("GET", LIST, has_body=False)
 
 
 @pytest.mark.parametrize(
