@@ -7,6 +7,7 @@ error holds one in the clear.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import threading
 import time
@@ -40,6 +41,8 @@ _NEEDED: Final = ("CCE_IAM_USER", PASSWORD, "CCE_IAM_DOMAIN")
 # a token is renewed so many seconds before it expires, or at half its life
 _BEFORE_ITS_END: Final = 300.0
 _TIMEOUT: Final = 60.0
+_BETWEEN: Final = re.compile(r"""[\s"',:{}[\]]+""")
+_SHORTEST_TOKEN: Final = 8
 _LONGEST_COMPLAINT: Final = 400
 # seconds before IAM is asked once more; after a timeout it is not
 _PAUSES: Final = (0.5, 2.0)
@@ -198,7 +201,9 @@ class TokenCommand:
         raise TokenError(f"{self._where} {problem}")
 
     def _complaint(self, ended: _programs.ProgramResult) -> str:
-        secrets = (*secrets_in(self.environment), ended.output.strip())
+        # what it printed may hold a token even if it cannot be read as one; its parts are those of JSON too
+        parts = (part for part in _BETWEEN.split(ended.output) if len(part) >= _SHORTEST_TOKEN)
+        secrets = (*secrets_in(self.environment), ended.output.strip(), *parts)
         text = Redactor(secrets).text(ended.complaint).strip()
         shown = text if len(text) <= _LONGEST_COMPLAINT else "…" + text[-_LONGEST_COMPLAINT:]
         return f"; it complains: {shown}" if shown else ""

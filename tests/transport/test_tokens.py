@@ -265,6 +265,23 @@ def test_a_failing_commands_complaint_is_shown_without_secrets() -> None:
     assert_silent(raised.value)
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '{"token": "PLANTED-TOKEN", "expires_at": "tomorrow"}',
+        '{"tokn": "PLANTED-TOKEN"}',
+        '{"token": ["PLANTED-TOKEN"',
+        "a PLANTED-TOKEN",
+        "token=1 PLANTED-TOKEN",
+    ],
+)
+def test_a_token_is_masked_in_the_complaint_even_if_it_was_printed_in_a_wrong_way(printed: str) -> None:
+    code = f"import sys; print({printed!r}); sys.stderr.write('issued PLANTED-TOKEN to you')"
+    with pytest.raises(TokenError, match=r"it complains: issued \*\*\* to you") as raised:
+        python(code, {})()
+    assert_silent(raised.value)
+
+
 # ---- IAM
 
 
