@@ -47,7 +47,7 @@ from pytest_cce_precheck.wire.credentials import Credentials, Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_cce_precheck.transport.base import Transport
+    from pytest_cce_precheck.client import Transport
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 PROFILE: Final = "hostile"

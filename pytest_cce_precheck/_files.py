@@ -1,6 +1,6 @@
-"""Every file that the tool reads or writes: regular and of a bounded size, and written whole or not at all.
+"""Every file that the tool reads or writes: regular, of a bounded size, and written whole or not at all.
 
-No other module opens a file of the user; a test keeps it so.
+No other module opens a file of the user; a test checks that.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 LARGEST: Final = 64 * 1024 * 1024
-"""How many bytes a file may have if nothing else is said."""
+"""How many bytes a file may have by default."""
 
 _PIECE: Final = 1024 * 1024
 _TRIES: Final = 5
-# what whoever starts the process gives it to read: standard input, or `<(command)` of a shell
+# a pipe that the process was started with: standard input, or `<(command)` of a shell
 _GIVEN: Final = re.compile(r"/dev/stdin|(/dev|/proc/self)/fd/\d+")
 _UNFINISHED: Final = re.compile(r"\.cce-[0-9a-f]{16}\.tmp")
 _KINDS: Final = (
@@ -45,51 +46,46 @@ def shown(path: Path) -> str:
 
 
 def read_bytes(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "") -> bytes:
-    """Return the content of a regular file of at most ``limit`` bytes; never wait for a named pipe or a device.
+    """Return the content of a regular file of at most ``limit`` bytes, without waiting for a named pipe or a device.
 
-    ``name`` is what messages call it. Raises `ConfigurationError` (`MissingFileError` if there is no such file), whose
-    message ends with ``way_out``.
+    Messages call it ``name``. Raises `ConfigurationError` (`MissingFileError` if there is no such file), whose message
+    ends with ``way_out``.
     """
     is_given = bool(_GIVEN.fullmatch(str(path)))
-    try:
-        # opening a device may already do something to it
+    with _naming(name, "read", way_out):
+        # to open a device may already have an effect
         _refuse_odd(os.stat(path), limit, or_pipe=is_given)
         with open(path, "rb", opener=None if is_given else _without_waiting) as file:
-            # it may be another file by now
+            # it may have been replaced since
             _refuse_odd(os.fstat(file.fileno()), limit, or_pipe=is_given)
             return _bounded(file, limit)
-    except (OSError, ValueError) as error:
-        raise _error(error, name, "read", way_out) from None
 
 
 def read_text(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "", encoding: str = "utf-8") -> str:
-    """Return the text of a file, under the same conditions as `read_bytes`."""
+    """Return the text of a file; otherwise as `read_bytes`."""
     data = read_bytes(path, name, limit=limit, way_out=way_out)
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise _error(ValueError(f"byte {error.start} is not UTF-8"), name, "read", way_out) from None
+    with _naming(name, "read", way_out):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"byte {error.start} is not UTF-8") from None
 
 
 def read_stream(stream: IO[bytes], name: str, *, limit: int = LARGEST) -> bytes:
-    """Return what comes from a stream; raises `ConfigurationError` if that is more than ``limit`` bytes."""
-    try:
+    """Return the content of a stream; raises `ConfigurationError` if it has more than ``limit`` bytes."""
+    with _naming(name, "read"):
         return _bounded(stream, limit)
-    except OSError as error:
-        raise _error(error, name, "read") from None
 
 
 def refuse_odd(path: Path, name: str) -> None:
-    """Raise `ConfigurationError` if there is something at ``path`` that is not a regular file."""
-    try:
+    """Raise `ConfigurationError` if ``path`` exists and is not a regular file."""
+    with _naming(name, "used"):
         _status_of(path)
-    except (OSError, ValueError) as error:
-        raise _error(error, name, "used") from None
 
 
 def _bounded(stream: IO[bytes], limit: int) -> bytes:
     data = bytearray()
-    # a file under /proc has no size, and another may grow while it is read
+    # a file in /proc has no size, and another may grow while it is read
     while piece := stream.read(_PIECE):
         data += piece
         if len(data) > limit:
@@ -107,7 +103,7 @@ def _refuse_odd(found: os.stat_result, limit: int | None = None, *, or_pipe: boo
 
 
 def _status_of(path: Path) -> os.stat_result | None:
-    """Return the status of a regular file, None if there is nothing."""
+    """Return the status of a regular file, None if it does not exist."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -117,40 +113,44 @@ def _status_of(path: Path) -> os.stat_result | None:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    # opening a pipe would wait for its other end; Windows has neither flag, nor pipes among its files
+    # without the flags, opening a pipe waits for its other end; Windows has neither flags nor such pipes
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0), 0o666)
 
 
-def _error(error: Exception, name: str, done: str, way_out: str = "") -> ConfigurationError:
-    kind = MissingFileError if isinstance(error, FileNotFoundError) else ConfigurationError
-    reason = getattr(error, "strerror", None) or error
-    return kind(f"{name} cannot be {done}: {reason}" + (f"; {way_out}" if way_out else ""))
+@contextmanager
+def _naming(name: str, done: str, way_out: str = "") -> Iterator[None]:
+    """Turn errors within into a `ConfigurationError` that names a file."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else ConfigurationError
+        reason = getattr(error, "strerror", None) or error
+        raise kind(f"{name} cannot be {done}: {reason}" + (f"; {way_out}" if way_out else "")) from None
 
 
 # ---- writing
 
 
 def write(path: Path, data: bytes, name: str, *, make_folders: bool = False) -> None:
-    """Put ``data`` in place of what is at ``path``, at once: who reads meanwhile or after a crash sees old or new.
+    """Replace the file at ``path`` atomically: during the write and after a crash, it is the old or the new one.
 
     A link stays a link, and the file keeps its owner and permissions. Raises `ConfigurationError` if it cannot be
-    written; the old file is then as it was, and nothing else is left.
+    written; the old file is then unchanged, and nothing else is left.
     """
-    try:
+    with _naming(name, "written"):
         for left in reversed(range(_TRIES)):
             try:
-                return _replace(path, data, make_folders=make_folders)
+                _replace(path, data, make_folders=make_folders)
+                break
             except FileNotFoundError:
-                # somebody who tidied up took the unfinished file, or the empty folder, for something left behind
+                # `sweep` in another process, or a user, removed the unfinished file or the empty folder
                 if not left:
                     raise
-    except (OSError, ValueError) as error:
-        raise _error(error, name, "written") from None
 
 
 def append(path: Path, data: bytes, name: str) -> None:
-    """Add ``data`` to a file, all of it or nothing; raises `ConfigurationError`."""
-    try:
+    """Append all of ``data`` to a file or nothing; raises `ConfigurationError`."""
+    with _naming(name, "written"):
         _status_of(path)
         with open(path, "ab", buffering=0, opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
@@ -162,19 +162,15 @@ def append(path: Path, data: bytes, name: str) -> None:
             except OSError:
                 file.truncate(found.st_size)
                 raise
-    except (OSError, ValueError) as error:
-        raise _error(error, name, "written") from None
 
 
 def prepare(path: Path, name: str) -> None:
-    """Raise `ConfigurationError` if `write` could not put a file at ``path`` now; nothing is changed."""
-    try:
+    """Raise `ConfigurationError` if `write` could not write to ``path`` now; nothing is changed."""
+    with _naming(name, "written"):
         target, old = _place_of(path)
         unfinished = _unfinished(target)
         _write_whole(unfinished, b"", old)
         unfinished.unlink()
-    except (OSError, ValueError) as error:
-        raise _error(error, name, "written") from None
 
 
 def _replace(path: Path, data: bytes, *, make_folders: bool) -> None:
@@ -192,10 +188,10 @@ def _replace(path: Path, data: bytes, *, make_folders: bool) -> None:
 
 
 def _place_of(path: Path) -> tuple[Path, os.stat_result | None]:
-    """Return where a file is to be put, links followed, and the status of what is there."""
+    """Return a path with its links followed, and the status of the file there."""
     old = _status_of(path)
     if old is not None and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-        # the folder would let it be replaced, but somebody protected the file
+        # the permissions of the folder would let it be replaced, but the file is write-protected
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return Path(os.path.realpath(path)), old
 
@@ -205,21 +201,21 @@ def _unfinished(target: Path) -> Path:
 
 
 def _write_whole(path: Path, data: bytes, old: os.stat_result | None) -> None:
-    """Make a file appear with all its content, or not at all."""
+    """Create a file with all its content, or not at all."""
     try:
         _write_nameless(path, data, old)
     except (AttributeError, OSError):
-        # no such system, or a file system that has no files without a name
+        # the system or the file system has no files without a name
         with path.open("xb") as file:
             _write_through(file, data, old)
 
 
 def _write_nameless(path: Path, data: bytes, old: os.stat_result | None) -> None:
-    """Write to a file that has no name until it is whole: a process that is killed leaves nothing."""
+    """Write to a file that gets its name at the end, so that a process that is killed leaves nothing."""
     descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
     with os.fdopen(descriptor, "wb") as file:
         _write_through(file, data, old)
-        # the descriptor of a folder is what makes Python follow the link; an absolute path does not use it
+        # only with a folder's descriptor does Python follow the link; an absolute path does not use it
         os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
 
 
@@ -238,7 +234,7 @@ def _write_through(file: BinaryIO, data: bytes, old: os.stat_result | None) -> N
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished files that killed processes left; `write` makes anew what is taken from it."""
+    """Remove the unfinished files that killed processes left; `write` tries again if it loses one."""
     for place, _, names in os.walk(folder):
         for name in filter(_UNFINISHED.fullmatch, names):
             # another process may have removed it, or (on Windows) still have it open
@@ -247,13 +243,13 @@ def sweep(folder: Path) -> None:
 
 
 def remove(path: Path, seen: os.stat_result) -> bool:
-    """Remove the file that was ``seen`` at ``path``; return False if another has been put there since, which stays.
+    """Remove the file that was ``seen`` at ``path``; return False if it was replaced since, and keep the new one.
 
     Raises `OSError`.
     """
     aside = _unfinished(path)
     try:
-        # only what is out of the way can be looked at and removed without a gap in between
+        # once it is renamed, nobody can replace it between the comparison and the removal
         path.rename(aside)
     except FileNotFoundError:
         return True

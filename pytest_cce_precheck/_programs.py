@@ -1,4 +1,4 @@
-"""Programs that are run for what they print: for a bounded time, at a bounded length, ended with all they started."""
+"""Programs that are run for their output: for a bounded time, of a bounded size, ended with all that they started."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PIECE: Final = 65_536
-_COMPLAINT: Final = 65_536
-# seconds for what a program has printed to be read once it is gone
+_LONGEST_COMPLAINT: Final = 65_536
+# seconds to read what a program has printed after it has ended
 _GRACE: Final = 2.0
 
 
 @dataclass(frozen=True, repr=False)
-class Ended:
-    """What became of a program; ``problem`` says why it was ended, empty if it ended by itself.
+class ProgramResult:
+    """What a program printed, and its exit status; ``problem`` says why it was stopped, empty if it ended by itself.
 
-    Nothing of it is shown: what a program prints may be secret.
+    It has no repr: what a program prints may be secret.
     """
 
     status: int | None
@@ -38,14 +38,14 @@ def run(
     words: Sequence[str],
     environment: Mapping[str, str],
     *,
-    patience: float,
+    timeout: float,
     limit: int = 65_536,
     folder: Path | None = None,
-) -> Ended:
-    """Run a program without a shell and without input, and end all that it has started when it ends.
+) -> ProgramResult:
+    """Run a program without a shell and without input, and end everything that it has started when it ends.
 
-    It may take ``patience`` seconds and print ``limit`` bytes; of its standard error the end is kept. It works in
-    ``folder``, in the working directory if none is given. Raises `OSError` or `ValueError` if it cannot be started.
+    It may take ``timeout`` seconds and print ``limit`` bytes; of its standard error the end is kept. Its working
+    directory is ``folder``, or this process's. Raises `OSError` or `ValueError` if it cannot be started.
     """
     child = subprocess.Popen(  # noqa: S603  no shell reads the words
         words,
@@ -55,16 +55,16 @@ def run(
         bufsize=0,
         cwd=folder,
         env=dict(environment),
-        # so that what it starts can be ended with it
+        # so that its children can be ended with it
         start_new_session=True,
     )
     output = _Reader(child.stdout, limit, lambda: signal_group(child, "SIGKILL"))
-    complaint = _Reader(child.stderr, _COMPLAINT)
+    complaint = _Reader(child.stderr, _LONGEST_COMPLAINT)
     problem = ""
     try:
-        child.wait(patience)
+        child.wait(timeout)
     except subprocess.TimeoutExpired:
-        problem = f"did not end within {patience:g} s"
+        problem = f"did not end within {timeout:g} s"
     finally:
         signal_group(child, "SIGKILL")
         with suppress(subprocess.TimeoutExpired):
@@ -73,13 +73,13 @@ def run(
         # a pipe does not end while a program that has left the group holds it
         for reader in (output, complaint):
             reader.join(max(0.0, deadline - monotonic()))
-    if output.flooded:
+    if output.is_full:
         problem = f"printed more than {limit:,} bytes"
-    return Ended(child.returncode, output.text, complaint.text, problem)
+    return ProgramResult(child.returncode, output.text, complaint.text, problem)
 
 
 def signal_group(child: subprocess.Popen[bytes], name: Literal["SIGTERM", "SIGKILL"]) -> None:
-    """Send a signal to a program that leads a group, and to all that it has started in it."""
+    """Send a signal to a program that leads a process group, and to everything in its group."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, getattr(signal, name))
@@ -88,14 +88,15 @@ def signal_group(child: subprocess.Popen[bytes], name: Literal["SIGTERM", "SIGKI
 
 
 class _Reader(threading.Thread):
-    """Reads a pipe to its end; at the limit it calls ``full`` and stops, or without that forgets the beginning."""
+    """Reads a pipe to its end; at the limit it calls ``on_full`` and stops, or without that keeps the end alone."""
 
-    def __init__(self, pipe: IO[bytes] | None, limit: int, full: Callable[[], None] | None = None) -> None:
+    def __init__(self, pipe: IO[bytes] | None, limit: int, on_full: Callable[[], None] | None = None) -> None:
         super().__init__(name="cce-program", daemon=True)
-        self.flooded = False
+        assert pipe is not None
+        self.is_full = False
         self._pipe = pipe
         self._limit = limit
-        self._full = full
+        self._on_full = on_full
         self._data = bytearray()
         self.start()
 
@@ -104,13 +105,12 @@ class _Reader(threading.Thread):
         return bytes(self._data).decode("utf-8", "replace")
 
     def run(self) -> None:
-        assert self._pipe is not None
         with self._pipe:
-            while piece := self._pipe.read(_PIECE):
+            while not self.is_full and (piece := self._pipe.read(_PIECE)):
                 self._data += piece
                 if len(self._data) > self._limit:
-                    if self._full is not None:
-                        self.flooded = True
-                        return self._full()
-                    del self._data[: -self._limit]
-        return None
+                    if self._on_full is None:
+                        del self._data[: -self._limit]
+                    else:
+                        self.is_full = True
+                        self._on_full()

@@ -1,4 +1,4 @@
-"""The environment of this process, and how much of it others get to see: whoever prints it, whoever is started."""
+"""The environment variables of this process, and how much of them programs, messages and tracebacks get to see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRAMS: Final = frozenset(
         *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "PATHEXT"),
     }
 )
-"""The variables that any program may need, none of which holds a credential."""
+"""The variables that any program may need; none holds a credential."""
 
 NETWORK: Final = frozenset(
     {
@@ -34,11 +34,11 @@ NETWORK: Final = frozenset(
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     }
 )
-"""The variables that a program needs which fetches something from the network."""
+"""The variables that a program needs to download something."""
 
 
 class Environment(Mapping[str, str]):
-    """A look at environment variables that no repr and no traceback with locals prints.
+    """Environment variables that no repr and no traceback with locals shows.
 
     >>> Environment({"CCE_AUTH_TOKEN": "s3cr3t"})
     <Environment>
@@ -63,7 +63,7 @@ class Environment(Mapping[str, str]):
 
 
 class Words(tuple[str, ...]):
-    """The words of a command, of which only the first is shown: arguments may be nobody's business.
+    """The words of a command, of which only the first is shown, since arguments may hold secrets.
 
     >>> Words(["vault", "read", "s3cr3t"])
     <vault …>
@@ -78,7 +78,7 @@ class Words(tuple[str, ...]):
 def environment_of_child(
     environment: Mapping[str, str], names: Container[str] = (), *, prefixes: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """Return what a program gets to see: `PROGRAMS`, the variables of these names, and those that begin so."""
+    """Return the environment of a program: `PROGRAMS`, and the variables with these names or prefixes."""
     return {
         name: text
         for name, text in environment.items()
@@ -87,7 +87,7 @@ def environment_of_child(
 
 
 def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> TracebackType | None:
-    """Return a traceback without the frames of these packages or modules, whose locals hold what nobody should see."""
+    """Return a traceback without the frames of these packages or modules, whose locals hold secrets."""
     kept = []
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))

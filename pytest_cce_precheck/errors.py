@@ -1,7 +1,6 @@
-"""What can go wrong outside the contract: misuse of the tool, and answers that never arrived.
+"""Errors outside of the contract: misuse of the tool, and answers that never arrived.
 
-Nothing here is a verdict on the service; verdicts are findings (``contract.findings``). This module imports
-nothing of the project, so that everything else may import it.
+None is a verdict on the service; verdicts are findings (``contract.findings``).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ MissReason = Literal["no-such-request", "used-up", "no-test"]
 
 
 class CcePrecheckError(Exception):
-    """Base of every error that this project raises on purpose."""
+    """Base class of every error that this project raises on purpose."""
 
 
 class ConfigurationError(CcePrecheckError):
@@ -24,32 +23,32 @@ class ConfigurationError(CcePrecheckError):
 
 
 class MissingFileError(ConfigurationError):
-    """There is no file where one is needed."""
+    """A file that is needed does not exist."""
 
 
 class UnsafeCredentialsError(ConfigurationError):
-    """Credentials would travel in the clear, or to a host that they are not meant for."""
+    """Credentials would travel unencrypted, or to a host that they are not meant for."""
 
 
 class MissingCredentialsError(ConfigurationError):
-    """A call needs credentials and none are configured."""
+    """A call needs credentials, and none are configured."""
 
 
 class WriteRefusedError(ConfigurationError):
-    """A request could change something in a real service, and the run has no permission to send it."""
+    """A request that could change something in a real service was not permitted."""
 
 
 class BudgetExhaustedError(CcePrecheckError):
     """The run has sent as many requests as its budget allows, or its time is over.
 
-    ``was_sent`` tells that the request in question was, and its answer was cut off.
+    ``was_sent`` is set if the request was sent and its answer cut off.
     """
 
     was_sent: bool = False
 
 
 class BodyError(CcePrecheckError):
-    """A body is not the strict UTF-8 JSON that the endpoint promises; ``reason`` is for programs."""
+    """A body is not strict UTF-8 JSON; ``reason`` is for programs, ``detail`` for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -62,15 +61,15 @@ class CassetteError(CcePrecheckError):
 
 
 class CassetteMissingError(CassetteError):
-    """There is no recording where one is needed."""
+    """A cassette that is needed does not exist."""
 
 
 class CassetteCorruptError(CassetteError):
-    """A file is no cassette that can be read; the message says where it stops being one."""
+    """A file is not a valid cassette; the message says where."""
 
 
 class CassetteMissError(CassetteError):
-    """A request was made that the cassette has no answer for; ``reason`` is for programs."""
+    """The cassette has no answer to a request; ``reason`` is for programs."""
 
     def __init__(self, reason: MissReason, message: str) -> None:
         super().__init__(message)

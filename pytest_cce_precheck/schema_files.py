@@ -1,6 +1,6 @@
-"""The contract's JSON Schema files, found wherever this package was installed from.
+"""The contract's JSON Schema files.
 
-A wheel carries them inside the package; a checkout, an editable install and an unpacked sdist beside it.
+In a wheel they are inside the package; in a checkout, an editable install and an unpacked sdist beside it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ REPORT: Final = "report"
 
 
 def schema_names() -> tuple[str, ...]:
-    """Return the name of every schema of calls and drivers, without its suffix, sorted.
-
-    ``openapi.json`` is not a schema, and ``cassette.json``, ``snapshot.json`` and ``report.json`` describe files: they
-    are not among them.
+    """Return the names of the schemas of calls and of drivers' messages, sorted; those of files are not among them.
 
     >>> "list_answer" in schema_names(), "cassette" in schema_names()
     (True, False)
@@ -37,14 +34,14 @@ def schema_names() -> tuple[str, ...]:
 
 @cache
 def schema_text(name: str) -> str:
-    """Read a schema file, or ``"openapi"``; raise `ConfigurationError` if there is none of that name."""
+    """Return the text of a schema file, or of ``"openapi"``; raises `ConfigurationError` if there is none."""
     if name not in _file_names():
         raise ConfigurationError(f"there is no schema {name!r}; there are: {', '.join(_file_names())}")
     return _folder().joinpath(f"{name}.json").read_text(encoding="utf-8")
 
 
 def load_schema(name: str) -> dict[str, Any]:
-    """Parse a schema file, or ``"openapi"``, into a value of the caller's own.
+    """Return a new copy of a schema, or of ``"openapi"``.
 
     >>> load_schema("page_info")["required"]
     ['currentCount']
@@ -89,7 +86,7 @@ def subschemas(
 
 
 def find_folder(candidates: Iterable[Traversable]) -> Traversable:
-    """Return the first folder that holds the schemas; raise `ConfigurationError` naming all if none does."""
+    """Return the first folder that holds the schemas; raises `ConfigurationError` if none does."""
     places = tuple(candidates)
     for place in places:
         # another distribution may well have a folder of this name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck import _programs
-from pytest_cce_precheck._programs import Ended, run
+from pytest_cce_precheck._programs import ProgramResult, run
 from pytest_cce_precheck.transport.tokens import Issued, TokenCommand, TokenError
 from pytest_cce_precheck.wire.credentials import Secret
 from tests.odd_files import outcome
@@ -66,9 +66,9 @@ class Lifeline:
         return False
 
 
-def program(code: str, *, patience: float = 30, limit: int = 1000) -> Ended:
-    ended = outcome(lambda: run((sys.executable, "-S", "-c", code), os.environ, patience=patience, limit=limit))
-    assert isinstance(ended, Ended), ended
+def program(code: str, *, timeout: float = 30, limit: int = 1000) -> ProgramResult:
+    ended = outcome(lambda: run((sys.executable, "-S", "-c", code), os.environ, timeout=timeout, limit=limit))
+    assert isinstance(ended, ProgramResult), ended
     return ended
 
 
@@ -92,7 +92,7 @@ def test_only_so_much_is_taken(printed: int, problem: str) -> None:
 
 
 def test_a_program_that_prints_without_end_is_ended() -> None:
-    ended = program("while True: print('x' * 1000)", patience=15)
+    ended = program("while True: print('x' * 1000)", timeout=15)
     assert (ended.problem, ended.status) == ("printed more than 1,000 bytes", -9)
 
 
@@ -102,25 +102,25 @@ def test_of_a_complaint_without_end_the_end_is_kept() -> None:
     assert (ended.output, ended.problem) == ("T\n", "")
     assert ended.complaint.endswith("xlast words")
     assert len(ended.complaint) <= 65_536 * 2
-    endless = program("import sys\nwhile True: sys.stderr.write('x' * 1000)", patience=0.5)
+    endless = program("import sys\nwhile True: sys.stderr.write('x' * 1000)", timeout=0.5)
     assert endless.problem == "did not end within 0.5 s"
 
 
 def test_what_a_program_leaves_running_is_ended_with_it(lifeline: Lifeline) -> None:
-    issued = token(STARTS.format(lifeline=lifeline.path) + "print('T')", patience=15)
+    issued = token(STARTS.format(lifeline=lifeline.path) + "print('T')", timeout=15)
     assert issued == Issued(Secret("T"))
     assert lifeline.has_ended()
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(lifeline: Lifeline) -> None:
-    error = token(STARTS.format(lifeline=lifeline.path) + "print('T', flush=True); time.sleep(60)", patience=1)
+    error = token(STARTS.format(lifeline=lifeline.path) + "print('T', flush=True); time.sleep(60)", timeout=1)
     assert isinstance(error, TokenError)
     assert str(error).endswith(" did not end within 1 s")
     assert lifeline.has_ended()
 
 
 def test_a_token_of_absurd_length_is_refused(lifeline: Lifeline) -> None:
-    error = token(HOLDS.format(lifeline=lifeline.path) + "\nwhile True: print('T' * 1000)", patience=15)
+    error = token(HOLDS.format(lifeline=lifeline.path) + "\nwhile True: print('T' * 1000)", timeout=15)
     assert isinstance(error, TokenError)
     assert str(error).endswith(" printed more than 65,536 bytes")
     assert lifeline.has_ended()
@@ -142,7 +142,7 @@ def test_an_interrupted_program_is_ended_with_all_that_it_started(
         lambda: run(
             (sys.executable, "-S", "-c", STARTS.format(lifeline=lifeline.path) + "time.sleep(60)"),
             os.environ,
-            patience=60,
+            timeout=60,
             limit=1000,
         )
     )
@@ -187,7 +187,7 @@ def test_what_has_left_the_group_and_holds_the_pipes_does_not_hold_up_the_run(
 
 def test_where_there_are_no_groups_the_program_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "killpg")
-    assert program("import time; time.sleep(60)", patience=0.3).problem == "did not end within 0.3 s"
+    assert program("import time; time.sleep(60)", timeout=0.3).problem == "did not end within 0.3 s"
 
 
 @pytest.mark.parametrize("name", [name for name in TREES if name.rpartition(".")[2] not in {"_programs", "driver"}])

@@ -1,1 +1,1 @@
-"""Cassettes: recorded calls as files, freed of secrets, and found again by what was asked."""
+"""Cassettes: recorded calls as files without secrets, found again by what was asked."""

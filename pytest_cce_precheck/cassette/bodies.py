@@ -1,4 +1,4 @@
-"""A body in a cassette: as JSON where that gives back its very bytes, else as text, else as Base64."""
+"""A body in a cassette: as JSON if that reproduces its bytes, else as text, else as Base64."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
 
-# how the JSON libraries of the world write: which separators, which characters escaped, a line end after it
+# how JSON libraries write: which separators, which characters escaped
 _COMPACT: Final[dict[str, Any]] = {"separators": (",", ":"), "ensure_ascii": False}
 _SPACED: Final[dict[str, Any]] = {"ensure_ascii": False}
 _STYLES: Final[dict[str, dict[str, Any]]] = {
@@ -29,7 +29,7 @@ _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def as_data(body: bytes) -> dict[str, Any]:
-    """Return what a cassette keeps of ``body``; `as_bytes` gives the same bytes back.
+    """Return what a cassette keeps of ``body``; `as_bytes` returns the same bytes again.
 
     >>> as_data(b'{"kind":"AddonCheck"}'), as_data(b'{ "kind": 1.50 }')
     ({'json': {'kind': 'AddonCheck'}}, {'text': '{ "kind": 1.50 }'})
@@ -49,7 +49,7 @@ def as_data(body: bytes) -> dict[str, Any]:
 
 
 def as_bytes(data: dict[str, Any]) -> bytes:
-    """Return the body again; raises ValueError where ``data`` is none of the three forms.
+    """Return the body again; raises ValueError if ``data`` is not one of the three forms.
 
     >>> as_bytes({"json": {"kind": "AddonCheck"}, "style": "spaced line"})
     b'{"kind": "AddonCheck"}\\n'
@@ -83,5 +83,5 @@ def _written(document: Any, style: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # half a surrogate pair stands in JSON as an escape alone
+        # half of a surrogate pair can only be written as an escape
         return _HALF_PAIR.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()

@@ -1,4 +1,4 @@
-"""Where cassettes lie: one file a test, under one folder; written whole or not at all."""
+"""The files of cassettes: one for each test, in one folder; written whole or not at all."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORE
 
 
 def file_name(module: str, test: str) -> str:
-    """Name the cassette of a test: the module's path as folders, the test with its parameters as the file.
+    """Return the name of a test's cassette: the module's path as folders, the test with its parameters as the file.
 
-    A long or odd name is shortened, and told from others by a hash of the whole.
+    A long or odd name is shortened, and a hash of the whole makes it unique.
 
     >>> file_name("tests/api/test_tasks.py", "TestList::test_types[addonStatic]")
     'tests/api/test_tasks/TestList.test_types[addonStatic].json'
@@ -42,7 +42,7 @@ def file_name(module: str, test: str) -> str:
     folders = [
         _plain(part) for part in module.removesuffix(".py").replace("\\", "/").split("/") if part not in ("", ".", "..")
     ]
-    # the parameters' ids may hold two colons too
+    # the parameters' ids may have two colons too
     function, bracket, parameters = test.partition("[")
     return "/".join([*folders, _plain(function.replace("::", ".") + bracket + parameters) + SUFFIX])
 
@@ -55,7 +55,7 @@ def _plain(name: str) -> str:
 
 
 def is_usable(name: str) -> bool:
-    """Return whether a cassette can have this name: a file can, and it does not lead out of its folder.
+    """Whether a cassette can have this name: a file can have it, and it does not lead out of its folder.
 
     >>> is_usable("api/tasks"), is_usable("../tasks")
     (True, False)
@@ -64,7 +64,7 @@ def is_usable(name: str) -> bool:
     try:
         os.fsencode(name)
     except ValueError:
-        # half a surrogate pair
+        # half of a surrogate pair
         return False
     return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\x00" not in name
 
@@ -80,29 +80,21 @@ def place(folder: Path, name: str) -> Path:
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
     try:
         os.fsencode(path)
-        # a link in the folder may lead anywhere
-        if not any(map(os.path.islink, _below(folder, path))):
+        below = [path, *path.parents]
+        # a link below the folder may lead anywhere
+        if not any(map(os.path.islink, below[: below.index(folder)])):
             return path
         target = path.resolve()
-        within = target.is_relative_to(folder.resolve())
+        if not target.is_relative_to(folder.resolve()):
+            raise ValueError(f"a symbolic link leads out of {shown(folder)}, to {target}")
     except (OSError, RuntimeError, ValueError) as error:
-        # RuntimeError before Python 3.13: a symbolic link leads in a circle; ValueError: half a surrogate pair
+        # RuntimeError before Python 3.13: a circle of symbolic links; ValueError: half of a surrogate pair
         raise ConfigurationError(f"the cassette {shown(path)} is not usable: {error}") from None
-    if not within:
-        raise ConfigurationError(
-            f"the cassette {shown(path)} is not usable: a symbolic link leads out of {shown(folder)}, to {target}"
-        )
     return path
 
 
-def _below(folder: Path, path: Path) -> Iterator[Path]:
-    while path != folder:
-        yield path
-        path = path.parent
-
-
 def read(path: Path, *, record_with: str | None = None) -> Cassette:
-    """Read a cassette; raises `CassetteMissingError` if there is none, `CassetteCorruptError` if it cannot be used.
+    """Read a cassette; raises `CassetteMissingError` or `CassetteCorruptError`.
 
     ``record_with`` is the command that would record it.
     """
@@ -115,8 +107,8 @@ def read(path: Path, *, record_with: str | None = None) -> Cassette:
 
 
 def text_of(path: Path) -> str:
-    """Return a cassette's text; raises `MissingFileError` if there is none, `CassetteCorruptError` if it has none."""
-    name, way_out = f"the cassette {shown(path)}", "move it away, and record it anew or in several tests"
+    """Return a cassette's text; raises `MissingFileError` or `CassetteCorruptError`."""
+    name, way_out = f"the cassette {shown(path)}", "move it away, and record it again or in several tests"
     try:
         return _files.read_text(path, name, limit=MAX_CASSETTE, way_out=way_out)
     except MissingFileError:
@@ -126,11 +118,11 @@ def text_of(path: Path) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a cassette in place of the old one, whole or not at all; raises `ConfigurationError`."""
+    """Replace a cassette, whole or not at all; raises `ConfigurationError`."""
     _files.write(path, text.encode(), f"the cassette {shown(path)}", make_folders=True)
 
 
 def cassettes(folder: Path) -> Iterator[Path]:
-    """Yield every cassette under a folder, sorted; no link to a folder is followed."""
+    """Yield every cassette in a folder and its subfolders, sorted; no link to a folder is followed."""
     found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
     yield from sorted(path for path in found if path.suffix == SUFFIX and not path.name.startswith("."))

@@ -1,13 +1,14 @@
-"""The cassette file: versioned JSON of recorded calls, written byte-stable, read lazily.
+"""The cassette file: versioned JSON of recorded calls, the same text for the same calls, parsed when they are needed.
 
-A file as it was written is split without parsing its answers (`layout`); what somebody laid out otherwise is parsed
-whole. Reading runs no code, and is bounded in size and depth.
+A file as it was written is split without parsing its answers (`json_layout`); one that was formatted differently is
+parsed whole. Reading runs no code, and is bounded in size and depth.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 RULES: Final = 1
-"""The version of the rules of redaction: a cassette that was sealed under them needs not be redacted again."""
+"""The version of the rules of redaction: a cassette that was sealed under these need not be redacted again."""
 MAX_CASSETTE: Final = 512 * 1024 * 1024
 _REASONS: Final = get_args(TransportReason)
 
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _CONFLICT: Final = "\n<<<<<<< "
-# of the members of a head; those that are not named here are texts
+# the types of a head's members; others are strings
 _KINDS: Final[Mapping[str, type]] = {"recorded_at": datetime, "pseudonyms": bool, "notes": dict, "credentials": list}
 
 
@@ -42,7 +44,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded call: the request, and the answer or the failure; ``repeats`` lets it be given again and again."""
+    """One recorded call: the request, and its answer or failure; if it ``repeats``, it answers many calls."""
 
     request: Request
     outcome: Response | Failure
@@ -50,7 +52,7 @@ class Recording:
 
     @property
     def exchange(self) -> Exchange | None:
-        """The exchange, or None where no answer came."""
+        """The exchange, or None if no answer came."""
         return Exchange(self.request, self.outcome) if isinstance(self.outcome, Response) else None
 
 
@@ -59,8 +61,7 @@ class Origin:
     """Where a cassette's recordings come from.
 
     ``recorded_at`` is in UTC, ``credentials`` names the kinds that were in use (`Credentials.names`), ``source`` is
-    ``record``, or the format that the recordings were imported from; ``notes`` is what the recording test wants to
-    know when it is replayed.
+    ``record`` or the format that was imported, ``notes`` is what the test wants to know again when it is replayed.
     """
 
     tool: str
@@ -76,9 +77,9 @@ class Origin:
 
 
 class Cassette:
-    """The recordings of one file, parsed when they are asked for.
+    """The recordings of one file, parsed when they are needed.
 
-    ``sealed`` tells that they are as they were written, redacted under the rules that hold today.
+    ``sealed`` means that they are as they were written, redacted under today's rules.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Cassette:
             return _request(part.read_request() if isinstance(part, Part) else part["request"], self.origin.endpoint)
 
     def outcome(self, number: int) -> tuple[Response | Failure, bool]:
-        """Return what came of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
+        """Return the outcome of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
         part = self._parts[number]
         with self._reading(number):
             data, body = part.read_outcome(as_written=self.sealed) if isinstance(part, Part) else (part, None)
@@ -118,16 +119,14 @@ class Cassette:
             yield
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CassetteCorruptError(
-                f"recording {number + 1} of {self.name} cannot be read: {_said(error)}; record it again"
+                f"recording {number + 1} of {self.name} cannot be read: {_in_words(error)}; record it again"
             ) from None
 
 
 def loads(text: str, name: str) -> Cassette:
-    """Read a cassette's text; ``name`` is for messages. Raises `CassetteCorruptError`."""
+    """Parse a cassette's text; ``name`` is for messages. Raises `CassetteCorruptError`."""
     if _CONFLICT in text:
-        raise CassetteCorruptError(
-            f"{name} holds the marks of a merge that was not finished; finish it, or record it again"
-        )
+        raise CassetteCorruptError(f"{name} has the markers of an unfinished merge; finish it, or record it again")
     head, _, rest = text.partition(HEAD)
     parts = split(rest)
     if parts is not None:
@@ -137,18 +136,16 @@ def loads(text: str, name: str) -> Cassette:
     document = _document(text, name)
     origin = _origin(document, name)
     if not isinstance(document.get("recordings"), list):
-        raise CassetteCorruptError(f"{name} is no cassette: its recordings are missing; record it again")
+        raise CassetteCorruptError(f"{name} is not a cassette: its recordings are missing; record it again")
     return Cassette(name, origin, document["recordings"])
 
 
 def dumps(origin: Origin, recordings: Sequence[Recording], *, redacted: bool = False) -> str:
-    """Write a cassette: the same recordings give the same text. What is ``redacted`` is sealed as such."""
-    head: dict[str, Any] = {"cassette": VERSION}
-    for name, value in asdict(origin).items():
-        if value not in (None, {}, ()):
-            head[name] = value if not isinstance(value, datetime) else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    head["recordings"] = [_as_data(recording, origin.endpoint) for recording in recordings]
-    text = written(head)
+    """Return the text of a cassette, the same for the same recordings; if they are ``redacted``, it is sealed."""
+    members = {**asdict(origin), "recorded_at": f"{origin.recorded_at.astimezone(UTC):{_TIME}}"}
+    head = {name: value for name, value in members.items() if value not in (None, {}, ())}
+    data = [_as_data(recording, origin.endpoint) for recording in recordings]
+    text = written({"cassette": VERSION, **head, "recordings": data})
     before, found, rest = text.partition(HEAD)
     return f'{before}\n  "seal":"{_seal(rest)}",{found}{rest}' if redacted and found else text
 
@@ -161,34 +158,30 @@ def _document(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CassetteCorruptError(f"{name} is no cassette: {_said(error)}; record it again") from None
+        raise CassetteCorruptError(f"{name} is not a cassette: {_in_words(error)}; record it again") from None
 
 
 def _origin(document: Any, name: str) -> Origin:
     if not isinstance(document, dict) or "cassette" not in document:
         raise CassetteCorruptError(
-            f'{name} is no cassette: it has no "cassette": {VERSION}; HAR files and vcrpy\'s are taken in with'
-            " cce-precheck cassettes import"
+            f'{name} is not a cassette: it has no "cassette": {VERSION}; HAR files and cassettes of vcrpy are imported'
+            " with cce-precheck cassettes import"
         )
     if document["cassette"] != VERSION:
         raise CassetteCorruptError(
-            f"{name} is a cassette of version {document['cassette']!r}, and this is a tool for version {VERSION}:"
+            f"{name} is a cassette of version {document['cassette']!r}, and this tool reads version {VERSION}:"
             " install a newer pytest-cce-precheck, or record it again"
         )
     try:
         known = {key: document[key] for key in Origin.__dataclass_fields__ if key in document}
-        known["recorded_at"] = datetime.strptime(known["recorded_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        known["recorded_at"] = datetime.strptime(known["recorded_at"], _TIME).replace(tzinfo=UTC)
         for key, value in known.items():
-            _of_kind(key, value)
+            texts = value if isinstance(value, list) else ()
+            if not isinstance(value, _KINDS.get(key, str)) or not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"its {key} is {value!r}")
         return Origin(**{**known, "credentials": tuple(known.get("credentials", ()))})
     except (KeyError, TypeError, ValueError) as error:
-        raise CassetteCorruptError(f"{name} is no cassette: {_said(error)}; record it again") from None
-
-
-def _of_kind(key: str, value: Any) -> None:
-    texts = value if isinstance(value, list) else ()
-    if not isinstance(value, _KINDS.get(key, str)) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"its {key} is {value!r}")
+        raise CassetteCorruptError(f"{name} is not a cassette: {_in_words(error)}; record it again") from None
 
 
 def _as_data(recording: Recording, endpoint: str) -> dict[str, Any]:
@@ -213,10 +206,10 @@ def _as_data(recording: Recording, endpoint: str) -> dict[str, Any]:
 
 
 def _headers_as_data(headers: Headers) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+    values: dict[str, list[str]] = defaultdict(list)
     for name, value in headers.pairs:
-        data[name] = [*([data[name]] if isinstance(data[name], str) else data[name]), value] if name in data else value
-    return data
+        values[name].append(value)
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
 
 
 def _outcome(data: dict[str, Any], body: bytes | None) -> Response | Failure:
@@ -234,9 +227,8 @@ def _outcome(data: dict[str, Any], body: bytes | None) -> Response | Failure:
 
 
 def _request(data: dict[str, Any], endpoint: str) -> Request:
-    texts = {"endpoint": endpoint, "query": ""} | {
-        name: data[name] for name in ("method", "endpoint", "path", "query") if name in data
-    }
+    known = {name: data[name] for name in ("method", "endpoint", "path", "query") if name in data}
+    texts = {"endpoint": endpoint, "query": "", **known}
     if not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a request's method, endpoint, path and query are texts")
     return Request(**texts, headers=_headers(data), body=as_bytes(data["body"]) if "body" in data else b"")
@@ -250,7 +242,7 @@ def _headers(data: dict[str, Any]) -> Headers:
     )
 
 
-def _said(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing"
     if isinstance(error, RecursionError):

@@ -1,15 +1,15 @@
-"""Find the recording of a request: by a key, in the order of recording; a miss is explained."""
+"""Find the recording of a request by a key, in the order of recording; a miss is explained."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from pytest_cce_precheck.cassette.misses import explained
 from pytest_cce_precheck.errors import BodyError, CassetteMissError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.exchange import parameter_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,23 +23,13 @@ Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
 def key_of(request: Request) -> Key:
     """Return what two requests must share: method, path, the query's parameters in any order, the body's content.
 
-    No header: no signature is compared, nor anything else that differs from one sending to the next.
+    Headers are not among it: signatures and dates differ from one request to the next.
     """
-    return request.method, request.path, tuple(sorted(parameters(request.query))), content_of(request.body)
-
-
-def parameters(query: str) -> list[tuple[bytes, bytes]]:
-    """Return the names and values of a query as the octets that they mean, in order, repetitions too.
-
-    >>> parameters("type=a%20b&type=a+b&x")
-    [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
-    """
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return [(_octets(name), _octets(value)) for name, _, value in pairs]
+    return request.method, request.path, tuple(sorted(parameter_octets(request.query))), content_of(request.body)
 
 
 def content_of(body: bytes) -> object:
-    """Return a body's JSON in a form that can be compared whatever its spelling, else its octets."""
+    """Return a body's JSON in a form that does not depend on its spelling, else its octets."""
     if not body:
         return b""
     try:
@@ -48,26 +38,21 @@ def content_of(body: bytes) -> object:
         return body
 
 
-def _octets(text: str) -> bytes:
-    # half a surrogate pair can stand in a cassette that somebody edited
-    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
-
-
 def _frozen(value: object) -> object:
     if isinstance(value, dict):
         return frozenset((name, _frozen(member)) for name, member in value.items())
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    # to Python, true is 1 and 1 is 1.0; to JSON's readers they differ
+    # in Python, true equals 1 and 1 equals 1.0; in JSON they differ
     return type(value).__name__, value
 
 
 class Playback:
-    """The recordings of one cassette as one test uses them up; may be shared by threads.
+    """The recordings of one cassette as one test uses them up; threads may share it.
 
-    Each recording is given once, those of the same key in their order (where some spell the query as the request
-    does, these first); one that ``repeats`` is given again when its key has no other left. A miss shows of a request
-    what ``shown`` gives.
+    Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
+    then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
+    request what a miss may show.
     """
 
     def __init__(self, cassette: Cassette, shown: Callable[[Request], Request] = lambda request: request) -> None:
@@ -82,16 +67,16 @@ class Playback:
 
     @property
     def unused(self) -> tuple[int, ...]:
-        """The recordings that nobody asked for, counted from 0."""
+        """The recordings that were not used, counted from 0."""
         return tuple(number for number in range(len(self.cassette)) if number not in self._used)
 
     @property
     def is_used(self) -> bool:
-        """Whether anything was asked for."""
+        """Whether any recording was used."""
         return bool(self._used)
 
     def find(self, request: Request) -> Response | Failure:
-        """Return what came of the request when it was recorded; raises `CassetteMissError`."""
+        """Return the recorded outcome of the request; raises `CassetteMissError`."""
         key = key_of(request)
         with self._lock:
             number = self._next(key, request)
@@ -100,7 +85,7 @@ class Playback:
                 text = explained(self._shown(request), self.cassette, self._used)
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
-            # within the lock: another thread may ask for what repeats before this one has seen that it does
+            # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
             if repeats:
                 self._repeating[key] = number

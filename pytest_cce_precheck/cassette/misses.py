@@ -1,12 +1,13 @@
-"""Say why a request has no recording: the closest one, what differs, and the way out."""
+"""Explain why a request has no recording: the closest one, what differs, and what to do."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
+from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
 
@@ -17,50 +18,46 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request
 
 _LONGEST: Final = 160
-# of a large cassette, this many recordings are held against the request
-_LOOKED_AT: Final = 2000
+# of a large cassette, only the first recordings are compared with the request
+_MOST_COMPARED: Final = 2000
 
 
 def explained(request: Request, cassette: Cassette, used: Collection[int]) -> str:
-    """Write what a person needs: the request, the cassette, the closest recording, what differs, the way out."""
+    """Return the message of a miss: the request, the cassette, the closest recording, what differs, what to do."""
     origin = cassette.origin
     again = f"record it again (pytest --cce-mode=record '{origin.test}')" if origin.test else "record it again"
-    number = f"{len(cassette)} recording{'s' if len(cassette) != 1 else ''}"
+    number = count_of(len(cassette), "recording")
     lines = [
         f"no recording for {_named(request)}",
         f"  mode:     replay, of {cassette.name} ({number} of {origin.recorded_at:%Y-%m-%d})",
     ]
-    closest = _closest(request, cassette)
+    closest = min(_compared(request, cassette), default=None)
     if closest is None:
         lines.append("  closest:  none, the cassette is empty")
     else:
-        place, differences = closest
-        times = " (given already)" if place in used else " (not asked for yet)"
-        lines.append(f"  closest:  recording {place + 1}, {_named(cassette.request(place))}{times}")
+        *_, place, differences = closest
+        state = "used already" if place in used else "not used yet"
+        lines.append(f"  closest:  recording {place + 1}, {_named(cassette.request(place))} ({state})")
         lines += [f"  differs:  {difference}" for difference in differences]
         if not differences:
-            lines.append("  differs:  in nothing, but each recording is given once, and this was asked for once more")
+            lines.append("  differs:  in nothing, but each recording answers one call, and this is one call more")
             again += ", ask once, or let it repeat (cce(repeats=True), and record it again)"
     lines.append(f"  way out:  {again}, or ask what was recorded")
     return "\n".join(lines)
 
 
 def _named(request: Request) -> str:
-    return _shortened(f"{request.method} {request.target}")
+    return shortened(f"{request.method} {request.target}", _LONGEST)
 
 
-def _closest(request: Request, cassette: Cassette) -> tuple[int, list[str]] | None:
-    candidates = []
-    for number in range(min(len(cassette), _LOOKED_AT)):
+def _compared(request: Request, cassette: Cassette) -> Iterator[tuple[int, float, int, list[str]]]:
+    """Yield the recordings so that the closest compares as the least, each with its number and what differs."""
+    for number in range(min(len(cassette), _MOST_COMPARED)):
         recorded = cassette.request(number)
         differences = list(_differences(request, recorded))
         queries = recorded.query[:_LONGEST], request.query[:_LONGEST]
         likeness = difflib.SequenceMatcher(None, *queries, autojunk=False).quick_ratio()
-        candidates.append((len(differences), -likeness, number, differences))
-    if not candidates:
-        return None
-    _, _, number, differences = min(candidates)
-    return number, differences
+        yield len(differences), -likeness, number, differences
 
 
 def _differences(asked: Request, recorded: Request) -> Iterator[str]:
@@ -68,30 +65,26 @@ def _differences(asked: Request, recorded: Request) -> Iterator[str]:
         yield f"the method is {asked.method}, recorded {recorded.method}"
     if asked.path != recorded.path:
         yield from _path_differences(asked.path, recorded.path)
-    given, known = _parameters(asked.query), _parameters(recorded.query)
-    for name in dict.fromkeys(name for name, _ in (*given, *known)):
-        mine = sorted(value for each, value in given if each == name)
-        theirs = sorted(value for each, value in known if each == name)
-        if mine != theirs:
-            yield f"the parameter {name} is {_values(mine)}, recorded {_values(theirs)}"
+    # octets that are not UTF-8 have to be distinguished too
+    mine, theirs = (
+        parse_qs(each.query, keep_blank_values=True, errors="backslashreplace") for each in (asked, recorded)
+    )
+    for name in mine | theirs:
+        if sorted(mine.get(name, ())) != sorted(theirs.get(name, ())):
+            yield f"the parameter {name} is {_values(mine.get(name))}, recorded {_values(theirs.get(name))}"
     if asked.body != recorded.body:
         yield from _body_differences(asked.body, recorded.body)
-
-
-def _parameters(query: str) -> list[tuple[str, str]]:
-    # octets that are no text are to be told apart too
-    return parse_qsl(query, keep_blank_values=True, errors="backslashreplace")
 
 
 def _path_differences(asked: str, recorded: str) -> Iterator[str]:
     mine, theirs = asked.split("/"), recorded.split("/")
     if len(mine) != len(theirs):
-        yield f"the path is {_shortened(asked)}, recorded {_shortened(recorded)}"
+        yield f"the path is {shortened(asked, _LONGEST)}, recorded {shortened(recorded, _LONGEST)}"
         return
     for before, one, other in zip(["", *mine], mine, theirs, strict=False):
         if one != other:
             part = {"projects": "the project", "clusters": "the cluster"}.get(before, "the path's part")
-            yield f"{part} is {_shortened(one)}, recorded {_shortened(other)}"
+            yield f"{part} is {shortened(one, _LONGEST)}, recorded {shortened(other, _LONGEST)}"
 
 
 def _body_differences(asked: bytes, recorded: bytes) -> Iterator[str]:
@@ -101,14 +94,10 @@ def _body_differences(asked: bytes, recorded: bytes) -> Iterator[str]:
         yield "the body is another"
         return
     lines = difflib.unified_diff(theirs.splitlines(), mine.splitlines(), n=0, lineterm="")
-    changed = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    changed = [line[0] + line[1:].strip() for line in lines if not line.startswith(("---", "+++", "@@"))]
     if changed:
-        yield _shortened(f"the body (- recorded, + asked): {'  '.join(line[0] + line[1:].strip() for line in changed)}")
+        yield shortened(f"the body (- recorded, + asked): {'  '.join(changed)}", _LONGEST)
 
 
-def _values(values: list[str]) -> str:
-    return " and ".join(_shortened(repr(value)) for value in values) or "absent"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 20]}… ({len(text)} characters)"
+def _values(values: list[str] | None) -> str:
+    return " and ".join(shortened(repr(value), _LONGEST) for value in sorted(values or ())) or "absent"

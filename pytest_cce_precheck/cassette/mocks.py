@@ -1,4 +1,4 @@
-"""Recordings for who has a mock of `responses` already, and wants nothing else of ours."""
+"""Recordings for a mock of `responses` that a test already has."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 
 def add_recordings(mock: responses.RequestsMock, path: str | os.PathLike[str]) -> Playback:
-    """Let a mock of somebody's own answer from a cassette, beside what else it answers; several may be added.
+    """Let a mock answer from a cassette, beside what else it answers; several cassettes may be added.
 
-    What was not recorded raises `CassetteMissError`; calls to other paths are left to the mock. The playback tells
-    in ``unused`` which recordings nobody asked for. Raises `CassetteMissingError` and `CassetteCorruptError`.
+    A call that was not recorded raises `CassetteMissError`; calls to other paths are left to the mock. ``unused`` of
+    the returned playback holds the recordings that were not used. Raises `CassetteMissingError` and
+    `CassetteCorruptError`.
     """
     added = _Added(read(Path(path)), Redaction(Credentials.from_environment(os.environ)))
     before = [each for each in mock.registered() if isinstance(each, _Recorded) and each.url == added.pattern]
     if before:
-        # of two responses that match, a mock drops the first once it was called
+        # if two responses match, a mock drops the first once it was called
         before[0].cassettes.append(added)
     else:
         mock.add(_Recorded(added))
@@ -40,36 +41,33 @@ def add_recordings(mock: responses.RequestsMock, path: str | os.PathLike[str]) -
 
 
 class _Added(Replayer):
-    """One cassette, asked by a mock rather than in place of `requests`."""
+    """One cassette that a mock asks, not `requests`."""
 
     def __init__(self, cassette: Cassette, redaction: Redaction) -> None:
         super().__init__(cassette, redaction)
         self.pattern = self._ours
+        self.call = self._called
         self._paths = {cassette.request(number).path for number in range(len(cassette))}
 
-    def knows(self, method: str, path: str) -> bool:
-        """Tell whether a call is for a cassette, whether it was recorded or not."""
+    def covers(self, method: str, path: str) -> bool:
+        """Whether a call is to be answered from the cassette, whether it was recorded or not."""
         return path in self._paths or is_call(method, path)
-
-    def call(self, prepared: PreparedRequest) -> Any:
-        """Return what a callback of `responses` gives."""
-        return self._called(prepared)
 
 
 class _Recorded(responses.CallbackResponse):
-    """Answers calls of any method from the first cassette that has them."""
+    """Answers calls of any method from the first cassette that recorded them."""
 
     def __init__(self, added: _Added) -> None:
         super().__init__("ANY", added.pattern, callback=self._called, content_type=None)
         self.cassettes = [added]
 
     def matches(self, request: PreparedRequest) -> tuple[bool, str]:
-        """Tell whether a call is for the cassettes, and why not."""
+        """Return whether a call is for the cassettes, and why not."""
         url = str(request.url)
         if not self._url_matches(self.url, url):
             return False, "URL does not match the recorded service"
         path = urlsplit(url).path
-        known = any(each.knows(str(request.method), path) for each in self.cassettes)
+        known = any(each.covers(str(request.method), path) for each in self.cassettes)
         return (True, "") if known else (False, "no call to this path was recorded")
 
     def _called(self, prepared: PreparedRequest) -> Any:
@@ -77,6 +75,5 @@ class _Recorded(responses.CallbackResponse):
             try:
                 return each.call(prepared)
             except CassetteMissError:
-                # another may have it
                 continue
         return self.cassettes[-1].call(prepared)

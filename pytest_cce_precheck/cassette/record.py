@@ -1,4 +1,4 @@
-"""Let calls through and keep them: what was asked, and what came of it."""
+"""Let calls through and keep them: each request with its outcome."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
-from pytest_cce_precheck.cassette.matching import parameters
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
-from pytest_cce_precheck.transport.reading import read_body, without_coding
+from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, watched
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers, Response, parameter_octets
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     import requests
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Recorder(Interceptor):
     """Keeps every call of this process to ``endpoint`` while the ``with`` block runs.
 
-    Each may take ``deadline`` seconds. A caller gets the body freed of its content coding, as it will be on replay.
+    Each may take ``deadline`` seconds. A caller gets the body without its content coding, as it will on replay.
     """
 
     def __init__(self, endpoint: str, *, deadline: float = 120.0, **more: Any) -> None:
@@ -38,29 +38,29 @@ class Recorder(Interceptor):
 
     @property
     def recordings(self) -> list[Recording]:
-        """What was kept, in its order; what other threads did meanwhile, in an order that does not change."""
+        """What was kept, in its order; what other threads did in between, in an order that does not depend on time."""
         ordered: list[Recording] = []
         for in_main_thread, kept in groupby(self._kept, key=lambda each: each[0]):
             recordings = [recording for _, recording in kept]
-            ordered += recordings if in_main_thread else sorted(recordings, key=_by_question)
+            ordered += recordings if in_main_thread else sorted(recordings, key=_by_request)
         return ordered
 
     def _record(self, adapter: HTTPAdapter, prepared: PreparedRequest, send: Send) -> requests.Response:
         request = as_request(prepared, self._endpoint)
         try:
-            with Watch(self._deadline, reads=True), send(_Patient(adapter)) as received:
+            with Watch(self._deadline, reads=True), send(_RecordingAdapter(adapter)) as received:
                 body = read_body(received.raw)
         except FAILURES as error:
             reason, detail = reason_of(error)
             self._keep(request, Failure(reason, detail))
             raise failure(reason, detail) from error
         # a cassette keeps what was sent, not how
-        headers = without_coding(Headers(received.raw.headers.items()))
+        headers = Headers(received.raw.headers.items()).without(*FRAMING_HEADERS)
         kept = Response(received.status_code, headers, body)
         self._keep(request, kept)
         self.observe(request, kept)
         headers = headers.replacing("Content-Length", str(len(body)))
-        # where requests looks for cookies
+        # requests looks for cookies there
         original = getattr(received.raw, "_original_response", None)
         whole = Response(received.status_code, headers, body)
         return as_response(adapter, prepared, whole, reason=received.reason, original_response=original)
@@ -71,10 +71,10 @@ class Recorder(Interceptor):
             self._kept.append((in_main_thread, Recording(request, outcome)))
 
 
-class _Patient:
-    """An adapter that gives the last answer where urllib3, having tried again in vain, would raise: to be kept.
+class _RecordingAdapter:
+    """An adapter whose connections a `Watch` limits, and that returns the last answer if no try was successful.
 
-    Its connections end with the watch over the call.
+    By itself urllib3 would raise then, and the answer could not be kept.
     """
 
     def __init__(self, adapter: HTTPAdapter) -> None:
@@ -87,7 +87,7 @@ class _Patient:
         return (lambda *what, **how: watched(found(*what, **how))) if name.startswith("get_connection") else found
 
 
-def _by_question(recording: Recording) -> tuple[object, ...]:
-    # by the octets: the order of what `key_of` gives differs from one process to the next
+def _by_request(recording: Recording) -> tuple[object, ...]:
+    # by the octets: `key_of` has an order that differs from one process to the next
     request = recording.request
-    return request.method, request.path, sorted(parameters(request.query)), request.body
+    return request.method, request.path, sorted(parameter_octets(request.query)), request.body

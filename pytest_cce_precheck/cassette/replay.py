@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
 from pytest_cce_precheck.errors import CassetteError, CassetteMissError
-from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids
-from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, ids_in
+from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.reflected_secrets import repeated
 from pytest_cce_precheck.transport.failures import failure
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 class Replayer(Interceptor):
     """Answers every call of this process to the cassette's endpoint, or to others of ``endpoints``.
 
-    What is asked and what is answered goes through ``redaction``, as it did when it was recorded. `CassetteMissError`
-    is raised where nothing was recorded for a request, `CassetteCorruptError` where that cannot be read; both are kept
-    in ``misses``: code that catches everything hides them.
+    Requests and answers go through ``redaction``, as they did when they were recorded. `CassetteMissError` is raised if
+    nothing was recorded for a request, `CassetteCorruptError` if that cannot be read; both are kept in ``misses``,
+    since code that catches every exception hides them.
     """
 
     def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = (), **more: Any) -> None:
@@ -46,7 +45,7 @@ class Replayer(Interceptor):
         self._redaction = redaction
 
     def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:
-        # what urllib3 tried again when it was recorded, it tried again below this
+        # tries of urllib3 were not recorded one by one
         request = as_request(prepared, self.playback.cassette.origin.endpoint)
         try:
             response = self.answer(request)
@@ -56,7 +55,7 @@ class Replayer(Interceptor):
         return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
 
     def answer(self, request: Request) -> Response:
-        """Return what was recorded for a request; raises `CassetteError`, and `TransportError` where no answer came."""
+        """Return what was recorded for a request; raises `CassetteError`, or `TransportError` if no answer came."""
         try:
             outcome = self._found(self._redaction.request(request))
         except CassetteError as miss:
@@ -64,10 +63,10 @@ class Replayer(Interceptor):
             raise
         if isinstance(outcome, Failure):
             raise TransportError(outcome.reason, outcome.detail, request)
-        if not self.playback.cassette.sealed or self._redaction.knows_of(outcome):
+        if not self.playback.cassette.sealed or self._redaction.found_in(outcome):
             outcome = self._redaction.response(outcome)
         response = repeated(request, outcome)
-        return Response(response.status, _replayed(response), response.body)
+        return Response(response.status, _replayed_headers(response), response.body)
 
     def _found(self, request: Request) -> Response | Failure:
         try:
@@ -75,8 +74,8 @@ class Replayer(Interceptor):
         except CassetteMissError as miss:
             if not self.playback.cassette.origin.pseudonyms:
                 raise
-            # the cassette's own ids are stand-ins; who asks with real ones means these
-            real = Pseudonyms(asked_ids(request) - self._stand_ins)
+            # the cassette's own ids are pseudonyms; a request with real ids means these
+            real = Pseudonyms(asked_ids(request) - self._recorded_ids)
             mapped = Redaction(Credentials(), pseudonyms=real).request(request)
             try:
                 return self.playback.find(mapped)
@@ -84,17 +83,16 @@ class Replayer(Interceptor):
                 raise miss from None
 
     @cached_property
-    def _stand_ins(self) -> frozenset[str]:
+    def _recorded_ids(self) -> frozenset[str]:
         recordings = list(self.playback.cassette)
         shown = [ids_in(each.outcome.body) for each in recordings if isinstance(each.outcome, Response)]
         return frozenset().union(*shown, *(asked_ids(each.request) for each in recordings))
 
 
-def _replayed(response: Response) -> Headers:
+def _replayed_headers(response: Response) -> Headers:
     if not response.headers:
-        # an imported body may have none, and is then not judged by them
+        # an imported answer may have none, and is then not judged by them
         return response.headers
     headers = response.headers.replacing("Content-Length", str(len(response.body)))
-    asked_to_wait = response.headers.get("Retry-After")
-    # what is no usable value stays as it is, for the rule that it breaks
-    return headers.replacing("Retry-After", "0") if asked_to_wait and is_retry_after(asked_to_wait) else headers
+    # nobody waits; what is not valid stays as it is, for the rule that it breaks
+    return headers.replacing("Retry-After", "0") if is_retry_after(response.headers.get("Retry-After", "")) else headers

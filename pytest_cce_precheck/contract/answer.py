@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_cce_precheck.wire.excerpts import shortened
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._text import listed, shortened
 from pytest_cce_precheck.contract import deviations, envelope, invariants
 from pytest_cce_precheck.contract.answer import Answer, Operation
 from pytest_cce_precheck.contract.documented import unknown_fields
 from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.schema import MANY, schema_errors
-from pytest_cce_precheck.wire.excerpts import listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.rules import Kind, Rule, Severity, rules
-from pytest_cce_precheck.wire.excerpts import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

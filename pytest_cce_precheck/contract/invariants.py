@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from pytest_cce_precheck._text import listed
 from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.deviations import deviation
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.excerpts import listed
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 AnswerRule = Callable[[Answer], Iterator[Finding]]

@@ -20,8 +20,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
-from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
 # an older jsonschema-rs, which another package may have brought, ends the process at a lone surrogate

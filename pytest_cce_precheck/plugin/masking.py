@@ -24,7 +24,7 @@ from pytest_cce_precheck.config import targets
 from pytest_cce_precheck.plugin.fixtures import harnesses_key
 from pytest_cce_precheck.plugin.run_log import mask_key
 from pytest_cce_precheck.plugin.settings import config_key, environment_key, targets_key
-from pytest_cce_precheck.redaction.pieces import Pieces
+from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 
 if TYPE_CHECKING:

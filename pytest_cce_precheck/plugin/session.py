@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -26,7 +27,6 @@ from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import Watch
-from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 

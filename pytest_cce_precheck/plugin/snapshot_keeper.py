@@ -37,7 +37,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.fixtures import context_key
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, beside_key, records_of, records_of_verdict
 from pytest_cce_precheck.plugin.settings import config_key, targets_key, time_of_writing
-from pytest_cce_precheck.redaction.pieces import Pieces
+from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import verdict

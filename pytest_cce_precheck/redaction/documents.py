@@ -1,4 +1,4 @@
-"""Mask what a JSON text, whole or broken, holds beyond the calls' schemas; all else keeps its very spelling."""
+"""Mask what a JSON text, whole or broken, holds beyond the calls' schemas; everything else keeps its spelling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck.redaction.pseudonyms import ID_FIELDS, folded
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
-from pytest_cce_precheck.redaction.texts import MASK
+from pytest_cce_precheck.redaction.spellings import MASK
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 Clean = Callable[[str], str]
 Keys = Literal["known", "free", "masked"]
 
-# P, G and J: the status of another call, which some answers to the create call have instead of the documented one
+# in the Python, Go and Java SDKs: some answers to the create call have the status of another call
 _OF_THE_SDKS: Final = ("phase", "itemsStatus")
-# what an add-on is set to: the test's own words, which the answer repeats and a rule compares
+# the settings of an add-on: the test's own data, which the answer repeats and a rule compares
 _FREE: Final = "values"
 
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _TOKEN: Final = re.compile(
-    # Python's spelling too
+    # strings as JSON and as Python write them
     rf"(?P<string>{_STRING}\"?|'[^'\"\\\n]*+')(?P<colon>\s*+:)?"
     r"|(?P<open>[{\[])|(?P<close>[}\]])|(?P<comma>,)|(?P<word>[^\s\"'{}\[\],:]++)|\s++|.",
     re.DOTALL,
@@ -39,10 +39,11 @@ _LITERALS: Final = frozenset({"true", "false", "null", "NaN", "Infinity", "-Infi
 
 
 def redacted(text: str, clean: Clean, clean_id: Clean) -> str:
-    """Return ``text`` with every key that no schema knows as ``masked_1`` …, its value masked, and all else cleaned.
+    """Return ``text`` with every unknown key as ``masked_1`` …, its value masked, and everything else cleaned.
 
-    ``clean`` frees a text of secrets, ``clean_id`` the value of a field that holds an id. Of a masked value its kind
-    is kept: a text is ``***``, a number 0. What is no JSON is taken for it as far as it goes; its words are cleaned.
+    ``clean`` removes the secrets of a text, ``clean_id`` those of the value of a field for ids. A masked value keeps
+    its type: a string becomes ``***``, a number 0. Text that is not JSON is read as JSON as far as possible; its words
+    are cleaned.
 
     >>> redacted('{"kind": "AddonCheck", "owner": {"name": "x", "age": 1.5}', str, str)
     '{"kind": "AddonCheck", "masked_1": {"masked_1": "***", "masked_2": 0}'
@@ -51,12 +52,12 @@ def redacted(text: str, clean: Clean, clean_id: Clean) -> str:
         return text
     walk = _Walk(clean, clean_id)
     shown = "".join(walk.tokens(text))
-    # where words stand outside of quotes, what belongs together may be in several tokens
+    # outside of quotes, a secret may have several tokens
     return clean(shown) if walk.prose else shown
 
 
 def is_known(name: str) -> bool:
-    """Tell whether a schema has a field of this name, without regard to case, ``-`` and ``_``.
+    """Whether a schema has a field of this name, in any case, with or without ``-`` and ``_``.
 
     >>> is_known("createTimestamp"), is_known("password")
     (True, False)
@@ -77,7 +78,7 @@ def _properties(schema: Any) -> Iterator[str]:
 
 
 def _is_documented(text: str) -> bool:
-    """Tell, quickly, whether a walk would find nothing but known keys, and texts that are what they seem."""
+    """Whether all keys are known and no string is escaped: a quick test that makes the walk unnecessary."""
     if "\\" in text or text.count('"') % 2 or ("'" in text and _OTHER_KEY.search(text)):
         return False
     keys = {string for string, colon in _KEY.findall(text) if colon}
@@ -92,7 +93,7 @@ class _Container:
 
 
 class _Walk:
-    """Goes over a text token by token; ``prose`` tells whether it held words outside of quotes."""
+    """Reads a text token by token; ``prose`` is set if there are words outside of quotes."""
 
     def __init__(self, clean: Clean, clean_id: Clean) -> None:
         self.prose = False
@@ -102,7 +103,7 @@ class _Walk:
         self._start_of_member()
 
     def tokens(self, text: str) -> Iterator[str]:
-        """Return each token as it is shown."""
+        """Yield each token as it is shown."""
         for match in _TOKEN.finditer(text):
             string, colon = match["string"], match["colon"]
             if string and colon:
@@ -116,7 +117,7 @@ class _Walk:
                 yield match[0]
 
     def _start_of_member(self) -> None:
-        # of the value to come: whether it is masked, whether its keys are free, whether it is an id
+        # whether the next value is masked, whether its keys are free, whether it is an id, whether it has a key
         self._hidden, self._free, self._is_id, self._keyed = False, False, False, False
 
     def _punctuation(self, kind: str | None, mark: str) -> None:
@@ -187,7 +188,7 @@ def _decoded(string: str) -> str:
 
 
 def _changed(string: str, clean: Clean) -> str:
-    """Clean what a string says; where nothing is to be done, it keeps its spelling."""
+    """Clean what a string says; if nothing changes, it keeps its spelling."""
     said = _decoded(string)
     cleaned = clean(said)
     if cleaned == said:

@@ -1,8 +1,8 @@
-"""Free recorded calls of secrets: what the contract documents is kept as it is, what it does not know is masked.
+"""Redact recorded calls: what the contract documents is kept, everything else is masked.
 
-Names and values are kept where a call's schema, a filter or a probe of ours has them; everything else loses both. What
-is kept is freed of the known credentials and of what looks like a secret. The same is done when a recording is saved,
-when it is loaded and to the request that is looked up; done twice, it changes nothing more.
+Names and values are kept if a schema of the calls, a filter or a probe of the suite has them. In what is kept, known
+credentials and what looks like a secret are masked. Recordings are redacted when they are saved and when they are
+loaded, and so is a request that is looked up; a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, unquote_plus
 
 from pytest_cce_precheck.redaction.documents import redacted
-from pytest_cce_precheck.redaction.pieces import Pieces
 from pytest_cce_precheck.redaction.pseudonyms import folded
 from pytest_cce_precheck.redaction.reflected_secrets import HEADER, marked
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
-from pytest_cce_precheck.redaction.texts import (
-    MASK,
-    SHOWN_HEADERS,
-    Redactor,
-    decoded_and_cleaned,
-    masked,
-    without_query,
-)
+from pytest_cce_precheck.redaction.spellings import MASK, Pieces, masked
+from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, decoded_and_cleaned, without_query
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -48,12 +41,12 @@ REPLAY_CREDENTIALS: Final = Credentials(
     secret_key=Secret("replayed-secret-key-000000"),
     security_token=Secret("replayed-temporary-000000"),
 )
-"""What stands in a cassette for the credentials that were in use, and what a replay authenticates with."""
+"""What replaces credentials in a cassette, and what a replay authenticates with."""
 
 REQUEST_HEADERS: Final = frozenset({"accept", "accept-encoding", "content-type"})
 RESPONSE_HEADERS: Final = (SHOWN_HEADERS - {"accept", "user-agent", "x-project-id", "x-sdk-date"}) | {
     "www-authenticate",
-    # what a filter brings after a line break: a finding
+    # a filter with a line break in it tries to set this one: a finding
     "x-precheck-probe",
     HEADER.lower(),
 }
@@ -64,7 +57,7 @@ PROBES: Final = frozenset(
         *("cluster_id", "precheck_probe"),
     }
 )
-"""The parameters beside the filters that the suite asks with, to see that they select nothing."""
+"""The parameters beside the filters that the suite sends, to check that they are ignored."""
 
 _HARMLESS: Final = re.compile(
     "|".join(
@@ -88,16 +81,16 @@ _BYTE_ORDER_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_B
 
 
 class Redaction:
-    """Frees recordings of ``credentials``, for which stand `REPLAY_CREDENTIALS`, and of ``also``, other secrets.
+    """Replaces ``credentials`` in recordings with `REPLAY_CREDENTIALS`, and masks other secrets, ``also``.
 
-    With ``pseudonyms`` the ids that it knows are replaced too.
+    With ``pseudonyms``, ids are replaced too.
     """
 
     def __init__(
         self, credentials: Credentials, *, also: Iterable[str] = (), pseudonyms: Pseudonyms | None = None
     ) -> None:
         secrets = (*credentials.secrets, *also)
-        self._redactor = Redactor(secrets, dict(_stand_ins(credentials, Redactor(secrets))))
+        self._redactor = Redactor(secrets, dict(_replacements(credentials, Redactor(secrets))))
         self._pieces = Pieces(secrets)
         self._pseudonyms = pseudonyms
         self._path = lru_cache(_CACHED)(self._new_path)
@@ -109,7 +102,7 @@ class Redaction:
         return "<Redaction>"
 
     def text(self, text: str) -> str:
-        """Return a text, such as a failure's, without secrets, also where it quotes a URL."""
+        """Return a text, such as a failure's, without secrets, also in the URLs that it quotes."""
         text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
         if "%" not in text:
             return text
@@ -118,7 +111,7 @@ class Redaction:
         )
 
     def recording(self, recording: Recording) -> Recording:
-        """Return a recording, as it was on the wire, without secrets; that an answer repeats one is noted."""
+        """Return a recording without secrets; if its answer repeats a credential, that is noted."""
         outcome = recording.outcome
         return replace(
             recording,
@@ -141,7 +134,7 @@ class Redaction:
         )
 
     def shown(self, request: Request) -> Request:
-        """Return a redacted request as a message may show it: without an id that looks like a secret."""
+        """Return a redacted request for a message: an id that looks like a secret is masked too."""
         parts = (self._encoded(part, self._clean, unquote_plus, unquote) for part in request.query.split("&"))
         return replace(request, query="&".join(parts))
 
@@ -155,15 +148,15 @@ class Redaction:
             body=self._without_pieces(self._body(response.body, self._redactor.known)),
         )
 
-    def knows_of(self, response: Response) -> bool:
-        """Tell whether a response holds one of the known secrets, whatever masks look-alikes."""
+    def found_in(self, response: Response) -> bool:
+        """Whether a response holds one of the known secrets."""
         texts = [value for _, value in response.headers.pairs]
         return any(self._redactor.found_in(text) for text in (*texts, response.body.decode("latin-1")))
 
     def _clean(self, text: str) -> str:
-        return _settled(text, self._cleaned_once)
+        return _repeated(text, self._clean_once)
 
-    def _cleaned_once(self, text: str) -> str:
+    def _clean_once(self, text: str) -> str:
         text = self._redactor.known(text)
         return masked(text, ((each.start, each.end, MASK) for each in sightings(text)))
 
@@ -175,8 +168,8 @@ class Redaction:
 
     def _new_header(self, name: str, value: str) -> str:
         if name == "location":
-            # without its secrets it may be read as another URL
-            return _settled(value, lambda text: self.text(without_query(text)))
+            # without its secrets, it may be another URL
+            return _repeated(value, lambda text: self.text(without_query(text)))
         if name == "www-authenticate":
             scheme = _SCHEME.match(value)
             value = scheme[1] if scheme else MASK
@@ -198,19 +191,19 @@ class Redaction:
     def _parameter(self, part: str) -> str:
         name, sign, value = part.partition("=")
         plain = unquote_plus(name)
-        if not part or _is_asked(plain):
-            # an id that looks like a secret is for the scan to refuse: masked, it would be one with all others
+        if not part or _is_sent(plain):
+            # the scan refuses an id that looks like a secret: masked, all such ids would be the same
             clean = self._redactor.known if folded(plain) in _ID_FILTERS else self._clean
             return name + sign + self._encoded(value, clean, unquote_plus, unquote)
         return f"masked={MASK}" if sign else "masked"
 
     def _encoded(self, text: str, clean: Clean, *decoders: Callable[..., str]) -> str:
-        """Clean percent-encoded text, encoded once or more often; what is clean keeps its spelling."""
+        """Clean text that is percent-encoded once or more often; what is clean keeps its spelling."""
         if self._pseudonyms:
             text = self._pseudonyms.encoded(text)
         for decode in decoders:
             each = partial(decode, errors="surrogateescape")
-            text = _settled(text, partial(decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
+            text = _repeated(text, partial(decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
         return text
 
     def _without_pieces(self, body: bytes) -> bytes:
@@ -226,14 +219,14 @@ class Redaction:
             return body
         text, encoding = _decoded(body)
         shown = self._pseudonyms.text(text) if self._pseudonyms else text
-        # a secret may be spelt like JSON itself
-        shown = _settled(shown, lambda text: self._redactor.known(redacted(text, self._clean, clean_id)))
-        # JSON writes what an encoding has no octets for as an escape
+        # a secret may be spelled like JSON itself
+        shown = _repeated(shown, lambda text: self._redactor.known(redacted(text, self._clean, clean_id)))
+        # JSON escapes what an encoding has no octets for
         return body if shown == text else shown.encode(encoding, "backslashreplace")
 
 
 def sightings(text: str) -> Iterator[Sighting]:
-    """Return what looks like a secret and does not just hold one of ours that stands in for one."""
+    """Yield what looks like a secret and is not one of `REPLAY_CREDENTIALS`."""
     return (each for each in looks_like_secret(text) if not _is_harmless(text[each.start : each.end]))
 
 
@@ -242,17 +235,17 @@ def _is_harmless(text: str) -> bool:
     return rest != text and (not rest or not any(looks_like_secret(rest)))
 
 
-def _stand_ins(credentials: Credentials, known: Redactor) -> Iterator[tuple[str, str]]:
+def _replacements(credentials: Credentials, known: Redactor) -> Iterator[tuple[str, str]]:
     for name in REPLAY_CREDENTIALS.names:
         secret: Secret | None = getattr(credentials, name)
-        stand_in: Secret = getattr(REPLAY_CREDENTIALS, name)
-        # a secret that is within a stand-in would be there still
-        if secret and not known.found_in(stand_in.reveal()):
-            yield secret.reveal(), stand_in.reveal()
+        replacement: Secret = getattr(REPLAY_CREDENTIALS, name)
+        # a replacement must not hold a secret itself
+        if secret and not known.found_in(replacement.reveal()):
+            yield secret.reveal(), replacement.reveal()
 
 
-def _settled(text: str, clean: Clean) -> str:
-    """Clean again until nothing more is done: what is masked may let other things stand out."""
+def _repeated(text: str, clean: Clean) -> str:
+    """Clean until nothing more changes: once something is masked, something else may look like a secret."""
     for _ in range(_PASSES):
         cleaned = clean(text)
         if cleaned == text:
@@ -261,13 +254,13 @@ def _settled(text: str, clean: Clean) -> str:
     return text
 
 
-def _is_asked(name: str) -> bool:
+def _is_sent(name: str) -> bool:
     decorated = _DECORATED.fullmatch(name)
     return folded(decorated[1] if decorated else name) in _PARAMETERS
 
 
 def _decoded(body: bytes) -> tuple[str, str]:
-    """Return a body as text, and the encoding that gives back its bytes: UTF-8, or UTF-16 by its mark, else Latin-1."""
+    """Return a body as text, and its encoding: UTF-8, or UTF-16 by its mark, else Latin-1."""
     encoding = _BYTE_ORDER_MARKS.get(body[:2], "utf-8")
     try:
         return body.decode(encoding), encoding

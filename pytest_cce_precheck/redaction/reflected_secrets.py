@@ -1,38 +1,39 @@
-"""Answers that repeat what their request was authenticated with: the fact is kept, not the credential."""
+"""Answers that repeat a credential of their request: a cassette keeps the fact, not the credential."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers
 from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_cce_precheck.wire.exchange import Request
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 HEADER: Final = "X-Repeats-Request-Header"
-"""Stands in a recorded answer for each credential header of its request that the answer repeated."""
+"""Names, in a recorded answer, each credential header of its request that the answer repeated."""
 
-# a shorter text may stand in an answer by chance
+# a shorter text may be in an answer by chance
 _SHORTEST: Final = 8
 
 
 def marked(request: Request, response: Response) -> Response:
-    """Note on an answer, as it was on the wire, which of its request's credentials it repeats."""
+    """Return an answer with `HEADER` for each of its request's credentials that it repeats."""
     said = [response.body, *(value.encode("utf-8", "surrogateescape") for _, value in response.headers.pairs)]
     names = [name for name, secret in _own_secrets(request) if any(secret.encode() in each for each in said)]
     return _with_headers(response, [(HEADER, name) for name in names]) if names else response
 
 
 def repeated(request: Request, response: Response) -> Response:
-    """Let a replayed answer repeat the credentials of the request that it now answers, where it did so."""
+    """Return a replayed answer that repeats the credentials of its new request, if the recorded one did so."""
     if HEADER not in response.headers:
         return response
     own = dict(_own_secrets(request))
     names = response.headers[HEADER].split(", ")
-    plain = Response(response.status, response.headers.without(HEADER), response.body, response.elapsed)
+    plain = replace(response, headers=response.headers.without(HEADER))
     return _with_headers(plain, [(HEADER, own[name]) for name in names if name in own])
 
 
@@ -44,4 +45,4 @@ def _own_secrets(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _with_headers(response: Response, pairs: list[tuple[str, str]]) -> Response:
-    return Response(response.status, Headers([*response.headers.pairs, *pairs]), response.body, response.elapsed)
+    return replace(response, headers=Headers([*response.headers.pairs, *pairs]))

@@ -1,4 +1,4 @@
-"""Look once more, before a cassette is written, whether any secret is left in it; if so, refuse."""
+"""Check, before a cassette is written, that no secret is left in it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_plus
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightings
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
-from pytest_cce_precheck.redaction.texts import MASK, Redactor
+from pytest_cce_precheck.redaction.spellings import MASK
+from pytest_cce_precheck.redaction.texts import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +32,7 @@ Path = tuple[str | int, ...]
 
 _BASE64: Final = "base64"
 _SHOWN: Final = 10
-# texts are looked at together, and nothing that looks like a secret has this in it
+# texts are searched together, and nothing that looks like a secret has this in it
 _BETWEEN: Final = "\x00"
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[\"\\/bfnrt])")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -44,7 +46,7 @@ class SecretInCassetteError(CcePrecheckError):
 
 @dataclass(frozen=True)
 class Leak:
-    """A secret in a cassette: what sort, and its JSON path, which does not show it."""
+    """A secret in a cassette: its kind, and its JSON path, which does not show it."""
 
     kind: str
     where: str
@@ -53,7 +55,7 @@ class Leak:
 def leaks(text: str, credentials: Credentials) -> list[Leak]:
     """Return every place of a cassette's text that holds a credential, in any spelling, or looks like a secret.
 
-    Percent-encoded and escaped texts and Base64 are looked into.
+    Percent-encoded and escaped texts and Base64 are decoded.
     """
     found = dict.fromkeys(_found(_texts_in(text), credentials))
     leaking = {step for path, _ in found for step in path[-1:] if isinstance(step, _Key)}
@@ -61,20 +63,20 @@ def leaks(text: str, credentials: Credentials) -> list[Leak]:
 
 
 def refuse(text: str, credentials: Credentials, name: str) -> None:
-    """Raise `SecretInCassetteError` where a cassette's text holds a secret; ``name`` is the file's."""
+    """Raise `SecretInCassetteError` if a cassette's text holds a secret; ``name`` is the file's."""
     found = leaks(text, credentials)
     if found:
         places = "".join(f"\n  {leak.where}: {leak.kind}" for leak in found[:_SHOWN])
         more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise SecretInCassetteError(
-            f"{name} is not written: it would hold {len(found)} secret{'s' if len(found) > 1 else ''}, or what looks"
-            f" like one:{places}{more}\nMask what stands there in the hook pytest_cce_before_record; what is no secret"
-            " can be replaced there too"
+            f"{name} is not written: it would hold {count_of(len(found), 'secret')}, or what looks like one:"
+            f"{places}{more}\nMask the value in the hook pytest_cce_before_record; one that is not a secret can be"
+            " replaced there too"
         )
 
 
 class _Key(str):
-    """A member's name, as the last step of a path to itself."""
+    """The name of a member, as the last step of the path to this name."""
 
     __slots__ = ()
 
@@ -114,7 +116,7 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
 
 
 def _name_of(path: Path) -> str:
-    """Return the name of the member that holds what is at a path, or a list of it; none for a name itself."""
+    """Return the name of the member that holds a value or the list that it is in; empty for a name itself."""
     name = next((step for step in reversed(path) if not isinstance(step, int)), "")
     return "" if isinstance(name, _Key) else name
 
@@ -124,9 +126,9 @@ def _is_secret(text: str) -> bool:
 
 
 def _views(text: str, is_base64: bool, levels: int) -> Iterator[str]:
-    """Return a text and what it says once it is decoded, in each of the ways in which it may be encoded."""
+    """Yield a text and what it says decoded, in each way in which it may be encoded."""
     if is_base64:
-        # it looks like a token itself
+        # the encoded text looks like a token itself
         text = _of_base64(text)
     yield text
     if not levels:

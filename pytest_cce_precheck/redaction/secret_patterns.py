@@ -1,4 +1,4 @@
-"""What looks like a key, a token or a password, whoever's it is: a second net, beneath the secrets that are known."""
+"""What looks like a key, a token or a password: a second net, for secrets that are not known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sighting:
-    """A place in a text, from ``start`` to before ``end``, that looks like a secret; ``kind`` says of what sort."""
+    """A place in a text, from ``start`` to before ``end``, that looks like a secret of this ``kind``."""
 
     kind: str
     start: int
@@ -22,10 +22,10 @@ class Sighting:
 
 
 def looks_like_secret(text: str) -> Iterator[Sighting]:
-    """Return every place that looks like a secret; places may overlap.
+    """Yield every place that looks like a secret; places may overlap.
 
-    Ids, hashes, timestamps, paths, names and sentences do not. Of ``name=value``, of a header and of a URL, the
-    value alone is given. A JSON text whose sightings are masked is a JSON text still.
+    Ids, hashes, timestamps, paths, names and sentences do not. Of ``name=value``, a header or a URL, only the value
+    does. JSON whose sightings are masked is still JSON.
 
     >>> [(each.kind, each.start, each.end) for each in looks_like_secret("GET /?user=x&password=12345&a=b")]
     [('password or token by its name', 22, 27)]
@@ -44,7 +44,7 @@ def looks_like_secret(text: str) -> Iterator[Sighting]:
 
 
 def names_a_secret(name: str) -> bool:
-    """Tell whether what goes by ``name`` is a secret.
+    """Whether the value of this name is a secret.
 
     >>> names_a_secret("X-Auth-Token"), names_a_secret("secretAccessKey"), names_a_secret("task_id")
     (True, True, False)
@@ -55,14 +55,14 @@ def names_a_secret(name: str) -> bool:
 @dataclass(frozen=True)
 class _Look:
     kind: str
-    # one of which is in every text that the pattern matches, in lower case: a text without is not searched
+    # a text is searched only if one of these is in its lower case
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
     accept: Callable[[re.Match[str]], bool]
 
 
 def _value(match: re.Match[str]) -> str:
-    """Return what a look's only named group that matched last holds, else all; a sentence's end is none of it."""
+    """Return the last named group that matched, or else the whole match, without the end of a sentence."""
     value = match[match.lastgroup or 0]
     return value.rstrip(_PUNCTUATION) if match.lastgroup == "bare" else value
 
@@ -75,13 +75,13 @@ _PIECE: Final = re.compile(r"[A-Za-z0-9]+")
 _ACCESS_KEY_LENGTH: Final = 20
 _SECRET_KEY_LENGTH: Final = 40
 _TOKEN_LENGTH: Final = 40
-# of paths, ids and camel-case names; they have at least this many characters each, where random ones have two
+# words of paths, ids and camel-case names have at least this many characters on average, those of random texts two
 _WORD: Final = re.compile(r"[0-9a-f]{4,}|[0-9A-F]{4,}|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _WORD_LENGTH: Final = 4.5
 
 
 def _escape_before(text: str, start: int) -> int:
-    """Return the length of the rest of an escape that a run seems to begin with: in ``\\nABC`` the run is ``ABC``."""
+    """Return the length of an escape's end that a run begins with: in ``\\nABC`` the run is ``ABC``."""
     escape = _ESCAPE.match(text, start) if text[start - 1 : start] == "\\" else None
     return len(escape[0]) if escape else 0
 
@@ -115,7 +115,7 @@ def _kind_of(run: str) -> str:
     return "secret key" if len(run) == _SECRET_KEY_LENGTH and run.isalnum() else "token"
 
 
-# ---- values whose name says what they are
+# ---- values that their name makes secrets
 
 _NAMES: Final = (
     r"(?i:pass(?:word|wd|phrase)|pwd|secret(?:[-_ ]?(?:id|value))?|token|authorization|cookie|signature"
@@ -140,13 +140,13 @@ _NAME_HINTS: Final = (
     *("密码", "口令", "密钥"),
 )
 _LITERAL: Final = re.compile(r"(?i:true|false|null|none|nil|undefined|nan|-?infinity)")
-# after a quoted name: a number, an array or an object of JSON, which would not be JSON any more
+# after a quoted name: a number, an array or an object, which masked would not be JSON any more
 _JSON: Final = re.compile(r"-?[0-9][0-9.eE+-]*|[\[{].*")
-# a word of a sentence, or the number of one; a place to look
+# a word or a number of a sentence, or a URL
 _SAID: Final = re.compile(r"[A-Z]?[a-z]+(?:[-'][a-z]+)*|[A-Z]+|[0-9]{1,5}|https?://.*")
-# nothing, or nothing that is not masked, and perhaps the rest of a URL
+# nothing, or masked already, perhaps with the rest of a URL
 _MASKED: Final = re.compile(r"\**(?:\Z|(?<=\*\*\*)[^A-Za-z0-9])")
-# what stands for a value: `$CCE_AUTH_TOKEN`, `%s`, `{token}`, `os.environ[`
+# a placeholder: `$CCE_AUTH_TOKEN`, `%s`, `{token}`, `os.environ[`
 _PLACEHOLDER: Final = re.compile(r"\$\{?\w+\}?|\$\(.*|%[sdr]|\{\w*|[A-Za-z_][\w.]*[(\[]|\.\.\.|…")
 
 
@@ -155,16 +155,16 @@ def _is_value(match: re.Match[str]) -> bool:
     if _MASKED.match(value) or _PLACEHOLDER.fullmatch(value):
         return False
     if match.lastgroup == "quoted":
-        # the parameter 'token': 'token' is required
+        # as in: the parameter 'token': 'token' is required
         return not _SECRET_NAME.fullmatch(value)
     if match.lastgroup != "bare":
-        # `"the password:", "…"`: the quote that seems to open a value closes the text that the name is in
+        # in `"the password:", "…"`, the quote before the comma closes the string that the name is in
         alike = match["closed"].count("\\") == len(match["escape"] or "")
         return ('"' in match["closed"] and alike) or value.lstrip()[:1] not in tuple(",:}]")
     if not any(map(str.isalnum, value)) or _LITERAL.fullmatch(value) or (match["closed"] and _JSON.fullmatch(value)):
         return False
     if match["gap"] or match["sign"] in (":", "："):
-        # said in a sentence, unless it looks like no word
+        # part of a sentence, unless it is not a word
         return value.isascii() and not _SAID.fullmatch(value)
     return True
 

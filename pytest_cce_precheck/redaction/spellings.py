@@ -1,4 +1,4 @@
-"""How a secret may be written, and what a text says once its escapes are undone."""
+"""How a secret may be spelled, what a text says without its escapes, and what is left of a secret that was cut."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    Span = tuple[int, int]
+MASK: Final = "***"
+
+Span = tuple[int, int, str]
+"""From where to where a text is masked, and with what."""
 
 # HTML in JSON in a URL
 _DEPTH: Final = 3
 _HINTS: Final = ("\\", "%", "&", "\x1b")
 _ESCAPE: Final = re.compile(
-    # how a terminal is told a colour
+    # a colour of a terminal
     r"\x1b\[[0-9;:?]*[A-Za-z]"
     r"|%[0-9A-Fa-f]{2}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
@@ -29,13 +32,29 @@ _ESCAPE: Final = re.compile(
     r"|\\+(?:u[dD][89abAB][0-9A-Fa-f]{2}\\+u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[^\x1b])",
 )
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+# pytest writes this for the middle of a value that it shortens; so much beside it is taken for a piece of a secret
+_ELLIPSIS: Final = "..."
+_BESIDE_ELLIPSIS: Final = 6
+# so much is taken for a piece anywhere; a text is examined in steps that no piece fits between
+_SHORTEST_PIECE: Final = 16
+_GRAM: Final = 8
+
+
+def masked(text: str, spans: Iterable[Span]) -> str:
+    """Return ``text`` with each span replaced; spans that overlap are replaced together, by the first and longest."""
+    pieces, end = [], 0
+    for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= end:
+            pieces += [text[end:start], shown]
+        end = max(end, stop)
+    return "".join(pieces) + text[end:] if pieces else text
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """Yield the ways to write a secret: as many for each secret and in one order, so that one replaces another."""
+    """Yield the spellings of a secret: as many for each and in the same order, so that they can be exchanged."""
     octets = secret.encode("utf-8", "surrogatepass")
     yield secret
-    # a header's value, as HTTP libraries show UTF-8
+    # HTTP libraries decode a header's UTF-8 so
     yield octets.decode("latin-1")
     for encoded in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
         yield encoded
@@ -51,18 +70,18 @@ def spellings(secret: str) -> Iterator[str]:
 
 
 def within_base64(secret: str) -> Iterator[str]:
-    """Yield what a secret adds to the Base64 of a longer text, such as ``user:SECRET``, wherever it begins in it."""
+    """Yield what a secret becomes in the Base64 of a longer text, such as ``user:SECRET``, wherever it begins."""
     octets = secret.encode("utf-8", "surrogatepass")
     for before in range(3):
         coded = base64.b64encode(b"\x00" * before + octets).decode()
-        # the characters that hold bits of the secret alone
+        # only the characters whose bits are all of the secret
         part = coded[-(-before * 8 // 6) : (before + len(octets)) * 8 // 6]
         yield part
         yield part.replace("+", "-").replace("/", "_")
 
 
 def escaped(text: str) -> Iterator[str]:
-    """Yield how Python, JSON and HTML write a text within another, whichever quotes stand around that."""
+    """Yield how Python, JSON and HTML escape a text within another, whichever quotes are around it."""
     # with both kinds of quotes in it, the single ones are escaped
     single = repr(text + "'\"")[1:-4]
     octets = repr(text.encode("utf-8", "surrogatepass") + b"'\"")[2:-4]
@@ -73,23 +92,23 @@ def escaped(text: str) -> Iterator[str]:
 
 
 def plain_forms(secret: str) -> Iterator[str]:
-    """Yield what `readings` may make of a secret: its escapes undone, and those that were written around it."""
+    """Yield what `readings` may make of a secret, whose own characters may look like escapes."""
     octets = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
     for written in dict.fromkeys((*spellings(secret), repr(secret)[1:-1], octets)):
         for text in (written, *(reading.text for reading in readings(written))):
-            # a backslash at its end escapes what follows
+            # a backslash at its end escapes the next character
             yield from (text, text.rstrip("\\"))
 
 
 def lower(text: str) -> str:
-    """Return a text with A to Z in lower case: as long as it was, whatever else is in it."""
+    """Return a text of the same length with A to Z in lower case and all else as it is."""
     return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 class Reading:
-    """What a text says once its escapes are undone; ``span`` returns where in the text a part of that was written.
+    """What a text says without its escapes; ``span`` returns where in the text a part of that was written.
 
-    Undone are percent-encoding, character references of HTML, backslashes and colours of a terminal.
+    Escapes are percent-encoding, character references of HTML, backslashes and colours of a terminal.
     """
 
     def __init__(self, written: str, of: Reading | None = None) -> None:
@@ -97,8 +116,8 @@ class Reading:
         self._written = written
         self._of = of
 
-    def span(self, start: int, stop: int) -> Span:
-        """Return from where to where the first text holds ``self.text[start:stop]``, with what escapes it."""
+    def span(self, start: int, stop: int) -> tuple[int, int]:
+        """Return from where to where the first text spells ``self.text[start:stop]``, with its escapes."""
         starts, stops = self._places
         span = (starts[start], stops[stop - 1])
         return self._of.span(*span) if self._of is not None else span
@@ -119,7 +138,7 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """Yield what a text says once its escapes are undone, once and again; nothing if it has none.
+    """Yield what a text says without its escapes, and without the escapes in that; nothing if it has none.
 
     >>> [reading.text for reading in readings("a%2526b")]
     ['a%26b', 'a&b']
@@ -147,10 +166,76 @@ def _undone(escape: re.Match[str]) -> str:
     if len(character) > 9:
         pair = bytes.fromhex(character[1:5] + character[-4:])
         return pair.decode("utf-16-be")
-    # of a run that ends the text, the last backslash is what the others escape
+    # in a run at the end of the text, the last backslash is what the others escape
     return _character(character[1:], 16) if len(character) > 1 else character or "\\"
 
 
 def _character(digits: str, base: int) -> str:
     code = int(digits.lstrip("xX"), base)
     return chr(code) if code <= sys.maxunicode else ""
+
+
+class Pieces:
+    """Masks pieces of secrets that a repr, the end of a line or a difference of two texts has cut.
+
+    They have at least 16 characters anywhere, or six beside the ``...`` of a shortened value, in any spelling of the
+    secret, A to Z in any case.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = [secret for secret in secrets if len(secret) > _BESIDE_ELLIPSIS]
+        self._forms = list(dict.fromkeys(lower(form) for secret in long for form in _forms(secret)))
+        self._grams = {
+            form[start : start + _GRAM]
+            for form in self._forms
+            if len(form) > _SHORTEST_PIECE
+            for start in range(len(form) - _GRAM + 1)
+        }
+
+    def masked(self, text: str) -> str:
+        """Return a text with the pieces of secrets masked."""
+        if not self._forms:
+            return text
+        text = masked(text, self._spans(lower(text)))
+        return self._beside_ellipses(text) if _ELLIPSIS in text else text
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        grams, at = self._grams, 0
+        while at + _GRAM <= len(text):
+            start, stop = at, at
+            if text[at : at + _GRAM] in grams:
+                stop = at + _GRAM
+                while start > 0 and text[start - 1 : start - 1 + _GRAM] in grams:
+                    start -= 1
+                while text[stop - _GRAM + 1 : stop + 1] in grams:
+                    stop += 1
+                if stop - start >= _SHORTEST_PIECE:
+                    yield start, stop, MASK
+            at = max(at + _GRAM, stop)
+
+    def _beside_ellipses(self, text: str) -> str:
+        pieces = text.split(_ELLIPSIS)
+        for form in self._forms:
+            for number in range(len(pieces) - 1):
+                pieces[number] = _without_start_of(form, pieces[number])
+                pieces[number + 1] = _without_start_of(form[::-1], pieces[number + 1][::-1])[::-1]
+        return _ELLIPSIS.join(pieces)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield from spellings(secret)
+    yield from within_base64(secret)
+    once = list(escaped(secret))
+    yield from once
+    for form in once:
+        yield from escaped(form)
+
+
+def _without_start_of(form: str, text: str) -> str:
+    folded = lower(text)
+    start = folded.find(form[:_BESIDE_ELLIPSIS], max(0, len(text) - len(form)))
+    while start >= 0:
+        if form.startswith(folded[start:]):
+            return text[:start] + MASK
+        start = folded.find(form[:_BESIDE_ELLIPSIS], start + 1)
+    return text

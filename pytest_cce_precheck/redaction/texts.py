@@ -1,4 +1,4 @@
-"""Show what was on the wire without the credentials that were: texts, headers, curl lines."""
+"""Show texts, headers and requests without secrets."""
 
 from __future__ import annotations
 
@@ -10,39 +10,30 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
-from pytest_cce_precheck.redaction.spellings import lower, plain_forms, readings, spellings, within_base64
+from pytest_cce_precheck.redaction.spellings import (
+    MASK,
+    lower,
+    masked,
+    plain_forms,
+    readings,
+    spellings,
+    within_base64,
+)
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from pytest_cce_precheck.redaction.spellings import Span
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Headers, Request
 
     Clean = Callable[[str], str]
 
-MASK: Final = "***"
-
-Span = tuple[int, int, str]
-"""From where to where a text is masked, and with what."""
-
 SHOWN_HEADERS: Final = frozenset(
     {
-        "accept",
-        "allow",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "date",
-        "location",
-        "retry-after",
-        "server",
-        "transfer-encoding",
-        "user-agent",
-        "x-project-id",
-        "x-request-id",
-        "x-sdk-date",
+        *("accept", "allow", "connection", "content-encoding", "content-length", "content-type", "date", "location"),
+        *("retry-after", "server", "transfer-encoding", "user-agent", "x-project-id", "x-request-id", "x-sdk-date"),
     }
 )
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
@@ -53,27 +44,22 @@ _OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
 _WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
-# what belongs to one sending: curl computes its own from the request
+# curl computes its own
 _LEFT_TO_CURL: Final = frozenset(
     {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "host",
-        "transfer-encoding",
-        "x-sdk-content-sha256",
-        "x-sdk-date",
+        *("accept-encoding", "connection", "content-length", "host", "transfer-encoding"),
+        *("x-sdk-content-sha256", "x-sdk-date"),
     }
 )
 
 
 class Redactor:
-    """Masks known secrets, in every spelling that they are likely to be met in, and what looks like others.
+    """Masks known secrets in every likely spelling, and what looks like a secret.
 
     A secret is found raw, in hexadecimal, in Base64 (standard and URL-safe, padded or not, alone or within a longer
-    text), and as percent-encoding, JSON, Python and HTML escape it, once or again and again; A to Z in any case. One of
-    fewer than six characters is masked only as a whole word, since it may be part of any. ``instead`` gives a known
-    secret another text than the mask, which is then spelt as the secret was.
+    text), and as percent-encoding, JSON, Python and HTML escape it, once or more often; A to Z in any case. One of
+    fewer than six characters is masked only as a whole word, since it may be part of any other. ``instead`` maps known
+    secrets to what replaces them, which is then spelled as the secret was.
 
     >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
     'GET /?q=***&password=***'
@@ -85,7 +71,7 @@ class Redactor:
         self._long = [secret for secret in secrets if len(secret) >= _SHORT]
         self._short = [secret for secret in secrets if len(secret) < _SHORT]
 
-    # what is searched for is worked out when it is: most redactors are made for findings that do not come
+    # computed when it is needed: most redactors are made for findings that are not made
 
     @cached_property
     def _exact(self) -> tuple[tuple[str, str], ...]:
@@ -108,7 +94,7 @@ class Redactor:
         )
 
     def _replaced(self, secrets: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """Return each spelling of the secrets with the one that stands for it."""
+        """Return each spelling of the secrets with its replacement."""
         replaced: dict[str, str] = {}
         for secret in secrets:
             shown = spellings(self._instead[secret]) if secret in self._instead else repeat(MASK)
@@ -120,14 +106,11 @@ class Redactor:
         return "<Redactor>"
 
     def text(self, text: str) -> str:
-        """Return ``text`` with every secret in it, and what looks like one, as ``***``; what overlaps is one.
-
-        What is percent-encoded, once or more often, is looked into.
-        """
+        """Return ``text`` with all secrets, and what looks like one, as ``***``, also within percent-encoding."""
         text = self._text(text)
         if "%" not in text:
             return text
-        # first what is small, so that the rest stays as it is; then what a slash or a blank of the secret's cut in two
+        # first small parts, so that the rest keeps its spelling; then secrets that have a slash or a blank in them
         for piece in (_PART, _WORD, _LINE):
             text = piece.sub(self._within, text)
         return text
@@ -148,15 +131,15 @@ class Redactor:
         return self._without_words(masked(text, self._spans(text)))
 
     def found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Return from where to where ``text`` holds a known secret."""
+        """Yield from where to where ``text`` holds a known secret."""
         return ((start, end) for start, end, _ in chain(self._spans(text), self._word_spans(text)))
 
     def found_in(self, text: str) -> bool:
-        """Tell whether ``text`` holds a known secret."""
+        """Whether ``text`` holds a known secret."""
         return any(True for _ in self.found(text))
 
     def headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
-        """Return every header in order, but only the harmless ones (`SHOWN_HEADERS`) with their value."""
+        """Return every header in order; only harmless ones (`SHOWN_HEADERS`) keep their value."""
         return tuple((self.text(name), self._header_value(name, value)) for name, value in headers.pairs)
 
     def _header_value(self, name: str, value: str) -> str:
@@ -165,7 +148,7 @@ class Redactor:
         return self.text(without_query(value) if name.lower() == "location" else value)
 
     def _without_words(self, text: str) -> str:
-        # after all else: what stood against a secret stands as a word once that is masked
+        # last: what touches a secret is a word once that is masked
         return masked(text, self._word_spans(text))
 
     def _spans(self, text: str) -> Iterator[Span]:
@@ -186,18 +169,8 @@ def _occurrences(text: str, spellings: Iterable[tuple[str, str]]) -> Iterator[Sp
         start = text.find(spelling)
         while start >= 0:
             yield start, start + len(spelling), shown
-            # one character on: occurrences may overlap
+            # occurrences may overlap
             start = text.find(spelling, start + 1)
-
-
-def masked(text: str, spans: Iterable[Span]) -> str:
-    """Return ``text`` with each span replaced; of spans that overlap, all by what the first and longest shows."""
-    pieces, end = [], 0
-    for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if start >= end:
-            pieces += [text[end:start], shown]
-        end = max(end, stop)
-    return "".join(pieces) + text[end:] if pieces else text
 
 
 def in_every_text(data: Any, change: Clean) -> Any:
@@ -216,7 +189,7 @@ def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> 
     """
     plain = decode(text)
     if levels and plain != text:
-        # the innermost first: what stands there may be cut in two by how it is spelt
+        # the innermost first: its spelling may cut a secret in two
         inner = decoded_and_cleaned(plain, clean, decode, levels - 1)
         text = text if inner == plain else quote(inner, safe="*~", errors="surrogateescape")
     return clean(text)
@@ -232,11 +205,10 @@ def without_query(location: str) -> str:
 
 
 def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
-    """Write one shell line that repeats ``request``, with the token as ``$CCE_AUTH_TOKEN`` and no secret.
+    """Return one shell line that repeats ``request``, with the token as ``$CCE_AUTH_TOKEN`` and no secret.
 
-    ``kind`` is how the request was authenticated. curl cannot sign, so a request that was signed is repeated
-    with a token. Headers that are not known to be harmless keep their name and lose their value; so do, where
-    ``kind`` is None, credentials that were sent all the same.
+    ``kind`` is how the request was authenticated. curl cannot sign, so a signed request is repeated with a token.
+    Headers that are not known to be harmless lose their value; if ``kind`` is None, so do credentials that were sent.
     """
     words = ["curl", "-sS", "-i"]
     if request.method == "HEAD":
@@ -244,7 +216,7 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     elif request.method != "GET" or request.body:
         words += ["-X", request.method]
     url = re.sub(r"[\x00-\x20\x7f]", lambda match: quote(match[0]), redactor.text(request.url))
-    # curl would expand brackets in a URL, and resolve dots in its path
+    # by default, curl expands brackets in a URL and resolves dots in its path
     words += ["--globoff"] if re.search(r"[\[\]{}]", url) else []
     words += ["--path-as-is"] if "/." in request.path else []
     left_out = _LEFT_TO_CURL if kind is None else _LEFT_TO_CURL | CREDENTIAL_HEADERS
@@ -264,23 +236,23 @@ def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]
     if host not in (None, urlsplit(request.endpoint).netloc):
         yield f"Host: {redactor.text(str(host))}"
     if request.body and "Content-Type" not in request.headers:
-        # curl would call the body a form
+        # by default, curl calls the body a form
         yield "Content-Type:"
     for name, value in redactor.headers(request.headers):
         if name.lower() not in left_out:
-            # without a value, a colon would tell curl to leave the header out
+            # a colon without a value would tell curl to leave the header out
             header = f"{name}: {value}" if value.strip() else f"{name};"
             # a folded line means a space (RFC 9112, 5.2)
             yield re.sub(r"[\r\n]", " ", header)
 
 
 def _curl_body(body: str) -> tuple[str, list[str]]:
-    """Return what feeds curl, and the options that take it."""
+    """Return a command whose output is piped to curl, and curl's options that read it."""
     if not body:
         return "", []
     if body.isprintable():
         return "", ["--data-raw", body]
-    # line breaks would end the one line, and octets that are no text cannot stand in it
+    # line breaks would end the line, and octets that are not text cannot be in it
     octets = body.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
     plain = "".join(chr(octet) if 0x20 <= octet < 0x7F else f"\\0{octet:03o}" for octet in octets)
     return f"printf %b {shlex.quote(plain)} | ", ["--data-binary", "@-"]

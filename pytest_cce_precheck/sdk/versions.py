@@ -168,7 +168,7 @@ def _make_environment(folder: Path, program: str, version: str) -> None:
 def _asked(command: Sequence[str], failure: str) -> str:
     # a package that is installed may run code of its own
     environment = environment_of_child(os.environ, NETWORK, prefixes=("PIP_", "XDG_"))
-    ended = _programs.run(command, environment, patience=_INSTALL_SECONDS, limit=_LONGEST)
+    ended = _programs.run(command, environment, timeout=_INSTALL_SECONDS, limit=_LONGEST)
     if ended.problem or ended.status != 0:
         said = ended.problem or (ended.complaint or ended.output).strip()
         last = said.splitlines()[-1] if said else "no reason was given"

@@ -79,7 +79,7 @@ def private_ca() -> Iterator[PrivateCa]:
 
 def _run(program: str, command: str, folder: Path) -> None:
     environment = environment_of_child(os.environ, prefixes=("OPENSSL_",))
-    ended = _programs.run([program, *command.split()], environment, patience=_TIMEOUT, folder=folder)
+    ended = _programs.run([program, *command.split()], environment, timeout=_TIMEOUT, folder=folder)
     if ended.problem or ended.status:
         reason = ended.problem or ended.complaint.strip()[-400:]
         raise ConfigurationError(f"openssl {command.split()[0]} failed: {reason}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted
@@ -22,7 +23,6 @@ from pytest_cce_precheck.suite.progress import Progress
 from pytest_cce_precheck.suite.query_log import QueryLog
 from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.wire.dates import wait_in_words
-from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 

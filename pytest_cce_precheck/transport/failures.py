@@ -1,9 +1,9 @@
-"""What requests and urllib3 raise where no answer comes, in the project's words, and back again."""
+"""What requests and urllib3 raise if no answer comes: as a reason and words of this project, and back again."""
 
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import urllib3.exceptions
 from requests import exceptions as failures
@@ -15,74 +15,58 @@ if TYPE_CHECKING:
 
 FAILURES: tuple[type[Exception], ...] = (failures.RequestException, urllib3.exceptions.HTTPError, OSError)
 
-
-class _Scripted:
-    """A failure that nobody's network had: what it is called is told, not guessed."""
-
-    reason: TransportReason
-    detail: str
-
-
-class _Lost(failures.ConnectionError, _Scripted):
-    pass
-
-
-class _TimedOut(failures.ReadTimeout, _Scripted):
-    pass
-
-
-class _NotSecure(failures.SSLError, _Scripted):
-    pass
-
-
-class _Broken(failures.ChunkedEncodingError, _Scripted):
-    pass
-
-
-_KINDS: dict[str, type[_Lost | _TimedOut | _NotSecure | _Broken]] = {
-    "timeout": _TimedOut,
-    "tls": _NotSecure,
-    "truncated": _Broken,
+_KINDS: Final[dict[str, type[failures.RequestException]]] = {
+    "timeout": failures.ReadTimeout,
+    "tls": failures.SSLError,
+    "truncated": failures.ChunkedEncodingError,
 }
+# the first that fits; the last words of the cause follow some
+_REASONS: Final[tuple[tuple[tuple[type[Exception], ...], TransportReason, str], ...]] = (
+    ((urllib3.exceptions.NameResolutionError,), "name-not-found", "the host's name cannot be resolved"),
+    ((urllib3.exceptions.NewConnectionError,), "unreachable", "no connection: {}"),
+    ((failures.Timeout, urllib3.exceptions.TimeoutError), "timeout", "no answer within the time allowed"),
+    (
+        (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
+        "truncated",
+        "the answer ended before its Content-Length (or its last chunk) was reached",
+    ),
+    (
+        (failures.ContentDecodingError, urllib3.exceptions.DecodeError),
+        "not-http",
+        "the body is not encoded as its Content-Encoding says",
+    ),
+)
+# the attribute by which an error of `failure` is recognised
+_SCRIPTED: Final = "cce_reason_and_detail"
 
 
 def failure(reason: TransportReason, detail: str) -> failures.RequestException:
-    """Make what `requests` would raise for a failure of this kind; `reason_of` gives reason and detail back."""
-    error = _KINDS.get(reason, _Lost)(detail)
-    error.reason, error.detail = reason, detail
+    """Return what `requests` would raise for this reason; `reason_of` returns reason and detail again."""
+    error = _KINDS.get(reason, failures.ConnectionError)(detail)
+    setattr(error, _SCRIPTED, (reason, detail))
     return error
 
 
 def reason_of(error: BaseException) -> tuple[TransportReason, str]:
-    """Say why there was no answer: the reason, for programs, and the words, which hold no credential."""
+    """Return why there was no answer: the reason, for programs, and words for people that hold no credential."""
     causes = list(_causes(error))
-    scripted = next((cause for cause in causes if isinstance(cause, _Scripted)), None)
-    if scripted is not None:
-        return scripted.reason, scripted.detail
-    text = " ".join(str(cause) for cause in causes)
-    kinds = tuple(type(cause) for cause in causes)
+    for cause in causes:
+        scripted: tuple[TransportReason, str] | None = getattr(cause, _SCRIPTED, None)
+        if scripted:
+            return scripted
+    text = " ".join(map(str, causes))
 
-    def among(*wanted: type[BaseException]) -> bool:
-        return any(issubclass(kind, wanted) for kind in kinds)
+    def among(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
 
     if among(failures.SSLError, urllib3.exceptions.SSLError):
-        hint = (
-            "it does not speak TLS (is the endpoint http://?)"
-            if "WRONG_VERSION_NUMBER" in text
-            else _tls_problem(causes)
-        )
-        return "tls", f"the TLS connection failed: {hint}"
-    if among(urllib3.exceptions.NameResolutionError):
-        return "name-not-found", "the host's name cannot be resolved"
-    if among(urllib3.exceptions.NewConnectionError):
-        return "unreachable", f"no connection: {_last_words(causes)}"
-    if among(failures.Timeout, urllib3.exceptions.TimeoutError):
-        return "timeout", "no answer within the time allowed"
-    if among(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
-        return "truncated", "the answer ended before its Content-Length (or its last chunk) was reached"
-    if among(failures.ContentDecodingError, urllib3.exceptions.DecodeError):
-        return "not-http", "the body is not encoded as its Content-Encoding says"
-    # something came back that http.client could not read: no status, too many headers, or one that is too long
+        plain = "WRONG_VERSION_NUMBER" in text
+        problem = "it does not speak TLS (is the endpoint http://?)" if plain else _tls_problem(causes)
+        return "tls", f"the TLS connection failed: {problem}"
+    for kinds, reason, words in _REASONS:
+        if among(*kinds):
+            return reason, words.format(_last_words(causes))
+    # http.client could not read what came back: no status, too many headers, or one that is too long
     unreadable = among(http.client.HTTPException) and not among(ConnectionError)
     if among(failures.InvalidHeader, failures.InvalidURL) or unreadable or "HeaderParsingError" in text:
         return "not-http", f"not an HTTP answer: {_last_words(causes)}"
@@ -90,7 +74,7 @@ def reason_of(error: BaseException) -> tuple[TransportReason, str]:
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """Walk what requests and urllib3 wrapped, outermost first."""
+    """Yield what requests and urllib3 wrapped, outermost first."""
     waiting, seen = [failure], set[int]()
     while waiting:
         error = waiting.pop()
@@ -103,19 +87,12 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
 
 
 def _tls_problem(causes: list[BaseException]) -> str:
-    verify = next(
-        (getattr(cause, "verify_message", None) for cause in causes if getattr(cause, "verify_message", None)), None
-    )
-    problem = str(verify) if verify else _last_words(causes)
-    own_ca = " (name a CA of your own in REQUESTS_CA_BUNDLE)"
-    return problem + (
-        own_ca if "issuer" in problem or "self-signed" in problem.replace("self signed", "self-signed") else ""
-    )
+    messages = filter(None, (getattr(cause, "verify_message", None) for cause in causes))
+    problem = str(next(messages, None) or _last_words(causes))
+    is_unknown_issuer = any(words in problem for words in ("issuer", "self-signed", "self signed"))
+    return problem + (" (name a CA of your own in REQUESTS_CA_BUNDLE)" if is_unknown_issuer else "")
 
 
 def _last_words(causes: list[BaseException]) -> str:
-    for cause in reversed(causes):
-        strerror = getattr(cause, "strerror", None)
-        if strerror:
-            return str(strerror)
-    return str(causes[-1]).rpartition(": ")[2] or type(causes[-1]).__name__
+    reported = next(filter(None, (getattr(cause, "strerror", None) for cause in reversed(causes))), None)
+    return str(reported or str(causes[-1]).rpartition(": ")[2] or type(causes[-1]).__name__)

@@ -1,11 +1,17 @@
-"""The one place where all is counted that this process sends to a service: by our client, the SDK, any `requests`."""
+"""The one place where everything is counted that this process sends to a service: by our client, an SDK, `requests`."""
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import ExitStack
 from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from unittest.mock import patch
 
 from requests.exceptions import RequestException
 from urllib3 import HTTPConnectionPool, HTTPHeaderDict
@@ -15,88 +21,158 @@ from urllib3.util import parse_url, retry
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.watched import Watch, watched
 from pytest_cce_precheck.wire.dates import wait_in_words
+from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Iterable
     from typing import Self
 
     from urllib3 import BaseHTTPResponse
 
     from pytest_cce_precheck.transport.pacing import SharedBudget
 
-    Place = tuple[str, str, int | None]
+    Place = tuple[str, int | None]
     Send = Callable[[], BaseHTTPResponse]
-    Refuse = Callable[[str, str, Container[str]], None]
 
 
-def _refuse_nothing(_method: str, _path: str, _headers: Container[str]) -> None:
+class Refuse(Protocol):
+    """What refuses a request."""
+
+    def __call__(self, method: str, target: str, headers: Iterable[str], /, *, has_body: bool) -> None:
+        """Raise an error if a request may not be sent; ``headers`` are names."""
+
+
+def _refuse_nothing(_method: str, _target: str, _headers: Iterable[str], /, *, has_body: bool) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class _Service:
+    budget: Callable[[], SharedBudget]
+    deadline: float | None
+    refuse: Refuse
 
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Gate:
-    """Stands between this process and its services while the ``with`` block runs.
+    """Bounds what this process sends to its services while the ``with`` block runs.
 
-    What urllib3 sends to one of them is refused if the service's ``refuse`` raises. It is counted and spaced by the
-    service's `SharedBudget`, each try and each redirect once, and ends at its deadline or with the run. If there is one
-    of these, an answer that nobody else watches (`Watch`) is read whole before its caller gets it, freed of its content
-    coding, as when it is recorded, and no wait before another try is begun that would end after it. Calls to others
-    pass untouched.
+    A request to a service is refused if the service's ``refuse`` raises: by any name or address of the service, with
+    the service as its proxy, and on any layer down to `http.client`. Each try and each redirect is counted and spaced
+    by the service's `SharedBudget`, and ends at its deadline or with the run. If there is one of these, an answer that
+    no other `Watch` limits is read whole before its caller gets it, freed of its content coding, as when it is
+    recorded, and no wait before another try is begun that would end after it. Calls to other hosts are not touched.
     """
 
     def __init__(self) -> None:
-        self._services: dict[Place, tuple[Callable[[], SharedBudget], float | None, Refuse]] = {}
-        # of a call that is tried again: the meter of the try before, and its number
+        self._services: dict[Place, _Service] = {}
+        self._resolved: dict[str, frozenset[str]] = {}
+        # if a call is tried again: the budget and the number of the try before
         self._before: ContextVar[tuple[SharedBudget, int | None] | None] = ContextVar("before", default=None)
-        self._urlopen: Any = None
-        self._time: Any = None
+        self._patches = ExitStack()
 
     def put(
         self,
         endpoint: str,
-        meter: Callable[[], SharedBudget],
+        budget: Callable[[], SharedBudget],
         *,
         deadline: float | None = None,
         refuse: Refuse = _refuse_nothing,
     ) -> None:
-        """Stand before a service, each call of which may take ``deadline`` seconds.
+        """Bound the calls to a service, each of which may take ``deadline`` seconds.
 
-        ``meter`` is called when something is sent there, ``refuse`` with its method, path and headers. A service's last
-        ones count.
+        ``budget`` is called when something is sent there, ``refuse`` with its method, path and query, the names of its
+        headers and whether it has a body. A second call for a service replaces the first.
         """
-        self._services[_place_of(endpoint)] = meter, deadline, refuse
+        [place] = _place_in(endpoint)
+        self._services[place] = _Service(budget, deadline, refuse)
 
     def __enter__(self) -> Self:
-        self._urlopen = original = HTTPConnectionPool.urlopen
+        original = HTTPConnectionPool.urlopen
 
         def urlopen(pool: HTTPConnectionPool, method: str, url: str, *more: Any, **options: Any) -> Any:
-            # of a proxy without a tunnel, the whole URL is asked for
-            whole = url[:8].lower().startswith(("http://", "https://"))
-            service = self._services.get(_place_of(url) if whole else _place(pool.scheme, pool.host, pool.port))
+            __tracebackhide__ = True
+            service = self._service(_places_of(pool, url))
             if service is None:
                 return original(pool, method, url, *more, **options)
-            meter, deadline, refuse = service
-            # urllib3's own order: body, headers
-            headers = options.get("headers", more[1] if len(more) > 1 else None)
-            refuse(method, _path_of(url), HTTPHeaderDict(pool.headers if headers is None else headers))
+            # by position, a body comes before the headers
+            given = dict(zip(("body", "headers"), more, strict=False)) | options
+            headers = HTTPHeaderDict(pool.headers if given.get("headers") is None else given["headers"])
+            headers.extend(pool.proxy_headers)
+            # a path may begin with two slashes
+            target = url if url.startswith("/") else parse_url(url).request_uri
+            # a proxy is asked for a tunnel before anything else
+            sent = "CONNECT" if self._is_a_proxy(pool) else method
+            service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
             watched(pool)
-            return self._passed(meter(), deadline, pool, lambda: original(pool, method, url, *more, **options))
+            return self._counted(service, pool, lambda: original(pool, method, url, *more, **options))
 
-        # urllib3 calls itself by this name where it tries again
-        setattr(HTTPConnectionPool, "urlopen", urlopen)  # noqa: B010  mypy knows that a method is no variable
-        self._time = getattr(retry, "time")  # noqa: B009  as above
-        setattr(retry, "time", _Clock(self._time))  # noqa: B010  as above
+        # urllib3 calls itself by this name if it tries again
+        self._patches.enter_context(patch.object(HTTPConnectionPool, "urlopen", urlopen))
+        self._patches.enter_context(patch.object(HTTPConnection, "endheaders", self._endheaders()))
+        self._patches.enter_context(patch.object(retry, "time", _Clock()))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        setattr(HTTPConnectionPool, "urlopen", self._urlopen)  # noqa: B010  as above
-        setattr(retry, "time", self._time)  # noqa: B010  as above
+    def _endheaders(self) -> Callable[..., None]:
+        """Return what sends a request's head, whoever calls it: the last place that every client passes."""
+        original = HTTPConnection.endheaders
 
-    def _passed(
-        self, meter: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send
-    ) -> BaseHTTPResponse:
+        def endheaders(connection: HTTPConnection, message_body: Any = None, **options: Any) -> None:
+            __tracebackhide__ = True
+            # the lines of the head, as they will be sent
+            line, *fields = [part.decode("latin-1") for part in connection._buffer]  # type: ignore[attr-defined]
+            method, target, _ = line.split(" ", 2)
+            tunnel = connection._tunnel_host, connection._tunnel_port  # type: ignore[attr-defined]
+            here = _place(connection.host, connection.port)
+            service = self._service([here, *([_place(*tunnel)] if tunnel[0] else ()), *_place_in(target)])
+            if service is not None:
+                headers = [field.partition(":")[0] for field in fields]
+                is_through = tunnel[0] and self._service([here]) is not None
+                service.refuse("CONNECT" if is_through else method, target, headers, has_body=bool(message_body))
+                if self._before.get() is None:
+                    budget = service.budget()
+                    budget.arrived(budget.take())
+            original(connection, message_body, **options)
+
+        return endheaders
+
+    def _is_a_proxy(self, pool: HTTPConnectionPool) -> bool:
+        if pool.proxy is None or pool.scheme != "https":
+            return False
+        return self._service([_place(pool.proxy.host, pool.proxy.port, pool.proxy.scheme)]) is not None
+
+    def _service(self, places: Iterable[Place]) -> _Service | None:
+        """Return the service that one of the places is, by its name or by its address."""
+        return next((found for place in places if (found := self._service_at(place)) is not None), None)
+
+    def _service_at(self, place: Place) -> _Service | None:
+        exact = self._services.get(place)
+        if exact is not None:
+            return exact
+        host, port = place
+        for (known, its_port), service in self._services.items():
+            if port == its_port and _is_address(known) != _is_address(host):
+                name, address = (host, known) if _is_address(known) else (known, host)
+                if address in self._addresses(name):
+                    return service
+        return None
+
+    def _addresses(self, name: str) -> frozenset[str]:
+        if name not in self._resolved:
+            try:
+                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            except (OSError, UnicodeError):
+                found = []
+            self._resolved[name] = frozenset(canonical_host(str(each[4][0])) for each in found)
+        return self._resolved[name]
+
+    def __exit__(self, *_: object) -> None:
+        self._patches.close()
+
+    def _counted(self, service: _Service, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+        budget = service.budget()
         before = self._before.get()
         if before is not None:
             # it was answered, or never will be
@@ -105,25 +181,22 @@ class Gate:
         if watch is not None and watch.is_cut:
             # urllib3 would try again
             raise TimeoutError
-        number = meter.take()
+        number = budget.take()
         if watch is not None:
             watch.postpone(monotonic() - asked)
-        token = self._before.set((meter, number))
+        token = self._before.set((budget, number))
         try:
-            return _in_time(meter, deadline, pool, send)
+            return _in_time(budget, service.deadline, pool, send)
         finally:
             self._before.reset(token)
-            meter.arrived(number)
+            budget.arrived(number)
 
 
 class _Clock:
-    """What urllib3 waits by before another try; a wait that would outlast its call is not begun."""
-
-    def __init__(self, time: Any) -> None:
-        self._time = time
+    """What urllib3 waits by before another try; a wait that would end after its call's deadline is not begun."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._time, name)
+        return getattr(time, name)
 
     def sleep(self, seconds: float) -> None:
         watch = Watch.current()
@@ -131,25 +204,39 @@ class _Clock:
         if seconds >= left:
             waits = f"a wait of {wait_in_words(seconds)}"
             raise failure("timeout", f"before another try there is {waits}, and {max(left, 0.0):.3g} s are left")
-        self._time.sleep(seconds)
+        time.sleep(seconds)
 
 
-def _place(scheme: str | None, host: str | None, port: int | None) -> Place:
-    return scheme or "http", (host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme or "http")
+def _place(host: str | None, port: int | None, scheme: str | None = None) -> Place:
+    return canonical_host(host or ""), port or _PORTS.get(scheme or "http")
 
 
-def _path_of(url: str) -> str:
-    # a path may begin with two slashes
-    return url.partition("?")[0] if url.startswith("/") else parse_url(url).path or "/"
-
-
-def _place_of(url: str) -> Place:
+def _place_in(url: str) -> list[Place]:
+    """Return the place that a whole URL names; none if it is a path."""
+    if not url[:8].lower().startswith(("http://", "https://")):
+        return []
     parts = parse_url(url)
-    return _place(parts.scheme, parts.host, parts.port)
+    return [_place(parts.host, parts.port, parts.scheme)]
 
 
-def _in_time(meter: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
-    seconds, watch = min(_bounds(meter.remaining, deadline), default=None), Watch.current()
+def _places_of(pool: HTTPConnectionPool, url: str) -> list[Place]:
+    """Return every place that a request of a pool reaches: behind a proxy there are two."""
+    proxy = [_place(pool.proxy.host, pool.proxy.port, pool.proxy.scheme)] if pool.proxy else []
+    return [*_place_in(url), _place(pool.host, pool.port, pool.scheme), *proxy]
+
+
+def _is_address(host: str) -> bool:
+    return host == "localhost" or host.replace(".", "").isdigit() or ":" in host
+
+
+def _plain(method: str) -> str:
+    """Return the very characters that are sent; a subclass of str may compare as it likes."""
+    return "".join(method)
+
+
+def _in_time(budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    seconds = min((each for each in (budget.remaining, deadline) if each is not None), default=None)
+    watch = Watch.current()
     if seconds is None:
         return send()
     if watch is not None:
@@ -159,15 +246,11 @@ def _in_time(meter: SharedBudget, deadline: float | None, pool: HTTPConnectionPo
         with Watch(seconds, reads=True):
             response = send()
     except FAILURES as error:
-        if meter.is_over and meter.has_answered:
-            raise meter.over() from None
+        if budget.is_over and budget.has_answered:
+            raise budget.over() from None
         if isinstance(error, RequestException):
-            # the watch's; here those of urllib3 are expected
+            # the watch raises those of requests; callers of urllib3 expect its own
             raise ReadTimeoutError(pool, "", str(error)) from None
         raise
-    meter.has_answered = True
+    budget.has_answered = True
     return response
-
-
-def _bounds(*seconds: float | None) -> list[float]:
-    return [each for each in seconds if each is not None]

@@ -3,55 +3,60 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.transport.tokens import TOKEN_PATH
-from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Iterable, Iterator
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})
 """The answers to a read that say that there is no such cluster."""
-# some frameworks take the method from a header
-_OVERRIDES: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+# some frameworks take the method from a header or a parameter, and servers read `_` in a header's name as `-`
+_OVERRIDES: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override", "x-method"})
+_OVERRIDING_PARAMETERS: Final = _OVERRIDES | {"-method", "$httpmethod"}
 
 
 class WriteGuard:
     """Refuses each request that the run has no permission to send.
 
-    Reads are always permitted, and to ask IAM for a token. ``writes`` permits the create call of the cluster under
-    test, and any method on the list path of one made-up cluster, as soon as a read of that path has been answered as
-    unknown. ``destructive`` permits everything.
+    Reads are always permitted, and so is asking IAM for a token. ``writes`` permits the create call of the cluster
+    under test, and any method on the list path of one made-up cluster once a read of that path was answered as unknown.
+    ``destructive`` permits any request to the two paths of the cluster under test.
     """
 
     def __init__(self, project_id: str, cluster_id: str, *, writes: bool, destructive: bool) -> None:
         self._writes = writes
         self._destructive = writes and destructive
         self._create = create_path(project_id, cluster_id)
+        self._list = list_path(project_id, cluster_id)
         self._made_up = list_path(project_id, unknown_value(cluster_id))
         self._is_unknown = False
 
-    def check(self, method: str, path: str, headers: Container[str] = ()) -> None:
-        """Raise `WriteRefusedError` if a request may not be sent; ``headers`` are asked by name, in any case."""
+    def check(self, method: str, target: str, headers: Iterable[str] = (), *, has_body: bool = False) -> None:
+        """Raise `WriteRefusedError` if a request may not be sent; ``target`` is path and query."""
         __tracebackhide__ = True
-        overrides = [name for name in _OVERRIDES if name in headers]
-        if self._destructive or (method in READS and not overrides):
+        path, _, query = target.partition("?")
+        odd = next(_overrides(query, headers), None)
+        if has_body and method in READS:
+            # a server that takes the length from elsewhere reads the body as the next request
+            odd = "a body"
+        if (self._destructive and path in (self._list, self._create)) or (odd is None and self._permits(method, path)):
             return
-        if method == "POST" and path == TOKEN_PATH and not overrides:
-            # who authenticates changes no cluster, and IAM may be where the service is
-            return
-        if self._writes and not overrides:
-            if method == "POST" and path == self._create:
-                return
-            if path == self._made_up and self._is_unknown:
-                return
-        what = f"{method} {path}" + (f" with {overrides[0]}" if overrides else "")
+        what = f"{method} {path}" + (f" with {odd}" if odd else "")
         raise WriteRefusedError(f"{what} was not sent: {self._reason}")
+
+    def _permits(self, method: str, path: str) -> bool:
+        # asking for a token changes no cluster, and IAM may have the host of the service
+        if method in READS or (method == "POST" and path == TOKEN_PATH):
+            return True
+        to_create = method == "POST" and path == self._create
+        return self._writes and (to_create or (path == self._made_up and self._is_unknown))
 
     @property
     def _reason(self) -> str:
@@ -59,11 +64,23 @@ class WriteGuard:
             return "this run may only read; --cce-allow-writes lets it create check tasks in the cluster under test"
         return (
             "--cce-allow-writes permits reads and the create call of the cluster under test, nothing else;"
-            " --cce-allow-destructive permits any request"
+            " --cce-allow-destructive permits any request to these two paths of the cluster"
         )
 
     def observe(self, exchange: Exchange) -> None:
-        """Learn from the answer to a read of the made-up cluster whether there is such a cluster."""
+        """Record from the answer to a read of the made-up cluster whether there is such a cluster."""
         request = exchange.request
         if request.method == "GET" and request.path == self._made_up:
             self._is_unknown = exchange.status in UNKNOWN
+
+
+def _overrides(query: str, headers: Iterable[str]) -> Iterator[str]:
+    """Yield the names of headers and parameters that may make another method of a request's."""
+    yield from (name for name in headers if _plain(name) in _OVERRIDES)
+    # some servers separate parameters by a semicolon too
+    parameters = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
+    yield from (name for name, _ in parameters if _plain(name) in _OVERRIDING_PARAMETERS)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")

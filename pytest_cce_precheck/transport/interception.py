@@ -1,4 +1,4 @@
-"""The one place where calls of `requests` are caught: for our own client, the vendor's SDK and any other code alike."""
+"""The one place that intercepts calls of `requests`: those of our own client, of the vendor's SDK and of other code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Response
 
     Send = Callable[..., requests.Response]
-    Sent = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
+    Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
 
 
 def _unobserved(_request: Request, _response: Response) -> None:
@@ -35,11 +35,11 @@ def _unobserved(_request: Request, _response: Response) -> None:
 
 
 class Interceptor:
-    """Catches every `requests` call of this process to ``endpoints`` while the ``with`` block runs.
+    """Intercepts every `requests` call of this process to ``endpoints`` while the ``with`` block runs.
 
-    Calls to other hosts pass through. ``answer`` gives each call its answer (or raises `TransportError`, which the
-    caller meets as requests' own). In its place, ``sent`` may stand where `requests` sends: it is given adapter,
-    request and the function that sends by an adapter, which it may call. ``observe`` is called with every answer.
+    Calls to other hosts pass through. ``answer`` returns the answer to a call, or raises `TransportError`, which the
+    caller gets as an error of requests. Or else ``sent`` replaces the sending by `requests`: it gets the adapter, the
+    request and the function that sends by an adapter. ``observe`` is called with every answer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Interceptor:
         endpoints: Sequence[str],
         *,
         answer: Callable[[Request], Response] | None = None,
-        sent: Sent | None = None,
+        sent: Sender | None = None,
         observe: Callable[[Request, Response], None] = _unobserved,
     ) -> None:
         self._endpoints = tuple(endpoints)
@@ -59,7 +59,7 @@ class Interceptor:
         self._send: Send = HTTPAdapter.send
 
     def __enter__(self) -> Self:
-        # somebody's own mock may be active: what is not for our endpoints is theirs
+        # the user's own mock may be active: what is not for our endpoints is sent through it
         self._send = HTTPAdapter.send
         mock = responses.RequestsMock(
             assert_all_requests_are_fired=False,
@@ -79,7 +79,7 @@ class Interceptor:
             self._mock = None
 
     def add_to(self, mock: responses.RequestsMock) -> None:
-        """Let a mock of somebody's own answer the calls to our endpoints."""
+        """Let a mock answer the calls to our endpoints."""
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             mock.add(responses.CallbackResponse(method, self._ours, callback=self._called, content_type=None))
 
@@ -91,7 +91,7 @@ class Interceptor:
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
         self.observe(request, response)
-        # a list of pairs keeps repeated headers, which responses takes but its annotation does not know
+        # a list of pairs keeps repeated headers, which responses accepts but does not annotate
         return response.status, list(response.headers.pairs), response.body
 
     def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
@@ -108,28 +108,30 @@ class Interceptor:
 
 
 def _pattern(endpoint: str) -> str:
-    # with or without the port that its scheme stands for, it is the same service
+    # with or without the default port of its scheme, it is the same service
     port = ":443" if endpoint.lower().startswith("https:") else ":80"
     return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
 
 
 class _Registry(FirstMatchRegistry):
-    """Looks at the endpoint once, in place of all methods' patterns one after the other."""
+    """Compares the method first: the pattern of the endpoint is matched once, not once for each method."""
 
     def find(self, request: PreparedRequest) -> tuple[responses.BaseResponse | None, list[str]]:
         for each in self.registered:
             if each.method == request.method and isinstance(each.url, re.Pattern) and each.url.match(str(request.url)):
                 return each, []
-        # one reason for each, whoever asks
+        # responses expects a reason for each
         return None, ["another endpoint"] * len(self.registered)
 
 
 def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
-    """Return a response as `requests` would have made it of the wire's; ``more`` is what `urllib3.HTTPResponse` takes.
+    """Return a response as `requests` would have received it; ``more`` is passed to `urllib3.HTTPResponse`.
 
-    Raises requests' `RetryError` where the adapter would have been tired of trying again.
+    Raises requests' `RetryError` if the adapter would have used up its tries.
     """
-    if adapter.max_retries.raise_on_status and _is_tried_again(adapter, prepared, response.status):
+    # with none left, a status is tried again for its own sake alone, not for its Retry-After
+    retries = adapter.max_retries.new(total=0)
+    if retries.raise_on_status and retries.is_retry(str(prepared.method), response.status):
         pool = adapter.poolmanager.connection_from_url(str(prepared.url))
         cause = ResponseError(ResponseError.SPECIFIC_ERROR.format(status_code=response.status))
         raise RetryError(MaxRetryError(pool, prepared.path_url, cause), request=prepared)
@@ -144,22 +146,16 @@ def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Respo
     return adapter.build_response(prepared, raw)
 
 
-def _is_tried_again(adapter: HTTPAdapter, prepared: PreparedRequest, status: int) -> bool:
-    # with none left, a status is tried again for its own sake alone, not for its Retry-After
-    return adapter.max_retries.new(total=0).is_retry(str(prepared.method), status)
-
-
 def as_request(prepared: PreparedRequest, endpoint: str) -> Request:
-    """Return a request of `requests` as the wire would have carried it."""
+    """Return a request of `requests` as it would have been on the wire."""
     parts = urlsplit(str(prepared.url))
     body = prepared.body or b""
     if isinstance(body, str):
         body = body.encode()
-    headers = [(name, _text(value)) for name, value in prepared.headers.items()]
-    if not any(name.lower() == "host" for name, _ in headers):
-        headers.append(("Host", parts.netloc))
-    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, Headers(headers), bytes(body))
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+    values = {
+        name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in prepared.headers.items()
+    }
+    headers = Headers(values)
+    if "Host" not in headers:
+        headers = headers.replacing("Host", parts.netloc)
+    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, headers, bytes(body))

@@ -1,4 +1,4 @@
-"""A hard number of requests, a rate and an end for a run, whichever of its processes sends them."""
+"""The request budget of a run: the most requests, a rate and an end, whichever of its processes sends them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# how long a process waits for others that count at the same moment
-_PATIENCE: Final = 60.0
-# a second, and what two clocks may differ in it
+# how many seconds a process waits for others that count at the same moment
+_LOCK_TIMEOUT: Final = 60.0
+# a second, and how much two clocks may differ within it
 _WINDOW: Final = 1.01
-# how long a request is on its way at most: by then it has arrived, or its process was killed
+# how many seconds a request travels at most: by then it has arrived, or its process was killed
 _ON_ITS_WAY: Final = 5.0
 _CREATE: Final = (
     "CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, sent INTEGER, free_at REAL, ends_at REAL)",
-    # requests that the service may have met within the last second, each with when it surely has not
+    # requests that may have reached the service within the last second, each with the time from which they have not
     "CREATE TABLE IF NOT EXISTS recent (id INTEGER PRIMARY KEY AUTOINCREMENT, until REAL)",
 )
 _BEGIN: Final = "INSERT OR IGNORE INTO run VALUES (1, 0, 0, ?)"
 
 
 class SharedBudget:
-    """Counts the requests of a run and spaces them; the processes that give the same ``path`` share one count.
+    """Counts the requests of a run and spaces them; the processes that pass the same ``path`` share one count.
 
-    ``limit`` is the most requests, ``rate`` the most that a service meets in any second, ``seconds`` how long the run
-    may take from when it ``began`` (by ``now``; where that is not given, with its first process); None means no bound.
-    ``now`` is a clock that is never set back and that the processes of one machine share. A process that is killed
-    leaves the count as it is.
+    ``limit`` is the most requests, ``rate`` the most that reach a service in any second, ``seconds`` how long the run
+    may take since it ``began`` (by ``now``; if that is None, since its first process did); None means no limit. ``now``
+    is a clock that is never set back and that the processes of one machine share. The count survives a process that is
+    killed.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class SharedBudget:
         self._now, self._wait = now, wait
         self._lock, self._turn = threading.Lock(), threading.Lock()
         try:
-            # without a transaction of its own making: `_counted` says where one begins
-            self._file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            # the count outlives a process that is killed, and need not outlive the machine
+            # without implicit transactions: `_try` begins them
+            self._file = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
+            # the count must survive a process that is killed, but not a crash of the machine
             self._file.execute("PRAGMA synchronous = OFF")
             for table in _CREATE:
                 self._file.execute(table)
@@ -74,7 +74,7 @@ class SharedBudget:
 
     @property
     def remaining(self) -> float | None:
-        """How many seconds the run may still take, below 0 where it is over; None if it may take any time."""
+        """How many seconds the run may still take, negative after its end; None if it may take any time."""
         return None if self._ends_at is None else self._ends_at - self._now()
 
     @property
@@ -84,44 +84,44 @@ class SharedBudget:
         return left is not None and left <= 0
 
     def over(self, *, was_sent: bool = True) -> BudgetExhaustedError:
-        """Return the error that says so, of a request that ``was_sent`` and not answered whole."""
+        """Return the error of a request that the end of the run cut off; ``was_sent`` if it was sent already."""
         error = BudgetExhaustedError(f"the {self._seconds:g} seconds of the run are over (--cce-run-time)")
         error.was_sent = was_sent
         return error
 
     def take(self) -> int | None:
-        """Wait until one more request may be sent, and count it; give what `arrived` wants to be told.
+        """Wait until one more request may be sent, and count it; return its number for `arrived`.
 
         Raises `BudgetExhaustedError` if all are sent, or the run's time is over or would be by then.
         """
-        # one thread of a process waits, and the others for it
+        # one thread of a process waits, and the others wait for that
         with self._turn:
             while True:
-                pause, number = self._tried()
+                pause, number = self._try()
                 if not pause:
                     return number
                 self._wait(pause)
 
     def arrived(self, number: int | None) -> None:
-        """Take note that the service has met a request; until then it may yet meet it."""
+        """Record that a request has reached the service; until then it may yet do so at any time."""
         if number is not None:
-            # a thread may outlive the run, and its count
+            # a thread may still run when the run has ended and its count is closed
             with self._lock, suppress(sqlite3.ProgrammingError):
                 self._file.execute("UPDATE recent SET until = ? WHERE id = ?", (self._now() + _WINDOW, number))
 
-    def _tried(self) -> tuple[float, int | None]:
+    def _try(self) -> tuple[float, int | None]:
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:
-                outcome = self._counted()
+                outcome = self._count()
                 self._file.execute("COMMIT")
             except BaseException:
                 self._file.execute("ROLLBACK")
                 raise
         return outcome
 
-    def _counted(self) -> tuple[float, int | None]:
-        """Count one request; or count none, and give the seconds after which it may be tried again."""
+    def _count(self) -> tuple[float, int | None]:
+        """Count one request and return 0 and its number, or return the seconds to wait before the next try."""
         sent, free_at = self._file.execute("SELECT sent, free_at FROM run").fetchone()
         now = self._now()
         if self._limit is not None and sent >= self._limit:
@@ -131,17 +131,16 @@ class SharedBudget:
             raise self.over(was_sent=False)
         if slot > now:
             return slot - now, None
-        following = now + 1 / self._rate if self._rate else 0.0
-        self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (following,))
+        self._file.execute("UPDATE run SET sent = sent + 1, free_at = ?", (now + 1 / self._rate if self._rate else 0,))
         if not self._rate:
             return 0.0, None
         until = now + _ON_ITS_WAY + _WINDOW
         return 0.0, self._file.execute("INSERT INTO recent (until) VALUES (?)", (until,)).lastrowid
 
     def _second_is_full_until(self, now: float) -> float:
-        """Return when there is room in the current second again.
+        """Return the time at which the service may be reached once more without exceeding the rate of a second.
 
-        To space requests as they leave is not enough: a slow one followed by quick ones would meet them at the service.
+        It is not enough to space requests when they are sent: a slow one may arrive together with later ones.
         """
         if not self._rate:
             return 0.0
@@ -151,5 +150,5 @@ class SharedBudget:
         return max((until for (until,) in self._file.execute(full, (room - 1,))), default=0.0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""Read an answer's body and free it of its content codings, in steps that are bounded with every release of urllib3."""
+"""Read an answer's body and decode its content codings, in steps that are bounded with every release of urllib3."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from urllib3.exceptions import DecodeError, HTTPError
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.wire.body import MAX_BYTES
 from pytest_cce_precheck.wire.exchange import Headers
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from urllib3 import BaseHTTPResponse
 
-_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _CHUNK: Final = 64 * 1024
-# octets that these decoders get at once: a few of them may stand for 16 MB, and no release of them all has a limit
+# octets that Brotli and Zstandard get at once: a few may become 16 MB, and not every release has a limit
 _SLICE: Final = 8
-# nobody needs more, and each of a few octets costs a new decoder
+# nobody needs more, and each few octets could cost a new decoder
 _MOST_CODINGS: Final = 5
 _MOST_MEMBERS: Final = 64
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def read_body(raw: BaseHTTPResponse) -> bytes:
-    """Return the whole body, freed of its content codings; one that is not known is left as it is.
+    """Return the whole body without its content codings; an unknown coding is left as it is.
 
-    Raises what urllib3 raises, and `failures.failure` for one that is too large: as sent, as it reads, or between.
+    Raises what urllib3 raises, and `failures.failure` if the body is too large: as sent, decoded, or in between.
     """
     codings = [coding.strip() for coding in raw.headers.get("Content-Encoding", "").lower().split(",")]
     if len(codings) > _MOST_CODINGS:
-        raise DecodeError(f"{len(codings)} content codings, one upon the other")
+        raise DecodeError(f"{len(codings)} content codings")
     # not urllib3's own decoding: in older releases, a piece of 64 KB may become any size at once
     pieces = _bounded(iter(partial(raw.read1, _CHUNK, decode_content=False), b""))
     for coding in reversed(codings):
-        decoder = _DECODERS.get(coding) or _foreign(coding)
+        decoder = _DECODERS.get(coding) or _decoder_of_urllib3(coding)
         if decoder is None:
             break
         pieces = _bounded(decoder(pieces))
@@ -51,10 +51,10 @@ def read_body(raw: BaseHTTPResponse) -> bytes:
 
 
 def read_whole(response: HTTPResponse, *, preload_content: bool, hang_up: Callable[[], object]) -> HTTPResponse:
-    """Read an answer that nobody has read, and return it as it is then.
+    """Read an answer that nobody has read, and return one that holds its body.
 
-    What goes wrong is raised at once with ``preload_content``, else to whoever reads the answer; ``hang_up`` is called,
-    as what is left of its body would be the beginning of the next answer.
+    An error is raised at once with ``preload_content``, or else when the answer is read; ``hang_up`` is called, since
+    the rest of the body would be the beginning of the next answer.
     """
     if response.isclosed():
         return response
@@ -64,12 +64,12 @@ def read_whole(response: HTTPResponse, *, preload_content: bool, hang_up: Callab
     except FAILURES as error:
         hang_up()
         if preload_content:
-            # not ours as it is: urllib3 would take it for a lost connection, and try again
+            # urllib3 would take an error of requests for a lost connection, and try again
             raise HTTPError(str(error)) if isinstance(error, RequestException) else error from None
         source = _Broken(error)
     headers = Headers(response.headers.items())
     if "Content-Encoding" in headers or "Transfer-Encoding" in headers:
-        headers = without_coding(headers)
+        headers = headers.without(*FRAMING_HEADERS)
     return HTTPResponse(
         source,
         headers=HTTPHeaderDict(headers.pairs),
@@ -77,9 +77,9 @@ def read_whole(response: HTTPResponse, *, preload_content: bool, hang_up: Callab
         version=response.version,
         reason=response.reason,
         preload_content=preload_content,
-        # it was, while it was read
+        # it was enforced while the body was read
         enforce_content_length=False,
-        # where requests looks for cookies
+        # requests looks for cookies there
         original_response=response._original_response,
         request_url=response.url,
     )
@@ -94,13 +94,6 @@ class _Broken(BytesIO):
         raise self._error
 
     read1 = read
-
-
-def without_coding(headers: Headers) -> Headers:
-    """Leave out what is true of one way of sending a body, and not of the body as it reads."""
-    for name in _OF_THE_SENDING:
-        headers = headers.without(name)
-    return headers
 
 
 def _bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -118,7 +111,7 @@ def _inflated(pieces: Iterable[bytes], bits: int) -> Iterator[bytes]:
         begun, rest = begun or bool(piece), piece
         while rest:
             if inflater.eof:
-                # RFC 1952, 2.2: several members make one file; after the last, other tools put up with anything
+                # RFC 1952, 2.2: a file may have several members; after the last, other tools ignore anything
                 inflater, members = zlib.decompressobj(_GZIP), members + 1
                 if members > _MOST_MEMBERS:
                     raise DecodeError(f"more than {_MOST_MEMBERS} members")
@@ -139,13 +132,13 @@ def _deflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     pieces, head = iter(pieces), b""
     while len(head) < 2 and (piece := next(pieces, None)) is not None:
         head += piece
-    # RFC 9110, 8.4.1.2: in zlib's form; some send it bare
+    # RFC 9110, 8.4.1.2: in zlib's format; some servers send it without
     is_zlib = len(head) > 1 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
     return _inflated(chain([head], pieces), zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
 
 
-def _foreign(coding: str) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
-    """Return the decoder that urllib3 has where other packages are installed, which the calls of others ask for."""
+def _decoder_of_urllib3(coding: str) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
+    """Return a decoder that urllib3 has if other packages are installed, whose codings other clients may accept."""
     name = {"br": "BrotliDecoder", "zstd": "ZstdDecoder"}.get(coding, "")
     known = getattr(urllib3.response, name, None)
     if known is None:

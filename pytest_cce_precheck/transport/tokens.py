@@ -1,12 +1,13 @@
-"""IAM tokens that are fetched when they are needed, and again before they end or when the service wants another.
+"""IAM tokens that are fetched when they are needed, and again before they expire or when the service refuses one.
 
-A token comes from a command, or from IAM for a user and a password. No error tells one, and no frame that raises an
+A token comes from a command, or from IAM for a user and a password. No error shows one, and no frame that raises an
 error holds one in the clear.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import threading
 import time
@@ -21,13 +22,13 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import Environment, Words, without_frames_of
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.transport.live import HttpTransport, refuse_in_clear
+from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import WatchedAdapter
-from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret, secrets_in
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.hosts import refuse_plain_http
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,39 +36,40 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 PASSWORD: Final = "CCE_IAM_PASSWORD"  # noqa: S105  a variable's name
-TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
 _SUBJECT_TOKEN: Final = "X-Subject-Token"  # noqa: S105  a header's name
 _NEEDED: Final = ("CCE_IAM_USER", PASSWORD, "CCE_IAM_DOMAIN")
-# a token is renewed so long before its end, or at half its life
+# a token is renewed so many seconds before it expires, or at half its life
 _BEFORE_ITS_END: Final = 300.0
-_PATIENCE: Final = 60.0
-_COMPLAINT: Final = 400
-# seconds before IAM is asked once more; one that does not answer in time has had its time
+_TIMEOUT: Final = 60.0
+_BETWEEN: Final = re.compile(r"""[\s"',:{}[\]]+""")
+_SHORTEST_TOKEN: Final = 8
+_LONGEST_COMPLAINT: Final = 400
+# seconds before IAM is asked once more; after a timeout it is not
 _PAUSES: Final = (0.5, 2.0)
 _LOST: Final = frozenset({"connection-lost", "unreachable", "truncated"})
 
 
 class TokenError(ConfigurationError):
-    """No token could be had."""
+    """A token was refused for good."""
 
 
-class _NotNowError(ConfigurationError):
-    """No token could be had just now."""
+class _BusyError(ConfigurationError):
+    """A token could not be fetched just now."""
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A token and how many seconds it lasts, None where nobody said."""
+    """A token and how many seconds it is valid, None if that is unknown."""
 
     token: Secret
     life: float | None = None
 
 
 class Tokens:
-    """Keeps a token that is good, for all threads of a process; ``issue`` gives a new one, or raises `TokenError`.
+    """Keeps a valid token, for all threads of a process; ``issue`` returns a new one, or raises `TokenError`.
 
-    Nothing is fetched before the first is asked for. One that failed for good (``issue`` raises `TokenError`) is not
-    asked again: IAM locks out who tries a wrong password too often.
+    Nothing is fetched before the first token is needed. After a `TokenError`, ``issue`` is not called again: IAM locks
+    an account after too many wrong passwords.
     """
 
     def __init__(self, issue: Callable[[], Issued], *, now: Callable[[], float] = time.monotonic) -> None:
@@ -82,7 +84,7 @@ class Tokens:
 
     @property
     def renewed(self) -> int:
-        """How many tokens followed the first."""
+        """How many tokens were fetched after the first."""
         return max(len(self._issued) - 1, 0)
 
     @property
@@ -91,25 +93,25 @@ class Tokens:
         return tuple(token.reveal() for token in self._issued)
 
     def issued(self, token: Secret | None) -> bool:
-        """Whether a token is one of these."""
+        """Whether a token was fetched here."""
         return token in self._issued
 
     def current(self) -> Secret:
-        """Return the token to send now: the first is fetched, one that is about to end is renewed."""
+        """Return the token to send now: the first is fetched, one that is about to expire is renewed."""
         with self._lock:
             if not self._issued or (self._due is not None and self._now() >= self._due):
                 self._fetch()
             return self._issued[-1]
 
     def accepted(self, request: Request) -> None:
-        """Take note that the service let ``request`` in."""
+        """Record that the service accepted the token of ``request``."""
         with self._lock:
             self._good = self._good or self._carries_the_latest(request)
 
     def replaced(self, request: Request) -> bool:
-        """Whether there is a new token for ``request``, which was refused; fetches one where that may help.
+        """Whether there is a new token for ``request``, which was refused; fetches one if that may help.
 
-        It does not help where the token refused is new itself, and nothing was ever let in with it.
+        It does not help if the refused token is new itself and no request was ever accepted with it.
         """
         with self._lock:
             if self._carries_the_latest(request):
@@ -135,7 +137,7 @@ class Tokens:
             raise
         self._issued.append(issued.token)
         self._due = None
-        # one that has ended by this machine's clock may be good by the service's
+        # a token that has expired by this machine's clock may be valid by the service's
         if issued.life is not None and issued.life > 0:
             self._due = self._now() + issued.life - min(_BEFORE_ITS_END, issued.life / 2)
 
@@ -147,16 +149,16 @@ class Tokens:
 class TokenCommand:
     """Runs a command, without a shell, that prints a token, or JSON: ``{"token": …, "expires_at": RFC 3339}``.
 
-    It may take ``patience`` seconds, and is ended with all that it has started. ``environment`` is what the child gets;
-    its secrets are masked in what the child complains of.
+    It may take ``timeout`` seconds, and is ended with everything that it has started. ``environment`` is what the child
+    gets; its secrets are masked in what the child writes to standard error.
     """
 
     words: Sequence[str]
     environment: Mapping[str, str]
-    patience: float = _PATIENCE
+    timeout: float = _TIMEOUT
 
     def __post_init__(self) -> None:
-        # whoever prints its fields
+        # so that nobody who prints these fields shows secrets
         object.__setattr__(self, "words", Words(self.words))
         object.__setattr__(self, "environment", Environment(self.environment))
 
@@ -165,11 +167,11 @@ class TokenCommand:
 
     @property
     def name(self) -> str:
-        """The program; its arguments may hold what is nobody's business."""
+        """The program without its arguments, which may hold secrets."""
         return shlex.quote(self.words[0])
 
     def __call__(self) -> Issued:
-        """Run it; raises `TokenError` if it gives no token."""
+        """Run it and return its token; raises `TokenError`."""
         ended = self._run()
         if ended.status != 0:
             raise TokenError(f"{self._where} ended with status {ended.status}{self._complaint(ended)}")
@@ -183,15 +185,14 @@ class TokenCommand:
     def _where(self) -> str:
         return f"--cce-token-command: {self.name}"
 
-    def _run(self) -> _programs.Ended:
+    def _run(self) -> _programs.ProgramResult:
         try:
-            ended = _programs.run(self.words, self.environment, patience=self.patience)
+            ended = _programs.run(self.words, self.environment, timeout=self.timeout)
         except (OSError, ValueError) as error:
-            problem = (
-                f"cannot be run: {getattr(error, 'strerror', None) or 'it holds a character that cannot stand there'}"
-            )
+            reason = getattr(error, "strerror", None) or "it holds a character that no argument may have"
+            problem = f"cannot be run: {reason}"
         except BaseException as other:
-            # Ctrl-C, a test that took too long: the frames below hold what the child gets to see
+            # Ctrl-C, a test that took too long: the frames below hold the child's environment
             raise other.with_traceback(without_frames_of(other.__traceback__, {"subprocess", "selectors"})) from None
         else:
             if not ended.problem:
@@ -199,15 +200,17 @@ class TokenCommand:
             problem = ended.problem
         raise TokenError(f"{self._where} {problem}")
 
-    def _complaint(self, ended: _programs.Ended) -> str:
-        known = secrets_in(self.environment)
-        text = Redactor((*known, ended.output.strip())).text(ended.complaint).strip()
-        shown = text if len(text) <= _COMPLAINT else "…" + text[-_COMPLAINT:]
+    def _complaint(self, ended: _programs.ProgramResult) -> str:
+        # what it printed may hold a token even if it cannot be read as one; its parts are those of JSON too
+        parts = (part for part in _BETWEEN.split(ended.output) if len(part) >= _SHORTEST_TOKEN)
+        secrets = (*secrets_in(self.environment), ended.output.strip(), *parts)
+        text = Redactor(secrets).text(ended.complaint).strip()
+        shown = text if len(text) <= _LONGEST_COMPLAINT else "…" + text[-_LONGEST_COMPLAINT:]
         return f"; it complains: {shown}" if shown else ""
 
 
 def _read(output: Secret) -> Issued:
-    """Read what a command printed; raises `ValueError` that says what is wrong with it and does not show it."""
+    """Parse what a command printed; raises `ValueError` that says what is wrong with it and does not show it."""
     if not output.reveal().strip().startswith("{"):
         return Issued(_token(output.reveal()))
     try:
@@ -215,7 +218,7 @@ def _read(output: Secret) -> Issued:
     except ValueError:
         document = _Hidden(None)
     if not isinstance(document.content, dict):
-        raise ValueError("printed what begins like JSON and is none")
+        raise ValueError("printed what begins like JSON and is not valid")
     return Issued(_token(document.content.get("token")), _life(document.content.get("expires_at"), datetime.now(UTC)))
 
 
@@ -239,7 +242,7 @@ def _life(ends: Any, now: datetime) -> float | None:
     try:
         return (parse_timestamp(ends).datetime - now).total_seconds()
     except (TypeError, ValueError):
-        problem = "gave an expires_at that is no RFC 3339 timestamp, such as 2026-01-02T15:04:05Z"
+        problem = "returned an expires_at that is not an RFC 3339 timestamp, such as 2026-01-02T15:04:05Z"
     raise ValueError(problem)
 
 
@@ -248,7 +251,7 @@ def _life(ends: Any, now: datetime) -> float | None:
 
 @dataclass(frozen=True)
 class IamAccount:
-    """Who asks IAM (``endpoint``) for tokens of a project."""
+    """The user who asks IAM (``endpoint``) for tokens of a project."""
 
     endpoint: str
     user: str
@@ -262,7 +265,7 @@ class IamAccount:
     ) -> IamAccount | None:
         """Read CCE_IAM_USER, CCE_IAM_PASSWORD, CCE_IAM_DOMAIN and CCE_IAM_ENDPOINT; None without user and password.
 
-        Raises `ConfigurationError` if some are there and others lack. A region has an IAM of its own.
+        Without an endpoint, it is the region's. Raises `ConfigurationError` if only some of them are set.
         """
         missing = [name for name in _NEEDED if not environment.get(name)]
         if {*_NEEDED[:2]} <= {*missing}:
@@ -276,97 +279,87 @@ class IamAccount:
         return cls(endpoint, user, Secret(environment[PASSWORD]), domain, project_id)
 
 
+@dataclass(frozen=True)
 class IamTokens:
     """Asks IAM for a token: POST /v3/auth/tokens (the vendor's API KeystoneCreateUserTokenByPassword)."""
 
-    def __init__(
-        self,
-        account: IamAccount,
-        *,
-        timeout: float = 30.0,
-        remaining: Callable[[], float | None] = lambda: None,
-        wait: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._account = account
-        self._timeout = timeout
-        self._remaining = remaining
-        self._wait = wait
+    account: IamAccount
+    timeout: float = 30.0
+    remaining: Callable[[], float | None] = lambda: None
+    wait: Callable[[float], None] = time.sleep
 
     def __call__(self) -> Issued:
-        """Ask, again where IAM is busy; raises `TokenError` if it gives none, `ConfigurationError` where it cannot.
+        """Ask, and again if IAM is busy; raises `TokenError` if IAM refuses, `ConfigurationError` if it cannot answer.
 
-        The password follows no redirect, and goes to another machine over TLS alone.
+        The password follows no redirect, and is sent to another machine over TLS alone.
         """
-        refuse_in_clear(self._account.endpoint)
+        refuse_plain_http(self.account.endpoint)
         for seconds in _PAUSES:
-            with suppress(_NotNowError):
-                return self._asked()
-            self._wait(seconds)
-        return self._asked()
+            with suppress(_BusyError):
+                return self._ask()
+            self.wait(seconds)
+        return self._ask()
 
-    def _asked(self) -> Issued:
-        transport = HttpTransport(timeout=self._timeout, remaining=self._remaining, adapter=_Unseen)
+    def _ask(self) -> Issued:
+        transport = HttpTransport(timeout=self.timeout, remaining=self.remaining, adapter=_UnrecordedAdapter)
         try:
             exchange = transport.send(self._request())
         except TransportError as error:
-            problem, kind = error.detail, _NotNowError if error.reason in _LOST else ConfigurationError
+            problem, kind = error.detail, _BusyError if error.reason in _LOST else ConfigurationError
         else:
             return self._issued(exchange)
         finally:
             transport.close()
-        # not from within: the frames below hold the password
+        # not within the except block: the frames below hold the password
         raise kind(f"{self._where} got no answer: {problem}")
 
     @property
     def _where(self) -> str:
-        return f"POST {self._account.endpoint}{TOKEN_PATH}"
+        return f"POST {self.account.endpoint}{TOKEN_PATH}"
 
     def _request(self) -> Request:
-        account = self._account
+        account = self.account
         user = {"name": account.user, "password": account.password.reveal(), "domain": {"name": account.domain}}
         identity = {"methods": ["password"], "password": {"user": user}}
         scope = {"project": {"id": account.project_id}}
         headers = Headers([("Content-Type", "application/json;charset=utf8"), ("Accept", "application/json")])
-        body = _Unshown(json.dumps({"auth": {"identity": identity, "scope": scope}}).encode())
-        # the catalog of all services is long, and part of the token too
+        body = _HiddenBody(json.dumps({"auth": {"identity": identity, "scope": scope}}).encode())
+        # without the catalog of all services, which is long
         return Request("POST", account.endpoint, TOKEN_PATH, "nocatalog=true", headers, body)
 
     def _issued(self, exchange: Exchange) -> Issued:
         token = Secret(exchange.response.headers.get(_SUBJECT_TOKEN, ""))
         if exchange.status != 201 or not token:
-            lacks = "" if exchange.status != 201 else f" and no {_SUBJECT_TOKEN}"
-            raise self._error(exchange.status)(
-                f"{self._where} was answered with {exchange.status}{lacks}{self._said(exchange)};"
+            missing = "" if exchange.status != 201 else f" and no {_SUBJECT_TOKEN}"
+            kind = _BusyError if exchange.status == 429 or exchange.status >= 500 else TokenError
+            raise kind(
+                f"{self._where} was answered with {exchange.status}{missing}{self._reason(exchange)};"
                 f" check {', '.join(_NEEDED)} and --cce-project-id"
             )
         try:
-            document = exchange.document
-            ends = document["token"].get("expires_at")
+            ends = exchange.document["token"].get("expires_at")
             return Issued(_token(token.reveal()), _life(ends, exchange.date or datetime.now(UTC)))
         except (BodyError, LookupError, TypeError, AttributeError, ValueError):
-            # the token is good without it: the service says when it wants another
+            # without a known end, it is used until the service refuses it
             return Issued(token)
 
-    def _error(self, status: int) -> type[ConfigurationError]:
-        return _NotNowError if status == 429 or status >= 500 else TokenError
-
-    def _said(self, exchange: Exchange) -> str:
+    def _reason(self, exchange: Exchange) -> str:
         try:
-            message = parse_json(exchange.response.body)["error"]["message"]
+            message = exchange.document["error"]["message"]
         except (BodyError, LookupError, TypeError):
             return ""
-        text = Redactor((self._account.password.reveal(),)).text(str(message))
-        return f": {text[:_COMPLAINT]}"
+        text = Redactor((self.account.password.reveal(),)).text(str(message))
+        return f": {text[:_LONGEST_COMPLAINT]}"
 
 
-class _Unshown(bytes):
+class _HiddenBody(bytes):
     """A body that no traceback shows."""
 
     def __repr__(self) -> str:
         return "<body>"
 
 
-class _Unseen(WatchedAdapter):
-    """Sends what nobody may catch for a cassette: that replaces `HTTPAdapter.send`."""
+class _UnrecordedAdapter(WatchedAdapter):
+    """Sends what must not be recorded: interceptors replace `HTTPAdapter.send`, not this."""
 
     send = HTTPAdapter.send

@@ -1,6 +1,6 @@
-"""A deadline for a whole call: then its connection is shut, whoever reads or writes it and whatever for.
+"""A deadline for a whole call: when it is reached, the call's connection is shut down, whatever is read or written.
 
-No timeout for one wait does that: an answer whose head, chunk sizes or trailers drip keeps each wait short.
+A timeout for one wait does not do that: an answer whose head, chunk sizes or trailers drip keeps each wait short.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
 
 
 class Watch:
-    """Lets what runs in the ``with`` block take ``seconds`` in all, by a clock that is never set back.
+    """Limits what runs in the ``with`` block to ``seconds`` in all, by a clock that is never set back.
 
-    It binds the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
-    whatever it made of the end of its connection. Of two that stand within each other, the one that ends first counts.
-    With ``reads``, each answer is read whole, in bounds, before urllib3 does anything with it: to try again, to follow
-    a redirect or to give it away, it would read as much as there is.
+    It limits the connections of `watched` pools. A block that was cut off raises `failures.failure` of reason timeout,
+    whatever it made of the end of its connection. If one is within another, the one that ends first counts. With
+    ``reads``, each answer is read whole, up to the largest size, before urllib3 does anything with it: before another
+    try or a redirect, urllib3 would read as much as there is.
     """
 
     def __init__(self, seconds: float, *, reads: bool = False) -> None:
@@ -52,7 +52,7 @@ class Watch:
 
     @staticmethod
     def current() -> Watch | None:
-        """Return the watch that this code runs under."""
+        """Return the innermost watch that this code runs under."""
         return _current.get()
 
     def __enter__(self) -> Self:
@@ -68,66 +68,66 @@ class Watch:
         for each in self._held:
             each.close()
         if self.is_cut and (error is None or isinstance(error, FAILURES)):
-            # to a parser, the end that was made may be the end of the answer
+            # a parser may have taken the end of the connection for the end of the answer
             raise failure("timeout", f"the answer was not complete after {self.seconds:.3g} s") from None
 
     def shorten(self, seconds: float) -> None:
-        """Let it end in ``seconds`` where it would end later."""
+        """End in ``seconds`` at the latest."""
         due = monotonic() + seconds
         if due < self.due:
             self.seconds, self.due = seconds, due
             _WATCHDOG.look_after(self)
 
     def postpone(self, seconds: float) -> None:
-        """Do not count ``seconds`` that were spent waiting before anything was sent."""
+        """Leave out ``seconds`` that were spent waiting before anything was sent."""
         self.began += seconds
         self.due += seconds
         if self._outer is not None:
             self._outer.postpone(seconds)
 
     def hold(self, sock: socket.socket) -> None:
-        """Shut ``sock`` in the end."""
-        # a descriptor of its own: TLS takes the other one away, and the next connection may get its number
+        """Shut ``sock`` down at the deadline."""
+        # a descriptor of its own: TLS detaches the other one, and the next connection may get its number
         held = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         _WATCHDOG.look_after(self, lambda: self._held.append(held))
 
-    def dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
-        """Return the socket that ``dial`` opens; raises `TimeoutError` if that takes too long.
+    def connected(self, connect: Callable[[], socket.socket]) -> socket.socket:
+        """Return the socket that ``connect`` opens; raises `TimeoutError` if that takes too long.
 
-        Looking up a name takes as long as the system likes, and each of its addresses has a timeout for itself.
+        The lookup of a name has no timeout, and each address of a host has one of its own.
         """
         sock: Future[socket.socket] = Future()
 
         def run() -> None:
             try:
-                sock.set_result(dial())
+                sock.set_result(connect())
             except BaseException as error:
                 sock.set_exception(error)
 
-        threading.Thread(target=run, name="cce-precheck dials", daemon=True).start()
+        threading.Thread(target=run, name="cce-precheck connects", daemon=True).start()
         try:
             return sock.result(max(self.due - monotonic(), 0.0))
         except TimeoutError:
             if not sock.done():
                 self.is_cut = True
-                sock.add_done_callback(_hang_up)
+                sock.add_done_callback(_close)
             raise
 
     def cut(self) -> None:
-        """End it now."""
+        """Shut all connections down now."""
         self.is_cut = True
         for each in self._held:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
 
-def _hang_up(sock: Future[socket.socket]) -> None:
+def _close(sock: Future[socket.socket]) -> None:
     if sock.exception() is None:
         sock.result().close()
 
 
 class _Watchdog:
-    """One thread for all watches of a process; it ends where it wakes and there is none."""
+    """One thread for all watches of a process, which ends if it wakes and there is none."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -164,12 +164,12 @@ class _Watchdog:
 _WATCHDOG: Final = _Watchdog()
 
 
-class _Watched(HTTPConnection):
+class _WatchedConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         watch = Watch.current()
         if watch is None:
             return super()._new_conn()
-        sock = watch.dialled(super()._new_conn)
+        sock = watch.connected(super()._new_conn)
         watch.hold(sock)
         return sock
 
@@ -177,13 +177,13 @@ class _Watched(HTTPConnection):
         super()._tunnel()
         watch = Watch.current()
         if watch is not None and watch.is_cut:
-            # the end that was made looks like the end of a proxy's headers
+            # the end of the connection looks like the end of a proxy's headers
             raise TimeoutError
 
     def putrequest(self, *arguments: Any, **options: Any) -> None:
         watch = Watch.current()
         if watch is not None and self.sock is not None:
-            # it may have served another call before
+            # a connection that was used for another call before
             watch.hold(self.sock)
         super().putrequest(*arguments, **options)
 
@@ -200,43 +200,40 @@ class _Watched(HTTPConnection):
         return read_whole(response, preload_content=self._preloads, hang_up=self.close)
 
 
-class _Quiet(_Watched):
-    # set for all of http.client, it would print headers
-    debuglevel = 0
-
-
 @lru_cache
-def _mixed(first: type, second: type) -> Any:
-    return type(first.__name__.lstrip("_") + second.__name__, (first, second), {})
+def _watched_class(connection: Any, *, quiet: bool = False) -> Any:
+    """Return a class of connections (over TLS, through a SOCKS proxy) as one that a `Watch` limits."""
+    # if somebody sets the debug level for all of http.client, each connection prints its headers, unless it is quiet
+    return type(f"Watched{connection.__name__}", (_WatchedConnection, connection), {"debuglevel": 0} if quiet else {})
 
 
 def watched(pool: HTTPConnectionPool) -> HTTPConnectionPool:
-    """Let a `Watch` bind the connections of a pool; those that are open and idle are closed."""
-    kind: Any = pool.ConnectionCls
-    # a library that answers in place of the network may have put its own there
-    if issubclass(kind, HTTPConnection) and not issubclass(kind, _Watched):
-        pool.ConnectionCls = _mixed(_Watched, kind)
+    """Let a `Watch` limit the connections of a pool; those that are open and idle are closed."""
+    connection: Any = pool.ConnectionCls
+    # a library that answers in place of the network may have put a class of its own there
+    if issubclass(connection, HTTPConnection) and not issubclass(connection, _WatchedConnection):
+        pool.ConnectionCls = _watched_class(connection)
         if pool.pool is not None:
-            _close_the_idle(pool.pool)
+            _close_idle(pool.pool)
     return pool
 
 
-def _close_the_idle(places: LifoQueue[Any]) -> None:
+def _close_idle(places: LifoQueue[Any]) -> None:
     taken = []
     with suppress(Empty):
         while True:
             taken.append(places.get_nowait())
-    for each in taken:
-        if each is not None:
-            each.close()
+    for connection in taken:
+        if connection is not None:
+            connection.close()
         places.put(None)
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Opens connections that a `Watch` binds, to a service and to a proxy."""
+    """Opens connections that a `Watch` limits, to a service and to a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pools of connections."""
+        """Make the pools of connections to services."""
         super().init_poolmanager(*arguments, **options)
         _watch(self.poolmanager)
 
@@ -246,12 +243,13 @@ class WatchedAdapter(HTTPAdapter):
 
 
 def _watch(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = {scheme: _pool_of(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watched_pool(pool) for scheme, pool in pools.items()}
     return manager
 
 
 @lru_cache
-def _pool_of(pool: Any) -> Any:
-    if issubclass(pool.ConnectionCls, _Watched):
+def _watched_pool(pool: Any) -> Any:
+    if issubclass(pool.ConnectionCls, _WatchedConnection):
         return pool
-    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _mixed(_Quiet, pool.ConnectionCls)})
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _watched_class(pool.ConnectionCls, quiet=True)})

@@ -1,1 +1,1 @@
-"""What is on the wire: exchanges, names, signatures, timestamps, redaction."""
+"""What is on the wire: requests, responses, signatures, timestamps, and the endpoint's own vocabulary."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 from pytest_cce_precheck.errors import BodyError
@@ -12,18 +13,18 @@ from pytest_cce_precheck.errors import BodyError
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 100
 
-# what can be left of a token, from where the parser gave up, when the text ends within it
+# what can be left of a token, from the place where the parser stopped, if the text ends within it
 _CUT_TOKEN: Final = re.compile(r"\s*|t|tru?|f|fals?|fa|n|nul?|-|\.|[eE][+-]?|\\?u[0-9a-fA-F]{0,4}")
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse ``body``; raise `BodyError` that names what is wrong and where.
+    """Parse ``body``; raise `BodyError` that says what is wrong and where.
 
     >>> parse_json(b'{"kind": "AddonCheck"}')
     {'kind': 'AddonCheck'}
     >>> parse_json(b'{"a": 1, "a": 2}')
     Traceback (most recent call last):
-    pytest_cce_precheck.errors.BodyError: the key "a" stands twice in one object
+    pytest_cce_precheck.errors.BodyError: the key "a" occurs twice in one object
     """
     if not body.strip():
         raise BodyError("empty", "the body is empty; JSON was expected")
@@ -52,14 +53,13 @@ def parse_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise BodyError("duplicate-key", f'the key "{twice}" stands twice in one object')
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise BodyError("duplicate-key", f'the key "{twice}" occurs twice in one object')
     return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise BodyError("not-json", f"{name} is no JSON number")
+    raise BodyError("not-json", f"{name} is not a JSON number")
 
 
 def _decode_error(body: bytes, error: UnicodeDecodeError) -> BodyError:
@@ -82,15 +82,9 @@ def _too_deep() -> BodyError:
 
 
 def _deeper_than(document: Any, limit: int) -> bool:
-    level = [document]
+    # brackets were found, which are those of strings if the document is not a container
+    level = [document] if isinstance(document, dict | list) else []
     for _ in range(limit):
-        below: list[Any] = []
-        for node in level:
-            if isinstance(node, dict):
-                below.extend(child for child in node.values() if isinstance(child, dict | list))
-            elif isinstance(node, list):
-                below.extend(child for child in node if isinstance(child, dict | list))
-        if not below:
-            return False
-        level = below
-    return True
+        children = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level = [child for child in children if isinstance(child, dict | list)]
+    return bool(level)

@@ -1,4 +1,4 @@
-"""Credentials as values that do not show themselves."""
+"""Credentials as values that no repr and no traceback shows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SECRET_VARIABLES: Final = (
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every credential that an environment holds, used or not."""
+    """Return every credential in an environment, used or not."""
     return tuple(environment[name] for name in SECRET_VARIABLES if environment.get(name))
 
 
 class Secret:
-    """A text that no repr, format or traceback prints; ``reveal()`` gives it to whoever must send it.
+    """A text that no repr, format or traceback prints; ``reveal()`` returns it.
 
     >>> Secret("s3cr3t")
     <Secret>
@@ -65,13 +65,13 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        # it would stand in clear in a file, or in a message to another process
-        raise TypeError("a secret is not pickled: hand on the name of its environment variable")
+        # the pickle would hold it in the clear
+        raise TypeError("a secret is not pickled: pass the name of its environment variable")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """An IAM token, or an access key with its secret (and a security token where the keys are temporary)."""
+    """An IAM token, or an access key with its secret (and a security token if the keys are temporary)."""
 
     token: Secret | None = None
     access_key: Secret | None = None
@@ -80,7 +80,7 @@ class Credentials:
 
     @property
     def kind(self) -> AuthKind | None:
-        """``"token"``, ``"ak/sk"``, or None where there is nothing to authenticate with; AK/SK goes first."""
+        """``"token"``, ``"ak/sk"``, or None if there is nothing to authenticate with; AK/SK goes first."""
         if self.access_key and self.secret_key:
             return "ak/sk"
         return "token" if self.token else None
@@ -88,21 +88,20 @@ class Credentials:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be shown, for the redactor."""
-        fields = (self.token, self.access_key, self.secret_key, self.security_token)
-        return tuple(secret.reveal() for secret in fields if secret is not None)
+        return tuple(getattr(self, name).reveal() for name in self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Which of the four there are."""
+        """The fields that are set."""
         return tuple(each.name for each in fields(self) if getattr(self, each.name) is not None)
 
     def only(self, names: Iterable[str]) -> Credentials:
-        """Return those of ``names``, as far as there are any."""
+        """Return these credentials with the fields of ``names`` alone; unknown names are ignored."""
         return Credentials(**{name: getattr(self, name) for name in names if name in self.names})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Credentials:
-        """Read the names that the vendor's SDK and samples use.
+        """Read the variables that the vendor's SDK and samples use.
 
         ``CLOUD_SDK_AK``/``CLOUD_SDK_SK`` or ``HUAWEICLOUD_SDK_AK``/``HUAWEICLOUD_SDK_SK`` with
         ``HUAWEICLOUD_SDK_SECURITY_TOKEN``, and a token as ``CCE_AUTH_TOKEN``. Empty values count as absent.
@@ -112,7 +111,7 @@ class Credentials:
             return Secret(environment[name]) if environment.get(name) else None
 
         prefixes = ("HUAWEICLOUD_SDK", "CLOUD_SDK")
-        # a key of one pair with the secret of the other would only ever be refused
+        # a key of one pair with the secret of the other would always be refused
         prefix = next((p for p in prefixes if secret(f"{p}_AK") and secret(f"{p}_SK")), prefixes[0])
         return cls(
             token=secret("CCE_AUTH_TOKEN"),

@@ -1,4 +1,4 @@
-"""Dates as HTTP headers have them (RFC 9110, 5.6.7), and the wait that ``Retry-After`` asks for."""
+"""Dates in HTTP headers (RFC 9110, 5.6.7), and the wait that ``Retry-After`` asks for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _YEAR: Final = 365 * 86_400
 
 
 def parse_http_date(text: str) -> datetime:
-    """Read a date, in UTC; raise `ValueError` where it is none.
+    """Parse a date, in UTC; raises `ValueError`.
 
-    One without a zone, or with ``-0000`` (RFC 5322, 3.3), is in UTC too, never in this machine's time.
+    A date without a zone, or with ``-0000`` (RFC 5322, 3.3), is in UTC too, never in this machine's time.
 
     >>> parse_http_date("Fri, 02 Jan 2026 12:00:00 -0000").isoformat()
     '2026-01-02T12:00:00+00:00'
@@ -25,7 +25,7 @@ def parse_http_date(text: str) -> datetime:
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float:
-    """Read ``Retry-After`` (RFC 9110, 10.2.3), seconds or a date; raise `ValueError` where it is neither.
+    """Parse ``Retry-After`` (RFC 9110, 10.2.3), seconds or a date; raises `ValueError` if it is neither.
 
     >>> seconds_to_wait("Fri, 02 Jan 2026 12:00:05 GMT", datetime(2026, 1, 2, 12, tzinfo=UTC))
     5.0
@@ -36,7 +36,7 @@ def seconds_to_wait(retry_after: str, now: datetime) -> float:
 
 
 def wait_in_words(seconds: float) -> str:
-    """Return how long a wait is; a service may ask for any number of seconds.
+    """Return a wait for a message; a service may ask for any number of seconds.
 
     >>> wait_in_words(3600.4), wait_in_words(float("inf"))
     ('3600 s', 'more than a year')
@@ -45,7 +45,7 @@ def wait_in_words(seconds: float) -> str:
 
 
 def is_retry_after(value: str) -> bool:
-    """Whether a value of ``Retry-After`` can be read."""
+    """Whether a value of ``Retry-After`` is valid."""
     try:
         return seconds_to_wait(value, datetime.now(UTC)) >= 0
     except ValueError:

@@ -1,17 +1,18 @@
-"""One request and its response, as they were on the wire: what every mode makes and every check reads."""
+"""One request and its response, as they were on the wire: every mode makes them and every check reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
-from pytest_cce_precheck.wire.excerpts import shortened
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,7 @@ class Headers(Mapping[str, str]):
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
-        # as a mapping, other Headers would lose the case of their names and merge what is repeated
+        # as a mapping, `Headers` loses the case of names and merges repeated ones
         source = pairs.pairs if isinstance(pairs, Headers) else pairs
         items = source.items() if isinstance(source, Mapping) else source
         self.pairs: tuple[tuple[str, str], ...] = tuple((str(name), str(value)) for name, value in items)
@@ -53,20 +54,21 @@ class Headers(Mapping[str, str]):
         return len(self._by_name)
 
     def __hash__(self) -> int:
-        # Mapping takes it away with its __eq__, and a frozen Request would not hash
+        # Mapping defines __eq__ without it, and `Request` hashes its fields
         return hash(frozenset(self._by_name.items()))
 
     def __repr__(self) -> str:
-        # Values may be credentials, and a repr reaches tracebacks with locals.
+        # values may be credentials, and tracebacks with locals show reprs
         return f"Headers({', '.join(name for name, _ in self.pairs)})"
 
     def replacing(self, name: str, value: str) -> Headers:
-        """Return these headers with ``name`` set to ``value``, in place of any of that name."""
+        """Return these headers with ``value`` as the only one of ``name``."""
         return Headers((*self.without(name).pairs, (name, value)))
 
-    def without(self, name: str) -> Headers:
-        """Return these headers without ``name``."""
-        return Headers(pair for pair in self.pairs if pair[0].lower() != name.lower())
+    def without(self, *names: str) -> Headers:
+        """Return these headers without ``names``."""
+        left_out = {name.lower() for name in names}
+        return Headers(pair for pair in self.pairs if pair[0].lower() not in left_out)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The request target: path, and query where there is one."""
+        """The request target: path, and query if there is one."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
@@ -111,7 +113,7 @@ class Response:
 
     @cached_property
     def document(self) -> Any:
-        """The body as strict JSON; raises `BodyError` if it is none."""
+        """The body as strict JSON; raises `BodyError`."""
         return parse_json(self.body)
 
 
@@ -129,18 +131,18 @@ class Exchange:
 
     @property
     def document(self) -> Any:
-        """The response's body as strict JSON; raises `BodyError` if it is none."""
+        """The response's body as strict JSON; raises `BodyError`."""
         return self.response.document
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of this exchange (``X-Request-Id``), for the vendor's support; no longer than ids are."""
-        found = self.response.headers.get("X-Request-Id")
+        """The service's id of this exchange (``X-Request-Id``), shortened if it is much longer than ids are."""
+        found = self.response.headers.get(REQUEST_ID_HEADER)
         return found and shortened(found, _LONGEST_ID)
 
     @property
     def date(self) -> datetime | None:
-        """When the service says that it answered (``Date``), in UTC; None if it does not say so readably."""
+        """When the service answered by its own ``Date``, in UTC; None if that is missing or not valid."""
         try:
             return parse_http_date(self.response.headers["Date"])
         except (KeyError, ValueError):
@@ -148,23 +150,32 @@ class Exchange:
 
 
 def encode_query(params: Iterable[tuple[str, str]]) -> str:
-    """Write a query string the way the vendor's signer does: everything but ``A-Za-z0-9-._~`` is encoded.
+    """Return a query string as the vendor's signer writes it: everything but ``A-Za-z0-9-._~`` is encoded.
 
     >>> encode_query([("type", "addonStatic"), ("task_id", "a b+c/é")])
     'type=addonStatic&task_id=a%20b%2Bc%2F%C3%A9'
     """
-    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in params)
+    # half of a surrogate pair, which JSON can hold, is sent as its three octets
+    encoded = partial(quote, safe="~", errors="surrogatepass")
+    return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in params)
 
 
-def _encoded(text: str) -> str:
-    # half a surrogate pair, which JSON can hold, is sent as what it is
-    return quote(text, safe="~", errors="surrogatepass")
+def parameter_octets(query: str) -> list[tuple[bytes, bytes]]:
+    """Return the names and values of a query as the octets that they mean, in order, repeated ones too.
+
+    >>> parameter_octets("type=a%20b&type=a+b&x")
+    [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
+    """
+    pairs = (part.replace("+", " ").partition("=") for part in query.split("&") if part)
+    # half of a surrogate pair can be in a cassette that somebody edited
+    octets = partial(str.encode, encoding="utf-8", errors="surrogatepass")
+    return [(unquote_to_bytes(octets(name)), unquote_to_bytes(octets(value))) for name, _, value in pairs]
 
 
 class TransportError(CcePrecheckError):
     """No usable HTTP answer came back.
 
-    ``reason`` is one of a closed set (for programs), ``detail`` says it in words and never holds a credential.
+    ``reason`` is one of a closed set (for programs), ``detail`` is for people and never holds a credential.
     """
 
     def __init__(self, reason: TransportReason, detail: str, request: Request) -> None:

@@ -1,7 +1,7 @@
 """Sign requests with AK/SK as the vendor's SDKs do (SDK-HMAC-SHA256), and verify such signatures.
 
-One canonical form serves both directions. It is taken over octets, so that two requests which differ only in
-octets that are not UTF-8 stay two; for everything that is UTF-8 it is the vendor's own.
+Both use one canonical form. It is made of octets, so that requests which differ only in octets that are not UTF-8 have
+different signatures; for UTF-8 it is the vendor's own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError, MissingCredentialsError
 from pytest_cce_precheck.wire.credentials import Secret
-from pytest_cce_precheck.wire.exchange import Headers
-from pytest_cce_precheck.wire.vocabulary import (
-    DATE_HEADER,
-    PROJECT_HEADER,
-    SECURITY_TOKEN_HEADER,
-    TOKEN_HEADER,
-)
+from pytest_cce_precheck.wire.exchange import Headers, parameter_octets
+from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, PROJECT_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,14 +30,7 @@ UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 WINDOW: Final = timedelta(minutes=15)
 
 SignatureReason = Literal[
-    "missing",
-    "malformed",
-    "date-missing",
-    "date-malformed",
-    "unsigned-header",
-    "unknown-key",
-    "expired",
-    "mismatch",
+    "missing", "malformed", "date-missing", "date-malformed", "unsigned-header", "unknown-key", "expired", "mismatch"
 ]
 
 _DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
@@ -50,16 +38,16 @@ _DATE: Final = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _AUTHORIZATION: Final = re.compile(
     rf"{ALGORITHM} +Access=([^\s,]+), *SignedHeaders=([^\s,;]+(?:;[^\s,;]+)*), *Signature=([0-9a-f]{{64}})"
 )
-# whoever could change one of these beneath a signature could replay or refill the request; the vendor's Go SDK does
-# not sign Host
+# if one of these could change without breaking the signature, the request could be replayed or filled with another
+# body; Host is not among them, since the vendor's Go SDK does not sign it
 _MUST_BE_SIGNED: Final = (DATE_HEADER, PROJECT_HEADER, SECURITY_TOKEN_HEADER, CONTENT_HASH_HEADER)
 
 
 class SignatureError(CcePrecheckError):
     """A request is not authenticated by its signature.
 
-    ``reason`` is one of a closed set (for programs), ``detail`` says it in words; neither holds a key, a
-    secret, a signature or the value of a header.
+    ``reason`` is one of a closed set (for programs), ``detail`` is for people; neither holds a key, a secret, a
+    signature or the value of a header.
     """
 
     def __init__(self, reason: SignatureReason, detail: str) -> None:
@@ -71,10 +59,10 @@ class SignatureError(CcePrecheckError):
 def authenticate(
     request: Request, credentials: Credentials, *, now: datetime, project_id: str | None = None
 ) -> Request:
-    """Add what authenticates ``request``: a signature where there is a key pair, else the token.
+    """Add a signature to ``request`` if there is a key pair, else the token.
 
-    ``project_id`` is sent with a signature only, as the vendor's SDKs do. Raises `MissingCredentialsError`
-    where there is neither, `ConfigurationError` where a credential cannot stand in a header.
+    ``project_id`` is sent with a signature only, as the vendor's SDKs do. Raises `MissingCredentialsError` if there is
+    neither, `ConfigurationError` if a credential cannot be the value of a header.
     """
     _refuse_control_characters(credentials)
     if credentials.kind == "ak/sk":
@@ -88,10 +76,9 @@ def sign(request: Request, credentials: Credentials, *, now: datetime, project_i
     """Sign ``request`` with an access key, in place of any signature and date that it has.
 
     Adds ``X-Sdk-Date``, ``Authorization``, ``Host`` unless the request has one, ``X-Project-Id`` and
-    ``X-Security-Token`` where they are given, and, where the content type is neither JSON nor BSON,
-    ``X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD``. Every header is signed but for those with ``_`` in the name.
-    Path and query stay as they are. Header values that are not ASCII are sent as UTF-8 and, like all that is
-    on the wire, shown in Latin-1.
+    ``X-Security-Token`` if they are given, and ``X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD`` if the content type is
+    neither JSON nor BSON. Every header is signed except those with ``_`` in the name. Path and query stay as they are.
+    Header values that are not ASCII are sent as UTF-8 and, like everything on the wire, shown in Latin-1.
     """
     if credentials.access_key is None or credentials.secret_key is None:
         raise _missing(credentials)
@@ -124,8 +111,8 @@ def verify(
 ) -> str:
     """Return the access key that signed ``request``, or raise `SignatureError`.
 
-    ``secret_of`` gives the secret of an access key, or None for one that is unknown. The request's date may
-    be up to ``window`` before or after ``now``. Header values are read as HTTP servers give them, in Latin-1.
+    ``secret_of`` returns the secret of an access key, or None if the key is unknown. The request's date may be up to
+    ``window`` before or after ``now``. Header values are in Latin-1, as HTTP servers decode them.
     """
     access_key, signed, signature = _parse_authorization(request.headers)
     date = _parse_date(request.headers)
@@ -148,7 +135,7 @@ def _look_up(secret_of: Callable[[str], str | None], access_key: str) -> Secret:
     secret = secret_of(access_key)
     if secret is None:
         raise SignatureError("unknown-key", "nobody has the access key that the signature names")
-    # wrapped at once: a bare text would show among a traceback's locals
+    # wrapped at once: a traceback with locals would show the bare text
     return Secret(secret)
 
 
@@ -173,12 +160,12 @@ def _parse_date(headers: Headers) -> datetime:
     if text is None:
         raise SignatureError("date-missing", f"the request has no {DATE_HEADER} header")
     try:
-        # strptime alone would take digits of any script, and fewer of them
+        # strptime alone accepts digits of any script, and fewer of them
         if _DATE.fullmatch(text):
             return datetime.strptime(text, _DATE_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         pass
-    raise SignatureError("date-malformed", f"{DATE_HEADER} is no UTC time of the form 20060102T150405Z")
+    raise SignatureError("date-malformed", f"{DATE_HEADER} is not a UTC time of the form 20060102T150405Z")
 
 
 def _check_age(date: datetime, now: datetime, window: timedelta) -> None:
@@ -192,7 +179,7 @@ def _check_age(date: datetime, now: datetime, window: timedelta) -> None:
 
 def _check_content_hash(request: Request) -> None:
     declared = request.headers.get(CONTENT_HASH_HEADER)
-    # the canonical form takes the declared hash, and the empty hash for an empty body, on trust
+    # the canonical form holds the declared hash, and the hash of nothing for an empty body, whatever the body is
     if not request.body or not declared or declared == UNSIGNED_PAYLOAD:
         return
     if declared != hashlib.sha256(request.body).hexdigest():
@@ -220,23 +207,15 @@ def _canonical_request(request: Request, signed: Iterable[str]) -> bytes:
 
 
 def _canonical_path(path: str) -> str:
-    # what was an encoded slash becomes a slash: the vendor's signer cannot tell the two apart either
+    # an encoded slash becomes a slash: the vendor's signer makes no difference either
     text = quote(unquote_to_bytes(_octets(path)), safe="/~")
     return text if text.endswith("/") else text + "/"
 
 
 def _canonical_query(query: str) -> str:
-    pairs = []
-    for field in query.split("&"):
-        if field:
-            name, _, value = field.partition("=")
-            pairs.append((_form_octets(name), _form_octets(value)))
     # sorted as decoded: encoded, "a b" would go before "a"
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(pairs))
-
-
-def _form_octets(text: str) -> bytes:
-    return unquote_to_bytes(_octets(text.replace("+", " ")))
+    pairs = sorted(parameter_octets(query))
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)
 
 
 def _payload_hash(request: Request) -> str:
@@ -245,7 +224,7 @@ def _payload_hash(request: Request) -> str:
 
 
 def _octets(text: str) -> bytes:
-    # an encoding error would carry the text, which may be a secret, into a traceback
+    # an encoding error would show the text, which may be a secret, in a traceback
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -262,20 +241,16 @@ def _received(text: str) -> bytes:
 
 def _utc(now: datetime) -> datetime:
     if now.utcoffset() is None:
-        raise ValueError("now has no time zone; give an aware datetime, such as datetime.now(UTC)")
+        raise ValueError("now has no time zone; expected an aware datetime, such as datetime.now(UTC)")
     return now.astimezone(UTC)
 
 
 def _refuse_control_characters(credentials: Credentials) -> None:
-    fields = {
-        "token": credentials.token,
-        "access key": credentials.access_key,
-        "security token": credentials.security_token,
-    }
-    for name, secret in fields.items():
-        # HTTP libraries refuse such a header too, but show its value when they do
+    for name in ("token", "access_key", "security_token"):
+        secret: Secret | None = getattr(credentials, name)
+        # HTTP libraries refuse such a header too, but show its value
         if secret is not None and re.search(r"[\x00-\x1f\x7f]", secret.reveal()):
-            raise ConfigurationError(f"the {name} holds a line break or another control character")
+            raise ConfigurationError(f"the {name.replace('_', ' ')} holds a line break or another control character")
 
 
 def _missing(credentials: Credentials) -> MissingCredentialsError:

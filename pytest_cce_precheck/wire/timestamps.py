@@ -1,6 +1,6 @@
 """Timestamps as the endpoint writes them: RFC 3339 with an offset and up to nine fractional digits.
 
-``datetime.fromisoformat`` will not do: it cuts to microseconds, and takes ``+0800`` and no offset at all.
+``datetime.fromisoformat`` is not enough: it cuts to microseconds, and accepts ``+0800`` and no offset at all.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _DATE: Final = r"\d{4}-\d\d-\d\d"
 _TIME: Final = r"\d\d:\d\d:\d\d"
 _FRACTION: Final = r"(?:\.\d+)?"
 _OFFSET: Final = r"(?:[Zz]|[+-]\d\d:\d\d)"
-# the first that fits names what is wrong with a text that has not the shape
+# if a text does not have the shape, the first pattern that matches says what is wrong with it
 _COMMON_MISTAKES: Final = (
     (r"", "it is empty"),
-    (r"\s.*|.*\s", "there is white space around it"),
+    (r"\s.*|.*\s", "it begins or ends with white space"),
     (r"-?\d+(\.\d+)?", "it is a number, not a date and time"),
     (_DATE, "it is a date without a time"),
-    (rf"{_DATE}[^Tt]{_TIME}.*", "the letter T must stand between date and time"),
+    (rf"{_DATE}[^Tt]{_TIME}.*", "the letter T must be between date and time"),
     (rf"{_DATE}[Tt]{_TIME}{_FRACTION}", "it has no offset; Z, or one such as +08:00, must follow the time"),
     (rf"{_DATE}[Tt]\d\d:\d\d{_OFFSET}?", "it has no seconds"),
     (rf"{_DATE}[Tt]{_TIME}\.\d{{10,}}{_OFFSET}", "it has more than nine fractional digits"),
-    (rf"{_DATE}[Tt]{_TIME},\d+{_OFFSET}", "a point, not a comma, must stand before the fraction"),
+    (rf"{_DATE}[Tt]{_TIME},\d+{_OFFSET}", "a point, not a comma, must be before the fraction"),
     (rf"{_DATE}[Tt]{_TIME}\.{_OFFSET}?", "no digit follows the point"),
     (rf"{_DATE}[Tt]{_TIME}{_FRACTION}[+-]\d\d?(:?\d\d?)?", "an offset is two digits, a colon and two digits"),
     (rf"{_DATE}[Tt]{_TIME}{_FRACTION}.*", "Z, or an offset such as +08:00, must end it"),
@@ -41,11 +41,10 @@ _COMMON_MISTAKES: Final = (
 
 @dataclass(frozen=True, order=True, slots=True)
 class Timestamp:
-    """An instant, and how it was written. Compares by the instant alone, to the nanosecond.
+    """An instant, and how it was written. Instants are compared to the nanosecond, whatever their spelling.
 
-    ``seconds`` counts from 1970-01-01T00:00:00Z without leap seconds. ``nanoseconds`` is below 1,000,000,000,
-    but within a leap second goes on from there, so that it lies between its neighbours. ``digits`` is the
-    number of fractional digits.
+    ``seconds`` counts from 1970-01-01T00:00:00Z without leap seconds. ``nanoseconds`` is below 1,000,000,000, except
+    within a leap second, where it continues from there. ``digits`` is the number of fractional digits.
 
     >>> parse_timestamp("2024-01-01T08:00:00.1+08:00") == parse_timestamp("2024-01-01T00:00:00.100Z")
     True
@@ -57,7 +56,7 @@ class Timestamp:
     digits: int = field(default=0, compare=False)
 
     def agrees_with(self, other: Timestamp) -> bool:
-        """Whether both can be the same instant, one of them cut to fewer digits.
+        """Whether both can be the same instant, one of them written with fewer digits.
 
         >>> parse_timestamp("2024-01-01T00:00:00.123456789Z").agrees_with(parse_timestamp("2024-01-01T00:00:00.123Z"))
         True
@@ -67,14 +66,14 @@ class Timestamp:
 
     @classmethod
     def from_datetime(cls, moment: datetime, nanoseconds: int = 0, offset_minutes: int = 0) -> Timestamp:
-        """Take the instant of an aware datetime, later by ``nanoseconds``, with no more digits than it needs.
+        """Return the timestamp of an aware datetime plus ``nanoseconds``, with no more digits than it needs.
 
         >>> midnight = datetime(2024, 1, 1, tzinfo=UTC)
         >>> format_timestamp(Timestamp.from_datetime(midnight, nanoseconds=120, offset_minutes=480))
         '2024-01-01T08:00:00.00000012+08:00'
         """
         if moment.utcoffset() is None:
-            raise ValueError("the datetime has no time zone; give an aware one, such as datetime.now(UTC)")
+            raise ValueError("the datetime has no time zone; expected an aware one, such as datetime.now(UTC)")
         since = moment - _EPOCH
         carry, fraction = divmod(since.microseconds * 1000 + nanoseconds, _BILLION)
         digits = len(f"{fraction:09d}".rstrip("0"))
@@ -85,16 +84,16 @@ class Timestamp:
         """The instant at its offset, cut to microseconds; in a leap second, the last one before it."""
         zone = timezone(timedelta(minutes=self.offset_minutes))
         microseconds = min(self.nanoseconds, _BILLION - 1) // 1000
-        # computed in local time: in UTC, the first and the last hours of the calendar may lie outside it
+        # in local time: in UTC, the first and the last hours of the calendar may be outside of it
         local = timedelta(seconds=self.seconds + self.offset_minutes * 60, microseconds=microseconds)
         return (_EPOCH + local).replace(tzinfo=zone)
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    """Read an RFC 3339 timestamp; raise `ValueError` that says what is wrong with it.
+    """Parse an RFC 3339 timestamp; raises `ValueError` that says what is wrong with it.
 
-    ``t`` and ``z`` may be lower case and ``-00:00`` is an offset (RFC 3339, 4.3 and 5.6). A second 60 is
-    accepted only where a leap second can be: at 23:59:60 UTC on the last day of a month (5.7).
+    ``t`` and ``z`` may be lower case and ``-00:00`` is an offset (RFC 3339, 4.3 and 5.6). Second 60 is accepted only
+    at 23:59:60 UTC on the last day of a month (5.7).
 
     >>> parse_timestamp("2024-02-30T08:00:00Z")
     Traceback (most recent call last):
@@ -125,7 +124,7 @@ def parse_timestamp(text: str) -> Timestamp:
 
 
 def format_timestamp(stamp: Timestamp) -> str:
-    """Write ``stamp`` as RFC 3339, at its offset and with its number of fractional digits.
+    """Return ``stamp`` as RFC 3339, at its offset and with its number of fractional digits.
 
     >>> format_timestamp(Timestamp(0, 5_000_000, offset_minutes=-90, digits=3))
     '1969-12-31T22:30:00.005-01:30'
@@ -158,7 +157,7 @@ def _days(text: str, year: int, month: int, day: int) -> int:
 def _ends_a_month(seconds: int) -> bool:
     days, rest = divmod(seconds, _DAY)
     last = _EPOCH_DAY + days - 1
-    # an offset can lead out of the calendar
+    # with its offset, it may be outside of the calendar
     if rest or not 1 <= last <= date.max.toordinal():
         return False
     day = date.fromordinal(last)
@@ -171,9 +170,9 @@ def _error(text: str, mistake: str) -> ValueError:
 
 
 def _mistake(text: str) -> str:
-    foreign = next((character for character in text if character.isdigit() and not character.isascii()), None)
-    if foreign:
-        return f"{foreign!r} is not one of the ASCII digits 0 to 9"
+    for character in text:
+        if character.isdigit() and not character.isascii():
+            return f"{character!r} is not one of the ASCII digits 0 to 9"
     for pattern, mistake in _COMMON_MISTAKES:
         if re.fullmatch(pattern, text, re.ASCII | re.DOTALL):
             return mistake

@@ -61,13 +61,17 @@ TOKEN_HEADER: Final = "X-Auth-Token"  # noqa: S105  a header's name, not a secre
 SECURITY_TOKEN_HEADER: Final = "X-Security-Token"  # noqa: S105  as above
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", TOKEN_HEADER.lower(), SECURITY_TOKEN_HEADER.lower()})
 """The headers, in lower case, that authenticate a request."""
+FRAMING_HEADERS: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
+"""The headers that describe how a body was sent, not the body itself."""
 PROJECT_HEADER: Final = "X-Project-Id"
 DATE_HEADER: Final = "X-Sdk-Date"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
+"""IAM's call that issues a token (POST)."""
 
 
 def create_path(project_id: str, cluster_id: str) -> str:
-    """Return the path of the call that makes tasks (POST).
+    """Return the path of the create call (POST).
 
     >>> create_path("p", "c")
     '/api/v3/projects/p/clusters/c/addons/precheck'

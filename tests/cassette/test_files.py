@@ -198,12 +198,12 @@ def test_what_is_no_file_is_no_cassette(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "is no cassette: "),
-        (WHOLE.encode()[:-20], "is no cassette: "),
+        (b"", "is not a cassette: "),
+        (WHOLE.encode()[:-20], "is not a cassette: "),
         (b"\x1f\x8b\x08", "cannot be read: byte 1 is not UTF-8; move it away"),
         (WHOLE.encode("utf-16"), "cannot be read: byte 0 is not UTF-8; move it away"),
-        (b"\xef\xbb\xbf" + WHOLE.encode(), "is no cassette: "),
-        (b"cassette: 1\n", "is no cassette: "),
+        (b"\xef\xbb\xbf" + WHOLE.encode(), "is not a cassette: "),
+        (b"cassette: 1\n", "is not a cassette: "),
         (WHOLE.replace('"cassette":1', '"cassette":2').encode(), "is a cassette of version 2"),
     ],
 )
@@ -218,7 +218,7 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     write(folder / "tasks.json", WHOLE)
     with unprivileged(folder):
         assert corruption(folder / "tasks.json").endswith(
-            "cannot be read: Permission denied; move it away, and record it anew or in several tests"
+            "cannot be read: Permission denied; move it away, and record it again or in several tests"
         )
 
 

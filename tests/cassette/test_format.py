@@ -261,15 +261,21 @@ def test_what_is_no_object_is_no_recording(part: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "tasks.json is no cassette: Expecting value: line 1 column 1"),
-        ("cassette: 1", "tasks.json is no cassette: "),
-        ("<html></html>", "tasks.json is no cassette: "),
-        ("[]", 'tasks.json is no cassette: it has no "cassette": 1; HAR files and vcrpy\'s are taken in with cce-'),
-        ('{"log": {"entries": []}}', 'it has no "cassette": 1; HAR files and vcrpy\'s are taken in with cce-'),
-        ('{"cassette": 2}', "tasks.json is a cassette of version 2, and this is a tool for version 1: install a newer"),
+        ("", "tasks.json is not a cassette: Expecting value: line 1 column 1"),
+        ("cassette: 1", "tasks.json is not a cassette: "),
+        ("<html></html>", "tasks.json is not a cassette: "),
+        (
+            "[]",
+            'tasks.json is not a cassette: it has no "cassette": 1; HAR files and cassettes of vcrpy are',
+        ),
+        (
+            '{"log": {"entries": []}}',
+            'it has no "cassette": 1; HAR files and cassettes of vcrpy are',
+        ),
+        ('{"cassette": 2}', "tasks.json is a cassette of version 2, and this tool reads version 1: install a newer"),
         ('{"cassette": "1"}', "tasks.json is a cassette of version '1'"),
-        ("[" * 100_000, "tasks.json is no cassette: it nests too deep; record it again"),
-        ('{"a":' * 100_000, "tasks.json is no cassette: it nests too deep; record it again"),
+        ("[" * 100_000, "tasks.json is not a cassette: it nests too deep; record it again"),
+        ('{"a":' * 100_000, "tasks.json is not a cassette: it nests too deep; record it again"),
     ],
 )
 def test_what_is_no_cassette_is_said_with_the_way_out(text: str, told: str) -> None:
@@ -306,7 +312,7 @@ def test_a_head_that_cannot_be_read_is_said_member_by_member(changes: dict[str, 
     for layout in LAYOUTS.values():
         message = corrupt(layout(document))
         assert told in message
-        assert message.startswith("tasks.json is no cassette: ")
+        assert message.startswith("tasks.json is not a cassette: ")
         assert message.endswith("; record it again")
 
 
@@ -321,4 +327,4 @@ def test_what_a_merge_left_unfinished_is_said_as_what_it_is() -> None:
     text = written(answered())
     line = text.index('        "status"')
     marked = f"{text[:line]}<<<<<<< HEAD\n{text[line:]}"
-    assert "tasks.json holds the marks of a merge that was not finished" in corrupt(marked)
+    assert "tasks.json has the markers of an unfinished merge" in corrupt(marked)

@@ -1,4 +1,4 @@
-"""The lines of a cassette: what was written is found again without parsing, and nothing but JSON is written."""
+"""The layout of a cassette: what was written is found again without parsing, and nothing but JSON is written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ def test_a_compact_body_is_given_as_its_bytes_and_not_parsed() -> None:
     assert data["response"]["body"]["json"]["text"] == 'é "body":{'
 
 
-@pytest.mark.parametrize("body", [b'{"a": [1, 2]}', b'{"a":[1,2]}\n', b"[]", b"1", b"<html>", b"\xff", b""])
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"1", b'"a  b"', b'{"style":"x"}', b'[{"style":["x"]}]', b'"\\ud800"'])
+def test_so_is_whatever_else_is_compact(body: bytes) -> None:
+    [part] = parts_of(answer(body))
+    assert part.read_outcome(as_written=True)[1] == body
+
+
+@pytest.mark.parametrize("body", [b'{"a": [1, 2]}', b'{"a":[1,2]}\n', b"<html>", b"\xff", b""])
 def test_a_body_of_another_spelling_is_parsed(body: bytes) -> None:
     [part] = parts_of(answer(body))
     assert part.read_outcome(as_written=True)[1] is None
@@ -52,7 +58,7 @@ def test_recordings_are_told_apart_whatever_came_of_them() -> None:
     assert [each.outcome for each in loads(text, "a.json")] == outcomes
 
 
-def test_what_is_laid_out_otherwise_is_not_split() -> None:
+def test_what_has_another_layout_is_not_split() -> None:
     text = dumps(ORIGIN, [Recording(REQUEST, answer(COMPACT))]).partition(HEAD)[2]
     assert split(text) is not None
     for other in (text.rstrip("\n"), text.replace('"request":{\n', '"request": {\n'), ""):

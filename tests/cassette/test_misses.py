@@ -34,7 +34,7 @@ def test_a_miss_names_request_file_mode_closest_recording_difference_and_way_out
     assert told(asked("type=addonUpgrade"), answered(), answered("type=addonStatic")) == [
         f"no recording for GET {PATH}?type=addonUpgrade",
         "  mode:     replay, of tasks.json (2 recordings of 2026-01-02)",
-        f"  closest:  recording 2, GET {PATH}?type=addonStatic (not asked for yet)",
+        f"  closest:  recording 2, GET {PATH}?type=addonStatic (not used yet)",
         "  differs:  the parameter type is 'addonUpgrade', recorded 'addonStatic'",
         "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), or ask what was recorded",
     ]
@@ -44,8 +44,8 @@ def test_what_is_used_up_says_that_it_was_given_already_and_how_to_have_it_again
     assert told(asked("type=x"), answered("type=x"), used=1) == [
         f"no recording for GET {PATH}?type=x",
         "  mode:     replay, of tasks.json (1 recording of 2026-01-02)",
-        f"  closest:  recording 1, GET {PATH}?type=x (given already)",
-        "  differs:  in nothing, but each recording is given once, and this was asked for once more",
+        f"  closest:  recording 1, GET {PATH}?type=x (used already)",
+        "  differs:  in nothing, but each recording answers one call, and this is one call more",
         (
             "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), ask once, or let it repeat"
             " (cce(repeats=True), and record it again), or ask what was recorded"
@@ -115,13 +115,13 @@ def test_of_a_body_what_differs_is_shown(body: bytes, expected: str) -> None:
 def test_the_closest_recording_has_the_fewest_differences_and_then_the_likest_query(query: str, closest: int) -> None:
     queries = ("type=a&task_id=51", "type=a&task_id=31", "type=a&task_id=51&limit=5", "type=addonStatic")
     lines = told(asked(query), *map(answered, queries))
-    assert lines[2] == f"  closest:  recording {closest}, GET {PATH}?{queries[closest - 1]} (not asked for yet)"
+    assert lines[2] == f"  closest:  recording {closest}, GET {PATH}?{queries[closest - 1]} (not used yet)"
 
 
 def test_what_is_long_is_shortened() -> None:
     lines = told(asked("task_id=" + "x" * 5000), answered("task_id=" + "y" * 5000))
     assert max(map(len, lines)) < 500
-    assert lines[0].endswith(f"… ({len(f'GET {PATH}?task_id=') + 5000} characters)")
+    assert f"… ({len(f'GET {PATH}?task_id=') + 5000:,} characters) …" in lines[0]
 
 
 def test_in_a_large_cassette_the_closest_is_looked_for_among_the_first_recordings() -> None:

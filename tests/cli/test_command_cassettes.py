@@ -35,18 +35,18 @@ NOT_JSON: Final = "<html>"
         (["list"], "cce-cassettes is not there"),
         (["show", "nowhere"], "there is no cassette nowhere"),
         (["show", "folder"], "the cassette folder cannot be read: it is a directory; expected a regular file"),
-        (["show", "text.json"], "text.json is no cassette: "),
-        (["show", "other.json"], 'other.json is no cassette: it has no "cassette": 1'),
+        (["show", "text.json"], "text.json is not a cassette: "),
+        (["show", "other.json"], 'other.json is not a cassette: it has no "cassette": 1'),
         (["show", "good.json", "--number", "2"], "good.json has 1 recordings; there is no number 2"),
         (["verify", "nowhere"], "there is no cassette nowhere"),
-        (["verify", "text.json"], "text.json is no cassette: "),
+        (["verify", "text.json"], "text.json is not a cassette: "),
         (["verify", "folder"], "folder holds no cassettes, so nothing can be verified"),
         (["verify", "good.json", "--accept=PRE999: x"], "unknown finding code 'PRE999'"),
-        (["diff", "good.json", "text.json"], "text.json is no cassette: "),
+        (["diff", "good.json", "text.json"], "text.json is not a cassette: "),
         (["diff", "good.json", "nowhere"], "there is no cassette nowhere"),
         (["diff", "good.json", "folder"], "good.json and folder cannot be compared: one is a folder, the other a file"),
         (["diff", "folder", "folder"], "folder and folder have no cassette of the same name"),
-        (["diff", ".", "."], "broken.json is no cassette: "),
+        (["diff", ".", "."], "broken.json is not a cassette: "),
         (["prune", "nowhere"], "nowhere is not there"),
         (["prune", "folder"], "folder holds no cassettes, so there is nothing to prune"),
         (["import", "nowhere", "--out", "new.json"], "nowhere cannot be read: No such file or directory"),
@@ -59,15 +59,15 @@ NOT_JSON: Final = "<html>"
         (["import", "real.har", "--out", "folder"], "folder is there and is no cassette, so it is not replaced"),
         (["import", "real.har", "--out", "text.json"], "text.json is there and is no cassette, so it is not replaced"),
         (["import", "none.har", "--out", "new.json"], "none.har: no call to …/addons/precheck"),
-        (["import", "code.yaml", "--out", "new.json"], "code.yaml, line 1 cannot be taken in: could not determine"),
-        (["import", "aborted.har", "--out", "new.json"], "entry 1 of aborted.har cannot be taken in: its status is 0"),
+        (["import", "code.yaml", "--out", "new.json"], "code.yaml, line 1 cannot be imported: could not determine"),
+        (["import", "aborted.har", "--out", "new.json"], "entry 1 of aborted.har cannot be imported: its status is 0"),
         (
             ["import", "base64.har", "--out", "new.json"],
-            "entry 1 of base64.har cannot be taken in: its body is no Base64",
+            "entry 1 of base64.har cannot be imported: its body is not valid Base64",
         ),
         (["import", "real.har", "elsewhere.har", "--out", "new.json"], "the calls are to several services"),
         (["export", "nowhere", "--har", "new.har"], "there is no cassette nowhere"),
-        (["export", "text.json", "--har", "new.har"], "text.json is no cassette: "),
+        (["export", "text.json", "--har", "new.har"], "text.json is not a cassette: "),
         (["export", "good.json", "--har", "folder"], "the HAR folder cannot be written: it is a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_cassette_does_not_hide_the_others(cassettes: Cassette
     status, out, err = cassettes("list", ".")
     assert status == 2
     assert "\ngood.json  " in out
-    assert one_line(err).startswith("bad.json is no cassette: ")
+    assert one_line(err).startswith("bad.json is not a cassette: ")
 
 
 def test_a_recording_that_cannot_be_read_does_not_hide_the_other_cassettes(
@@ -354,7 +354,7 @@ def test_in_a_folder_a_file_that_is_no_cassette_fails_beside_the_others(cassette
     (tmp_path / "bad.json").write_text(NOT_JSON)
     status, out, _ = cassettes("verify", ".")
     assert status == 1
-    assert out.startswith("error: bad.json is no cassette: ")
+    assert out.startswith("error: bad.json is not a cassette: ")
     assert out.endswith("good.json: nothing breaks the contract\n1 of 2 cassettes does not hold\n")
 
 

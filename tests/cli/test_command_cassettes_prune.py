@@ -215,7 +215,7 @@ def test_only_cassettes_are_deleted_and_no_link_is_followed(
     assert not (folder / "test_gone" / "test_a.json").exists()
     complaints = err.splitlines()
     assert complaints[0] == "cce-precheck: left alone: cce-cassettes/link.json is a link"
-    assert complaints[1].startswith("cce-precheck: left alone: cce-cassettes/settings.json is no cassette: ")
+    assert complaints[1].startswith("cce-precheck: left alone: cce-cassettes/settings.json is not a cassette: ")
     assert out.splitlines()[-1].endswith("3 cassettes that no test claims deleted")
 
 

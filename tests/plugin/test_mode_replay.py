@@ -163,7 +163,7 @@ def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytes
         [
             "no recording for GET */tasks?type=x",
             "*  mode:     replay, of cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
-            "*  closest:  recording 1, GET */tasks?type=y (not asked for yet)",
+            "*  closest:  recording 1, GET */tasks?type=y (not used yet)",
             "*  differs:  the parameter type is 'x', recorded 'y'",
             "*  way out:  record it again (pytest --cce-mode=record 'test_it.py::test_it'), or ask what was recorded",
         ]
@@ -327,12 +327,12 @@ def a_link_out(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (cut, "*/test_it.json is no cassette: *; record it again"),
-        (of_another_version, "*/test_it.json is a cassette of version 2, and this is a tool for version 1: *"),
-        (no_json, "*/test_it.json is no cassette: *; record it again"),
-        (no_utf8, "*/test_it.json cannot be read: byte 14 is not UTF-8; move it away, and record it anew *"),
-        (unmerged, "*/test_it.json holds the marks of a merge that was not finished*"),
-        (too_deep, "*/test_it.json is no cassette: *; record it again"),
+        (cut, "*/test_it.json is not a cassette: *; record it again"),
+        (of_another_version, "*/test_it.json is a cassette of version 2, and this tool reads version 1: *"),
+        (no_json, "*/test_it.json is not a cassette: *; record it again"),
+        (no_utf8, "*/test_it.json cannot be read: byte 14 is not UTF-8; move it away, and record it again *"),
+        (unmerged, "*/test_it.json has the markers of an unfinished merge*"),
+        (too_deep, "*/test_it.json is not a cassette: *; record it again"),
         (a_folder, "*/test_it.json cannot be read: it is a directory; expected a regular file *"),
         (a_pipe, "*/test_it.json cannot be read: it is a named pipe; expected a regular file *"),
         (a_link_out, "the cassette cassettes/*.json is not usable: a symbolic link leads out of cassettes, to *"),

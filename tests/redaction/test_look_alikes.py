@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.explore.classes import CLASSES
 from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret, names_a_secret
-from pytest_cce_precheck.redaction.texts import MASK, Redactor, masked
+from pytest_cce_precheck.redaction.spellings import MASK, masked
+from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.look_alikes import ALNUM, MAKERS, chosen, of_all_sorts

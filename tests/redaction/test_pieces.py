@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_cce_precheck.redaction.pieces import Pieces
+from pytest_cce_precheck.redaction.spellings import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable

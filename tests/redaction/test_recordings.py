@@ -394,9 +394,9 @@ def test_no_stand_in_looks_like_a_secret_even_where_a_secret_would() -> None:
 
 
 def test_a_response_that_holds_a_credential_is_known_by_it(redaction: Redaction) -> None:
-    assert redaction.knows_of(Response(200, Headers({"Server": "the-secret"})))
-    assert redaction.knows_of(Response(200, Headers(), TOKEN.encode()))
-    assert not redaction.knows_of(Response(200, Headers({"Server": "x"}), b'{"password": "another"}'))
+    assert redaction.found_in(Response(200, Headers({"Server": "the-secret"})))
+    assert redaction.found_in(Response(200, Headers(), TOKEN.encode()))
+    assert not redaction.found_in(Response(200, Headers({"Server": "x"}), b'{"password": "another"}'))
 
 
 def test_a_redaction_does_not_show_its_secrets() -> None:

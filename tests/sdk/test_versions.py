@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck import _programs
-from pytest_cce_precheck._programs import Ended
+from pytest_cce_precheck._programs import ProgramResult
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
@@ -55,12 +55,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     """What would be run to make an environment; pip fails for version 9."""
     commands: Ran = []
 
-    def run(command: list[str], *_: Any, **__: Any) -> Ended:
+    def run(command: list[str], *_: Any, **__: Any) -> ProgramResult:
         commands.append(command)
         if "venv" in command:
             Path(command[-1]).mkdir()
         failed = command[-1].endswith("==9")
-        return Ended(int(failed), "", "ERROR: No matching distribution\n", "")
+        return ProgramResult(int(failed), "", "ERROR: No matching distribution\n", "")
 
     monkeypatch.setattr(_programs, "run", run)
     return commands
@@ -119,15 +119,15 @@ def test_a_version_that_cannot_be_had_is_said_before_any_is_run(
 
 
 def test_the_released_versions_are_pips(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*_: Any, **__: Any) -> Ended:
+    def run(*_: Any, **__: Any) -> ProgramResult:
         out = "huaweicloudsdkcce (3.1.200)\nAvailable versions: 3.1.200, 3.1.199\n  LATEST: 3.1.200\n"
-        return Ended(0, out, "", "")
+        return ProgramResult(0, out, "", "")
 
     monkeypatch.setattr(_programs, "run", run)
     assert available_versions() == ["3.1.200", "3.1.199"]
 
 
 def test_a_pip_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_programs, "run", lambda *_, **__: Ended(-9, "", "", "did not end within 600 s"))
+    monkeypatch.setattr(_programs, "run", lambda *_, **__: ProgramResult(-9, "", "", "did not end within 600 s"))
     with pytest.raises(ConfigurationError, match=r": its versions could not be listed: did not end within 600 s$"):
         available_versions()

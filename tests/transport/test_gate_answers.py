@@ -158,26 +158,26 @@ def raw(url: str, path: str, *arguments: Any, **of_the_pool: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("send", "path", "own"),
+    ("send", "target", "own"),
     [
         (lambda url: requests.post(url, timeout=5), "/", False),
         (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True),
-        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b", True),
-        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a", True),
+        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b?c=d", True),
+        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a?b", True),
     ],
 )
 def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
-    server: Server, send: Callable[[str], Any], path: str, own: bool
+    server: Server, send: Callable[[str], Any], target: str, own: bool
 ) -> None:
     asked = []
 
-    def refuse(method: str, path: str, headers: Any) -> None:
-        asked.append((method, path, "X-Own" in headers))
+    def refuse(method: str, target: str, headers: Any, /, *, has_body: bool) -> None:
+        asked.append((method, target, "X-Own" in headers))
         raise WriteRefusedError("not sent")
 
     gate, meter = Gate(), SharedBudget()
     gate.put(server.endpoint, lambda: meter, refuse=refuse)
     with closing(meter), gate, pytest.raises(WriteRefusedError):
         send(server.endpoint)
-    assert asked == [("POST", path, own)]
+    assert asked == [("POST", target, own)]
     assert server.seen == []

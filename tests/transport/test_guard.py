@@ -9,9 +9,8 @@ import pytest
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.transport.guard import WriteGuard
-from pytest_cce_precheck.transport.tokens import TOKEN_PATH
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +29,8 @@ def guard(*, writes: bool = False, destructive: bool = False) -> WriteGuard:
 
 
 def permits(given: WriteGuard, method: str, path: str, **headers: str) -> bool:
-    named = Headers((name.replace("_", "-"), value) for name, value in headers.items())
     try:
-        given.check(method, path, named)
+        given.check(method, path, Headers(headers))
     except WriteRefusedError:
         return False
     return True
@@ -93,16 +91,46 @@ def test_a_cluster_that_has_an_answer_of_its_own_is_not_made_up() -> None:
         assert not any(permits(given, method, path) for method in CHANGING)
 
 
-def test_permission_to_destroy_is_for_everything() -> None:
+def test_permission_to_destroy_is_for_the_two_paths_of_the_cluster_alone() -> None:
     given = guard(writes=True, destructive=True)
-    assert all(permits(given, method, path) for method in CHANGING for path in (CREATE, LIST, MADE_UP, "/"))
+    assert all(permits(given, method, path) for method in CHANGING for path in (CREATE, LIST))
+    cluster, other = CREATE.removesuffix("/addons/precheck"), list_path(PROJECT, "another")
+    others = ("/", MADE_UP, cluster, f"{cluster}/nodes/n", f"{LIST}/t", other, list_path("another", CLUSTER))
+    assert not any(permits(given, method, path) for method in CHANGING for path in others)
 
 
-@pytest.mark.parametrize("name", ["X_HTTP_Method_Override", "x_http_method", "X_METHOD_OVERRIDE"])
+def test_a_body_does_not_hide_another_request_in_a_read() -> None:
+    for given in (guard(), guard(writes=True)):
+        with pytest.raises(WriteRefusedError, match="with a body"):
+            given.check("GET", LIST, has_body=True)
+        given.check("GET", LIST, has_body=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE", "X_HTTP_METHOD_OVERRIDE"]
+)
 def test_a_header_does_not_turn_a_read_into_something_else(name: str) -> None:
     assert not permits(guard(), "GET", LIST, **{name: "DELETE"})
     assert not permits(guard(writes=True), "POST", CREATE, **{name: "DELETE"})
     assert permits(guard(writes=True, destructive=True), "GET", LIST, **{name: "DELETE"})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("_method=DELETE", "type=addonStatic&_METHOD=put", "%5Fmethod=DELETE", "type=x;_method=DELETE", "_method"),
+        *("X-HTTP-Method-Override=DELETE", "x_http_method=DELETE", "$httpMethod=DELETE", "+_method=DELETE"),
+    ],
+)
+def test_a_parameter_does_not_turn_a_read_into_something_else(query: str) -> None:
+    assert not permits(guard(), "GET", f"{LIST}?{query}")
+    assert not permits(guard(writes=True), "POST", f"{CREATE}?{query}")
+    assert permits(guard(writes=True, destructive=True), "GET", f"{LIST}?{query}")
+
+
+@pytest.mark.parametrize("query", ["", "type=_method", "method=x", "task_id=_method%3DDELETE", "a%26_method=DELETE"])
+def test_other_parameters_are_part_of_a_read(query: str) -> None:
+    assert permits(guard(), "GET", f"{LIST}?{query}")
 
 
 @pytest.mark.parametrize(

@@ -198,8 +198,8 @@ def test_a_refusal_that_was_wanted_renews_nothing() -> None:
 # ---- a command
 
 
-def python(code: str, environment: dict[str, str] | None = None, patience: float = 60.0) -> TokenCommand:
-    return TokenCommand((sys.executable, "-S", "-c", code), environment or {}, patience)
+def python(code: str, environment: dict[str, str] | None = None, timeout: float = 60.0) -> TokenCommand:
+    return TokenCommand((sys.executable, "-S", "-c", code), environment or {}, timeout)
 
 
 def test_a_command_prints_the_token() -> None:
@@ -227,11 +227,11 @@ def test_a_command_may_print_when_the_token_ends() -> None:
         ("pass", "printed no token"),
         ("print('a b')", "printed more than a token"),
         ("print('a'); print('b')", "printed more than a token"),
-        ("print('{')", "begins like JSON and is none"),
+        ("print('{')", "begins like JSON and is not valid"),
         ("print('{}')", "printed no token"),
         ("""print('{"token": 3}')""", "printed no token"),
-        ("""print('{"token": "T", "expires_at": "soon"}')""", "no RFC 3339 timestamp"),
-        ("""print('{"token": "T", "expires_at": 3}')""", "no RFC 3339 timestamp"),
+        ("""print('{"token": "T", "expires_at": "soon"}')""", "not an RFC 3339 timestamp"),
+        ("""print('{"token": "T", "expires_at": 3}')""", "not an RFC 3339 timestamp"),
         ("raise SystemExit(3)", "ended with status 3"),
         ("import sys; sys.exit('log in first')", "ended with status 1; it complains: log in first"),
     ],
@@ -250,7 +250,7 @@ def test_a_command_that_cannot_be_run_is_named_without_its_arguments() -> None:
 
 def test_a_command_that_does_not_end_is_ended() -> None:
     with pytest.raises(TokenError, match=r"did not end within 0\.2 s"):
-        python("import time; print('PLANTED', flush=True); time.sleep(30)", patience=0.2)()
+        python("import time; print('PLANTED', flush=True); time.sleep(30)", timeout=0.2)()
 
 
 def test_a_failing_commands_complaint_is_shown_without_secrets() -> None:
@@ -262,6 +262,23 @@ def test_a_failing_commands_complaint_is_shown_without_secrets() -> None:
     with pytest.raises(TokenError) as raised:
         python(code, environment)()
     assert "cannot log in" in str(raised.value)
+    assert_silent(raised.value)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '{"token": "PLANTED-TOKEN", "expires_at": "tomorrow"}',
+        '{"tokn": "PLANTED-TOKEN"}',
+        '{"token": ["PLANTED-TOKEN"',
+        "a PLANTED-TOKEN",
+        "token=1 PLANTED-TOKEN",
+    ],
+)
+def test_a_token_is_masked_in_the_complaint_even_if_it_was_printed_in_a_wrong_way(printed: str) -> None:
+    code = f"import sys; print({printed!r}); sys.stderr.write('issued PLANTED-TOKEN to you')"
+    with pytest.raises(TokenError, match=r"it complains: issued \*\*\* to you") as raised:
+        python(code, {})()
     assert_silent(raised.value)
 
 

@@ -124,8 +124,8 @@ def test_the_size_limit_stands_before_all_parsing() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"a": 1, "a": 2}', 'the key "a" stands twice in one object'),
-        (b"[NaN]", "NaN is no JSON number"),
+        (b'{"a": 1, "a": 2}', 'the key "a" occurs twice in one object'),
+        (b"[NaN]", "NaN is not a JSON number"),
         (b"[\xff]", "the body is not UTF-8: byte 1 is 0xff"),
         (b"[1, x]", "the body is not JSON: Expecting value at line 1 column 5, near 'x]'"),
         (b"<p>Bad gateway", "the body is HTML or XML, not JSON: it starts with '<p>Bad gateway'"),

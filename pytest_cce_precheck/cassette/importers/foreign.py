@@ -1,7 +1,8 @@
-"""What is common to the files of other tools: which of their calls are taken in, and how a request is read."""
+"""What the files of other tools have in common: which of their calls are imported, and how a request is read."""
 
 from __future__ import annotations
 
+import base64
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CALL: Final = re.compile(r"/addons/precheck(?:/tasks)?/?\Z")
-# about one way of sending the body; a cassette keeps what was sent
-_OF_THE_SENDING: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Length")
 _KINDS: Final = {dict: "an object", list: "an array", str: "a text", int: "a number"}
 
 
@@ -29,8 +29,8 @@ _KINDS: Final = {dict: "an object", list: "an array", str: "a text", int: "a num
 class Foreign:
     """What a file of another tool holds.
 
-    ``source`` names its form, ``left_out`` counts the calls that are none of ours, ``recorded_at`` is when the first
-    call was made, None where the file does not tell.
+    ``source`` names its format, ``left_out`` counts the calls to other services, ``recorded_at`` is the time of the
+    first call, None if the file does not have it.
     """
 
     source: str
@@ -40,7 +40,7 @@ class Foreign:
 
 
 def is_call(method: str, path: str) -> bool:
-    """Tell whether a request is to one of the two calls.
+    """Whether a request is one of the two calls of the contract.
 
     >>> is_call("GET", "/api/v3/projects/p/clusters/c/addons/precheck/tasks"), is_call("GET", "/api/v3/projects")
     (True, False)
@@ -50,7 +50,7 @@ def is_call(method: str, path: str) -> bool:
 
 
 def is_call_to(method: str, url: str) -> bool:
-    """Tell the same of a whole URL; one that cannot be read is no call."""
+    """Whether a request to a whole URL is one of the two; one that cannot be parsed is not."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -59,7 +59,7 @@ def is_call_to(method: str, url: str) -> bool:
 
 
 def as_request(method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes) -> Request:
-    """Make a request of what another tool kept; a user and password in the URL are left behind."""
+    """Return the request that another tool kept, without a user and password in its URL."""
     parts = urlsplit(url)
     endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     return Request(method, endpoint, parts.path, parts.query, without_pseudo(headers), body)
@@ -71,36 +71,41 @@ def without_pseudo(headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 def as_received(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Return the headers of an answer without those of its body's transfer."""
-    kept = without_pseudo(headers)
-    for name in _OF_THE_SENDING:
-        kept = kept.without(name)
-    return kept
+    """Return the headers of an answer without those that describe how its body was sent."""
+    return without_pseudo(headers).without(*FRAMING_HEADERS)
 
 
 def member(data: Any, name: str, kind: type[T]) -> T:
-    """Return a member of an object; raises ValueError where it has another kind, or is not there."""
+    """Return a member of an object; raises ValueError if it has another type or is missing."""
     value = data.get(name) if isinstance(data, dict) else None
-    # to Python, true is a number
+    # in Python, true is a number
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"its {name} is {'missing' if value is None else shown(value)}; expected {_KINDS[kind]}")
     return value
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message; of a container its kind alone, since a few lines of YAML hold a billion texts."""
+    """Return a value for a message; of a container its type alone: in YAML, a few lines can hold a billion texts."""
     return _KINDS[type(value)] if isinstance(value, dict | list) else repr(str(value)[:40])
 
 
 def optional(data: Any, name: str, kind: type[T]) -> T:
-    """Return a member of an object, an empty one where it is not there; raises ValueError where it has another kind."""
+    """Return a member of an object, an empty one if it is missing; raises ValueError if it has another type."""
     return kind() if isinstance(data, dict) and data.get(name) is None else member(data, name, kind)
 
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Raise `ConfigurationError` that names ``what`` for a ValueError within."""
+    """Turn a ValueError within into a `ConfigurationError` that names ``what``."""
     try:
         yield
     except ValueError as error:
-        raise ConfigurationError(f"{what} cannot be taken in: {error}") from None
+        raise ConfigurationError(f"{what} cannot be imported: {error}") from None
+
+
+def decoded_base64(text: str, *, strict: bool = True) -> bytes:
+    """Return the octets of a body in Base64; raises ValueError. Unless ``strict``, other characters are ignored."""
+    try:
+        return base64.b64decode(text, validate=strict)
+    except ValueError as error:
+        raise ValueError(f"its body is not valid Base64: {error}") from None

@@ -1,9 +1,8 @@
-"""HAR 1.2, which browsers and proxies write: taken in, and given out."""
+"""Import and export of HAR 1.2, which browsers and proxies write."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from pytest_cce_precheck.cassette.importers.foreign import (
     Foreign,
     as_received,
     as_request,
+    decoded_base64,
     is_call_to,
     member,
     optional,
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Cassette
     from pytest_cce_precheck.wire.exchange import Request
 
-# the names of an application's own fields start so
+# the names of an application's own fields start with an underscore
 _FAILURE: Final = "_failure"
 _REPEATS: Final = "_repeats"
 _ENCODING: Final = "_encoding"
 
 
 def is_har(document: Any) -> bool:
-    """Tell whether parsed JSON means to be a HAR."""
+    """Whether parsed JSON looks like a HAR."""
     return isinstance(document, dict) and "log" in document
 
 
 def from_har(document: Any, name: str) -> Foreign:
-    """Take in the calls of a parsed HAR; raises `ConfigurationError` that names the entry which cannot be used."""
+    """Import the calls of a parsed HAR; raises `ConfigurationError` that names the entry which cannot be used."""
     with reading(name):
         entries = member(member(document, "log", dict), "entries", list)
     recordings, times = [], []
@@ -70,13 +70,10 @@ def _posted(asked: Any) -> bytes:
 def _octets(data: Any, encoding: str) -> bytes:
     text = optional(data, "text", str)
     if encoding == "base64":
-        try:
-            return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ValueError(f"its body is no Base64: {error}") from None
+        return decoded_base64(text)
     if encoding:
         raise ValueError(f"its body is in the encoding {encoding!r}; expected base64 or none")
-    # half a surrogate pair, which JSON can hold
+    # half of a surrogate pair, which JSON can hold
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -91,9 +88,7 @@ def _outcome(entry: Any) -> Response | Failure:
         raise ValueError(f"its status is {status}, so no answer arrived ({why}): take the entry out of the file")
     content = member(answer, "content", dict)
     if "text" not in content and isinstance(content.get("size"), int) and content["size"] > 0:
-        raise ValueError(
-            f"its answer had {content['size']} bytes, which the file does not hold: export the HAR with its content"
-        )
+        raise ValueError(f"its answer had {content['size']} bytes that the file does not hold: export it with content")
     return Response(status, as_received(_pairs(answer)), _octets(content, optional(content, "encoding", str)))
 
 
@@ -103,7 +98,7 @@ def _time(text: str) -> datetime:
 
 
 def to_har(cassette: Cassette) -> dict[str, Any]:
-    """Return a cassette as HAR 1.2; what that has no word for stands in fields of our own, and is read again.
+    """Return a cassette as HAR 1.2; what HAR has no field for is kept in fields of our own, which are read again.
 
     The times are not known: every call starts when the cassette was recorded, and takes no time.
     """
@@ -125,7 +120,7 @@ def _entry(recording: Recording, started: str) -> dict[str, Any]:
         "request": _request_data(recording.request),
         "response": _response_data(outcome if isinstance(outcome, Response) else Response(0)),
         "cache": {},
-        # of these, the last three must not be left open (HAR 1.2, timings)
+        # the last three must not be unknown (HAR 1.2, timings)
         "timings": {"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 0, "receive": 0},
     }
     if isinstance(outcome, Failure):
@@ -148,7 +143,7 @@ def _request_data(request: Request) -> dict[str, Any]:
         "bodySize": len(request.body),
     }
     if request.body:
-        # what was posted has no encoding of the format's own
+        # HAR has no field for the encoding of what was posted
         data["postData"] = {"mimeType": request.headers.get("Content-Type", ""), **_text(request.body, _ENCODING)}
     return data
 

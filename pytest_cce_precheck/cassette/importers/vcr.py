@@ -1,9 +1,7 @@
-"""Cassettes of vcrpy, in YAML or JSON: taken in; loading one runs no code."""
+"""Import of vcrpy's cassettes, in YAML or JSON; loading one runs no code."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +12,7 @@ from pytest_cce_precheck.cassette.importers.foreign import (
     Foreign,
     as_received,
     as_request,
+    decoded_base64,
     is_call_to,
     member,
     optional,
@@ -42,18 +41,18 @@ def load_yaml(text: str, name: str) -> Any:
     except yaml.constructor.ConstructorError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigurationError(
-            f"{name}{line} cannot be taken in: {error.problem}; only data is read, nothing that would run code"
+            f"{name}{line} cannot be imported: {error.problem}; only data is read, nothing that would run code"
         ) from None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigurationError(f"{name} is neither JSON nor YAML: {line}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigurationError(f"{name} is neither JSON nor YAML that can be read: {said}") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigurationError(f"{name} is neither JSON nor YAML that can be read: {reason}") from None
 
 
 def _refuse_depth(text: str) -> None:
-    # to make what is nested, libYAML's loader calls itself, and the process ends where its stack does
+    # libYAML's loader is recursive, and a stack overflow would end the process
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -62,12 +61,12 @@ def _refuse_depth(text: str) -> None:
 
 
 def is_vcr(document: Any) -> bool:
-    """Tell whether a parsed document means to be a cassette of vcrpy."""
+    """Whether a parsed document looks like a cassette of vcrpy."""
     return isinstance(document, dict) and "interactions" in document
 
 
 def from_vcr(document: Any, name: str) -> Foreign:
-    """Take in the calls of a parsed cassette of vcrpy; raises `ConfigurationError` that names the interaction."""
+    """Import the calls of a parsed cassette of vcrpy; raises `ConfigurationError` that names the interaction."""
     with reading(name):
         if document.get("version", _VERSION) != _VERSION:
             raise ValueError(f"its version is {shown(document['version'])}; expected {_VERSION}")
@@ -86,7 +85,7 @@ def from_vcr(document: Any, name: str) -> Foreign:
 
 
 def _response(answer: Any) -> Response:
-    # httpx's calls were kept in another form than the others for a while
+    # some releases of vcrpy kept calls of httpx in another form
     status = answer["status_code"] if "status_code" in answer else member(member(answer, "status", dict), "code", int)
     if not isinstance(status, int) or not 100 <= status <= 999:
         raise ValueError(f"its status is {shown(status)}; expected a number of three digits")
@@ -106,10 +105,7 @@ def _pairs(data: Any) -> Iterator[tuple[str, str]]:
 def _octets(body: Any) -> bytes:
     if isinstance(body, dict):
         if "base64_string" in body:
-            try:
-                return base64.b64decode(member(body, "base64_string", str), validate=False)
-            except binascii.Error as error:
-                raise ValueError(f"its body is no Base64: {error}") from None
+            return decoded_base64(member(body, "base64_string", str), strict=False)
         return _octets(body.get("string"))
     if isinstance(body, str):
         return body.encode("utf-8", "surrogatepass")
@@ -119,9 +115,9 @@ def _octets(body: Any) -> bytes:
 
 
 def _decoded(body: bytes, coding: str) -> bytes:
-    """Return a body freed of its content coding, if it still has it: that is an option of vcrpy's."""
+    """Return a body without its content coding, which an option of vcrpy may have removed already."""
     coding = coding.strip().lower()
-    if coding in ("gzip", "x-gzip", "deflate") and (coding == "deflate" or body.startswith(_GZIP)):
+    if coding == "deflate" or (coding in ("gzip", "x-gzip") and body.startswith(_GZIP)):
         return _inflated(body)
     if coding in ("", "identity", "gzip", "x-gzip") or not body:
         return body
@@ -137,7 +133,7 @@ def _inflated(body: bytes) -> bytes:
     try:
         plain = inflater.decompress(body, MAX_BYTES)
     except zlib.error:
-        # what is decoded already starts like no compressed data
+        # it is decoded already
         return body
     if inflater.unconsumed_tail:
         raise ValueError(f"its body is larger than {MAX_BYTES:,} bytes")

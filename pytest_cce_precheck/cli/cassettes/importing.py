@@ -17,8 +17,7 @@ from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording,
 from pytest_cce_precheck.cassette.importers.har import from_har, is_har, to_har
 from pytest_cce_precheck.cassette.importers.vcr import from_vcr, is_vcr, load_yaml
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
-from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids
-from pytest_cce_precheck.redaction.pseudonyms import ids_in
+from pytest_cce_precheck.redaction.pseudonyms import asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.scan import refuse
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret

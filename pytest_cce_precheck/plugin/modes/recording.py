@@ -16,7 +16,7 @@ from pytest_cce_precheck.cassette.record import Recorder
 from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.plugin.settings import time_of_writing
-from pytest_cce_precheck.redaction.id_pseudonyms import pseudonyms_for
+from pytest_cce_precheck.redaction.pseudonyms import pseudonyms_for
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.scan import refuse
 from pytest_cce_precheck.redaction.texts import in_every_text

@@ -86,5 +86,5 @@ def test_of_a_container_its_kind_is_shown() -> None:
 
 
 def test_what_cannot_be_read_is_a_mistake_in_the_file_that_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"^a\.har cannot be taken in: no number$"), reading("a.har"):
+    with pytest.raises(ConfigurationError, match=r"^a\.har cannot be imported: no number$"), reading("a.har"):
         raise ValueError("no number")

@@ -121,8 +121,11 @@ def test_a_body_in_base64_is_decoded() -> None:
         (archive(put(entry(), "response", "status", True)), "its status is 'True'; expected a number"),
         (archive(put(entry(), "response", "status", 0)), "its status is 0, so no answer arrived"),
         (archive(put(entry(), "response", "content", {"size": 0, "text": 1})), "its text is '1'; expected a text"),
-        (archive(put(entry(), "response", "content", {"size": 9})), "its answer had 9 bytes, which the file does not"),
-        (archive(put(entry(), "response", "content", {"text": "***", "encoding": "base64"})), "its body is no Base64"),
+        (archive(put(entry(), "response", "content", {"size": 9})), "its answer had 9 bytes that the file does not"),
+        (
+            archive(put(entry(), "response", "content", {"text": "***", "encoding": "base64"})),
+            "its body is not valid Base64",
+        ),
         (archive(put(entry(), "response", "content", {"text": "x", "encoding": "br"})), "is in the encoding 'br'"),
         (archive(put(entry(), "startedDateTime", "yesterday")), "Invalid isoformat string: 'yesterday'"),
     ],
@@ -131,7 +134,7 @@ def test_a_body_in_base64_is_decoded() -> None:
 def test_a_har_that_cannot_be_used_is_refused_in_one_line_that_names_the_entry(document: Any, said: str) -> None:
     text = refusal(document)
     place = "entry 1 of " if document.get("log") and isinstance(document["log"].get("entries"), list) else ""
-    assert text.startswith(f"{place}browser.har cannot be taken in: ")
+    assert text.startswith(f"{place}browser.har cannot be imported: ")
     assert said in text
     assert "\n" not in text
 
@@ -139,7 +142,7 @@ def test_a_har_that_cannot_be_used_is_refused_in_one_line_that_names_the_entry(d
 def test_why_no_answer_arrived_is_said_where_the_file_tells() -> None:
     failed_call = put(put(entry(), "response", "status", 0), "response", "_error", "net::ERR_ABORTED")
     assert refusal(archive(entry(), failed_call)) == (
-        "entry 2 of browser.har cannot be taken in: its status is 0, so no answer arrived (net::ERR_ABORTED):"
+        "entry 2 of browser.har cannot be imported: its status is 0, so no answer arrived (net::ERR_ABORTED):"
         " take the entry out of the file"
     )
 

@@ -173,13 +173,13 @@ def test_a_date_without_a_zone_is_in_utc() -> None:
             "its header Via is an object; expected a text",
         ),
         (kept(put(interaction(), "response", "body", [1])), "its body is an array; expected a text or octets"),
-        (kept(put(interaction(), "response", "body", {"base64_string": "a"})), "its body is no Base64"),
+        (kept(put(interaction(), "response", "body", {"base64_string": "a"})), "its body is not valid Base64"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_cassette_that_cannot_be_used_is_refused_in_one_line(document: Any, said: str) -> None:
     text = refusal(document)
-    assert "old.yaml cannot be taken in: " in text
+    assert "old.yaml cannot be imported: " in text
     assert said in text
     assert "\n" not in text
 
@@ -212,7 +212,7 @@ def test_yaml_that_would_run_code_is_refused_and_runs_none(tag: str, monkeypatch
     with pytest.raises(ConfigurationError) as raised:
         load_yaml(f"version: 1\ninteractions:\n- {tag}\n", "old.yaml")
     text = str(raised.value)
-    assert text.startswith("old.yaml, line 3 cannot be taken in: could not determine a constructor for the tag")
+    assert text.startswith("old.yaml, line 3 cannot be imported: could not determine a constructor for the tag")
     assert text.endswith("only data is read, nothing that would run code")
     assert "\n" not in text
 

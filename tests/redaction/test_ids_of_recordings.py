@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
-from pytest_cce_precheck.redaction.id_pseudonyms import asked_ids, pseudonyms_for
+from pytest_cce_precheck.redaction.pseudonyms import asked_ids, pseudonyms_for
 from pytest_cce_precheck.wire.exchange import Request, Response
 
 TASK = "0a1b2c3d-1111-4222-8333-444455556666"

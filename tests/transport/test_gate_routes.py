@@ -1,0 +1,237 @@
+"""A run that may only read sends nothing else, by whatever way, name or layer a client reaches the service."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.request
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager
+from urllib3.connection import HTTPConnection
+
+from pytest_cce_precheck.errors import BudgetExhaustedError, WriteRefusedError
+from pytest_cce_precheck.transport.gate import Gate
+from pytest_cce_precheck.transport.guard import WriteGuard
+from pytest_cce_precheck.transport.pacing import SharedBudget
+from tests.servers import Server, always, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATH = "/api/v3/projects/p/clusters/c/addons/precheck/tasks"
+URLOPEN = HTTPConnectionPool.urlopen
+
+
+class LooksLikeGet(str):
+    """A method that says that it is GET, and is sent as it is written."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash("GET")
+
+    def __eq__(self, other: object) -> bool:
+        return other == "GET"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(always(200, b"{}")) as running:
+        yield running
+
+
+@pytest.fixture
+def budget(server: Server) -> Iterator[SharedBudget]:
+    """The count of the service's requests, behind a gate that permits reads."""
+    gate = Gate()
+    guard = WriteGuard("p", "c", writes=False, destructive=False)
+    with closing(SharedBudget(limit=3)) as counting, gate:
+        gate.put(server.endpoint, lambda: counting, refuse=guard.check)
+        yield counting
+
+
+def refused(send: Callable[[], Any], server: Server) -> None:
+    """Check that ``send`` fails with our refusal, and that nothing arrives."""
+    with pytest.raises(WriteRefusedError):
+        send()
+    assert server.seen == []
+
+
+# ---- names of the same place
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST.", "a.localhost", "127.1", "2130706433", "0x7f.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]"],
+)
+@pytest.mark.usefixtures("budget")
+def test_a_service_of_this_machine_is_known_by_any_of_its_names(server: Server, host: str) -> None:
+    refused(lambda: requests.delete(f"http://{host}:{server.server_port}{PATH}", timeout=5), server)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked"),
+    [("https://cce.example", "https://192.0.2.7"), ("https://192.0.2.7", "https://alias.example")],
+    ids=["its address", "a name of its address"],
+)
+def test_a_service_is_known_by_its_address(monkeypatch: pytest.MonkeyPatch, endpoint: str, asked: str) -> None:
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        return [(2, 1, 6, "", ("192.0.2.7", 443))] if host.endswith(".example") else []
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    gate, counting = Gate(), SharedBudget()
+    gate.put(endpoint, lambda: counting, refuse=WriteGuard("p", "c", writes=False, destructive=False).check)
+    with closing(counting), gate, pytest.raises(WriteRefusedError):
+        requests.delete(asked + PATH, timeout=5)
+
+
+def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: SharedBudget) -> None:
+    with serving(always(200, b"{}")) as other:
+        requests.delete(other.endpoint, timeout=5)
+        assert [each.command for each in other.seen] == ["DELETE"]
+    assert budget.sent == 0
+
+
+# ---- the service as a proxy
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda e: requests.delete("http://other.example/x", proxies={"http": e}, timeout=5),
+        lambda e: requests.get("https://other.example/x", proxies={"https": e}, timeout=5),
+        lambda e: ProxyManager(e).request("DELETE", "http://other.example/x"),
+        lambda e: HTTPConnectionPool(e[7:]).urlopen("DELETE", "http://other.example/x", assert_same_host=False),
+    ],
+    ids=["requests", "CONNECT", "urllib3", "an absolute target"],
+)
+@pytest.mark.usefixtures("budget")
+def test_the_service_is_no_way_around_as_a_proxy(server: Server, send: Callable[[str], Any]) -> None:
+    refused(lambda: send(server.endpoint), server)
+
+
+# ---- layers below urllib3's pools
+
+
+def by_a_connection(port: int) -> None:
+    HTTPConnection("127.0.0.1", port).request("DELETE", PATH)
+
+
+def by_the_standard_library(port: int) -> None:
+    http.client.HTTPConnection("127.0.0.1", port).request("DELETE", PATH)
+
+
+def by_urllib_request(port: int) -> None:
+    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", method="DELETE"))
+
+
+def by_a_pools_inner_part(port: int) -> None:
+    pool = HTTPConnectionPool("127.0.0.1", port)
+    pool._make_request(pool._get_conn(), "DELETE", PATH)
+
+
+def by_a_pool_of_ones_own(port: int) -> None:
+    class Pool(HTTPConnectionPool):
+        def _make_request(self, conn: Any, _: str, *more: Any, **options: Any) -> Any:
+            return super()._make_request(conn, "DELETE", *more, **options)
+
+    Pool("127.0.0.1", port).urlopen("GET", PATH)
+
+
+def by_a_connection_of_ones_own(port: int) -> None:
+    class Changing(HTTPConnection):
+        def request(self, _: str, *more: Any, **options: Any) -> None:  # type: ignore[override]
+            super().request("DELETE", *more, **options)
+
+    pool = HTTPConnectionPool("127.0.0.1", port)
+    pool.ConnectionCls = Changing
+    pool.urlopen("GET", PATH)
+
+
+def by_an_adapter_that_changes_the_method(port: int) -> None:
+    class Adapter(HTTPAdapter):
+        def send(self, request: Any, *more: Any, **options: Any) -> Any:
+            request.method = "DELETE"
+            return super().send(request, *more, **options)
+
+    session = requests.Session()
+    session.mount("http://", Adapter())
+    session.get(f"http://127.0.0.1:{port}{PATH}", timeout=5)
+
+
+def by_what_was_kept_before_the_gate(port: int) -> None:
+    URLOPEN(HTTPConnectionPool("127.0.0.1", port), "DELETE", PATH)
+
+
+def by_a_method_in_disguise(port: int) -> None:
+    HTTPConnectionPool("127.0.0.1", port).urlopen(LooksLikeGet("DELETE"), PATH)
+
+
+def in_the_body_of_a_read(port: int) -> None:
+    hidden = f"DELETE {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    PoolManager().request("GET", f"http://127.0.0.1:{port}{PATH}", body=hidden, headers={"Content-Length": "0"})
+
+
+def by_a_header_of_the_proxy(port: int) -> None:
+    manager = ProxyManager(f"http://127.0.0.1:{port}", proxy_headers={"X-HTTP-Method-Override": "DELETE"})
+    manager.request("GET", f"http://127.0.0.1:{port}{PATH}")
+
+
+def by_a_header(port: int) -> None:
+    requests.get(f"http://127.0.0.1:{port}{PATH}", headers={"X-Method": "DELETE"}, timeout=5)
+
+
+WAYS = [
+    by_a_connection,
+    by_the_standard_library,
+    by_urllib_request,
+    by_a_pools_inner_part,
+    by_a_pool_of_ones_own,
+    by_a_connection_of_ones_own,
+    by_an_adapter_that_changes_the_method,
+    by_what_was_kept_before_the_gate,
+    by_a_method_in_disguise,
+    in_the_body_of_a_read,
+    by_a_header_of_the_proxy,
+    by_a_header,
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.usefixtures("budget")
+def test_nothing_but_a_read_reaches_the_service(server: Server, way: Callable[[int], None]) -> None:
+    refused(lambda: way(server.server_port), server)
+
+
+def test_a_read_below_urllib3s_pools_is_counted_and_the_one_too_many_is_not_sent(
+    server: Server, budget: SharedBudget
+) -> None:
+    def read() -> bytes:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)) as connection:
+            connection.request("GET", PATH)
+            return connection.getresponse().read()
+
+    requests.get(server.endpoint + PATH, timeout=5)
+    assert [read(), read()] == [b"{}", b"{}"]
+    assert budget.sent == 3
+    with pytest.raises(BudgetExhaustedError):
+        read()
+    assert len(server.seen) == 3
+
+
+def test_a_read_without_a_body_is_sent_as_it_is(server: Server, budget: SharedBudget) -> None:
+    for body in (None, b"", ""):
+        urllib3.request("GET", server.endpoint + PATH, body=body)
+    assert (budget.sent, len(server.seen)) == (3, 3)
+
+
+def test_behind_the_gate_the_standard_library_is_as_it_was() -> None:
+    before = http.client.HTTPConnection.endheaders
+    with Gate():
+        assert http.client.HTTPConnection.endheaders is not before
+    assert http.client.HTTPConnection.endheaders is before
