@@ -208,7 +208,7 @@ OPENS: Final = {
     *("mkstemp", "NamedTemporaryFile", "TemporaryFile", "copy", "copyfile", "move"),
 }
 # what the package itself brings along, and a folder that this process has just made for itself
-OWN: Final = {"_files", "contract.rules", "report.ticket", "schema_files", "sdk.made_cases", "simulator.tls"}
+OWN: Final = {"_files", "contract.rules", "report.ticket", "schema_files", "sdk.cases", "simulator.tls"}
 
 
 @pytest.mark.parametrize("name", [name for name in TREES if name.removeprefix("pytest_cce_precheck.") not in OWN])

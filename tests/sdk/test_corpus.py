@@ -13,9 +13,8 @@ import pytest
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseFailure, CaseKind
-from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.cases import corpus_cases, example, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
-from pytest_cce_precheck.sdk.made_cases import example
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from pytest_cce_precheck.sdk.cases import example, listing, task
 from pytest_cce_precheck.sdk.documented import documented
 from pytest_cce_precheck.sdk.fidelity import compare
-from pytest_cce_precheck.sdk.made_cases import example, listing, task
 
 
 def found(sent: Any, held: Any, schema: str = "addon_check_task") -> list[tuple[str, str]]:

@@ -11,9 +11,8 @@ import pytest
 
 from pytest_cce_precheck import ContractViolation, Simulator
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case, listing, task
 from pytest_cce_precheck.sdk.judgement import Cell, CellVerdict
-from pytest_cce_precheck.sdk.made_cases import listing, task
 from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
 from pytest_cce_precheck.sdk.run import run_sdk
 from pytest_cce_precheck.sdk.vendor import vendor_client

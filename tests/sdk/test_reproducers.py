@@ -14,7 +14,6 @@ from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import PASSED_ON
-from pytest_cce_precheck.sdk.made_cases import answered, listing, task
 from pytest_cce_precheck.sdk.protocol import Introduction
 from pytest_cce_precheck.sdk.reproducer import ENDPOINT, reproducer
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
@@ -30,7 +29,7 @@ EVERYTHING = Case(
     "everything",
     CaseKind.REQUEST,
     "Every filter with what has to be escaped, temporary keys, another timeout.",
-    answered(listing(task())),
+    find_case("every-field").answer,
     filters={"type": "addonUpgrade", "task_id": "存é👩 a+b%41", "addon_instance_id": "'\"`<>\\\r\n$"},
     authentication="temporary",
     timeout=5.0,
