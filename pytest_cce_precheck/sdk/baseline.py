@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.reports import SdkFault, faults
+from pytest_cce_precheck.sdk.reports import SdkDefect, defects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +28,11 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """A report against a baseline, which is of ``version`` of the SDK."""
 
     version: str
-    new: tuple[SdkFault, ...]
+    new: tuple[SdkDefect, ...]
     gone: tuple[tuple[str, ...], ...]
 
 
@@ -50,18 +50,18 @@ def read_baseline(path: Path) -> Baseline:
 
 def write_baseline(path: Path, report: SdkReport) -> None:
     """Write down everything that is wrong now, the same bytes for the same report."""
-    known = [{"identity": list(fault.identity), "example": fault.sample.case.name} for fault in faults(report)]
+    known = [{"identity": list(defect.identity), "example": defect.sample.case.name} for defect in defects(report)]
     document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
     text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
     write(path, f"{text}\n".encode(), f"the baseline {path}")
 
 
-def against(baseline: Baseline, report: SdkReport) -> Comparison:
+def compare_with_baseline(baseline: Baseline, report: SdkReport) -> BaselineComparison:
     """Return what is wrong now and not known, and what is known and no longer wrong; raises for another SDK's file."""
     if baseline.sdk != report.introduction.sdk:
         raise ConfigurationError(
             f"the baseline is of {baseline.sdk}, and the driver speaks for {report.introduction.sdk}"
         )
-    now = {fault.identity: fault for fault in faults(report)}
-    new = tuple(fault for identity, fault in now.items() if identity not in baseline.known)
-    return Comparison(baseline.version, new, tuple(sorted(baseline.known - now.keys())))
+    now = {defect.identity: defect for defect in defects(report)}
+    new = tuple(defect for identity, defect in now.items() if identity not in baseline.known)
+    return BaselineComparison(baseline.version, new, tuple(sorted(baseline.known - now.keys())))

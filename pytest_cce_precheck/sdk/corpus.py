@@ -40,7 +40,7 @@ _KEPT: Final = 4096
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """A request that the corpus got, as the ``number``-th, at ``at`` seconds of a clock that only goes forward."""
 
     number: int
@@ -62,14 +62,14 @@ class Corpus:
         self.cases = {case.number: case for case in (corpus_cases() if cases is None else cases)}
         self._credentials = credentials
         self._lock = threading.Lock()
-        self._log: deque[Received] = deque(maxlen=_KEPT)
+        self._log: deque[ReceivedRequest] = deque(maxlen=_KEPT)
         self._number = 0
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:  # noqa: ARG002  as the simulator's
         """Answer one request; raises `NoAnswer` if the case is a connection that fails."""
         with self._lock:
             self._number += 1
-            self._log.append(Received(self._number, time.monotonic(), request))
+            self._log.append(ReceivedRequest(self._number, time.monotonic(), request))
         refusal = self._credentials and check_credentials(request, self._credentials, datetime.now(UTC))
         if refusal:
             return _sized(refuse(refusal))
@@ -89,7 +89,7 @@ class Corpus:
         """How many requests there have been."""
         return self._number
 
-    def since(self, number: int) -> tuple[Received, ...]:
+    def since(self, number: int) -> tuple[ReceivedRequest, ...]:
         """Return what came after the ``number``-th request."""
         with self._lock:
             return tuple(received for received in self._log if received.number > number)

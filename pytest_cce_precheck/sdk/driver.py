@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _Line = bytes | Literal["end", "floods"]
 DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-of-order", "version"]
 
-PASSED_ON: Final = frozenset(
+INHERITED_VARIABLES: Final = frozenset(
     {
         *PROGRAMS,
         *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
@@ -37,7 +37,7 @@ PASSED_ON: Final = frozenset(
 )
 """The variables that a driver inherits; nothing else of the environment reaches it but its own credentials."""
 
-PATIENCE: Final = 20.0
+GRACE_SECONDS: Final = 20.0
 """How many seconds a driver may take beyond what its call may take."""
 
 _UNREAD: Final = 4
@@ -68,9 +68,9 @@ class DriverError(CcePrecheckError):
 class Driver:
     """Runs ``command`` while the ``with`` block does; it is asked one message at a time.
 
-    ``credentials`` and the variables in `PASSED_ON` of ``environment`` are all that it gets. The first answer may take
-    ``patience`` seconds, any other ``tries`` times the call's own timeout and ``patience`` more. A `DriverError` ends
-    the process, and what it started; `start` begins anew.
+    Its environment is ``credentials`` and the `INHERITED_VARIABLES` of ``environment``. The first answer may take
+    ``grace`` seconds, any other ``tries`` times the call's own timeout and ``grace`` more. A `DriverError` ends the
+    process and what it started; `start` starts it again.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Driver:
         credentials: Credentials,
         *,
         environment: Mapping[str, str] = os.environ,
-        patience: float = PATIENCE,
+        grace: float = GRACE_SECONDS,
         tries: int = 4,
     ) -> None:
         self.command = tuple(command)
-        self._environment = {**environment_of_child(environment, PASSED_ON), **_variables(credentials)}
+        self._environment = {**environment_of_child(environment, INHERITED_VARIABLES), **_variables(credentials)}
         self._redactor = Redactor(credentials.secrets)
-        self._patience = patience
+        self._grace = grace
         self._tries = tries
         self._number = -1
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class Driver:
                 self._process = _Process(self.command, self._environment)
             except OSError as error:
                 raise self._error("not-found", f"could not be started: {error.strerror or error}") from None
-        line = self._ask({"do": "hello"}, self._patience)
+        line = self._ask({"do": "hello"}, self._grace)
         try:
             self.introduction: Introduction = read_introduction(line, self._number)
         except ProtocolError as error:
@@ -121,7 +121,7 @@ class Driver:
 
     def call(self, call: DriverCall) -> DriverAnswer:
         """Make a call through the SDK, and give what it ended with; raises `DriverError`."""
-        line = self._ask(call.message(), call.timeout * self._tries + self._patience)
+        line = self._ask(call.message(), call.timeout * self._tries + self._grace)
         try:
             return read_answer(line, self._number)
         except ProtocolError as error:

@@ -29,7 +29,7 @@ ABSENT: Final = _Absent()
 
 
 @dataclass(frozen=True)
-class Difference:
+class FieldDifference:
     """One place where an object is not the body.
 
     ``lost``: documented, sent, and not held. ``coerced``: held as another value or type. ``invented``: held and never
@@ -59,7 +59,7 @@ class Difference:
         return f"{self.path} was sent as {shown(self.sent)}, and is {shown(self.held)}{more}"
 
 
-def compare(sent: Any, held: Any, schema_name: str) -> tuple[Difference, ...]:
+def compare(sent: Any, held: Any, schema_name: str) -> tuple[FieldDifference, ...]:
     """Return every difference between a body and the object made from it, those of one place together.
 
     Null on the wire is as good as absent in the object; texts are compared as they are, timestamps too.
@@ -67,7 +67,7 @@ def compare(sent: Any, held: Any, schema_name: str) -> tuple[Difference, ...]:
     >>> [found.fact for found in compare({"currentCount": "1"}, {"currentCount": 1}, "page_info")]
     ['$.currentCount was sent as "1", and is 1']
     """
-    found: dict[tuple[str, str], Difference] = {}
+    found: dict[tuple[str, str], FieldDifference] = {}
     for difference in _differences((), sent, held, shape(schema_name)):
         key = (difference.kind, difference.place)
         first = found.setdefault(key, replace(difference, count=0))
@@ -89,7 +89,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def _differences(path: Path, sent: Any, held: Any, schema: Schema) -> Iterator[Difference]:
+def _differences(path: Path, sent: Any, held: Any, schema: Schema) -> Iterator[FieldDifference]:
     if isinstance(sent, dict):
         yield from _of_object(path, sent, held, schema)
     elif isinstance(sent, list):
@@ -98,9 +98,9 @@ def _differences(path: Path, sent: Any, held: Any, schema: Schema) -> Iterator[D
         yield _changed(path, sent, held)
 
 
-def _of_object(path: Path, sent: dict[str, Any], held: Any, schema: Schema) -> Iterator[Difference]:
+def _of_object(path: Path, sent: dict[str, Any], held: Any, schema: Schema) -> Iterator[FieldDifference]:
     if isinstance(held, list) and len(held) == 1:
-        yield Difference("coerced", json_path(path), sent, held)
+        yield FieldDifference("coerced", json_path(path), sent, held)
         held = held[0]
     if not isinstance(held, dict):
         yield _changed(path, sent, held)
@@ -114,12 +114,12 @@ def _of_object(path: Path, sent: dict[str, Any], held: Any, schema: Schema) -> I
         if kept is not None:
             yield from _differences((*path, name), value, held[kept], below or {})
         elif value is not None:
-            yield Difference("lost" if below is not None else "dropped", json_path((*path, name)), value, ABSENT)
+            yield FieldDifference("lost" if below is not None else "dropped", json_path((*path, name)), value, ABSENT)
     for name in sorted(alike.values()):
-        yield Difference("invented", json_path((*path, name)), ABSENT, held[name])
+        yield FieldDifference("invented", json_path((*path, name)), ABSENT, held[name])
 
 
-def _of_array(path: Path, sent: list[Any], held: Any, schema: Schema) -> Iterator[Difference]:
+def _of_array(path: Path, sent: list[Any], held: Any, schema: Schema) -> Iterator[FieldDifference]:
     if not isinstance(held, list):
         yield _changed(path, sent, held)
         return
@@ -127,13 +127,13 @@ def _of_array(path: Path, sent: list[Any], held: Any, schema: Schema) -> Iterato
         kept = held[index] if index < len(held) else ABSENT
         yield from _differences((*path, index), value, kept, element(schema))
     for index in range(len(sent), len(held)):
-        yield Difference("invented", json_path((*path, index)), ABSENT, held[index])
+        yield FieldDifference("invented", json_path((*path, index)), ABSENT, held[index])
 
 
-def _changed(path: Path, sent: Any, held: Any) -> Difference:
+def _changed(path: Path, sent: Any, held: Any) -> FieldDifference:
     # an empty container in place of a text or of tasks holds nothing of them
     gone = held is ABSENT or (_hollow(held) and not _hollow(sent))
-    return Difference("lost" if gone else "coerced", json_path(path), sent, held)
+    return FieldDifference("lost" if gone else "coerced", json_path(path), sent, held)
 
 
 def _hollow(value: Any) -> bool:

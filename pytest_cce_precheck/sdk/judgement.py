@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.sdk.fidelity import Difference, compare, shown
+from pytest_cce_precheck.sdk.fidelity import FieldDifference, compare, shown
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _REPLACED: Final = "\ufffd"
 _CODES: Final = {"lost": "PRE710", "coerced": "PRE711", "invented": "PRE712"}
 
 
-class CellVerdict(StrEnum):
+class CaseVerdict(StrEnum):
     """What became of a case."""
 
     WHOLE = "whole"
@@ -43,7 +43,7 @@ class CellVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Course:
+class CallTiming:
     """How a call went: the requests that arrived for it, the seconds between them, and until it ended."""
 
     requests: int = 0
@@ -52,18 +52,18 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CaseResult:
     """One case in one SDK.
 
     ``dropped`` are the undocumented fields that its object does not hold, which is no finding.
     """
 
     case: Case
-    verdict: CellVerdict
+    verdict: CaseVerdict
     findings: tuple[Finding, ...] = ()
     dropped: tuple[str, ...] = ()
     answer: DriverAnswer | None = field(default=None, repr=False)
-    course: Course = Course()
+    timing: CallTiming = CallTiming()
 
     @property
     def right(self) -> bool:
@@ -71,57 +71,57 @@ class Cell:
         return all(finding.severity is Severity.NOTE for finding in self.findings)
 
 
-def not_offered(case: Case) -> Cell:
-    """Return the cell of a case that the SDK has no means for."""
-    return Cell(case, CellVerdict.ABSENT)
+def not_offered(case: Case) -> CaseResult:
+    """Return the result of a case that the SDK has no means for."""
+    return CaseResult(case, CaseVerdict.ABSENT)
 
 
-def ended(case: Case, error: DriverError, sent: Sequence[Finding]) -> Cell:
-    """Return the cell of a case that the driver did not survive."""
+def crashed(case: Case, error: DriverError, sent: Sequence[Finding]) -> CaseResult:
+    """Return the result of a case that the driver did not survive."""
     fact = str(error).splitlines()[0]
-    return Cell(case, CellVerdict.CRASH, (*sent, Finding("PRE715", fact, subject=(error.reason,))))
+    return CaseResult(case, CaseVerdict.CRASH, (*sent, Finding("PRE715", fact, subject=(error.reason,))))
 
 
-def judge(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
+def judge(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> CaseResult:
     """Judge an answer; ``sent`` is what was found in the request."""
     if answer.error is not None:
-        verdict = CellVerdict.ERROR if answer.error.expected else CellVerdict.CRASH
+        verdict = CaseVerdict.ERROR if answer.error.expected else CaseVerdict.CRASH
         # what was never sent can have no answer to be read
         found = () if any(finding.code == "PRE708" for finding in sent) else tuple(_of_error(case, answer.error))
-        return Cell(case, verdict, (*sent, *found), answer=answer)
+        return CaseResult(case, verdict, (*sent, *found), answer=answer)
     if case.expect.outcome == "error":
-        return Cell(case, CellVerdict.ACCEPTED, (*sent, _taken_as_success(case, answer)), answer=answer)
+        return CaseResult(case, CaseVerdict.ACCEPTED, (*sent, _taken_as_success(case, answer)), answer=answer)
     if case.document is None:
         return _of_no_document(case, answer, sent)
     return _of_value(case, answer, sent)
 
 
-def _of_value(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
+def _of_value(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> CaseResult:
     differences = compare(case.document, {} if answer.value is None else answer.value, case.schema)
     found = tuple(_of_difference(difference) for difference in differences if difference.kind != "dropped")
     kinds = {difference.kind for difference in differences}
-    verdict = CellVerdict.WHOLE if case.conforming else CellVerdict.ACCEPTED
+    verdict = CaseVerdict.WHOLE if case.conforming else CaseVerdict.ACCEPTED
     if "lost" in kinds:
-        verdict = CellVerdict.LOSS
+        verdict = CaseVerdict.LOSS
     elif kinds & {"coerced", "invented"}:
-        verdict = CellVerdict.COERCION
+        verdict = CaseVerdict.COERCION
     elif not case.conforming:
         found = (_accepted(case),)
     dropped = tuple(sorted({difference.place for difference in differences if difference.kind == "dropped"}))
-    return Cell(case, verdict, (*sent, *found), dropped, answer)
+    return CaseResult(case, verdict, (*sent, *found), dropped, answer)
 
 
-def _of_no_document(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
+def _of_no_document(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> CaseResult:
     body = case.answer.body if isinstance(case.answer, Response) else b""
     if _REPLACED in json.dumps(answer.value, ensure_ascii=False) and _REPLACED.encode() not in body:
         message = f"{case.title} Characters that could not be read became U+FFFD, and no error told"
         found = Finding("PRE711", message, path="$", subject=("U+FFFD",))
-        return Cell(case, CellVerdict.COERCION, (*sent, found), answer=answer)
+        return CaseResult(case, CaseVerdict.COERCION, (*sent, found), answer=answer)
     if answer.value or body.strip() in (b"", b"null"):
-        return Cell(case, CellVerdict.ACCEPTED, (*sent, _accepted(case)), answer=answer)
+        return CaseResult(case, CaseVerdict.ACCEPTED, (*sent, _accepted(case)), answer=answer)
     message = f"{case.title} Its {len(body)} bytes gave an empty object and no error"
-    return Cell(
-        case, CellVerdict.LOSS, (*sent, Finding("PRE710", message, path="$", subject=("no JSON",))), answer=answer
+    return CaseResult(
+        case, CaseVerdict.LOSS, (*sent, Finding("PRE710", message, path="$", subject=("no JSON",))), answer=answer
     )
 
 
@@ -129,7 +129,7 @@ def _accepted(case: Case) -> Finding:
     return Finding("PRE716", f"{case.title} It was read without a word", subject=(case.name,))
 
 
-def _of_difference(difference: Difference) -> Finding:
+def _of_difference(difference: FieldDifference) -> Finding:
     evidence = (("sent", shown(difference.sent)), ("held", shown(difference.held)))
     subject = (difference.place,)
     return Finding(_CODES[difference.kind], difference.fact, path=difference.path, subject=subject, evidence=evidence)

@@ -11,8 +11,8 @@ from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import Driver, driver_command
-from pytest_cce_precheck.sdk.judgement import CellVerdict, judge
-from pytest_cce_precheck.sdk.run import asked_of, call_of, corpus_credentials
+from pytest_cce_precheck.sdk.judgement import CaseVerdict, judge
+from pytest_cce_precheck.sdk.run import call_of, corpus_credentials, for_sdk
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
@@ -46,15 +46,15 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
         raise ConfigurationError("assert_lossless takes a text as the name of a case: give a body as bytes, or a dict")
     wanted = find_case(answer) if isinstance(answer, str) else _case_of(answer, operation)
     can = driver.introduction
-    case = asked_of(wanted, can)
+    case = for_sdk(wanted, can)
     if case is None:
         text = f"{can.name} has no call {wanted.operation} with {wanted.authentication}: not offered"
         raise ContractViolation(text, ())
     with corpus_server(Corpus([case])) as server:
-        cell = judge(case, driver.call(call_of(case, server.endpoint)), ())
-    if cell.verdict not in (CellVerdict.WHOLE, CellVerdict.ACCEPTED) and cell.findings:
-        told = "\n".join(map(headline, cell.findings))
-        raise ContractViolation(f"{can.name} with {case.name}: {cell.verdict}\n{told}", cell.findings)
+        result = judge(case, driver.call(call_of(case, server.endpoint)), ())
+    if result.verdict not in (CaseVerdict.WHOLE, CaseVerdict.ACCEPTED) and result.findings:
+        told = "\n".join(map(headline, result.findings))
+        raise ContractViolation(f"{can.name} with {case.name}: {result.verdict}\n{told}", result.findings)
 
 
 def _case_of(body: bytes | dict[str, Any], operation: Operation) -> Case:

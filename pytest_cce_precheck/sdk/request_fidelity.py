@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.sdk.case import CaseFailure
-    from pytest_cce_precheck.sdk.corpus import Received
+    from pytest_cce_precheck.sdk.corpus import ReceivedRequest
     from pytest_cce_precheck.sdk.protocol import DriverCall
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request
@@ -38,7 +38,7 @@ _EARLY_SECONDS: Final = 0.1
 
 
 def request_findings(
-    call: DriverCall, received: Sequence[Received], answer: Response | CaseFailure, credentials: Credentials
+    call: DriverCall, received: Sequence[ReceivedRequest], answer: Response | CaseFailure, credentials: Credentials
 ) -> Iterator[Finding]:
     """Return what is wrong with what an SDK sent for one call, once, whichever of its repetitions shows it.
 
@@ -145,7 +145,7 @@ def _of_credentials(call: DriverCall, request: Request, credentials: Credentials
         yield Finding("PRE704", f"the signature does not hold on the wire: {error}", subject=(error.reason,))
 
 
-def _of_repetition(received: Sequence[Received], answer: Response | CaseFailure) -> Iterator[Finding]:
+def _of_repetition(received: Sequence[ReceivedRequest], answer: Response | CaseFailure) -> Iterator[Finding]:
     status = answer.status if isinstance(answer, Response) else None
     posts = [each for each in received if each.request.method == "POST"]
     if len(posts) > 1 and status != HTTPStatus.TOO_MANY_REQUESTS:

@@ -1,4 +1,4 @@
-"""Ask an SDK for every case: one server, one driver, and a cell for each."""
+"""Ask an SDK for every case: one server, one driver, and a result for each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
-from pytest_cce_precheck.sdk.driver import PATIENCE, Driver, DriverError
-from pytest_cce_precheck.sdk.judgement import Cell, Course, ended, judge, not_offered
+from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, DriverError
+from pytest_cce_precheck.sdk.judgement import CallTiming, CaseResult, crashed, judge, not_offered
 from pytest_cce_precheck.sdk.protocol import DriverCall, Introduction
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -34,23 +34,23 @@ class SdkReport:
     """Every case in one SDK."""
 
     introduction: Introduction
-    cells: tuple[Cell, ...]
+    results: tuple[CaseResult, ...]
 
 
 def run_sdk(driver: Driver, credentials: Credentials, cases: Sequence[Case]) -> SdkReport:
     """Ask a started driver for every case, on a server of its own; raises `DriverError` if it breaks off."""
     corpus = Corpus(cases)
     with corpus_server(corpus) as server:
-        cells = tuple(_cells(driver, credentials, cases, corpus, server.endpoint))
-    return SdkReport(driver.introduction, cells)
+        results = tuple(_cells(driver, credentials, cases, corpus, server.endpoint))
+    return SdkReport(driver.introduction, results)
 
 
 def run_sdks(
-    commands: Sequence[Sequence[str]], cases: Sequence[Case], *, patience: float = PATIENCE
+    commands: Sequence[Sequence[str]], cases: Sequence[Case], *, grace: float = GRACE_SECONDS
 ) -> tuple[SdkReport, ...]:
     """Start a driver for each command and run them side by side; where one breaks off, none goes on."""
     credentials = corpus_credentials()
-    drivers = [Driver(command, credentials, patience=patience) for command in commands]
+    drivers = [Driver(command, credentials, grace=grace) for command in commands]
 
     def run(driver: Driver) -> SdkReport:
         with driver:
@@ -91,7 +91,7 @@ def call_of(case: Case, endpoint: str) -> DriverCall:
     )
 
 
-def asked_of(case: Case, can: Introduction) -> Case | None:
+def for_sdk(case: Case, can: Introduction) -> Case | None:
     """Return a case as an SDK can be asked for it, None where it has no such call or no such way to authenticate.
 
     Who has no AK/SK is asked with what there is, but for the cases that are about a way to authenticate.
@@ -103,11 +103,11 @@ def asked_of(case: Case, can: Introduction) -> Case | None:
 
 def _cells(
     driver: Driver, credentials: Credentials, cases: Sequence[Case], corpus: Corpus, endpoint: str
-) -> Iterator[Cell]:
+) -> Iterator[CaseResult]:
     in_a_row: Counter[str] = Counter()
     hung = 0
     for asked in cases:
-        case = asked_of(asked, driver.introduction)
+        case = for_sdk(asked, driver.introduction)
         if case is None:
             yield not_offered(asked)
             continue
@@ -120,11 +120,11 @@ def _cells(
             if in_a_row[error.reason] > _MOST_IN_A_ROW.get(error.reason, 0) or hung > _MOST_HANGS:
                 raise
             received = corpus.since(before)
-            cell = ended(case, error, tuple(request_findings(call, received, case.answer, credentials)))
+            result = crashed(case, error, tuple(request_findings(call, received, case.answer, credentials)))
             driver.start()
         else:
             in_a_row.clear()
             received = corpus.since(before)
-            cell = judge(case, answer, tuple(request_findings(call, received, case.answer, credentials)))
+            result = judge(case, answer, tuple(request_findings(call, received, case.answer, credentials)))
         waits = tuple(after.at - each.at for each, after in pairwise(received))
-        yield replace(cell, course=Course(len(received), waits, monotonic() - began))
+        yield replace(result, timing=CallTiming(len(received), waits, monotonic() - began))

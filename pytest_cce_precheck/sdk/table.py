@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
-from pytest_cce_precheck.sdk.judgement import CellVerdict
+from pytest_cce_precheck.sdk.judgement import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.run import SdkReport
 
 FORMAT: Final = 1
-COURSES: Final = "refused, failing or slow"
+CALLS_HEADING: Final = "refused, failing or slow"
 
 _REFUSED: Final = frozenset({CaseKind.ERROR, CaseKind.TRANSPORT})
 # what a machine under load takes for a call that nothing holds up
@@ -29,13 +29,13 @@ def as_text(reports: Sequence[SdkReport]) -> str:
     heads = [report.introduction.name for report in reports]
     sums = [[verdict, *(str(count) for count in counts)] for verdict, counts in _sums(reports)]
     lines = _columns([["", *heads], *sums])
-    wrong = [[cells[0].case.name, *map(said, cells)] for cells in _wrong(reports)]
+    wrong = [[results[0].case.name, *map(verdict_summary, results)] for results in _wrong(reports)]
     if wrong:
         lines += ["", *_columns([["case", *heads], *wrong])]
     lines += ["", _rest(reports, len(wrong))]
-    courses = [[cells[0].case.name, *map(went, cells)] for cells in _eventful(reports)]
-    if courses:
-        lines += ["", *_columns([[COURSES, *heads], *courses])]
+    calls = [[results[0].case.name, *map(call_summary, results)] for results in _eventful(reports)]
+    if calls:
+        lines += ["", *_columns([[CALLS_HEADING, *heads], *calls])]
     return "\n".join(lines) + "\n"
 
 
@@ -47,14 +47,16 @@ def as_markdown(reports: Sequence[SdkReport]) -> str:
     wrong = list(_wrong(reports))
     if wrong:
         lines += ["", _row(["case", "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
-    for cells in wrong:
-        case = cells[0].case
-        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(said, cells)]))
+    for results in wrong:
+        case = results[0].case
+        lines.append(_row([f"`{case.name}`", _title(results[0]), *map(verdict_summary, results)]))
     lines += ["", _rest(reports, len(wrong))]
     eventful = list(_eventful(reports))
     if eventful:
-        lines += ["", _row([COURSES, "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
-    lines += [_row([f"`{cells[0].case.name}`", _title(cells[0]), *map(went, cells)]) for cells in eventful]
+        lines += ["", _row([CALLS_HEADING, "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
+    lines += [
+        _row([f"`{results[0].case.name}`", _title(results[0]), *map(call_summary, results)]) for results in eventful
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -68,11 +70,11 @@ def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
         }
         for report in reports
     ]
-    return {"format": FORMAT, "sdks": sdks, "cases": [_case_document(cells) for cells in _rows(reports)]}
+    return {"format": FORMAT, "sdks": sdks, "cases": [_case_document(results) for results in _rows(reports)]}
 
 
-def _case_document(cells: Sequence[Cell]) -> dict[str, Any]:
-    case = cells[0].case
+def _case_document(results: Sequence[CaseResult]) -> dict[str, Any]:
+    case = results[0].case
     return {
         "number": case.number,
         "name": case.name,
@@ -81,72 +83,74 @@ def _case_document(cells: Sequence[Cell]) -> dict[str, Any]:
         "conforming": case.conforming,
         "cells": [
             {
-                "verdict": cell.verdict,
-                "right": cell.right,
+                "verdict": result.verdict,
+                "right": result.right,
                 "findings": [
                     {"code": f.code, "message": f.message, "path": f.path, "subject": list(f.subject)}
-                    for f in cell.findings
+                    for f in result.findings
                 ],
-                "dropped": list(cell.dropped),
-                "requests": cell.course.requests,
-                "waits": [round(seconds, 3) for seconds in cell.course.waits],
-                "seconds": round(cell.course.seconds, 3),
+                "dropped": list(result.dropped),
+                "requests": result.timing.requests,
+                "waits": [round(seconds, 3) for seconds in result.timing.waits],
+                "seconds": round(result.timing.seconds, 3),
             }
-            for cell in cells
+            for result in results
         ],
     }
 
 
-def _rows(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    yield from zip(*(report.cells for report in reports), strict=True)
+def _rows(reports: Sequence[SdkReport]) -> Iterator[tuple[CaseResult, ...]]:
+    yield from zip(*(report.results for report in reports), strict=True)
 
 
-def _wrong(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    return (cells for cells in _rows(reports) if not all(cell.right for cell in cells))
+def _wrong(reports: Sequence[SdkReport]) -> Iterator[tuple[CaseResult, ...]]:
+    return (results for results in _rows(reports) if not all(result.right for result in results))
 
 
-def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
+def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[CaseResult, ...]]:
     """Return what is worth following: refusals, failing connections, and whatever was asked for more than once."""
-    for cells in _rows(reports):
-        if cells[0].case.kind in _REFUSED or any(cell.course.requests > 1 for cell in cells):
-            yield cells
+    for results in _rows(reports):
+        if results[0].case.kind in _REFUSED or any(result.timing.requests > 1 for result in results):
+            yield results
 
 
-def went(cell: Cell) -> str:
+def call_summary(result: CaseResult) -> str:
     """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
-    course = cell.course
-    if course.requests == 0:
-        return cell.verdict if cell.verdict is CellVerdict.ABSENT else f"{said(cell)}, nothing sent"
-    asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
-    if course.waits:
-        asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
-    return f"{said(cell)}, {asked}" + (f", {course.seconds:.0f} s" if course.seconds >= _LONG_SECONDS else "")
+    timing = result.timing
+    if timing.requests == 0:
+        return result.verdict if result.verdict is CaseVerdict.ABSENT else f"{verdict_summary(result)}, nothing sent"
+    asked = "1 request" if timing.requests == 1 else f"{timing.requests} requests"
+    if timing.waits:
+        asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in timing.waits)}"
+    return f"{verdict_summary(result)}, {asked}" + (
+        f", {timing.seconds:.0f} s" if timing.seconds >= _LONG_SECONDS else ""
+    )
 
 
 def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
-    counts = [Counter(cell.verdict for cell in report.cells) for report in reports]
-    for verdict in CellVerdict:
+    counts = [Counter(result.verdict for result in report.results) for report in reports]
+    for verdict in CaseVerdict:
         if any(count[verdict] for count in counts):
             yield verdict, [count[verdict] for count in counts]
-    yield "wrong", [sum(not cell.right for cell in report.cells) for report in reports]
+    yield "wrong", [sum(not result.right for result in report.results) for report in reports]
 
 
-def said(cell: Cell) -> str:
+def verdict_summary(result: CaseResult) -> str:
     """Say what became of a case: the verdict and the codes of what is wrong."""
-    codes = sorted({finding.code for finding in cell.findings if finding.severity is not Severity.NOTE})
-    return " ".join([cell.verdict, *codes])
+    codes = sorted({finding.code for finding in result.findings if finding.severity is not Severity.NOTE})
+    return " ".join([result.verdict, *codes])
 
 
 def _rest(reports: Sequence[SdkReport], wrong: int) -> str:
-    total = len(reports[0].cells)
+    total = len(reports[0].results)
     return (
         f"{total} cases; {total - wrong} are not shown: every SDK reads the answer whole, refuses it with an error of"
         " its own, takes a broken one without losing anything, or does not offer what is asked."
     )
 
 
-def _title(cell: Cell) -> str:
-    return one_line(cell.case.title).replace("|", "\\|")
+def _title(result: CaseResult) -> str:
+    return one_line(result.case.title).replace("|", "\\|")
 
 
 def _row(parts: Sequence[str]) -> str:

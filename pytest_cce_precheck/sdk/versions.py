@@ -15,7 +15,7 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.reports import SdkFault, faults
+from pytest_cce_precheck.sdk.reports import SdkDefect, defects
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Step:
+class VersionChange:
     """What changed from one version to the next; of the first, everything counts as new."""
 
     before: str | None
     after: SdkReport
     appeared: tuple[str, ...]
     vanished: tuple[str, ...]
-    new: tuple[SdkFault, ...]
-    gone: tuple[SdkFault, ...]
+    new: tuple[SdkDefect, ...]
+    gone: tuple[SdkDefect, ...]
 
     @property
     def text(self) -> str:
@@ -49,8 +49,8 @@ class Step:
         yield f"{DISTRIBUTION} {version}" if self.before is None else f"{DISTRIBUTION} {self.before} -> {version}"
         yield from (f"  call appeared: {operation}" for operation in self.appeared)
         yield from (f"  call vanished: {operation}" for operation in self.vanished)
-        yield from (f"  now wrong: {fault.finding.code} {fault.finding.message}" for fault in self.new)
-        yield from (f"  no longer wrong: {fault.finding.code} {fault.finding.message}" for fault in self.gone)
+        yield from (f"  now wrong: {defect.finding.code} {defect.finding.message}" for defect in self.new)
+        yield from (f"  no longer wrong: {defect.finding.code} {defect.finding.message}" for defect in self.gone)
         if not (self.appeared or self.vanished or self.new or self.gone):
             yield "  nothing changed" if self.after.introduction.operations else "  has neither call"
 
@@ -61,8 +61,8 @@ class Step:
             "after": self.after.introduction.version,
             "appeared": list(self.appeared),
             "vanished": list(self.vanished),
-            "new": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.new],
-            "gone": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.gone],
+            "new": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.new],
+            "gone": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.gone],
         }
 
 
@@ -79,29 +79,29 @@ def installed_driver() -> tuple[str, ...]:
     return python_driver()
 
 
-def compare_versions(wanted: Sequence[str]) -> tuple[Step, ...]:
+def compare_versions(wanted: Sequence[str]) -> tuple[VersionChange, ...]:
     """Run every version that is wanted, and give what changed from each to the next."""
     # a version that cannot be had is better said before the others are run
-    interpreters = [environment_of(version) for version in resolve(wanted, available_versions)]
-    return tuple(steps(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
+    interpreters = [interpreter_with(version) for version in resolve(wanted, available_versions)]
+    return tuple(version_changes(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
 
 
-def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
+def version_changes(reports: Iterable[SdkReport]) -> Iterator[VersionChange]:
     """Return what changed from each report to the next."""
     before: SdkReport | None = None
     for report in reports:
         had = set(before.introduction.operations) if before else set()
         has = set(report.introduction.operations)
-        old = {fault.identity: fault for fault in faults(before)} if before else {}
-        now = {fault.identity: fault for fault in faults(report)}
-        yield Step(
+        old = {defect.identity: defect for defect in defects(before)} if before else {}
+        now = {defect.identity: defect for defect in defects(report)}
+        yield VersionChange(
             before.introduction.version if before else None,
             report,
             tuple(sorted(has - had)),
             tuple(sorted(had - has)),
-            tuple(fault for identity, fault in now.items() if identity not in old),
+            tuple(defect for identity, defect in now.items() if identity not in old),
             # what a vanished call got wrong is not mended
-            tuple(fault for identity, fault in old.items() if identity not in now and has >= had),
+            tuple(defect for identity, defect in old.items() if identity not in now and has >= had),
         )
         before = report
 
@@ -136,7 +136,7 @@ def available_versions() -> list[str]:
     return [version.strip() for version in listed[1].split(",")]
 
 
-def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
+def interpreter_with(version: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return the interpreter of a virtual environment that has this version; it is made once, and kept.
 
     It is made under another name and moved into place when it is complete: two runs cannot meet in one that is half

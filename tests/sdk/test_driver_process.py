@@ -106,7 +106,7 @@ def test_a_driver_of_another_version_fails_when_it_introduces_itself(tmp_path: P
 
 
 def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    error = failure_of(answering(tmp_path, "sys.stdin.read()"), patience=0.3, tries=0)
+    error = failure_of(answering(tmp_path, "sys.stdin.read()"), grace=0.3, tries=0)
     assert error.reason == "hangs"
     assert "gave no answer to message 1 within 0.3 s" in str(error)
 
@@ -189,7 +189,7 @@ def test_a_driver_that_dies_is_told_so_at_once_and_what_it_left_behind_is_ended(
     os.mkfifo(fifo)
     seen = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        error = failure_of(answering(tmp_path, LEAVES_A_CHILD.format(fifo=fifo)), patience=600.0)
+        error = failure_of(answering(tmp_path, LEAVES_A_CHILD.format(fifo=fifo)), grace=600.0)
         assert (error.reason, "ended with exit status 7" in str(error)) == ("died", True)
         ended, _, _ = select.select([seen], [], [], 30)
         assert ended == [seen]

@@ -13,7 +13,7 @@ import pytest
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
-from pytest_cce_precheck.sdk.driver import PASSED_ON
+from pytest_cce_precheck.sdk.driver import INHERITED_VARIABLES
 from pytest_cce_precheck.sdk.protocol import Introduction
 from pytest_cce_precheck.sdk.reproducer import ENDPOINT, reproducer
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
@@ -72,7 +72,7 @@ def run(command: list[str], folder: Path) -> str:
         "HUAWEICLOUD_SDK_SK": CREDENTIALS.secret_key,
         "HUAWEICLOUD_SDK_SECURITY_TOKEN": CREDENTIALS.security_token,
     }
-    environment = {name: text for name, text in os.environ.items() if name in PASSED_ON}
+    environment = {name: text for name, text in os.environ.items() if name in INHERITED_VARIABLES}
     environment |= {name: secret.reveal() for name, secret in keys.items() if secret}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
     return ran.stdout + ran.stderr

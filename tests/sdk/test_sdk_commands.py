@@ -72,8 +72,8 @@ def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[s
 def test_a_bug_report_tells_of_a_repetition(capsys: pytest.CaptureFixture[str]) -> None:
     main(["sdk", "run", "--driver", shlex.join(fake_sdk("create-repeated")), "--markdown"])
     assert "The call:" not in capsys.readouterr().out
-    cells = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
-    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(cells[0]), re.MULTILINE)
+    results = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
+    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(results[0]), re.MULTILINE)
 
 
 def test_a_bug_report_shows_the_shortest_case(
@@ -112,9 +112,9 @@ def test_a_table_sets_sdks_side_by_side(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_driver_that_dies_of_a_case_is_started_anew(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     body = "if 'case-0003' in line: sys.exit(9)\nsay(message, outcome='error', error={'class': 'E', 'expected': True})"
     main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, body)), "--json"])
-    cells = [case["cells"][0] for case in json.loads(capsys.readouterr().out)["cases"]]
-    assert [cell["verdict"] for cell in cells] == ["crash", "error", "error", "error", "error", "error"]
-    assert "ended with exit status 9" in cells[0]["findings"][-1]["message"]
+    results = [case["cells"][0] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert [result["verdict"] for result in results] == ["crash", "error", "error", "error", "error", "error"]
+    assert "ended with exit status 9" in results[0]["findings"][-1]["message"]
 
 
 def test_a_driver_that_dies_of_everything_is_given_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -179,11 +179,11 @@ def test_what_an_sdk_does_when_it_is_refused_is_told_with_requests_and_waits(
     monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
     impatient = shlex.join(fake_sdk("retry-after-ignored"))
     main(["sdk", "table", "--driver", RIGHT, "--driver", impatient, "--json"])
-    courses = {
-        case["name"]: [(cell["requests"], len(cell["waits"])) for cell in case["cells"]]
+    calls = {
+        case["name"]: [(result["requests"], len(result["waits"])) for result in case["cells"]]
         for case in json.loads(capsys.readouterr().out)["cases"]
     }
-    assert courses == {
+    assert calls == {
         "every-field": [(1, 0), (1, 0)],
         "error-429-cce": [(1, 0), (2, 1)],
         "list-closed": [(1, 0), (1, 0)],
