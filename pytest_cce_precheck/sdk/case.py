@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError
-from pytest_cce_precheck.sdk.documented import documented
+from pytest_cce_precheck.sdk.fidelity import documented
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response, encode_query
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, create_path, list_path

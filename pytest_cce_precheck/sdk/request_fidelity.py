@@ -8,9 +8,9 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.findings import Finding, everywhere
 from pytest_cce_precheck.errors import BodyError
-from pytest_cce_precheck.sdk.fidelity import generalised, shown
+from pytest_cce_precheck.sdk.fidelity import shown
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.signing import SignatureError, verify
@@ -97,7 +97,7 @@ def _of_body(call: DriverCall, request: Request) -> Iterator[Finding]:
     spec = {"clusterID": call.cluster_id, "addonList": [dict(addon) for addon in call.addons]}
     for path, wanted, came in _unequal("$", {"kind": KIND, "apiVersion": API_VERSION, "spec": spec}, sent):
         yield Finding(
-            "PRE707", f"{path} was to be {wanted}, and {came} was sent", path=path, subject=(generalised(path),)
+            "PRE707", f"{path} was to be {wanted}, and {came} was sent", path=path, subject=(everywhere(path),)
         )
 
 

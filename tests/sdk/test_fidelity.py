@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_cce_precheck.sdk.cases import example, listing, task
-from pytest_cce_precheck.sdk.documented import documented
-from pytest_cce_precheck.sdk.fidelity import compare
+from pytest_cce_precheck.sdk.fidelity import compare, documented
 
 
 def found(sent: Any, held: Any, schema: str = "addon_check_task") -> list[tuple[str, str]]:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.fidelity import generalised
 from pytest_cce_precheck.sdk.judgement import CaseResult, CaseVerdict
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from tests.sdk.fakes import DRIVERS, require_programs
@@ -75,7 +75,7 @@ def test_what_is_known_of_a_case_is_found(results: dict[str, CaseResult], langua
     verdict, facts = expected[language] if isinstance(expected, dict) else expected
     found = [finding for finding in results[name].findings if finding.severity is not Severity.NOTE]
     assert results[name].verdict == verdict
-    assert [f"{finding.code} {generalised(finding.path or '')}".rstrip() for finding in found] == facts
+    assert [f"{finding.code} {everywhere(finding.path or '')}".rstrip() for finding in found] == facts
 
 
 def test_the_published_table_says_what_is_measured(report: SdkReport) -> None:
