@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.sdk.case import PROJECT_ID
-from pytest_cce_precheck.sdk.protocol import DriverCall, encode
+from pytest_cce_precheck.sdk.protocol import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,17 +53,7 @@ def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
     language = introduction.language.partition(" ")[0].lower()
     if language in _WRITERS:
         return language, _WRITERS[language](case)
-    call = DriverCall(
-        ENDPOINT,
-        PROJECT_ID,
-        case.cluster_id,
-        case.operation,
-        case.filters,
-        case.addons,
-        authentication=case.authentication,
-        timeout=case.timeout,
-    )
-    return "json", encode(1, call.message()).decode().rstrip()
+    return "json", encode(1, case.call(ENDPOINT).message()).decode().rstrip()
 
 
 def _python(case: Case) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "_GRACE", 0.2)
-    monkeypatch.setattr(driver_module, "_LOOK", 0.05)
+    monkeypatch.setattr(driver_module, "_EXIT_SECONDS", 0.2)
+    monkeypatch.setattr(driver_module, "_POLL_SECONDS", 0.05)
 
 
 def failure_of(command: tuple[str, ...], **options: float) -> DriverError:
@@ -84,11 +84,11 @@ def test_no_credential_is_ever_in_a_message(tmp_path: Path) -> None:
         (
             "say({'id': 7}, outcome='value', value={})",
             "out-of-order",
-            "message 1 was to be answered, the answer is to 7",
+            "expected the answer to message 1, got one to 7",
         ),
         ("print(json.dumps({'protocol': 2, 'id': 1}), flush=True)", "version", "the message says 2"),
         ("sys.exit(3)", "died", "ended with exit status 3"),
-        ("os.close(1); sys.stdin.read()", "died", "where the answer to message 1 was expected"),
+        ("os.close(1); sys.stdin.read()", "died", "before it answered message 1"),
     ],
 )
 def test_an_answer_that_is_not_right_is_named(tmp_path: Path, body: str, reason: str, said: str) -> None:
@@ -96,13 +96,13 @@ def test_an_answer_that_is_not_right_is_named(tmp_path: Path, body: str, reason:
     assert error.reason == reason
     assert said in str(error)
     assert str(error).startswith(f"the driver `{sys.executable} -S -E {tmp_path}")
-    assert "way out: " in str(error).splitlines()[-1]
+    assert "what to do: " in str(error).splitlines()[-1]
 
 
 def test_a_driver_of_another_version_fails_when_it_introduces_itself(tmp_path: Path) -> None:
     command = script(tmp_path, "message = json.loads(input()); hello(message, protocol=2)")
     error = failure_of(command)
-    assert (error.reason, "build the driver anew" in str(error)) == ("version", True)
+    assert (error.reason, "build the driver for" in str(error)) == ("version", True)
 
 
 def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
@@ -115,28 +115,28 @@ def test_an_answer_that_comes_twice_is_a_flood(tmp_path: Path) -> None:
     command = answering(tmp_path, "say(message, outcome='value', value={})\nsay(message, outcome='value', value={})")
     with Driver(command, CREDENTIALS) as driver:
         driver.call(CALL)
-        with pytest.raises(DriverError, match="message 2 was to be answered, and 1 was answered once more") as caught:
+        with pytest.raises(DriverError, match="expected the answer to message 2, got another to 1") as caught:
             driver.call(CALL)
     assert caught.value.reason == "floods"
 
 
 def test_lines_that_nobody_reads_are_not_kept_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "_UNREAD", 0)
+    monkeypatch.setattr(driver_module, "_UNREAD_LINES", 0)
     error = failure_of(answering(tmp_path, ""))
-    assert (error.reason, "sent more than was asked for" in str(error)) == ("floods", True)
+    assert (error.reason, "sent more lines than expected" in str(error)) == ("floods", True)
 
 
 def test_a_line_without_end_is_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_module, "MAX_BYTES", 1000)
     error = failure_of(answering(tmp_path, "print('x' * 2000, end='', flush=True); sys.stdin.read()"))
-    assert (error.reason, "a line of more than 1,000 bytes" in str(error)) == ("floods", True)
+    assert (error.reason, "one of more than 1,000 bytes" in str(error)) == ("floods", True)
 
 
 def test_a_program_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     error = failure_of((str(tmp_path / "no-such-driver"),))
     assert error.reason == "not-found"
     assert "could not be started: No such file or directory" in str(error)
-    assert "way out: build the driver" in str(error)
+    assert "what to do: build the driver" in str(error)
 
 
 def test_the_end_of_its_log_is_shown_without_a_credential(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_driver_that_failed_can_be_started_anew(tmp_path: Path) -> None:
     with Driver(answering(tmp_path, "sys.exit(0)"), CREDENTIALS) as driver:
         with pytest.raises(DriverError, match="exit status 0"):
             driver.call(CALL)
-        with pytest.raises(DriverError, match="was ended before, and is asked again"):
+        with pytest.raises(DriverError, match="has ended before this message"):
             driver.call(CALL)
         assert driver.start().sdk == "fake"
 
@@ -201,7 +201,7 @@ def test_a_driver_is_given_up_by_another_thread_and_starts_no_more(tmp_path: Pat
     with Driver(answering(tmp_path, "sys.stdin.read(); import signal; signal.pause()"), CREDENTIALS) as driver:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(driver.call, CALL)
-            driver.give_up()
+            driver.cancel()
             assert isinstance(asked.exception(timeout=30), DriverError)
-        with pytest.raises(DriverError, match="was given up"):
+        with pytest.raises(DriverError, match="was cancelled"):
             driver.start()

@@ -12,7 +12,7 @@ from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import ReceivedRequest
 from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import SdkReport, call_of, run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import list_path
@@ -79,7 +79,7 @@ def test_every_rule_about_sdks_is_shown_here() -> None:
 
 
 def test_what_a_repetition_alone_gets_wrong_is_found_once() -> None:
-    call = call_of(find_case("filters-type"), "http://127.0.0.1:9")
+    call = find_case("filters-type").call("http://127.0.0.1:9")
     plain = Request(
         "GET",
         call.endpoint,

@@ -17,7 +17,6 @@ from pytest_cce_precheck.sdk.driver import INHERITED_VARIABLES
 from pytest_cce_precheck.sdk.protocol import Introduction
 from pytest_cce_precheck.sdk.reproducer import ENDPOINT, reproducer
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import call_of
 from tests.sdk.fakes import CREDENTIALS, DRIVERS, require_programs
 from tests.toolchains import require_module
 
@@ -90,7 +89,7 @@ def test_a_reproducer_asks_what_its_case_asks_and_prints_what_the_sdk_makes_of_i
     with corpus_server(corpus) as server:
         command = LANGUAGES[language](tmp_path, program.replace(ENDPOINT, server.endpoint))
         printed = run(command, tmp_path)
-        wanted = call_of(case, server.endpoint)
+        wanted = case.call(server.endpoint)
     assert corpus.count == 1, printed
     assert list(request_findings(wanted, corpus.since(0), case.answer, CREDENTIALS)) == []
     assert held in printed

@@ -137,7 +137,7 @@ def test_a_driver_that_dies_of_many_cases_but_not_in_a_row_is_asked_all(
 def test_a_driver_that_hangs_on_two_cases_in_a_row_is_given_up(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_GRACE", 0.1)
+    monkeypatch.setattr(driver, "_EXIT_SECONDS", 0.1)
     slow = [replace(find_case(name), timeout=0.05) for name in NAMES]
     monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(slow))
     hanging = shlex.join(answering(tmp_path, "print('it waits', file=sys.stderr, flush=True); sys.stdin.read()"))
