@@ -252,10 +252,10 @@ def test_a_baseline_of_another_version_is_said_to_be_one(capsys: pytest.CaptureF
     ("text", "said"),
     [
         (None, "cannot be read: No such file or directory; --update-baseline writes one"),
-        ("{", "is no baseline"),
-        ("[]", "is no baseline"),
+        ("{", "is not a baseline"),
+        ("[]", "is not a baseline"),
         ('{"format": 2}', "has format 2; this version reads 1"),
-        ('{"format": 1, "sdk": "other", "version": "1", "known": []}', "is of other, and the driver speaks for fake"),
+        ('{"format": 1, "sdk": "other", "version": "1", "known": []}', "is of other, but the driver is of fake"),
     ],
 )
 def test_a_baseline_that_is_none_exits_with_2(
