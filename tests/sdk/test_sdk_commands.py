@@ -278,7 +278,7 @@ def test_a_baseline_that_is_none_exits_with_2(
         (["table"], "a table needs SDKs: give --python, or --driver once for each"),
         (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "3.1.200", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
-        (["compare", "--python", "latest", "3.1.200"], "'latest' is no version"),
+        (["compare", "--python", "latest", "3.1.200"], "'latest' is not a version"),
     ],
 )
 def test_what_cannot_be_done_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
