@@ -21,7 +21,6 @@ from pytest_cce_precheck.wire.body import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
     from pytest_cce_precheck.sdk.protocol import DriverAnswer, DriverCall, Introduction
     from pytest_cce_precheck.wire.credentials import Credentials
@@ -36,7 +35,7 @@ INHERITED_VARIABLES: Final = frozenset(
         *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
     }
 )
-"""The variables that a driver inherits; otherwise its environment holds its credentials only."""
+"""The variables that a driver inherits; beside them, its environment has its credentials only."""
 
 GRACE_SECONDS: Final = 20.0
 """The seconds that a driver may take for an answer, beyond the timeouts of its call."""
@@ -97,9 +96,7 @@ class Driver:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> Introduction:

@@ -27,13 +27,8 @@ _ONLY_IN_EXAMPLES: Final[dict[str, Schema]] = {
 }
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-ABSENT: Final = _Absent()
-"""Stands for what is not there, which is not null."""
+ABSENT: Final = object()
+"""In place of a value that is not there, not even as null."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck.contract.schema import schema_errors
@@ -50,17 +50,9 @@ class DriverCall:
 
     def message(self) -> dict[str, Any]:
         """Return the message without the fields that every message has."""
-        is_list = self.operation == "list"
-        return {
-            "do": "call",
-            "operation": self.operation,
-            "endpoint": self.endpoint,
-            "project_id": self.project_id,
-            "cluster_id": self.cluster_id,
-            "authentication": self.authentication,
-            "timeout": self.timeout,
-            **({"filters": dict(self.filters)} if is_list else {"addons": [*map(dict, self.addons)]}),
-        }
+        message = {"do": "call", **asdict(self)}
+        del message["addons" if self.operation == "list" else "filters"]
+        return message
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[s
         "- Contract: D, C: the fields of the answer",
         "- Shown by: `every-field`, `twelve-tasks`; the answer follows the contract",
         "```http\nHTTP/1.1 200\n",
-        '"do":"call","operation":"list","endpoint":"http://127.0.0.1:4711"',
+        '"do":"call","endpoint":"http://127.0.0.1:4711"',
     ):
         assert part in out
 
