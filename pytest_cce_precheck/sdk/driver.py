@@ -29,11 +29,8 @@ T = TypeVar("T")
 _Line = bytes | Literal["end", "floods"]
 DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-of-order", "version"]
 
-INHERITED_VARIABLES: Final = frozenset(
-    {
-        *PROGRAMS,
-        *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
-    }
+INHERITED_VARIABLES: Final = PROGRAMS | frozenset(
+    ("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT")
 )
 """The variables that a driver inherits; beside them, its environment has its credentials only."""
 

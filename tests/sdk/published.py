@@ -1,4 +1,4 @@
-"""What docs/sdk-table.md says of an SDK, held to what is measured."""
+"""What docs/sdk-table.md says of an SDK, compared with what is measured."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def results() -> dict[str, CaseResult]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_the_documented_driver_tells_what_becomes_of_a_case(results: dict[str, CaseResult], name: str) -> None:
+def test_the_documented_driver_reports_the_result_of_a_case(results: dict[str, CaseResult], name: str) -> None:
     assert (results[name].verdict, [finding.code for finding in results[name].findings]) == EXPECTED[name]
 
 

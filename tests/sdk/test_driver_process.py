@@ -1,4 +1,4 @@
-"""A driver as a process: what it is given, and every way in which it can fail, told in words."""
+"""A driver as a process: what it is given, and a message for every way in which it can fail."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_driver_is_started_once_and_asked_again_and_again(tmp_path: Path) -> N
     assert (first.status, first.error) == (200, None)
 
 
-def test_an_error_tells_what_the_sdk_tells_and_nothing_where_it_tells_nothing(tmp_path: Path) -> None:
+def test_an_error_has_only_the_details_that_the_sdk_reports(tmp_path: Path) -> None:
     command = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True, 'code': 'X'})")
     with Driver(command, CREDENTIALS) as driver:
         assert driver.call(CALL) == DriverAnswer(error=SdkError("E", expected=True, message="", code="X"))
@@ -91,7 +91,7 @@ def test_no_credential_is_ever_in_a_message(tmp_path: Path) -> None:
         ("os.close(1); sys.stdin.read()", "died", "before it answered message 1"),
     ],
 )
-def test_an_answer_that_is_not_right_is_named(tmp_path: Path, body: str, reason: str, said: str) -> None:
+def test_an_invalid_answer_has_its_reason(tmp_path: Path, body: str, reason: str, said: str) -> None:
     error = failure_of(answering(tmp_path, body))
     assert error.reason == reason
     assert said in str(error)
@@ -120,7 +120,7 @@ def test_an_answer_that_comes_twice_is_a_flood(tmp_path: Path) -> None:
     assert caught.value.reason == "floods"
 
 
-def test_lines_that_nobody_reads_are_not_kept_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_lines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_module, "_UNREAD_LINES", 0)
     error = failure_of(answering(tmp_path, ""))
     assert (error.reason, "sent more lines than expected" in str(error)) == ("floods", True)
@@ -132,7 +132,7 @@ def test_a_line_without_end_is_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
     assert (error.reason, "one of more than 1,000 bytes" in str(error)) == ("floods", True)
 
 
-def test_a_program_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_program_is_reported(tmp_path: Path) -> None:
     error = failure_of((str(tmp_path / "no-such-driver"),))
     assert error.reason == "not-found"
     assert "could not be started: No such file or directory" in str(error)
@@ -154,7 +154,7 @@ def test_what_it_sent_is_shown_in_part_and_without_a_credential(tmp_path: Path) 
     assert text.count("x" * 10) < 20
 
 
-def test_a_driver_that_failed_can_be_started_anew(tmp_path: Path) -> None:
+def test_a_driver_that_failed_can_be_restarted(tmp_path: Path) -> None:
     with Driver(answering(tmp_path, "sys.exit(0)"), CREDENTIALS) as driver:
         with pytest.raises(DriverError, match="exit status 0"):
             driver.call(CALL)
@@ -184,7 +184,7 @@ os._exit(7)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
-def test_a_driver_that_dies_is_told_so_at_once_and_what_it_left_behind_is_ended(tmp_path: Path) -> None:
+def test_the_death_of_a_driver_is_reported_at_once_and_its_children_are_ended(tmp_path: Path) -> None:
     fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
     seen = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -197,7 +197,7 @@ def test_a_driver_that_dies_is_told_so_at_once_and_what_it_left_behind_is_ended(
         os.close(seen)
 
 
-def test_a_driver_is_given_up_by_another_thread_and_starts_no_more(tmp_path: Path) -> None:
+def test_a_driver_is_cancelled_by_another_thread_and_cannot_restart(tmp_path: Path) -> None:
     with Driver(answering(tmp_path, "sys.stdin.read(); import signal; signal.pause()"), CREDENTIALS) as driver:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(driver.call, CALL)

@@ -58,7 +58,7 @@ def codes_of(report: SdkReport) -> set[str]:
     return {finding.code for result in report.results for finding in result.findings}
 
 
-def test_an_sdk_that_does_everything_right_is_told_only_what_it_takes_without_a_word() -> None:
+def test_a_correct_sdk_has_only_notes_on_broken_answers_that_it_accepts() -> None:
     report = report_of("none")
     assert all(result.right for result in report.results)
     assert codes_of(report) == {"PRE716"}

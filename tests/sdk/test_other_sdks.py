@@ -1,4 +1,4 @@
-"""The vendor's Go and Java SDKs through their drivers, where these are built."""
+"""The vendor's Go and Java SDKs through their drivers, if these are built."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = {
 }
 
 
-# what became of a case, and where: in both languages, or in each
+# the verdict of a case and its findings: in both languages, or in each
 NAMED = {
     "example-create": ("silent loss", ["PRE710 $.status.items"]),
     "example-list": ("error", ["PRE713"]),
@@ -70,7 +70,7 @@ def results(report: SdkReport) -> dict[str, CaseResult]:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_what_is_known_of_a_case_is_found(results: dict[str, CaseResult], language: str, name: str) -> None:
+def test_the_expected_result_of_a_case_is_found(results: dict[str, CaseResult], language: str, name: str) -> None:
     expected = NAMED[name]
     verdict, facts = expected[language] if isinstance(expected, dict) else expected
     found = [finding for finding in results[name].findings if finding.severity is not Severity.NOTE]

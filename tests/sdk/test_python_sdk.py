@@ -85,7 +85,7 @@ def test_a_text_for_a_count_becomes_a_number_and_a_text_for_a_status_an_empty_ob
     assert status.message == '$.items[0].status was sent as "Failed", and is {}'
 
 
-def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(results: dict[str, CaseResult]) -> None:
+def test_a_conforming_list_that_is_read_whole_has_no_findings(results: dict[str, CaseResult]) -> None:
     lists = [
         result
         for result in results.values()
@@ -99,7 +99,7 @@ def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(results: dict[s
     assert [(result.case.name, result.findings) for result in wrong] == []
 
 
-def test_fields_that_nobody_documents_are_dropped_and_no_loss(results: dict[str, CaseResult]) -> None:
+def test_undocumented_fields_are_dropped_which_is_not_a_loss(results: dict[str, CaseResult]) -> None:
     assert results["unknown-fields"].verdict is CaseVerdict.WHOLE
     assert "$.items[*].metadata.labels" in results["unknown-fields"].dropped
 
@@ -119,7 +119,7 @@ def test_an_answer_that_breaks_off_ends_in_an_error_that_is_not_the_sdks(results
     assert results["body-half"].verdict is CaseVerdict.LOSS
 
 
-def test_a_body_of_ones_own_is_held_to_be_lossless(driver: Driver) -> None:
+def test_assert_lossless_takes_a_body_or_a_case(driver: Driver) -> None:
     assert_lossless(driver, listing(task()))
     assert_lossless(driver, json.dumps(listing(task())).encode())
     assert_lossless(driver, "twelve-tasks")

@@ -115,7 +115,7 @@ def test_every_case_has_a_program_without_an_open_end(language: str) -> None:
             compile(program(case), case.name, "exec")
 
 
-def test_for_a_language_that_is_not_known_the_drivers_message_repeats_it() -> None:
+def test_for_an_unknown_language_the_drivers_message_repeats_the_case() -> None:
     language, text = reproducer(introduction("Rust 1.90"), find_case("list-never-answered"))
     assert language == "json"
     assert '"timeout":1.0' in text

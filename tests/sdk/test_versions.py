@@ -34,12 +34,12 @@ def test_a_range_is_written_out_in_the_order_of_the_versions() -> None:
 
 
 @pytest.mark.parametrize("wanted", [["3.1.1..3.1.2"], ["3.1.190..x"], ["..3"], ["3.1.190"]])
-def test_what_is_no_two_versions_is_refused(wanted: list[str]) -> None:
+def test_fewer_than_two_versions_are_refused(wanted: list[str]) -> None:
     with pytest.raises(ConfigurationError, match=r"needs two versions or more|is not a version"):
         resolve(wanted, released)
 
 
-def test_a_step_tells_what_is_wrong_now_and_what_no_longer_is() -> None:
+def test_a_change_lists_the_defects_that_are_new_and_those_that_are_gone() -> None:
     cases = [find_case("every-field")]
     before, after = run_sdks([fake_sdk("field-lost"), fake_sdk("count-as-text")], cases)
     first, second = version_changes([before, after])
@@ -101,7 +101,7 @@ def test_of_two_runs_that_make_the_same_environment_the_first_one_stays(
     assert len(ran) == 2
 
 
-def test_why_a_version_cannot_be_installed_is_told_and_nothing_is_kept_of_it(tmp_path: Path, ran: Ran) -> None:
+def test_a_failed_installation_has_its_reason_and_leaves_nothing(tmp_path: Path, ran: Ran) -> None:
     with pytest.raises(ConfigurationError, match=r"version 9 could not be installed: ERROR: No matching"):
         interpreter_with("9", {"XDG_CACHE_HOME": str(tmp_path)})
     assert len(ran) == 2
@@ -114,7 +114,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         interpreter_with("3.1.190", {"XDG_CACHE_HOME": str(tmp_path / "file")})
 
 
-def test_a_version_that_cannot_be_had_is_said_before_any_is_run(
+def test_a_version_that_cannot_be_installed_is_reported_before_any_is_run(
     tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -133,7 +133,7 @@ def test_the_released_versions_are_pips(monkeypatch: pytest.MonkeyPatch) -> None
     assert available_versions() == ["3.1.200", "3.1.199"]
 
 
-def test_a_pip_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_programs, "run", lambda *_, **__: Ended(-9, "", "", "did not end within 600 s"))
     with pytest.raises(ConfigurationError, match=r": its versions could not be listed: did not end within 600 s$"):
         available_versions()
