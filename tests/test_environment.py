@@ -47,7 +47,7 @@ def test_what_installs_an_sdk_gets_no_credential_and_all_that_pip_needs(monkeypa
     needed = {"PIP_NO_COLOR": "1", "https_proxy": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": "ca.pem", "XDG_X": "x"}
     for name, value in needed.items():
         monkeypatch.setenv(name, value)
-    seen = json.loads(versions._asked([sys.executable, "-S", "-c", PRINTS], "-"))
+    seen = json.loads(versions._run([sys.executable, "-S", "-c", PRINTS], "-"))
     assert "PLANTED" not in str(seen)
     assert seen.items() >= {**needed, "PATH": os.environ["PATH"]}.items()
 

@@ -209,8 +209,13 @@ OPENS: Final = {
 }
 # what the package itself brings along, and a folder that this process has just made for itself
 OWN: Final = {
-    *("_files", "contract.rules", "report.ticket", "schema_files", "sdk.made_cases"),
-    *("simulator.catalogue", "simulator.tls"),
+    "_files",
+    "contract.rules",
+    "report.ticket",
+    "schema_files",
+    "sdk.cases",
+    "simulator.catalogue",
+    "simulator.tls",
 }
 
 

@@ -11,7 +11,7 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/cce/v3/model"
 )
 
-// The ways of authentication that the SDK has. It has no public way to send a token of IAM.
+// The ways to authenticate that the SDK has. It has no public way to send an IAM token.
 const (
 	permanent = "ak/sk"
 	temporary = "temporary"
@@ -25,7 +25,7 @@ type call struct {
 	Addons    []addon           `json:"addons"`
 }
 
-// service is what a client of the SDK is made for.
+// service identifies a client of the SDK.
 type service struct {
 	Endpoint       string
 	ProjectID      string `json:"project_id"`
@@ -41,7 +41,7 @@ type addon struct {
 	Values            map[string]any `json:"values"`
 }
 
-// clients keeps one client a service, with its open connections.
+// clients keeps one client for each service, with its open connections.
 type clients struct {
 	made map[service]*cce.CceClient
 }
@@ -75,7 +75,7 @@ func (c *clients) of(service service) (*cce.CceClient, error) {
 	return client, nil
 }
 
-// credentials has the project's ID, so that the SDK need not ask IAM for it.
+// credentials includes the project's ID, so that the SDK does not ask IAM for it.
 func (s service) credentials() (*basic.Credentials, error) {
 	names := []string{"HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
 	switch s.Authentication {
@@ -137,7 +137,7 @@ func (c call) listRequest() (*model.ListAddonPrecheckTasksRequest, error) {
 		switch name {
 		case "type":
 			request.Type = new(model.ListAddonPrecheckTasksRequestType)
-			// The one public way to a text that is not among the SDK's constants. It takes the text without quotes too.
+			// The only public way to set a text that is not among the SDK's constants. It also accepts the text without quotes.
 			if err := request.Type.UnmarshalJSON([]byte(value)); err != nil {
 				return nil, err
 			}

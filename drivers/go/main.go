@@ -1,5 +1,5 @@
-// Command cce-driver makes calls through the vendor's Go SDK, as told by one JSON message a line on standard
-// input, and answers each with one JSON message a line on standard output that tells what the SDK's objects hold.
+// Command cce-driver makes the calls that it reads from standard input, one JSON message a line, through the
+// vendor's Go SDK, and writes what the SDK's objects hold to standard output, one JSON message a line.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 
 func main() {
 	answers := bufio.NewWriter(os.Stdout)
-	// Nothing but answers may reach standard output, whatever a library prints.
+	// Only answers may reach standard output, whatever a library prints.
 	os.Stdout = os.Stderr
 
 	encoder := json.NewEncoder(answers)
@@ -47,7 +47,7 @@ func fatal(err error) {
 	os.Exit(1)
 }
 
-// respond answers one message. What goes wrong becomes an answer, a panic within the SDK too.
+// respond answers one message. Every failure becomes an answer, even a panic within the SDK.
 func respond(line []byte, clients *clients) (answer answer) {
 	var message message
 	err := decode(line, &message)

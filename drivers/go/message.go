@@ -21,7 +21,7 @@ const (
 
 type message struct {
 	Protocol int
-	// As it came: the answer repeats it, whatever it is.
+	// Kept as received: the answer repeats it, whatever it is.
 	ID any
 	Do string
 	call
@@ -69,7 +69,7 @@ func (e protocolError) Error() string { return string(e) }
 
 func decode(line []byte, message *message) error {
 	decoder := json.NewDecoder(bytes.NewReader(line))
-	// The id goes back, and the numbers of "values" go to the SDK, as they came.
+	// The id and the numbers in "values" are passed on as they were received.
 	decoder.UseNumber()
 	if err := decoder.Decode(message); err != nil {
 		return protocolError("not a message: " + err.Error())
@@ -105,8 +105,8 @@ func (m message) failed(failure failure) answer {
 	return m.answered(outcome{Outcome: "error", Error: &failure})
 }
 
-// describe tells what the SDK's error object tells. Expected are the types of the SDK's sdkerr package, and
-// url.Error, which the SDK's manual names beside them.
+// describe returns what the SDK's error object reports. Expected are the types of the SDK's sdkerr package, and
+// url.Error, which the SDK's manual also names.
 func describe(err error) failure {
 	told := failure{Class: strings.TrimPrefix(fmt.Sprintf("%T", err), "*"), Message: err.Error()}
 	var (
@@ -139,7 +139,7 @@ func introduce() *hello {
 	}
 }
 
-// sdkVersion is the version that was linked in, also where go.mod replaces the SDK by another.
+// sdkVersion is the version that was linked in, even if go.mod replaces the SDK by another.
 func sdkVersion() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, module := range info.Deps {

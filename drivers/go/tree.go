@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// tree is what an object of the SDK holds, under the names of the wire: a member that is nil is left out, any other
-// is there, the zero values of members without a pointer included. Made from the fields, not by the SDK's own encoder,
-// which leaves out what it takes for empty.
+// tree is what an object of the SDK holds, by the JSON names of its fields: a nil field is left out, every other
+// is included, even the zero value of a field without a pointer. It is made from the fields, not by the SDK's own encoder,
+// which leaves out what it considers empty.
 func tree(object any) any {
 	return walk(reflect.ValueOf(object))
 }
@@ -20,7 +20,7 @@ func walk(v reflect.Value) any {
 	switch held := v.Interface().(type) {
 	case interface{ Value() string }: // an enum
 		return held.Value()
-	case json.Number: // a text by its kind, but a number on the wire
+	case json.Number: // a string in Go, but a number in JSON
 		return held
 	}
 	switch v.Kind() {

@@ -11,10 +11,10 @@ from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import Comparison, against, read_baseline, write_baseline
+from pytest_cce_precheck.sdk.baseline import BaselineComparison, compare_with_baseline, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.driver import PATIENCE, driver_command
-from pytest_cce_precheck.sdk.reports import bug_reports, faults
+from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
+from pytest_cce_precheck.sdk.reports import bug_reports, defects
 from pytest_cce_precheck.sdk.run import run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
 from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
@@ -74,10 +74,10 @@ def _run(options: argparse.Namespace) -> int:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = installed_driver() if options.python else driver_command(options.driver)
-    [report] = run_sdks([command], corpus_cases(), patience=options.patience or PATIENCE)
+    [report] = run_sdks([command], corpus_cases(), grace=options.patience or GRACE_SECONDS)
     if path and options.update_baseline:
         write_baseline(path, report)
-    compared = against(baseline, report) if baseline else None
+    compared = compare_with_baseline(baseline, report) if baseline else None
     if options.json:
         _print_json(as_document([report]), compared)
     else:
@@ -86,14 +86,14 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{line}\n" for line in _compared(compared, report))
     if options.update_baseline:
         return 0
-    return int(bool(compared.new if compared else faults(report)))
+    return int(bool(compared.new if compared else defects(report)))
 
 
 def _table(options: argparse.Namespace) -> int:
     commands = [*([installed_driver()] if options.python else []), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
-    reports = run_sdks(commands, corpus_cases(), patience=options.patience or PATIENCE)
+    reports = run_sdks(commands, corpus_cases(), grace=options.patience or GRACE_SECONDS)
     if options.json:
         _print_json(as_document(reports), None)
     else:
@@ -110,10 +110,10 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_json(document: Mapping[str, Any], compared: Comparison | None) -> None:
+def _print_json(document: Mapping[str, Any], compared: BaselineComparison | None) -> None:
     more: dict[str, Any] = {}
     if compared is not None:
-        new = [list(fault.identity) for fault in compared.new]
+        new = [list(defect.identity) for defect in compared.new]
         gone = [list(identity) for identity in compared.gone]
         more["baseline"] = {"version": compared.version, "new": new, "gone": gone}
     sys.stdout.write(json.dumps({**document, **more}, indent=1) + "\n")
@@ -121,19 +121,19 @@ def _print_json(document: Mapping[str, Any], compared: Comparison | None) -> Non
 
 def _found(report: SdkReport) -> str:
     lines = []
-    for fault in faults(report):
-        shows = f"{len(fault.cells)} cases" if len(fault.cells) > 1 else fault.sample.case.name
-        lines.append(f"{headline(fault.finding)} [{shows}, {'conforming' if fault.conforming else 'broken'}]\n")
+    for defect in defects(report):
+        shows = f"{len(defect.results)} cases" if len(defect.results) > 1 else defect.sample.case.name
+        lines.append(f"{headline(defect.finding)} [{shows}, {'conforming' if defect.conforming else 'broken'}]\n")
     return "".join(lines)
 
 
-def _compared(compared: Comparison | None, report: SdkReport) -> Iterator[str]:
+def _compared(compared: BaselineComparison | None, report: SdkReport) -> Iterator[str]:
     if compared is None:
         return
     if compared.version != report.introduction.version:
         yield f"the baseline is of version {compared.version}"
-    for fault in compared.new:
-        yield f"new: {headline(fault.finding)} [{fault.sample.case.name}]"
+    for defect in compared.new:
+        yield f"new: {headline(defect.finding)} [{defect.sample.case.name}]"
     for identity in compared.gone:
         yield f"gone: {' '.join(identity)}; take it out of the baseline with --update-baseline"
     if not compared.new and not compared.gone:

@@ -1,6 +1,6 @@
 """SDK regression: what a vendor's SDK sends, and what its objects keep of the answers that it gets.
 
-An SDK is reached through a driver, a small program in its own language (`protocol`, `driver`). The driver asks for
-every case of a corpus (`cases`, `corpus`), and what it tells is held against what was served (`fidelity`) and what was
-received (`request_fidelity`).
+A driver, a small program in the SDK's own language, makes the calls (`protocol`, `driver`). It asks for every case of a
+corpus (`cases`, `corpus`); what it reports is compared with what was served (`fidelity`), and what it sent with what it
+was asked to send (`request_fidelity`).
 """

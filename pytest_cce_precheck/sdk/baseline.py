@@ -1,4 +1,4 @@
-"""What is known to be wrong with a version of an SDK, as a file: what is new fails, what is gone is told."""
+"""A file of the known defects of an SDK: a defect that is not in it is new, and fails the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.reports import SdkFault, faults
+from pytest_cce_precheck.sdk.reports import SdkDefect, defects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class Baseline:
-    """The identities of what is known, and of which SDK."""
+    """The identities of the known defects of an SDK, and the version that has them."""
 
     sdk: str
     version: str
@@ -28,16 +28,16 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A report against a baseline, which is of ``version`` of the SDK."""
+class BaselineComparison:
+    """A report compared with a baseline, which is of ``version`` of the SDK."""
 
     version: str
-    new: tuple[SdkFault, ...]
+    new: tuple[SdkDefect, ...]
     gone: tuple[tuple[str, ...], ...]
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a baseline file; raises `ConfigurationError` if it is none."""
+    """Read a baseline file; raise `ConfigurationError` if it is not one."""
     try:
         document = json.loads(read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
         if document["format"] != FORMAT:
@@ -45,23 +45,25 @@ def read_baseline(path: Path) -> Baseline:
         known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
         return Baseline(str(document["sdk"]), str(document["version"]), known)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is no baseline: {error!r}; --update-baseline writes one") from None
+        raise ConfigurationError(f"{path} is not a baseline: {error!r}; --update-baseline writes one") from None
 
 
 def write_baseline(path: Path, report: SdkReport) -> None:
-    """Write down everything that is wrong now, the same bytes for the same report."""
-    known = [{"identity": list(fault.identity), "example": fault.sample.case.name} for fault in faults(report)]
-    document = {"format": FORMAT, "sdk": report.introduction.sdk, "version": report.introduction.version}
-    text = json.dumps({**document, "known": sorted(known, key=lambda entry: entry["identity"])}, indent=1)
-    write(path, f"{text}\n".encode(), f"the baseline {path}")
+    """Write every defect of a report to a baseline file; the same report gives the same bytes."""
+    known = sorted(defects(report), key=lambda defect: defect.identity)
+    document = {
+        "format": FORMAT,
+        "sdk": report.introduction.sdk,
+        "version": report.introduction.version,
+        "known": [{"identity": list(defect.identity), "example": defect.sample.case.name} for defect in known],
+    }
+    write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
 
 
-def against(baseline: Baseline, report: SdkReport) -> Comparison:
-    """Return what is wrong now and not known, and what is known and no longer wrong; raises for another SDK's file."""
+def compare_with_baseline(baseline: Baseline, report: SdkReport) -> BaselineComparison:
+    """Return the new defects and the known ones that are gone; raise `ConfigurationError` for another SDK's file."""
     if baseline.sdk != report.introduction.sdk:
-        raise ConfigurationError(
-            f"the baseline is of {baseline.sdk}, and the driver speaks for {report.introduction.sdk}"
-        )
-    now = {fault.identity: fault for fault in faults(report)}
-    new = tuple(fault for identity, fault in now.items() if identity not in baseline.known)
-    return Comparison(baseline.version, new, tuple(sorted(baseline.known - now.keys())))
+        raise ConfigurationError(f"the baseline is of {baseline.sdk}, but the driver is of {report.introduction.sdk}")
+    found = {defect.identity: defect for defect in defects(report)}
+    new = tuple(defect for identity, defect in found.items() if identity not in baseline.known)
+    return BaselineComparison(baseline.version, new, tuple(sorted(baseline.known - found.keys())))

@@ -1,4 +1,4 @@
-"""One case of the corpus: a question, the answer that is served to it, and what a client has to make of that."""
+"""One case of the corpus: a call, the answer to it, and what an SDK has to make of that answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError
-from pytest_cce_precheck.sdk.documented import documented
+from pytest_cce_precheck.sdk.fidelity import documented
+from pytest_cce_precheck.sdk.protocol import DriverCall
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response, encode_query
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, create_path, list_path
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.protocol import Authentication, Operation
 
 PROJECT_ID: Final = "0504201b6c80256b2f08c0099f0c8fe4"
-"""The project that the corpus is asked in: that of the vendor's example."""
+"""The project of every call: that of the vendor's example."""
 
-# what makes an answer a broken one to a client: its form. That the counts add up is the service's business
+# the rules on the form of an answer, beside those on its schema; an SDK need not check that the counts add up
 _FORM: Final = frozenset({"PRE102", "PRE104", "PRE105", "PRE106", "PRE107", "PRE108", "PRE109"})
 
 
@@ -40,7 +41,7 @@ class CaseKind(StrEnum):
 
 @dataclass(frozen=True)
 class CaseFailure:
-    """A connection that fails: ``raw`` is what arrives before that; it is then closed, or held without a byte."""
+    """A connection that fails: after the bytes of ``raw`` it is closed, or held open without another byte."""
 
     connection: Literal["closes", "holds"]
     raw: bytes = b""
@@ -48,10 +49,10 @@ class CaseFailure:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a client has to make of an answer.
+    """What an SDK has to make of an answer.
 
-    ``value``: an object that holds `Case.documented`. ``error``: one of the SDK's own errors, which tells the rest.
-    ``any``: the answer is broken, or late, so either will do, as long as nothing is lost silently.
+    ``value``: an object that holds `Case.documented`. ``error``: one of the SDK's own errors, with the other fields
+    below. ``any``: the answer is broken or late, so either is right, unless something is lost silently.
     """
 
     outcome: Literal["value", "error", "any"]
@@ -63,9 +64,9 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Case:
-    """A question and the answer to it; ``number`` is its place in the corpus, and the cluster that it is asked of.
+    """A call and the answer to it; ``number`` is its place in the corpus, and names the cluster of the call.
 
-    The body of an answer whose Content-Encoding is gzip is not compressed here; who serves it does that.
+    The body here is not compressed, even if Content-Encoding is gzip: the server compresses it.
     """
 
     name: str
@@ -81,17 +82,30 @@ class Case:
 
     @property
     def cluster_id(self) -> str:
-        """The cluster that the case is asked of."""
+        """The cluster of the call."""
         return f"case-{self.number:04d}"
 
     @property
     def schema(self) -> str:
-        """The schema of a right answer."""
+        """The schema of a success answer."""
         return f"{self.operation}_answer"
+
+    def call(self, endpoint: str) -> DriverCall:
+        """Return the call that a driver has to make."""
+        return DriverCall(
+            endpoint,
+            PROJECT_ID,
+            self.cluster_id,
+            operation=self.operation,
+            filters=self.filters,
+            addons=self.addons,
+            authentication=self.authentication,
+            timeout=self.timeout,
+        )
 
     @cached_property
     def document(self) -> Any:
-        """The body as strict JSON, None where it is none or never arrives."""
+        """The body as strict JSON; None if it is not JSON or never arrives."""
         try:
             return self.answer.document if isinstance(self.answer, Response) else None
         except BodyError:
@@ -99,39 +113,35 @@ class Case:
 
     @cached_property
     def documented(self) -> dict[str, Any]:
-        """The part of the body that some document of the vendor describes."""
+        """The part of the body that one of the vendor's documents describes."""
         pruned = documented(self.document, self.schema)
         return pruned if isinstance(pruned, dict) else {}
 
     @cached_property
     def conforming(self) -> bool:
-        """Whether the answer has a form that the contract allows; the vendor's own contradictions count as allowed."""
+        """Whether the contract allows the answer's form; it allows what the vendor's contradicting examples have."""
         if isinstance(self.answer, CaseFailure):
             return False
-        path = list_path if self.operation == "list" else create_path
-        method = "GET" if self.operation == "list" else "POST"
+        method, path = ("GET", list_path) if self.operation == "list" else ("POST", create_path)
         request = Request(method, "", path(PROJECT_ID, self.cluster_id), encode_query(self.filters.items()))
         codes = {finding.code for finding in check(Exchange(request, self.answer)) if finding.kind is Kind.VIOLATION}
         return not any(code in _FORM or code.startswith("PRE2") for code in codes)
 
     @cached_property
     def expect(self) -> Expectation:
-        """What a client has to make of the answer."""
+        """What an SDK has to make of the answer."""
         if isinstance(self.answer, CaseFailure) or 300 <= self.answer.status < 400:
             return Expectation("error")
         if self.answer.status < 300:
             late = isinstance(self.answer, SlowResponse) and self.answer.elapsed > self.timeout
             return Expectation("value" if self.conforming and not late else "any")
-        told = self.document if isinstance(self.document, dict) else {}
-        sent = (self.answer.headers.get(REQUEST_ID_HEADER), told.get("request_id"))
+        body = self.document if isinstance(self.document, dict) else {}
+        texts = {name: value for name, value in body.items() if isinstance(value, str)}
+        ids = (self.answer.headers.get(REQUEST_ID_HEADER), texts.get("request_id"))
         return Expectation(
             "error",
             status=self.answer.status,
-            code=_text(told, "errorCode", "error_code"),
-            message=_text(told, "errorMessage", "error_msg"),
-            request_ids=tuple(text for text in sent if isinstance(text, str)),
+            code=texts.get("errorCode", texts.get("error_code")),
+            message=texts.get("errorMessage", texts.get("error_msg")),
+            request_ids=tuple(request_id for request_id in ids if request_id is not None),
         )
-
-
-def _text(document: Mapping[str, Any], *names: str) -> str | None:
-    return next((document[name] for name in names if isinstance(document.get(name), str)), None)

@@ -1,4 +1,4 @@
-"""The corpus as a service, one cluster a case, and as files."""
+"""The corpus as a service, with one cluster for each case, and as files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_cce_precheck.sdk.case import Case, Expectation
+    from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request, Response
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 INDEX: Final = "index.json"
 _PATH: Final = re.compile(r"/api/v3/projects/[^/]+/clusters/case-(\d{4,9})/addons/precheck(/tasks)?", re.ASCII)
-_KEPT: Final = 4096
+_LOGGED_REQUESTS: Final = 4096
 
 
 @dataclass(frozen=True)
-class Received:
-    """A request that the corpus got, as the ``number``-th, at ``at`` seconds of a clock that only goes forward."""
+class ReceivedRequest:
+    """The ``number``-th request, received ``at`` seconds of the monotonic clock."""
 
     number: int
     at: float
@@ -49,97 +49,86 @@ class Received:
 
 
 class Corpus:
-    """Serves each case to who asks for its cluster; keeps nothing between requests but a log of the last ones.
+    """Answers a request with the case of its cluster; its only state is a log of the last requests.
 
-    With ``credentials`` a request without them, or with others, is refused as the simulated service refuses it.
+    If there are ``credentials``, it refuses requests with others or none, as the simulator does.
     """
 
-    def __init__(
-        self,
-        cases: Iterable[Case] | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
+    def __init__(self, cases: Iterable[Case] | None = None, credentials: Credentials | None = None) -> None:
         self.cases = {case.number: case for case in (corpus_cases() if cases is None else cases)}
         self._credentials = credentials
         self._lock = threading.Lock()
-        self._log: deque[Received] = deque(maxlen=_KEPT)
-        self._number = 0
+        self._log: deque[ReceivedRequest] = deque(maxlen=_LOGGED_REQUESTS)
+        self.count = 0
+        """How many requests there have been."""
 
     def handle(self, request: Request, *, caller: int | None = None) -> Response:  # noqa: ARG002  as the simulator's
-        """Answer one request; raises `NoAnswer` if the case is a connection that fails."""
+        """Answer one request; raise `NoAnswer` if the case is a connection that fails."""
         with self._lock:
-            self._number += 1
-            self._log.append(Received(self._number, time.monotonic(), request))
+            self.count += 1
+            self._log.append(ReceivedRequest(self.count, time.monotonic(), request))
+        answer = self._answer(request)
+        if answer.headers.get("Content-Encoding") == "gzip":
+            if "gzip" in request.headers.get("Accept-Encoding", ""):
+                answer = replace(answer, body=gzip.compress(answer.body, mtime=0))
+            else:
+                answer = replace(answer, headers=answer.headers.without("Content-Encoding"))
+        if answer.status == 204:
+            return answer
+        return replace(answer, headers=answer.headers.replacing("Content-Length", str(len(answer.body))))
+
+    def _answer(self, request: Request) -> Response:
         refusal = self._credentials and check_credentials(request, self._credentials, datetime.now(UTC))
         if refusal:
-            return _sized(refuse(refusal))
+            return refuse(refusal)
         match = _PATH.fullmatch(request.path)
         case = self.cases.get(int(match[1])) if match else None
         if match is None or case is None:
-            return _sized(refuse(not_found("case", f"There is no case at {request.path}.")))
-        # a broken SDK may ask for one call by the other's path
-        if (request.method, match[2] or "") != {"list": ("GET", "/tasks"), "create": ("POST", "")}[case.operation]:
-            return _sized(refuse(method_not_allowed("GET" if case.operation == "list" else "POST")))
+            return refuse(not_found("case", f"There is no case at {request.path}."))
+        # a broken SDK may use the path of the other call
+        method, path_end = {"list": ("GET", "/tasks"), "create": ("POST", None)}[case.operation]
+        if (request.method, match[2]) != (method, path_end):
+            return refuse(method_not_allowed(method))
         if isinstance(case.answer, CaseFailure):
             raise NoAnswer("timeout" if case.answer.connection == "holds" else "connection-lost", case.answer.raw)
-        return _sized(_coded(case.answer, request))
+        return case.answer
 
-    @property
-    def count(self) -> int:
-        """How many requests there have been."""
-        return self._number
-
-    def since(self, number: int) -> tuple[Received, ...]:
-        """Return what came after the ``number``-th request."""
+    def since(self, number: int) -> tuple[ReceivedRequest, ...]:
+        """Return the requests after the ``number``-th."""
         with self._lock:
             return tuple(received for received in self._log if received.number > number)
 
 
 def corpus_server(corpus: Corpus, port: int = 0) -> SimulatorServer:
-    """Return a server of the corpus, to be used as one of the simulated service."""
-    # of the simulator, the server uses `handle` alone
+    """Return a server of the corpus; use it like one of the simulator."""
+    # `handle` is all that the server uses of a simulator
     return SimulatorServer(cast("Simulator", corpus), port)
 
 
-def _coded(answer: Response, request: Request) -> Response:
-    if answer.headers.get("Content-Encoding") != "gzip":
-        return answer
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return replace(answer, headers=answer.headers.without("Content-Encoding"))
-    return replace(answer, body=gzip.compress(answer.body, mtime=0))
-
-
-def _sized(answer: Response) -> Response:
-    if answer.status == 204:
-        return answer
-    return replace(answer, headers=answer.headers.replacing("Content-Length", str(len(answer.body))))
-
-
 def export(folder: Path, cases: Iterable[Case]) -> int:
-    """Write each case to a file of its own, and ``index.json``; give their number.
+    """Write each case to a file of its own, and ``index.json``; return the number of cases.
 
-    Files of an earlier export are replaced. A folder that holds anything else is refused (`ConfigurationError`).
+    Files of an earlier export are replaced. Raises `ConfigurationError` if the folder holds anything else.
     """
-    cases = tuple(cases)
+    documents = [case_document(case) for case in cases]
     index = folder / INDEX
     if folder.exists() and not index.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(f"{folder} holds something else than a corpus: give a new or an empty folder")
-    before = _exported(index) if index.is_file() else []
-    names = {case.number: f"{case.number:04d}-{case.name}.json" for case in cases}
-    listed = [
-        {"number": c.number, "name": c.name, "kind": c.kind, "title": c.title, "file": names[c.number]} for c in cases
-    ]
-    for case in cases:
-        _write(folder / names[case.number], case_document(case))
-    _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": listed})
-    # only now is nothing lost with them
-    for name in {*before} - {*names.values()}:
+    before = _exported_names(index) if index.is_file() else []
+    entries = []
+    for document in documents:
+        file = f"{document['number']:04d}-{document['name']}.json"
+        entries.append({**{key: document[key] for key in ("number", "name", "kind", "title")}, "file": file})
+        _write(folder / file, document)
+    _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": entries})
+    # old files go last, so that an export that fails loses nothing
+    for name in {*before} - {entry["file"] for entry in entries}:
         with suppress(OSError):
             (folder / name).unlink()
-    return len(cases)
+    return len(documents)
 
 
-def _exported(index: Path) -> list[str]:
+def _exported_names(index: Path) -> list[str]:
     try:
         names = [str(entry["file"]) for entry in json.loads(_files.read_bytes(index, str(index)))["cases"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -149,13 +138,16 @@ def _exported(index: Path) -> list[str]:
 
 
 def case_document(case: Case) -> dict[str, Any]:
-    """Return a case as its file has it (``schemas/corpus_case.json``)."""
-    request: dict[str, Any] = {
-        "operation": case.operation,
-        "authentication": case.authentication,
-        "timeout": case.timeout,
+    """Return the content of a case's file (``schemas/corpus_case.json``)."""
+    call = {"addons": list(case.addons)} if case.operation == "create" else {"filters": dict(case.filters)}
+    expect = case.expect
+    details = {
+        "status": expect.status,
+        "code": expect.code,
+        "message": expect.message,
+        "request_id": next(iter(expect.request_ids), None),
+        "value": case.documented if expect.outcome == "value" else None,
     }
-    request |= {"addons": list(case.addons)} if case.operation == "create" else {"filters": dict(case.filters)}
     return {
         "format": FORMAT,
         "number": case.number,
@@ -163,9 +155,14 @@ def case_document(case: Case) -> dict[str, Any]:
         "kind": case.kind,
         "title": case.title,
         "conforming": case.conforming,
-        "request": request,
+        "request": {
+            "operation": case.operation,
+            "authentication": case.authentication,
+            "timeout": case.timeout,
+            **call,
+        },
         "answer": _answer_document(case.answer),
-        "expect": _expectation_document(case, case.expect),
+        "expect": {"outcome": expect.outcome, **{name: fact for name, fact in details.items() if fact is not None}},
     }
 
 
@@ -181,15 +178,7 @@ def _answer_document(answer: Response | CaseFailure) -> dict[str, Any]:
         return {**head, "body_base64": base64.b64encode(answer.body).decode()}
 
 
-def _expectation_document(case: Case, expect: Expectation) -> dict[str, Any]:
-    told: dict[str, Any] = {"status": expect.status, "code": expect.code, "message": expect.message}
-    told["request_id"] = next(iter(expect.request_ids), None)
-    if expect.outcome == "value":
-        told["value"] = case.documented
-    return {"outcome": expect.outcome, **{name: fact for name, fact in told.items() if fact is not None}}
-
-
 def _write(path: Path, document: Any) -> None:
-    # half a surrogate, which UTF-8 cannot hold, stays the escape that JSON writes it with
+    # UTF-8 cannot hold half of a surrogate pair: it stays the escape that JSON writes it with
     data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
     _files.write(path, data, f"the corpus file {path}", make_folders=True)

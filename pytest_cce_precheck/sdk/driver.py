@@ -1,4 +1,4 @@
-"""A driver as a process: started once, asked line by line, every wait bounded, ended with the ``with`` block."""
+"""A driver as a process: started once, asked line by line within time limits, ended with the ``with`` block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections import deque
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeVar
 
 from pytest_cce_precheck._programs import signal_group
 from pytest_cce_precheck.environment import PROGRAMS, environment_of_child
@@ -20,45 +20,42 @@ from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer,
 from pytest_cce_precheck.wire.body import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_cce_precheck.sdk.protocol import DriverAnswer, DriverCall, Introduction
     from pytest_cce_precheck.wire.credentials import Credentials
 
+T = TypeVar("T")
 _Line = bytes | Literal["end", "floods"]
 DriverReason = Literal["not-found", "hangs", "rubbish", "died", "floods", "out-of-order", "version"]
 
-PASSED_ON: Final = frozenset(
-    {
-        *PROGRAMS,
-        *("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT"),
-    }
+INHERITED_VARIABLES: Final = PROGRAMS | frozenset(
+    ("JAVA_HOME", "GOCACHE", "GOPATH", "GOROOT", "GOMODCACHE", "GOFLAGS", "GOPROXY", "DOTNET_ROOT")
 )
-"""The variables that a driver inherits; nothing else of the environment reaches it but its own credentials."""
+"""The variables that a driver inherits; beside them, its environment has its credentials only."""
 
-PATIENCE: Final = 20.0
-"""How many seconds a driver may take beyond what its call may take."""
+GRACE_SECONDS: Final = 20.0
+"""The seconds that a driver may take for an answer, beyond the timeouts of its call."""
 
-_UNREAD: Final = 4
-_GRACE: Final = 2.0
-_LOOK: Final = 0.25
-_SHOWN: Final = 200
+_UNREAD_LINES: Final = 4
+_EXIT_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 0.25
+_SHOWN_BYTES: Final = 200
 _LOG_LINES: Final = 20
 _LOG_LINE: Final = 500
-_WAYS_OUT: Final[Mapping[str, str]] = {
+_REMEDIES: Final[Mapping[DriverReason, str]] = {
     "not-found": "build the driver, or give its path",
-    "hangs": "look where it waits; if it is only slow, give it more time with --patience",
-    "rubbish": "nothing but messages may go to standard output; logs go to standard error",
-    "died": "see its standard error; an error of the SDK is to be answered, not to be died of",
+    "hangs": "find out where it waits; if it is only slow, give it more time with --patience",
+    "rubbish": "write only messages to standard output, and logs to standard error",
+    "died": "see its standard error; answer the errors of the SDK, do not exit with them",
     "floods": "answer each message once, with one line",
     "out-of-order": "answer the messages in their order, each with its own id",
-    "version": "build the driver anew for this version of the protocol",
+    "version": "build the driver for this version of the protocol",
 }
 
 
 class DriverError(CcePrecheckError):
-    """A driver does not keep to the protocol; ``reason`` is one of a closed set, the text says all about it."""
+    """A driver broke the protocol; ``reason`` is for programs, the text says what happened and what to do."""
 
     def __init__(self, reason: DriverReason, text: str) -> None:
         super().__init__(text)
@@ -66,11 +63,11 @@ class DriverError(CcePrecheckError):
 
 
 class Driver:
-    """Runs ``command`` while the ``with`` block does; it is asked one message at a time.
+    """Runs ``command`` for the length of a ``with`` block, and sends it one message at a time.
 
-    ``credentials`` and the variables in `PASSED_ON` of ``environment`` are all that it gets. The first answer may take
-    ``patience`` seconds, any other ``tries`` times the call's own timeout and ``patience`` more. A `DriverError` ends
-    the process, and what it started; `start` begins anew.
+    Its environment is ``credentials`` and the `INHERITED_VARIABLES` of ``environment``. The first answer may take
+    ``grace`` seconds, any other ``tries`` times the call's own timeout and ``grace`` more. A `DriverError` ends the
+    process and what it started; `start` starts it again.
     """
 
     def __init__(
@@ -79,104 +76,91 @@ class Driver:
         credentials: Credentials,
         *,
         environment: Mapping[str, str] = os.environ,
-        patience: float = PATIENCE,
+        grace: float = GRACE_SECONDS,
         tries: int = 4,
     ) -> None:
         self.command = tuple(command)
-        self._environment = {**environment_of_child(environment, PASSED_ON), **_variables(credentials)}
+        self._environment = {**environment_of_child(environment, INHERITED_VARIABLES), **_variables(credentials)}
         self._redactor = Redactor(credentials.secrets)
-        self._patience = patience
+        self._grace = grace
         self._tries = tries
         self._number = -1
         self._lock = threading.Lock()
-        self._given_up = False
+        self._cancelled = False
         self._process: _Process | None = None
 
     def __enter__(self) -> Driver:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> Introduction:
-        """Start the program (anew) and let it introduce itself."""
+        """Start the program, after ending one that runs, and return how it introduces itself."""
         self.close()
         self._number = -1
         with self._lock:
-            if self._given_up:
-                raise self._error("died", "was given up")
+            if self._cancelled:
+                raise self._error("died", "was cancelled")
             try:
                 self._process = _Process(self.command, self._environment)
             except OSError as error:
                 raise self._error("not-found", f"could not be started: {error.strerror or error}") from None
-        line = self._ask({"do": "hello"}, self._patience)
-        try:
-            self.introduction: Introduction = read_introduction(line, self._number)
-        except ProtocolError as error:
-            raise self._misread(error, line) from None
+        self.introduction = self._ask({"do": "hello"}, self._grace, read_introduction)
         return self.introduction
 
     def call(self, call: DriverCall) -> DriverAnswer:
-        """Make a call through the SDK, and give what it ended with; raises `DriverError`."""
-        line = self._ask(call.message(), call.timeout * self._tries + self._patience)
-        try:
-            return read_answer(line, self._number)
-        except ProtocolError as error:
-            raise self._misread(error, line) from None
+        """Make a call through the SDK and return its result; raise `DriverError` if the driver fails."""
+        return self._ask(call.message(), call.timeout * self._tries + self._grace, read_answer)
 
     def close(self) -> None:
-        """End the program: by the end of its input, else by force; may be called twice."""
+        """End the program, by closing its input or else by force; may be called twice."""
         if self._process is not None:
             self._process.end()
             self._process = None
 
-    def give_up(self) -> None:
-        """End the program while another thread asks it; that thread gets a `DriverError`, and can start no other."""
+    def cancel(self) -> None:
+        """End the program for good, while another thread may wait for it: that thread gets a `DriverError`."""
         with self._lock:
-            self._given_up = True
+            self._cancelled = True
             process = self._process
         if process is not None:
             process.end()
 
-    def _ask(self, message: Mapping[str, object], seconds: float) -> bytes:
+    def _ask(self, message: Mapping[str, object], seconds: float, read: Callable[[bytes, int], T]) -> T:
         process = self._process
         if process is None:
-            raise self._error("died", "was ended before, and is asked again")
+            raise self._error("died", "has ended before this message")
         self._number += 1
         process.send(encode(self._number, message))
         try:
             line = process.next_line(seconds)
         except queue.Empty:
             raise self._error("hangs", f"gave no answer to message {self._number} within {seconds:g} s") from None
-        if isinstance(line, bytes):
-            return line
         if line == "floods":
-            raise self._error("floods", f"sent more than was asked for, or a line of more than {MAX_BYTES:,} bytes")
-        status = process.status()
-        ended = "closed its standard output" if status is None else f"ended with exit status {status}"
-        raise self._error("died", f"{ended} where the answer to message {self._number} was expected")
-
-    def _misread(self, error: ProtocolError, line: bytes) -> DriverError:
-        shown = self._redactor.text(line[:_SHOWN].decode("utf-8", "replace"))
-        return self._error(error.reason, f"answered with what is not right: {error}; it sent {shown!r}")
+            raise self._error("floods", f"sent more lines than expected, or one of more than {MAX_BYTES:,} bytes")
+        if line == "end":
+            status = process.status()
+            ended = "closed its standard output" if status is None else f"ended with exit status {status}"
+            raise self._error("died", f"{ended} before it answered message {self._number}")
+        try:
+            return read(line, self._number)
+        except ProtocolError as error:
+            shown = self._redactor.text(line[:_SHOWN_BYTES].decode("utf-8", "replace"))
+            raise self._error(error.reason, f"sent an invalid answer: {error}; it sent {shown!r}") from None
 
     def _error(self, reason: DriverReason, fact: str) -> DriverError:
-        process, self._process = self._process, None
-        log: list[str] = []
-        if process is not None:
-            process.end()
-            log = [self._redactor.text(line) for line in process.log]
-        text = f"the driver `{shlex.join(self.command)}` {fact}"
+        log = self._process.log if self._process else ()
+        self.close()
+        lines = [f"the driver `{shlex.join(self.command)}` {fact}"]
         if log:
-            text += "\n  its standard error ends with\n" + "".join(f"    {line}\n" for line in log).rstrip("\n")
-        return DriverError(reason, f"{text}\n  way out: {_WAYS_OUT[reason]}")
+            lines += ["  its standard error ends with", *(f"    {self._redactor.text(line)}" for line in log)]
+        return DriverError(reason, "\n".join([*lines, f"  what to do: {_REMEDIES[reason]}"]))
 
 
 class _Process:
-    """The child with its three pipes, each at the end of a thread, since any of them may block for ever."""
+    """The child with its three pipes, each served by a thread, since any of them may block for ever."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._child = subprocess.Popen(  # noqa: S603  the command is the user's own
@@ -185,7 +169,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # so that what it starts, a shell script's program for one, can be ended with it
+            # so that the programs that it starts can be ended with it
             start_new_session=True,
         )
         self._lines: queue.Queue[_Line] = queue.Queue()
@@ -206,24 +190,24 @@ class _Process:
         self._to_send.put(line)
 
     def next_line(self, seconds: float) -> _Line:
-        """Return what comes next within ``seconds``, the end where the child is gone; raises `queue.Empty`."""
+        """Return the next line, or "end" if the child is gone; raise `queue.Empty` after ``seconds``."""
         deadline = monotonic() + seconds
         while True:
             gone = self._child.poll() is not None
             left = deadline - monotonic()
             try:
-                return self._lines.get(timeout=max(0.0, min(left, _GRACE if gone else _LOOK)))
+                return self._lines.get(timeout=max(0.0, min(left, _EXIT_SECONDS if gone else _POLL_SECONDS)))
             except queue.Empty:
-                # the pipe does not end while a grandchild holds it
+                # the pipe stays open as long as a grandchild holds it
                 if gone:
                     return "end"
                 if left <= 0:
                     raise
 
     def status(self) -> int | None:
-        """Return the exit status of a child that is about to end, None where it does not."""
+        """Return the exit status of a child that is about to end, None if it goes on."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._child.wait(_GRACE)
+            return self._child.wait(_EXIT_SECONDS)
         return None
 
     def end(self) -> None:
@@ -235,16 +219,16 @@ class _Process:
             self._child.wait()
         self._join()
         if any(thread.is_alive() for thread in self._threads):
-            # what the child left behind holds its pipes
+            # a program that the child started still holds its pipes
             signal_group(self._child, "SIGKILL")
             self._join()
 
     def _join(self) -> None:
         for thread in self._threads:
-            thread.join(_GRACE)
+            thread.join(_EXIT_SECONDS)
 
     def _write(self, pipe: IO[bytes]) -> None:
-        # a child that is gone, or does not read, shows by its answers
+        # if the child is gone, the wait for its answer says so
         with contextlib.suppress(OSError), pipe:
             while (line := self._to_send.get()) is not None:
                 pipe.write(line)
@@ -253,7 +237,7 @@ class _Process:
     def _read(self, pipe: IO[bytes]) -> None:
         with pipe:
             while line := pipe.readline(MAX_BYTES + 1):
-                if len(line) > MAX_BYTES or self._lines.qsize() >= _UNREAD:
+                if len(line) > MAX_BYTES or self._lines.qsize() >= _UNREAD_LINES:
                     self._lines.put("floods")
                     return
                 self._lines.put(line)
@@ -276,11 +260,11 @@ def _variables(credentials: Credentials) -> dict[str, str]:
 
 
 def driver_command(text: str) -> tuple[str, ...]:
-    """Split what a person gives as a driver's command; raises `ConfigurationError` if there is nothing in it."""
+    """Split the command of a driver as a shell would; raise `ConfigurationError` if it is empty or malformed."""
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
         raise ConfigurationError(f"the driver's command {text!r} cannot be read: {error}") from None
     if not words:
-        raise ConfigurationError("the driver's command is empty: give the program that speaks for the SDK")
+        raise ConfigurationError("the driver's command is empty: give the program to start")
     return words

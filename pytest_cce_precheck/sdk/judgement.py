@@ -1,4 +1,4 @@
-"""What became of one case in one SDK: the verdict, and the findings that it rests on."""
+"""The result of one case in one SDK: the verdict, and the findings that it rests on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.sdk.fidelity import Difference, compare, shown
+from pytest_cce_precheck.sdk.fidelity import compare, shown
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.driver import DriverError
     from pytest_cce_precheck.sdk.protocol import DriverAnswer, SdkError
 
-_REPLACED: Final = "\ufffd"
+_REPLACEMENT: Final = "\ufffd"
 _CODES: Final = {"lost": "PRE710", "coerced": "PRE711", "invented": "PRE712"}
 
 
-class CellVerdict(StrEnum):
-    """What became of a case."""
+class CaseVerdict(StrEnum):
+    """What an SDK made of a case."""
 
     WHOLE = "whole"
     """Everything that is documented was read as it was sent."""
     LOSS = "silent loss"
-    """Something is gone, and nothing tells."""
+    """Something was lost without an error."""
     COERCION = "coercion"
-    """Something was read as another value, or made up."""
+    """Something was read as another value, or invented."""
     ACCEPTED = "accepted"
-    """A broken answer was taken as if it were right; nothing of it is lost."""
+    """A broken answer was accepted as a correct one; nothing of it is lost."""
     ERROR = "error"
     """One of the SDK's documented errors."""
     CRASH = "crash"
-    """A bare error of the language, or the end of the driver."""
+    """An error that the SDK does not document, or the end of the driver."""
     ABSENT = "not offered"
-    """The SDK has no such call, or no such way to authenticate."""
+    """The SDK does not offer the call, or the way to authenticate."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a call went: the requests that arrived for it, the seconds between them, and until it ended."""
+class CallTiming:
+    """The number of requests that arrived for a call, the seconds between them, and those until the call ended."""
 
     requests: int = 0
     waits: tuple[float, ...] = ()
@@ -52,116 +52,108 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CaseResult:
     """One case in one SDK.
 
-    ``dropped`` are the undocumented fields that its object does not hold, which is no finding.
+    ``dropped`` are the undocumented fields that the SDK's object does not hold, which is no finding.
     """
 
     case: Case
-    verdict: CellVerdict
+    verdict: CaseVerdict
     findings: tuple[Finding, ...] = ()
     dropped: tuple[str, ...] = ()
     answer: DriverAnswer | None = field(default=None, repr=False)
-    course: Course = Course()
+    timing: CallTiming = CallTiming()
 
     @property
     def right(self) -> bool:
-        """Whether there is nothing to complain of but notes."""
+        """Whether there are no findings but notes."""
         return all(finding.severity is Severity.NOTE for finding in self.findings)
 
 
-def not_offered(case: Case) -> Cell:
-    """Return the cell of a case that the SDK has no means for."""
-    return Cell(case, CellVerdict.ABSENT)
+def crashed(case: Case, error: DriverError, request_findings: Sequence[Finding]) -> CaseResult:
+    """Return the result of a case that ended the driver."""
+    crash = Finding("PRE715", str(error).splitlines()[0], subject=(error.reason,))
+    return CaseResult(case, CaseVerdict.CRASH, (*request_findings, crash))
 
 
-def ended(case: Case, error: DriverError, sent: Sequence[Finding]) -> Cell:
-    """Return the cell of a case that the driver did not survive."""
-    fact = str(error).splitlines()[0]
-    return Cell(case, CellVerdict.CRASH, (*sent, Finding("PRE715", fact, subject=(error.reason,))))
-
-
-def judge(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
-    """Judge an answer; ``sent`` is what was found in the request."""
+def judge(case: Case, answer: DriverAnswer, request_findings: Sequence[Finding]) -> CaseResult:
+    """Judge a driver's answer; ``request_findings`` are about the request that the SDK sent."""
+    verdict = CaseVerdict.ACCEPTED
+    dropped: tuple[str, ...] = ()
     if answer.error is not None:
-        verdict = CellVerdict.ERROR if answer.error.expected else CellVerdict.CRASH
-        # what was never sent can have no answer to be read
-        found = () if any(finding.code == "PRE708" for finding in sent) else tuple(_of_error(case, answer.error))
-        return Cell(case, verdict, (*sent, *found), answer=answer)
-    if case.expect.outcome == "error":
-        return Cell(case, CellVerdict.ACCEPTED, (*sent, _taken_as_success(case, answer)), answer=answer)
-    if case.document is None:
-        return _of_no_document(case, answer, sent)
-    return _of_value(case, answer, sent)
+        verdict = CaseVerdict.ERROR if answer.error.expected else CaseVerdict.CRASH
+        # the SDK did not see the answer to a request that it never sent
+        sent = not any(finding.code == "PRE708" for finding in request_findings)
+        found = [*_error_findings(case, answer.error)] if sent else []
+    elif case.expect.outcome == "error":
+        failed = f"status {case.answer.status}" if isinstance(case.answer, Response) else "a connection that failed"
+        message = f"{failed} gave the object {shown(answer.value)} and no error"
+        found = [Finding("PRE719", message, subject=(failed,))]
+    elif case.document is None:
+        verdict, finding = _judge_unreadable(case, answer)
+        found = [finding]
+    else:
+        verdict, found, dropped = _judge_value(case, answer)
+    return CaseResult(case, verdict, (*request_findings, *found), dropped, answer)
 
 
-def _of_value(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
+def _judge_value(case: Case, answer: DriverAnswer) -> tuple[CaseVerdict, list[Finding], tuple[str, ...]]:
     differences = compare(case.document, {} if answer.value is None else answer.value, case.schema)
-    found = tuple(_of_difference(difference) for difference in differences if difference.kind != "dropped")
-    kinds = {difference.kind for difference in differences}
-    verdict = CellVerdict.WHOLE if case.conforming else CellVerdict.ACCEPTED
-    if "lost" in kinds:
-        verdict = CellVerdict.LOSS
-    elif kinds & {"coerced", "invented"}:
-        verdict = CellVerdict.COERCION
-    elif not case.conforming:
-        found = (_accepted(case),)
-    dropped = tuple(sorted({difference.place for difference in differences if difference.kind == "dropped"}))
-    return Cell(case, verdict, (*sent, *found), dropped, answer)
+    found = [
+        Finding(
+            _CODES[each.kind],
+            each.fact,
+            path=each.path,
+            subject=(each.place,),
+            evidence=(("sent", shown(each.sent)), ("held", shown(each.held))),
+        )
+        for each in differences
+        if each.kind != "dropped"
+    ]
+    dropped = tuple(sorted({each.place for each in differences if each.kind == "dropped"}))
+    if found:
+        lost = any(finding.code == _CODES["lost"] for finding in found)
+        return CaseVerdict.LOSS if lost else CaseVerdict.COERCION, found, dropped
+    if case.conforming:
+        return CaseVerdict.WHOLE, [], dropped
+    return CaseVerdict.ACCEPTED, [_accepted(case)], dropped
 
 
-def _of_no_document(case: Case, answer: DriverAnswer, sent: Sequence[Finding]) -> Cell:
+def _judge_unreadable(case: Case, answer: DriverAnswer) -> tuple[CaseVerdict, Finding]:
     body = case.answer.body if isinstance(case.answer, Response) else b""
-    if _REPLACED in json.dumps(answer.value, ensure_ascii=False) and _REPLACED.encode() not in body:
-        message = f"{case.title} Characters that could not be read became U+FFFD, and no error told"
-        found = Finding("PRE711", message, path="$", subject=("U+FFFD",))
-        return Cell(case, CellVerdict.COERCION, (*sent, found), answer=answer)
+    if _REPLACEMENT in json.dumps(answer.value, ensure_ascii=False) and _REPLACEMENT.encode() not in body:
+        message = f"{case.title} Characters that cannot be read became U+FFFD without an error"
+        return CaseVerdict.COERCION, Finding("PRE711", message, path="$", subject=("U+FFFD",))
     if answer.value or body.strip() in (b"", b"null"):
-        return Cell(case, CellVerdict.ACCEPTED, (*sent, _accepted(case)), answer=answer)
+        return CaseVerdict.ACCEPTED, _accepted(case)
     message = f"{case.title} Its {len(body)} bytes gave an empty object and no error"
-    return Cell(
-        case, CellVerdict.LOSS, (*sent, Finding("PRE710", message, path="$", subject=("no JSON",))), answer=answer
-    )
+    return CaseVerdict.LOSS, Finding("PRE710", message, path="$", subject=("no JSON",))
 
 
 def _accepted(case: Case) -> Finding:
-    return Finding("PRE716", f"{case.title} It was read without a word", subject=(case.name,))
+    return Finding("PRE716", f"{case.title} It was read without an error", subject=(case.name,))
 
 
-def _of_difference(difference: Difference) -> Finding:
-    evidence = (("sent", shown(difference.sent)), ("held", shown(difference.held)))
-    subject = (difference.place,)
-    return Finding(_CODES[difference.kind], difference.fact, path=difference.path, subject=subject, evidence=evidence)
-
-
-def _taken_as_success(case: Case, answer: DriverAnswer) -> Finding:
-    came = f"status {case.answer.status}" if isinstance(case.answer, Response) else "a connection that failed"
-    return Finding("PRE719", f"{came} gave the object {shown(answer.value)} and no error", subject=(came,))
-
-
-def _of_error(case: Case, error: SdkError) -> Iterator[Finding]:
-    said = f"{error.type}: {error.message.strip()[:200]}"
-    if not error.expected:
-        yield Finding("PRE715", f"{case.title} The call ended in {said}", subject=(error.type, case.expect.outcome))
-        return
+def _error_findings(case: Case, error: SdkError) -> Iterator[Finding]:
+    text = f"{error.type}: {error.message.strip()[:200]}"
     expect = case.expect
-    if expect.outcome == "value":
-        yield Finding("PRE713", f"{case.title} That is allowed, and the call ended in {said}", subject=(error.type,))
+    if not error.expected:
+        yield Finding("PRE715", f"{case.title} The call ended in {text}", subject=(error.type, expect.outcome))
         return
-    for name, wanted, told in (
-        ("status", expect.status, error.status),
-        ("code", expect.code, error.code),
-        ("request_id", expect.request_ids or None, error.request_id),
+    if expect.outcome == "value":
+        message = f"{case.title} The contract allows that, but the call ended in {text}"
+        yield Finding("PRE713", message, subject=(error.type,))
+        return
+    for name, expected, actual in (
+        ("status", (expect.status,), error.status),
+        ("code", (expect.code,), error.code),
+        ("request_id", expect.request_ids or (None,), error.request_id),
     ):
-        if wanted is not None and told != wanted and told not in (wanted if isinstance(wanted, tuple) else ()):
-            instead = "nothing" if told is None else shown(told)
-            sent = wanted[0] if isinstance(wanted, tuple) else wanted
-            yield _not_told(name, f"the error tells {instead} in place of the {name} {shown(sent)}", case)
+        if expected[0] is not None and actual not in expected:
+            instead = "nothing" if actual is None else shown(actual)
+            message = f"the error has {instead} in place of the {name} {shown(expected[0])}"
+            yield Finding("PRE714", message, subject=(name, str(expect.status)))
     if expect.message is not None and expect.message not in error.message:
-        told_message = shown(error.message)
-        yield _not_told("message", f"the error says {told_message} in place of {shown(expect.message)}", case)
-
-
-def _not_told(name: str, message: str, case: Case) -> Finding:
-    return Finding("PRE714", message, subject=(name, str(case.expect.status)))
+        message = f"the error says {shown(error.message)} in place of {shown(expect.message)}"
+        yield Finding("PRE714", message, subject=("message", str(expect.status)))

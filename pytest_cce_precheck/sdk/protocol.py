@@ -1,12 +1,12 @@
-"""The driver protocol, version 1: one JSON object a line to the driver, one back for each.
+"""The driver protocol, version 1: one line of JSON for each message to the driver, and one for each answer.
 
-``docs/how-to-driver.md`` is the page for whoever writes a driver; the schemas are ``schemas/driver_*.json``.
+``docs/how-to-driver.md`` explains it to those who write a driver; the schemas are ``schemas/driver_*.json``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck.contract.schema import schema_errors
@@ -20,23 +20,23 @@ PROTOCOL: Final = 1
 
 Operation = Literal["list", "create"]
 Authentication = Literal["ak/sk", "temporary", "token"]
-Misreading = Literal["rubbish", "version", "out-of-order", "floods"]
+ProtocolReason = Literal["rubbish", "version", "out-of-order", "floods"]
 
 
 class ProtocolError(CcePrecheckError):
-    """A line is no message of the protocol; ``reason`` is for programs."""
+    """A line is not a message of the protocol; ``reason`` is for programs."""
 
-    def __init__(self, reason: Misreading, detail: str) -> None:
+    def __init__(self, reason: ProtocolReason, detail: str) -> None:
         super().__init__(detail)
-        self.reason: Misreading = reason
+        self.reason: ProtocolReason = reason
 
 
 @dataclass(frozen=True)
 class DriverCall:
     """A call for the driver to make.
 
-    ``filters`` (by the wire's names) belong to a list call, ``addons`` to a create call; ``timeout`` is the SDK's
-    read timeout in seconds.
+    ``filters`` (with the names of the query parameters) are for a list call, ``addons`` for a create call; ``timeout``
+    is the SDK's read timeout in seconds.
     """
 
     endpoint: str
@@ -49,25 +49,15 @@ class DriverCall:
     timeout: float = 10.0
 
     def message(self) -> dict[str, Any]:
-        """Return the message, but for what every message has."""
-        asked: dict[str, Any] = (
-            {"filters": dict(self.filters)} if self.operation == "list" else {"addons": [*map(dict, self.addons)]}
-        )
-        return {
-            "do": "call",
-            "operation": self.operation,
-            "endpoint": self.endpoint,
-            "project_id": self.project_id,
-            "cluster_id": self.cluster_id,
-            "authentication": self.authentication,
-            "timeout": self.timeout,
-            **asked,
-        }
+        """Return the message without the fields that every message has."""
+        message = {"do": "call", **asdict(self)}
+        del message["addons" if self.operation == "list" else "filters"]
+        return message
 
 
 @dataclass(frozen=True)
 class Introduction:
-    """What a driver says of itself: its language, its SDK, and what that can do."""
+    """How a driver describes itself: its language, its SDK, and what the SDK can do."""
 
     language: str
     sdk: str
@@ -83,7 +73,7 @@ class Introduction:
 
 @dataclass(frozen=True)
 class SdkError:
-    """The error that a call ended in; ``expected``: it is one of the SDK's documented types."""
+    """The error that a call ended in; ``expected`` says whether the SDK documents its type."""
 
     type: str
     expected: bool
@@ -95,9 +85,9 @@ class SdkError:
 
 @dataclass(frozen=True)
 class DriverAnswer:
-    """How a call ended: with an object's ``value`` by the wire's names, or with an ``error``.
+    """The result of a call: the ``value`` of an object, with the JSON names of its fields, or an ``error``.
 
-    The value is an object, unless the SDK gives what it read without a model.
+    The value is a JSON object, unless the SDK has no model and returns what it parsed.
     """
 
     value: Any = None
@@ -106,14 +96,13 @@ class DriverAnswer:
 
 
 def encode(number: int, message: Mapping[str, Any]) -> bytes:
-    """Write a message to a driver as its line; all ASCII, so that no encoding can spoil it."""
+    """Return a message to a driver as its line, in ASCII: the driver's encoding then does not matter."""
     return json.dumps({"protocol": PROTOCOL, "id": number, **message}, separators=(",", ":")).encode() + b"\n"
 
 
 def read_introduction(line: bytes, number: int) -> Introduction:
-    """Read the answer to the first message; raises `ProtocolError`."""
-    document = _read(line, number)
-    _hold_to(document, "driver_introduction")
+    """Parse the answer to the first message; raise `ProtocolError` if it is invalid."""
+    document = _parse(line, number, "driver_introduction")
     return Introduction(
         language=document["language"],
         sdk=document["sdk"]["name"],
@@ -124,18 +113,16 @@ def read_introduction(line: bytes, number: int) -> Introduction:
 
 
 def read_answer(line: bytes, number: int) -> DriverAnswer:
-    """Read the answer to a call; raises `ProtocolError`."""
-    document = _read(line, number)
-    if document.get("outcome") == "error":
-        _hold_to(document, "driver_error")
-        error = document["error"]
-        told = {name: error.get(name) for name in ("status", "code", "request_id")}
-        return DriverAnswer(error=SdkError(error["class"], error["expected"], error.get("message", ""), **told))
-    _hold_to(document, "driver_value")
-    return DriverAnswer(value=document["value"], status=document.get("status"))
+    """Parse the answer to a call; raise `ProtocolError` if it is invalid."""
+    document = _parse(line, number, None)
+    if document["outcome"] == "value":
+        return DriverAnswer(value=document["value"], status=document.get("status"))
+    error = document["error"]
+    details = {name: error[name] for name in ("message", "status", "code", "request_id") if name in error}
+    return DriverAnswer(error=SdkError(error["class"], error["expected"], **details))
 
 
-def _read(line: bytes, number: int) -> dict[str, Any]:
+def _parse(line: bytes, number: int, schema: str | None) -> dict[str, Any]:
     try:
         document = parse_json(line)
     except BodyError as error:
@@ -143,17 +130,15 @@ def _read(line: bytes, number: int) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ProtocolError("rubbish", "a message is a JSON object")
     if document.get("protocol") != PROTOCOL:
-        said = json.dumps(document.get("protocol"))
-        raise ProtocolError("version", f"this kit speaks version {PROTOCOL} of the protocol, the message says {said}")
+        version = json.dumps(document.get("protocol"))
+        raise ProtocolError("version", f"this kit speaks protocol version {PROTOCOL}, the message says {version}")
     answered = document.get("id")
     if answered != number:
-        said = json.dumps(answered)
+        shown = json.dumps(answered)
         if isinstance(answered, int) and answered < number:
-            raise ProtocolError("floods", f"message {number} was to be answered, and {said} was answered once more")
-        raise ProtocolError("out-of-order", f"message {number} was to be answered, the answer is to {said}")
+            raise ProtocolError("floods", f"expected the answer to message {number}, got another to {shown}")
+        raise ProtocolError("out-of-order", f"expected the answer to message {number}, got one to {shown}")
+    schema = schema or ("driver_error" if document.get("outcome") == "error" else "driver_value")
+    for breach in schema_errors(document, schema):
+        raise ProtocolError("rubbish", f"{breach.message} (at {breach.path}; schemas/{schema}.json)")
     return document
-
-
-def _hold_to(document: Mapping[str, Any], schema: str) -> None:
-    for error in schema_errors(document, schema):
-        raise ProtocolError("rubbish", f"{error.message} (at {error.path}; schemas/{schema}.json)")

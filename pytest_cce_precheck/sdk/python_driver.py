@@ -1,7 +1,7 @@
-"""The driver of the vendor's Python SDK, huaweicloudsdkcce: answers JSON messages, one a line.
+"""The driver of the vendor's Python SDK, huaweicloudsdkcce: it answers JSON messages, one a line.
 
-It imports nothing of this project, so that this one file also runs in an environment that holds another version of
-the SDK alone. What it tells is read off the SDK's own objects, never off the body that the SDK keeps beside them.
+It imports nothing of this project, so that this file also runs alone in an environment with another version of the SDK.
+What it reports is read from the SDK's own objects, never from the body that the SDK keeps beside them.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ CALLS = {
 
 
 class MessageError(Exception):
-    """A message cannot be understood."""
+    """A message is invalid."""
 
 
 class Calls:
-    """Makes the calls; keeps a client for each way of asking, as an application does."""
+    """Makes the calls; keeps a client for each endpoint, project, way to authenticate and timeout."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._clients: dict[tuple[Any, ...], Any] = {}
 
     def client(self, endpoint: str, project_id: str, authentication: str, timeout: float) -> Any:
-        """Return the SDK's client, made with the SDK's own defaults but for the timeout."""
+        """Return the SDK's client, with the SDK's own defaults except for the timeout."""
         key = (endpoint, project_id, authentication, timeout)
         if key not in self._clients:
             credentials = BasicCredentials(
@@ -62,7 +62,7 @@ class Calls:
         return self._clients[key]
 
     def call(self, message: Document) -> Document:
-        """Make one call and give the answer's members."""
+        """Make one call and return the fields of the answer."""
         try:
             method, request_type = CALLS[message["operation"]]
             client = self.client(*(message[n] for n in ("endpoint", "project_id", "authentication", "timeout")))
@@ -84,14 +84,14 @@ class Calls:
 
 
 def create_body(request: Any, message: Document) -> Any:
-    """Fill the SDK's own models, by the wire's names."""
+    """Return the SDK's own models, filled by the JSON names of their fields."""
     spec = {"clusterID": message["cluster_id"], "addonList": message["addons"]}
     document = {"kind": "AddonCheck", "apiVersion": "v3", "spec": spec}
     return filled(type(request).openapi_types["body"], document)
 
 
 def filled(type_name: str, value: Any) -> Any:
-    """Return ``value`` as what the SDK calls ``type_name``; what its models do not have is left out."""
+    """Return ``value`` as the SDK's type ``type_name``; fields that its models do not have are left out."""
     if type_name.startswith("list["):
         return [filled(type_name[5:-1], part) for part in value]
     model = getattr(v3, type_name, None)
@@ -102,7 +102,7 @@ def filled(type_name: str, value: Any) -> Any:
 
 
 def tree(held: Any) -> Any:
-    """Return what an object of the SDK holds, by the names of the wire."""
+    """Return what an object of the SDK holds, by the JSON names of its fields."""
     if hasattr(held, "openapi_types"):
         named = ((held.attribute_map[attribute], getattr(held, attribute)) for attribute in held.openapi_types)
         return {name: tree(value) for name, value in named if value is not None}
@@ -118,18 +118,20 @@ def tree(held: Any) -> Any:
 
 
 def described(error: Exception) -> Document:
-    """Say what an exception tells; `expected` where the SDK documents its type."""
-    told: Document = {"class": type(error).__name__, "expected": isinstance(error, SdkException), "message": str(error)}
+    """Return what an exception reports; it is `expected` if the SDK documents its type."""
+    report: Document = {"class": type(error).__name__, "expected": False, "message": str(error)}
     if isinstance(error, SdkException):
-        told["message"] = str(error.error_msg or "")
+        report |= {"expected": True, "message": str(error.error_msg or "")}
     if isinstance(error, ServiceResponseException):
-        facts = {"status": error.status_code, "code": error.error_code, "request_id": error.request_id}
-        told.update((name, fact if name == "status" else str(fact)) for name, fact in facts.items() if fact)
-    return told
+        details = {"code": error.error_code, "request_id": error.request_id}
+        report |= {name: str(value) for name, value in details.items() if value}
+        if error.status_code:
+            report["status"] = error.status_code
+    return report
 
 
 def introduction() -> Document:
-    """Say who answers here."""
+    """Return the driver's language, its SDK, and what the SDK can do."""
     has = [name for name, (method, request) in CALLS.items() if hasattr(v3.CceClient, method) and hasattr(v3, request)]
     return {
         "language": f"Python {platform.python_version()}",
@@ -153,7 +155,7 @@ def answer_to(line: bytes, calls: Calls) -> Document:
             return {**head, **calls.call(message)}
         raise MessageError(f"do {message['do']!r}; this driver knows hello and call")
     except (MessageError, ValueError, KeyError, TypeError) as error:
-        text = f"{type(error).__name__}: {error}" if not isinstance(error, MessageError) else str(error)
+        text = str(error) if isinstance(error, MessageError) else f"{type(error).__name__}: {error}"
         return {**head, "outcome": "error", "error": {"class": "ProtocolError", "expected": False, "message": text}}
 
 
@@ -161,7 +163,7 @@ def main() -> None:
     """Answer until standard input ends."""
     calls = Calls(os.environ)
     answers = sys.stdout
-    # what the SDK may print must not come between the messages
+    # what the SDK prints must not come between the messages
     sys.stdout = sys.stderr
     for line in sys.stdin.buffer:
         answers.write(json.dumps(answer_to(line, calls), separators=(",", ":")) + "\n")

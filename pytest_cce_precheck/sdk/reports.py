@@ -1,4 +1,4 @@
-"""Each thing that an SDK gets wrong as the text of a bug report."""
+"""Each defect of an SDK, as the text of a bug report."""
 
 from __future__ import annotations
 
@@ -9,121 +9,113 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.sdk.reproducer import reproducer
-from pytest_cce_precheck.sdk.table import went
+from pytest_cce_precheck.sdk.table import call_summary
+from pytest_cce_precheck.wire.excerpts import listed
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pytest_cce_precheck.contract.findings import Finding
-    from pytest_cce_precheck.sdk.case import CaseFailure
-    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.run import SdkReport
 
-_SHOWN: Final = 800
-_SAMPLES: Final = 4
-_HEADING: Final = 160
+_SHOWN_CHARACTERS: Final = 800
+_SHOWN_CASES: Final = 4
+_HEADING_CHARACTERS: Final = 160
 
 
 @dataclass(frozen=True)
-class SdkFault:
-    """One thing that is wrong with an SDK: what it is known by, and every case that shows it.
+class SdkDefect:
+    """One defect of an SDK, with the result of every case that shows it.
 
-    ``conforming`` tells whether it shows on an answer that follows the contract; ``sample`` is the shortest case, and
-    ``finding`` what is found there.
+    ``conforming`` says whether those cases' answers follow the contract; ``sample`` is the one with the shortest
+    answer, and ``finding`` is from there.
     """
 
     finding: Finding
     conforming: bool
-    cells: tuple[Cell, ...]
-    sample: Cell
+    results: tuple[CaseResult, ...]
+    sample: CaseResult
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What it is known by from one run to another."""
+        """What identifies the defect in another run."""
         return (*self.finding.identity, "conforming" if self.conforming else "broken")
 
 
-def faults(report: SdkReport) -> tuple[SdkFault, ...]:
-    """Return everything that is wrong in a report, each once, in the order of the codes; notes are left out."""
-    found: dict[tuple[str, ...], list[tuple[Finding, Cell]]] = {}
-    for cell in report.cells:
-        for finding in cell.findings:
+def defects(report: SdkReport) -> tuple[SdkDefect, ...]:
+    """Return every defect in a report once, in the order of the codes; notes are not defects."""
+    found: dict[tuple[str, ...], list[tuple[Finding, CaseResult]]] = {}
+    for result in report.results:
+        for finding in result.findings:
             if finding.severity is not Severity.NOTE:
-                found.setdefault((*finding.identity, str(cell.case.conforming)), []).append((finding, cell))
-    listed = map(_fault, found.values())
-    return tuple(sorted(listed, key=lambda fault: (fault.finding.code, not fault.conforming, fault.identity)))
+                found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
+    each_once = []
+    for pairs in found.values():
+        finding, sample = min(pairs, key=lambda pair: _answer_length(pair[1]))
+        each_once.append(SdkDefect(finding, sample.case.conforming, tuple(result for _, result in pairs), sample))
+    return tuple(sorted(each_once, key=lambda defect: (defect.finding.code, not defect.conforming, defect.identity)))
 
 
-def _fault(shown: Sequence[tuple[Finding, Cell]]) -> SdkFault:
-    finding, sample = min(shown, key=lambda pair: _length(pair[1].case.answer))
-    return SdkFault(finding, sample.case.conforming, tuple(cell for _, cell in shown), sample)
-
-
-def _length(answer: Response | CaseFailure) -> int:
+def _answer_length(result: CaseResult) -> int:
+    answer = result.case.answer
     return len(answer.body if isinstance(answer, Response) else answer.raw)
 
 
 def bug_reports(report: SdkReport) -> str:
-    """Write a report, as Markdown, for everything that is wrong."""
-    return "\n".join(line for fault in faults(report) for line in (*_lines(report, fault), ""))
+    """Return a bug report in Markdown for every defect."""
+    return "\n".join(line for defect in defects(report) for line in (*_lines(report, defect), ""))
 
 
-def _lines(report: SdkReport, fault: SdkFault) -> Iterator[str]:
-    rule, cell = fault.finding.rule, fault.sample
-    introduction, case = report.introduction, cell.case
-    yield f"### {headline(fault.finding)[:_HEADING]}"
+def _lines(report: SdkReport, defect: SdkDefect) -> Iterator[str]:
+    rule, result, introduction = defect.finding.rule, defect.sample, report.introduction
+    case = result.case
+    cases = [f"`{each.case.name}`" for each in (result, *(each for each in defect.results if each is not result))]
+    yield f"### {headline(defect.finding)[:_HEADING_CHARACTERS]}"
     yield ""
     yield f"- SDK: {introduction.name}, {introduction.language}"
     yield f"- Rule: {rule.title}"
     yield f"- Contract: {rule.source}"
     yield f"- What to do: {rule.remedy}"
     follows = "follows" if case.conforming else "breaks"
-    yield f"- Shown by: {_cases(fault)}; the answer {follows} the contract"
-    if cell.course.requests > 1:
-        yield f"- The call: {went(cell)}"
+    yield f"- Shown by: {listed(cases, _SHOWN_CASES)}; the answer {follows} the contract"
+    if result.timing.requests > 1:
+        yield f"- The call: {call_summary(result)}"
     yield ""
     yield "What was served:"
-    yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(cell))
-    if _length(case.answer) > _SHOWN:
+    yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(result))
+    if _answer_length(result) > _SHOWN_CHARACTERS:
         yield f"(`cce-precheck corpus export DIR` writes it whole, as case {case.number}.)"
         yield ""
     yield "What came out:"
-    yield from _fenced("json", _came(cell))
+    yield from _fenced("json", _outcome(result))
     yield "To repeat it:"
-    language, text = reproducer(introduction, case)
-    yield from _fenced(language, text)
+    yield from _fenced(*reproducer(introduction, case))
 
 
-def _cases(fault: SdkFault) -> str:
-    others = [cell for cell in fault.cells if cell is not fault.sample]
-    names = [f"`{cell.case.name}`" for cell in (fault.sample, *others)]
-    more = f" and {len(names) - _SAMPLES} more" if len(names) > _SAMPLES else ""
-    return ", ".join(names[:_SAMPLES]) + more
-
-
-def _served(cell: Cell) -> str:
-    answer = cell.case.answer
+def _served(result: CaseResult) -> str:
+    answer = result.case.answer
     if not isinstance(answer, Response):
         ends = "is closed" if answer.connection == "closes" else "is held without another byte"
-        return f"{_cut(answer.raw.decode('latin-1')) or 'nothing'}\n(and then the connection {ends})"
+        return f"{_shortened(answer.raw.decode('latin-1')) or 'nothing'}\n(and then the connection {ends})"
     head = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.pairs)]
-    return "\n".join([*map(one_line, head), "", _cut(answer.body.decode("utf-8", "backslashreplace"))])
+    return "\n".join([*map(one_line, head), "", _shortened(answer.body.decode("utf-8", "backslashreplace"))])
 
 
-def _came(cell: Cell) -> str:
-    if cell.answer is None:
-        return '"the driver did not survive it"'
-    if cell.answer.error is None:
-        return _cut(json.dumps(cell.answer.value))
-    error = cell.answer.error
-    told = {"class": error.type, "message": error.message, "status": error.status, "code": error.code}
-    return _cut(json.dumps({**told, "request_id": error.request_id}))
+def _outcome(result: CaseResult) -> str:
+    if result.answer is None:
+        return '"the driver ended"'
+    error = result.answer.error
+    if error is None:
+        return _shortened(json.dumps(result.answer.value))
+    fields = {"class": error.type, "message": error.message, "status": error.status, "code": error.code}
+    return _shortened(json.dumps({**fields, "request_id": error.request_id}))
 
 
-def _cut(text: str) -> str:
+def _shortened(text: str) -> str:
     text = "\n".join(map(one_line, text.splitlines()))
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _fenced(language: str, text: str) -> Iterator[str]:

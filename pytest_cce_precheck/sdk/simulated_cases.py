@@ -1,4 +1,4 @@
-"""Cases that the simulated service makes: its conforming variations, and every fault that shows in an answer."""
+"""Cases that the simulator makes: its conforming variations, and every fault that shows in an answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -29,14 +30,17 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Behaviour
 
-_WALL: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
-# nobody listens there, so an SDK that follows the redirect goes nowhere
+    Answer = Response | CaseFailure
+
+_NOW: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
+# nothing listens there, so an SDK that follows the redirect reaches nobody
 _NOWHERE: Final = "http://127.0.0.1:1"
-_SLOW: Final = 1.0
 
 
 @dataclass(frozen=True)
-class _Question:
+class _Call:
+    """A list call, or a create call if there are ``addons``."""
+
     filters: Mapping[str, str] = field(default_factory=dict)
     addons: Sequence[Mapping[str, Any]] = ()
     cluster_id: str | None = None
@@ -44,83 +48,75 @@ class _Question:
 
 
 def simulated_cases() -> Iterator[Case]:
-    """Return a case for each variation and call, and one for each fault, at the first question that shows it."""
-    plain = Simulator(wall=lambda: _WALL)
-    questions = tuple(_questions(plain))
-    usual = _answers(plain, questions)
+    """Yield a case for each variation and operation, and one for each fault, with the first call that shows it."""
+    plain = Simulator(wall=lambda: _NOW)
+    calls = tuple(_calls(plain))
+    usual = [_answer(plain, call) for call in calls]
     seen = {_content(answer) for answer in usual}
-    yield _case("twelve-tasks", CaseKind.VARIATION, "A list of twelve tasks.", questions[0], usual[0])
-    yield _case("create-simulated", CaseKind.VARIATION, "A create of two tasks.", questions[-1], usual[-1])
-    for kind, behaviours in ((CaseKind.VARIATION, VARIATIONS), (CaseKind.FAULT, FAULTS)):
-        for behaviour in behaviours.values():
-            for case in _shown(kind, behaviour, questions, usual):
-                content = _content(case.answer)
-                if content not in seen:
-                    seen.add(content)
-                    yield case
+    yield _case("twelve-tasks", CaseKind.VARIATION, "A list of twelve tasks.", calls[0], usual[0])
+    yield _case("create-simulated", CaseKind.VARIATION, "A create of two tasks.", calls[-1], usual[-1])
+    for behaviour in chain(VARIATIONS.values(), FAULTS.values()):
+        for case in _cases_of(behaviour, calls, usual):
+            content = _content(case.answer)
+            if content not in seen:
+                seen.add(content)
+                yield case
 
 
-def _shown(
-    kind: CaseKind, behaviour: Behaviour, questions: tuple[_Question, ...], usual: list[Response | CaseFailure]
-) -> Iterator[Case]:
+def _cases_of(behaviour: Behaviour, calls: Sequence[_Call], usual: Sequence[Answer]) -> Iterator[Case]:
     simulator = Simulator(
-        wall=lambda: _WALL,
+        wall=lambda: _NOW,
         faults=[behaviour] if isinstance(behaviour, Fault) else [],
         variations=[behaviour] if isinstance(behaviour, Variation) else [],
     )
-    answers = _answers(simulator, questions)
+    kind = CaseKind.FAULT if isinstance(behaviour, Fault) else CaseKind.VARIATION
     shown: set[str] = set()
-    for question, answer, plain in zip(questions, answers, usual, strict=True):
-        call = "create" if question.addons else "list"
-        # what changes the world alone shows a create nothing but other ids
-        shapes = call == "list" or behaviour.created or behaviour.respond or behaviour.encode
-        if shapes and call not in shown and _content(answer) != _content(plain):
-            shown.add(call)
-            name = f"{behaviour.name}-in-create" if call == "create" else behaviour.name
-            yield _case(name, kind, behaviour.summary, question, answer)
+    # every call is made before the first case is: the simulator's answers depend on the calls before
+    answers = [_answer(simulator, call) for call in calls]
+    for call, answer, plain in zip(calls, answers, usual, strict=True):
+        operation = "create" if call.addons else "list"
+        # a behaviour that changes only the simulator's state gives a create nothing but other ids
+        applies = operation == "list" or behaviour.created or behaviour.respond or behaviour.encode
+        if applies and operation not in shown and _content(answer) != _content(plain):
+            shown.add(operation)
+            name = f"{behaviour.name}-in-create" if call.addons else behaviour.name
+            yield _case(name, kind, behaviour.summary, call, answer)
             if kind is CaseKind.FAULT:
                 return
 
 
-def _questions(plain: Simulator) -> Iterator[_Question]:
-    document = plain.handle(_request(plain, _Question())).document
-    metadata = document["items"][-1]["metadata"]
+def _calls(plain: Simulator) -> Iterator[_Call]:
+    metadata = plain.handle(_request(plain, _Call())).document["items"][-1]["metadata"]
     every = {"type": metadata["type"], "task_id": metadata["taskID"], "addon_instance_id": metadata["addonInstanceID"]}
-    yield _Question()
-    for name, text in every.items():
-        yield _Question({name: text})
-    yield _Question(every)
-    yield _Question({"task_id": "none"})
-    yield _Question({"type": "none"})
-    yield _Question(cluster_id="none")
-    yield _Question(token=False)
+    yield _Call()
+    yield from (_Call({name: value}) for name, value in every.items())
+    yield _Call(every)
+    yield _Call({"task_id": "none"})
+    yield _Call({"type": "none"})
+    yield _Call(cluster_id="none")
+    yield _Call(token=False)
     addon = {"addonTemplateName": metadata["addonTemplateName"], "addonInstanceID": metadata["addonInstanceID"]}
     upgrade = {**addon, "type": "addonUpgrade", "targetVersion": "9.9.9", "values": {"basic": {"replicas": 2}}}
-    yield _Question(addons=({**addon, "type": "addonStatic"}, upgrade))
+    yield _Call(addons=({**addon, "type": "addonStatic"}, upgrade))
 
 
-def _request(simulator: Simulator, question: _Question) -> Request:
+def _request(simulator: Simulator, call: _Call) -> Request:
     headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
-    token = simulator.credentials.token
-    if question.token and token is not None:
-        headers[TOKEN_HEADER] = token.reveal()
-    cluster_id = question.cluster_id or simulator.cluster_id
-    if not question.addons:
+    if call.token and simulator.credentials.token is not None:
+        headers[TOKEN_HEADER] = simulator.credentials.token.reveal()
+    cluster_id = call.cluster_id or simulator.cluster_id
+    if not call.addons:
         path = list_path(simulator.project_id, cluster_id)
-        return Request("GET", simulator.endpoint, path, encode_query(question.filters.items()), Headers(headers))
-    spec = {"clusterID": cluster_id, "addonList": list(question.addons)}
+        return Request("GET", simulator.endpoint, path, encode_query(call.filters.items()), Headers(headers))
+    spec = {"clusterID": cluster_id, "addonList": list(call.addons)}
     body = json.dumps({"kind": KIND, "apiVersion": API_VERSION, "spec": spec}).encode()
     path = create_path(simulator.project_id, cluster_id)
     return Request("POST", simulator.endpoint, path, "", Headers(headers), body)
 
 
-def _answers(simulator: Simulator, questions: tuple[_Question, ...]) -> list[Response | CaseFailure]:
-    return [_answer(simulator, question) for question in questions]
-
-
-def _answer(simulator: Simulator, question: _Question) -> Response | CaseFailure:
+def _answer(simulator: Simulator, call: _Call) -> Answer:
     try:
-        response = simulator.handle(_request(simulator, question), caller=0)
+        response = simulator.handle(_request(simulator, call), caller=0)
     except NoAnswer as failure:
         return CaseFailure("holds" if failure.reason == "timeout" else "closes", failure.partial)
     headers = response.headers
@@ -128,29 +124,27 @@ def _answer(simulator: Simulator, question: _Question) -> Response | CaseFailure
         headers = headers.replacing("Location", f"{_NOWHERE}/{urlsplit(headers['Location']).path.lstrip('/')}")
     length = headers.get("Content-Length", "")
     if length.isdigit() and int(length) > len(response.body):
-        # a length that does not fit is a connection that ends too early
+        # to a client, a length that is too large is a connection that ends too early
         lines = [f"HTTP/1.1 {response.status} OK", *(f"{name}: {value}" for name, value in headers.pairs)]
         return CaseFailure("closes", "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body)
-    packed = headers.get("Content-Encoding") == "gzip"
-    body = gzip.decompress(response.body) if packed else response.body
+    body = gzip.decompress(response.body) if headers.get("Content-Encoding") == "gzip" else response.body
     return Response(response.status, headers.without("Content-Length"), body)
 
 
-def _case(name: str, kind: CaseKind, title: str, question: _Question, answer: Response | CaseFailure) -> Case:
-    failed = isinstance(answer, CaseFailure)
+def _case(name: str, kind: CaseKind, title: str, call: _Call, answer: Answer) -> Case:
     return Case(
         name,
-        CaseKind.TRANSPORT if failed else kind,
+        CaseKind.TRANSPORT if isinstance(answer, CaseFailure) else kind,
         title,
         answer,
-        operation="create" if question.addons else "list",
-        filters=question.filters,
-        addons=question.addons,
-        timeout=_SLOW if isinstance(answer, CaseFailure) and answer.connection == "holds" else 10.0,
+        operation="create" if call.addons else "list",
+        filters=call.filters,
+        addons=call.addons,
+        timeout=1.0 if isinstance(answer, CaseFailure) and answer.connection == "holds" else 10.0,
     )
 
 
-def _content(answer: Response | CaseFailure) -> object:
+def _content(answer: Answer) -> object:
     if isinstance(answer, CaseFailure):
-        return answer.connection, answer.raw
+        return answer
     return answer.status, answer.headers.without("Date").without(REQUEST_ID_HEADER).pairs, answer.body

@@ -1,4 +1,4 @@
-"""What became of every case in every SDK: as a table for people, as JSON, as Markdown."""
+"""The results of every case in every SDK, side by side: as text for a terminal, as Markdown, as JSON."""
 
 from __future__ import annotations
 
@@ -8,151 +8,137 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
-from pytest_cce_precheck.sdk.judgement import CellVerdict
+from pytest_cce_precheck.sdk.judgement import CaseVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.run import SdkReport
 
-FORMAT: Final = 1
-COURSES: Final = "refused, failing or slow"
+    Row = tuple[CaseResult, ...]
 
-_REFUSED: Final = frozenset({CaseKind.ERROR, CaseKind.TRANSPORT})
-# what a machine under load takes for a call that nothing holds up
+FORMAT: Final = 1
+CALLS_HEADING: Final = "refused, failing or slow"
+
+# shorter calls may only have waited for a busy machine
 _LONG_SECONDS: Final = 0.5
 
 
 def as_text(reports: Sequence[SdkReport]) -> str:
-    """Write the table for a terminal: the sums, then every case that one of the SDKs gets wrong."""
+    """Return the table for a terminal: the sums, then every case that one of the SDKs gets wrong, then the calls."""
     heads = [report.introduction.name for report in reports]
-    sums = [[verdict, *(str(count) for count in counts)] for verdict, counts in _sums(reports)]
-    lines = _columns([["", *heads], *sums])
-    wrong = [[cells[0].case.name, *map(said, cells)] for cells in _wrong(reports)]
-    if wrong:
-        lines += ["", *_columns([["case", *heads], *wrong])]
-    lines += ["", _rest(reports, len(wrong))]
-    courses = [[cells[0].case.name, *map(went, cells)] for cells in _eventful(reports)]
-    if courses:
-        lines += ["", *_columns([[COURSES, *heads], *courses])]
-    return "\n".join(lines) + "\n"
+    return _written(reports, ["", *heads], _columns, titled=False)
 
 
 def as_markdown(reports: Sequence[SdkReport]) -> str:
-    """Write the same as Markdown."""
+    """Return the same as Markdown, with the titles of the cases."""
     heads = [f"{report.introduction.name} ({report.introduction.language})" for report in reports]
-    lines = [_row(["verdict", *heads]), _row(["---"] * (len(heads) + 1))]
-    lines += [_row([verdict, *map(str, counts)]) for verdict, counts in _sums(reports)]
-    wrong = list(_wrong(reports))
-    if wrong:
-        lines += ["", _row(["case", "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
-    for cells in wrong:
-        case = cells[0].case
-        lines.append(_row([f"`{case.name}`", _title(cells[0]), *map(said, cells)]))
-    lines += ["", _rest(reports, len(wrong))]
-    eventful = list(_eventful(reports))
-    if eventful:
-        lines += ["", _row([COURSES, "what was served", *heads]), _row(["---"] * (len(heads) + 2))]
-    lines += [_row([f"`{cells[0].case.name}`", _title(cells[0]), *map(went, cells)]) for cells in eventful]
-    return "\n".join(lines) + "\n"
+    return _written(reports, ["verdict", *heads], _pipes, titled=True)
 
 
 def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
-    """Return everything for programs."""
-    sdks = [
+    """Return every result for programs."""
+    introductions = [report.introduction for report in reports]
+    sdks = [{"sdk": each.sdk, "version": each.version, "language": each.language} for each in introductions]
+    cases = [
         {
-            "sdk": report.introduction.sdk,
-            "version": report.introduction.version,
-            "language": report.introduction.language,
+            "number": row[0].case.number,
+            "name": row[0].case.name,
+            "kind": row[0].case.kind,
+            "title": row[0].case.title,
+            "conforming": row[0].case.conforming,
+            "cells": [_result_document(result) for result in row],
         }
-        for report in reports
+        for row in _rows(reports)
     ]
-    return {"format": FORMAT, "sdks": sdks, "cases": [_case_document(cells) for cells in _rows(reports)]}
+    return {"format": FORMAT, "sdks": sdks, "cases": cases}
 
 
-def _case_document(cells: Sequence[Cell]) -> dict[str, Any]:
-    case = cells[0].case
+def _result_document(result: CaseResult) -> dict[str, Any]:
     return {
-        "number": case.number,
-        "name": case.name,
-        "kind": case.kind,
-        "title": case.title,
-        "conforming": case.conforming,
-        "cells": [
-            {
-                "verdict": cell.verdict,
-                "right": cell.right,
-                "findings": [
-                    {"code": f.code, "message": f.message, "path": f.path, "subject": list(f.subject)}
-                    for f in cell.findings
-                ],
-                "dropped": list(cell.dropped),
-                "requests": cell.course.requests,
-                "waits": [round(seconds, 3) for seconds in cell.course.waits],
-                "seconds": round(cell.course.seconds, 3),
-            }
-            for cell in cells
+        "verdict": result.verdict,
+        "right": result.right,
+        "findings": [
+            {"code": f.code, "message": f.message, "path": f.path, "subject": list(f.subject)} for f in result.findings
         ],
+        "dropped": list(result.dropped),
+        "requests": result.timing.requests,
+        "waits": [round(seconds, 3) for seconds in result.timing.waits],
+        "seconds": round(result.timing.seconds, 3),
     }
 
 
-def _rows(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    yield from zip(*(report.cells for report in reports), strict=True)
+def verdict_summary(result: CaseResult) -> str:
+    """Return the verdict and the codes of what is wrong."""
+    codes = {finding.code for finding in result.findings if finding.severity is not Severity.NOTE}
+    return " ".join([result.verdict, *sorted(codes)])
 
 
-def _wrong(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    return (cells for cells in _rows(reports) if not all(cell.right for cell in cells))
+def call_summary(result: CaseResult) -> str:
+    """Return the verdict, how many requests were sent, how far apart, and how long a long call took."""
+    timing = result.timing
+    if timing.requests == 0:
+        return result.verdict if result.verdict is CaseVerdict.ABSENT else f"{verdict_summary(result)}, nothing sent"
+    requests = "1 request" if timing.requests == 1 else f"{timing.requests} requests"
+    waits = f" after {', '.join(f'{seconds:.1f} s' for seconds in timing.waits)}" if timing.waits else ""
+    long = f", {timing.seconds:.0f} s" if timing.seconds >= _LONG_SECONDS else ""
+    return f"{verdict_summary(result)}, {requests}{waits}{long}"
 
 
-def _eventful(reports: Sequence[SdkReport]) -> Iterator[tuple[Cell, ...]]:
-    """Return what is worth following: refusals, failing connections, and whatever was asked for more than once."""
-    for cells in _rows(reports):
-        if cells[0].case.kind in _REFUSED or any(cell.course.requests > 1 for cell in cells):
-            yield cells
+def _rows(reports: Sequence[SdkReport]) -> list[Row]:
+    return list(zip(*(report.results for report in reports), strict=True))
 
 
-def went(cell: Cell) -> str:
-    """Say how a case's call went: the verdict, how many requests, how far apart, how long where that is long."""
-    course = cell.course
-    if course.requests == 0:
-        return cell.verdict if cell.verdict is CellVerdict.ABSENT else f"{said(cell)}, nothing sent"
-    asked = "1 request" if course.requests == 1 else f"{course.requests} requests"
-    if course.waits:
-        asked += f" after {', '.join(f'{seconds:.1f} s' for seconds in course.waits)}"
-    return f"{said(cell)}, {asked}" + (f", {course.seconds:.0f} s" if course.seconds >= _LONG_SECONDS else "")
+def _wrong(reports: Sequence[SdkReport]) -> list[Row]:
+    return [row for row in _rows(reports) if not all(result.right for result in row)]
 
 
-def _sums(reports: Sequence[SdkReport]) -> Iterator[tuple[str, list[int]]]:
-    counts = [Counter(cell.verdict for cell in report.cells) for report in reports]
-    for verdict in CellVerdict:
-        if any(count[verdict] for count in counts):
-            yield verdict, [count[verdict] for count in counts]
-    yield "wrong", [sum(not cell.right for cell in report.cells) for report in reports]
+def _notable_calls(reports: Sequence[SdkReport]) -> list[Row]:
+    """Return the refusals, the failing connections, and each call for which an SDK sent several requests."""
+    failing = (CaseKind.ERROR, CaseKind.TRANSPORT)
+    return [row for row in _rows(reports) if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
 
 
-def said(cell: Cell) -> str:
-    """Say what became of a case: the verdict and the codes of what is wrong."""
-    codes = sorted({finding.code for finding in cell.findings if finding.severity is not Severity.NOTE})
-    return " ".join([cell.verdict, *codes])
+def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
+    counts = [Counter(result.verdict for result in report.results) for report in reports]
+    verdicts = [verdict for verdict in CaseVerdict if any(count[verdict] for count in counts)]
+    wrong = [sum(not result.right for result in report.results) for report in reports]
+    sums = [*((verdict, [count[verdict] for count in counts]) for verdict in verdicts), ("wrong", wrong)]
+    return [[name, *map(str, numbers)] for name, numbers in sums]
 
 
-def _rest(reports: Sequence[SdkReport], wrong: int) -> str:
-    total = len(reports[0].cells)
-    return (
-        f"{total} cases; {total - wrong} are not shown: every SDK reads the answer whole, refuses it with an error of"
-        " its own, takes a broken one without losing anything, or does not offer what is asked."
+def _written(
+    reports: Sequence[SdkReport], heads: list[str], layout: Callable[[list[list[str]]], str], *, titled: bool
+) -> str:
+    def table(first: str, rows: Sequence[Row], summary: Callable[[CaseResult], str]) -> str:
+        lines = [[first, *(["what was served"] if titled else []), *heads[1:]]]
+        for row in rows:
+            case = row[0].case
+            names = [f"`{case.name}`", one_line(case.title).replace("|", "\\|")] if titled else [case.name]
+            lines.append([*names, *map(summary, row)])
+        return layout(lines)
+
+    wrong, calls = _wrong(reports), _notable_calls(reports)
+    total = len(reports[0].results)
+    blocks = [layout([heads, *_sums(reports)])]
+    if wrong:
+        blocks.append(table("case", wrong, verdict_summary))
+    blocks.append(
+        f"{total} cases; {total - len(wrong)} are not shown: every SDK reads the answer whole, refuses it with an error"
+        " of its own, takes a broken one without losing anything, or does not offer what is asked."
     )
+    if calls:
+        blocks.append(table(CALLS_HEADING, calls, call_summary))
+    return "\n\n".join(blocks) + "\n"
 
 
-def _title(cell: Cell) -> str:
-    return one_line(cell.case.title).replace("|", "\\|")
+def _pipes(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, f"|{' --- |' * len(rows[0])}", *body])
 
 
-def _row(parts: Sequence[str]) -> str:
-    return f"| {' | '.join(parts)} |"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return ["  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = (map(str.ljust, row, widths) for row in rows)
+    return "\n".join("  ".join(row).rstrip() for row in padded)

@@ -1,4 +1,4 @@
-"""The vendor's Python client, which the extra ``[sdk]`` brings; importing it takes its time."""
+"""The vendor's Python client, which the extra ``[sdk]`` installs; importing it is slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def vendor_client(endpoint: str, project_id: str, credentials: Credentials) -> Any:
-    """Return huaweicloudsdkcce's ``CceClient`` for a service; raises `ConfigurationError` without the SDK or a key."""
+    """Return huaweicloudsdkcce's ``CceClient``; raise `ConfigurationError` if the SDK or an access key is missing."""
     if v3 is None:
         raise ConfigurationError('cce_sdk_client needs the vendor\'s SDK: pip install "pytest-cce-precheck[sdk]"')
     if credentials.access_key is None or credentials.secret_key is None:

@@ -1,4 +1,4 @@
-"""Versions of the Python SDK against each other: an environment for each, the same driver file in it, what changed."""
+"""Compare versions of the Python SDK: each has a virtual environment of its own, all have the same driver file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.reports import SdkFault, faults
+from pytest_cce_precheck.sdk.reports import SdkDefect, defects
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
@@ -24,35 +24,34 @@ if TYPE_CHECKING:
 DISTRIBUTION: Final = "huaweicloudsdkcce"
 DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
 _INSTALL_SECONDS: Final = 600
-_LONGEST: Final = 1024 * 1024
+_MAX_OUTPUT: Final = 1024 * 1024
 _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Step:
-    """What changed from one version to the next; of the first, everything counts as new."""
+class VersionChange:
+    """What changed from one version to the next; for the first version, everything is new."""
 
     before: str | None
     after: SdkReport
     appeared: tuple[str, ...]
     vanished: tuple[str, ...]
-    new: tuple[SdkFault, ...]
-    gone: tuple[SdkFault, ...]
+    new: tuple[SdkDefect, ...]
+    gone: tuple[SdkDefect, ...]
 
     @property
     def text(self) -> str:
         """The change in words."""
-        return "\n".join(self._lines()) + "\n"
-
-    def _lines(self) -> Iterator[str]:
-        version = self.after.introduction.version
-        yield f"{DISTRIBUTION} {version}" if self.before is None else f"{DISTRIBUTION} {self.before} -> {version}"
-        yield from (f"  call appeared: {operation}" for operation in self.appeared)
-        yield from (f"  call vanished: {operation}" for operation in self.vanished)
-        yield from (f"  now wrong: {fault.finding.code} {fault.finding.message}" for fault in self.new)
-        yield from (f"  no longer wrong: {fault.finding.code} {fault.finding.message}" for fault in self.gone)
-        if not (self.appeared or self.vanished or self.new or self.gone):
-            yield "  nothing changed" if self.after.introduction.operations else "  has neither call"
+        before = "" if self.before is None else f"{self.before} -> "
+        changes = [
+            *(f"call appeared: {operation}" for operation in self.appeared),
+            *(f"call vanished: {operation}" for operation in self.vanished),
+            *(f"now wrong: {defect.finding.code} {defect.finding.message}" for defect in self.new),
+            *(f"no longer wrong: {defect.finding.code} {defect.finding.message}" for defect in self.gone),
+        ]
+        nothing = "nothing changed" if self.after.introduction.operations else "has neither call"
+        lines = (f"  {change}\n" for change in changes or [nothing])
+        return f"{DISTRIBUTION} {before}{self.after.introduction.version}\n{''.join(lines)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change for programs."""
@@ -61,60 +60,60 @@ class Step:
             "after": self.after.introduction.version,
             "appeared": list(self.appeared),
             "vanished": list(self.vanished),
-            "new": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.new],
-            "gone": [{"identity": list(fault.identity), "message": fault.finding.message} for fault in self.gone],
+            "new": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.new],
+            "gone": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.gone],
         }
 
 
 def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
-    """Return the command of the Python driver; any interpreter that has the SDK will do."""
-    # -P: the driver's own folder must not stand before the SDK's modules
+    """Return the command of the Python driver; the interpreter is any that has the SDK."""
+    # -P keeps the driver's own folder off the module path
     return interpreter, "-P", str(DRIVER_FILE)
 
 
 def installed_driver() -> tuple[str, ...]:
-    """Return the command of the Python driver for the SDK installed here; raises `ConfigurationError` without one."""
+    """Return the command of the Python driver; raise `ConfigurationError` if the SDK is not installed here."""
     if find_spec(DISTRIBUTION) is None:
         raise ConfigurationError('the vendor\'s Python SDK is not installed: pip install "pytest-cce-precheck[sdk]"')
     return python_driver()
 
 
-def compare_versions(wanted: Sequence[str]) -> tuple[Step, ...]:
-    """Run every version that is wanted, and give what changed from each to the next."""
-    # a version that cannot be had is better said before the others are run
-    interpreters = [environment_of(version) for version in resolve(wanted, available_versions)]
-    return tuple(steps(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
+def compare_versions(wanted: Sequence[str]) -> tuple[VersionChange, ...]:
+    """Run every wanted version, and return what changed from each to the next."""
+    # a version that cannot be installed is reported before any is run
+    interpreters = [interpreter_with(version) for version in resolve(wanted, available_versions)]
+    return tuple(version_changes(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
 
 
-def steps(reports: Iterable[SdkReport]) -> Iterator[Step]:
-    """Return what changed from each report to the next."""
+def version_changes(reports: Iterable[SdkReport]) -> Iterator[VersionChange]:
+    """Yield what changed from each report to the next."""
     before: SdkReport | None = None
     for report in reports:
         had = set(before.introduction.operations) if before else set()
         has = set(report.introduction.operations)
-        old = {fault.identity: fault for fault in faults(before)} if before else {}
-        now = {fault.identity: fault for fault in faults(report)}
-        yield Step(
+        old = {defect.identity: defect for defect in defects(before)} if before else {}
+        now = {defect.identity: defect for defect in defects(report)}
+        yield VersionChange(
             before.introduction.version if before else None,
             report,
             tuple(sorted(has - had)),
             tuple(sorted(had - has)),
-            tuple(fault for identity, fault in now.items() if identity not in old),
-            # what a vanished call got wrong is not mended
-            tuple(fault for identity, fault in old.items() if identity not in now and has >= had),
+            tuple(defect for identity, defect in now.items() if identity not in old),
+            # the defects of a call that vanished are not fixed
+            tuple(defect for identity, defect in old.items() if identity not in now and has >= had),
         )
         before = report
 
 
 def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """Return the versions that are wanted, ranges (``A..B``) written out; ``available()`` names all there are."""
+    """Return the wanted versions with each range (``A..B``) expanded to those of ``available()``."""
     versions: list[str] = []
     for text in wanted:
         first, between, last = text.partition("..")
         for version in (first, last) if between else (first,):
             if not _VERSION.fullmatch(version):
                 raise ConfigurationError(
-                    f"{version!r} is no version: expected one like 3.1.219, or a range 3.1.190..3.1.219"
+                    f"{version!r} is not a version: expected one like 3.1.219, or a range 3.1.190..3.1.219"
                 )
         if between:
             versions += [v for v in sorted(available(), key=_key) if _key(first) <= _key(v) <= _key(last)]
@@ -128,19 +127,19 @@ def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tu
 
 
 def available_versions() -> list[str]:
-    """Ask pip for every released version."""
-    text = _asked([sys.executable, "-m", "pip", "index", "versions", DISTRIBUTION], "its versions could not be listed")
+    """Return every released version, as pip lists them."""
+    text = _run([sys.executable, "-m", "pip", "index", "versions", DISTRIBUTION], "its versions could not be listed")
     listed = re.search(r"^Available versions: (.*)$", text, re.MULTILINE)
     if listed is None:
         raise ConfigurationError(f"pip lists no versions of {DISTRIBUTION}: {text.strip()[:200]}")
     return [version.strip() for version in listed[1].split(",")]
 
 
-def environment_of(version: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the interpreter of a virtual environment that has this version; it is made once, and kept.
+def interpreter_with(version: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the interpreter of a virtual environment that has this version; it is made once and kept.
 
-    It is made under another name and moved into place when it is complete: two runs cannot meet in one that is half
-    made, and what a killed run leaves is taken for none.
+    It is made under another name and renamed when it is complete, so that no other run uses an incomplete one, not even
+    after this run is killed.
     """
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-cce-precheck"
     folder = cache / f"{DISTRIBUTION}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
@@ -153,29 +152,28 @@ def environment_of(version: str, environment: Mapping[str, str] = os.environ) ->
                 (Path(making) / folder.name).rename(folder)
         except OSError as error:
             if folder.is_dir():
-                # another run was first, and its environment is as good
+                # another run was faster, and its environment is as good
                 return str(folder / program)
             raise ConfigurationError(f"no environment could be made in {cache}: {error.strerror or error}") from None
     return str(folder / program)
 
 
 def _make_environment(folder: Path, program: str, version: str) -> None:
-    _asked([sys.executable, "-m", "venv", str(folder)], f"no environment could be made in {folder.parent}")
+    _run([sys.executable, "-m", "venv", str(folder)], f"no environment could be made in {folder.parent}")
     install = [str(folder / program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _asked([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
+    _run([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
 
 
-def _asked(command: Sequence[str], failure: str) -> str:
-    # a package that is installed may run code of its own
+def _run(command: Sequence[str], failure: str) -> str:
+    # a package may run code of its own when it is installed, so it sees few variables
     environment = environment_of_child(os.environ, NETWORK, prefixes=("PIP_", "XDG_"))
-    ended = _programs.run(command, environment, timeout=_INSTALL_SECONDS, limit=_LONGEST)
+    ended = _programs.run(command, environment, timeout=_INSTALL_SECONDS, limit=_MAX_OUTPUT)
     if ended.problem or ended.status != 0:
-        said = ended.problem or (ended.complaint or ended.output).strip()
-        last = said.splitlines()[-1] if said else "no reason was given"
-        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: {last}")
+        reason = ended.problem or (ended.complaint or ended.output).strip() or "no reason was given"
+        raise ConfigurationError(f"{DISTRIBUTION}: {failure}: {reason.splitlines()[-1]}")
     return ended.output
 
 
 def _key(version: str) -> tuple[int, ...]:
-    # pip also lists what is no plain version; it sorts first and falls out of every range
+    # other versions that pip lists, such as release candidates, sort first and are in no range
     return tuple(map(int, version.split("."))) if _VERSION.fullmatch(version) else ()

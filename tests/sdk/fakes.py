@@ -1,4 +1,4 @@
-"""Drivers that are tiny Python scripts: honest ones, hostile ones, ones with a single defect."""
+"""Drivers that are small Python scripts: correct ones, hostile ones, ones with a single defect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hello(message, **members):
 
 
 def script(folder: Path, body: str) -> tuple[str, ...]:
-    """Write a driver that runs ``body``, which has `say` and `hello`; give its command."""
+    """Write a driver that runs ``body``, which has `say` and `hello`; return its command."""
     path = folder / "driver.py"
     path.write_text(_START + body, encoding="utf-8")
     # without the site the interpreter starts in half the time
@@ -58,7 +58,7 @@ def fake_sdk(defect: str = "none") -> tuple[str, ...]:
 
 
 def require_programs(words: Sequence[str]) -> tuple[str, ...]:
-    """Return a driver's command; where a part of it is missing, skip, or fail if CCE_REQUIRE_TOOLCHAINS is 1."""
+    """Return a driver's command; if a part is missing, skip the test, or fail it if CCE_REQUIRE_TOOLCHAINS is 1."""
     missing = [word for word in words if "/" in word and not Path(word).exists()]
     if missing and os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1":
         pytest.fail(f"CCE_REQUIRE_TOOLCHAINS=1, but there is no {missing[0]}", pytrace=False)

@@ -1,4 +1,4 @@
-"""What docs/sdk-table.md says of an SDK, held to what is measured."""
+"""What docs/sdk-table.md says of an SDK, compared with what is measured."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_cce_precheck.sdk.table import COURSES, said, went
+from pytest_cce_precheck.sdk.table import CALLS_HEADING, call_summary, verdict_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Introduction
 
 PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "sdk-table.md"
@@ -21,9 +21,9 @@ COMMAND: Final = "python docs/sdk_table.py"
 
 
 def rows(head: str, sdk: str) -> Iterator[tuple[str, str]]:
-    """Return each case's name and what stands in the column of an SDK, of the table that begins with ``head``."""
+    """Yield each case's name with the column of an SDK, from the table whose first heading is ``head``."""
     table = next(part for part in PAGE.read_text(encoding="utf-8").split("\n\n") if part.startswith(f"| {head} |"))
-    heads, _, *lines = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.strip().split("\n")]
+    heads, _, *lines = [[text.strip() for text in line.strip("| ").split(" | ")] for line in table.strip().split("\n")]
     place = next(number for number, name in enumerate(heads) if name.startswith(f"{sdk} "))
     yield from ((line[0].strip("`"), line[place]) for line in lines)
 
@@ -34,24 +34,24 @@ def version(sdk: str) -> str:
     return found[1]
 
 
-def differences(introduction: Introduction, cells: Iterable[Cell]) -> list[str]:
-    """Return what the page says otherwise than ``cells``; skips where the page is of another version."""
+def differences(introduction: Introduction, results: Iterable[CaseResult]) -> list[str]:
+    """Return where the page and ``results`` differ; skip the test if the page is of another version."""
     if version(introduction.sdk) != introduction.version:
         pytest.skip(f"{PAGE.name} is of {introduction.sdk} {version(introduction.sdk)}, not {introduction.version}")
-    wrong = dict(rows("case", introduction.sdk))
-    courses = dict(rows(COURSES, introduction.sdk))
-    return [
-        f"{cell.case.name}: {PAGE.name} says {written!r}, measured {measured!r}; run {COMMAND}"
-        for cell in cells
+    verdicts = dict(rows("case", introduction.sdk))
+    calls = dict(rows(CALLS_HEADING, introduction.sdk))
+    found = []
+    for result in results:
+        name = result.case.name
+        verdict = verdict_summary(result) if name in verdicts or not result.right else None
+        call = call_summary(result) if name in calls or result.timing.requests > 1 else None
         for written, measured in (
-            (wrong.get(cell.case.name), said(cell) if cell.case.name in wrong or not cell.right else None),
-            (
-                without_times(courses.get(cell.case.name)),
-                without_times(went(cell)) if cell.case.name in courses or cell.course.requests > 1 else None,
-            ),
-        )
-        if written != measured
-    ]
+            (verdicts.get(name), verdict),
+            (without_times(calls.get(name)), without_times(call)),
+        ):
+            if written != measured:
+                found.append(f"{name}: {PAGE.name} says {written!r}, measured {measured!r}; run {COMMAND}")
+    return found
 
 
 def without_times(text: str | None) -> str | None:

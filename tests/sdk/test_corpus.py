@@ -13,9 +13,8 @@ import pytest
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseFailure, CaseKind
-from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.cases import corpus_cases, example, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
-from pytest_cce_precheck.sdk.made_cases import example
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
@@ -80,7 +79,7 @@ def test_a_variation_conforms(name: str) -> None:
         ("redirect-to-another-host", False, "error"),
     ],
 )
-def test_a_case_expects_what_its_answer_deserves(name: str, conforming: bool, outcome: str) -> None:
+def test_a_case_expects_what_fits_its_answer(name: str, conforming: bool, outcome: str) -> None:
     assert (BY_NAME[name].conforming, BY_NAME[name].expect.outcome) == (conforming, outcome)
 
 
@@ -92,14 +91,14 @@ def test_a_case_expects_what_its_answer_deserves(name: str, conforming: bool, ou
         ("errors-in-html", None, None),
     ],
 )
-def test_an_error_has_to_tell_what_its_envelope_says(name: str, code: str | None, message: str | None) -> None:
+def test_an_error_is_expected_to_have_what_its_envelope_says(name: str, code: str | None, message: str | None) -> None:
     expect = BY_NAME[name].expect
     assert (expect.code, expect.message) == (code, message)
     assert expect.request_ids
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("list-drips", "value"), ("list-drips-past-the-timeout", "any")])
-def test_a_late_answer_may_be_given_up_and_no_other(name: str, outcome: str) -> None:
+def test_only_a_late_answer_may_be_abandoned(name: str, outcome: str) -> None:
     case = BY_NAME[name]
     answer = case_document(case)["answer"]
     assert (case.conforming, case.expect.outcome) == (True, outcome)
@@ -107,7 +106,7 @@ def test_a_late_answer_may_be_given_up_and_no_other(name: str, outcome: str) -> 
     assert (answer["seconds"] > case.timeout) == (outcome == "any")
 
 
-def test_a_redirect_leads_to_nobody() -> None:
+def test_every_redirect_leads_to_a_port_where_nothing_listens() -> None:
     places = {case.answer.headers.get("Location") for case in corpus_cases() if isinstance(case.answer, Response)}
     assert {place for place in places if place is not None and not place.startswith("http://127.0.0.1:1/")} == set()
 
@@ -132,7 +131,7 @@ def test_a_connection_fails_as_the_case_says() -> None:
     assert (closed.value.reason, held.value.reason) == ("connection-lost", "timeout")
 
 
-def test_who_takes_no_gzip_gets_none() -> None:
+def test_an_sdk_that_does_not_accept_gzip_gets_none() -> None:
     plain, packed = ask(Corpus(), "gzip"), ask(Corpus(), "gzip", {"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -150,7 +149,7 @@ def test_who_takes_no_gzip_gets_none() -> None:
         ("GET", create_path(PROJECT_ID, "case-0001"), 405),
     ],
 )
-def test_what_is_no_case_is_refused_in_words(method: str, path: str, status: int) -> None:
+def test_a_request_for_no_case_is_refused_with_an_error_body(method: str, path: str, status: int) -> None:
     answer = Corpus().handle(Request(method, "http://h", path))
     assert (answer.status, answer.document["errorCode"][6:9]) == (status, str(status))
 
@@ -188,7 +187,7 @@ def test_a_file_holds_the_question_the_answer_and_what_is_expected(tmp_path: Pat
     assert json.loads(document["answer"]["body"]) == case.document == document["expect"]["value"]
 
 
-def test_a_body_that_is_no_text_and_a_failing_connection_are_in_base64() -> None:
+def test_a_body_that_is_not_text_and_a_failing_connection_are_in_base64() -> None:
     answer: Any = case_document(find_case("body-in-latin-1"))["answer"]
     body = find_case("body-in-latin-1").answer
     assert isinstance(body, Response)
@@ -212,6 +211,6 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, presen
     assert [file.name for file in tmp_path.iterdir()] == [present]
 
 
-def test_a_case_of_ones_own_is_served_too() -> None:
+def test_a_case_from_elsewhere_is_served_too() -> None:
     case = Case("mine", CaseKind.EXAMPLE, "Mine.", Response(200, body=b"{}"), number=1)
     assert Corpus([case]).handle(Request("GET", "http://h", list_path("p", "case-0001"))).body == b"{}"

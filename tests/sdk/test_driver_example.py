@@ -12,7 +12,7 @@ from pytest_cce_precheck.sdk.run import run_sdks
 from tests.toolchains import require_program
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.sdk.judgement import Cell
+    from pytest_cce_precheck.sdk.judgement import CaseResult
 
 DRIVER = Path(__file__).parent.parent / "examples" / "driver.mjs"
 EXPECTED = {
@@ -32,16 +32,16 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def cells() -> dict[str, Cell]:
+def results() -> dict[str, CaseResult]:
     [report] = run_sdks([(require_program("node"), str(DRIVER))], [find_case(name) for name in EXPECTED])
-    return {cell.case.name: cell for cell in report.cells}
+    return {result.case.name: result for result in report.results}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_the_documented_driver_tells_what_becomes_of_a_case(cells: dict[str, Cell], name: str) -> None:
-    assert (cells[name].verdict, [finding.code for finding in cells[name].findings]) == EXPECTED[name]
+def test_the_documented_driver_reports_the_result_of_a_case(results: dict[str, CaseResult], name: str) -> None:
+    assert (results[name].verdict, [finding.code for finding in results[name].findings]) == EXPECTED[name]
 
 
-def test_an_sdk_that_has_a_token_alone_is_asked_with_it(cells: dict[str, Cell]) -> None:
-    assert cells["every-field"].case.authentication == "token"
-    assert cells["temporary-keys"].case.authentication == "temporary"
+def test_an_sdk_that_has_a_token_alone_is_asked_with_it(results: dict[str, CaseResult]) -> None:
+    assert results["every-field"].case.authentication == "token"
+    assert results["temporary-keys"].case.authentication == "temporary"

@@ -1,4 +1,4 @@
-"""A driver as a process: what it is given, and every way in which it can fail, told in words."""
+"""A driver as a process: what it is given, and a message for every way in which it can fail."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "_GRACE", 0.2)
-    monkeypatch.setattr(driver_module, "_LOOK", 0.05)
+    monkeypatch.setattr(driver_module, "_EXIT_SECONDS", 0.2)
+    monkeypatch.setattr(driver_module, "_POLL_SECONDS", 0.05)
 
 
 def failure_of(command: tuple[str, ...], **options: float) -> DriverError:
@@ -42,7 +42,7 @@ def test_a_driver_is_started_once_and_asked_again_and_again(tmp_path: Path) -> N
     assert (first.status, first.error) == (200, None)
 
 
-def test_an_error_tells_what_the_sdk_tells_and_nothing_where_it_tells_nothing(tmp_path: Path) -> None:
+def test_an_error_has_only_the_details_that_the_sdk_reports(tmp_path: Path) -> None:
     command = answering(tmp_path, "say(message, outcome='error', error={'class': 'E', 'expected': True, 'code': 'X'})")
     with Driver(command, CREDENTIALS) as driver:
         assert driver.call(CALL) == DriverAnswer(error=SdkError("E", expected=True, message="", code="X"))
@@ -84,29 +84,29 @@ def test_no_credential_is_ever_in_a_message(tmp_path: Path) -> None:
         (
             "say({'id': 7}, outcome='value', value={})",
             "out-of-order",
-            "message 1 was to be answered, the answer is to 7",
+            "expected the answer to message 1, got one to 7",
         ),
         ("print(json.dumps({'protocol': 2, 'id': 1}), flush=True)", "version", "the message says 2"),
         ("sys.exit(3)", "died", "ended with exit status 3"),
-        ("os.close(1); sys.stdin.read()", "died", "where the answer to message 1 was expected"),
+        ("os.close(1); sys.stdin.read()", "died", "before it answered message 1"),
     ],
 )
-def test_an_answer_that_is_not_right_is_named(tmp_path: Path, body: str, reason: str, said: str) -> None:
+def test_an_invalid_answer_has_its_reason(tmp_path: Path, body: str, reason: str, said: str) -> None:
     error = failure_of(answering(tmp_path, body))
     assert error.reason == reason
     assert said in str(error)
     assert str(error).startswith(f"the driver `{sys.executable} -S -E {tmp_path}")
-    assert "way out: " in str(error).splitlines()[-1]
+    assert "what to do: " in str(error).splitlines()[-1]
 
 
 def test_a_driver_of_another_version_fails_when_it_introduces_itself(tmp_path: Path) -> None:
     command = script(tmp_path, "message = json.loads(input()); hello(message, protocol=2)")
     error = failure_of(command)
-    assert (error.reason, "build the driver anew" in str(error)) == ("version", True)
+    assert (error.reason, "build the driver for" in str(error)) == ("version", True)
 
 
 def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    error = failure_of(answering(tmp_path, "sys.stdin.read()"), patience=0.3, tries=0)
+    error = failure_of(answering(tmp_path, "sys.stdin.read()"), grace=0.3, tries=0)
     assert error.reason == "hangs"
     assert "gave no answer to message 1 within 0.3 s" in str(error)
 
@@ -115,28 +115,28 @@ def test_an_answer_that_comes_twice_is_a_flood(tmp_path: Path) -> None:
     command = answering(tmp_path, "say(message, outcome='value', value={})\nsay(message, outcome='value', value={})")
     with Driver(command, CREDENTIALS) as driver:
         driver.call(CALL)
-        with pytest.raises(DriverError, match="message 2 was to be answered, and 1 was answered once more") as caught:
+        with pytest.raises(DriverError, match="expected the answer to message 2, got another to 1") as caught:
             driver.call(CALL)
     assert caught.value.reason == "floods"
 
 
-def test_lines_that_nobody_reads_are_not_kept_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "_UNREAD", 0)
+def test_unread_lines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "_UNREAD_LINES", 0)
     error = failure_of(answering(tmp_path, ""))
-    assert (error.reason, "sent more than was asked for" in str(error)) == ("floods", True)
+    assert (error.reason, "sent more lines than expected" in str(error)) == ("floods", True)
 
 
 def test_a_line_without_end_is_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_module, "MAX_BYTES", 1000)
     error = failure_of(answering(tmp_path, "print('x' * 2000, end='', flush=True); sys.stdin.read()"))
-    assert (error.reason, "a line of more than 1,000 bytes" in str(error)) == ("floods", True)
+    assert (error.reason, "one of more than 1,000 bytes" in str(error)) == ("floods", True)
 
 
-def test_a_program_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_program_is_reported(tmp_path: Path) -> None:
     error = failure_of((str(tmp_path / "no-such-driver"),))
     assert error.reason == "not-found"
     assert "could not be started: No such file or directory" in str(error)
-    assert "way out: build the driver" in str(error)
+    assert "what to do: build the driver" in str(error)
 
 
 def test_the_end_of_its_log_is_shown_without_a_credential(tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_what_it_sent_is_shown_in_part_and_without_a_credential(tmp_path: Path) 
     assert text.count("x" * 10) < 20
 
 
-def test_a_driver_that_failed_can_be_started_anew(tmp_path: Path) -> None:
+def test_a_driver_that_failed_can_be_restarted(tmp_path: Path) -> None:
     with Driver(answering(tmp_path, "sys.exit(0)"), CREDENTIALS) as driver:
         with pytest.raises(DriverError, match="exit status 0"):
             driver.call(CALL)
-        with pytest.raises(DriverError, match="was ended before, and is asked again"):
+        with pytest.raises(DriverError, match="has ended before this message"):
             driver.call(CALL)
         assert driver.start().sdk == "fake"
 
@@ -184,12 +184,12 @@ os._exit(7)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
-def test_a_driver_that_dies_is_told_so_at_once_and_what_it_left_behind_is_ended(tmp_path: Path) -> None:
+def test_the_death_of_a_driver_is_reported_at_once_and_its_children_are_ended(tmp_path: Path) -> None:
     fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
     seen = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        error = failure_of(answering(tmp_path, LEAVES_A_CHILD.format(fifo=fifo)), patience=600.0)
+        error = failure_of(answering(tmp_path, LEAVES_A_CHILD.format(fifo=fifo)), grace=600.0)
         assert (error.reason, "ended with exit status 7" in str(error)) == ("died", True)
         ended, _, _ = select.select([seen], [], [], 30)
         assert ended == [seen]
@@ -197,11 +197,11 @@ def test_a_driver_that_dies_is_told_so_at_once_and_what_it_left_behind_is_ended(
         os.close(seen)
 
 
-def test_a_driver_is_given_up_by_another_thread_and_starts_no_more(tmp_path: Path) -> None:
+def test_a_driver_is_cancelled_by_another_thread_and_cannot_restart(tmp_path: Path) -> None:
     with Driver(answering(tmp_path, "sys.stdin.read(); import signal; signal.pause()"), CREDENTIALS) as driver:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(driver.call, CALL)
-            driver.give_up()
+            driver.cancel()
             assert isinstance(asked.exception(timeout=30), DriverError)
-        with pytest.raises(DriverError, match="was given up"):
+        with pytest.raises(DriverError, match="was cancelled"):
             driver.start()

@@ -9,10 +9,10 @@ import pytest
 
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
-from pytest_cce_precheck.sdk.corpus import Received
-from pytest_cce_precheck.sdk.judgement import CellVerdict
+from pytest_cce_precheck.sdk.corpus import ReceivedRequest
+from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import SdkReport, call_of, run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import list_path
@@ -55,16 +55,16 @@ def report_of(defect: str) -> SdkReport:
 
 
 def codes_of(report: SdkReport) -> set[str]:
-    return {finding.code for cell in report.cells for finding in cell.findings}
+    return {finding.code for result in report.results for finding in result.findings}
 
 
-def test_an_sdk_that_does_everything_right_is_told_only_what_it_takes_without_a_word() -> None:
+def test_a_correct_sdk_has_only_notes_on_broken_answers_that_it_accepts() -> None:
     report = report_of("none")
-    assert all(cell.right for cell in report.cells)
+    assert all(result.right for result in report.results)
     assert codes_of(report) == {"PRE716"}
-    assert [cell.verdict for cell in report.cells] == [
-        *(CellVerdict.WHOLE, CellVerdict.ACCEPTED, *[CellVerdict.WHOLE] * 5),
-        *(CellVerdict.ERROR, CellVerdict.ERROR, CellVerdict.ERROR, CellVerdict.ERROR),
+    assert [result.verdict for result in report.results] == [
+        *(CaseVerdict.WHOLE, CaseVerdict.ACCEPTED, *[CaseVerdict.WHOLE] * 5),
+        *(CaseVerdict.ERROR, CaseVerdict.ERROR, CaseVerdict.ERROR, CaseVerdict.ERROR),
     ]
 
 
@@ -79,7 +79,7 @@ def test_every_rule_about_sdks_is_shown_here() -> None:
 
 
 def test_what_a_repetition_alone_gets_wrong_is_found_once() -> None:
-    call = call_of(find_case("filters-type"), "http://127.0.0.1:9")
+    call = find_case("filters-type").call("http://127.0.0.1:9")
     plain = Request(
         "GET",
         call.endpoint,
@@ -93,6 +93,6 @@ def test_what_a_repetition_alone_gets_wrong_is_found_once() -> None:
         for request in (plain, replace(plain, query=""))
     )
     for sent, codes in (([right, right], []), ([right, lost, lost], ["PRE702"])):
-        received = [Received(number, float(number), request) for number, request in enumerate(sent, 1)]
+        received = [ReceivedRequest(number, float(number), request) for number, request in enumerate(sent, 1)]
         found = request_findings(call, received, Response(500), CREDENTIALS)
         assert [finding.code for finding in found] == codes

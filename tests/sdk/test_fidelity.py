@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.sdk.documented import documented
-from pytest_cce_precheck.sdk.fidelity import compare
-from pytest_cce_precheck.sdk.made_cases import example, listing, task
+from pytest_cce_precheck.sdk.cases import example, listing, task
+from pytest_cce_precheck.sdk.fidelity import compare, documented
 
 
 def found(sent: Any, held: Any, schema: str = "addon_check_task") -> list[tuple[str, str]]:
     return [(difference.kind, difference.path) for difference in compare(sent, held, schema)]
 
 
-def test_what_is_held_as_it_was_sent_differs_nowhere() -> None:
+def test_equal_documents_have_no_differences() -> None:
     assert found(listing(task()), listing(task()), "list_answer") == []
 
 
@@ -42,7 +41,7 @@ def test_what_is_held_as_it_was_sent_differs_nowhere() -> None:
         ({"riskList": []}, {}, [("lost", "$.riskList")]),
     ],
 )
-def test_a_task_is_held_to_what_was_sent(sent: Any, held: Any, expected: list[tuple[str, str]]) -> None:
+def test_a_task_is_compared_with_what_was_sent(sent: Any, held: Any, expected: list[tuple[str, str]]) -> None:
     assert found(sent, held) == expected
 
 
@@ -62,7 +61,7 @@ def test_a_map_in_place_of_the_risks_is_lost_in_an_empty_model() -> None:
     assert ("lost", "$.status.riskList.AddonStatus") in found(sent, held)
 
 
-def test_elements_that_are_missing_or_more_are_told_one_by_one() -> None:
+def test_each_missing_and_each_additional_element_is_a_difference() -> None:
     two, one = listing(task(), task()), {**listing(task(), task()), "items": [task()]}
     assert found(two, one, "list_answer") == [("lost", "$.items[1]")]
     assert found(one, two, "list_answer") == [("invented", "$.items[1]")]
@@ -87,6 +86,6 @@ def test_everything_in_the_vendors_own_examples_is_documented() -> None:
     assert documented(example("list"), "list_answer") == example("list")
 
 
-def test_what_no_document_names_is_not_expected() -> None:
+def test_an_undocumented_field_is_not_expected() -> None:
     sent = {**task(), "kind": "AddonCheckTask"}
     assert documented(listing(sent), "list_answer") == listing(task())

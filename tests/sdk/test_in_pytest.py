@@ -43,7 +43,7 @@ def test_without_a_driver_named_the_python_sdk_is_tested(pytester: pytest.Pytest
     run().assert_outcomes(passed=1)
 
 
-def test_a_driver_that_is_no_program_is_the_tests_error(pytester: pytest.Pytester, run: Run) -> None:
+def test_a_driver_that_is_not_a_program_is_an_error_of_the_test(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(MAINTAINERS.replace("{BODY}", repr(BODY)))
     result = run("--cce-driver=no-such-driver")
     result.assert_outcomes(errors=1)

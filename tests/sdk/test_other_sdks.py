@@ -1,4 +1,4 @@
-"""The vendor's Go and Java SDKs through their drivers, where these are built."""
+"""The vendor's Go and Java SDKs through their drivers, if these are built."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 import pytest
 
+from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.fidelity import generalised
-from pytest_cce_precheck.sdk.judgement import Cell, CellVerdict
+from pytest_cce_precheck.sdk.judgement import CaseResult, CaseVerdict
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from tests.sdk.fakes import DRIVERS, require_programs
 from tests.sdk.published import differences
@@ -20,7 +20,7 @@ COMMANDS = {
 }
 
 
-# what became of a case, and where: in both languages, or in each
+# the verdict of a case and its findings: in both languages, or in each
 NAMED = {
     "example-create": ("silent loss", ["PRE710 $.status.items"]),
     "example-list": ("error", ["PRE713"]),
@@ -65,48 +65,48 @@ def report(language: str) -> SdkReport:
 
 
 @pytest.fixture(scope="module")
-def cells(report: SdkReport) -> dict[str, Cell]:
-    return {cell.case.name: cell for cell in report.cells}
+def results(report: SdkReport) -> dict[str, CaseResult]:
+    return {result.case.name: result for result in report.results}
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_what_is_known_of_a_case_is_found(cells: dict[str, Cell], language: str, name: str) -> None:
+def test_the_expected_result_of_a_case_is_found(results: dict[str, CaseResult], language: str, name: str) -> None:
     expected = NAMED[name]
     verdict, facts = expected[language] if isinstance(expected, dict) else expected
-    found = [finding for finding in cells[name].findings if finding.severity is not Severity.NOTE]
-    assert cells[name].verdict == verdict
-    assert [f"{finding.code} {generalised(finding.path or '')}".rstrip() for finding in found] == facts
+    found = [finding for finding in results[name].findings if finding.severity is not Severity.NOTE]
+    assert results[name].verdict == verdict
+    assert [f"{finding.code} {everywhere(finding.path or '')}".rstrip() for finding in found] == facts
 
 
 def test_the_published_table_says_what_is_measured(report: SdkReport) -> None:
-    assert differences(report.introduction, report.cells) == []
+    assert differences(report.introduction, report.results) == []
 
 
-def test_what_it_does_by_itself_is_counted(cells: dict[str, Cell]) -> None:
-    once = {cells[name].course.requests for name in ("error-429-cce", "error-503-retry-after", "create-closed")}
+def test_what_it_does_by_itself_is_counted(results: dict[str, CaseResult]) -> None:
+    once = {results[name].timing.requests for name in ("error-429-cce", "error-503-retry-after", "create-closed")}
     # both send a read once more where a connection that was open before is closed
-    assert (once, cells["list-closed"].course.requests) == ({1}, 2)
+    assert (once, results["list-closed"].timing.requests) == ({1}, 2)
 
 
-def test_every_conforming_list_is_read_whole(cells: dict[str, Cell]) -> None:
+def test_every_conforming_list_is_read_whole(results: dict[str, CaseResult]) -> None:
     lists = [
-        cell
-        for cell in cells.values()
-        if cell.case.operation == "list"
-        and cell.case.kind in ("variation", "request")
-        and cell.case.expect.outcome == "value"
-        and cell.case.authentication != "token"
+        result
+        for result in results.values()
+        if result.case.operation == "list"
+        and result.case.kind in ("variation", "request")
+        and result.case.expect.outcome == "value"
+        and result.case.authentication != "token"
     ]
     assert len(lists) > 60
-    assert [(cell.case.name, cell.findings) for cell in lists if cell.verdict is not CellVerdict.WHOLE] == []
+    assert [(result.case.name, result.findings) for result in lists if result.verdict is not CaseVerdict.WHOLE] == []
 
 
-def test_the_list_call_is_sent_as_it_was_asked(cells: dict[str, Cell]) -> None:
+def test_the_list_call_is_sent_as_it_was_asked(results: dict[str, CaseResult]) -> None:
     sent = {
-        (cell.case.name, finding.code)
-        for cell in cells.values()
-        for finding in cell.findings
-        if finding.code < "PRE710" and cell.case.operation == "list"
+        (result.case.name, finding.code)
+        for result in results.values()
+        for finding in result.findings
+        if finding.code < "PRE710" and result.case.operation == "list"
     }
     assert sent == set()
 

@@ -11,9 +11,8 @@ import pytest
 
 from pytest_cce_precheck import ContractViolation, Simulator
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
-from pytest_cce_precheck.sdk.judgement import Cell, CellVerdict
-from pytest_cce_precheck.sdk.made_cases import listing, task
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case, listing, task
+from pytest_cce_precheck.sdk.judgement import CaseResult, CaseVerdict
 from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
 from pytest_cce_precheck.sdk.run import run_sdk
 from pytest_cce_precheck.sdk.vendor import vendor_client
@@ -37,89 +36,90 @@ def driver() -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="module")
-def cells(driver: Driver) -> dict[str, Cell]:
+def results(driver: Driver) -> dict[str, CaseResult]:
     """Every case but those that wait."""
     cases = [case for case in corpus_cases() if case.timeout > 1]
-    return {cell.case.name: cell for cell in run_sdk(driver, CREDENTIALS, cases).cells}
+    return {result.case.name: result for result in run_sdk(driver, CREDENTIALS, cases).results}
 
 
-def test_the_published_table_says_what_is_measured(driver: Driver, cells: dict[str, Cell]) -> None:
-    assert differences(driver.introduction, cells.values()) == []
+def test_the_published_table_says_what_is_measured(driver: Driver, results: dict[str, CaseResult]) -> None:
+    assert differences(driver.introduction, results.values()) == []
 
 
-def facts(cell: Cell) -> set[tuple[str, str]]:
-    return {(finding.code, finding.subject[0]) for finding in cell.findings}
+def facts(result: CaseResult) -> set[tuple[str, str]]:
+    return {(finding.code, finding.subject[0]) for finding in result.findings}
 
 
 def test_the_vendors_own_list_example_is_read_as_a_list_of_one_without_its_time_and_its_risks(
-    cells: dict[str, Cell],
+    results: dict[str, CaseResult],
 ) -> None:
-    cell = cells["example-list"]
-    assert cell.verdict is CellVerdict.LOSS
-    assert facts(cell) == {
+    result = results["example-list"]
+    assert result.verdict is CaseVerdict.LOSS
+    assert facts(result) == {
         ("PRE711", "$.items"),
         ("PRE710", "$.items.metadata.createTimestamp"),
         ("PRE710", "$.items.riskList"),
     }
 
 
-def test_of_a_create_answer_no_task_can_be_read(cells: dict[str, Cell]) -> None:
-    assert facts(cells["example-create"]) == {("PRE710", "$.status.items")}
+def test_of_a_create_answer_no_task_can_be_read(results: dict[str, CaseResult]) -> None:
+    assert facts(results["example-create"]) == {("PRE710", "$.status.items")}
     created = [
-        cell
-        for cell in cells.values()
-        if cell.case.operation == "create"
-        and cell.case.expect.outcome == "value"
-        and cell.case.authentication != "token"
+        result
+        for result in results.values()
+        if result.case.operation == "create"
+        and result.case.expect.outcome == "value"
+        and result.case.authentication != "token"
     ]
-    with_tasks = [cell for cell in created if cell.case.documented["status"].get("items")]
+    with_tasks = [result for result in created if result.case.documented["status"].get("items")]
     assert with_tasks
-    assert {cell.verdict for cell in with_tasks} == {CellVerdict.LOSS}
+    assert {result.verdict for result in with_tasks} == {CaseVerdict.LOSS}
 
 
-def test_a_text_for_a_count_becomes_a_number_and_a_text_for_a_status_an_empty_object(cells: dict[str, Cell]) -> None:
-    [count] = cells["page-info-current-count-is-text-1"].findings
+def test_a_text_for_a_count_becomes_a_number_and_a_text_for_a_status_an_empty_object(
+    results: dict[str, CaseResult],
+) -> None:
+    [count] = results["page-info-current-count-is-text-1"].findings
     assert count.message == '$.pageInfo.currentCount was sent as "1", and is 1'
-    [status] = cells["entry-status-is-text-failed"].findings
+    [status] = results["entry-status-is-text-failed"].findings
     assert status.message == '$.items[0].status was sent as "Failed", and is {}'
 
 
-def test_nothing_is_said_of_a_conforming_list_that_is_read_whole(cells: dict[str, Cell]) -> None:
+def test_a_conforming_list_that_is_read_whole_has_no_findings(results: dict[str, CaseResult]) -> None:
     lists = [
-        cell
-        for cell in cells.values()
-        if cell.case.operation == "list"
-        and cell.case.kind in ("variation", "request")
-        and cell.case.answer.status == 200
-        and cell.case.authentication != "token"
+        result
+        for result in results.values()
+        if result.case.operation == "list"
+        and result.case.kind in ("variation", "request")
+        and result.case.answer.status == 200
+        and result.case.authentication != "token"
     ]
     assert len(lists) > 60
-    assert [
-        (cell.case.name, cell.findings) for cell in lists if cell.verdict is not CellVerdict.WHOLE or cell.findings
-    ] == []
+    wrong = [result for result in lists if result.verdict is not CaseVerdict.WHOLE or result.findings]
+    assert [(result.case.name, result.findings) for result in wrong] == []
 
 
-def test_fields_that_nobody_documents_are_dropped_and_no_loss(cells: dict[str, Cell]) -> None:
-    assert cells["unknown-fields"].verdict is CellVerdict.WHOLE
-    assert "$.items[*].metadata.labels" in cells["unknown-fields"].dropped
+def test_undocumented_fields_are_dropped_which_is_not_a_loss(results: dict[str, CaseResult]) -> None:
+    assert results["unknown-fields"].verdict is CaseVerdict.WHOLE
+    assert "$.items[*].metadata.labels" in results["unknown-fields"].dropped
 
 
-def test_nothing_is_wrong_with_what_it_sends(cells: dict[str, Cell]) -> None:
-    sent = {finding.code for cell in cells.values() for finding in cell.findings if finding.code < "PRE710"}
+def test_nothing_is_wrong_with_what_it_sends(results: dict[str, CaseResult]) -> None:
+    sent = {finding.code for result in results.values() for finding in result.findings if finding.code < "PRE710"}
     assert sent == set()
 
 
-def test_a_throttled_call_loses_code_and_request_id(cells: dict[str, Cell]) -> None:
-    assert {subject for _, subject in facts(cells["error-429-cce"])} == {"code", "message", "request_id"}
-    assert cells["error-403-cce"].findings == ()
+def test_a_throttled_call_loses_code_and_request_id(results: dict[str, CaseResult]) -> None:
+    assert {subject for _, subject in facts(results["error-429-cce"])} == {"code", "message", "request_id"}
+    assert results["error-403-cce"].findings == ()
 
 
-def test_an_answer_that_breaks_off_ends_in_an_error_that_is_not_the_sdks(cells: dict[str, Cell]) -> None:
-    assert cells["list-cut-short"].verdict is CellVerdict.CRASH
-    assert cells["body-half"].verdict is CellVerdict.LOSS
+def test_an_answer_that_breaks_off_ends_in_an_error_that_is_not_the_sdks(results: dict[str, CaseResult]) -> None:
+    assert results["list-cut-short"].verdict is CaseVerdict.CRASH
+    assert results["body-half"].verdict is CaseVerdict.LOSS
 
 
-def test_a_body_of_ones_own_is_held_to_be_lossless(driver: Driver) -> None:
+def test_assert_lossless_takes_a_body_or_a_case(driver: Driver) -> None:
     assert_lossless(driver, listing(task()))
     assert_lossless(driver, json.dumps(listing(task())).encode())
     assert_lossless(driver, "twelve-tasks")

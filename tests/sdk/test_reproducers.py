@@ -13,12 +13,10 @@ import pytest
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
-from pytest_cce_precheck.sdk.driver import PASSED_ON
-from pytest_cce_precheck.sdk.made_cases import answered, listing, task
+from pytest_cce_precheck.sdk.driver import INHERITED_VARIABLES
 from pytest_cce_precheck.sdk.protocol import Introduction
 from pytest_cce_precheck.sdk.reproducer import ENDPOINT, reproducer
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import call_of
 from tests.sdk.fakes import CREDENTIALS, DRIVERS, require_programs
 from tests.toolchains import require_module
 
@@ -30,7 +28,7 @@ EVERYTHING = Case(
     "everything",
     CaseKind.REQUEST,
     "Every filter with what has to be escaped, temporary keys, another timeout.",
-    answered(listing(task())),
+    find_case("every-field").answer,
     filters={"type": "addonUpgrade", "task_id": "存é👩 a+b%41", "addon_instance_id": "'\"`<>\\\r\n$"},
     authentication="temporary",
     timeout=5.0,
@@ -73,7 +71,7 @@ def run(command: list[str], folder: Path) -> str:
         "HUAWEICLOUD_SDK_SK": CREDENTIALS.secret_key,
         "HUAWEICLOUD_SDK_SECURITY_TOKEN": CREDENTIALS.security_token,
     }
-    environment = {name: text for name, text in os.environ.items() if name in PASSED_ON}
+    environment = {name: text for name, text in os.environ.items() if name in INHERITED_VARIABLES}
     environment |= {name: secret.reveal() for name, secret in keys.items() if secret}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
     return ran.stdout + ran.stderr
@@ -91,7 +89,7 @@ def test_a_reproducer_asks_what_its_case_asks_and_prints_what_the_sdk_makes_of_i
     with corpus_server(corpus) as server:
         command = LANGUAGES[language](tmp_path, program.replace(ENDPOINT, server.endpoint))
         printed = run(command, tmp_path)
-        wanted = call_of(case, server.endpoint)
+        wanted = case.call(server.endpoint)
     assert corpus.count == 1, printed
     assert list(request_findings(wanted, corpus.since(0), case.answer, CREDENTIALS)) == []
     assert held in printed
@@ -117,7 +115,7 @@ def test_every_case_has_a_program_without_an_open_end(language: str) -> None:
             compile(program(case), case.name, "exec")
 
 
-def test_for_a_language_that_is_not_known_the_drivers_message_repeats_it() -> None:
+def test_for_an_unknown_language_the_drivers_message_repeats_the_case() -> None:
     language, text = reproducer(introduction("Rust 1.90"), find_case("list-never-answered"))
     assert language == "json"
     assert '"timeout":1.0' in text

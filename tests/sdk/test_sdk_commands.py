@@ -43,7 +43,7 @@ def test_an_sdk_without_a_fault_passes(capsys: pytest.CaptureFixture[str]) -> No
     assert "6 cases; 6 are not shown: every SDK reads the answer whole" in out
 
 
-def test_a_loss_fails_and_is_told_once_with_all_its_cases(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_fails_and_is_reported_once_with_all_its_cases(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sdk", "run", "--driver", LOSING]) == 1
     out = capsys.readouterr().out
     assert re.search(r"^every-field +silent loss PRE710$", out, re.MULTILINE)
@@ -64,16 +64,16 @@ def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[s
         "- Contract: D, C: the fields of the answer",
         "- Shown by: `every-field`, `twelve-tasks`; the answer follows the contract",
         "```http\nHTTP/1.1 200\n",
-        '"do":"call","operation":"list","endpoint":"http://127.0.0.1:4711"',
+        '"do":"call","endpoint":"http://127.0.0.1:4711"',
     ):
         assert part in out
 
 
-def test_a_bug_report_tells_of_a_repetition(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_report_describes_a_repetition(capsys: pytest.CaptureFixture[str]) -> None:
     main(["sdk", "run", "--driver", shlex.join(fake_sdk("create-repeated")), "--markdown"])
     assert "The call:" not in capsys.readouterr().out
-    cells = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
-    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(cells[0]), re.MULTILINE)
+    results = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
+    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(results[0]), re.MULTILINE)
 
 
 def test_a_bug_report_shows_the_shortest_case(
@@ -88,7 +88,7 @@ def test_a_bug_report_shows_the_shortest_case(
     assert find_case("twelve-tasks").cluster_id in report
 
 
-def test_json_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_every_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sdk", "run", "--driver", LOSING, "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["sdks"] == [{"sdk": "fake", "version": "1.0", "language": "Fake 1"}]
@@ -109,20 +109,20 @@ def test_a_table_sets_sdks_side_by_side(capsys: pytest.CaptureFixture[str]) -> N
     assert "| `every-field` | Every field is there. | whole | silent loss PRE710 |" in out
 
 
-def test_a_driver_that_dies_of_a_case_is_started_anew(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_driver_that_dies_in_a_case_is_restarted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     body = "if 'case-0003' in line: sys.exit(9)\nsay(message, outcome='error', error={'class': 'E', 'expected': True})"
     main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, body)), "--json"])
-    cells = [case["cells"][0] for case in json.loads(capsys.readouterr().out)["cases"]]
-    assert [cell["verdict"] for cell in cells] == ["crash", "error", "error", "error", "error", "error"]
-    assert "ended with exit status 9" in cells[0]["findings"][-1]["message"]
+    results = [case["cells"][0] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert [result["verdict"] for result in results] == ["crash", "error", "error", "error", "error", "error"]
+    assert "ended with exit status 9" in results[0]["findings"][-1]["message"]
 
 
-def test_a_driver_that_dies_of_everything_is_given_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_driver_that_dies_in_every_case_ends_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, "sys.exit(1)"))]) == 2
     assert "ended with exit status 1" in capsys.readouterr().err
 
 
-def test_a_driver_that_dies_of_many_cases_but_not_in_a_row_is_asked_all(
+def test_a_driver_that_dies_in_many_cases_but_not_in_a_row_is_asked_for_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [case.name for case in corpus_cases()[:14]]
@@ -134,10 +134,10 @@ def test_a_driver_that_dies_of_many_cases_but_not_in_a_row_is_asked_all(
     assert verdicts == ["crash", "error"] * 7
 
 
-def test_a_driver_that_hangs_on_two_cases_in_a_row_is_given_up(
+def test_a_driver_that_hangs_in_two_cases_in_a_row_ends_the_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_GRACE", 0.1)
+    monkeypatch.setattr(driver, "_EXIT_SECONDS", 0.1)
     slow = [replace(find_case(name), timeout=0.05) for name in NAMES]
     monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(slow))
     hanging = shlex.join(answering(tmp_path, "print('it waits', file=sys.stderr, flush=True); sys.stdin.read()"))
@@ -148,7 +148,7 @@ def test_a_driver_that_hangs_on_two_cases_in_a_row_is_given_up(
     assert "give it more time with --patience" in err
 
 
-def test_where_one_of_several_drivers_breaks_off_the_others_are_not_waited_for(
+def test_when_one_of_several_drivers_fails_the_others_are_not_waited_for(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     hanging = shlex.join(answering(tmp_path, "sys.stdin.read()"))
@@ -157,7 +157,7 @@ def test_where_one_of_several_drivers_breaks_off_the_others_are_not_waited_for(
     assert "`no-such-program` could not be started" in capsys.readouterr().err
 
 
-def test_an_interrupt_ends_a_run_at_once_and_is_no_success(tmp_path: Path) -> None:
+def test_an_interrupt_ends_a_run_at_once_with_status_130(tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     hanging = answering(tmp_path, f"open({str(asked)!r}, 'w').close()\nsys.stdin.read()")
     words = [sys.executable, "-m", "pytest_cce_precheck.cli", "sdk", "run", "--driver", shlex.join(hanging)]
@@ -172,18 +172,18 @@ def test_an_interrupt_ends_a_run_at_once_and_is_no_success(tmp_path: Path) -> No
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
-def test_what_an_sdk_does_when_it_is_refused_is_told_with_requests_and_waits(
+def test_the_calls_that_are_refused_have_their_requests_and_waits(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("every-field", "error-429-cce", "list-closed", "list-slow")
     monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
     impatient = shlex.join(fake_sdk("retry-after-ignored"))
     main(["sdk", "table", "--driver", RIGHT, "--driver", impatient, "--json"])
-    courses = {
-        case["name"]: [(cell["requests"], len(cell["waits"])) for cell in case["cells"]]
+    calls = {
+        case["name"]: [(result["requests"], len(result["waits"])) for result in case["cells"]]
         for case in json.loads(capsys.readouterr().out)["cases"]
     }
-    assert courses == {
+    assert calls == {
         "every-field": [(1, 0), (1, 0)],
         "error-429-cce": [(1, 0), (2, 1)],
         "list-closed": [(1, 0), (1, 0)],
@@ -217,14 +217,16 @@ def test_what_an_sdk_does_not_offer_is_not_asked(capsys: pytest.CaptureFixture[s
 # --- the baseline
 
 
-def test_what_the_baseline_knows_does_not_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_known_defect_does_not_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = str(tmp_path / "known.json")
     assert main(["sdk", "run", "--driver", LOSING, "--baseline", file, "--update-baseline"]) == 0
     assert main(["sdk", "run", "--driver", LOSING, "--baseline", file]) == 0
     assert capsys.readouterr().out.endswith("nothing is wrong but what the baseline knows\n")
 
 
-def test_what_is_new_fails_and_what_is_gone_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_new_defect_fails_and_one_that_is_gone_is_reported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     file = tmp_path / "known.json"
     main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
     assert json.loads(file.read_bytes())["known"] == []
@@ -238,7 +240,7 @@ def test_what_is_new_fails_and_what_is_gone_is_told(capsys: pytest.CaptureFixtur
     assert (compared["new"], [gone[0] for gone in compared["gone"]]) == ([], ["PRE710", "PRE710"])
 
 
-def test_a_baseline_of_another_version_is_said_to_be_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_baseline_of_another_version_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "known.json"
     main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
     file.write_text(file.read_text().replace('"1.0"', '"0.9"'))
@@ -252,13 +254,13 @@ def test_a_baseline_of_another_version_is_said_to_be_one(capsys: pytest.CaptureF
     ("text", "said"),
     [
         (None, "cannot be read: No such file or directory; --update-baseline writes one"),
-        ("{", "is no baseline"),
-        ("[]", "is no baseline"),
+        ("{", "is not a baseline"),
+        ("[]", "is not a baseline"),
         ('{"format": 2}', "has format 2; this version reads 1"),
-        ('{"format": 1, "sdk": "other", "version": "1", "known": []}', "is of other, and the driver speaks for fake"),
+        ('{"format": 1, "sdk": "other", "version": "1", "known": []}', "is of other, but the driver is of fake"),
     ],
 )
-def test_a_baseline_that_is_none_exits_with_2(
+def test_an_invalid_baseline_exits_with_2(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, said: str
 ) -> None:
     file = tmp_path / "known.json"
@@ -278,10 +280,10 @@ def test_a_baseline_that_is_none_exits_with_2(
         (["table"], "a table needs SDKs: give --python, or --driver once for each"),
         (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "3.1.200", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
-        (["compare", "--python", "latest", "3.1.200"], "'latest' is no version"),
+        (["compare", "--python", "latest", "3.1.200"], "'latest' is not a version"),
     ],
 )
-def test_what_cannot_be_done_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+def test_invalid_arguments_exit_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert main(["sdk", *words]) == 2
     assert said in capsys.readouterr().err
 
@@ -304,7 +306,9 @@ def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("patience", ["0", "-1", "nan", "x", "1e9"])
-def test_a_patience_that_is_no_number_of_seconds_is_refused(capsys: pytest.CaptureFixture[str], patience: str) -> None:
+def test_a_patience_that_is_not_a_number_of_seconds_is_refused(
+    capsys: pytest.CaptureFixture[str], patience: str
+) -> None:
     with pytest.raises(SystemExit):
         main(["sdk", "run", "--driver", RIGHT, f"--patience={patience}"])
     assert f"'{patience}' is not a number of seconds: expected more than 0" in capsys.readouterr().err
@@ -317,6 +321,6 @@ def test_the_corpus_is_served_over_http() -> None:
         assert facts["access_key"].startswith("SIMULATED-AK-")
 
 
-def test_a_corpus_with_a_fault_makes_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corpus_with_a_fault_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--corpus", "--fault", "count-one-short"]) == 2
     assert "--corpus serves every fault and variation as a case of its own" in capsys.readouterr().err

@@ -14,7 +14,13 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.run import run_sdks
-from pytest_cce_precheck.sdk.versions import available_versions, compare_versions, environment_of, resolve, steps
+from pytest_cce_precheck.sdk.versions import (
+    available_versions,
+    compare_versions,
+    interpreter_with,
+    resolve,
+    version_changes,
+)
 from tests.sdk.fakes import fake_sdk
 
 
@@ -28,23 +34,23 @@ def test_a_range_is_written_out_in_the_order_of_the_versions() -> None:
 
 
 @pytest.mark.parametrize("wanted", [["3.1.1..3.1.2"], ["3.1.190..x"], ["..3"], ["3.1.190"]])
-def test_what_is_no_two_versions_is_refused(wanted: list[str]) -> None:
-    with pytest.raises(ConfigurationError, match=r"needs two versions or more|is no version"):
+def test_fewer_than_two_versions_are_refused(wanted: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"needs two versions or more|is not a version"):
         resolve(wanted, released)
 
 
-def test_a_step_tells_what_is_wrong_now_and_what_no_longer_is() -> None:
+def test_a_change_lists_the_defects_that_are_new_and_those_that_are_gone() -> None:
     cases = [find_case("every-field")]
     before, after = run_sdks([fake_sdk("field-lost"), fake_sdk("count-as-text")], cases)
-    first, second = steps([before, after])
+    first, second = version_changes([before, after])
     assert first.text.startswith(
         "huaweicloudsdkcce 1.0\n  call appeared: create\n  call appeared: list\n  now wrong: PRE710"
     )
     assert second.text.startswith("huaweicloudsdkcce 1.0 -> 1.0\n  now wrong: PRE711 $.pageInfo.currentCount")
     assert "\n  no longer wrong: PRE710 $.items[0].spec" in second.text
     assert second.to_dict()["gone"][0]["identity"][0] == "PRE710"
-    assert next(steps([after])).before is None
-    assert list(steps([after, after]))[1].text.endswith("  nothing changed\n")
+    assert next(version_changes([after])).before is None
+    assert list(version_changes([after, after]))[1].text.endswith("  nothing changed\n")
 
 
 Ran = list[list[str]]
@@ -68,8 +74,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 def test_an_environment_is_made_once(tmp_path: Path, ran: Ran) -> None:
     environment = {"XDG_CACHE_HOME": str(tmp_path)}
-    path = environment_of("3.1.190", environment)
-    assert environment_of("3.1.190", environment) == path
+    path = interpreter_with("3.1.190", environment)
+    assert interpreter_with("3.1.190", environment) == path
     assert [command[1:3] for command in ran] == [["-m", "venv"], ["-m", "pip"]]
     assert ran[1][-1] == "huaweicloudsdkcce==3.1.190"
     [kept] = (tmp_path / "pytest-cce-precheck").iterdir()
@@ -90,14 +96,14 @@ def test_of_two_runs_that_make_the_same_environment_the_first_one_stays(
         return rename(made, place)
 
     monkeypatch.setattr(Path, "rename", other_is_first)
-    assert environment_of("3.1.190", environment).startswith(str(others[0]))
+    assert interpreter_with("3.1.190", environment).startswith(str(others[0]))
     assert [file.name for file in (tmp_path / "pytest-cce-precheck").rglob("*") if file.is_file()] == ["other"]
     assert len(ran) == 2
 
 
-def test_why_a_version_cannot_be_installed_is_told_and_nothing_is_kept_of_it(tmp_path: Path, ran: Ran) -> None:
+def test_a_failed_installation_has_its_reason_and_leaves_nothing(tmp_path: Path, ran: Ran) -> None:
     with pytest.raises(ConfigurationError, match=r"version 9 could not be installed: ERROR: No matching"):
-        environment_of("9", {"XDG_CACHE_HOME": str(tmp_path)})
+        interpreter_with("9", {"XDG_CACHE_HOME": str(tmp_path)})
     assert len(ran) == 2
     assert list((tmp_path / "pytest-cce-precheck").iterdir()) == []
 
@@ -105,10 +111,10 @@ def test_why_a_version_cannot_be_installed_is_told_and_nothing_is_kept_of_it(tmp
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"no environment could be made in .*file.*: Not a directory"):
-        environment_of("3.1.190", {"XDG_CACHE_HOME": str(tmp_path / "file")})
+        interpreter_with("3.1.190", {"XDG_CACHE_HOME": str(tmp_path / "file")})
 
 
-def test_a_version_that_cannot_be_had_is_said_before_any_is_run(
+def test_a_version_that_cannot_be_installed_is_reported_before_any_is_run(
     tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -127,7 +133,7 @@ def test_the_released_versions_are_pips(monkeypatch: pytest.MonkeyPatch) -> None
     assert available_versions() == ["3.1.200", "3.1.199"]
 
 
-def test_a_pip_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_programs, "run", lambda *_, **__: ProgramResult(-9, "", "", "did not end within 600 s"))
     with pytest.raises(ConfigurationError, match=r": its versions could not be listed: did not end within 600 s$"):
         available_versions()

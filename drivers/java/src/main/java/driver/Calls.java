@@ -23,7 +23,7 @@ import java.util.Map;
 
 /** The two calls, each through a client that is made once for its endpoint, project, authentication and timeout. */
 final class Calls {
-    // The ways of authentication that the SDK has. It has no public way to send a token of IAM.
+    // The ways to authenticate that the SDK has. It has no public way to send an IAM token.
     static final String PERMANENT = "ak/sk";
     static final String TEMPORARY = "temporary";
 
@@ -70,12 +70,12 @@ final class Calls {
             CceClient.newBuilder()
                 .withEndpoint(endpoint)
                 .withCredential(credentials(authentication, project))
-                // The SDK knows whole seconds only.
+                // The SDK takes only whole seconds.
                 .withHttpConfig(HttpConfig.getDefaultHttpConfig().withReadTimeout((int) Math.ceil(timeout)))
                 .build());
     }
 
-    /** They have the project's ID, so that the SDK need not ask IAM for it. */
+    /** They include the project's ID, so that the SDK does not ask IAM for it. */
     private static BasicCredentials credentials(String authentication, String project) {
         if (!authentication.equals(PERMANENT) && !authentication.equals(TEMPORARY)) {
             throw new ProtocolError("authentication \"" + authentication + "\"; this SDK has \"" + PERMANENT

@@ -22,13 +22,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.Properties;
 
 /**
- * Makes calls through the vendor's Java SDK, as told by one JSON message a line on standard input, and answers each
- * with one JSON message a line on standard output that tells what the SDK's objects hold.
+ * Makes the calls that it reads from standard input, one JSON message a line, through the vendor's Java SDK, and writes
+ * what the SDK's objects hold to standard output, one JSON message a line.
  */
 public final class Driver {
     private static final int PROTOCOL = 1;
 
-    // Answers are ASCII, so that half a surrogate comes through as it is held, whatever the platform's charset.
+    // Answers are ASCII, so that half of a surrogate pair is passed on as it is held, whatever the platform's charset.
     private static final ObjectMapper JSON = JsonMapper.builder()
         .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .enable(JsonWriteFeature.ESCAPE_NON_ASCII)
@@ -41,7 +41,7 @@ public final class Driver {
 
     public static void main(String[] arguments) throws IOException {
         PrintStream answers = System.out;
-        // Nothing but answers may reach standard output, whatever a library prints.
+        // Only answers may reach standard output, whatever a library prints.
         System.setOut(System.err);
         Driver driver = new Driver();
         BufferedReader messages = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -51,7 +51,7 @@ public final class Driver {
         }
     }
 
-    /** Answers one message. What goes wrong becomes an answer, an error within the SDK too. */
+    /** Answers one message. Every failure becomes an answer, even an error within the SDK. */
     private ObjectNode respond(String line) {
         ObjectNode answer = JSON.createObjectNode().put("protocol", PROTOCOL).putNull("id");
         try {
@@ -104,7 +104,7 @@ public final class Driver {
         answer.putArray("authentication").add(Calls.PERMANENT).add(Calls.TEMPORARY);
     }
 
-    /** Tells which artefact of the vendor makes the calls: that of CCE, or only the core where the calls are declared here. */
+    /** Returns which of the vendor's artefacts makes the calls: that of CCE, or only the core where the calls are declared here. */
     private static ObjectNode sdk() {
         Properties artefact = artefact(CceClient.class, "huaweicloud-sdk-cce");
         if (artefact.isEmpty()) {
@@ -128,7 +128,7 @@ public final class Driver {
         return properties;
     }
 
-    /** Tells what the SDK's error object tells; expected is what the SDK's manual tells its users to catch. */
+    /** Returns what the SDK's error object reports; expected is what the SDK's manual tells its users to catch. */
     private static ObjectNode describe(Throwable thrown) {
         boolean expected = thrown instanceof SdkException;
         ObjectNode error = JSON.createObjectNode()

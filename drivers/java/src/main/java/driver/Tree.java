@@ -10,12 +10,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What an object of the SDK holds, under the names of the wire. Made from the fields, not by the SDK's own mapper. */
+/** What an object of the SDK holds, by the JSON names of its fields. It is made from the fields, not by the SDK's mapper. */
 final class Tree {
     private Tree() {
     }
 
-    /** Gives maps, lists, texts, numbers and booleans; a member of the SDK's objects that is null is left out. */
+    /** Returns maps, lists, texts, numbers and booleans; a null field of the SDK's objects is left out. */
     static Object of(Object held) {
         if (held == null || held instanceof String || held instanceof Number || held instanceof Boolean) {
             return held;

@@ -11,7 +11,7 @@ import com.huaweicloud.sdk.core.utils.JsonUtils;
 
 import java.util.Map;
 
-/** Reads errors as the vendor's handler for CCE does, its slips included. */
+/** Reads errors as the vendor's handler for CCE does, with its mistakes. */
 public class CceExceptionHandler implements ExceptionHandler {
     @Override
     public void handleException(HttpRequest request, HttpResponse response) {

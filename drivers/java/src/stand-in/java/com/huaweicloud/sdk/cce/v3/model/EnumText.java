@@ -2,7 +2,7 @@ package com.huaweicloud.sdk.cce.v3.model;
 
 import com.fasterxml.jackson.annotation.JsonValue;
 
-/** What the SDK's enums come to: a text, known or not. */
+/** The text of one of the SDK's enums, documented or not. */
 public abstract class EnumText {
     private final String value;
 
