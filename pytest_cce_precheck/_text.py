@@ -1,4 +1,4 @@
-"""Near matches for a mistyped word."""
+"""Texts that several messages need: near matches for a mistyped word, a number with its noun."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     by_folded = {word.lower(): word for word in known}
     near = difflib.get_close_matches(given.lower(), list(by_folded), n=3, cutoff=0.7)
     return f"; did you mean {' or '.join(by_folded[word] for word in near)}?" if near else ""
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or the plural.
+
+    >>> number_of(1, "request"), number_of(2_000, "request")
+    ('1 request', '2000 requests')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

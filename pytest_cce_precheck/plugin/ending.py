@@ -14,9 +14,9 @@ from pytest_cce_precheck.config.targets import secrets_of
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.records import mask_key
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.github import write_to_github
-from pytest_cce_precheck.report.section import lines
-from pytest_cce_precheck.report.summary import collect, write_report
+from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.run_log import RunLog
+    from pytest_cce_precheck.report.collect import RecordedRun
     from pytest_cce_precheck.report.record import RunRecord
-    from pytest_cce_precheck.report.summary import RecordedRun
 
 SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("test_"))
 """The names of the suite's tests: each is one check, and all of them together are the contract."""
@@ -63,7 +63,7 @@ def end(
     yield from lines(written)
     yield from problems
     # a second report of the same run replaces a file, but would be added to the page of the job
-    yield from () if log.is_told else write_to_github(written.to_dict(), os.environ)
+    yield from () if log.is_told else write_to_github(written, os.environ)
     log.is_told = True
 
 

@@ -1,4 +1,4 @@
-"""From findings to a verdict: what is accepted, what fails."""
+"""Sort findings: accepted, failing, or only shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Findings sorted by what they do: fail, be shown, or be accepted."""
+    """Findings sorted by their effect: they fail, are only shown, or are accepted."""
 
     failing: tuple[Finding, ...]
     shown: tuple[Finding, ...]
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date) -> Verdict:
-    """Sort findings: what is accepted never fails, the rest fails from the severity ``fail_on`` upwards."""
+    """Sort findings: an accepted one never fails, the others fail if they have at least the severity ``fail_on``."""
     failing, shown, accepted = [], [], []
     for finding in findings:
         acceptance = next((each for each in acceptances if each.covers(finding, today)), None)
