@@ -47,7 +47,7 @@ def test_show_says_what_is_known_and_what_is_being_told(tmp_path: Path, capsys: 
     assert any(line.startswith("  list 200: ") and line.endswith(" fields of 12 tasks") for line in lines)
     days = "shown from 2026-11-02 to 2026-11-02, not shown from 2026-11-01 to 2026-11-01"
     assert f"  list PRE302 final-without-expiry: {days}" in lines
-    assert lines[-1] == "  told since 2026-11-02: list deviation final-without-expiry"
+    assert lines[-1] == "  reported since 2026-11-02: list deviation final-without-expiry"
     assert main(["snapshot", "show", name, "--json"]) == 0
     assert capsys.readouterr().out == (tmp_path / "s.json").read_text()
 
