@@ -12,15 +12,24 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROJECT: Final[dict[str, Any]] = tomllib.loads(
+PYPROJECT: Final[dict[str, Any]] = tomllib.loads(
     (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text("utf-8")
-)["project"]
+)
 
 
 def requirements(*extras: str) -> Iterator[Requirement]:
     """Yield what the package requires, and what each of the extras does."""
-    for each in (PROJECT["dependencies"], *map(PROJECT["optional-dependencies"].get, extras)):
+    project = PYPROJECT["project"]
+    for each in (project["dependencies"], *map(project["optional-dependencies"].get, extras)):
         yield from map(Requirement, each)
+
+
+def developers_requirements() -> Iterator[Requirement]:
+    """Yield what the tests require."""
+    groups = PYPROJECT["dependency-groups"]
+    included = [name["include-group"] for name in groups["test"] if isinstance(name, dict)]
+    for each in (groups["test"], *map(groups.get, included)):
+        yield from (Requirement(text) for text in each if isinstance(text, str))
 
 
 def lowest_version(requirement: Requirement) -> str | None:
@@ -29,5 +38,6 @@ def lowest_version(requirement: Requirement) -> str | None:
 
 
 if __name__ == "__main__":
-    minima = {canonicalize_name(each.name): lowest_version(each) for each in requirements("fast", "sdk", "test")}
+    every = (*requirements("fast", "sdk"), *developers_requirements())
+    minima = {canonicalize_name(each.name): lowest_version(each) for each in every}
     print("\n".join(f"{name}=={version}" for name, version in sorted(minima.items()) if version))

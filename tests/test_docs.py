@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
+SET_UP = "python3 -m venv .venv && . .venv/bin/activate && pip install -e . && "
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -226,7 +227,7 @@ def server():
 def test_a_shell_block_does_what_it_says(name, text, server, tmp_path):
     keys = server.simulator.credentials
     # setting up anew would change the environment that the tests run in
-    script = text.replace('pip install -e ".[all]" && ', "")
+    script = text.replace(SET_UP, "")
     # there are no other machines here
     script = filled(re.sub(r"ssh=\S+", "popen", script), server)
     write_targets(server, tmp_path / "cce-targets.toml")
@@ -253,8 +254,8 @@ def test_the_example_for_every_mode_runs_unchanged_in_each(server, tmp_path):
 def test_the_readme_has_one_command_for_the_suite_and_one_for_the_tests():
     commands = [text.strip() for name, _, text in blocks("sh") if name == "README.md"]
     assert commands[:2] == [
-        'pip install -e ".[all]" && pytest --pyargs pytest_cce_precheck.suite',
-        "python -m pytest -n 2",
+        f"{SET_UP}pytest --pyargs pytest_cce_precheck.suite",
+        'pip install --upgrade pip && pip install -e ".[all]" --group test && python -m pytest -n 2',
     ]
 
 

@@ -133,3 +133,9 @@ def test_a_public_name_is_what_its_home_calls_so(name: str) -> None:
     home = import_module(f"pytest_cce_precheck.{pytest_cce_precheck._HOME[name]}")
     value = getattr(pytest_cce_precheck, name)
     assert value is home or value is getattr(home, name)
+
+
+def test_the_type_of_every_public_name_is_tested() -> None:
+    tree = ast.parse((PACKAGE.parent / "tests" / "typing" / "public_names.py").read_text("utf-8"))
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name]
+    assert [alias.name for node in imported for alias in node.names] == pytest_cce_precheck.__all__

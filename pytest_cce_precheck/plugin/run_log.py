@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 
 SUITE: Final = "pytest_cce_precheck.suite"
-_FOLDER: Final = Path(__file__).resolve().parent / "suite"
+_FOLDER: Final = Path(__file__).resolve().parents[1] / "suite"
 log_key: pytest.StashKey[RunLog] = pytest.StashKey()
 
 

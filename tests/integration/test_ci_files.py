@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "ci"
 WORKFLOWS: Final = sorted(FOLDER.glob("github/*.yml"))
+OWN_WORKFLOWS: Final = sorted((FOLDER.parents[1] / ".github" / "workflows").glob("*.yml"))
 GITLAB: Final = FOLDER / "gitlab-ci.yml"
 JENKINS: Final = FOLDER / "Jenkinsfile"
 OURS: Final = ("CCE_", "HUAWEICLOUD_SDK_", "CLOUD_SDK_", "PYTEST_", "GITHUB_", "CI")
@@ -131,7 +132,14 @@ def run(command: str, environment: dict[str, str], folder: Path) -> subprocess.C
 # ---- the files
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *OWN_WORKFLOWS], ids=lambda path: path.stem)
+def test_zizmor_finds_no_weakness(path: Path) -> None:
+    program = require_program("zizmor")
+    audit = subprocess.run([program, "--offline", "--quiet", str(path)], capture_output=True, text=True, check=False)
+    assert (audit.returncode, "No findings to report" in audit.stdout) == (0, True), audit.stdout
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *OWN_WORKFLOWS], ids=lambda path: path.stem)
 def test_actionlint_has_nothing_to_say(path: Path) -> None:
     program = require_program("actionlint")
     told = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)
@@ -139,7 +147,9 @@ def test_actionlint_has_nothing_to_say(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "path"), [*(("github-workflows", each) for each in WORKFLOWS), ("gitlab-ci", GITLAB)], ids=str
+    ("schema", "path"),
+    [*(("github-workflows", each) for each in (*WORKFLOWS, *OWN_WORKFLOWS)), ("gitlab-ci", GITLAB)],
+    ids=str,
 )
 def test_the_ci_systems_schema_is_met(schema: str, path: Path) -> None:
     require_module("check_jsonschema")

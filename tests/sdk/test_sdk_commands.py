@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.cli import sdk as command
+from pytest_cce_precheck.cli import corpus, sdk
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.sdk import driver, versions
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
@@ -32,7 +32,8 @@ LOSING = shlex.join(fake_sdk("field-lost"))
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, NAMES)))
+    for command in (sdk, corpus):
+        monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, NAMES)))
 
 
 def test_an_sdk_without_a_fault_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +79,7 @@ def test_a_bug_report_tells_of_a_repetition(capsys: pytest.CaptureFixture[str]) 
 def test_a_bug_report_shows_the_shortest_case(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, ("many-tasks", "twelve-tasks"))))
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, ("many-tasks", "twelve-tasks"))))
     main(["sdk", "run", "--driver", LOSING, "--markdown"])
     [_, report] = capsys.readouterr().out.split("### ")
     assert "- Shown by: `twelve-tasks`, `many-tasks`; the answer follows the contract" in report
@@ -125,7 +126,7 @@ def test_a_driver_that_dies_of_many_cases_but_not_in_a_row_is_asked_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [case.name for case in corpus_cases()[:14]]
-    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, names)))
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
     body = "if int(message['cluster_id'][-4:]) % 2: sys.exit(9)\n"
     body += "say(message, outcome='error', error={'class': 'E', 'expected': True})"
     assert main(["sdk", "table", "--driver", shlex.join(answering(tmp_path, body)), "--json"]) == 0
@@ -138,7 +139,7 @@ def test_a_driver_that_hangs_on_two_cases_in_a_row_is_given_up(
 ) -> None:
     monkeypatch.setattr(driver, "_GRACE", 0.1)
     slow = [replace(find_case(name), timeout=0.05) for name in NAMES]
-    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(slow))
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(slow))
     hanging = shlex.join(answering(tmp_path, "print('it waits', file=sys.stderr, flush=True); sys.stdin.read()"))
     assert main(["sdk", "run", "--driver", hanging, "--patience", "1"]) == 2
     err = capsys.readouterr().err
@@ -175,7 +176,7 @@ def test_what_an_sdk_does_when_it_is_refused_is_told_with_requests_and_waits(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("every-field", "error-429-cce", "list-closed", "list-slow")
-    monkeypatch.setattr(command, "corpus_cases", lambda: tuple(map(find_case, names)))
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
     impatient = shlex.join(fake_sdk("retry-after-ignored"))
     main(["sdk", "table", "--driver", RIGHT, "--driver", impatient, "--json"])
     courses = {
@@ -306,7 +307,7 @@ def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[
 def test_a_patience_that_is_no_number_of_seconds_is_refused(capsys: pytest.CaptureFixture[str], patience: str) -> None:
     with pytest.raises(SystemExit):
         main(["sdk", "run", "--driver", RIGHT, f"--patience={patience}"])
-    assert f"'{patience}' is no number of seconds: expected more than 0" in capsys.readouterr().err
+    assert f"'{patience}' is not a number of seconds: expected more than 0" in capsys.readouterr().err
 
 
 def test_the_corpus_is_served_over_http() -> None:

@@ -424,6 +424,8 @@ def test_a_process_at_its_limit_of_descriptors_serves_everybody_in_turn():
             clients = [
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=WAIT)) for _ in range(60)
             ]
+            # nobody has asked anything, so the server has come to its limit and says so
+            waiting = process.stderr.readline()
             for client in clients:
                 client.sendall(PLAIN)
             for client in clients:
@@ -432,7 +434,7 @@ def test_a_process_at_its_limit_of_descriptors_serves_everybody_in_turn():
     finally:
         process.terminate()
         _, err = process.communicate(timeout=WAIT)
-    assert set(err.splitlines()) == {"new clients have to wait: [Errno 24] Too many open files"}
+    assert {waiting.rstrip(), *err.splitlines()} == {"new clients have to wait: [Errno 24] Too many open files"}
 
 
 def alive(kind):
