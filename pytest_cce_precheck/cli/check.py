@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless, verdict_lines
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines, verdict_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             print_lines(verdict_lines(name, judged, Redactor(()), errors=len(judged.failing)))
     if options.json:
         print_json(reports)
-    complain(useless(acceptances, verdicts, today))
+    complain(useless_lines(acceptances, verdicts, today))
     return int(any(judged.failing for judged in verdicts))
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._text import number_of
 from pytest_cce_precheck.report.text import describe, headline
+from pytest_cce_precheck.report.verdict import useless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
     from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -50,11 +51,9 @@ def verdict_lines(
     yield f"{name}: {number_of(errors, 'finding') if errors else 'nothing breaks the contract'}"
 
 
-def useless(acceptances: Sequence[Acceptance], verdicts: Iterable[Verdict], today: date) -> Iterator[str]:
+def useless_lines(acceptances: Iterable[Acceptance], verdicts: Iterable[Verdict], today: date) -> Iterator[str]:
     """Yield a line for each acceptance that has expired, or that accepted nothing."""
     used = {acceptance.code for verdict in verdicts for _, acceptance in verdict.accepted}
-    for each in acceptances:
-        if each.until is not None and today > each.until:
-            yield f"expired acceptance: {each.code} ({each.reason}) until {each.until}"
-        elif each.code not in used:
-            yield f"unused acceptance: {each.code} ({each.reason})"
+    expired, unused = useless(((each, "", each.code in used) for each in acceptances), today)
+    yield from (f"expired acceptance: {each}" for each in expired)
+    yield from (f"unused acceptance: {each}" for each in unused)

@@ -15,6 +15,7 @@ from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import as_finding
+from pytest_cce_precheck.report.verdict import useless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -238,20 +239,15 @@ def _acceptances(everything: Sequence[_Recorded], configs: Mapping[str, Config],
         for place in ((each.nodeid, ""), ("", each.target))
     }  # fmt: skip
     given = [
-        (Acceptance.parse(text), f" on {name}" if name else "", ("", name))
+        (acceptance, f" on {name}" if name else "", (("", name), acceptance.code) in used)
         for name, config in configs.items()
-        for text in config.accept
+        for acceptance in map(Acceptance.parse, config.accept)
     ]
     allowed = {(each.nodeid, data["code"]): data for each in everything for data in each.all("allowed")}
     for (nodeid, code), data in allowed.items():
-        given.append((Acceptance.of(code, data["reason"], data["until"]), f" in {nodeid}", (nodeid, "")))
-    expired, unused = [], []
-    for acceptance, where, place in given:
-        said = f"{acceptance.code} ({acceptance.reason})"
-        if acceptance.until is not None and today > acceptance.until:
-            expired.append(f"{said} until {acceptance.until}{where}")
-        elif (place, acceptance.code) not in used:
-            unused.append(said + where)
+        acceptance = Acceptance.of(code, data["reason"], data["until"])
+        given.append((acceptance, f" in {nodeid}", ((nodeid, ""), code) in used))
+    expired, unused = useless(given, today)
     return {"acceptances_expired": tuple(expired), "acceptances_never_met": tuple(unused)}
 
 

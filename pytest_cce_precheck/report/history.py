@@ -68,7 +68,9 @@ def append(path: Path, outcomes: Iterable[CheckOutcome]) -> None:
     tests = sorted({row.test for row in rows})
     with _opened(path) as connection:
         _create(connection)
-        with _transaction(connection):
+        # commits, or rolls back if an exception is raised
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
                 f"INSERT INTO outcome ({_COLUMNS}) VALUES ({_MARKS})",  # noqa: S608  our own columns
                 map(astuple, rows),
@@ -127,7 +129,8 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 def _create(connection: sqlite3.Connection) -> None:
     """Create the table if the file is new; another run may be about to do the same."""
-    with _transaction(connection):
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             connection.execute(_TABLE)
             connection.execute(_INDEX)
@@ -140,14 +143,3 @@ def _create(connection: sqlite3.Connection) -> None:
             # this needs the file alone and does not always wait for it; the next run will do it
             if error.sqlite_errorname != "SQLITE_BUSY":
                 raise
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")

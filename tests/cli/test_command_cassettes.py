@@ -247,7 +247,7 @@ def test_a_cassette_that_meets_the_contract_holds(cassettes: Cassettes, tmp_path
     )
 
 
-def test_each_exchange_is_judged_and_a_fact_is_told_once(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_each_exchange_is_judged_and_a_fact_is_reported_once(cassettes: Cassettes, tmp_path: Path) -> None:
     wrong = put(listing(), "pageInfo", "currentCount", "8")
     put_down(tmp_path / "a.json", asked(), asked(document=wrong), asked("type=", wrong))
     status, out, _ = cassettes("verify", "a.json")
@@ -264,7 +264,7 @@ def test_each_exchange_is_judged_and_a_fact_is_told_once(cassettes: Cassettes, t
     ]
 
 
-def test_what_is_accepted_does_not_fail_and_what_is_never_met_is_told(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_an_acceptance_lets_a_finding_pass_or_is_reported(cassettes: Cassettes, tmp_path: Path) -> None:
     put_down(tmp_path / "a.json", asked(document=drop(listing(), *METADATA, "expireTimeStamp")))
     assert cassettes("verify", "a.json")[0] == 1
     accepted = [
@@ -276,8 +276,8 @@ def test_what_is_accepted_does_not_fail_and_what_is_never_met_is_told(cassettes:
     assert status == 0
     assert out.startswith("accepted: recording 1: PRE302 ")
     assert err.splitlines() == [
-        "cce-precheck: unused acceptance: PRE401 (agreed)",
         "cce-precheck: expired acceptance: PRE301 (x) until 2020-01-31",
+        "cce-precheck: unused acceptance: PRE401 (agreed)",
     ]
 
 
@@ -379,7 +379,7 @@ def test_the_same_answers_have_the_same_shape(cassettes: Cassettes, tmp_path: Pa
     assert cassettes("diff", "old", "new") == (0, "1 cassette compared: the answers have the same shape\n", "")
 
 
-def test_a_change_is_told_with_its_grade_the_call_and_where_it_is_seen(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_a_change_has_its_grade_the_call_and_the_cassettes_that_show_it(cassettes: Cassettes, tmp_path: Path) -> None:
     for name in ("a.json", "sub/b.json", "gone.json"):
         put_down(tmp_path / "old" / name)
     put_down(tmp_path / "new" / "a.json", asked(document=drop(listing(), *STATUS, "message")))

@@ -97,7 +97,7 @@ def test_an_id_that_a_cookie_names_too_is_no_secret(cassettes: Cassettes, tmp_pa
     assert read(tmp_path / "a.json").origin.project_id == project
 
 
-def test_without_a_date_the_day_of_the_file_is_taken_and_told(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_without_a_date_the_day_of_the_file_is_taken_and_named(cassettes: Cassettes, tmp_path: Path) -> None:
     text = re.sub(r"Date:\n      - .*\n", "Data:\n      - x\n", (DATA / "vcrpy-9.yaml").read_text())
     (tmp_path / "a.yaml").write_text(text)
     os.utime(tmp_path / "a.yaml", (1_700_000_000, 1_700_000_000))

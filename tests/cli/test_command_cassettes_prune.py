@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Make a project of tests; run the command in it."""
+    """Return a function that runs the command in a project with tests."""
     pytester.makepyfile(
         test_pruned="""
         import pytest

@@ -19,17 +19,17 @@ def finding(code: str = "PRE305", message: str = "it is so", **more: Any) -> dic
     return {**as_data(Finding(code, "")), "message": message, "exchanges": [exchange], **more}
 
 
-def told(*findings: dict[str, Any]) -> list[str]:
+def commands_of(*findings: dict[str, Any]) -> list[str]:
     return list(commands(record_of(*findings)))
 
 
 def test_a_failing_finding_is_an_error_with_its_request_id() -> None:
-    assert told(finding()) == ["::error title=PRE305::it is so (request id r-1)"]
+    assert commands_of(finding()) == ["::error title=PRE305::it is so (request id r-1)"]
 
 
 def test_what_a_service_sends_can_end_no_command_and_begin_none() -> None:
     exchange = {"request_id": "r\r\n::stop-commands::x"}
-    [line] = told(finding(message="100 % a:b,c\r\n::error::forged\x1b[0m", exchanges=[exchange]))
+    [line] = commands_of(finding(message="100 % a:b,c\r\n::error::forged\x1b[0m", exchanges=[exchange]))
     assert line == r"::error title=PRE305::100 %25 a:b,c\r (request id r\r\n::stop-commands::x)"
 
 
@@ -44,14 +44,14 @@ def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     assert line == f"::warning title=cce-precheck::{message}"
 
 
-def test_consequences_are_counted_and_not_told_one_by_one() -> None:
-    [line] = told(finding("PRE102", "status 500"), finding("PRE105", "no JSON"))
+def test_consequences_are_counted_and_not_listed_one_by_one() -> None:
+    [line] = commands_of(finding("PRE102", "status 500"), finding("PRE105", "no JSON"))
     assert line == "::error title=PRE102::status 500 (request id r-1); 1 more follow from it"
 
 
-def test_a_warning_that_fails_nothing_is_a_warning_and_the_rest_is_not_told() -> None:
+def test_a_warning_that_fails_nothing_is_a_warning_and_the_rest_is_left_out() -> None:
     shown = [finding(verdict="shown", severity=severity) for severity in ("warning", "note")]
-    lines = told(*shown, finding(verdict="accepted"), finding("PRE301", verdict="shown", severity="note"))
+    lines = commands_of(*shown, finding(verdict="accepted"), finding("PRE301", verdict="shown", severity="note"))
     assert lines == ["::warning title=PRE305::it is so (request id r-1)"]
 
 

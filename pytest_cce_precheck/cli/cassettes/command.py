@@ -16,7 +16,7 @@ from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.cassettes import comparison, showing, verification
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in, readable
 from pytest_cce_precheck.cli.cassettes.pruning import delete, pruning
-from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -128,7 +128,7 @@ def _verify(options: argparse.Namespace, credentials: Credentials, redactor: Red
     elif len(results) > 1:
         holds = f"{broken} of {len(results)} cassettes {'does' if broken == 1 else 'do'} not hold"
         print_lines([holds if broken else f"{len(results)} cassettes, and all hold"])
-    complain(useless(acceptances, [each.verdict for each in results], today), redactor)
+    complain(useless_lines(acceptances, [each.verdict for each in results], today), redactor)
     return int(bool(broken))
 
 
