@@ -1,16 +1,23 @@
-"""Texts that several messages need: near matches for a mistyped word, a number with its noun."""
+"""Words for messages: near matches of a mistyped word, plurals, lists that end, long texts shortened."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+# half of a secret is not recognised and would not be masked, so only this much of a word that is cut stays
+_KEPT: Final = 4
+_IN_A_WORD: Final = r"[^\s\"'<>()\[\]{},;:=&?]"
+_CUT_AT_THE_END: Final = re.compile(rf"(?<!{_IN_A_WORD})({_IN_A_WORD}{{{_KEPT}}}){_IN_A_WORD}+\Z")
+_CUT_AT_THE_START: Final = re.compile(rf"\A{_IN_A_WORD}+?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Write the near matches of a mistyped word as the end of a message; empty if nothing is near.
+    """Return the near matches of a mistyped word as the end of a message; empty if there are none.
 
     >>> did_you_mean("PRE31", ["PRE301", "PRE401"])
     '; did you mean PRE301 or PRE401?'
@@ -22,10 +29,34 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(by_folded[word] for word in near)}?" if near else ""
 
 
-def number_of(number: int, noun: str) -> str:
-    """Return a number with its noun in the singular or the plural.
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun.
 
-    >>> number_of(1, "request"), number_of(2_000, "request")
-    ('1 request', '2000 requests')
+    >>> count_of(1, "finding"), count_of(2, "finding")
+    ('1 finding', '2 findings')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return the first names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return ``text`` with at most ``longest`` characters: if it has more, its length replaces its middle.
+
+    >>> shortened("the task 0123456789abcdef is listed two times", 44)
+    'the task 0123 … (45 characters) … o times'
+    """
+    if len(text) <= longest:
+        return text
+    gap = f"… ({len(text):,} characters) …"
+    room = longest - len(gap) - 2
+    head = _CUT_AT_THE_END.sub(r"\1", text[: room * 2 // 3])
+    tail = _CUT_AT_THE_START.sub(r"\1", text[len(text) - room // 3 :])
+    return f"{head.rstrip()} {gap} {tail.lstrip()}"

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.report.text import describe, headline
 from pytest_cce_precheck.report.verdict import useless
 
@@ -48,7 +48,7 @@ def verdict_lines(
         yield f"accepted: {where(finding)}{headline(finding)}"
     for finding in verdict.shown:
         yield f"{finding.severity}: {where(finding)}{headline(finding)}"
-    yield f"{name}: {number_of(errors, 'finding') if errors else 'nothing breaks the contract'}"
+    yield f"{name}: {count_of(errors, 'finding') if errors else 'nothing breaks the contract'}"
 
 
 def useless_lines(acceptances: Iterable[Acceptance], verdicts: Iterable[Verdict], today: date) -> Iterator[str]:

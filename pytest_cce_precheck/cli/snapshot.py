@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.drift.memory import remember
@@ -77,7 +77,7 @@ def _accept(options: argparse.Namespace) -> int:
     }
     write(path, dumps(accepted))
     print_lines(f"accepted: {one_line(key)} ({target.name})" for target, key in changes)
-    print_lines([f"{number_of(len(changes), 'change')} accepted; the next run takes them as known"])
+    print_lines([f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"])
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.record import VERDICTS, RunRecord, is_on
 
@@ -59,23 +59,23 @@ def _of_target(record: RunRecord, name: str, target: TargetResult) -> tuple[RunV
     # a user's own test that passed may have expected no answer, or a refusal
     expected = not record.suite and not any(test.outcome in ("failed", "error") for test in tests)
     if target.tried and not target.answered and not expected and codes <= _NO_ANSWER:
-        return "not-reachable", f"{target.service} answered none of {number_of(target.tried, 'request')}"
+        return "not-reachable", f"{target.service} answered none of {count_of(target.tried, 'request')}"
     if target.refused and not expected and codes <= _REFUSED:
         what = f"{target.service} answered the first list with {target.refused}"
         if target.refused != HTTPStatus.NOT_FOUND:
             return "not-let-in", what
         return "incomplete", f"{what}: there is no such project or cluster"
     if codes:
-        return "does-not-hold", number_of(sum(name in targets for targets in _broken(record)), "cause")
+        return "does-not-hold", count_of(sum(name in targets for targets in _broken(record)), "cause")
     if record.suite:
         return _of_checks(record, target, [check for check in record.checks if check.target == name])
     judged = sum(test.answers_judged for test in tests)
     caught = sum(is_on(finding, name) for finding in record.of_verdict("caught"))
     if judged and caught:
-        return "incomplete", f"{number_of(judged, 'answer')} judged, {number_of(caught, 'finding')} not counted"
+        return "incomplete", f"{count_of(judged, 'answer')} judged, {count_of(caught, 'finding')} not counted"
     if judged:
         # a few answers of a service are not its contract
-        return "incomplete", f"all judged answers meet the contract: {number_of(judged, 'answer')}{_accepted(record)}"
+        return "incomplete", f"all judged answers meet the contract: {count_of(judged, 'answer')}{_accepted(record)}"
     return "incomplete", "no answer was judged against the contract (cce_contract.verify)"
 
 
@@ -84,14 +84,14 @@ def _of_checks(record: RunRecord, target: TargetResult, checks: Sequence[Shipped
     if missing:
         more = f"; and {len(missing) - 1} more" if len(missing) > 1 else ""
         named = f"{missing[0].name}: {missing[0].why}{more}"
-        return "incomplete", f"{len(missing)} of {number_of(len(checks), 'check')} not judged ({named})"
+        return "incomplete", f"{len(missing)} of {count_of(len(checks), 'check')} not judged ({named})"
     judged = sum(check.state == "judged" for check in checks)
     if not judged:
         return "incomplete", "no check was judged"
     if not target.listed:
         return "incomplete", "no answer listed a task, so nothing is known about the filters"
-    number = f"{judged} of {number_of(len(checks), 'check')}" if judged < len(checks) else number_of(judged, "check")
-    left_out = f", {number_of(len(target.not_asked_for), 'part')} not asked for" if target.not_asked_for else ""
+    number = f"{judged} of {count_of(len(checks), 'check')}" if judged < len(checks) else count_of(judged, "check")
+    left_out = f", {count_of(len(target.not_asked_for), 'part')} not asked for" if target.not_asked_for else ""
     return "holds", f"{number} judged{left_out}{_accepted(record)}"
 
 
@@ -101,17 +101,17 @@ def _of_run(record: RunRecord, stopped: str) -> tuple[RunVerdict, str]:
     if "" not in record.targets and any(is_on(finding, "") for finding in record.broken):
         worst = "does-not-hold"
     if worst == "does-not-hold":
-        return worst, number_of(len(_broken(record)), "cause")
+        return worst, count_of(len(_broken(record)), "cause")
     own = record.targets[""].reason if "" in record.targets else ""
     if stopped and worst in ("holds", "incomplete"):
         return "incomplete", f"{stopped}; {own}" if own and worst == "incomplete" else stopped
     if own:
         return worst, own
     if worst == "holds":
-        return worst, f"{number_of(len(record.targets), 'target')} judged{_accepted(record)}"
+        return worst, f"{count_of(len(record.targets), 'target')} judged{_accepted(record)}"
     named = [f"{name}: {target.reason}" for name, target in record.targets.items() if target.verdict == worst]
     others = len(record.targets) - len(named)
-    return worst, "; ".join(named) + (f"; {number_of(others, 'target')} with another verdict" if others else "")
+    return worst, "; ".join(named) + (f"; {count_of(others, 'target')} with another verdict" if others else "")
 
 
 def _notes(record: RunRecord, verdict: RunVerdict, stopped: str, exit_status: int) -> Iterator[str]:
@@ -119,14 +119,14 @@ def _notes(record: RunRecord, verdict: RunVerdict, stopped: str, exit_status: in
     if verdict in ("does-not-hold", "not-reachable", "not-let-in") and stopped:
         yield f"the run is incomplete: {stopped}"
     elif verdict == "does-not-hold" and missing:
-        yield f"the run is incomplete: {number_of(len(missing), 'check')} not judged"
+        yield f"the run is incomplete: {count_of(len(missing), 'check')} not judged"
     if verdict == "does-not-hold" and record.fail_on == "never":
         yield "findings do not fail this run (--cce-fail-on=never)"
     if verdict == "holds" and record.inconclusive:
-        yield f"{number_of(len(record.inconclusive), 'question')} inconclusive"
+        yield f"{count_of(len(record.inconclusive), 'question')} inconclusive"
     observed = len(record.breaking) - len(record.broken)
     if observed and record.fail_on == "note":
-        yield f"{number_of(observed, 'observation')} of what the contract leaves unspecified (--cce-fail-on=note)"
+        yield f"{count_of(observed, 'observation')} of what the contract leaves unspecified (--cce-fail-on=note)"
     elif verdict == "holds" and exit_status:
         yield f"the run fails for another reason (exit status {exit_status})"
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
 from pytest_cce_precheck.contract.rules import find_rule
@@ -108,8 +108,8 @@ def state(entry: Known, today: date) -> str:
     if days > _SOON:
         return "active"
     if days < 0:
-        return f"expired {number_of(-days, 'day')} ago"
-    return f"expires in {number_of(days, 'day')}" if days else "expires today"
+        return f"expired {count_of(-days, 'day')} ago"
+    return f"expires in {count_of(days, 'day')}" if days else "expires today"
 
 
 def listing(ledger: Ledger, today: date) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.contract.rules import Kind
@@ -177,7 +177,7 @@ class RunRecord:
             return f"{line}, no request was sent" if real else line
         again = self.retried
         retried = f", {again} of them {'a retry' if again == 1 else 'retries'}" if again else ""
-        return f"{line}, {number_of(self.requests, 'request')}{retried}, seed {self.seed}"
+        return f"{line}, {count_of(self.requests, 'request')}{retried}, seed {self.seed}"
 
     def of_verdict(self, verdict: str) -> list[RecordedFinding]:
         """Return the findings of one verdict."""

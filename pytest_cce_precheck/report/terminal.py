@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
@@ -63,7 +63,7 @@ def _first(texts: Sequence[str], most: int = _SHOWN, rest: str = "") -> Iterable
 def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
     facts = []
     if target.renewed:
-        facts.append(f"{number_of(target.renewed, 'token')} renewed")
+        facts.append(f"{count_of(target.renewed, 'token')} renewed")
     skew = skew_of(target.ahead)
     if skew is not None:
         facts.append(in_words(skew))
@@ -75,7 +75,7 @@ def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
         yield from (f"  {each}" for each in facts)
     else:
         retried = f" ({target.retried} retries)" if target.retried else ""
-        called = f"{target.service}, cluster {target.cluster}: {number_of(target.requests, 'request')}{retried}"
+        called = f"{target.service}, cluster {target.cluster}: {count_of(target.requests, 'request')}{retried}"
         yield f"  {name}: {'; '.join([called, *facts])}"
         yield f"    {TITLES[target.verdict]}: {one_line(target.reason)}"
 
@@ -84,13 +84,13 @@ def _simulated_lines(record: RunRecord) -> Iterable[str]:
     names = [one_line(test.nodeid) for test in record.tests if test.on_simulator]
     if names:
         more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        ran = f"{number_of(len(names), 'test')} ran on the simulator, not on {record.service}"
+        ran = f"{count_of(len(names), 'test')} ran on the simulator, not on {record.service}"
         yield f"  {ran}: {', '.join(names[:_SHOWN])}{more}"
 
 
 def _recorded_lines(record: RunRecord) -> Iterable[str]:
     if record.recorded:
-        yield f"  {number_of(len(record.recorded), 'cassette')} written"
+        yield f"  {count_of(len(record.recorded), 'cassette')} written"
     why = "not recorded, because it failed for another reason than an answer"
     yield from _first([f"  {why}: {nodeid}" for nodeid in record.not_recorded])
 
@@ -100,9 +100,9 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
         return
     oldest, name = min((datetime.fromisoformat(each["recorded_at"]), each["name"]) for each in cassettes)
     days = (now - oldest).days
-    age = "today" if days < 1 else f"{number_of(days, 'day')} ago ({name})"
+    age = "today" if days < 1 else f"{count_of(days, 'day')} ago ({name})"
     endpoints = ", ".join(sorted({each["endpoint"] for each in cassettes}))
-    yield f"  {number_of(len(cassettes), 'cassette')} of {endpoints}, the oldest recorded {age}"
+    yield f"  {count_of(len(cassettes), 'cassette')} of {endpoints}, the oldest recorded {age}"
     left = [each for each in cassettes if each["unused"]]
     if left:
         unused, recordings = (sum(each[key] for each in cassettes) for key in ("unused", "recordings"))
@@ -117,7 +117,7 @@ def _cassette_lines(cassettes: Sequence[Mapping[str, Any]], now: datetime) -> It
 def _example_lines(examples: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     if examples:
         listed, number = (sum(each[key] for each in examples) for key in ("listed", "examples"))
-        yield f"  {listed} of {number_of(number, 'example')} listed a task"
+        yield f"  {listed} of {count_of(number, 'example')} listed a task"
     without = [each["test"] for each in examples if not each["listed"]]
     yield from _first([f"  no example listed a task, so none was checked: {test}" for test in without])
 

@@ -6,11 +6,11 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.triage import triage
-from pytest_cce_precheck.wire.excerpts import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

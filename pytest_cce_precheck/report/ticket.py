@@ -8,11 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, one_line
-from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording, dumps
 from pytest_cce_precheck.cassette.importers.har import from_har, is_har, to_har
@@ -55,7 +55,7 @@ def import_files(names: Sequence[str], out: Path, credentials: Credentials) -> s
     if not recordings:
         raise ConfigurationError(
             f"{', '.join(names)}: no call to …/addons/precheck or …/addons/precheck/tasks, but"
-            f" {number_of(left_out, 'other call')}"
+            f" {count_of(left_out, 'other call')}"
         )
     redaction = Redaction(credentials, also=set(_secrets_of(recordings)))
     dates = [each.recorded_at for each in parsed if each.recorded_at is not None]
@@ -64,9 +64,9 @@ def import_files(names: Sequence[str], out: Path, credentials: Credentials) -> s
     text = dumps(origin, [redaction.recording(each) for each in recordings], redacted=True)
     refuse(text, credentials, str(out))
     files.write(out, text)
-    others = f"; {number_of(left_out, 'other call')} left out" if left_out else ""
+    others = f"; {count_of(left_out, 'other call')} left out" if left_out else ""
     when = f"{origin.recorded_at:%Y-%m-%d}" + ("" if dates else ", the day of the file: no answer has a Date")
-    made = f"{number_of(len(recordings), 'recording')} of {origin.endpoint}"
+    made = f"{count_of(len(recordings), 'recording')} of {origin.endpoint}"
     return f"{out}: {made} ({origin.source}, {when}){others}"
 
 
@@ -78,7 +78,7 @@ def export_har(cassette: Path, out: Path, credentials: Credentials) -> str:
     text = json.dumps(to_har(read), indent=2, ensure_ascii=False) + "\n"
     refuse(text, credentials, str(out))
     _files.write(out, text.encode(), f"the HAR {out}", make_folders=True)
-    return f"{out}: {number_of(len(read), 'recording')} of {cassette}, as HAR 1.2"
+    return f"{out}: {count_of(len(read), 'recording')} of {cassette}, as HAR 1.2"
 
 
 def _read(name: str) -> Foreign:

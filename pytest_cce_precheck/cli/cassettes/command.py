@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.importers.conversion import export_har, import_files
 from pytest_cce_precheck.cli.arguments import whole
@@ -150,9 +150,9 @@ def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> i
     unused = [path for path in result.unused if path not in kept]
     print_lines(map(str, unused), redactor)
     done = "deleted" if options.yes else "would be deleted with --yes"
-    what = f"{number_of(len(unused), 'unused cassette')} {done}" if unused else "all are used"
+    what = f"{count_of(len(unused), 'unused cassette')} {done}" if unused else "all are used"
     total = result.used + len(unused)
-    tests = number_of(result.tests, "test")
+    tests = count_of(result.tests, "test")
     print_lines([f"{result.used} of {total} cassettes are used by {tests}; {what}"], redactor)
     return 0
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in
 from pytest_cce_precheck.drift.shape import changes_between, shapes_of
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.wire.excerpts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,9 +87,9 @@ def in_words(comparison: CassetteComparison) -> Iterator[str]:
             f"{change.grade}: {change.about} {change.path} {change.what}: {change.old} → {change.new}{where}"
         )
     grades = [difference.change.grade for difference in comparison.differences]
-    counts = [number_of(grades.count(grade), grade) for grade in ("error", "warning", "note") if grade in grades]
+    counts = [count_of(grades.count(grade), grade) for grade in ("error", "warning", "note") if grade in grades]
     total = ", ".join(counts) or "the answers have the same shape"
-    yield f"{number_of(len(comparison.compared), 'cassette')} compared: {total}"
+    yield f"{count_of(len(comparison.compared), 'cassette')} compared: {total}"
 
 
 def _key(change: Change) -> tuple[str, str, str]:

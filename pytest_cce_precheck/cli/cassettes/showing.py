@@ -8,14 +8,13 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import number_of
+from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.explore.coverage import all_classes, covered_classes
 from pytest_cce_precheck.redaction.recordings import REQUEST_HEADERS, RESPONSE_HEADERS
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.excerpts import shortened
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _summary(document: Any) -> str:
         return shortened(json.dumps(document, ensure_ascii=False), _LONGEST)
     states = Counter(_state(task) for task in tasks)
     named = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    return number_of(len(tasks), "task") + (f" ({named})" if named else "")
+    return count_of(len(tasks), "task") + (f" ({named})" if named else "")
 
 
 def _state(task: Any) -> str:
