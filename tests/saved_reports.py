@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.report.conclusion import conclude
-from pytest_cce_precheck.report.files import as_json
-from pytest_cce_precheck.report.record import Place, RunRecord
+from pytest_cce_precheck.report.record import RunRecord, TargetResult
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 
@@ -34,17 +34,23 @@ UNSOUND_TASK: Final = Finding("PRE401", "?task_id=t1 shows task t2", "$.items[0]
 OPEN: Final = Finding("PRE190", "Answers carry no X-Request-Id", exchanges=(LISTED,))
 
 
+def as_data(finding: Finding, verdict: str = "failing") -> dict[str, Any]:
+    """Return a finding as a run records it."""
+    return {**finding.to_dict(), "verdict": verdict, "test": "test_contract.py::test_it", "times": 1}
+
+
+def record_of(*findings: dict[str, Any], mode: str = "live", service: str = SERVICE) -> RunRecord:
+    """Return the record of a run of the suite that found these."""
+    target = TargetResult(service, requests=241, answered=241)
+    return conclude(RunRecord(mode, {"": target}, findings=findings, suite=True), "", int(bool(findings)))
+
+
 def report_of(*findings: Finding, mode: str = "live", service: str = SERVICE) -> dict[str, Any]:
-    """Return what a run reports that found these."""
-    data = [
-        {**finding.to_dict(), "verdict": "failing", "test": "test_contract.py::test_it", "times": 1}
-        for finding in findings
-    ]
-    record = RunRecord(mode, {"": Place(service, requests=241, answered=241)}, findings=tuple(data), suite=True)
-    return conclude(record, "", int(bool(findings))).to_dict()
+    """Return the report of a run that found these."""
+    return record_of(*map(as_data, findings), mode=mode, service=service).to_dict()
 
 
 def write_report(path: Path, *findings: Finding) -> Path:
     """Write what a run reports that found these."""
-    path.write_text(as_json(report_of(*findings)), encoding="utf-8")
+    path.write_text(json.dumps(report_of(*findings)), encoding="utf-8")
     return path

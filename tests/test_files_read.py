@@ -88,7 +88,7 @@ def test_a_command_names_what_is_not_a_file_and_ends(
     assert said.count("\n") == 1
     if command == "a history" and what == "a file of absurd size":
         # SQLite reads no file as a whole
-        assert "it is no history" in said
+        assert "it is not a history" in said
     else:
         assert f"it cannot be {'used' if command == 'a history' else 'read'}: {NOT_FILES[what]}; expected a" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["body", "it"]

@@ -23,9 +23,9 @@ from pytest_cce_precheck._files import (
 from pytest_cce_precheck.cassette import files as cassette_files
 from pytest_cce_precheck.drift import snapshot
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.collect import write_report
 from pytest_cce_precheck.report.github import write_to_github
-from pytest_cce_precheck.report.record import Place, RunRecord
-from pytest_cce_precheck.report.summary import write_report
+from pytest_cce_precheck.report.record import RunRecord, TargetResult
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.corpus import export
 from tests.odd_files import NOT_FILES, outcome, put, refusal
@@ -58,7 +58,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-NEW_REPORT: Final = RunRecord("live", {"": Place("https://cce.example")})
+NEW_REPORT: Final = RunRecord("live", {"": TargetResult("https://cce.example")})
 WRITERS: Final[dict[str, Callable[[Path], Any]]] = {
     "a file": lambda path: write(path, b"new" * 100_000, "the file"),
     "a report": lambda path: write_report(path, NEW_REPORT),
@@ -278,7 +278,7 @@ def test_what_does_not_fit_is_not_appended_in_part(tmp_path: Path, monkeypatch: 
 def test_the_summary_of_a_job_that_is_a_pipe_is_a_warning_and_no_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "summary")
     variables = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    lines = outcome(lambda: write_to_github(NEW_REPORT.to_dict(), variables))
+    lines = outcome(lambda: write_to_github(NEW_REPORT, variables))
     told = "GITHUB_STEP_SUMMARY cannot be written: it is a named pipe; expected a regular file"
     assert lines == [f"::warning title=cce-precheck::{told}"]
 

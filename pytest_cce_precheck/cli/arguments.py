@@ -1,4 +1,4 @@
-"""Numbers as arguments of commands."""
+"""Types of arguments: numbers within bounds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def whole(what: str, least: int = 0, most: int | None = None) -> Callable[[str], int]:
-    """Return what argparse reads a whole number with; it names ``what`` is expected if the text is none."""
+    """Return an argparse type for whole numbers; ``what`` is the argument's name in error messages."""
     bounds = f"from {least} to {most}" if most is not None else f"{least} or more"
 
     def read(text: str) -> int:
@@ -22,7 +22,7 @@ def whole(what: str, least: int = 0, most: int | None = None) -> Callable[[str],
 
 
 def positive(what: str, most: float | None = None) -> Callable[[str], float]:
-    """Return what argparse reads a finite number above 0 with, ``most`` at most."""
+    """Return an argparse type for finite numbers above 0, and not above ``most``."""
     bounds = "a number above 0" if most is None else f"more than 0, {most:g} at most"
 
     def read(text: str) -> float:

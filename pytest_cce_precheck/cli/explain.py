@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``faults``."""
     parser.add_argument("--json", action="store_true", help="print them as JSON")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print each fault with its codes, and each conforming variation."""
     if options.json:
-        listed = {
-            "faults": [
-                {
-                    "name": f.name,
-                    "category": f.category,
-                    "codes": list(f.codes),
-                    "subtle": f.subtle,
-                    "summary": f.summary,
-                }
-                for f in FAULTS.values()
-            ],
-            "variations": [{"name": v.name, "summary": v.summary} for v in VARIATIONS.values()],
-        }
-        sys.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
-        return 0
+        names = ("name", "category", "codes", "subtle", "summary")
+        faults = [{name: getattr(fault, name) for name in names} for fault in FAULTS.values()]
+        variations = [{"name": each.name, "summary": each.summary} for each in VARIATIONS.values()]
+        print_json({"faults": faults, "variations": variations})
+    else:
+        print_lines(_lines())
+    return 0
+
+
+def _lines() -> Iterator[str]:
     width = max(len(name) for name in (*FAULTS, *VARIATIONS))
     for category in dict.fromkeys(fault.category for fault in FAULTS.values()):
-        sys.stdout.write(f"{category}\n")
+        yield category
         for fault in FAULTS.values():
             if fault.category == category:
-                sys.stdout.write(f"  {fault.name:<{width}}  {'/'.join(fault.codes):<8}  {fault.summary}\n")
-    sys.stdout.write("conforming variations\n")
-    for variation in VARIATIONS.values():
-        sys.stdout.write(f"  {variation.name:<{width}}  {'':<8}  {variation.summary}\n")
-    return 0
+                yield f"  {fault.name:<{width}}  {'/'.join(fault.codes):<8}  {fault.summary}"
+    yield "conforming variations"
+    yield from (f"  {each.name:<{width}}  {'':<8}  {each.summary}" for each in VARIATIONS.values())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
-from pytest_cce_precheck.report.reliability import as_json, as_table, reliability
+from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.report.reliability import as_table, reliability
 
 if TYPE_CHECKING:
     import argparse
@@ -19,10 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     number = whole("a number of runs", 1)
     parser.add_argument("--last", type=number, default=50, metavar="N", help="the last N runs of each; default: 50")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run ``cce-precheck history PATH``."""
     judged = reliability(Path(options.path), last=options.last)
-    sys.stdout.write(as_json(judged) if options.json else "".join(f"{line}\n" for line in as_table(judged)))
+    if options.json:
+        print_json([asdict(each) for each in judged])
+    else:
+        print_lines(as_table(judged))
     return 0

@@ -6,9 +6,10 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.contract.ledger import Known, Ledger, day
+from pytest_cce_precheck.cli.output import print_lines
+from pytest_cce_precheck.contract.ledger import LEDGER_FILE, Known, Ledger, day
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.ledger_file import add, following, listing, state
@@ -18,44 +19,34 @@ from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
     from datetime import date
-
-_FILE: Final = "cce-known.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands of ``ledger``."""
-    actions = parser.add_subparsers(required=True, dest="action", metavar="ACTION")
+    """Add the actions of ``ledger``."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     add = actions.add_parser("add", help="add a finding of a report to the list")
-    add.add_argument("report", metavar="REPORT", help="what --cce-report=….json has written")
-    add.add_argument("--code", required=True, metavar="CODE", help="the finding's code, or its rule's name")
-    add.add_argument("--reason", required=True, metavar="TEXT", help="why it is all right for now")
-    add.add_argument("--owner", required=True, metavar="NAME", help="who sees to it that it ends")
-    add.add_argument("--until", required=True, metavar="YYYY-MM-DD", help="the last day that it is known")
-    add.add_argument(
-        "--where", default="", metavar="PLACE", help="there alone: a JSON path with [*] and .*, or a filter"
-    )
-    add.add_argument("--consequences", action="store_true", help="add what follows from it too, each as an entry")
-    add.add_argument("--ticket", default="", metavar="ID", help="the vendor's ticket")
-
     listing = actions.add_parser("list", help="list what is known, and until when")
-    check = actions.add_parser("check", help="end with status 1 where an entry has expired")
+    check = actions.add_parser("check", help="end with status 1 if an entry has expired")
     for each in (add, listing, check):
-        each.add_argument("--file", default=_FILE, metavar="FILE", help=f"default: {_FILE}")
-
+        each.add_argument("--file", default=LEDGER_FILE, metavar="FILE", help=f"default: {LEDGER_FILE}")
     ticket = actions.add_parser("ticket", help="write a ticket to the vendor about a finding of a report")
-    ticket.add_argument("report", metavar="REPORT", help="what --cce-report=….json has written")
-    ticket.add_argument("--code", required=True, metavar="CODE", help="the finding's code, or its rule's name")
+    for each in (add, ticket):
+        each.add_argument("report", metavar="REPORT", help="what --cce-report=….json has written")
+        each.add_argument("--code", required=True, metavar="CODE", help="the finding's code, or its rule's name")
+    for each, run in ((add, _add), (listing, _list), (check, _check), (ticket, _ticket)):
+        each.set_defaults(run=run)
+
+    add.add_argument("--reason", required=True, metavar="TEXT", help="why it is acceptable for now")
+    add.add_argument("--owner", required=True, metavar="NAME", help="who is responsible for ending it")
+    add.add_argument("--until", required=True, metavar="YYYY-MM-DD", help="the last day of the entry")
+    add.add_argument("--where", default="", metavar="PLACE", help="a JSON path with [*] and .*, or a filter")
+    add.add_argument("--consequences", action="store_true", help="also add an entry for each finding that follows")
+    add.add_argument("--ticket", default="", metavar="ID", help="the vendor's ticket")
     ticket.add_argument(
         "--language", choices=("en", "zh", "both"), default="both", help="English, Chinese, or one below the other"
     )
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run ``cce-precheck ledger …``; return 1 if ``check`` finds an expired entry."""
-    return _ACTIONS[options.action](options)
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -64,7 +55,7 @@ def _add(options: argparse.Namespace) -> int:
     findings = [as_finding(data) for data in report.of_code(options.code)]
     until = day(options.until, "--until")
     if until < _today():
-        raise ConfigurationError(f"--until {until} is over: an entry has to end on a later day")
+        raise ConfigurationError(f"--until {until} is in the past: expected a later day")
     entry = Known.checked(
         options.code,
         options.reason,
@@ -74,29 +65,26 @@ def _add(options: argparse.Namespace) -> int:
         since=_today(),
         ticket=options.ticket,
     )
-    every = [as_finding(data) for data in report.findings if data["verdict"] == "failing"]
-    for each in (entry, *(following(entry, every) if options.consequences else ())):
-        alike = findings if each is entry else [finding for finding in every if finding.code == each.code]
+    failing = [as_finding(data) for data in report.findings if data["verdict"] == "failing"]
+    for each in (entry, *(following(entry, failing) if options.consequences else ())):
+        alike = findings if each is entry else [finding for finding in failing if finding.code == each.code]
         add(path, each, alike, _today())
         number = sum(each.matches(finding) for finding in alike)
-        sys.stdout.write(
-            f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings\n"
-        )
+        print_lines([f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings"])
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     ledger = Ledger.read(Path(options.file))
-    lines = listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    print_lines(listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"])
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     ledger = Ledger.read(Path(options.file))
     expired = [entry for entry in ledger.entries if entry.expired(_today())]
-    sys.stdout.writelines(f"{entry.title} {state(entry, _today())}: {entry.said}\n" for entry in expired)
-    sys.stdout.write(f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired\n")
+    print_lines(f"{entry.title} {state(entry, _today())}: {entry.said}" for entry in expired)
+    print_lines([f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired"])
     return int(bool(expired))
 
 
@@ -110,11 +98,3 @@ def _ticket(options: argparse.Namespace) -> int:
 
 def _today() -> date:
     return datetime.now(UTC).date()
-
-
-_ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
-    "add": _add,
-    "list": _list,
-    "check": _check,
-    "ticket": _ticket,
-}

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 OK: Final = 0
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
-# the module of a command, with `add_arguments` and `run`, is imported only if it is the one that runs
+# each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
 COMMANDS: Final = {
     "serve": ("serve", "run the simulator as an HTTP server on loopback"),
     "check": ("check", "judge captured answers without any server"),
     "explain": ("explain", "show what a finding code means, where it comes from, what to do"),
-    "faults": ("faults", "list the faults and variations that the simulator can have"),
+    "faults": ("faults", "list the simulator's faults and variations"),
     "selftest": ("selftest", "run the checks against every fault and variation, and show what was found"),
     "cassettes": ("cassettes.command", "list, show, verify, compare, prune, import and export recordings"),
     "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer"),
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser_of(given).parse_args(given)
     for stream in (sys.stdout, sys.stderr):
-        # a captured answer may hold characters that the terminal's encoding, or any, cannot write
+        # a captured answer may hold characters that the terminal's encoding, or any encoding, lacks
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of a command line; of the commands it knows the arguments of that which was given alone."""
+    """Return the parser of a command line; it has the arguments of the command that is given, and not of others."""
     parser = argparse.ArgumentParser(
         prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks."
     )
@@ -62,9 +62,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     for name, (module, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
         if [name] == list(given[:1]):
-            found = import_module(f"pytest_cce_precheck.cli.{module}")
-            command.set_defaults(run=found.run)
-            found.add_arguments(command)
+            import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
     return parser
 
 

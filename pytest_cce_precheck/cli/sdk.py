@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.cli.arguments import positive
+from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import BaselineComparison, compare_with_baseline, read_baseline, write_baseline
+from pytest_cce_precheck.sdk.baseline import (
+    compare_with_baseline,
+    read_baseline,
+    write_baseline,
+)
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
 from pytest_cce_precheck.sdk.reports import bug_reports, defects
@@ -21,69 +25,68 @@ from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
+    from pytest_cce_precheck.sdk.baseline import BaselineComparison
     from pytest_cce_precheck.sdk.run import SdkReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands of ``sdk``."""
-    actions = parser.add_subparsers(required=True, dest="action", metavar="ACTION")
+    """Add the actions of ``sdk``."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    one = actions.add_parser("run", help="test one SDK with every case of the corpus")
+    several = actions.add_parser("table", help="test several SDKs side by side, and show the result of each case")
+    compare = actions.add_parser("compare", help="show what changed between versions of the Python SDK")
+    for each, run in ((one, _run), (several, _table), (compare, _compare)):
+        each.set_defaults(run=run)
 
-    one = actions.add_parser("run", help="ask one SDK for every case of the corpus")
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
     which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
-    one.add_argument("--baseline", metavar="FILE", help="what is known to be wrong: anything else fails")
-    one.add_argument("--update-baseline", action="store_true", help="write what is wrong now to the baseline's file")
+    one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
+    one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
 
-    several = actions.add_parser("table", help="ask several SDKs side by side, and show what becomes of each case")
-    several.add_argument(
-        "--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)"
-    )
-    several.add_argument("--python", action="store_true", help="the Python SDK that is installed here, too")
+    add = several.add_argument
+    add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
+    add("--python", action="store_true", help="also the Python SDK that is installed here")
     for each in (one, several):
         each.add_argument(
             "--patience",
             type=positive("a number of seconds", 3600),
+            default=GRACE_SECONDS,
             metavar="SECONDS",
-            help="how long a driver may take beyond what its call may take (default: 20)",
+            help=f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})",
         )
-        written = each.add_mutually_exclusive_group()
-        written.add_argument("--json", action="store_true", help="print JSON")
-        written.add_argument("--markdown", action="store_true", help="print Markdown")
+        form = each.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print JSON")
+        form.add_argument("--markdown", action="store_true", help="print Markdown")
 
-    compare = actions.add_parser("compare", help="show what changed between versions of the Python SDK")
     compare.add_argument(
         "--python", nargs="+", required=True, metavar="VERSION", help="two or more versions, or a range A..B"
     )
     compare.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run ``cce-precheck sdk …``; return 1 if an SDK gets something wrong that is not in the baseline."""
-    return _ACTIONS[options.action](options)
-
-
 def _run(options: argparse.Namespace) -> int:
     if options.update_baseline and not options.baseline:
         raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
     path = Path(options.baseline) if options.baseline else None
-    # a file that cannot be used is better said before the SDK is asked
+    # a file that cannot be used is reported before the SDK runs
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = installed_driver() if options.python else driver_command(options.driver)
-    [report] = run_sdks([command], corpus_cases(), grace=options.patience or GRACE_SECONDS)
+    [report] = run_sdks([command], corpus_cases(), grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = compare_with_baseline(baseline, report) if baseline else None
     if options.json:
-        _print_json(as_document([report]), compared)
+        print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
     else:
         sys.stdout.write(as_markdown([report]) if options.markdown else as_text([report]))
-        sys.stdout.write("\n" + (bug_reports(report) if options.markdown else _found(report)))
-        sys.stdout.writelines(f"{line}\n" for line in _compared(compared, report))
+        sys.stdout.write("\n" + (bug_reports(report) if options.markdown else ""))
+        print_lines([] if options.markdown else _defect_lines(report))
+        print_lines(_baseline_lines(compared, report) if compared else [])
     if options.update_baseline:
         return 0
     return int(bool(compared.new if compared else defects(report)))
@@ -93,9 +96,9 @@ def _table(options: argparse.Namespace) -> int:
     commands = [*([installed_driver()] if options.python else []), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
-    reports = run_sdks(commands, corpus_cases(), grace=options.patience or GRACE_SECONDS)
+    reports = run_sdks(commands, corpus_cases(), grace=options.patience)
     if options.json:
-        _print_json(as_document(reports), None)
+        print_json(as_document(reports))
     else:
         sys.stdout.write(as_markdown(reports) if options.markdown else as_text(reports))
     return 0
@@ -104,44 +107,29 @@ def _table(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     steps = compare_versions(options.python)
     if options.json:
-        sys.stdout.write(json.dumps([step.to_dict() for step in steps], indent=1) + "\n")
+        print_json([step.to_dict() for step in steps])
     else:
         sys.stdout.write("\n".join(step.text for step in steps))
     return 0
 
 
-def _print_json(document: Mapping[str, Any], compared: BaselineComparison | None) -> None:
-    more: dict[str, Any] = {}
-    if compared is not None:
-        new = [list(defect.identity) for defect in compared.new]
-        gone = [list(identity) for identity in compared.gone]
-        more["baseline"] = {"version": compared.version, "new": new, "gone": gone}
-    sys.stdout.write(json.dumps({**document, **more}, indent=1) + "\n")
+def _as_data(compared: BaselineComparison) -> dict[str, object]:
+    new = [list(defect.identity) for defect in compared.new]
+    return {"version": compared.version, "new": new, "gone": [list(identity) for identity in compared.gone]}
 
 
-def _found(report: SdkReport) -> str:
-    lines = []
+def _defect_lines(report: SdkReport) -> Iterator[str]:
     for defect in defects(report):
-        shows = f"{len(defect.results)} cases" if len(defect.results) > 1 else defect.sample.case.name
-        lines.append(f"{headline(defect.finding)} [{shows}, {'conforming' if defect.conforming else 'broken'}]\n")
-    return "".join(lines)
+        cases = f"{len(defect.results)} cases" if len(defect.results) > 1 else defect.sample.case.name
+        yield f"{headline(defect.finding)} [{cases}, {'conforming' if defect.conforming else 'broken'}]"
 
 
-def _compared(compared: BaselineComparison | None, report: SdkReport) -> Iterator[str]:
-    if compared is None:
-        return
+def _baseline_lines(compared: BaselineComparison, report: SdkReport) -> Iterator[str]:
     if compared.version != report.introduction.version:
         yield f"the baseline is of version {compared.version}"
     for defect in compared.new:
         yield f"new: {headline(defect.finding)} [{defect.sample.case.name}]"
     for identity in compared.gone:
-        yield f"gone: {' '.join(identity)}; take it out of the baseline with --update-baseline"
+        yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
     if not compared.new and not compared.gone:
-        yield "nothing is wrong but what the baseline knows"
-
-
-_ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
-    "run": _run,
-    "table": _table,
-    "compare": _compare,
-}
+        yield "nothing is wrong except what the baseline lists"

@@ -20,8 +20,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="the seed of the plan and of the simulator")
     add("--jobs", type=whole("a number of processes"), metavar="N", help="processes (default: one for each core)")
     add("--json", action="store_true", help="print the matrix as JSON")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run the matrix and print it; return 1 if a fault was missed or a variation was flagged."""
-    return selftest(options)
+    parser.set_defaults(run=selftest)

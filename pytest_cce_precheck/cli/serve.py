@@ -1,4 +1,4 @@
-"""``cce-precheck serve``: the simulated service, or the SDKs' corpus, until it is interrupted."""
+"""``cce-precheck serve``: serve the simulator, or the SDKs' corpus, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import sys
-from contextlib import ExitStack, closing
+from contextlib import closing, nullcontext
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,9 +24,9 @@ from pytest_cce_precheck.simulator.tls import private_ca
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-_FOR_PEOPLE = """\
+_TEXT: Final = """\
 The simulated service listens on {endpoint} (Ctrl-C ends it).
 
   project            {project_id}
@@ -49,32 +50,26 @@ or with AK/SK in place of the token:
   export HUAWEICLOUD_SDK_SK={secret_key}
 """
 
-_STAGING_FOR_PEOPLE = """\
+_STAGING_TEXT: Final = "\nIt is staging, profile {staging}: {summary}\n"
+_IAM_TEXT: Final = "Its tokens expire; POST {endpoint}{iam_path} returns another for the user above.\n"
 
-It is staging, profile {staging}: {summary}
-"""
-
-_IAM_FOR_PEOPLE = """\
-Its tokens expire; POST {endpoint}{iam_path} gives another to the user above.
-"""
-
-_EXPORTED = "export CCE_AUTH_TOKEN={token}"
-_BY_ACCOUNT = """\
+_EXPORT: Final = "export CCE_AUTH_TOKEN={token}"
+_ACCOUNT: Final = """\
 export CCE_IAM_USER={iam_user} CCE_IAM_DOMAIN={iam_domain}
   export CCE_IAM_PASSWORD={iam_password} CCE_IAM_ENDPOINT={endpoint}"""
 
-_TLS_FOR_PEOPLE = """\
+_TLS_TEXT: Final = """\
 
-Its certificate is of a CA that was made for it. Clients on requests, and curl, learn to trust it by
+Its certificate is signed by a CA that was made for it. Clients built on requests, and curl, trust it after
 
   export REQUESTS_CA_BUNDLE={ca_file} CURL_CA_BUNDLE={ca_file}
 """
 
-_CORPUS_FOR_PEOPLE = """\
+_CORPUS_TEXT: Final = """\
 The corpus listens on {endpoint} (Ctrl-C ends it).
 
   project            {project_id}
-  clusters           case-0001 to case-{cases:04d}, one a case; cce-precheck corpus export DIR says what each is
+  clusters           case-0001 to case-{cases:04d}, one for each case; cce-precheck corpus export DIR describes them
 
 Call it from another shell, with any SDK:
 
@@ -83,15 +78,16 @@ Call it from another shell, with any SDK:
   export HUAWEICLOUD_SDK_SECURITY_TOKEN={security_token}
   export CCE_AUTH_TOKEN={token}
 """
+_CREDENTIALS: Final = ("token", "access_key", "secret_key", "security_token")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``serve``."""
     parser.epilog = (
-        "Ctrl-C (SIGINT) or SIGTERM ends it. Use SIGTERM (kill PID) if a script has started it with &:"
-        " shells let such a process ignore SIGINT."
+        "Ctrl-C (SIGINT) or SIGTERM ends it. Use SIGTERM (kill PID) if a script has started it with &,"
+        " because shells make such a process ignore SIGINT."
     )
-    parser.set_defaults(interrupted=0)
+    parser.set_defaults(interrupted=0, run=run)
     add = parser.add_argument
     add("--port", type=whole("a port", most=65535), default=0, metavar="N", help="the port; default: 0, any free one")
     add("--fault", action="append", default=[], metavar="NAME", help="a fault to inject (repeatable)")
@@ -124,19 +120,14 @@ def run(options: argparse.Namespace) -> int:
 def _serve_simulator(options: argparse.Namespace) -> int:
     simulator = _simulator(options)
     idle = simulator.profile.idle if isinstance(simulator, Staging) else None
-    with ExitStack() as stack:
-        ca = stack.enter_context(private_ca()) if options.tls else None
+    with private_ca() if options.tls else nullcontext() as ca:
         if ca is not None:
-            # ended by the system's own hand, the process would leave the CA's file behind
+            # without a handler, SIGTERM would leave the CA's file behind
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         tls = ca.context if ca else None
-        server = _listening(lambda: SimulatorServer(simulator, options.port, tls=tls, idle=idle), options.port)
-        stack.enter_context(closing(server))
-        facts = {**simulator.describe(), "endpoint": server.endpoint, **({"ca_file": str(ca.file)} if ca else {})}
-        sys.stdout.write(json.dumps(facts) + "\n" if options.json else _for_people(simulator, facts))
-        sys.stdout.flush()
-        server.serve()
-    return 0
+        start = partial(SimulatorServer, simulator, options.port, tls=tls, idle=idle)
+        more = {"ca_file": str(ca.file)} if ca else {}
+        return _serve(start, options, {**simulator.describe(), **more}, partial(_text, simulator))
 
 
 def _simulator(options: argparse.Namespace) -> Simulator:
@@ -149,51 +140,55 @@ def _simulator(options: argparse.Namespace) -> Simulator:
     }
     if options.staging is None:
         if options.time_scale != 1:
-            raise ConfigurationError("--time-scale is for others' work in staging: give a --staging profile too")
+            raise ConfigurationError("--time-scale is for the other users of staging: give a --staging profile too")
         return Simulator(**settings)
     return Staging(options.staging, **settings, time_scale=options.time_scale)
 
 
-def _for_people(simulator: Simulator, facts: dict[str, Any]) -> str:
+def _text(simulator: Simulator, facts: Mapping[str, Any]) -> str:
     names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
-    exports = (_BY_ACCOUNT if "iam_path" in facts else _EXPORTED).format(**facts)
+    exports = (_ACCOUNT if "iam_path" in facts else _EXPORT).format(**facts)
     replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
     lag = f" --cce-lag={ceil(max(replicas)) + 1}" if replicas else ""
-    text = _FOR_PEOPLE.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
+    text = _TEXT.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
     if isinstance(simulator, Staging):
-        text += _STAGING_FOR_PEOPLE.format(summary=simulator.profile.summary, **facts)
+        text += _STAGING_TEXT.format(summary=simulator.profile.summary, **facts)
     if "iam_path" in facts:
-        text += _IAM_FOR_PEOPLE.format(**facts)
-    return text + (_TLS_FOR_PEOPLE.format(**facts) if "ca_file" in facts else "")
+        text += _IAM_TEXT.format(**facts)
+    return text + (_TLS_TEXT.format(**facts) if "ca_file" in facts else "")
 
 
 def _serve_corpus(options: argparse.Namespace) -> int:
     if options.fault or options.variation:
-        raise ConfigurationError("--corpus serves every fault and variation as a case of its own: leave the names out")
+        raise ConfigurationError("--corpus has a case for each fault and variation: leave --fault and --variation out")
     if options.staging or options.tls:
-        raise ConfigurationError("--corpus is served as it is, over plain HTTP: leave --staging and --tls out")
+        raise ConfigurationError("--corpus is served without staging, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()
     corpus = Corpus(credentials=credentials)
-    with closing(_listening(lambda: corpus_server(corpus, options.port), options.port)) as server:
-        facts = {
-            "endpoint": server.endpoint,
-            "project_id": PROJECT_ID,
-            "cases": len(corpus.cases),
-            **{name: getattr(credentials, name).reveal() for name in _SECRETS},
-        }
-        sys.stdout.write(json.dumps(facts) + "\n" if options.json else _CORPUS_FOR_PEOPLE.format(**facts))
+    facts = {
+        "project_id": PROJECT_ID,
+        "cases": len(corpus.cases),
+        **{name: getattr(credentials, name).reveal() for name in _CREDENTIALS},
+    }
+    start = partial(corpus_server, corpus, options.port)
+    return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(**facts))
+
+
+def _serve(
+    start: Callable[[], SimulatorServer],
+    options: argparse.Namespace,
+    facts: Mapping[str, Any],
+    text_of: Callable[[Mapping[str, Any]], str],
+) -> int:
+    try:
+        server = start()
+    except OSError as error:
+        # socket.create_server adds the address to the message; the system's own message has none
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigurationError(f"cannot listen on port {options.port}: {reason}") from None
+    with closing(server):
+        facts = {**facts, "endpoint": server.endpoint}
+        sys.stdout.write(json.dumps(facts) + "\n" if options.json else text_of(facts))
         sys.stdout.flush()
         server.serve()
     return 0
-
-
-def _listening(start: Callable[[], SimulatorServer], port: int) -> SimulatorServer:
-    try:
-        return start()
-    except OSError as error:
-        # socket.create_server adds what it was about to the text, not so the system's own words
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ConfigurationError(f"cannot listen on port {port}: {reason}") from None
-
-
-_SECRETS: Final = ("token", "access_key", "secret_key", "security_token")

@@ -1,13 +1,14 @@
-"""``cce-precheck snapshot``: what each of its commands prints, and the status that it ends with."""
+"""``cce-precheck snapshot``: show, compare and accept what runs saw of a service's answers."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import dumps, read, write
 from pytest_cce_precheck.errors import ConfigurationError
@@ -15,7 +16,7 @@ from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from pytest_cce_precheck.drift.comparison import Drift
     from pytest_cce_precheck.drift.memory import TargetMemory
@@ -23,22 +24,19 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands of ``snapshot``."""
-    actions = parser.add_subparsers(required=True, dest="action", metavar="ACTION")
-    show = actions.add_parser("show", help="show what is known of each target, and which changes are being told")
-    accept = actions.add_parser("accept", help="take the changes that are being told as known from now on")
+    """Add the actions of ``snapshot``."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="show what is known of each target, and the changes that runs report")
+    accept = actions.add_parser("accept", help="accept the changes that runs report: later runs report them no more")
+    diff = actions.add_parser("diff", help="show what differs in another snapshot; status 1 if that is an error")
     for each in (show, accept):
         each.add_argument("path", metavar="PATH", help="what --cce-snapshot has written")
-    diff = actions.add_parser("diff", help="show what is otherwise in another snapshot; 1 where that is an error")
     diff.add_argument("old", metavar="OLD", help="a snapshot")
     diff.add_argument("new", metavar="NEW", help="a snapshot")
     for each in (show, diff):
         each.add_argument("--json", action="store_true", help="print JSON")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run ``cce-precheck snapshot …``; return 1 if ``diff`` finds an error."""
-    return _ACTIONS[options.action](options)
+    for each, run in ((show, _show), (accept, _accept), (diff, _diff)):
+        each.set_defaults(run=run)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -46,9 +44,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(dumps(snapshot))
     else:
-        sys.stdout.writelines(
-            f"{one_line(line)}\n" for target in sorted(snapshot) for line in _known(target, snapshot[target])
-        )
+        print_lines(one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target]))
     return 0
 
 
@@ -65,22 +61,21 @@ def _known(target: SnapshotTarget, memory: TargetMemory) -> Iterator[str]:
             if days
         ]
         yield f"  {key.call} {key.code} {key.name}: {', '.join(seen)}"
-    for change, told in sorted(memory.pending.items()):
-        yield f"  told since {told.since}{', accepted' if told.accepted else ''}: {change}"
+    for change, pending in sorted(memory.pending.items()):
+        yield f"  reported since {pending.since}{', accepted' if pending.accepted else ''}: {change}"
 
 
 def _accept(options: argparse.Namespace) -> int:
     path = Path(options.path)
     snapshot = _read(path)
-    told = [(target, key) for target, memory in sorted(snapshot.items()) for key in sorted(memory.pending)]
+    changes = [(target, key) for target, memory in sorted(snapshot.items()) for key in sorted(memory.pending)]
     accepted = {
         target: replace(memory, pending={key: replace(each, accepted=True) for key, each in memory.pending.items()})
         for target, memory in snapshot.items()
     }
     write(path, dumps(accepted))
-    sys.stdout.writelines(f"accepted: {one_line(str(key))} ({target.name})\n" for target, key in told)
-    number = len(told)
-    sys.stdout.write(f"{number} change{'s' if number != 1 else ''} accepted; the next run takes them as known\n")
+    print_lines(f"accepted: {one_line(str(key))} ({target.name})" for target, key in changes)
+    print_lines([f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"])
     return 0
 
 
@@ -93,36 +88,26 @@ def _diff(options: argparse.Namespace) -> int:
         )
     found = {target: _between(old[target], new[target]) for target in both}
     if options.json:
-        listed = [
-            {"target": target.name, "grade": drift.grade, "code": drift.code, "path": drift.path, "said": drift.said}
-            for target, drifts in found.items()
-            for drift in drifts
-        ]
-        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+        print_json(
+            [
+                {"target": target.name, **{name: getattr(drift, name) for name in ("grade", "code", "path", "said")}}
+                for target, drifts in found.items()
+                for drift in drifts
+            ]
+        )
     else:
-        sys.stdout.writelines(f"{one_line(line)}\n" for target in both for line in _otherwise(target, found[target]))
+        for target, drifts in found.items():
+            print_lines([one_line(target.name + ("" if drifts else ": the answers have the same shape"))])
+            print_lines(one_line(f"  {drift.grade}: {drift.said}") for drift in drifts)
     return int(any(drift.grade == "error" for drifts in found.values() for drift in drifts))
 
 
 def _between(old: TargetMemory, new: TargetMemory) -> tuple[Drift, ...]:
     counts = {key: record.counts for key, record in new.deviations.items()}
-    outcome = remember(replace(old, pending={}), new.answers, counts, new.last)
-    return outcome.drifts
-
-
-def _otherwise(target: SnapshotTarget, drifts: tuple[Drift, ...]) -> Iterator[str]:
-    yield f"{target.name}: {'' if drifts else 'the answers have the same shape'}".rstrip(": ")
-    yield from (f"  {drift.grade}: {drift.said}" for drift in drifts)
+    return remember(replace(old, pending={}), new.answers, counts, new.last).drifts
 
 
 def _read(path: Path) -> Snapshot:
     if not path.exists():
         raise ConfigurationError(f"there is no snapshot {path}; --cce-snapshot={path} begins one")
     return read(path)
-
-
-_ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
-    "show": _show,
-    "accept": _accept,
-    "diff": _diff,
-}

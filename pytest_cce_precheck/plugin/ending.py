@@ -16,17 +16,17 @@ from pytest_cce_precheck.plugin.request_budget import budgets_key
 from pytest_cce_precheck.plugin.run_log import beside_key, mask_key
 from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.github import write_to_github
-from pytest_cce_precheck.report.section import lines
-from pytest_cce_precheck.report.summary import collect, write_report
+from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_cce_precheck.plugin.run_log import RunLog
+    from pytest_cce_precheck.report.collect import RecordedRun
     from pytest_cce_precheck.report.record import RunRecord
-    from pytest_cce_precheck.report.summary import RecordedRun
 
 SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("test_"))
 """The names of the suite's tests: each is one check, and all of them together check the contract."""
@@ -61,9 +61,9 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
     session.exitstatus = written.exit_status
     yield from lines(written)
     yield from problems
+    # a second report of the same run replaces a file, but would be added to the page of the job
     if log.exit_status is None:
-        # a second report of the same run replaces a file, but would be added to the page of the job
-        yield from write_to_github(written.to_dict(), os.environ)
+        yield from write_to_github(written, os.environ)
     log.exit_status = int(session.exitstatus)
 
 

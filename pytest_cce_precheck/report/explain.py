@@ -1,4 +1,4 @@
-"""What a code means, as text and as the documentation's page."""
+"""Explain the finding codes, as text and as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ShownBy = Sequence[tuple[str, Sequence[str]]]
 _KINDS: Final = {
     Kind.VIOLATION: "a violation: it breaks the contract",
     Kind.DEVIATION: "a deviation: it follows one of the vendor's contradicting documents; it fails unless accepted",
-    Kind.OBSERVATION: "an observation: the contract leaves it open; it fails nothing unless --cce-fail-on=note",
+    Kind.OBSERVATION: "an observation: the contract does not specify it; it fails nothing unless --cce-fail-on=note",
 }
 FAMILIES: Final = {
     "1": "Transport, envelope, headers",
@@ -26,12 +26,12 @@ FAMILIES: Final = {
 
 
 def overview() -> str:
-    """List every code with its title."""
+    """Return a line for every code with its title."""
     return "".join(f"{rule.code}  {rule.title}\n" for rule in rules().values())
 
 
 def entry(code: str, shown_by: ShownBy) -> str:
-    """Explain one code; raises `ConfigurationError` for an unknown one. ``shown_by`` names faults with their codes."""
+    """Return what a code means; raises `ConfigurationError` if it is unknown. ``shown_by`` has each fault's codes."""
     rule = find_rule(code)
     lines = [
         f"{rule.code} {rule.name}",
@@ -50,7 +50,7 @@ def entry(code: str, shown_by: ShownBy) -> str:
 
 
 def page(shown_by: ShownBy) -> str:
-    """Write the documentation's page of all codes, as Markdown."""
+    """Return the documentation's page of all codes, as Markdown."""
     parts = [
         "# Finding codes",
         "",

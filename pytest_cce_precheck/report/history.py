@@ -1,4 +1,4 @@
-"""What became of each check from run to run, in an SQLite file that several runs may write to at once."""
+"""The result of each check in each run, in an SQLite file that several runs may write to at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = Literal["passed", "failed", "inconclusive", "skipped"]
 
 VERSION: Final = 1
 KEPT: Final = 10_000
-# "CCEh", which SQLite keeps in the file's head for whom it belongs to
+# "CCEh": SQLite's header names the application that a file belongs to
 _APPLICATION: Final = 0x43434568
 _SECONDS: Final = 30.0
 _TABLE: Final = """
@@ -33,10 +33,10 @@ _INDEX: Final = "CREATE INDEX outcome_of_test ON outcome (test, id)"
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What became of one check in one run.
+    """The result of one check in one run.
 
-    ``at`` is when the run began (ISO 8601, UTC), ``codes`` those that failed it, parted by blanks; ``requests`` and
-    ``retried`` are None where nobody counted.
+    ``at`` is when the run began (ISO 8601, UTC), ``codes`` are those that failed the check, separated by blanks;
+    ``requests`` and ``retried`` are None if they were not counted.
     """
 
     run: str
@@ -57,18 +57,20 @@ _MARKS: Final = ", ".join("?" for _ in fields(CheckOutcome))
 
 
 def prepare(path: Path) -> None:
-    """Make sure that a run can write its outcomes here; raises `ConfigurationError` if it could not."""
+    """Create the file if it is missing; raises `ConfigurationError` if a run could not write its outcomes there."""
     with _opened(path) as connection:
-        _make(connection)
+        _create(connection)
 
 
 def append(path: Path, outcomes: Iterable[CheckOutcome]) -> None:
-    """Write the outcomes of a run, all or none; of each test the newest `KEPT` stay."""
+    """Write the outcomes of a run, all or none; of each test only the newest `KEPT` are kept."""
     rows = list(outcomes)
     tests = sorted({row.test for row in rows})
     with _opened(path) as connection:
-        _make(connection)
-        with _transaction(connection):
+        _create(connection)
+        # commits, or rolls back if an exception is raised
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
                 f"INSERT INTO outcome ({_COLUMNS}) VALUES ({_MARKS})",  # noqa: S608  our own columns
                 map(astuple, rows),
@@ -81,7 +83,7 @@ def append(path: Path, outcomes: Iterable[CheckOutcome]) -> None:
 
 
 def latest(path: Path, last: int) -> tuple[CheckOutcome, ...]:
-    """Return the newest ``last`` outcomes of each test on each target, the oldest first; what was skipped is left out.
+    """Return the newest ``last`` outcomes of each test on each target, the oldest first, without skipped tests.
 
     Raises `ConfigurationError` if there is no history.
     """
@@ -101,57 +103,43 @@ def latest(path: Path, last: int) -> tuple[CheckOutcome, ...]:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     refuse_odd(path, f"the history {path}")
     if not path.parent.is_dir():
-        raise ConfigurationError(f"the history {path} cannot be: there is no folder {path.parent}")
+        raise ConfigurationError(f"the history {path} cannot be written: there is no folder {path.parent}")
     try:
         new = not path.exists() or not path.stat().st_size
         with closing(sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)) as connection:
             if not new:
-                _refuse_others(connection, path)
+                _refuse_foreign(connection, path)
             yield connection
     except (OSError, sqlite3.DatabaseError) as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            raise ConfigurationError(f"{path} is no history, and no SQLite file at all: name another file") from None
+            raise ConfigurationError(f"{path} is not a history, nor an SQLite file at all: name another file") from None
         raise ConfigurationError(f"the history {path} cannot be used: {error}") from None
 
 
-def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION:
-        raise ConfigurationError(f"{path} is another program's SQLite file, no history: name another file")
+        raise ConfigurationError(f"{path} is another program's SQLite file, not a history: name another file")
     if version != VERSION:
         raise ConfigurationError(
-            f"the history {path} has version {version}, and this is for {VERSION}: upgrade, or begin another file"
+            f"the history {path} has version {version}, expected {VERSION}: upgrade this tool, or begin another file"
         )
 
 
-def _make(connection: sqlite3.Connection) -> None:
-    """Make the table where the file is new; another run may be about to do so too."""
-    with _transaction(connection):
+def _create(connection: sqlite3.Connection) -> None:
+    """Create the table if the file is new; another run may be about to do the same."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             connection.execute(_TABLE)
             connection.execute(_INDEX)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        _write_ahead(connection)
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    # it needs the file for itself, and does not always wait for that: who comes next will do it
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_BUSY":
-            raise
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # this needs the file alone and does not always wait for it; the next run will do it
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise

@@ -1,4 +1,4 @@
-"""The ledger's file: entries are added as text, so that comments and order stay, and every write is read back."""
+"""The ledger's file: entries are added as text, so that comments and order stay, and every addition is read back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.ledger import KEYS, Known, Ledger
 from pytest_cce_precheck.contract.rules import find_rule
@@ -24,35 +25,39 @@ _SOON: Final = 30
 
 
 def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> None:
-    """Write an entry below the others; the file is made where there is none.
+    """Write an entry below the others, to a new file if there is none.
 
-    ``findings`` are those of the entry's code in the report. Raises `ConfigurationError` if the entry is there
-    already, is about none of them or about nothing that the others do not cover, and where the file would not read.
+    ``findings`` are those of the entry's code in the report. Raises `ConfigurationError` if the file has such an entry
+    already, if the entry matches no finding, or only findings that other entries cover, and if the file could not be
+    read afterwards.
     """
-    text = _read(path)
+    text = ""
+    with suppress(MissingFileError):
+        text = _files.read_text(path, f"the ledger {path}")
     ledger = Ledger.parse(text, str(path))
     for number, other in enumerate(ledger.entries, 1):
         if (other.code, other.where) == (entry.code, entry.where):
             raise ConfigurationError(
-                f"{path} has {entry.title} already, as entry {number} ({state(other, today)}): change that one"
+                f"{path} has {entry.title} already, as entry {number} ({state(other, today)}): change that entry"
             )
-    about = [finding for finding in findings if entry.matches(finding)]
-    if not about:
+    matching = [finding for finding in findings if entry.matches(finding)]
+    if not matching:
         places = sorted({place for finding in findings for place in (*finding.subject, finding.path) if place})
         raise ConfigurationError(
-            f"no finding of the report is {entry.title}; there it is at {' or '.join(places) or 'no place'}"
+            f"no finding of the report is {entry.title}; the report has it at {' or '.join(places) or 'no place'}"
         )
-    if not ledger.apply(about, today).rest:
-        [_, other] = ledger.apply(about, today).known[0]
+    covering = ledger.apply(matching, today)
+    if not covering.rest:
+        other = covering.known[0][1]
         raise ConfigurationError(f"{path} covers {entry.title} already, by the entry {other.title}: nothing is added")
     _files.write(path, appended(text, entry, str(path)).encode(), f"the ledger {path}")
 
 
 def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
-    """Return entries for what follows, among ``findings``, from those that ``entry`` is about, in as narrow a place."""
+    """Return entries for the findings that follow from those that ``entry`` matches, each with a place if possible."""
     added: list[Known] = []
-    for group in causes(findings):
-        for finding in group.consequences if entry.matches(group.finding) else ():
+    for cause in causes(findings):
+        for finding in cause.consequences if entry.matches(cause.finding) else ():
             if not any(each.matches(finding) for each in (entry, *added)):
                 added.append(_following(entry, finding))
     return added
@@ -60,7 +65,7 @@ def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
 
 def _following(entry: Known, finding: Finding) -> Known:
     reason = f"follows from {entry.title}: {entry.reason}"
-    # the same filter where it is about that, else the first place that an entry can name
+    # the same filter if the finding is about it, otherwise the first place that an entry can name
     for where in (entry.where, *finding.subject, ""):
         with suppress(ConfigurationError):
             known = Known.checked(
@@ -73,67 +78,48 @@ def _following(entry: Known, finding: Finding) -> Known:
 
 
 def appended(text: str, entry: Known, name: str) -> str:
-    """Return a ledger's text with one more entry; raises `ConfigurationError` if it would not read as that."""
+    """Return a ledger's text with one more entry; raises `ConfigurationError` if it would be read as anything else."""
     end = "\r\n" if "\r\n" in text else "\n"
     gap = "" if not text else end if text.endswith("\n") else end * 2
-    added = text + gap + end.join([*_table(entry), ""])
+    lines = ["[[known]]"]
+    for key in KEYS:
+        value = getattr(entry, key)
+        if value:
+            lines.append(f"{key} = {value.isoformat() if isinstance(value, date) else _basic_string(value)}")
+    added = text + gap + end.join([*lines, ""])
     expected = Ledger((*Ledger.parse(text, name).entries, entry))
-    try:
-        whole = Ledger.parse(added.encode().decode(), name) == expected
-    except (ConfigurationError, UnicodeEncodeError):
-        whole = False
-    if not whole:
-        raise ConfigurationError(
-            f"{name} would not read as its entries and {entry.title}: write each entry under [[known]], as text"
-            " without half characters"
-        )
-    return added
+    with suppress(ConfigurationError, UnicodeEncodeError):
+        if Ledger.parse(added.encode().decode(), name) == expected:
+            return added
+    raise ConfigurationError(
+        f"{name} could not be read with the new entry {entry.title}: write each entry under [[known]], as text without"
+        " half surrogate pairs"
+    )
 
 
 def state(entry: Known, today: date) -> str:
-    """Say whether an entry is in force: ``active``, ``expires in n days`` in its last month, ``expired``.
+    """Return whether an entry is in force: ``active``, ``expires in n days`` in its last month, ``expired``.
 
     >>> entry = Known.checked("PRE302", "agreed", date(2027, 1, 31), owner="team")
     >>> state(entry, date(2026, 1, 1)), state(entry, date(2027, 1, 30)), state(entry, date(2027, 2, 1))
     ('active', 'expires in 1 day', 'expired 1 day ago')
     """
-    if entry.until is None:
+    days = _SOON + 1 if entry.until is None else (entry.until - today).days
+    if days > _SOON:
         return "active"
-    days = (entry.until - today).days
     if days < 0:
-        return f"expired {_days(-days)} ago"
-    if days == 0:
-        return "expires today"
-    return f"expires in {_days(days)}" if days <= _SOON else "active"
+        return f"expired {count_of(-days, 'day')} ago"
+    return f"expires in {count_of(days, 'day')}" if days else "expires today"
 
 
 def listing(ledger: Ledger, today: date) -> Iterator[str]:
-    """Write a line for each entry: state, code and place, reason with owner, ticket and day."""
+    """Yield a line for each entry: state, code and place, reason with owner, ticket and last day."""
     states = [state(entry, today) for entry in ledger.entries]
     widths = [max(map(len, column), default=0) for column in (states, [entry.title for entry in ledger.entries])]
-    for said, entry in zip(states, ledger.entries, strict=True):
-        yield one_line(f"{said:<{widths[0]}}  {entry.title:<{widths[1]}}  {find_rule(entry.code).name}: {entry.said}")
-
-
-def _days(number: int) -> str:
-    return f"{number} day{'s' if number != 1 else ''}"
-
-
-def _table(entry: Known) -> Iterator[str]:
-    yield "[[known]]"
-    for key in KEYS:
-        value = getattr(entry, key)
-        if value:
-            yield f"{key} = {value.isoformat() if isinstance(value, date) else _basic_string(value)}"
+    for now, entry in zip(states, ledger.entries, strict=True):
+        yield one_line(f"{now:<{widths[0]}}  {entry.title:<{widths[1]}}  {find_rule(entry.code).name}: {entry.said}")
 
 
 def _basic_string(text: str) -> str:
-    # TOML escapes as JSON does, and forbids one character more
+    # TOML has JSON's escapes, and forbids one character more
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _read(path: Path) -> str:
-    try:
-        return _files.read_text(path, f"the ledger {path}")
-    except MissingFileError:
-        return ""

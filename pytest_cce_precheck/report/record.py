@@ -1,12 +1,13 @@
-"""The one record of a run: everything that is printed or written about it is rendered from this value."""
+"""The record of a run: everything that is printed or written about a run is rendered from this value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import skew_of
@@ -14,26 +15,26 @@ from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.saved import TOOL, as_finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable
 
-    from pytest_cce_precheck.contract.causes import Cause
     from pytest_cce_precheck.plugin.run_log import Outcome
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
 """From the best to the worst: the worst verdict of a target is that of the run."""
 
-_UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 CheckState = Literal["judged", "not-asked-for", "not-judged"]
-RecordedFinding = dict[str, Any]
-_KINDS: Final = ("failing", "shown", "accepted", "caught")
+RecordedFinding = Mapping[str, Any]
+_UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
+# of a run's fields, those that the report file has in another form or not at all
+_NOT_REPORTED: Final = frozenset({"targets", "causes", "warnings", "fail_on", "not_recorded"})
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """What became of one test; ``services`` names who answered its calls, ``judged`` counts the answers it judged.
+    """The result of one test; ``services`` names what answered its calls, ``answers_judged`` counts what it judged.
 
-    ``on_simulator`` tells that it used the simulator's fixtures in a run that is not simulated.
+    ``on_simulator`` is set if it used the simulator's fixtures in a run that is not simulated.
     """
 
     __test__: ClassVar[bool] = False
@@ -43,7 +44,7 @@ class TestResult:
     duration: float = 0.0
     target: str = ""
     services: tuple[str, ...] = ()
-    judged: int = 0
+    answers_judged: int = 0
     on_simulator: bool = False
 
 
@@ -58,11 +59,11 @@ class ShippedCheck:
 
 
 @dataclass(frozen=True)
-class Place:
-    """One service and its cluster: how much it was asked, how it answered, and what that proves.
+class TargetResult:
+    """The result on one service and cluster: how often it was called, how it answered, and what that proves.
 
-    ``requests`` counts what anybody sent there, ``tried`` what the tests tried to. ``listed`` tells whether any answer
-    listed a task, ``refused`` is the status of the first list, if that was 401, 403 or 404 and no list was ever read.
+    ``requests`` counts all requests that were sent, ``tried`` the calls of the tests. ``listed`` is set if any answer
+    listed a task. ``refused`` is the status of the first list if it was 401, 403 or 404 and no list was ever read.
     """
 
     service: str
@@ -78,11 +79,12 @@ class Place:
     ahead: tuple[float, ...] = ()
     renewed: int = 0
     created: tuple[Mapping[str, Any], ...] = ()
+    not_asked_for: tuple[str, ...] = ()
     verdict: RunVerdict = "incomplete"
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the report file holds of it."""
+        """Return the result as the report file has it."""
         return {
             "service": self.service,
             "requests": self.requests,
@@ -91,21 +93,31 @@ class Place:
             "tokens_renewed": self.renewed,
             "clock_skew": skew_of(self.ahead),
             "seconds_behind": self.behind,
-            "created": [dict(each) for each in self.created],
+            "created": _plain(self.created),
         }
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """What a run did, found and proved, whichever worker ran its tests.
+class RecordedCause:
+    """A finding, the code of each finding that follows from it, and the targets that show it."""
 
-    ``places`` has each target by its name; a run without a file of targets has one, whose name is empty. ``suite``
-    tells whether the shipped suite was asked for: only such a run can say that the contract holds. Each of ``findings``
-    has a ``verdict``: *failing*, *shown*, *accepted*, or *caught*, if a test of one's own found it and did not fail.
+    finding: RecordedFinding
+    consequences: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run did, found and proved, on all its workers.
+
+    ``targets`` has each target by its name; a run without a file of targets has one, whose name is empty. ``suite`` is
+    set if the shipped suite was asked for: only such a run can say that the contract holds. Each of ``findings`` has a
+    ``verdict``: *failing*, *shown*, *accepted*, or *caught* if a user's own test found it and did not fail. `conclude`
+    groups those that break the contract (``causes``) and the warnings among those that are shown (``warnings``).
     """
 
     mode: str
-    places: Mapping[str, Place]
+    targets: Mapping[str, TargetResult]
     verdict: RunVerdict = "incomplete"
     reason: str = ""
     headline: str = ""
@@ -120,146 +132,111 @@ class RunRecord:
     tests: tuple[TestResult, ...] = ()
     checks: tuple[ShippedCheck, ...] = ()
     findings: tuple[RecordedFinding, ...] = ()
+    causes: tuple[RecordedCause, ...] = ()
+    warnings: tuple[RecordedCause, ...] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
-    unmet: tuple[str, ...] = ()
-    expired: tuple[str, ...] = ()
+    acceptances_never_met: tuple[str, ...] = ()
+    acceptances_expired: tuple[str, ...] = ()
     inconclusive: tuple[str, ...] = ()
-    not_asked: tuple[str, ...] = ()
-    reached: frozenset[str] = frozenset()
-    not_reached: frozenset[str] = frozenset()
-    observations: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    cassettes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    recorded: Mapping[str, str] = field(default_factory=dict)
-    examples: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    classes_reached: tuple[str, ...] = ()
+    classes_not_reached: tuple[str, ...] = ()
+    observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cassettes: tuple[Mapping[str, Any], ...] = ()
+    recorded: tuple[str, ...] = ()
+    not_recorded: tuple[str, ...] = ()
+    examples: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def service(self) -> str:
-        """What was asked, in words."""
-        several = len(self.places) > 1
-        return f"{len(self.places)} targets" if several else next(iter(self.places.values())).service
+        """What was called, in words."""
+        several = len(self.targets) > 1
+        return f"{len(self.targets)} targets" if several else next(iter(self.targets.values())).service
 
     @property
     def requests(self) -> int:
-        """How many requests were sent, retries too."""
-        return sum(place.requests for place in self.places.values())
+        """How many requests were sent, retries included."""
+        return sum(target.requests for target in self.targets.values())
 
     @property
     def retried(self) -> int:
         """How many of them were retries."""
-        return sum(place.retried for place in self.places.values())
+        return sum(target.retried for target in self.targets.values())
 
     @property
-    def looked_at_nothing(self) -> list[str]:
-        """The hypothesis tests that saw answers, and in none of them a task."""
-        return sorted(nodeid for nodeid, counts in self.examples.items() if not counts["listed"])
+    def not_asked_for(self) -> tuple[str, ...]:
+        """What was not asked for on each target, with the target's name if there is one."""
+        return tuple(
+            f"{name}: {what}" if name else what for name, each in self.targets.items() for what in each.not_asked_for
+        )
+
+    @property
+    def how_asked(self) -> str:
+        """The line with the mode, what was called, and how often."""
+        real = Mode(self.mode).is_real
+        line = f"mode {self.mode}: {self.service}{'' if real else ' (no real service was contacted)'}"
+        if not self.requests:
+            return f"{line}, no request was sent" if real else line
+        again = self.retried
+        retried = f", {again} of them {'a retry' if again == 1 else 'retries'}" if again else ""
+        return f"{line}, {count_of(self.requests, 'request')}{retried}, seed {self.seed}"
 
     def of_verdict(self, verdict: str) -> list[RecordedFinding]:
-        """Return the findings of one verdict, in the order of their codes."""
-        chosen = [finding for finding in self.findings if finding["verdict"] == verdict]
-        return sorted(chosen, key=lambda finding: (finding["code"], finding["message"]))
+        """Return the findings of one verdict."""
+        return [finding for finding in self.findings if finding["verdict"] == verdict]
 
     @property
     def breaking(self) -> list[RecordedFinding]:
-        """The findings that say that the contract does not hold.
-
-        These fail the run. With ``--cce-fail-on=never`` none does; the errors among them still say so.
-        """
+        """The findings that fail the run; with ``--cce-fail-on=never`` none does, and these are the errors."""
         if self.fail_on != "never":
             return self.of_verdict("failing")
         return [finding for finding in self.of_verdict("shown") if finding["severity"] == "error"]
 
     @property
     def broken(self) -> list[RecordedFinding]:
-        """The breaking findings without observations: these fail a run that asks for it, and break no sentence."""
+        """The breaking findings without observations, which can fail a run but do not break the contract."""
         return [finding for finding in self.breaking if finding["kind"] != Kind.OBSERVATION]
 
-    # asked for by the verdict of each target and by all that is printed
-    @cached_property
-    def causes(self) -> list[tuple[Cause, list[str]]]:
-        """Each cause with the targets that show it; what it explains, it explains on its own target."""
-        found: dict[tuple[str, ...], tuple[Cause, list[str]]] = {}
-        for name in dict.fromkeys((*self.places, "")):
-            for group in causes([as_finding(data) for data in self.breaking if is_on(data, name)]):
-                found.setdefault(group.finding.identity, (group, []))[1].append(name)
-        return list(found.values())
+    def causes_among(self, findings: Iterable[RecordedFinding]) -> tuple[RecordedCause, ...]:
+        """Group findings under their causes; a finding explains others on its own target only."""
+        parsed = {as_finding(data): data for data in findings}
+        found: dict[tuple[str, ...], RecordedCause] = {}
+        for name in dict.fromkeys((*self.targets, "")):
+            for cause in causes([finding for finding, data in parsed.items() if is_on(data, name)]):
+                data, identity = parsed[cause.finding], cause.finding.identity
+                new = RecordedCause(data, tuple(each.code for each in cause.consequences), ())
+                earlier = found.setdefault(identity, new)
+                found[identity] = replace(earlier, targets=(*earlier.targets, name))
+        return tuple(found.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the report file holds: ``schemas/report.json``."""
-        return {
-            "tool": TOOL,
-            "version": self.version,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "headline": self.headline,
-            "exit_status": self.exit_status,
-            "started": self.started.isoformat(timespec="seconds"),
-            "duration": round(self.duration, 3),
-            "mode": self.mode,
-            "suite": self.suite,
-            "settings": {flag: dict(setting) for flag, setting in self.settings.items()},
-            "seed": self.seed,
-            **self._asked(),
-            "checks": [
-                {"name": each.name, "target": each.target, "state": each.state, "why": each.why} for each in self.checks
-            ],
-            "tests": [
-                {
-                    "nodeid": each.nodeid,
-                    "outcome": each.outcome,
-                    "duration": round(each.duration, 3),
-                    "target": each.target,
-                    "services": list(each.services),
-                    "answers_judged": each.judged,
-                    "on_simulator": each.on_simulator,
-                }
-                for each in self.tests
-            ],
-            "findings": [finding for kind in _KINDS for finding in self.of_verdict(kind)],
-            "accepted": dict(self.accepted),
-            "acceptances_never_met": list(self.unmet),
-            "acceptances_expired": list(self.expired),
-            "inconclusive": list(self.inconclusive),
-            "not_asked_for": list(self.not_asked),
-            "classes_reached": sorted(self.reached),
-            "classes_not_reached": sorted(self.not_reached - self.reached),
-            "observations": {question: sorted(seen) for question, seen in sorted(self.observations.items())},
-            "recorded": sorted(nodeid for nodeid, what in self.recorded.items() if what == "kept"),
-            "examples": [{"test": nodeid, **counts} for nodeid, counts in sorted(self.examples.items())],
-            "cassettes": [dict(self.cassettes[name]) for name in sorted(self.cassettes)],
-        }
+        names = [each.name for each in fields(self) if each.name not in _NOT_REPORTED]
+        copied = {name: _plain(getattr(self, name)) for name in (*names, "not_asked_for")}
+        return {"tool": TOOL, **copied, **self._targets_to_dict()}
 
-    def _asked(self) -> dict[str, Any]:
-        """Return what was asked, in all and of each target if there are any."""
-        if "" in self.places:
-            return self.places[""].to_dict()
+    def _targets_to_dict(self) -> dict[str, Any]:
+        if "" in self.targets:
+            return self.targets[""].to_dict()
         targets = [
             {"name": name, "cluster": each.cluster, "verdict": each.verdict, "reason": each.reason, **each.to_dict()}
-            for name, each in self.places.items()
+            for name, each in self.targets.items()
         ]
         return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
 
 
-def how_asked(report: Mapping[str, Any]) -> str:
-    """Return the line of a report that tells the mode, who was asked, and how much."""
-    real = Mode(report["mode"]).is_real
-    line = f"mode {report['mode']}: {report['service']}{'' if real else ' (no real service was contacted)'}"
-    if report["requests"]:
-        again = report["retried"]
-        retried = f", {again} of them {'a retry' if again == 1 else 'retries'}" if again else ""
-        return f"{line}, {number_of(report['requests'], 'request')}{retried}, seed {report['seed']}"
-    return f"{line}, no request was sent" if real else line
+def is_on(finding: RecordedFinding, target: str) -> bool:
+    """Return whether a finding was made on a target; one without targets belongs to the target without a name."""
+    return target in (finding.get("targets") or [""])
 
 
-def is_on(finding: Mapping[str, Any], target: str) -> bool:
-    """Whether a finding was made on a target; one that no target has is on the target without a name."""
-    names: Sequence[str] = finding.get("targets") or [""]
-    return target in names
-
-
-def number_of(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> number_of(1, "request"), number_of(2, "request")
-    ('1 request', '2 requests')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _plain(value: Any) -> Any:
+    """Return a value in the types that JSON has, fractions with three digits."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return round(value, 3) if isinstance(value, float) else value

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOOL: Final = "pytest-cce-precheck"
-# each finding holds the exchanges that it was made from
+# each finding holds the exchanges that show it
 _LARGEST: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class SavedReport:
-    """What a report says; ``document`` is the whole, each finding with what the run kept of its exchanges."""
+    """A report; ``document`` is the whole, each finding with what the run kept of its exchanges."""
 
     name: str
     document: Mapping[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> SavedReport:
-        """Read one; raises `ConfigurationError` if the file is no such report."""
+        """Read a report; raises `ConfigurationError` if the file is not one."""
         wanted = f"expected what --cce-report={path.stem}.json writes"
         try:
             document = json.loads(read_bytes(path, f"the report {path}", limit=_LARGEST, way_out=wanted))
         except (ValueError, RecursionError):
             raise ConfigurationError(f"{path} is not a JSON report; {wanted}") from None
         if not isinstance(document, dict) or document.get("tool") != TOOL:
-            raise ConfigurationError(f"{path} is no report of {TOOL}; {wanted}")
+            raise ConfigurationError(f"{path} is not a report of {TOOL}; {wanted}")
         for finding in document.get("findings", ()):
             if not isinstance(finding, dict) or not finding.keys() >= {"code", "message", "exchanges"}:
                 raise ConfigurationError(f"{path} has a finding without code, message or exchanges; {wanted}")
@@ -46,7 +46,7 @@ class SavedReport:
 
     @property
     def findings(self) -> Sequence[Mapping[str, Any]]:
-        """All findings, whatever became of them."""
+        """All findings, whatever their verdict."""
         return tuple(self.document.get("findings", ()))
 
     def of_code(self, code_or_name: str) -> Sequence[Mapping[str, Any]]:
@@ -60,7 +60,7 @@ class SavedReport:
 
 
 def as_finding(data: Mapping[str, Any]) -> Finding:
-    """Return a finding as a run recorded it, without its exchanges."""
+    """Return a recorded finding, without its exchanges."""
     return Finding(
         data["code"],
         data["message"],

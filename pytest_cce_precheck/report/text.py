@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 _SAMPLES: Final = 3
 _CAUSES: Final = 10
 _HEADER: Final = 100
-# a status that nobody had reason to expect; other findings are of refusals that were asked for as well
+# an unexpected status; the refusals of other findings were expected
 _UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
-# found by asking with credentials that must be refused, or with none: to repeat that with good ones shows nothing
+# found with bad credentials or none: the same request with good ones would not show it
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 
-# of GitHub Actions (which looks beyond blanks), Azure Pipelines and TeamCity: ::error::, ##[error], ##vso[…]
+# commands of GitHub Actions (also after blanks), Azure Pipelines and TeamCity: ::error::, ##[error], ##vso[…]
 _COMMAND: Final = re.compile(r"(\A\s*):(?=:)|(?<=#)#(?=[A-Za-z]*\[)")
 
 
 class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytest prints it as the failure's name
-    """The service's answers break the contract; ``findings`` holds what was found, the text says it."""
+    """The service's answers break the contract; ``findings`` holds what was found."""
 
-    # pytest prints the name with its module: the one to import it from, and short enough to leave the code in sight
+    # pytest prints the name with its module: this is the one to import it from, and a short one
     __module__ = "pytest_cce_precheck"
 
     def __init__(self, text: str, findings: Sequence[Finding]) -> None:
@@ -47,10 +47,10 @@ class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytes
 def describe(
     findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind | None, skew: float | None = None
 ) -> str:
-    """Write findings for a person: the first line is the first cause's code and fact, then the evidence.
+    """Return findings as text: the first line is the first cause's code and fact, then comes the evidence.
 
-    ``kind`` is how requests were authenticated, for the curl lines; credentials appear nowhere. ``skew`` is by how many
-    seconds the local clock is ahead of the service's, where that is known.
+    ``kind`` is how requests were authenticated, for the curl lines; they contain no credentials. ``skew`` is by how
+    many seconds the local clock is ahead of the service's, if that is known.
     """
     groups = causes(findings)
     shown, rest = groups[:_CAUSES], groups[_CAUSES:]
@@ -62,27 +62,27 @@ def describe(
 
 
 def properties(findings: Sequence[Finding], *, skew: float | None = None) -> Iterator[tuple[str, str]]:
-    """Return what a person looks for in a JUnit report, for each cause: its code, request id and triage."""
-    for group in causes(findings):
-        yield "cce_code", group.finding.code
-        for exchange in group.finding.exchanges[:1]:
+    """Yield the properties of each cause for a JUnit report: its code, request id and triage."""
+    for cause in causes(findings):
+        yield "cce_code", cause.finding.code
+        for exchange in cause.finding.exchanges[:1]:
             if exchange.request_id:
                 yield "cce_request_id", one_line(exchange.request_id)
-            told = triage(exchange, skew) if group.finding.code in _UNEXPECTED else None
-            if told is not None:
-                yield "cce_triage", told
+        advice = _triage(cause.finding, skew)
+        if advice:
+            yield "cce_triage", advice
 
 
 def headline(finding: Finding) -> str:
-    """Write a finding's code and fact on one line."""
+    """Return a finding's code and fact on one line."""
     return one_line(f"{finding.code} {finding.message}")
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` (a service may have sent it) as one line of a terminal or a file, inert.
+    """Return ``text``, which a service may have sent, as one harmless line for a terminal or a file.
 
-    Escaped are what is not printable, such as control and bidi characters, and what would make a line a command to the
-    CI system that reads it.
+    Characters that are not printable, such as control and bidi characters, are escaped, and so is the beginning of a
+    command to the CI system that reads the line.
     """
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
@@ -90,12 +90,12 @@ def one_line(text: str) -> str:
 
 
 def as_code(text: str) -> str:
-    """Return ``text`` as Markdown that shows it as it is, in a table's cell too: nothing in it is a link or a mention.
+    """Return ``text`` as Markdown code, for a cell of a table too: nothing in it is a link or a mention.
 
     >>> print(as_code("a|b"), as_code("@you ``"))
     `a`&#124;`b` ` @you `` `
     """
-    # no code can hold a bar that follows a backslash: GitHub's tables and others disagree about how it is written
+    # GitHub's tables and others disagree about how code holds a bar that follows a backslash
     return "&#124;".join(map(_code_span, one_line(text).split("|")))
 
 
@@ -104,7 +104,7 @@ def _code_span(text: str) -> str:
         return ""
     runs = set(map(len, re.findall("`+", text)))
     fence = "`" * next(length for length in count(1) if length not in runs)
-    # one blank at each end is not shown, unless there is nothing else
+    # Markdown takes away one blank at each end, unless there is nothing else
     blank = " " if text[0] == "`" or text[-1] == "`" or (text[0] == text[-1] == " " and text.strip()) else ""
     return f"{fence}{blank}{text}{blank}{fence}"
 
@@ -114,9 +114,9 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
     yield headline(finding)
     if finding.exchanges:
         yield from _exchange_lines(finding.exchanges[0], redactor, None if finding.code in OTHER_CREDENTIALS else kind)
-    told = triage(finding.exchanges[0], skew) if finding.exchanges and finding.code in _UNEXPECTED else None
-    if told is not None:
-        yield f"  triage    {told}"
+    advice = _triage(finding, skew)
+    if advice:
+        yield f"  triage    {advice}"
     if finding.path:
         yield f"  at        {finding.path}"
     yield from _places(finding)
@@ -125,8 +125,7 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
             yield f"  {label:<9} {text}"
     word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open"}.get(finding.kind, "contract")
     yield f"  {word:<9} {finding.rule.source}"
-    if told is None:
-        # whoever is to mend something, the triage says it
+    if not advice:
         yield f"  remedy    {finding.rule.remedy}"
     if cause.consequences:
         yield f"  also seen, which follows from it ({len(cause.consequences)}):"
@@ -135,6 +134,10 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
         if len(cause.consequences) > _SAMPLES:
             yield f"    … and {len(cause.consequences) - _SAMPLES} more"
     yield f"  more      cce-precheck explain {finding.code}"
+
+
+def _triage(finding: Finding, skew: float | None) -> str | None:
+    return triage(finding.exchanges[0], skew) if finding.exchanges and finding.code in _UNEXPECTED else None
 
 
 def _places(finding: Finding) -> Iterator[str]:
@@ -150,7 +153,7 @@ def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | Non
     response = exchange.response
     yield f"  request   {exchange.request.method} {exchange.request.url}"
     content_type = shortened(response.headers.get("Content-Type", "no Content-Type"), _HEADER)
-    milliseconds = f"{response.elapsed * 1000:.0f} ms"
-    yield f"  answer    {response.status}, {content_type}, {len(response.body)} bytes in {milliseconds}"
+    size, milliseconds = f"{len(response.body)} bytes", f"{response.elapsed * 1000:.0f} ms"
+    yield f"  answer    {response.status}, {content_type}, {size} in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
     yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"

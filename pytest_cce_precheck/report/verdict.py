@@ -1,4 +1,4 @@
-"""From findings to a verdict: what is accepted, what fails."""
+"""Sort findings: accepted, failing, or only shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_cce_precheck.contract.rules import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from pytest_cce_precheck.config.options import FailOn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Findings sorted by what they do: fail, be shown, or be accepted."""
+    """Findings sorted by their effect: they fail, are only shown, or are accepted."""
 
     failing: tuple[Finding, ...]
     shown: tuple[Finding, ...]
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date) -> Verdict:
-    """Sort findings: what is accepted never fails, the rest fails from the severity ``fail_on`` upwards."""
+    """Sort findings: an accepted one never fails, the others fail if they have at least the severity ``fail_on``."""
     failing, shown, accepted = [], [], []
     for finding in findings:
         acceptance = next((each for each in acceptances if each.covers(finding, today)), None)
@@ -37,3 +37,15 @@ def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequen
         else:
             shown.append(finding)
     return Verdict(tuple(failing), tuple(shown), tuple(accepted))
+
+
+def useless(acceptances: Iterable[tuple[Acceptance, str, bool]], today: date) -> tuple[list[str], list[str]]:
+    """Return the expired acceptances and the unused ones; each is given with its place and whether it was used."""
+    expired, unused = [], []
+    for acceptance, place, used in acceptances:
+        text = f"{acceptance.code} ({acceptance.reason})"
+        if acceptance.until is not None and today > acceptance.until:
+            expired.append(f"{text} until {acceptance.until}{place}")
+        elif not used:
+            unused.append(text + place)
+    return expired, unused

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._text import listed
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.sdk.reproducer import reproducer
 from pytest_cce_precheck.sdk.table import call_summary
-from pytest_cce_precheck.wire.excerpts import listed
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tests.cli.put_down import Cassettes, Ended
 
-assert pytest_cce_precheck.cli.cassettes.command  # pytester would forget it, and its errors would be others than ours
+assert pytest_cce_precheck.cli.cassettes.command  # otherwise pytester drops it, and its exceptions
 
 
 @pytest.fixture
 def cassettes(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cassettes:
-    """Run the command where nothing else is; give its status, what it printed, and what it complained of."""
+    """Return a function that runs the command in an empty folder: its status, its output, and its errors."""
     monkeypatch.chdir(tmp_path)
 
     def cassettes(*arguments: object) -> Ended:

@@ -1,4 +1,4 @@
-"""Cassettes put down for the commands to work on, and what these complain of."""
+"""Cassettes for the commands to work on, and the errors of these."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def put_down(path: Path, *recordings: Recording, **about: Any) -> Path:
     return path
 
 
-def one_line(complaint: str) -> str:
-    """Return what a command complained of, which is one line."""
-    assert complaint.startswith("cce-precheck: ")
-    assert complaint.count("\n") == 1
-    return complaint.removeprefix("cce-precheck: ").rstrip("\n")
+def one_line(error: str) -> str:
+    """Return the error of a command, which is one line."""
+    assert error.startswith("cce-precheck: ")
+    assert error.count("\n") == 1
+    return error.removeprefix("cce-precheck: ").rstrip("\n")

@@ -1,4 +1,4 @@
-"""``cce-precheck cassettes``: what each of its commands prints, writes and deletes, and how it ends."""
+"""``cce-precheck cassettes``: the output, the files and the exit status of each action."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ NOT_JSON: Final = "<html>"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["list", "nowhere"], "nowhere is not there; expected a folder of cassettes"),
-        (["list", "text.json"], "text.json is no folder; expected a folder of cassettes"),
-        (["list"], "cce-cassettes is not there"),
+        (["list", "nowhere"], "nowhere does not exist; expected a folder of cassettes"),
+        (["list", "text.json"], "text.json is not a folder; expected a folder of cassettes"),
+        (["list"], "cce-cassettes does not exist"),
         (["show", "nowhere"], "there is no cassette nowhere"),
         (["show", "folder"], "the cassette folder cannot be read: it is a directory; expected a regular file"),
         (["show", "text.json"], "text.json is not a cassette: "),
@@ -47,17 +47,17 @@ NOT_JSON: Final = "<html>"
         (["diff", "good.json", "folder"], "good.json and folder cannot be compared: one is a folder, the other a file"),
         (["diff", "folder", "folder"], "folder and folder have no cassette of the same name"),
         (["diff", ".", "."], "broken.json is not a cassette: "),
-        (["prune", "nowhere"], "nowhere is not there"),
+        (["prune", "nowhere"], "nowhere does not exist"),
         (["prune", "folder"], "folder holds no cassettes, so there is nothing to prune"),
         (["import", "nowhere", "--out", "new.json"], "nowhere cannot be read: No such file or directory"),
         (["import", "folder", "--out", "new.json"], "folder cannot be read: it is a directory"),
         (["import", "text.json", "--out", "new.json"], "text.json is neither HAR 1.2 nor a cassette of vcrpy"),
         (["import", "good.json", "--out", "new.json"], "good.json is a cassette already"),
         (["import", "binary", "--out", "new.json"], "binary cannot be read: byte 0 is not UTF-8"),
-        (["import", "broken.json", "--out", "new.json"], "broken.json is no JSON: "),
-        (["import", "deep.json", "--out", "new.json"], "deep.json nests too deep to be read"),
-        (["import", "real.har", "--out", "folder"], "folder is there and is no cassette, so it is not replaced"),
-        (["import", "real.har", "--out", "text.json"], "text.json is there and is no cassette, so it is not replaced"),
+        (["import", "broken.json", "--out", "new.json"], "broken.json is not valid JSON: "),
+        (["import", "deep.json", "--out", "new.json"], "deep.json is nested too deep to be read"),
+        (["import", "real.har", "--out", "folder"], "folder exists and is not a cassette, so it is not replaced"),
+        (["import", "real.har", "--out", "text.json"], "text.json exists and is not a cassette, so it is not replaced"),
         (["import", "none.har", "--out", "new.json"], "none.har: no call to …/addons/precheck"),
         (["import", "code.yaml", "--out", "new.json"], "code.yaml, line 1 cannot be imported: could not determine"),
         (["import", "aborted.har", "--out", "new.json"], "entry 1 of aborted.har cannot be imported: its status is 0"),
@@ -221,6 +221,18 @@ def test_a_secret_of_the_environment_is_shown_by_no_command(
     assert (status, out, TOKEN in err) == (2, "", False)
 
 
+def test_a_secret_of_which_a_summary_shows_a_part_is_not_readable_in_it(
+    cassettes: Cassettes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", TOKEN)
+    for before in range(60, 170, 5):
+        # as if an older version had recorded it without redaction
+        body = ("x " * 85)[:before] + TOKEN + " y" * 200
+        put_down(tmp_path / "a.json", asked(document=body.encode()))
+        _, out, _ = cassettes("show", "a.json")
+        assert not any(TOKEN[:length] in out for length in range(6, len(TOKEN) + 1)), before
+
+
 # ---- verify
 
 
@@ -235,7 +247,7 @@ def test_a_cassette_that_meets_the_contract_holds(cassettes: Cassettes, tmp_path
     )
 
 
-def test_each_exchange_is_judged_and_a_fact_is_told_once(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_each_exchange_is_judged_and_a_fact_is_reported_once(cassettes: Cassettes, tmp_path: Path) -> None:
     wrong = put(listing(), "pageInfo", "currentCount", "8")
     put_down(tmp_path / "a.json", asked(), asked(document=wrong), asked("type=", wrong))
     status, out, _ = cassettes("verify", "a.json")
@@ -252,7 +264,7 @@ def test_each_exchange_is_judged_and_a_fact_is_told_once(cassettes: Cassettes, t
     ]
 
 
-def test_what_is_accepted_does_not_fail_and_what_is_never_met_is_told(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_an_acceptance_lets_a_finding_pass_or_is_reported(cassettes: Cassettes, tmp_path: Path) -> None:
     put_down(tmp_path / "a.json", asked(document=drop(listing(), *METADATA, "expireTimeStamp")))
     assert cassettes("verify", "a.json")[0] == 1
     accepted = [
@@ -264,8 +276,8 @@ def test_what_is_accepted_does_not_fail_and_what_is_never_met_is_told(cassettes:
     assert status == 0
     assert out.startswith("accepted: recording 1: PRE302 ")
     assert err.splitlines() == [
-        "cce-precheck: accepted but never met: PRE401 (agreed)",
-        "cce-precheck: accepted no longer: PRE301 (x) until 2020-01-31",
+        "cce-precheck: expired acceptance: PRE301 (x) until 2020-01-31",
+        "cce-precheck: unused acceptance: PRE401 (agreed)",
     ]
 
 
@@ -276,8 +288,8 @@ def test_a_failure_and_a_call_to_another_path_are_notes(cassettes: Cassettes, tm
     status, out, _ = cassettes("verify", "a.json")
     assert status == 0
     assert out.splitlines() == [
-        "note: recording 1: no answer came, which cannot be judged: no answer",
-        "note: recording 2: GET /api/v3/projects/p/clusters is none of the two calls",
+        "note: recording 1: no answer came, so there is none to judge: no answer",
+        "note: recording 2: GET /api/v3/projects/p/clusters is neither of the two calls",
         "a.json: nothing breaks the contract",
     ]
 
@@ -326,7 +338,7 @@ def test_a_file_that_is_not_in_its_form_fails(
 def test_what_was_edited_since_is_a_note(cassettes: Cassettes, tmp_path: Path) -> None:
     path = put_down(tmp_path / "a.json")
     path.write_text(path.read_text().replace("Addon task check finish", "Add-on task check finish"))
-    note = "note: was edited since it was written, and is redacted again whenever it is read"
+    note = "note: was edited after it was written, so it is redacted again when it is read"
     assert cassettes("verify", "a.json") == (0, f"{note}\na.json: nothing breaks the contract\n", "")
 
 
@@ -334,7 +346,7 @@ def test_a_key_that_stands_twice_fails(cassettes: Cassettes, tmp_path: Path) -> 
     path = put_down(tmp_path / "a.json")
     path.write_text(path.read_text().replace('"status":200', '"status":404, "status":200'))
     status, out, _ = cassettes("verify", "a.json")
-    assert (status, out.splitlines()[0]) == (1, "error: the key 'status' stands twice in one object")
+    assert (status, out.splitlines()[0]) == (1, "error: the key 'status' occurs twice in one object")
 
 
 def test_what_looks_like_a_secret_fails_and_is_not_shown(cassettes: Cassettes, tmp_path: Path) -> None:
@@ -367,7 +379,7 @@ def test_the_same_answers_have_the_same_shape(cassettes: Cassettes, tmp_path: Pa
     assert cassettes("diff", "old", "new") == (0, "1 cassette compared: the answers have the same shape\n", "")
 
 
-def test_a_change_is_told_with_its_grade_the_call_and_where_it_is_seen(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_a_change_has_its_grade_the_call_and_the_cassettes_that_show_it(cassettes: Cassettes, tmp_path: Path) -> None:
     for name in ("a.json", "sub/b.json", "gone.json"):
         put_down(tmp_path / "old" / name)
     put_down(tmp_path / "new" / "a.json", asked(document=drop(listing(), *STATUS, "message")))
@@ -378,8 +390,8 @@ def test_a_change_is_told_with_its_grade_the_call_and_where_it_is_seen(cassettes
     owner, message = "$.items[*].metadata.owner", "$.items[*].status.message"
     new, missing = "a new undocumented field", "a required field is missing at times"
     assert out.splitlines() == [
-        "note: gone.json is in the old folder alone",
-        "note: came.json is in the new folder alone",
+        "note: gone.json is only in the old folder",
+        "note: came.json is only in the new folder",
         f"note: list 200 {owner} {new}: never (0 of 16) → sometimes (1 of 16) [sub/b.json]",
         f"error: list 200 {message} {missing}: always (16 of 16) → sometimes (15 of 16) [a.json]",
         "2 cassettes compared: 1 error, 1 note",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.cassette.files import read
-from pytest_cce_precheck.cli.cassettes import importing
+from pytest_cce_precheck.cassette.importers import conversion
 from pytest_cce_precheck.cli.main import main
 from tests.cli.put_down import DATA, TOKEN, asked, put_down
 from tests.contract.answers import listing
@@ -97,7 +97,7 @@ def test_an_id_that_a_cookie_names_too_is_no_secret(cassettes: Cassettes, tmp_pa
     assert read(tmp_path / "a.json").origin.project_id == project
 
 
-def test_without_a_date_the_day_of_the_file_is_taken_and_told(cassettes: Cassettes, tmp_path: Path) -> None:
+def test_without_a_date_the_day_of_the_file_is_taken_and_named(cassettes: Cassettes, tmp_path: Path) -> None:
     text = re.sub(r"Date:\n      - .*\n", "Data:\n      - x\n", (DATA / "vcrpy-9.yaml").read_text())
     (tmp_path / "a.yaml").write_text(text)
     os.utime(tmp_path / "a.yaml", (1_700_000_000, 1_700_000_000))
@@ -133,7 +133,7 @@ def test_an_export_replaces_an_older_one_and_nothing_else(
         status, out, err = cassettes("export", "a.json", "--har", name)
         assert (status, out, err) == (
             *(2, ""),
-            f"cce-precheck: {name} is there and is no HAR, so it is not replaced\n",
+            f"cce-precheck: {name} exists and is not a HAR, so it is not replaced\n",
         )
         assert (tmp_path / name).read_bytes() == kept
 
@@ -143,7 +143,7 @@ def test_a_pipe_is_read_to_its_end_and_no_further_than_any_file(
 ) -> None:
     har = (DATA / "mitmproxy-11.har").read_bytes()
     for most, status in ((len(har), 0), (len(har) - 1, 2)):
-        monkeypatch.setattr(importing, "MAX_CASSETTE", most)
+        monkeypatch.setattr(conversion, "MAX_CASSETTE", most)
         reads, writes = os.pipe()
         feeding = threading.Thread(target=lambda end=writes: feed(end, har))
         feeding.start()

@@ -1,4 +1,4 @@
-"""``cce-precheck cassettes prune``: what no test claims, and when nothing is concluded."""
+"""``cce-precheck cassettes prune``: deletes unused cassettes, and nothing if it cannot be known what is used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Make a project of tests; run the command in it."""
+    """Return a function that runs the command in a project with tests."""
     pytester.makepyfile(
         test_pruned="""
         import pytest
@@ -47,28 +47,28 @@ def project(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> Ca
     return prune
 
 
-CLAIMED: Final = (
+USED: Final = (
     *("test_pruned/test_kept.json", "test_pruned/test_each[addonStatic].json", "test_pruned/test_each[Other].json"),
     "shared/by_name.json",
 )
-UNCLAIMED: Final = ("test_pruned/test_gone.json", "test_gone/test_a.json", "test_gone/deep/test_b.json")
+UNUSED: Final = ("test_pruned/test_gone.json", "test_gone/test_a.json", "test_gone/deep/test_b.json")
 
 
 def pruned_folder(folder: Path) -> Path:
-    for name in (*CLAIMED, *UNCLAIMED):
+    for name in (*USED, *UNUSED):
         put_down(folder / name)
     return folder
 
 
-def test_what_no_test_claims_is_listed_and_deleted_only_when_told_so(
+def test_unused_cassettes_are_listed_and_deleted_with_yes_only(
     project: Callable[..., Ended], pytester: pytest.Pytester
 ) -> None:
     folder = pruned_folder(pytester.path / "cce-cassettes")
     status, out, err = project()
     assert (status, err) == (0, "")
     assert out.splitlines() == [
-        *(f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)),
-        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims would be deleted with --yes",
+        *(f"cce-cassettes/{name}" for name in sorted(UNUSED)),
+        "4 of 7 cassettes are used by 5 tests; 3 unused cassettes would be deleted with --yes",
     ]
     assert len(files_in(folder)) == 7
     # what a recording leaves that is killed between two steps
@@ -77,11 +77,11 @@ def test_what_no_test_claims_is_listed_and_deleted_only_when_told_so(
     status, out, _ = project("--yes")
     assert (status, out.splitlines()[-1]) == (
         0,
-        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims deleted",
+        "4 of 7 cassettes are used by 5 tests; 3 unused cassettes deleted",
     )
-    assert sorted(files_in(folder)) == sorted(CLAIMED)
+    assert sorted(files_in(folder)) == sorted(USED)
     assert not (folder / "test_gone").exists()
-    assert project("--yes") == (0, "4 of 4 cassettes are claimed by 5 tests; every one is claimed\n", "")
+    assert project("--yes") == (0, "4 of 4 cassettes are used by 5 tests; all are used\n", "")
 
 
 def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., Ended], pytester: pytest.Pytester) -> None:
@@ -89,9 +89,7 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
     pruned_folder(pytester.path / "elsewhere")
     status, out, _ = project("elsewhere", "--", "-m", "nothing")
     assert status == 0
-    assert out.endswith(
-        "4 of 7 cassettes are claimed by 5 tests; 3 cassettes that no test claims would be deleted with --yes\n"
-    )
+    assert out.endswith("4 of 7 cassettes are used by 5 tests; 3 unused cassettes would be deleted with --yes\n")
 
 
 @pytest.mark.parametrize(
@@ -100,15 +98,15 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
         (
             "import nothing_of_this_name",
             [],
-            "the tests cannot be collected, so which cassettes they use is not known: ERROR ",
+            "the tests cannot be collected, so the cassettes that they use are not known: ERROR ",
         ),
         (
             "",
             ["--", "--no-such-option"],
-            "the tests cannot be collected, so which cassettes they use is not known: pytest.main(): error: ",
+            "the tests cannot be collected, so the cassettes that they use are not known: pytest.main(): error: ",
         ),
-        ("", ["--", "nowhere"], "the tests cannot be collected, so which cassettes they use is not known: ERROR: "),
-        ("", ["--", "test_more.py"], "pytest collects no test here, so every cassette would be unclaimed: "),
+        ("", ["--", "nowhere"], "the tests cannot be collected, so the cassettes that they use are not known: ERROR: "),
+        ("", ["--", "test_more.py"], "pytest collects no test here, so every cassette would be unused: "),
         (
             "def test_a(): pass",
             ["--", "test_more.py"],
@@ -117,7 +115,7 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
         (
             "import pytest\npytest.skip('x', allow_module_level=True)",
             [],
-            "test_more.py is skipped as a whole, so which",
+            "test_more.py is skipped as a whole, so the",
         ),
         (
             "from test_pruned import test_named as test_too",
@@ -125,9 +123,9 @@ def test_a_test_that_is_deselected_keeps_its_cassette(project: Callable[..., End
             "two tests would record the cassette shared/By_name.json: ",
         ),
     ],
-    ids=["does not import", "unknown option", "no such file", "no tests", "no tests of ours", "skipped", "two claims"],
+    ids=["does not import", "unknown option", "no such file", "no tests", "no tests of ours", "skipped", "used twice"],
 )
-def test_where_it_cannot_be_known_what_is_claimed_nothing_is_deleted(
+def test_if_it_cannot_be_known_what_is_used_nothing_is_deleted(
     project: Callable[..., Ended], pytester: pytest.Pytester, more: str, arguments: list[str], said: str
 ) -> None:
     folder = pruned_folder(pytester.path / "cce-cassettes")
@@ -141,11 +139,14 @@ def test_where_it_cannot_be_known_what_is_claimed_nothing_is_deleted(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["test_pruned.py"], "folder/test_other.py is not collected, so which cassettes are used there is not known: "),
-        (["test_pruned.py", "folder/test_other.py::test_it"], "of folder/test_other.py::test_it not every test is"),
-        (["--ignore=folder"], "folder/test_other.py is not collected, so which "),
-        (["--ignore-glob=*other*"], "folder/test_other.py is not collected, so which "),
-        (["-n", "2", "test_pruned.py"], "folder/test_other.py is not collected, so which "),
+        (
+            ["test_pruned.py"],
+            "folder/test_other.py is not collected, so the cassettes that are used there are not known: ",
+        ),
+        (["test_pruned.py", "folder/test_other.py::test_it"], "not every test of folder/test_other.py::test_it is"),
+        (["--ignore=folder"], "folder/test_other.py is not collected, so the "),
+        (["--ignore-glob=*other*"], "folder/test_other.py is not collected, so the "),
+        (["-n", "2", "test_pruned.py"], "folder/test_other.py is not collected, so the "),
         (["test_pruned.py", "-o", "python_files=*.py"], "conftest.py and 1 more files of tests are not collected, so "),
     ],
 )
@@ -173,7 +174,7 @@ def test_what_is_not_run_is_not_unused(
     pruned_folder(pytester.path / "cce-cassettes")
     status, out, err = project("--", *more)
     assert (status, err) == (0, "")
-    assert out.splitlines()[:-1] == [f"cce-cassettes/{name}" for name in sorted(UNCLAIMED)]
+    assert out.splitlines()[:-1] == [f"cce-cassettes/{name}" for name in sorted(UNUSED)]
 
 
 def test_a_project_that_says_where_its_tests_are_needs_no_others(
@@ -187,13 +188,13 @@ def test_a_project_that_says_where_its_tests_are_needs_no_others(
     assert project("--", "test_pruned.py")[0] == 2
 
 
-def test_a_folder_of_which_no_cassette_is_claimed_is_somebody_elses(
+def test_a_folder_of_which_no_cassette_is_used_is_somebody_elses(
     project: Callable[..., Ended], pytester: pytest.Pytester
 ) -> None:
     evidence = put_down(pytester.path / "evidence" / "test_contract" / "test_it.json")
     status, out, err = project("--yes", "evidence")
     assert (status, out) == (2, "")
-    assert one_line(err).startswith("the 5 tests that pytest collects claim none of the cassettes of evidence, so ")
+    assert one_line(err).startswith("the 5 tests that pytest collects use none of the cassettes of evidence, so ")
     assert evidence.exists()
 
 
@@ -216,7 +217,7 @@ def test_only_cassettes_are_deleted_and_no_link_is_followed(
     complaints = err.splitlines()
     assert complaints[0] == "cce-precheck: left alone: cce-cassettes/link.json is a link"
     assert complaints[1].startswith("cce-precheck: left alone: cce-cassettes/settings.json is not a cassette: ")
-    assert out.splitlines()[-1].endswith("3 cassettes that no test claims deleted")
+    assert out.splitlines()[-1].endswith("3 unused cassettes deleted")
 
 
 # ---- beside a recording
@@ -243,20 +244,20 @@ def test_what_is_recorded_while_it_is_pruned_stays(
     project: Callable[..., Ended], pytester: pytest.Pytester, meanwhile: Callable[..., None]
 ) -> None:
     folder = pruned_folder(pytester.path / "cce-cassettes")
-    text = (folder / CLAIMED[0]).read_text() + " "
+    text = (folder / USED[0]).read_text() + " "
 
     def record() -> None:
         # of tests that were written after the collection
-        write(folder / UNCLAIMED[0], text)
+        write(folder / UNUSED[0], text)
         write(folder / "test_new" / "test_a.json", text)
 
     meanwhile(record)
     status, out, err = project("--yes")
     assert status == 0
-    assert sorted(files_in(folder)) == sorted([*CLAIMED, UNCLAIMED[0], "test_new/test_a.json"])
-    assert files_in(folder)[UNCLAIMED[0]] == text.encode()
-    assert err == f"cce-precheck: left alone: cce-cassettes/{UNCLAIMED[0]} was recorded meanwhile\n"
-    assert out.splitlines()[-1].endswith("; 2 cassettes that no test claims deleted")
+    assert sorted(files_in(folder)) == sorted([*USED, UNUSED[0], "test_new/test_a.json"])
+    assert files_in(folder)[UNUSED[0]] == text.encode()
+    assert err == f"cce-precheck: left alone: cce-cassettes/{UNUSED[0]} was recorded meanwhile\n"
+    assert out.splitlines()[-1].endswith("; 2 unused cassettes deleted")
 
 
 def test_another_prune_at_the_same_time_is_no_error(
@@ -266,14 +267,14 @@ def test_another_prune_at_the_same_time_is_no_error(
     meanwhile(lambda: shutil.rmtree(folder / "test_gone"))
     status, _, err = project("--yes")
     assert (status, err) == (0, "")
-    assert sorted(files_in(folder)) == sorted(CLAIMED)
+    assert sorted(files_in(folder)) == sorted(USED)
 
 
 def test_a_recording_goes_on_where_its_folder_and_its_unfinished_file_are_cleared_away(
     project: Callable[..., Ended], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = pruned_folder(pytester.path / "cce-cassettes")
-    text = (folder / CLAIMED[0]).read_text()
+    text = (folder / USED[0]).read_text()
     put_in_place, ended = Path.replace, []
 
     def at_the_worst_moment(unfinished: Path, target: Path) -> Path:
@@ -284,4 +285,4 @@ def test_a_recording_goes_on_where_its_folder_and_its_unfinished_file_are_cleare
     monkeypatch.setattr(Path, "replace", at_the_worst_moment)
     write(folder / "test_gone" / "test_new.json", text)
     assert [status for status, _, _ in ended] == [0]
-    assert sorted(files_in(folder)) == sorted([*CLAIMED, "test_gone/test_new.json"])
+    assert sorted(files_in(folder)) == sorted([*USED, "test_gone/test_new.json"])

@@ -172,13 +172,13 @@ def test_a_request_that_is_none_exits_with_2(check: Check, tmp_path: Path, conte
     request.write_text(content)
     status, _, err = check("--request", request, CREATE)
     assert status == 2
-    assert err.startswith(f"cce-precheck: --request {request} is no create request: ")
+    assert err.startswith(f"cce-precheck: --request {request} is not a create request: ")
 
 
-def test_a_question_in_place_of_a_request_is_told_what_is_expected(check: Check, right: Path) -> None:
+def test_a_query_in_place_of_a_request_is_refused_with_what_is_expected(check: Check, right: Path) -> None:
     status, _, err = check("--request", "type=addonStatic", right)
     assert (status, err.count("\n")) == (2, 1)
-    assert "--request takes a file that holds the body of the create request" in err
+    assert "--request takes a file with the body of the create request" in err
 
 
 def test_accepted_findings_do_not_fail_and_are_shown(check: Check) -> None:
@@ -188,13 +188,13 @@ def test_accepted_findings_do_not_fail_and_are_shown(check: Check) -> None:
     assert out.count("accepted: PRE") == 4
 
 
-def test_acceptances_that_ended_or_were_never_met_are_told(check: Check) -> None:
+def test_expired_and_unused_acceptances_are_reported(check: Check) -> None:
     status, out, err = check("--accept=PRE210: x until 2020-01-31", "--accept=PRE401: agreed", "--json", LIST)
     assert status == 1
     assert "PRE210" in codes(out)
     assert err.splitlines() == [
-        "cce-precheck: accepted no longer: PRE210 (x) until 2020-01-31",
-        "cce-precheck: accepted but never met: PRE401 (agreed)",
+        "cce-precheck: expired acceptance: PRE210 (x) until 2020-01-31",
+        "cce-precheck: unused acceptance: PRE401 (agreed)",
     ]
 
 

@@ -102,10 +102,13 @@ def test_another_file_can_be_named(command: Command, report: str, tmp_path: Path
     [
         (known("PRE305", LATER), "findings.json has no PRE305; it has PRE302, PRE401"),
         (known("PRE3o2", LATER), "unknown finding code 'PRE3o2'"),
-        (known("PRE302", "2020-01-31"), "--until 2020-01-31 is over: an entry has to end on a later day"),
+        (known("PRE302", "2020-01-31"), "--until 2020-01-31 is in the past: expected a later day"),
         (known("PRE302", "soon"), "--until is 'soon': expected a day as YYYY-MM-DD"),
         (known("PRE401", LATER, "--where", "taskid: prefix"), "'taskid' is not a filter"),
-        (known("PRE401", LATER, "--where", "limit"), "there it is at $.items[0] or $.items[4] or task_id or type"),
+        (
+            known("PRE401", LATER, "--where", "limit"),
+            "the report has it at $.items[0] or $.items[4] or task_id or type",
+        ),
         (known("PRE302", LATER, "--owner", ""), "accepting PRE302 needs an owner"),
     ],
 )
@@ -129,7 +132,7 @@ def test_what_is_known_already_is_refused(command: Command, report: str) -> None
     [
         (None, "cannot be read: No such file"),
         ("<html>", "is not a JSON report; expected what --cce-report=report.json writes"),
-        ('{"findings": []}', "is no report of pytest-cce-precheck"),
+        ('{"findings": []}', "is not a report of pytest-cce-precheck"),
         ('{"tool": "pytest-cce-precheck", "findings": [3]}', "has a finding without code, message or exchanges"),
         (
             '{"tool": "pytest-cce-precheck", "findings": [{"code": "PRE999", "message": "", "exchanges": []}]}',
@@ -166,7 +169,8 @@ def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:
     assert status == 0
     assert out.splitlines()[-1].split() == ["2", "2", "0", "0", "100%", "100%", "failed", "test_it", "(PRE302)"]
     [judged] = json.loads(command("history", "history.sqlite", "--json", "--last", "1")[1])
-    assert (judged["runs"], judged["reliability"]) == (1, 1.0)
+    assert (judged["runs"], judged["reliability"], judged["codes"]) == (1, 1.0, ["PRE302"])
+    assert judged["last_at"] == "2026-06-01T07:28:00+00:00"
 
 
 def test_no_number_of_runs_is_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""``cce-precheck serve``: the embedded service in a process of its own."""
+"""``cce-precheck serve``: the simulator in a process of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_one_line_of_json_tells_a_program_all_it_needs() -> None:
             assert caught.value.code == 401
 
 
-def test_a_person_is_told_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> None:
+def test_the_text_says_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> None:
     process = start()
     try:
         lines = [first_line(process)]
@@ -97,11 +97,11 @@ def test_a_port_in_use_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_help_names_every_profile_of_staging(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"as a shared service: {', '.join(PROFILES)} " in told
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"as a shared service: {', '.join(PROFILES)} " in text
 
 
-def test_a_person_is_told_the_lag_and_the_account_that_a_hostile_staging_needs() -> None:
+def test_the_text_has_the_lag_and_the_account_that_a_hostile_staging_needs() -> None:
     process = start("--staging", "hostile")
     try:
         lines = [first_line(process)]

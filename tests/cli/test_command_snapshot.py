@@ -1,4 +1,4 @@
-"""``cce-precheck snapshot``: what is known is shown, two snapshots are compared, a change is accepted."""
+"""``cce-precheck snapshot``: shows a snapshot, compares two, accepts changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WITHOUT: Final = {**PLAIN, "items": [drop(each, "metadata", "expireTimeStamp") f
 
 
 def keep(path: Path, *documents: Any, target: SnapshotTarget = HERE) -> str:
-    """Write the snapshot of one run a day, and give its name."""
+    """Write the snapshot of one run a day, and return its name."""
     memory: TargetMemory | None = None
     for day, document in enumerate(documents):
         observer, listener = Observer(), DeviationCounter()
@@ -39,7 +39,7 @@ def keep(path: Path, *documents: Any, target: SnapshotTarget = HERE) -> str:
     return str(path)
 
 
-def test_show_says_what_is_known_and_what_is_being_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_names_what_is_known_and_what_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = keep(tmp_path / "s.json", PLAIN, WITHOUT)
     assert main(["snapshot", "show", name]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -47,7 +47,7 @@ def test_show_says_what_is_known_and_what_is_being_told(tmp_path: Path, capsys: 
     assert any(line.startswith("  list 200: ") and line.endswith(" fields of 12 tasks") for line in lines)
     days = "shown from 2026-11-02 to 2026-11-02, not shown from 2026-11-01 to 2026-11-01"
     assert f"  list PRE302 final-without-expiry: {days}" in lines
-    assert lines[-1] == "  told since 2026-11-02: list deviation final-without-expiry"
+    assert lines[-1] == "  reported since 2026-11-02: list deviation final-without-expiry"
     assert main(["snapshot", "show", name, "--json"]) == 0
     assert capsys.readouterr().out == (tmp_path / "s.json").read_text()
 
@@ -71,7 +71,7 @@ def test_diff_says_what_is_otherwise_and_fails_on_errors(tmp_path: Path, capsys:
     assert capsys.readouterr().out == f"{HERE.name}: the answers have the same shape\n"
 
 
-def test_accept_takes_what_is_told_as_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_accept_takes_reported_changes_as_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = keep(tmp_path / "s.json", PLAIN, TEXT)
     assert main(["snapshot", "accept", name]) == 0
     assert capsys.readouterr().out.splitlines() == [

@@ -96,7 +96,7 @@ def test_the_report_says_how_many_classes_the_cassettes_cover(
     classes = {name for each in cassettes for name in each["classes"]}
     assert {"type: absent", "task_id: absent"} < classes
     assert len(classes) > 6
-    result.stdout.fnmatch_lines([f"  what was drawn from covers {len(classes)} classes of filter values"])
+    result.stdout.fnmatch_lines([f"  the cassettes drawn from cover {len(classes)} classes of filter values"])
     # which of them is asked for is chance
     assert "recordings were not used" not in result.stdout.str()
 

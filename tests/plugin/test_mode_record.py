@@ -194,8 +194,8 @@ def test_whatever_did_not_leaves_the_old_cassette_byte_for_byte(pytester: pytest
     result.stdout.fnmatch_lines(
         [
             "mode record: *",
-            "  not recorded, since it failed, and not for an answer: test_it.py::test_failed",
-            "  not recorded, since it failed, and not for an answer: test_it.py::test_error",
+            "  not recorded, because it failed for another reason than an answer: test_it.py::test_failed",
+            "  not recorded, because it failed for another reason than an answer: test_it.py::test_error",
             "  … and 4 more",
         ]
     )

@@ -27,4 +27,4 @@ def test_a_file_that_is_no_history_stops_the_run(pytester: pytest.Pytester, run:
     (pytester.path / "h.sqlite").write_text("no database")
     result = run("--cce-history=h.sqlite")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: h.sqlite is no history, and no SQLite file at all: name another file"])
+    result.stderr.fnmatch_lines(["ERROR: h.sqlite is not a history, nor an SQLite file at all: name another file"])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
-from pytest_cce_precheck.report.record import Place, RunRecord
-from pytest_cce_precheck.report.section import lines
+from pytest_cce_precheck.report.record import RunRecord, TargetResult
+from pytest_cce_precheck.report.terminal import lines
 from tests.plugin.projects import LIVE
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_end_of_a_live_run_says_how_far_answers_were_behind(lag: int, behind: float, told: list[str]) -> None:
-    written = list(lines(RunRecord("live", {"": Place("https://cce.example", lag=lag, behind=behind)})))
+    written = list(lines(RunRecord("live", {"": TargetResult("https://cce.example", lag=lag, behind=behind)})))
     assert [line for line in written if "lag" in line] == told
 
 
-def test_the_embedded_service_has_no_replicas_to_speak_of() -> None:
-    summary = RunRecord("simulate", {"": Place("the embedded service", behind=0.1)})
-    assert not [line for line in lines(summary) if "lag" in line]
+def test_the_simulator_has_no_replicas_to_speak_of() -> None:
+    record = RunRecord("simulate", {"": TargetResult("the simulator", behind=0.1)})
+    assert not [line for line in lines(record) if "lag" in line]
 
 
 def test_a_suite_is_not_recorded_from_replicas(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def test_a_run_without_a_mode_is_simulated_and_says_so(pytester: pytest.Pytester
     result = run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        ["*= cce-precheck =*", "mode simulate: the embedded service (no real service was contacted), 1 request, seed 0"]
+        ["*= cce-precheck =*", "mode simulate: the simulator (no real service was contacted), 1 request, seed 0"]
     )
 
 

@@ -51,7 +51,7 @@ def test_the_json_report_holds_what_programs_need(pytester: pytest.Pytester, run
     assert result.ret == 1
     result.stdout.fnmatch_lines(["report written to findings.json"])
     report = json.loads((pytester.path / "findings.json").read_bytes())
-    assert (report["mode"], report["service"]) == ("simulate", "the embedded service")
+    assert (report["mode"], report["service"]) == ("simulate", "the simulator")
     assert report["acceptances_never_met"] == ["PRE210 (as in the example)"]
     [finding] = report["findings"]
     assert (finding["code"], finding["verdict"], finding["severity"]) == ("PRE302", "failing", "error")
@@ -67,10 +67,10 @@ def test_the_markdown_report_is_a_table_of_findings(pytester: pytest.Pytester, r
     pytester.makepyfile(VERIFIES)
     run(FAULT, "--cce-report=findings.md")
     text = (pytester.path / "findings.md").read_text("utf-8")
-    assert text.startswith("# Contract check of `the embedded service`\n")
+    assert text.startswith("# Contract check of `the simulator`\n")
     assert "| failing | PRE302 | ``A finished task has no `expireTimeStamp`" in text
     assert "**`the contract does not hold: 1 cause`**" in text
-    assert "`mode simulate: the embedded service (no real service was contacted), 1 request, seed 0`" in text
+    assert "`mode simulate: the simulator (no real service was contacted), 1 request, seed 0`" in text
 
 
 def test_the_html_report_is_one_page_that_needs_nothing_else(pytester: pytest.Pytester, run: Run) -> None:

@@ -134,7 +134,7 @@ def test_an_accepted_deviation_is_one_targets_own(run: Run, pytester: pytest.Pyt
     assert report(pytester)["accepted"] == {"PRE302": "agreed"}
     path.write_text(path.read_text().replace("budget = 60", 'budget = 60\naccept = ["PRE303: agreed"]', 1))
     result = run(*SUITE, *TARGETS, "--cce-target=good", "-k", "unfiltered")
-    result.stdout.fnmatch_lines(["  accepted but never met: PRE303 (agreed) on good"])
+    result.stdout.fnmatch_lines(["  unused acceptance: PRE303 (agreed) on good"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"])

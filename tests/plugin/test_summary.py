@@ -19,9 +19,7 @@ def test_an_ordinary_run_has_no_summary_of_ours(pytester: pytest.Pytester, run: 
 def test_a_simulated_run_says_that_no_real_service_was_contacted(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(VERIFIES, test_uses_the_client_alone="def test_it(cce_client): cce_client.list_tasks()")
     result = run("-k", "test_it")
-    result.stdout.fnmatch_lines(
-        ["mode simulate: the embedded service (no real service was contacted), 1 request, seed 0"]
-    )
+    result.stdout.fnmatch_lines(["mode simulate: the simulator (no real service was contacted), 1 request, seed 0"])
 
 
 def test_findings_are_listed_once_however_many_tests_saw_them(pytester: pytest.Pytester, run: Run) -> None:
@@ -47,8 +45,8 @@ def test_the_suite_says_what_it_did_and_what_the_contract_leaves_open(run_apart:
         [
             r"cce-precheck: mode simulate \(default\)",
             r"the contract holds: 14 checks judged",
-            r"mode simulate: the embedded service \(no real service was contacted\), \d+ requests",
-            r"  left open by the contract: an empty type is answered with ",
+            r"mode simulate: the simulator \(no real service was contacted\), \d+ requests",
+            r"  unspecified by the contract: an empty type is answered with ",
             r"  \d+ classes of filter values reached",
         ]
     )

@@ -61,7 +61,7 @@ def test_calls_of_any_client_of_requests_are_counted_and_the_service_is_named(
         *_, project, cluster = recording_from(server)
         result = run("--cce-mode=live", f"--cce-endpoint={server.endpoint}", project, cluster, *REPORTS)
     assert result.ret == 0
-    assert first_line(result) == "what was judged meets the contract: 1 answer"
+    assert first_line(result) == "all judged answers meet the contract: 1 answer"
     assert report()["verdict"] == "incomplete"
     result.stdout.fnmatch_lines([f"mode live: {server.endpoint}, 2 requests, seed 0"])
     assert [each["services"] for each in report()["tests"]] == [[server.endpoint], [server.endpoint]]
@@ -82,7 +82,7 @@ def test_a_deselected_test_of_ones_own_is_nobodys_business(pytester: pytest.Pyte
     pytester.makepyfile(VERIFIES, test_other=VERIFIES)
     result = run("-k", "test_other")
     assert result.ret == 0
-    assert first_line(result) == "what was judged meets the contract: 1 answer"
+    assert first_line(result) == "all judged answers meet the contract: 1 answer"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_observation_can_fail_a_run_and_breaks_no_contract(
     result = checked(Simulator(variations=["no-request-id"]), run, monkeypatch, "--cce-fail-on=note", *REPORTS)
     assert result.ret == 1
     assert report()["verdict"] == "holds"
-    assert "1 observation of what the contract leaves open (--cce-fail-on=note)" in first_line(result)
+    assert "1 observation of what the contract leaves unspecified (--cce-fail-on=note)" in first_line(result)
 
 
 def test_what_was_sent_counts_whoever_sent_it_and_if_the_answer_never_came(

@@ -1,8 +1,9 @@
-"""The verdict of a run: of whatever it did and found, all that is rendered from its record says the same."""
+"""The verdict of a run: whatever the run did and found, everything that is rendered from its record agrees."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -15,12 +16,12 @@ from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.plugin.run_log import Outcome, ReportedTest, RunLog
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.collect import collect
 from pytest_cce_precheck.report.conclusion import TITLES, conclude
 from pytest_cce_precheck.report.files import WRITERS
 from pytest_cce_precheck.report.github import write_to_github
-from pytest_cce_precheck.report.record import VERDICTS, CheckState, Place, RunRecord, ShippedCheck, TestResult
-from pytest_cce_precheck.report.section import lines
-from pytest_cce_precheck.report.summary import collect
+from pytest_cce_precheck.report.record import VERDICTS, CheckState, RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.schema_files import REPORT, load_schema
 
 SCHEMA: Final = Draft202012Validator(load_schema(REPORT))
@@ -38,11 +39,12 @@ def data_of(code: str, verdict: str, targets: list[str]) -> dict[str, Any]:
 def records(draw: st.DrawFn) -> RunRecord:
     names = draw(st.sampled_from([[""], ["one", "other"]]))
     suite = draw(st.booleans())
-    places = {
-        name: Place(
+    targets = {
+        name: TargetResult(
             "https://cce.example",
             requests=draw(st.integers(0, 2)),
             answered=draw(st.integers(0, 2)),
+            not_asked_for=draw(st.sampled_from([(), ("a: not given",), ("a: not given", "b: not given")])),
             refused=draw(st.sampled_from([None, None, 401, 403, 404])),
         )
         for name in names
@@ -61,12 +63,12 @@ def records(draw: st.DrawFn) -> RunRecord:
         st.sampled_from(["t.py::a", "t.py::b"]),
         st.sampled_from(get_args(Outcome)),
         target=st.sampled_from(names),
-        judged=st.integers(0, 2),
+        answers_judged=st.integers(0, 2),
         on_simulator=st.booleans(),
     )
     return RunRecord(
         draw(st.sampled_from(["simulate", "replay", "record", "live"])),
-        places,
+        targets,
         suite=suite,
         fail_on=fail_on,
         checks=tuple(checks) if suite else (),
@@ -78,49 +80,67 @@ def records(draw: st.DrawFn) -> RunRecord:
 
 @given(records(), st.sampled_from(["", "", "it was interrupted"]), STATUSES)
 def test_a_run_never_says_more_than_it_proved(record: RunRecord, stopped: str, status: int) -> None:
-    told = conclude(record, stopped, status)
-    if told.verdict == "holds":
-        assert not told.breaking
+    ended = conclude(record, stopped, status)
+    if ended.verdict == "holds":
+        assert not ended.breaking
         assert not stopped
-        assert all(check.state != "not-judged" for check in told.checks)
-        judged = (check.state == "judged" for check in told.checks) if told.suite else (t.judged for t in told.tests)
+        assert all(check.state != "not-judged" for check in ended.checks)
+        judged = (
+            (check.state == "judged" for check in ended.checks)
+            if ended.suite
+            else (test.answers_judged for test in ended.tests)
+        )
         assert any(judged)
-    assert ("the contract holds" in told.headline) == (told.verdict == "holds" and told.suite)
-    assert told.verdict == max((place.verdict for place in told.places.values()), key=VERDICTS.index) or (
-        (stopped and told.verdict == "incomplete") or (told.breaking and told.verdict == "does-not-hold")
+    assert ("the contract holds" in ended.headline) == (ended.verdict == "holds" and ended.suite)
+    assert ended.verdict == max((place.verdict for place in ended.targets.values()), key=VERDICTS.index) or (
+        (stopped and ended.verdict == "incomplete") or (ended.breaking and ended.verdict == "does-not-hold")
     )
 
 
 @given(records(), st.sampled_from(["", "it was interrupted"]), STATUSES)
 def test_the_exit_status_agrees_with_the_verdict(record: RunRecord, stopped: str, status: int) -> None:
-    told = conclude(record, stopped, status)
+    ended = conclude(record, stopped, status)
     if status:
-        assert told.exit_status == status
+        assert ended.exit_status == status
     elif not record.suite:
-        assert told.exit_status == 0
+        assert ended.exit_status == 0
     else:
-        forgiven = told.verdict == "does-not-hold" and told.fail_on == "never"
-        complete = not stopped and all(check.state != "not-judged" for check in told.checks)
-        assert told.exit_status == int(not (told.verdict == "holds" or (forgiven and complete)))
+        forgiven = ended.verdict == "does-not-hold" and ended.fail_on == "never"
+        complete = not stopped and all(check.state != "not-judged" for check in ended.checks)
+        assert ended.exit_status == int(not (ended.verdict == "holds" or (forgiven and complete)))
 
 
 @given(records(), st.sampled_from(["", "it was interrupted"]), STATUSES)
 def test_everything_that_is_rendered_says_the_verdict_of_the_record(
     tmp_path_factory: pytest.TempPathFactory, record: RunRecord, stopped: str, status: int
 ) -> None:
-    told = conclude(record, stopped, status)
-    document = told.to_dict()
+    ended = conclude(record, stopped, status)
+    document = ended.to_dict()
     SCHEMA.validate(document)
-    assert document["verdict"] == told.verdict
-    assert next(iter(lines(told))) == told.headline
-    if told.suite:
-        assert told.headline.startswith(f"{TITLES[told.verdict]}: ")
+    assert document["verdict"] == ended.verdict
+    assert next(iter(lines(ended))) == ended.headline
+    if ended.suite:
+        assert ended.headline.startswith(f"{TITLES[ended.verdict]}: ")
     summary = tmp_path_factory.getbasetemp() / "summary.md"
     summary.write_text("")
-    write_to_github(document, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
-    texts = [write(document) for write in WRITERS.values()]
-    texts += [summary.read_text("utf-8")] if told.mode != "simulate" else []
-    assert all(told.headline in text for text in texts)
+    write_to_github(ended, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    texts = [write(ended) for write in WRITERS.values()]
+    texts += [summary.read_text("utf-8")] if ended.mode != "simulate" else []
+    assert all(ended.headline in text for text in texts)
+
+
+@given(records(), STATUSES)
+def test_the_headline_counts_the_parts_not_asked_for_that_are_listed(record: RunRecord, status: int) -> None:
+    ended = conclude(record, "", status)
+    listed = [line for line in lines(ended) if line.startswith("  not asked for: ")]
+    assert len(listed) == len(ended.to_dict()["not_asked_for"])
+    for each in ended.targets.values():
+        if each.verdict == "holds":
+            assert re.findall(r"(\d+) parts? not asked for", each.reason) == [
+                str(len(each.not_asked_for)) for _ in each.not_asked_for[:1]
+            ]
+    if set(ended.targets) == {""} and ended.verdict == "holds":
+        assert (f"{len(listed)} part" in ended.headline) == bool(listed)
 
 
 # ---- what a test's reports come to

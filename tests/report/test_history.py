@@ -1,8 +1,7 @@
-"""What became of each check is kept from run to run, and judged: how often it gave a verdict, how often the same."""
+"""The history keeps the result of each check from run to run, and shows how reliable the check is."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +13,7 @@ import pytest
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report import history
 from pytest_cce_precheck.report.history import CheckOutcome, append, latest, prepare
-from pytest_cce_precheck.report.reliability import as_json, as_table, reliability
+from pytest_cce_precheck.report.reliability import as_table, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,9 +96,9 @@ def test_a_prepared_file_is_an_empty_history(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("text", "is no history, and no SQLite file at all: name another file"),
-        ("another", "is another program's SQLite file, no history: name another file"),
-        ("newer", "has version 2, and this is for 1: upgrade, or begin another file"),
+        ("text", "is not a history, nor an SQLite file at all: name another file"),
+        ("another", "is another program's SQLite file, not a history: name another file"),
+        ("newer", "has version 2, expected 1: upgrade this tool, or begin another file"),
     ],
 )
 def test_a_file_that_is_no_such_history_is_refused_and_left_alone(path: Path, use, content: str, message: str) -> None:
@@ -159,14 +158,14 @@ def test_the_table_has_the_least_reliable_first_under_each_target(path: Path) ->
     steady = replace(PASSED, test="test_contract.py::test_steady")
     append(
         path,
-        [PASSED, steady, FAILED, steady, replace(PASSED, mode="simulate", endpoint="the embedded service", cluster="")],
+        [PASSED, steady, FAILED, steady, replace(PASSED, mode="simulate", endpoint="the simulator", cluster="")],
     )
     assert list(as_table(reliability(path))) == [
         "live: https://cce.staging.example.com, cluster c",
         "   runs  failed  inconcl.  flips  verdicts  agree  last",
         "      2       1         0      1      100%    50%  failed       test_contract.py::test_it (PRE302, PRE401)",
         "      2       0         0      0      100%   100%  passed       test_contract.py::test_steady",
-        "simulate: the embedded service",
+        "simulate: the simulator",
         "   runs  failed  inconcl.  flips  verdicts  agree  last",
         "      1       0         0      0      100%   100%  passed       test_contract.py::test_it",
     ]
@@ -181,11 +180,3 @@ def test_nearly_always_is_not_shown_as_always(path: Path) -> None:
 def test_an_empty_history_says_so(path: Path) -> None:
     prepare(path)
     assert list(as_table(reliability(path))) == ["the history holds no run yet"]
-
-
-def test_programs_get_every_figure(path: Path) -> None:
-    append(path, [FAILED])
-    [judged] = json.loads(as_json(reliability(path)))
-    assert judged["reliability"] == 1.0
-    assert judged["codes"] == ["PRE302", "PRE401"]
-    assert judged["last_at"] == "2026-06-01T07:28:00+00:00"

@@ -1,23 +1,27 @@
-"""What a service sends is text and nothing else, in Markdown, in a terminal and in the log of a CI job."""
+"""What a service sends is shown as plain text in Markdown, in a terminal and in the log of a CI job."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import as_html, as_markdown
 from pytest_cce_precheck.report.github import commands, write_to_github
+from pytest_cce_precheck.report.record import RunRecord, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import ticket
-from tests.saved_reports import NO_EXPIRY, report_of
+from tests.saved_reports import NO_EXPIRY, as_data, report_of
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
@@ -59,17 +63,22 @@ def rendered(markdown: str) -> str:
     return str(module.MarkdownIt("gfm-like", {"html": True, "linkify": True}).render(markdown))
 
 
-def report(text: str) -> dict[str, Any]:
+def report(text: str, number: int = 1) -> RunRecord:
     exchange = {"method": "GET", "target": text, "status": 200, "request_id": text}
-    finding = {"code": "PRE305", "message": text, "severity": "error", "verdict": "failing", "exchanges": [exchange]}
-    lists = ("not_asked_for", "inconclusive", "acceptances_never_met", "acceptances_expired", "classes_not_reached")
-    return {
-        "mode": "live", "service": "https://cce.example/@x", "requests": 3, "retried": 0, "seed": 0,
-        "headline": f"the contract does not hold: {text}",
-        "findings": [{**finding, "path": "", "subject": []}], "observations": {text: [text, text]},
-        "tests": [{"nodeid": text, "on_simulator": True}], "examples": [{"test": text, "listed": 0}],
-        **{name: [text] for name in lists},
-    }  # fmt: skip
+    finding = {**as_data(Finding("PRE305", "")), "message": text, "exchanges": [exchange]}
+    record = RunRecord(
+        "live",
+        {"": TargetResult("https://cce.example/@x", requests=3, not_asked_for=(text,))},
+        findings=(finding,) * number,
+        tests=(TestResult(text, "passed", on_simulator=True),),
+        examples=({"test": text, "examples": 1, "listed": 0},),
+        observations={text: (text, text)},
+        inconclusive=(text,),
+        acceptances_never_met=(text,),
+        acceptances_expired=(text,),
+        classes_not_reached=(text,),
+    )
+    return replace(conclude(record, "", 1), headline=f"the contract does not hold: {text}")
 
 
 @given(texts)
@@ -130,7 +139,7 @@ def test_a_line_of_a_terminal_is_one_line_that_commands_nothing(text: str) -> No
 
 @given(texts)
 def test_an_annotation_is_one_command(text: str) -> None:
-    lines = list(commands(report(text)["findings"]))
+    lines = list(commands(report(text)))
     assert [line.partition("::")[2].partition("::")[0] for line in lines] == ["error title=PRE305"]
     assert all(line.isprintable() and not re.search("%(?!25)", line) for line in lines)
 
@@ -145,8 +154,7 @@ def test_the_html_report_is_no_place_for_it_either(text: str) -> None:
 
 def test_a_summary_that_is_cut_ends_with_a_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
-    data = report("x" * 100 + " ![x](https://evil.test)")
-    data["findings"] *= 3000
-    write_to_github(data, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
+    record = report("x" * 100 + " ![x](https://evil.test)", 3000)
+    write_to_github(record, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(file)})
     text = file.read_text("utf-8")
     assert text.endswith("|\n\n… the rest is in the report file (--cce-report).\n")

@@ -82,7 +82,7 @@ def test_any_text_reads_back_as_itself(reason: str) -> None:
 
 
 def test_half_a_character_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="half characters"):
+    with pytest.raises(ConfigurationError, match="half surrogate pairs"):
         appended(TEXT, known("PRE302", reason="\ud800"), "k.toml")
 
 
@@ -95,8 +95,11 @@ def test_entries_written_as_one_array_cannot_be_added_to() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        (known("PRE302", "$.items"), r"no finding of the report is PRE302 at \$\.items; there it is at \$\.items\[2\]"),
-        (known("items-object"), r"has PRE210 already, as entry 1 \(expires in 30 days\): change that one"),
+        (
+            known("PRE302", "$.items"),
+            r"no finding of the report is PRE302 at \$\.items; the report has it at \$\.items\[2\]",
+        ),
+        (known("items-object"), r"has PRE210 already, as entry 1 \(expires in 30 days\): change that entry"),
     ],
 )
 def test_what_makes_no_sense_is_not_added(path: Path, entry: Known, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run says of calls with secrets in them: failure texts, reports, misses; none shows one."""
+"""No failure text, report or cassette miss shows a secret that was in a call."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.errors import CassetteMissError
-from pytest_cce_precheck.plugin.modes.base import TestContext
+from pytest_cce_precheck.plugin.modes import base
 from pytest_cce_precheck.plugin.run_log import RunLog
 from pytest_cce_precheck.plugin.session import Contract, Harness
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.collect import collect
 from pytest_cce_precheck.report.files import WRITERS
-from pytest_cce_precheck.report.section import lines
-from pytest_cce_precheck.report.summary import collect
+from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.credentials import Credentials
 from tests.planted import PLANTED, SHARES, known, look_alike, recording_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 
-def told(contract: Contract, exchange: Exchange) -> str:
+def failure(contract: Contract, exchange: Exchange) -> str:
     """Return the text that a test fails with."""
     try:
         contract.verify(exchange)
@@ -43,7 +43,7 @@ def told(contract: Contract, exchange: Exchange) -> str:
 
 
 def missed(request: Request, redaction: Redaction) -> str:
-    """Return what a replay says that has another question's answer."""
+    """Return the message of a replay that has the answer to another query only."""
     replayer = Replayer(cassette(answered("type=addonStatic")), redaction, [request.endpoint])
     with pytest.raises(CassetteMissError) as miss:
         replayer.answer(request)
@@ -51,15 +51,15 @@ def missed(request: Request, redaction: Redaction) -> str:
 
 
 def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
-    """Return all that the end of a run prints and writes."""
+    """Yield everything that the end of a run prints and writes."""
     beside = [("test_it", *each) for each in properties]
-    summary = collect(RunLog(), Config(mode="replay"), redactor=Redactor([]), beside=beside)
-    yield "\n".join(lines(summary))
-    yield from (write(summary.to_dict()) for write in WRITERS.values())
+    record = collect(RunLog(), Config(mode="replay"), redactor=Redactor([]), beside=beside)
+    yield "\n".join(lines(record))
+    yield from (write(record) for write in WRITERS.values())
 
 
 def views(text: str) -> Iterator[str]:
-    """Return a text and what it says once it is decoded."""
+    """Yield a text, and what it is once it is decoded."""
     for view in (text, text.replace('\\"', '"').replace("\\\\", "\\"), text.replace("'\\''", "'")):
         yield view
         yield unquote(view)
@@ -84,11 +84,11 @@ def test_a_planted_secret_is_in_no_failure_text_no_report_and_no_miss(share: int
         environment = {"CCE_AUTH_TOKEN": planted.secret} if planted.known else {}
         harness = Harness(Config(mode="replay"), environment)
         properties: list[tuple[str, str]] = []
-        harness.test = TestContext("test_it", report=properties.append)
+        harness.test = base.TestContext("test_it", report=properties.append)
         contract = Contract(harness)
         texts = {"miss": missed(recording.request, Redaction(Credentials.from_environment(environment)))}
         if recording.exchange is not None:
-            texts["failure"] = told(contract, recording.exchange)
+            texts["failure"] = failure(contract, recording.exchange)
             texts["properties"] = json.dumps(properties)
             texts |= {f"report {number}": text for number, text in enumerate(reports(properties))}
         for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""A ticket says what was asked, what came, what the documents say, how often, what is expected; in two languages."""
+"""A ticket has the request, the answer, what the documents say, how often it was seen, and what is expected."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.saved import SavedReport
-from pytest_cce_precheck.report.ticket import _chinese, _words, ticket
+from pytest_cce_precheck.report.ticket import _table, ticket
 from tests.saved_reports import CREATED, NO_EXPIRY, OPEN, REQUEST_ID, SERVICE, UNSOUND, UNSOUND_TASK, report_of
 
 LANGUAGES: Final = ("en", "zh")
+WORDS, CHINESE = _table("ticket.toml"), _table("ticket_zh.toml")
 # what a saved report can hold of a code, and what is for the vendor
 FOR_THE_VENDOR: Final = {
     code for code, rule in rules().items() if code[3] in "123456" and rule.kind is not Kind.OBSERVATION
@@ -71,11 +72,11 @@ def test_only_the_documents_that_the_rule_rests_on_are_named(language: str) -> N
 
 
 def test_every_code_that_a_ticket_can_be_about_is_put_in_chinese() -> None:
-    assert set(_chinese()) == FOR_THE_VENDOR, "put the rule in Chinese, in report/ticket_zh.toml"
+    assert set(CHINESE) == FOR_THE_VENDOR, "put the rule in Chinese, in report/ticket_zh.toml"
 
 
 def test_both_languages_have_the_same_words() -> None:
-    english, chinese = (_words()[language] for language in LANGUAGES)
+    english, chinese = (WORDS[language] for language in LANGUAGES)
     assert english.keys() == chinese.keys()
     assert english["documents"].keys() == chinese["documents"].keys() == set("DCEPGJ")
     for name, text in english.items():
@@ -85,7 +86,7 @@ def test_both_languages_have_the_same_words() -> None:
 
 @pytest.mark.parametrize("code", sorted(FOR_THE_VENDOR))
 def test_a_chinese_rule_names_the_documents_that_the_english_one_names(code: str) -> None:
-    said = _chinese()[code]
+    said = CHINESE[code]
     assert said.keys() == {"fact", "source", "expected"}
     for letter in "DCEPGJ":
         assert bool(re.search(rf"(?<![\w-]){letter}(?!\w)", said["source"], re.ASCII)) is bool(
@@ -96,7 +97,7 @@ def test_a_chinese_rule_names_the_documents_that_the_english_one_names(code: str
 @pytest.mark.parametrize("code", sorted(FOR_THE_VENDOR))
 def test_chinese_stands_with_chinese_punctuation(code: str) -> None:
     chinese = "[\u4e00-\u9fff]"
-    for text in _chinese()[code].values():
+    for text in CHINESE[code].values():
         assert not re.search(rf"{chinese}[,;:?!()]|[,;:?!()]{chinese}", text)
 
 
@@ -110,25 +111,25 @@ def test_what_a_report_holds_more_is_used(language: str) -> None:
     assert "   curl -sS as it was sent\n" in text
     assert "Date Mon, 01 Jun 2026 07:28:00 GMT\n" in text
     assert re.search(r"7$", sections(text)[4][0])
-    assert _words()[language]["rebuilt"] not in text
+    assert WORDS[language]["rebuilt"] not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_report_does_not_hold_is_said(language: str) -> None:
     document = report_of(replace(NO_EXPIRY, exchanges=()))
-    assert _words()[language]["no_request"] in written(document, "PRE302", language)
+    assert WORDS[language]["no_request"] in written(document, "PRE302", language)
     document = report_of(NO_EXPIRY)
     document["findings"][0]["exchanges"][0]["request_id"] = None
     text = written(document, "PRE302", language)
-    assert _words()[language]["rebuilt"] in text
-    assert f" {_words()[language]['no_request_id']}" in text
-    assert _words()[language]["no_date"] in text
+    assert WORDS[language]["rebuilt"] in text
+    assert f" {WORDS[language]['no_request_id']}" in text
+    assert WORDS[language]["no_date"] in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_simulated_run_is_no_matter_of_the_vendor(language: str) -> None:
-    document = report_of(NO_EXPIRY, mode="simulate", service="the embedded service")
-    assert f"    {_words()[language]['simulated']}" in written(document, "PRE302", language).splitlines()
+    document = report_of(NO_EXPIRY, mode="simulate", service="the simulator")
+    assert f"    {WORDS[language]['simulated']}" in written(document, "PRE302", language).splitlines()
 
 
 def test_a_replayed_run_names_the_recorded_service_and_the_oldest_recording() -> None:
@@ -149,7 +150,7 @@ def test_a_ticket_has_the_evidence_and_every_request_id_of_a_finding() -> None:
 
 
 def test_several_findings_of_a_code_are_one_ticket_with_a_request_id_of_each() -> None:
-    text = written(report_of(UNSOUND, UNSOUND_TASK), "PRE401", "en")
+    text = written(report_of(UNSOUND_TASK, UNSOUND), "PRE401", "en")
     assert text.count(REQUEST_ID) == 2
     assert "   and 1 more, each with a message of its own\n" in text
     assert "   different findings: 2\n" in text
@@ -165,7 +166,7 @@ def test_a_question_with_bad_credentials_is_not_repeated_with_good_ones() -> Non
     finding = Finding("PRE601", "answered", subject=("PRE601",), exchanges=NO_EXPIRY.exchanges)
     text = written(report_of(finding), "PRE601", "en")
     assert "CCE_AUTH_TOKEN" not in text
-    assert _words()["en"]["credentials"] in text
+    assert WORDS["en"]["credentials"] in text
 
 
 def test_no_secret_gets_into_a_ticket_and_no_line_is_broken() -> None:
@@ -178,7 +179,7 @@ def test_no_secret_gets_into_a_ticket_and_no_line_is_broken() -> None:
     ("finding", "code", "message"),
     [
         (OPEN, "PRE190", "PRE190 is an observation"),
-        (Finding("PRE120", "old", subject=("a",)), "PRE120", "PRE120 says nothing of the service"),
+        (Finding("PRE120", "old", subject=("a",)), "PRE120", "PRE120 is not about the service"),
         (NO_EXPIRY, "PRE305", r"report.json has no PRE305; it has PRE302"),
         (NO_EXPIRY, "PRE3O2", "unknown finding code 'PRE3O2'; did you mean PRE3"),
     ],

@@ -1,4 +1,4 @@
-"""What refusals are taken for, in either envelope, and where that is said."""
+"""What refusals most likely mean, in either envelope, and in which texts that is said."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def refused(status: int, body: Any, *, headers: Headers = TOKEN, query: str = ""
         (refused(503, cce("CCE.01503001")), None, "the service is unavailable"),
     ],
 )  # fmt: skip
-def test_a_refusal_is_told_by_its_status_its_code_and_its_words(
+def test_a_refusal_is_recognised_by_its_status_its_code_and_its_words(
     exchange: Exchange, skew: float | None, beginning: str
 ) -> None:
-    told = triage(exchange, skew)
-    assert told is not None
-    assert told.startswith(beginning)
-    assert "\n" not in told
+    advice = triage(exchange, skew)
+    assert advice is not None
+    assert advice.startswith(beginning)
+    assert "\n" not in advice
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_what_is_no_refusal_or_has_reasons_of_its_own_is_not_triaged(exchange: E
     assert triage(exchange, 1000.0) is None
 
 
-def test_a_clock_that_alone_does_not_explain_a_refusal_is_told_beside_it() -> None:
-    told = triage(refused(401, cce("CCE.01401001"), headers=SIGNED), 412.0)
-    assert str(told).endswith("also, this machine's clock is 412 s ahead of the service's")
+def test_a_clock_that_alone_does_not_explain_a_refusal_is_mentioned() -> None:
+    advice = triage(refused(401, cce("CCE.01401001"), headers=SIGNED), 412.0)
+    assert str(advice).endswith("also, this machine's clock is 412 s ahead of the service's")
 
 
 @pytest.mark.parametrize(

@@ -187,8 +187,8 @@ def test_the_command_serves_staging_over_tls_and_takes_the_ca_away_at_its_end():
 
 @pytest.mark.parametrize(("words", "message"), [
     (["--staging", "hostle"], "there is no staging profile 'hostle'; did you mean hostile?"),
-    (["--time-scale", "2"], "--time-scale is for others' work in staging: give a --staging profile too"),
-    (["--corpus", "--tls"], "--corpus is served as it is, over plain HTTP: leave --staging and --tls out"),
+    (["--time-scale", "2"], "--time-scale is for the other users of staging: give a --staging profile too"),
+    (["--corpus", "--tls"], "--corpus is served without staging, over plain HTTP: leave --staging and --tls out"),
 ])  # fmt: skip
 def test_what_cannot_be_served_is_said(capsys, words, message):
     assert main(["serve", *words]) == 2

@@ -1,4 +1,4 @@
-"""``cce-precheck cassettes prune``: the cassettes that no test claims any more."""
+"""``cce-precheck cassettes prune``: find the cassettes that no test uses any more, and delete them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from pytest_cce_precheck._files import remove, sweep
 from pytest_cce_precheck.cassette.files import cassettes
-from pytest_cce_precheck.cli.cassettes.found import cassettes_in
+from pytest_cce_precheck.cli.cassettes.folder import cassettes_in
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.markers import cassettes_by_test
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _SUFFIX: Final = ".json"
-# the mode decides nothing about what is collected, and this one refuses no setting
+# every mode collects the same tests, and this one refuses no setting
 _COLLECTING: Final = (
     *("--collect-only", "-q", "--cce-mode=simulate"),
-    # a warning, such as that our own modules are loaded already, must not keep a test from being collected
+    # a warning, such as that our own modules are loaded already, must not become an error
     *("-W", "ignore"),
-    # without it, what failed last alone would be collected with --lf
+    # with the cache, --lf would collect the tests that failed last only
     *("-p", "no:cacheprovider"),
 )
 
 
 class _Collector:
-    """Sees what pytest collects, what is deselected too: who does not run today has a cassette all the same."""
+    """Collects the tests that pytest finds, deselected ones included: these have cassettes too."""
 
     def __init__(self) -> None:
         self.items: list[pytest.Item] = []
         self.skipped: list[str] = []
         self.missed: list[str] = []
-        self.claimed: set[str] = set()
+        self.used: set[str] = set()
         self.refusal: ConfigurationError | None = None
         self._seen: set[str] = set()
 
@@ -56,78 +56,74 @@ class _Collector:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         config = session.config
-        self.missed = [argument for argument in config.args if "::" in argument]
-        missed = (path for path in _test_files(config) if os.path.realpath(path) not in self._seen)
-        self.missed += [os.path.relpath(path) for path in missed]
+        unseen = (path for path in _test_files(config) if os.path.realpath(path) not in self._seen)
+        self.missed = [argument for argument in config.args if "::" in argument] + list(map(os.path.relpath, unseen))
         try:
-            self.claimed = {_plain(name) for name in cassettes_by_test(self.items)}
+            self.used = {_plain(name) for name in cassettes_by_test(self.items)}
         except ConfigurationError as error:
             self.refusal = error
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """What a folder holds: the cassettes that no test claims, those that one does, and what is left alone.
+    """The unused cassettes of a folder, how many others are used by how many tests, and what is left alone.
 
-    With each unclaimed cassette is the status of its file when it was looked at.
+    Each unused cassette has the status of its file before the tests were collected.
     """
 
-    unclaimed: Mapping[Path, os.stat_result]
-    claimed: int
+    unused: Mapping[Path, os.stat_result]
+    used: int
     tests: int
     left_alone: tuple[str, ...]
 
 
 def pruning(folder: Path, arguments: Sequence[str]) -> Pruning:
-    """Return which cassettes no test claims that pytest collects with ``arguments``; nothing is deleted.
+    """Return the cassettes that no test uses, of those that pytest collects with ``arguments``; delete nothing.
 
     Raises `ConfigurationError` if that cannot be known for sure.
     """
-    # before anything else: whatever is recorded from now on differs from it
-    seen = dict(_looked_at(folder))
+    seen = {}
+    for path in cassettes(folder):
+        # a file that has been deleted since need not be deleted
+        with contextlib.suppress(FileNotFoundError):
+            # taken before anything else: a cassette that is recorded from now on has another
+            seen[path] = path.lstat()
     found = [each for each in cassettes_in(folder) if each.path in seen]
     left_alone = [f"{each.path} is a link" for each in found if each.path.is_symlink()]
     ours = [each for each in found if not each.path.is_symlink()]
     left_alone += [each.problem for each in ours if each.cassette is None]
-    whole = [each for each in ours if each.cassette is not None]
-    if not whole:
+    valid = [each for each in ours if each.cassette is not None]
+    if not valid:
         raise ConfigurationError(f"{folder} holds no cassettes, so there is nothing to prune")
     collected = _collected(arguments)
-    unclaimed = {each.path: seen[each.path] for each in whole if _plain(each.name) not in collected.claimed}
-    if len(unclaimed) == len(whole):
+    unused = {each.path: seen[each.path] for each in valid if _plain(each.name) not in collected.used}
+    if len(unused) == len(valid):
         raise ConfigurationError(
-            f"the {len(collected.items)} tests that pytest collects claim none of the cassettes of {folder}, so they"
+            f"the {len(collected.items)} tests that pytest collects use none of the cassettes of {folder}, so they"
             " are not those that record there: name these after --, or delete the folder by hand"
         )
-    return Pruning(unclaimed, len(whole) - len(unclaimed), len(collected.items), tuple(left_alone))
+    return Pruning(unused, len(valid) - len(unused), len(collected.items), tuple(left_alone))
 
 
-def delete(unclaimed: Mapping[Path, os.stat_result], folder: Path) -> list[Path]:
+def delete(unused: Mapping[Path, os.stat_result], folder: Path) -> list[Path]:
     """Delete files, what killed recordings left, and the folders that are empty then, except ``folder``.
 
-    Return those that stay, since they were recorded anew meanwhile. Raises `ConfigurationError` if one cannot be
+    Return the files that were kept because they have been recorded again. Raises `ConfigurationError` if one cannot be
     deleted.
     """
     sweep(folder)
-    stay = []
-    for path, seen in unclaimed.items():
+    kept = []
+    for path, seen in unused.items():
         try:
             if not remove(path, seen):
-                stay.append(path)
+                kept.append(path)
             for parent in path.relative_to(folder).parents[:-1]:
-                # what is not empty stays
+                # a folder that is not empty is kept
                 with contextlib.suppress(OSError):
                     (folder / parent).rmdir()
         except OSError as error:
             raise ConfigurationError(f"cannot delete {path}: {error.strerror}") from None
-    return stay
-
-
-def _looked_at(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in cassettes(folder):
-        # one that vanishes meanwhile needs no deleting
-        with contextlib.suppress(FileNotFoundError):
-            yield path, path.lstat()
+    return kept
 
 
 def _collected(arguments: Sequence[str]) -> _Collector:
@@ -138,59 +134,56 @@ def _collected(arguments: Sequence[str]) -> _Collector:
         raise collector.refusal
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise ConfigurationError(
-            f"the tests cannot be collected, so which cassettes they use is not known: {_reason(output.getvalue())}"
+            f"the tests cannot be collected, so the cassettes that they use are not known: {_reason(output.getvalue())}"
         )
     if collector.skipped:
         raise ConfigurationError(
-            f"{', '.join(collector.skipped)} is skipped as a whole, so which cassettes its tests use is not known:"
-            " prune where it is not skipped"
+            f"{', '.join(collector.skipped)} is skipped as a whole, so the cassettes that its tests use are not known:"
+            " run this where it is not skipped"
         )
-    if not collector.claimed:
+    if not collector.used:
         number = len(collector.items)
         found = f"{number} tests, none of which uses a cassette" if number else "no test here"
         raise ConfigurationError(
-            f"pytest collects {found}, so every cassette would be unclaimed: name the tests that record them after --"
+            f"pytest collects {found}, so every cassette would be unused: name the tests that record them after --"
         )
     if collector.missed:
-        first, number = collector.missed[0], len(collector.missed)
-        what = f"of {first} not every test is" if "::" in first else f"{_named(first, number)} not"
+        first, more = collector.missed[0], len(collector.missed) - 1
+        what = f"{first} and {more} more files of tests are" if more else f"{first} is"
+        what = f"not every test of {first} is" if "::" in first else f"{what} not"
         raise ConfigurationError(
-            f"{what} collected, so which cassettes are used there is not known: let pytest collect every test of the"
-            " project (testpaths in its settings says where they are)"
+            f"{what} collected, so the cassettes that are used there are not known: let pytest collect every test of"
+            " the project (the setting testpaths names their folders)"
         )
     return collector
 
 
-def _named(first: str, number: int) -> str:
-    return f"{first} is" if number == 1 else f"{first} and {number - 1} more files of tests are"
-
-
 def _test_files(config: pytest.Config) -> Iterator[Path]:
-    """Return every file that pytest would take for one of tests, where the project keeps them."""
+    """Yield every file in the project's folders of tests that has the name of a test file."""
     places = [found for each in config.getini("testpaths") for found in glob.glob(each, root_dir=config.rootpath)]
     for place in places or [""]:
         start = config.rootpath / place
         if start.is_file():
             yield start
         for folder, folders, files in os.walk(start):
-            folders[:] = sorted(each for each in folders if _is_looked_into(Path(folder, each), config))
+            folders[:] = sorted(each for each in folders if _is_searched(Path(folder, each), config))
             paths = (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
             yield from (path for path in paths if any(map(path.match, config.getini("python_files"))))
 
 
-def _is_looked_into(folder: Path, config: pytest.Config) -> bool:
+def _is_searched(folder: Path, config: pytest.Config) -> bool:
     is_environment = (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").exists()
     return not is_environment and not any(fnmatch(folder.name, each) for each in config.getini("norecursedirs"))
 
 
 def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    # of wrong usage, pytest says what it is after how it should be used
+    # after wrong usage, pytest prints the right usage and then the error
     errors = [line for line in lines if "): error: " in line] or [line for line in lines if line.startswith("ERROR")]
     return "; ".join(errors or lines[-1:]) or "pytest says nothing"
 
 
 def _plain(name: Any) -> str:
-    """Return a cassette's name as file systems compare it that do not tell upper from lower case."""
+    """Return a cassette's name as a file system compares it that ignores case."""
     path = PurePosixPath(str(name).replace(os.sep, "/")).as_posix()
     return path.removesuffix(_SUFFIX).lower()

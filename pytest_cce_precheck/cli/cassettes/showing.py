@@ -1,41 +1,83 @@
-"""``cce-precheck cassettes show``: what a cassette holds, for people."""
+"""``cce-precheck cassettes list`` and ``show``: what cassettes hold, for people."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
+from pytest_cce_precheck.explore.coverage import all_classes, covered_classes
 from pytest_cce_precheck.redaction.recordings import REQUEST_HEADERS, RESPONSE_HEADERS
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from pytest_cce_precheck.cassette.format import Cassette, Recording
     from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.wire.exchange import Headers
 
-_SHOWN: Final = 160
-# a header that no recording of ours keeps was put there by somebody, and may be anything
-_KEPT: Final = REQUEST_HEADERS | RESPONSE_HEADERS
+_LONGEST: Final = 160
+# recordings of ours hold these headers only; somebody else added the others, and they may hold anything
+_RECORDED_HEADERS: Final = REQUEST_HEADERS | RESPONSE_HEADERS
 
 
-def shown(cassette: Cassette, redactor: Redactor, *, bodies: bool, number: int | None) -> Iterator[str]:
-    """Write a cassette in pieces, without secrets; ``number`` counts from 1, None shows every recording.
+def table(cassettes: Sequence[tuple[str, Cassette]], now: datetime) -> Iterator[str]:
+    """Yield the lines of a table, then the classes of filter values that the cassettes cover together."""
+    rows: list[Sequence[str]] = [("cassette", "recorded", "age", "endpoint", "calls", "answers", "classes")]
+    covered: dict[Filter, set[str]] = {name: set() for name in Filter}
+    for name, cassette in cassettes:
+        recordings = list(cassette)
+        classes = covered_classes(recording.exchange for recording in recordings if recording.exchange)
+        for each in Filter:
+            covered[each] |= set(classes[each])
+        outcomes = (each.outcome for each in recordings)
+        answers = Counter(each.reason if isinstance(each, Failure) else str(each.status) for each in outcomes)
+        row: Sequence[str] = (
+            name,
+            f"{cassette.origin.recorded_at:%Y-%m-%d %H:%M}",
+            _age(now - cassette.origin.recorded_at),
+            cassette.origin.endpoint,
+            str(len(recordings)),
+            " ".join(f"{outcome}×{number}" for outcome, number in sorted(answers.items())),
+            ", ".join(f"{each} {len(classes[each])}/{len(all_classes(each))}" for each in Filter),
+        )
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip()
+    yield ""
+    for each in Filter:
+        names = [value_class for value_class in all_classes(each) if value_class in covered[each]]
+        yield f"{each}: {len(names)} of {len(all_classes(each))} classes of values: {', '.join(names) or 'none'}"
 
-    Raises `ConfigurationError` if there is no recording of that number.
+
+def _age(since: timedelta) -> str:
+    if since >= timedelta(days=2):
+        return f"{since.days} days"
+    hours = since // timedelta(hours=1)
+    return f"{hours} h" if hours >= 0 else "in the future"
+
+
+def shown(cassette: Cassette, redactor: Redactor, *, bodies: bool, number: int | None) -> Iterator[Iterable[str]]:
+    """Yield the lines about a cassette, then those of each recording or of the one with a number, counted from 1.
+
+    Raises `ConfigurationError` if there is no recording with that number.
     """
     if number is not None and number > len(cassette):
         raise ConfigurationError(f"{cassette.name} has {len(cassette)} recordings; there is no number {number}")
-    yield redactor.text("".join(f"{line}\n" for line in _origin_lines(cassette)))
+    yield _origin_lines(cassette)
     for place in range(len(cassette)) if number is None else [number - 1]:
-        lines = [f"recording {place + 1} of {len(cassette)}", *_lines(cassette.recording(place), redactor, bodies)]
-        yield redactor.text("\n" + "".join(f"{one_line(line)}\n" for line in lines))
+        head = ("", f"recording {place + 1} of {len(cassette)}")
+        yield [*head, *map(one_line, _recording_lines(cassette.recording(place), redactor, bodies))]
 
 
 def _origin_lines(cassette: Cassette) -> Iterator[str]:
@@ -46,10 +88,10 @@ def _origin_lines(cassette: Cassette) -> Iterator[str]:
     if origin.test:
         yield f"  for       {origin.test}"
     if origin.pseudonyms:
-        yield "  ids       are stand-ins"
+        yield "  ids       are pseudonyms"
 
 
-def _lines(recording: Recording, redactor: Redactor, bodies: bool) -> Iterator[str]:
+def _recording_lines(recording: Recording, redactor: Redactor, bodies: bool) -> Iterator[str]:
     request, outcome = recording.request, recording.outcome
     yield f"  {request.method} {request.target}"
     yield from _headers(request.headers, redactor)
@@ -62,12 +104,12 @@ def _lines(recording: Recording, redactor: Redactor, bodies: bool) -> Iterator[s
         yield from _headers(outcome.headers, redactor)
         yield from _body(outcome.body, bodies)
     if recording.repeats:
-        yield "  is given again and again"
+        yield "  is replayed any number of times"
 
 
 def _headers(headers: Headers, redactor: Redactor) -> Iterator[str]:
     for (name, value), (_, masked) in zip(headers.pairs, redactor.headers(headers), strict=True):
-        yield f"    {name}: {value if name.lower() in _KEPT else masked}"
+        yield f"    {name}: {value if name.lower() in _RECORDED_HEADERS else masked}"
 
 
 def _body(body: bytes, whole: bool) -> Iterator[str]:
@@ -78,7 +120,7 @@ def _body(body: bytes, whole: bool) -> Iterator[str]:
     except BodyError as error:
         yield f"    {len(body):,} bytes: {error}"
         text = body.decode("utf-8", "replace")
-        yield from (f"    {line}" for line in (text.splitlines() if whole else [_cut(text)]))
+        yield from (f"    {line}" for line in (text.splitlines() if whole else [shortened(text, _LONGEST)]))
         return
     if whole:
         yield from (f"    {line}" for line in json.dumps(document, indent=2, ensure_ascii=False).splitlines())
@@ -89,16 +131,12 @@ def _body(body: bytes, whole: bool) -> Iterator[str]:
 def _summary(document: Any) -> str:
     tasks = document.get("items") if isinstance(document, dict) else None
     if not isinstance(tasks, list):
-        return _cut(json.dumps(document, ensure_ascii=False))
+        return shortened(json.dumps(document, ensure_ascii=False), _LONGEST)
     states = Counter(_state(task) for task in tasks)
     named = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    return f"{len(tasks)} task{'s' if len(tasks) != 1 else ''}" + (f" ({named})" if named else "")
+    return count_of(len(tasks), "task") + (f" ({named})" if named else "")
 
 
 def _state(task: Any) -> str:
     status = task.get("status") if isinstance(task, dict) else None
     return str(status.get("status", "without a state")) if isinstance(status, dict) else "without a state"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

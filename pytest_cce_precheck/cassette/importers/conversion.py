@@ -1,4 +1,4 @@
-"""``cce-precheck cassettes import`` and ``export``: recordings of other tools in, recordings for them out."""
+"""Convert recordings: import those of other tools to a cassette, export a cassette as HAR."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording, dumps
 from pytest_cce_precheck.cassette.importers.har import from_har, is_har, to_har
@@ -31,43 +32,52 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
 
 _IDS: Final = re.compile(r"/projects/(?P<project>[^/]+)/clusters/(?P<cluster>[^/]+)/")
-# of a header with a credential, the parts that are none (a scheme, a name) are shorter
+# in a header with a credential, the other parts (a scheme, a name) are shorter
 _SHORTEST_PART: Final = 16
 _SHORTEST: Final = 8
 
 
-def take_in(names: Sequence[str], out: Path, credentials: Credentials) -> str:
-    """Make one cassette of several files, and say what became of them.
+def import_files(names: Sequence[str], out: Path, credentials: Credentials) -> str:
+    """Make one cassette of several files, and return a summary.
 
-    The calls are redacted, of ``credentials`` and of what the files' own headers show to be secret. Raises
-    `ConfigurationError`, and `SecretInCassetteError`; nothing is written then.
+    The recordings are redacted: ``credentials``, and the values of headers that hold secrets. Raises
+    `ConfigurationError` and `SecretInCassetteError`; then nothing is written.
     """
-    _refuse_to_replace(out)
-    taken = [_read(name) for name in names]
-    recordings = [recording for each in taken for recording in each.recordings]
-    left_out = sum(each.left_out for each in taken)
+    try:
+        if out.exists():
+            files.read(out)
+    except CassetteError as error:
+        raise ConfigurationError(f"{out} exists and is not a cassette, so it is not replaced: {error}") from None
+    parsed = [_read(name) for name in names]
+    recordings = [recording for each in parsed for recording in each.recordings]
+    left_out = sum(each.left_out for each in parsed)
     if not recordings:
         raise ConfigurationError(
-            f"{', '.join(names)}: no call to …/addons/precheck or …/addons/precheck/tasks is among the {left_out} there"
+            f"{', '.join(names)}: no call to …/addons/precheck or …/addons/precheck/tasks, but"
+            f" {count_of(left_out, 'other call')}"
         )
     redaction = Redaction(credentials, also=set(_secrets_of(recordings)))
-    moments = [each.recorded_at for each in taken if each.recorded_at is not None]
-    origin = _origin(taken, recordings, redaction, min(moments, default=_changed(names)))
+    dates = [each.recorded_at for each in parsed if each.recorded_at is not None]
+    changed = datetime.fromtimestamp(min(Path(name).stat().st_mtime for name in names), UTC)
+    origin = _origin(parsed, recordings, redaction, min(dates, default=changed))
     text = dumps(origin, [redaction.recording(each) for each in recordings], redacted=True)
     refuse(text, credentials, str(out))
     files.write(out, text)
-    return _summary(out, origin, len(recordings), left_out, dated=bool(moments))
+    others = f"; {count_of(left_out, 'other call')} left out" if left_out else ""
+    when = f"{origin.recorded_at:%Y-%m-%d}" + ("" if dates else ", the day of the file: no answer has a Date")
+    made = f"{count_of(len(recordings), 'recording')} of {origin.endpoint}"
+    return f"{out}: {made} ({origin.source}, {when}){others}"
 
 
-def give_out(cassette: Path, out: Path, credentials: Credentials) -> str:
-    """Write a cassette as HAR; raises `CassetteError` and `ConfigurationError`, and nothing is written then."""
+def export_har(cassette: Path, out: Path, credentials: Credentials) -> str:
+    """Write a cassette as HAR and return a summary; raises `CassetteError` and `ConfigurationError`."""
     read = files.read(cassette)
     if out.is_file() and not _is_har_file(out):
-        raise ConfigurationError(f"{out} is there and is no HAR, so it is not replaced")
+        raise ConfigurationError(f"{out} exists and is not a HAR, so it is not replaced")
     text = json.dumps(to_har(read), indent=2, ensure_ascii=False) + "\n"
     refuse(text, credentials, str(out))
     _files.write(out, text.encode(), f"the HAR {out}", make_folders=True)
-    return f"{out}: {_calls(len(read))} of {cassette}, as HAR 1.2\n"
+    return f"{out}: {count_of(len(read), 'recording')} of {cassette}, as HAR 1.2"
 
 
 def _read(name: str) -> Foreign:
@@ -77,8 +87,8 @@ def _read(name: str) -> Foreign:
     if is_vcr(document):
         return from_vcr(document, name)
     if isinstance(document, dict) and "cassette" in document:
-        raise ConfigurationError(f"{name} is a cassette already, and is used as it is")
-    raise ConfigurationError(f"{name} is neither HAR 1.2 nor a cassette of vcrpy (YAML or JSON), and is not taken in")
+        raise ConfigurationError(f"{name} is a cassette already: use it as it is")
+    raise ConfigurationError(f"{name} is neither HAR 1.2 nor a cassette of vcrpy (YAML or JSON), so it is not imported")
 
 
 def _text(name: str) -> str:
@@ -94,17 +104,9 @@ def _parsed(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ConfigurationError(f"{name} nests too deep to be read") from None
+        raise ConfigurationError(f"{name} is nested too deep to be read") from None
     except ValueError as error:
-        raise ConfigurationError(f"{name} is no JSON: {error}") from None
-
-
-def _refuse_to_replace(out: Path) -> None:
-    try:
-        if out.exists():
-            files.read(out)
-    except CassetteError as error:
-        raise ConfigurationError(f"{out} is there and is no cassette, so it is not replaced: {error}") from None
+        raise ConfigurationError(f"{name} is not valid JSON: {error}") from None
 
 
 def _is_har_file(path: Path) -> bool:
@@ -115,20 +117,20 @@ def _is_har_file(path: Path) -> bool:
 
 
 def _origin(
-    taken: Sequence[Foreign], recordings: Sequence[Recording], redaction: Redaction, recorded_at: datetime
+    parsed: Sequence[Foreign], recordings: Sequence[Recording], redaction: Redaction, recorded_at: datetime
 ) -> Origin:
     endpoints = Counter(recording.request.endpoint for recording in recordings)
     if len(endpoints) > 1:
         found = ", ".join(f"{endpoint} ({number})" for endpoint, number in endpoints.most_common())
         raise ConfigurationError(
-            f"the calls are to several services, and a cassette is of one: {found}; take the others out of the files"
+            f"the calls are to several services, and a cassette is of one: {found}; remove the others from the files"
         )
     ids = _IDS.search(next((each.request.path for each in recordings if _IDS.search(each.request.path)), ""))
     return Origin(
         tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
         recorded_at=recorded_at.astimezone(UTC),
         endpoint=next(iter(endpoints)),
-        source=" and ".join(dict.fromkeys(each.source for each in taken)),
+        source=" and ".join(dict.fromkeys(each.source for each in parsed)),
         project_id=redaction.text(unquote(ids["project"])) if ids else None,
         cluster_id=redaction.text(unquote(ids["cluster"])) if ids else None,
         credentials=tuple(_kinds(recordings)),
@@ -136,10 +138,10 @@ def _origin(
 
 
 def _kinds(recordings: Sequence[Recording]) -> Iterator[str]:
-    """Name the credentials that the calls were made with, as `Credentials.names` does."""
+    """Yield the kinds of credentials that the calls were made with, named as in `Credentials.names`."""
     sent = {name.lower() for recording in recordings for name, _ in recording.request.headers.pairs}
     signed = "authorization" in sent
-    # a tool may have been told to keep no credentials, and a replay must authenticate with something
+    # a tool may leave credentials out, and a replay must authenticate with something
     if TOKEN_HEADER.lower() in sent or not signed:
         yield "token"
     if signed:
@@ -149,7 +151,7 @@ def _kinds(recordings: Sequence[Recording]) -> Iterator[str]:
 
 
 def _secrets_of(recordings: Sequence[Recording]) -> Iterator[str]:
-    """Return what the headers show to be secret, which a body or a path may hold too."""
+    """Yield the secrets in headers, which a body or a path may hold too."""
     ids = {found for recording in recordings for found in _ids_of(recording)}
     for recording in recordings:
         outcome = recording.outcome
@@ -157,7 +159,7 @@ def _secrets_of(recordings: Sequence[Recording]) -> Iterator[str]:
         for name, value in (*recording.request.headers.pairs, *received):
             if names_a_secret(name):
                 parts = (part for part in re.split(r"[\s,;=]+", value) if len(part) >= _SHORTEST_PART)
-                # a browser's cookies name the project too, and that is no secret
+                # a browser's cookies name the project too, which is not secret
                 yield from (part for part in parts if part not in ids)
                 yield from [value] if len(value) >= _SHORTEST else []
 
@@ -165,17 +167,3 @@ def _secrets_of(recordings: Sequence[Recording]) -> Iterator[str]:
 def _ids_of(recording: Recording) -> set[str]:
     answer = recording.outcome
     return asked_ids(recording.request) | (ids_in(answer.body) if isinstance(answer, Response) else set())
-
-
-def _changed(names: Sequence[str]) -> datetime:
-    return datetime.fromtimestamp(min(Path(name).stat().st_mtime for name in names), UTC)
-
-
-def _summary(out: Path, origin: Origin, number: int, left_out: int, *, dated: bool) -> str:
-    others = f"; {left_out} other call{'s' if left_out != 1 else ''} left out" if left_out else ""
-    when = f"{origin.recorded_at:%Y-%m-%d}" + ("" if dated else ", the day of the file: no answer has a Date")
-    return f"{out}: {_calls(number)} of {origin.endpoint} ({origin.source}, {when}){others}\n"
-
-
-def _calls(number: int) -> str:
-    return f"{number} recording{'s' if number != 1 else ''}"

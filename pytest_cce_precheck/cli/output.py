@@ -1,0 +1,59 @@
+"""What commands print: text and JSON on standard output, problems on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.report.text import describe, headline
+from pytest_cce_precheck.report.verdict import useless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import date
+
+    from pytest_cce_precheck.contract.acceptance import Acceptance
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.redaction.texts import Redactor
+    from pytest_cce_precheck.report.verdict import Verdict
+
+
+def print_lines(lines: Iterable[str], redactor: Redactor | None = None) -> None:
+    """Print lines, without secrets if there is a ``redactor``."""
+    text = "".join(f"{line}\n" for line in lines)
+    sys.stdout.write(redactor.text(text) if redactor else text)
+
+
+def print_json(document: Any, redactor: Redactor | None = None) -> None:
+    """Print a document for programs, without secrets if there is a ``redactor``."""
+    print_lines([json.dumps(document, indent=2, ensure_ascii=False)], redactor)
+
+
+def complain(lines: Iterable[str], redactor: Redactor | None = None) -> None:
+    """Print problems on standard error, without secrets if there is a ``redactor``."""
+    sys.stderr.writelines(f"cce-precheck: {redactor.text(line) if redactor else line}\n" for line in lines)
+
+
+def verdict_lines(
+    name: str, verdict: Verdict, redactor: Redactor, *, errors: int, where: Callable[[Finding], str] = lambda _: ""
+) -> Iterator[str]:
+    """Yield what was found in a file, then the number of ``errors``; ``where`` says in which part of the file."""
+    if verdict.failing:
+        # what was on the wire is in the file
+        yield describe([replace(finding, exchanges=()) for finding in verdict.failing], redactor, kind=None) + "\n"
+    for finding, _ in verdict.accepted:
+        yield f"accepted: {where(finding)}{headline(finding)}"
+    for finding in verdict.shown:
+        yield f"{finding.severity}: {where(finding)}{headline(finding)}"
+    yield f"{name}: {count_of(errors, 'finding') if errors else 'nothing breaks the contract'}"
+
+
+def useless_lines(acceptances: Iterable[Acceptance], verdicts: Iterable[Verdict], today: date) -> Iterator[str]:
+    """Yield a line for each acceptance that has expired, or that accepted nothing."""
+    used = {acceptance.code for verdict in verdicts for _, acceptance in verdict.accepted}
+    expired, unused = useless(((each, "", each.code in used) for each in acceptances), today)
+    yield from (f"expired acceptance: {each}" for each in expired)
+    yield from (f"unused acceptance: {each}" for each in unused)
