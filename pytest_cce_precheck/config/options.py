@@ -20,7 +20,7 @@ Kind = Literal["text", "number", "flag", "list", "age", "command"]
 
 DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
-SIMULATED_SERVICE: Final = "the embedded service"
+SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _FLAGS: Final = {

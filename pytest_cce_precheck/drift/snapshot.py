@@ -28,6 +28,8 @@ LARGEST: Final = 16 * 1024 * 1024
 MOST_TARGETS: Final = 200
 """If there are more targets, those that were asked last are kept."""
 _LEVELS: Final = 6
+# what files of release 0.1 call the simulator
+_RENAMED: Final = {"the embedded service": "the simulator"}
 # "list 200 $.items[*].metadata.type word x", or "list deviation final-without-expiry"; a name in a path may hold blanks
 _FIELD: Final = re.compile(r"([^$]+) (\$(?:\.\w+|\[\*\]|\[\"(?:[^\"\\]|\\.)*\"\])*) (.+)", re.DOTALL)
 
@@ -88,7 +90,9 @@ def loads(text: str, name: str) -> Snapshot:
     try:
         if wrong is None:
             return {
-                SnapshotTarget(each["mode"], each["endpoint"], each["cluster"]): _memory(each)
+                SnapshotTarget(
+                    each["mode"], _RENAMED.get(each["endpoint"], each["endpoint"]), each["cluster"]
+                ): _memory(each)
                 for each in document["targets"]
             }
     except ValueError as error:

@@ -79,7 +79,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
     return Settings(
         budget=config.budget,
         seed=config.seed,
-        # the embedded service is nobody's cluster
+        # the simulator is nobody's cluster
         allow_writes=config.allow_writes or simulated,
         allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
         neighbours=neighbours,

@@ -57,7 +57,7 @@ class Row:
 
 
 def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
-    """Inspect the embedded service with one defect or variation, in this process and without HTTP."""
+    """Inspect the simulator with one defect or variation, in this process and without HTTP."""
     fault = FAULTS.get(name)
     simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])
     client = PrecheckClient(

@@ -62,10 +62,16 @@ def refusal(path: Path) -> str:
 
 
 def test_it_is_read_again_as_it_was_written(tmp_path: Path) -> None:
-    known = {HERE: everything(), SnapshotTarget("simulate", "the embedded service"): memory([listing()])}
+    known = {HERE: everything(), SnapshotTarget("simulate", "the simulator"): memory([listing()])}
     write(tmp_path / "s.json", dumps(known))
     assert read(tmp_path / "s.json") == known
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_a_file_that_calls_the_simulator_by_its_former_name_is_still_compared_with_it(tmp_path: Path) -> None:
+    text = dumps({SnapshotTarget("simulate", "the simulator"): memory([listing()])})
+    (tmp_path / "s.json").write_text(text.replace("the simulator", "the embedded service"), "utf-8")
+    assert [target.endpoint for target in read(tmp_path / "s.json")] == ["the simulator"]
 
 
 @pytest.mark.parametrize(

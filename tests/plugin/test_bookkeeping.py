@@ -245,7 +245,7 @@ def test_every_test_of_ours_gets_a_row(project: pytest.Pytester, run: Run, keeps
         "test_fails_as_expected": "failed",
     }
     assert [row.codes for row in rows if row.test.endswith("count")] == ["PRE201"]
-    assert {(row.mode, row.endpoint, row.cluster) for row in rows} == {("simulate", "the embedded service", "")}
+    assert {(row.mode, row.endpoint, row.cluster) for row in rows} == {("simulate", "the simulator", "")}
     assert len({row.run for row in rows}) == 1
     with closing(sqlite3.connect(project.path / "history.sqlite")) as connection:
         assert connection.execute("SELECT test FROM outcome WHERE result = 'skipped'").fetchall() == [
@@ -259,7 +259,7 @@ def test_the_suite_tells_its_requests_and_what_was_inconclusive(
     keeps(project, None, history="history.sqlite")
     run("--pyargs", "pytest_cce_precheck.suite", "--cce-budget=40", "--cce-fault=count-one-short")
     rows = history_of(project)
-    assert {row.endpoint for row in rows} == {"the embedded service with count-one-short"}
+    assert {row.endpoint for row in rows} == {"the simulator with count-one-short"}
     assert sum(row.requests for row in rows) == 40
     assert {"failed", "inconclusive"} <= {row.result for row in rows}
 

@@ -35,7 +35,7 @@ def test_lists(cce_client, query):
     assert cce_client.list_tasks(**query).status == 200
 """
 SNAPSHOT: Final = "--cce-snapshot=s.json"
-EMBEDDED: Final = SnapshotTarget("simulate", "the embedded service")
+EMBEDDED: Final = SnapshotTarget("simulate", "the simulator")
 FIRST: Final = date(2026, 11, 1)
 
 
@@ -69,13 +69,13 @@ def findings(pytester: pytest.Pytester) -> list[tuple[str, str]]:
 
 def test_the_first_run_writes_it_and_the_second_is_held_against_it(pytester: pytest.Pytester, night: Night) -> None:
     assert drift_in(night(0)) == [
-        "  simulate: the embedded service: seen for the first time; later runs are compared with 4 answers"
+        "  simulate: the simulator: seen for the first time; later runs are compared with 4 answers"
     ]
     before = (pytester.path / "s.json").read_bytes()
     result = night(0)
     assert result.ret == 0
     assert drift_in(result) == [
-        "  simulate: the embedded service: 4 answers compared with what was seen since 2026-11-01: nothing differs"
+        "  simulate: the simulator: 4 answers compared with what was seen since 2026-11-01: nothing differs"
     ]
     assert (pytester.path / "s.json").read_bytes() == before
 
@@ -87,7 +87,7 @@ def test_an_error_fails_the_run_although_no_test_does(pytester: pytest.Pytester,
     assert result.ret == 1
     fact = "list 200 $.pageInfo.currentCount its type has changed: integer → string"
     assert drift_in(result)[1:] == [f"    error: {fact} (since today)"]
-    result.stdout.fnmatch_lines([f"  PRE520 {fact} (since 2026-11-02, simulate: the embedded service)"])
+    result.stdout.fnmatch_lines([f"  PRE520 {fact} (since 2026-11-02, simulate: the simulator)"])
     assert findings(pytester) == [("PRE520", "failing")]
 
 

@@ -192,7 +192,7 @@ def test_a_whole_run_holds_and_its_record_tells_everything(pytester: pytest.Pyte
     assert (document["verdict"], document["exit_status"], document["seed"], document["suite"]) == ("holds", 0, 3, True)
     assert document["settings"]["--cce-seed"] == {"value": "3", "source": "option"}
     assert [each["outcome"] for each in document["tests"]] == ["passed"] * 14
-    assert {tuple(each["services"]) for each in document["tests"]} == {("the embedded service",)}
+    assert {tuple(each["services"]) for each in document["tests"]} == {("the simulator",)}
     assert [check["name"] for check in document["checks"]] == list(SHIPPED)
     assert {check["state"] for check in document["checks"]} == {"judged"}
     assert document["duration"] > 0

@@ -36,7 +36,7 @@ def test_a_live_run_names_the_tests_that_only_met_the_simulator(
         ]
     )
     assert [each["on_simulator"] for each in report()["tests"]] == [True, True]
-    assert {tuple(each["services"]) for each in report()["tests"]} == {("the embedded service",)}
+    assert {tuple(each["services"]) for each in report()["tests"]} == {("the simulator",)}
     check_that_all_say(result, pytester, report())
 
 

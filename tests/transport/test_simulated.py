@@ -1,4 +1,4 @@
-"""Requests to the embedded service: handed over in process, or caught wherever `requests` is used."""
+"""Requests to the simulator: handed over in process, or caught wherever `requests` is used."""
 
 from __future__ import annotations
 
