@@ -88,13 +88,18 @@ def no_header_is_injected(exchange: Exchange) -> Iterator[Finding]:
 
 
 def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
-    """E: on 429 the client waits as Retry-After says."""
-    if exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers:
+    """E: on CCE's own 429 the client waits as Retry-After says; no source ties it to that of the gateway."""
+    if exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers and not _is_of_gateway(exchange):
         value = exchange.response.headers.get("Retry-After")
         if value is None:
             yield Finding("PRE110", "429 without Retry-After")
         elif not is_retry_after(value):
             yield Finding("PRE110", f"429 with Retry-After {value!r}: neither seconds nor an HTTP date")
+
+
+def _is_of_gateway(exchange: Exchange) -> bool:
+    document, _ = read_object(exchange)
+    return bool((document or {}).keys() & {"error_code", "error_msg"})
 
 
 def no_credential_is_revealed(exchange: Exchange) -> Iterator[Finding]:
@@ -154,7 +159,7 @@ def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
         reason = problems[0].message
         yield Finding("PRE107", f"status {exchange.status}, and {reason}", subject=(str(exchange.status), "body"))
         return
-    gateway = bool(document.keys() & {"error_code", "error_msg"})
+    gateway = _is_of_gateway(exchange)
     for problem in schema_errors(document, "error_gateway" if gateway else "error_cce"):
         if problem.code == "PRE108":
             yield Finding("PRE108", problem.message, path=problem.path, subject=("format",))

@@ -188,14 +188,17 @@ def _check(name: str, target: str, tests: Sequence[_Told]) -> ShippedCheck:
         return ShippedCheck(name, "not-judged", target, "its test failed without a finding")
     if broken and not any(each.answers["answered"] for each in own):
         return ShippedCheck(name, "not-judged", target, "no request was answered")
-    if broken or any(run["judged"] for run in runs):
+    # a check that the end of the budget or the time cut short was not made, whatever it judged until then
+    cut_short = [why for run in runs for why in run.get("cut_short", ())]
+    if broken or (not cut_short and any(run["judged"] for run in runs)):
         return ShippedCheck(name, "judged", target)
     inconclusive = [why for run in runs for why in run["inconclusive"]]
     unasked = [why for run in runs for why in run["not_asked"]]
     if unasked and not inconclusive:
-        return ShippedCheck(name, "not-asked-for", target, unasked[0])
+        return ShippedCheck(name, "not-asked-for", target, unasked[0].removeprefix(f"{name}: "))
     skipped = next((each.test.why_skipped for each in own if each.test and each.test.why_skipped), "")
-    return ShippedCheck(name, "not-judged", target, next(iter(inconclusive), skipped) or "nothing could be judged")
+    why = next(iter((*cut_short, *inconclusive)), skipped) or "nothing could be judged"
+    return ShippedCheck(name, "not-judged", target, why.removeprefix(f"{name}: "))
 
 
 def _merged(told: Iterable[_Told]) -> Iterator[RecordedFinding]:

@@ -11,8 +11,9 @@ import pytest
 
 from pytest_cce_precheck.plugin.records import record
 from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Check, Inspection
 from pytest_cce_precheck.suite.query_log import QueryLog
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
-    from pytest_cce_precheck.suite.progress import Progress
 
 
 # a worker beside others opens brackets of its own
@@ -112,12 +112,6 @@ def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
     return Settings(**recorded, neighbours=neighbours)
 
 
-def _why_not_judged(progress: Progress) -> str:
-    if progress.not_asked and not progress.inconclusive:
-        return "not asked for: " + "; ".join(progress.not_asked)
-    return "inconclusive: " + "; ".join((*progress.inconclusive, *progress.not_asked) or ["nothing could be judged"])
-
-
 @pytest.fixture(scope="session")
 def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: pytest.Config) -> Suite:
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "")
@@ -137,11 +131,11 @@ def holds(
         inspection = _cce_suite.inspection(test)
         before = inspection.progress()
         findings = inspection.run(check)
-        test.notes["questions"] = inspection.memory.as_data()
+        test.notes["questions"] = inspection.query_log.as_data()
         progress = inspection.progress() - before
         record(request.node, "cce_run", json.dumps(progress.to_dict()))
         cce_contract.judge(findings)
-        if not progress.judged:
-            pytest.skip(_why_not_judged(progress))
+        if progress.why_not_judged:
+            pytest.skip(progress.why_not_judged)
 
     return run

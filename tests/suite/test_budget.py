@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares
-from pytest_cce_precheck.suite.inspection import Settings
+from pytest_cce_precheck.suite.run_settings import Settings
 
 budgets = st.integers(min_value=LEAST, max_value=5000)
 ways = st.fixed_dictionaries({"writes": st.booleans(), "rough": st.booleans(), "probes": st.integers(0, 25)})
