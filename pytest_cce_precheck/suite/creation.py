@@ -13,6 +13,7 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.suite.authentication import refusal_findings
+from pytest_cce_precheck.suite.budget import BAD_CREATIONS
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
@@ -111,6 +112,9 @@ def _create(run: Inspection, request: Request) -> Exchange | None:
 
 def bad_create_requests_are_refused(run: Inspection) -> None:
     """Send create requests that break the contract; each must be refused, and make nothing."""
+    if 0 < run.shares.creation < BAD_CREATIONS:
+        run.results.leave_out("--cce-budget is too small for it")
+        return
     before, models = _prepared(run)
     if before is None or not models:
         return
@@ -272,7 +276,7 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
 
 
 def _find(run: Inspection, created: Answer) -> None:
-    for task in created.tasks[: run.shares.creation // (2 * _QUESTIONS_PER_TASK) or 1]:
+    for task in created.tasks[: run.shares.creation // (3 * _QUESTIONS_PER_TASK) or 1]:
         for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID, Filter.TYPE):
             value = task.value_of(name)
             if value:

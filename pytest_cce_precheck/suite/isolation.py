@@ -160,6 +160,9 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
     if not settings.allow_writes:
         results.leave_out("this run may only read (--cce-allow-writes)")
         return
+    if not run.shares.methods:
+        results.leave_out("--cce-budget is too small for it")
+        return
     known = run.lists.opening()
     query = encode_query([(Filter.TASK_ID, run.unknown_id(next(iter(known.by_id), "") if known else ""))])
     if settings.allow_destructive:
