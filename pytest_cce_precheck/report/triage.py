@@ -42,6 +42,7 @@ class _Refusal:
     known: bool
     signed: bool
     filtered: bool
+    creates: bool
 
     @classmethod
     def of(cls, exchange: Exchange) -> _Refusal:
@@ -54,7 +55,8 @@ class _Refusal:
         message = str(document.get("error_msg", document.get("errorMessage", "")))
         signed = "Authorization" in exchange.request.headers
         filtered = bool(exchange.request.query)
-        return cls(exchange.status, match[1] if match else "", message, bool(code), signed, filtered)
+        creates = exchange.request.method == "POST"
+        return cls(exchange.status, match[1] if match else "", message, bool(code), signed, filtered, creates)
 
 
 def triage(exchange: Exchange, skew: float | None) -> str | None:
@@ -97,6 +99,8 @@ def _forbidden(refusal: _Refusal) -> str:
         return "wrong region: this user or service is not allowed there; check --cce-endpoint or --cce-region"
     if refusal.gateway in _ADDRESS:
         return "no permission for this machine's address: let it be put on the gateway's list"
+    if refusal.creates:
+        return "no permission to create: grant the user CCE's permission for it, or leave --cce-allow-writes out"
     return "no permission: grant the user CCE's read permissions in this project, or check --cce-project-id"
 
 
