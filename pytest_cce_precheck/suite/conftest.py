@@ -47,7 +47,7 @@ def _place(item: pytest.Item) -> tuple[str, int]:
 
 
 class Suite:
-    """The one inspection that all tests of the suite share, made when the first of them knows how."""
+    """The one inspection that all tests of the suite share, made when the first of them starts."""
 
     def __init__(self, harness: Harness, client: PrecheckClient, worker: str = "") -> None:
         self._harness = harness
@@ -56,7 +56,7 @@ class Suite:
         self._inspection: Inspection | None = None
 
     def inspection(self, test: TestContext) -> Inspection:
-        """Return the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
+        """Return the inspection, ready for a test; on replay it has the settings that it was recorded with."""
         mode = self._harness.config.mode
         if self._inspection is None:
             settings = (
@@ -81,7 +81,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
     return Settings(
         budget=config.budget,
         seed=config.seed,
-        # the embedded service is nobody's cluster
+        # the simulator is nobody's cluster
         allow_writes=config.allow_writes or simulated,
         allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
         neighbours=neighbours,
@@ -95,18 +95,12 @@ def _settings(harness: Harness, worker: str) -> Settings:
 
 
 def _as_notes(settings: Settings) -> dict[str, Any]:
-    return {
-        "budget": settings.budget,
-        "seed": settings.seed,
-        "allow_writes": settings.allow_writes,
-        "allow_destructive": settings.allow_destructive,
-        "neighbours": asdict(settings.neighbours),
-        "kept_back": settings.kept_back,
-    }
+    kept = ("budget", "seed", "allow_writes", "allow_destructive", "kept_back")
+    return {"neighbours": asdict(settings.neighbours), **{name: getattr(settings, name) for name in kept}}
 
 
 def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
-    # what was recorded before there was that option had sent every method
+    # recordings that are older than that option were made with every method
     recorded = {"allow_destructive": True, **notes.get("suite", {}), "wait": harness.mode.wait, "replicas": False}
     neighbours = Neighbours(**recorded.pop("neighbours", {}))
     return Settings(**recorded, neighbours=neighbours)
@@ -122,7 +116,7 @@ def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: 
 def holds(
     request: pytest.FixtureRequest, _cce_harness: Harness, _cce_suite: Suite, cce_contract: Contract
 ) -> Callable[[Check], None]:
-    """Run one check and fail with what it finds; a check that could judge nothing is skipped, not passed."""
+    """Run one check and fail with what it finds; a check without a verdict is skipped, not passed."""
 
     def run(check: Check) -> None:
         __tracebackhide__ = True

@@ -104,18 +104,14 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
         bracket, judged = closed
         for each in judged:
             query = each.asked.query
-            _report(run, each, bracket)
             is_first = query.query not in open_ids
-            # a task that was judged once is judged, though it may have been changing another time
-            still_open = each.open_ids & open_ids.get(query.query, each.open_ids)
-            open_ids[query.query] = still_open
+            is_open = _report(run, each, bracket, open_ids)
             if not each.open_ids:
                 in_full.add(query.query)
-            if still_open and is_first and run.budget.sent < limit:
+            if is_open and is_first and run.budget.sent < limit:
                 waiting.append(query)
-            elif still_open:
+            elif is_open:
                 _leave_open(run, query, open_ids)
-            run.results.judged += bool(each.findings) or not still_open
         # if replicas lag, it is not the number of queries that makes a bracket long
         size = min(_MOST, size * 2) if bracket.quiet or run.lag.lag else max(_FEWEST, size // 2)
         before = bracket.after
@@ -149,11 +145,17 @@ def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, froze
     return AskedQuery(query, exchange)
 
 
-def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket) -> None:
+def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket, open_ids: dict[str, frozenset[str]]) -> bool:
+    """Report what an answer shows; return whether a task stays open that no answer to the query was judged for."""
     _observe(run, judged)
     run.results.report(*judged.findings)
+    query = judged.asked.query
     if judged.answer is not None and not judged.compared:
-        run.results.report(*run.unlisted.judge(judged.asked.query, judged.answer, bracket, run.lag))
+        run.results.report(*run.unlisted.judge(query, judged.answer, bracket, run.lag))
+    # a task that was judged once is judged, though it may have been changing another time
+    open_ids[query.query] = judged.open_ids & open_ids.get(query.query, judged.open_ids)
+    run.results.judged += bool(judged.findings) or not open_ids[query.query]
+    return bool(open_ids[query.query])
 
 
 def _observe(run: Inspection, judged: JudgedQuery) -> None:

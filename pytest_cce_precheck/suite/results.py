@@ -41,15 +41,9 @@ class Progress:
     behind: float = 0.0
 
     def __sub__(self, earlier: Progress) -> Progress:
-        return replace(
-            self,
-            requests=self.requests - earlier.requests,
-            retried=self.retried - earlier.retried,
-            judged=self.judged - earlier.judged,
-            inconclusive=self.inconclusive[len(earlier.inconclusive) :],
-            not_asked=self.not_asked[len(earlier.not_asked) :],
-            cut_short=self.cut_short[len(earlier.cut_short) :],
-        )
+        counts = {name: getattr(self, name) - getattr(earlier, name) for name in ("requests", "retried", "judged")}
+        texts = ("inconclusive", "not_asked", "cut_short")
+        return replace(self, **counts, **{name: getattr(self, name)[len(getattr(earlier, name)) :] for name in texts})
 
     @property
     def why_not_judged(self) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what it was to find, what it found (causes first), and what it cost."""
+    """One run: what it should find, what it found, and what it cost."""
 
     name: str
     conforming: bool
@@ -47,17 +47,17 @@ class Row:
 
     @property
     def right(self) -> bool:
-        """Whether a defect was found with a code that names its cause, or a variation raised nothing."""
+        """Whether a fault was found, if only by the observation that it is known by, or a variation raised nothing."""
         return not self.codes if self.conforming else bool(self.codes)
 
     @property
     def named(self) -> bool:
-        """Whether the first cause found is one that the defect is known by."""
+        """Whether one of the causes found is one that the fault is known by."""
         return self.conforming or bool(set(self.causes) & set(self.expected))
 
 
 def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
-    """Inspect the embedded service with one defect or variation, in this process and without HTTP."""
+    """Inspect the simulator with one fault or variation, in this process and without HTTP."""
     fault = FAULTS.get(name)
     simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])
     client = PrecheckClient(
@@ -90,7 +90,7 @@ def run_one(name: str, budget: int = 250, seed: int = 0) -> Row:
 
 
 def selftest(options: argparse.Namespace) -> int:
-    """Run the matrix and print it; 1 where a defect was missed or a variation raised an alarm."""
+    """Run the matrix and print it; return 1 if a fault was missed or a variation raised an alarm."""
     names = _chosen(options.names)
     rows = []
     started = time.perf_counter()
