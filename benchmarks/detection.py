@@ -36,7 +36,8 @@ from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.live import HttpTransport
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def run_ours(name: str) -> Outcome:
         run = inspect(Inspection(client, settings))
         client.close()
         seconds = time.perf_counter() - started
-    failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
+    failing = [finding for finding in run.results.findings if finding.severity is not Severity.NOTE]
     told = tuple(f"{group.finding.code} {group.finding.message}" for group in causes(failing))
     return Outcome(told, simulator.requests, seconds, simulator.failed, sum(waits))
 

@@ -37,7 +37,9 @@ from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
+from pytest_cce_precheck.suite.sender import Sender
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.simulate import InProcessTransport
@@ -92,15 +94,11 @@ class Outcome:
     seconds: float
 
 
-class Impatient(Inspection):
-    """A run that takes each answer as it comes, and none where none comes."""
+class Impatient(Sender):
+    """A sender that takes each answer as it comes, and none if none comes."""
 
     def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:  # noqa: ARG002
-        self.budget.spend()
-        exchange = self.client.send(request, as_is=as_is)
-        self.history.asked(exchange)
-        self._judged += 1
-        return exchange
+        return self.send(request, as_is=as_is)
 
 
 def service(job: Job) -> Simulator:
@@ -187,13 +185,13 @@ def inspected(job: Job, simulator: Simulator, client: PrecheckClient) -> Outcome
         lag=job.lag,
         now=lambda: simulator.clock.now().timestamp(),
     )
-    inspection = (Inspection if job.patient else Impatient)(client, settings)
+    inspection = Inspection(client, settings, Sender if job.patient else Impatient)
     without_verdict = 0
     for check in CHECKS:
         before = inspection.progress().judged
         found = inspection.run(check)
         without_verdict += not found and inspection.progress().judged == before
-    failing = [finding for finding in inspection.findings if finding.severity is not Severity.NOTE]
+    failing = [finding for finding in inspection.results.findings if finding.severity is not Severity.NOTE]
     codes = {finding.code for finding in failing}
     progress = inspection.progress()
     return Outcome(

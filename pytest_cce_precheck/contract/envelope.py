@@ -90,8 +90,12 @@ def no_header_is_injected(exchange: Exchange) -> Iterator[Finding]:
 
 
 def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
-    """E: on 429 the client waits as Retry-After says."""
-    if exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers:
+    """E: on CCE's own 429 the client waits as Retry-After says; no source ties it to that of the gateway."""
+    if (
+        exchange.status == HTTPStatus.TOO_MANY_REQUESTS
+        and exchange.response.headers
+        and not is_gateway_error(read_object(exchange)[0] or {})
+    ):
         value = exchange.response.headers.get("Retry-After")
         if value is None:
             yield Finding("PRE110", "429 without Retry-After")

@@ -173,6 +173,8 @@ def _check(name: str, target: str, tests: Sequence[_Recorded]) -> ShippedCheck:
     """Return how far a shipped check came, and what kept it from being judged."""
     own = [each for each in tests if each.check == name and each.target == target]
     failed = [each for each in own if each.failed]
+    # if the end of the budget or the time cuts a check short, it was not made, whatever it judged until then
+    cut_short = [why for each in own for why in each.from_runs("cut_short")]
     inconclusive = [why for each in own for why in each.from_runs("inconclusive")]
     not_asked = [why for each in own for why in each.from_runs("not_asked")]
     skipped = [each.test.why_skipped for each in own if each.test and each.test.why_skipped]
@@ -183,11 +185,12 @@ def _check(name: str, target: str, tests: Sequence[_Recorded]) -> ShippedCheck:
         why = "its test failed without a finding"
     elif failed and not any(each.answers["answered"] for each in own):
         why = "no request was answered"
-    elif failed or any(run["judged"] for each in own for run in each.runs):
+    elif failed or (not cut_short and any(run["judged"] for each in own for run in each.runs)):
         return ShippedCheck(name, "judged", target)
     elif not_asked and not inconclusive:
-        return ShippedCheck(name, "not-asked-for", target, not_asked[0])
-    return ShippedCheck(name, "not-judged", target, why or (*inconclusive, *skipped, "nothing could be judged")[0])
+        return ShippedCheck(name, "not-asked-for", target, not_asked[0].removeprefix(f"{name}: "))
+    why = why or (*cut_short, *inconclusive, *skipped, "nothing could be judged")[0]
+    return ShippedCheck(name, "not-judged", target, why.removeprefix(f"{name}: "))
 
 
 def _merged(everything: Iterable[_Recorded]) -> list[RecordedFinding]:

@@ -14,6 +14,8 @@ _KINDS: Final = {
     Kind.DEVIATION: "a deviation: it follows one of the vendor's contradicting documents; it fails unless accepted",
     Kind.OBSERVATION: "an observation: the contract does not specify it; it fails nothing unless --cce-fail-on=note",
 }
+# every endpoint answers these questions in some way: to fail for it would fail each run
+_OPEN_QUESTION: Final = "PRE490"
 FAMILIES: Final = {
     "1": "Transport, envelope, headers",
     "2": "Schema",
@@ -33,10 +35,13 @@ def overview() -> str:
 def entry(code: str, shown_by: ShownBy) -> str:
     """Return what a code means; raises `ConfigurationError` if it is unknown. ``shown_by`` has each fault's codes."""
     rule = find_rule(code)
+    kind = f"{_KINDS[rule.kind]}; severity {rule.severity}"
+    if rule.code == _OPEN_QUESTION:
+        kind = "an observation: the contract leaves it open; it fails nothing, whatever --cce-fail-on says"
     lines = [
         f"{rule.code} {rule.name}",
         f"  {rule.title}.",
-        f"  kind      {_KINDS[rule.kind]}; severity {rule.severity}",
+        f"  kind      {kind}",
         f"  contract  {rule.source}",
         f"  remedy    {rule.remedy}",
     ]

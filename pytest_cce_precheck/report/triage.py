@@ -34,6 +34,9 @@ _FORBIDDEN: Final = {
 _NO_PERMISSION: Final = (
     "no permission: grant the user CCE's read permissions in this project, or check --cce-project-id"
 )
+_NO_LEAVE_TO_CREATE: Final = (
+    "no permission to create: grant the user CCE's permission for it, or leave --cce-allow-writes out"
+)
 _GATEWAY_ALONE: Final = (
     "gateway only, no service behind: check --cce-endpoint and the region, and whether CCE is deployed there"
 )
@@ -57,7 +60,8 @@ def triage(exchange: Exchange, skew: float | None) -> str | None:
     if status == 401:
         return _unauthorized(gateway_code, message, skew, signed="Authorization" in exchange.request.headers)
     if status == 403:
-        return _FORBIDDEN.get(gateway_code, _NO_PERMISSION)
+        otherwise = _NO_LEAVE_TO_CREATE if exchange.request.method == "POST" else _NO_PERMISSION
+        return _FORBIDDEN.get(gateway_code, otherwise)
     if status == 404 and gateway_code not in _NOTHING_BEHIND:
         if not code:
             return "what answers there is not CCE: check --cce-endpoint"

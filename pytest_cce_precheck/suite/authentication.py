@@ -13,6 +13,7 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, matching, select
+from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
 _IN_A_ROW: Final = 4
 _LOOKED_FOR: Final = 100
-REFUSALS: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Probe:
     code: str
     what: str
     request: Request
-    hidden: str = ""  # what the refusal must not tell
+    hidden: str = ""  # what the refusal must not show
 
 
-def bad_credentials(run: Inspection) -> None:
+def bad_credentials_are_refused(run: Inspection) -> None:
     """Ask with credentials that must be refused, the most telling first."""
     probes = sorted(_probes(run), key=lambda probe: probe.tier)
-    opening = run.opening()
+    opening = run.lists.opening()
     known = [task.id for task in opening.tasks if task.id] if opening else []
     key = run.client.credentials.access_key
     in_a_row = 0
@@ -50,13 +50,14 @@ def bad_credentials(run: Inspection) -> None:
         if key and key.reveal() in probe.request.headers.get("Authorization", ""):
             in_a_row += 1
         if in_a_row > _IN_A_ROW:
-            run.unfiltered()
+            run.lists.read()
             in_a_row = 1
-        exchange = run.ask(probe.request, as_is=True)
-        run.report(*refusal_findings(exchange, probe.code, probe.what, known))
+        exchange = run.sender.ask(probe.request, as_is=True)
+        run.results.judged += exchange.status not in PASSING
+        run.results.report(*refusal_findings(exchange, probe.code, probe.what, known))
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
-            message = f"the refusal of {probe.what} tells the right signature"
-            run.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))
+            message = f"the refusal of {probe.what} shows the right signature"
+            run.results.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))
 
 
 def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:
@@ -87,7 +88,7 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
 def _probes(run: Inspection) -> Iterator[Probe]:
     client = run.client
     plain = client.list_request()
-    opening = run.opening()
+    opening = run.lists.opening()
     first = opening.tasks[:1] if opening else ()
     given = matching(first[0], *Filter) if first else (FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING),)
     filtered = client.list_request(select(given).query)

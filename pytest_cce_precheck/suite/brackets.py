@@ -1,40 +1,104 @@
-"""Close a bracket: judge what was asked since its opening, and once more before anything is held against a replica."""
+"""Judge queries in brackets: by the unfiltered lists that were read before and after them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from pytest_cce_precheck.contract.check import judge
+from pytest_cce_precheck.contract.filters import acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.suite.lists import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, SelectionVerdict
+    from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.suite.inspection import Inspection
+    from pytest_cce_precheck.wire.exchange import Exchange
 
-    Judge = Callable[[Bracket], SelectionVerdict]
+
+@dataclass(frozen=True)
+class AskedQuery:
+    """A query with the exchange that answers it; ``variant`` is what was unusual about the request, for people."""
+
+    query: Query
+    exchange: Exchange
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class JudgedQuery:
+    """What the answer to a query shows: ``alone``, and compared with the lists around it.
+
+    ``answer`` is None if it is no list of tasks that can be compared; ``open_ids`` are tasks that changed meanwhile.
+    """
+
+    asked: AskedQuery
+    answer: Answer | None
+    alone: tuple[Finding, ...]
+    compared: tuple[Finding, ...] = ()
+    open_ids: frozenset[str] = frozenset()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that the answer shows."""
+        return (*self.alone, *self.compared)
 
 
 def close_bracket(
-    run: Inspection, before: Answer, judges: Sequence[Judge]
-) -> tuple[Bracket, list[SelectionVerdict]] | None:
-    """Read the unfiltered list and judge each question; None if that list cannot be read.
+    run: Inspection, before: Answer, asked: Sequence[AskedQuery]
+) -> tuple[Bracket, list[JudgedQuery]] | None:
+    """Read the unfiltered list and judge each query; None if that list cannot be read.
 
-    Where replicas lag, the list may be older than the answers: what would be a new finding is judged by a list that was
+    If replicas lag, the list may be older than the answers: what would be a new finding is judged by a list that was
     asked for when all replicas had caught up with them. Nothing is reported here.
     """
     answered = run.settings.now()
-    after = run.unfiltered()
+    after = run.lists.read()
     if after is None:
         return None
-    bracket = run.bracket(before, after)
-    verdicts = [judge(bracket) for judge in judges]
-    if not run.settling.lag or all(run.times(finding) for each in verdicts for finding in each.findings):
-        return bracket, verdicts
-    run.wait_until(answered + run.settling.lag)
-    after = run.unfiltered()
+    bracket = run.lists.bracket(before, after)
+    judged = [_judge(run, each, bracket) for each in asked]
+    if not run.lag.lag or all(run.results.times(finding) for each in judged for finding in each.findings):
+        return bracket, judged
+    run.sender.wait_until(answered + run.lag.lag)
+    after = run.lists.read()
     if after is None:
         return None
-    bracket = run.bracket(before, after)
-    return bracket, [
-        judge(bracket) if verdict.findings else verdict for judge, verdict in zip(judges, verdicts, strict=True)
-    ]
+    bracket = run.lists.bracket(before, after)
+    return bracket, [_judge(run, each.asked, bracket) if each.findings else each for each in judged]
+
+
+def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
+    """Judge an answer alone, then by the lists around it."""
+    query, exchange = asked.query, asked.exchange
+    if asked.variant and 400 <= exchange.status < 500:
+        message = f"{query.title} with {asked.variant} was refused with {exchange.status}"
+        return JudgedQuery(asked, None, (Finding("PRE414", message, subject=(asked.variant,)).seen_in(exchange),))
+    statuses = acceptable_statuses(query, bracket)
+    if run.client.credentials.kind == "ak/sk" and not _is_utf8(query):
+        # how a signature covers bytes that are not UTF-8, no source says
+        statuses |= REFUSALS
+    answer, alone = judge(exchange, expect=statuses)
+    if answer is None or not answer.comparable:
+        return JudgedQuery(asked, None, tuple(alone))
+    verdict = judge_selection(query, answer, bracket)
+    counted = () if verdict.findings else run.count_meaning.judge(answer, bracket)
+    compared = (*verdict.findings, *counted)
+    if asked.variant:
+        compared = tuple(
+            replace(each, message=f"{each.message}, asked with {asked.variant}", subject=(*each.subject, asked.variant))
+            for each in compared
+        )
+    return JudgedQuery(asked, answer, tuple(alone), compared, verdict.open_ids)
+
+
+def _is_utf8(query: Query) -> bool:
+    try:
+        unquote_to_bytes(query.query).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

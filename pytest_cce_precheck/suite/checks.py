@@ -1,4 +1,4 @@
-"""All checks of a run, in the order in which they tell most; the shipped tests and the self-test run the same ones."""
+"""All checks of a run, the most telling first; the shipped tests and the self-test run the same ones."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.suite.inspection import Check, Inspection
 
 CHECKS: Final[tuple[Check, ...]] = (
-    filters.the_unfiltered_list,
-    filters.existing_values,
-    filters.unknown_values,
-    filters.combinations,
-    filters.spellings,
-    authentication.bad_credentials,
-    isolation.unreadable_places,
-    isolation.other_clusters_tasks,
-    isolation.other_methods,
-    transport.request_headers,
-    transport.simultaneous_questions,
-    creation.created_tasks,
-    creation.bad_requests,
-    exploration.beyond_the_classes,
+    filters.the_unfiltered_list_meets_the_contract,
+    filters.each_filter_value_selects_exactly_its_tasks,
+    filters.unknown_filter_values_select_nothing,
+    filters.filters_together_select_what_satisfies_all,
+    filters.the_same_question_in_other_words_has_the_same_answer,
+    authentication.bad_credentials_are_refused,
+    isolation.other_places_cannot_be_read,
+    isolation.clusters_do_not_show_each_others_tasks,
+    isolation.other_methods_are_not_answered_as_get,
+    transport.request_headers_do_not_change_the_answer,
+    transport.simultaneous_questions_are_answered_each_for_itself,
+    creation.created_tasks_are_found_and_finish,
+    creation.bad_create_requests_are_refused,
+    exploration.questions_beyond_the_plan_are_answered_rightly,
 )
 
 
 def inspect(run: Inspection) -> Inspection:
-    """Run every check and give the run back, with everything that it found."""
+    """Run every check and return the run, with everything that it found."""
     for check in CHECKS:
         run.run(check)
     return run

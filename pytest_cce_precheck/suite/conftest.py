@@ -11,8 +11,9 @@ import pytest
 
 from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.inspection import Check, Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Check, Inspection
 from pytest_cce_precheck.suite.query_log import QueryLog
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
-    from pytest_cce_precheck.suite.progress import Progress
 
 
 # a worker beside others opens brackets of its own
@@ -47,7 +47,7 @@ def _place(item: pytest.Item) -> tuple[str, int]:
 
 
 class Suite:
-    """The one inspection that all tests of the suite share, made when the first of them knows how."""
+    """The one inspection that all tests of the suite share, made when the first of them starts."""
 
     def __init__(self, harness: Harness, client: PrecheckClient, worker: str = "") -> None:
         self._harness = harness
@@ -56,7 +56,7 @@ class Suite:
         self._inspection: Inspection | None = None
 
     def inspection(self, test: TestContext) -> Inspection:
-        """Return the inspection, ready for a test: on replay it goes about as it did when it was recorded."""
+        """Return the inspection, ready for a test; on replay it has the settings that it was recorded with."""
         mode = self._harness.config.mode
         if self._inspection is None:
             settings = _recorded(test.notes, self._harness) if mode.replays else _settings(self._harness, self._worker)
@@ -93,27 +93,15 @@ def _settings(harness: Harness, worker: str) -> Settings:
 
 
 def _as_notes(settings: Settings) -> dict[str, Any]:
-    return {
-        "budget": settings.budget,
-        "seed": settings.seed,
-        "allow_writes": settings.allow_writes,
-        "allow_destructive": settings.allow_destructive,
-        "neighbours": asdict(settings.neighbours),
-        "kept_back": settings.kept_back,
-    }
+    kept = ("budget", "seed", "allow_writes", "allow_destructive", "kept_back")
+    return {"neighbours": asdict(settings.neighbours), **{name: getattr(settings, name) for name in kept}}
 
 
 def _recorded(notes: Mapping[str, Any], harness: Harness) -> Settings:
-    # what was recorded before there was that option had sent every method
+    # recordings that are older than that option were made with every method
     recorded = {"allow_destructive": True, **notes.get("suite", {}), "wait": harness.mode.wait, "replicas": False}
     neighbours = Neighbours(**recorded.pop("neighbours", {}))
     return Settings(**recorded, neighbours=neighbours)
-
-
-def _why_not_judged(progress: Progress) -> str:
-    if progress.not_asked and not progress.inconclusive:
-        return "not asked for: " + "; ".join(progress.not_asked)
-    return "inconclusive: " + "; ".join((*progress.inconclusive, *progress.not_asked) or ["nothing could be judged"])
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +114,7 @@ def _cce_suite(_cce_harness: Harness, cce_client: PrecheckClient, pytestconfig: 
 def holds(
     request: pytest.FixtureRequest, _cce_harness: Harness, _cce_suite: Suite, cce_contract: Contract
 ) -> Callable[[Check], None]:
-    """Run one check and fail with what it finds; a check that could judge nothing is skipped, not passed."""
+    """Run one check and fail with what it finds; a check without a verdict is skipped, not passed."""
 
     def run(check: Check) -> None:
         __tracebackhide__ = True
@@ -135,11 +123,11 @@ def holds(
         inspection = _cce_suite.inspection(test)
         before = inspection.progress()
         findings = inspection.run(check)
-        test.notes["questions"] = inspection.memory.as_data()
+        test.notes["questions"] = inspection.query_log.as_data()
         progress = inspection.progress() - before
         record(request.node, "cce_run", json.dumps(progress.to_dict()))
         cce_contract.judge(findings)
-        if not progress.judged:
-            pytest.skip(_why_not_judged(progress))
+        if progress.why_not_judged:
+            pytest.skip(progress.why_not_judged)
 
     return run

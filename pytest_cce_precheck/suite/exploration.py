@@ -12,8 +12,8 @@ from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import MATCHING, values_of
 from pytest_cce_precheck.explore.queries import select
 from pytest_cce_precheck.explore.strategies import filters
-from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.filters import AskedQuery, ask_what_was_left_open
+from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.filters import ask_what_was_left_open
 from pytest_cce_precheck.suite.query_log import DRAWN
 
 if TYPE_CHECKING:
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.inspection import Inspection
 
-# a question and the unfiltered list that closes its bracket
+# a query and the unfiltered list that closes its bracket
 _COST: Final = 2
 _OFTEN: Final = 20
 
 
 class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
-    """A drawn question was answered wrongly; hypothesis shrinks towards the simplest such question."""
+    """A drawn query was answered wrongly; hypothesis shrinks towards the simplest such query."""
 
 
-def beyond_the_classes(run: Inspection) -> None:
-    """Draw combinations that the plan does not hold and report the simplest one that is answered wrongly."""
+def questions_beyond_the_plan_are_answered_rightly(run: Inspection) -> None:
+    """Draw combinations that are not planned, and report the simplest one that is answered wrongly."""
     ask_what_was_left_open(run)
     if run.shares.exploration < _COST:
-        run.leave_out("exploration beyond the classes", "--cce-budget is too small for it")
+        run.results.leave_out("--cce-budget is too small for it")
         return
-    opening = run.opening()
+    opening = run.lists.opening()
     if opening is None:
-        run.give_up("exploration beyond the classes", "the unfiltered list cannot be read, so there are no values")
+        run.results.give_up("the unfiltered list cannot be read, so there are no values to draw")
         return
     answers = _Answers(run, limit=min(run.budget.limit, run.budget.sent + run.shares.exploration))
-    run.report(*_simplest_wrong_answer(run, opening, answers))
+    run.results.report(*_simplest_wrong_answer(run, opening, answers))
     if answers.failure is not None:
         raise answers.failure
 
 
 def _simplest_wrong_answer(run: Inspection, opening: Answer, answers: _Answers) -> tuple[Finding, ...]:
-    """Return what is wrong with the answer to the simplest question drawn, nothing if none is wrong."""
-    recorded = run.memory.questions(DRAWN, tuple)
-    for question in recorded:
+    """Return what is wrong with the answer to the simplest query drawn, nothing if none is wrong."""
+    recorded = run.query_log.questions(DRAWN, tuple)
+    for query in recorded:
         # in their order, so that each keeps the bracket that it was asked in
-        answers.findings(question)
-    # what exists, the plan has asked for: asked again it would cost requests and tell nothing of the cause
+        answers.findings(query)
+    # the plan has asked for what exists: asking again would cost requests and add nothing about the cause
     odd = filters(tasks=values_of(opening.tasks), at_least=1).filter(
         lambda asked: any(item.value_class != MATCHING for item in asked)
     )
     drawn = st.sampled_from(recorded) if recorded else odd.map(select)
     simplest: list[tuple[Finding, ...]] = []
 
-    # no explain phase: it asks seven times as much and says what the finding says already
+    # no explain phase: it asks seven times as much and adds nothing to the finding
     @seed(run.settings.seed)
     @settings(
         # of what is recorded, all is drawn, and nothing asked again
@@ -71,15 +71,15 @@ def _simplest_wrong_answer(run: Inspection, opening: Answer, answers: _Answers) 
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    @given(question=drawn)
-    def every_drawn_question_is_answered_rightly(question: Query) -> None:
-        findings = answers.findings(question)
+    @given(query=drawn)
+    def every_drawn_query_is_answered_rightly(query: Query) -> None:
+        findings = answers.findings(query)
         if findings:
             simplest[:] = [findings]
             raise _Wrong
 
     try:
-        every_drawn_question_is_answered_rightly()
+        every_drawn_query_is_answered_rightly()
     except _Wrong:
         return simplest[0]
     return ()
@@ -94,29 +94,31 @@ class _Answers:
         self._judged: dict[str, tuple[Finding, ...]] = {}
         self.failure: CcePrecheckError | None = None
 
-    def findings(self, question: Query) -> tuple[Finding, ...]:
+    def findings(self, query: Query) -> tuple[Finding, ...]:
         """Return what the answer shows; nothing beyond the limit, or once the endpoint is lost."""
-        if question.query not in self._judged:
+        if query.query not in self._judged:
             if self.failure is not None or self._run.budget.sent + _COST > self._limit:
                 return ()
-            self._judged[question.query] = ()
-            self._run.memory.drawn(question)
+            self._judged[query.query] = ()
+            self._run.query_log.drawn(query)
             try:
-                self._judged[question.query] = self._asked(question)
+                self._judged[query.query] = self._ask(query)
             except CcePrecheckError as failure:
                 self.failure = failure
-        return self._judged[question.query]
+        return self._judged[query.query]
 
-    def _asked(self, question: Query) -> tuple[Finding, ...]:
+    def _ask(self, query: Query) -> tuple[Finding, ...]:
         run = self._run
-        before = run.opening()
-        asked = AskedQuery(run, question, run.ask(run.client.list_request(question.query)))
-        if asked.exchange.status in PASSING:
-            run.judged(asked.exchange, {200})
+        before = run.lists.opening()
+        exchange = run.sender.ask(run.client.list_request(query.query))
+        if exchange.status in PASSING:
+            run.lists.report_unavailable(exchange)
             return ()
-        closed = close_bracket(run, before, [asked]) if before is not None else None
+        closed = close_bracket(run, before, [AskedQuery(query, exchange)]) if before is not None else None
         if closed is None:
             return ()
-        run.reached.update(question.classes)
-        run.report(*asked.alone)
-        return closed[1][0].findings[len(asked.alone) :]
+        judged = closed[1][0]
+        run.results.judged += bool(judged.findings) or not judged.open_ids
+        run.results.reached.update(query.classes)
+        run.results.report(*judged.alone)
+        return judged.compared

@@ -1,191 +1,172 @@
-"""The checks of the list call's answers and filters: each asks its part of the plan, bracketed by unfiltered lists."""
+"""The checks of the list call's answers and filters: each asks its part of the plan, in brackets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Bracket, Query, SelectionVerdict, acceptable_statuses, judge_selection
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
-from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.inspection import judged_alone
+from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.explore.plan import Family
+    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange
 
-# questions between two unfiltered lists: many while the cluster is quiet, few while it changes
+# queries between two unfiltered lists: many while the cluster is quiet, few while it changes
 _MOST, _FEWEST = 24, 6
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
-# the lists around questions that are asked once more, and what may have to be sent again
+# the lists around queries that are asked once more, and what may have to be sent again
 _AROUND: Final = 4
 _ROUNDS: Final = 2
 
 
-def the_unfiltered_list(run: Inspection) -> None:
-    """Read all tasks, twice: each answer on its own, and the second against the first."""
-    if run.unfiltered() is not None:
-        run.unfiltered()
+def the_unfiltered_list_meets_the_contract(run: Inspection) -> None:
+    """Read all tasks, twice: each answer on its own, and the second compared with the first."""
+    for _ in range(2):
+        if run.lists.read() is None:
+            break
+        run.results.judged += 1
 
 
-def existing_values(run: Inspection) -> None:
+def each_filter_value_selects_exactly_its_tasks(run: Inspection) -> None:
     """Ask for each value that the endpoint shows: its tasks, all of them, and no others."""
-    _ask_family(run, "values")
+    # what tells most must not stay open because something changed just then
+    left_open = _ask_family(run, "values", spare=run.shares.again if run.lag.lag else 0)
+    run.left_open = left_open if run.shares.again else ()
 
 
-def unknown_values(run: Inspection) -> None:
+def unknown_filter_values_select_nothing(run: Inspection) -> None:
     """Ask for values that no task has, in all the ways in which services take them for others."""
     _ask_family(run, "unknown")
 
 
-def combinations(run: Inspection) -> None:
+def filters_together_select_what_satisfies_all(run: Inspection) -> None:
     """Ask with two and three filters at once."""
     _ask_family(run, "combinations")
 
 
-def spellings(run: Inspection) -> None:
+def the_same_question_in_other_words_has_the_same_answer(run: Inspection) -> None:
     """Ask the same in other words: order, repetition, encoding, unknown parameters, empty values; and once more."""
     _ask_family(run, "spelling")
 
 
-def _ask_family(run: Inspection, family: Family) -> None:
-    if run.opening() is None:
-        run.give_up(
-            f"filters, {family}", "the unfiltered list cannot be read, so there is nothing to hold answers against"
-        )
-        return
-    # what tells most must not stay open because just then something changed
-    ask_in_brackets(run, run.questions(family), again=run.shares.again if family == "values" else 0)
+def _ask_family(run: Inspection, family: Family, spare: int = 0) -> tuple[Query, ...]:
+    if run.lists.opening() is None:
+        run.results.give_up("the unfiltered list cannot be read, so there is nothing to compare answers with")
+        return ()
+    return ask_in_brackets(run, run.queries(family), spare)
 
 
 def ask_what_was_left_open(run: Inspection) -> None:
-    """Ask once more for the cluster's own values of which no answer was judged in full, as the budget has room."""
+    """Ask once more for the cluster's own values that no answer was judged in full for, as the budget has room."""
     for _ in range(_ROUNDS):
-        questions = list(run.left_open.values())[: max(run.budget.left - _AROUND, 0)]
-        if not questions or _settled_opening(run) is None:
+        queries = run.left_open[: max(run.budget.left - _AROUND, 0)]
+        if not queries or run.lists.read_after_the_lag() is None:
             return
-        ask_in_brackets(run, questions)
+        run.left_open = ask_in_brackets(run, queries)
 
 
-def ask_in_brackets(run: Inspection, questions: Sequence[Query], again: int = 0) -> None:
-    """Ask all questions; what the changing cluster left open is asked again, then counted as inconclusive.
+def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -> tuple[Query, ...]:
+    """Ask all queries, and again those that the changing cluster left open.
 
-    Where replicas lag, ``again`` are requests that are kept for that.
+    Return those that no single answer was judged in full for. ``spare`` are requests that are kept for asking again.
     """
-    before = run.opening()
-    waiting = list(questions)
-    left: dict[str, frozenset[str]] = {}
-    # what retries and brackets cost beyond their share must not eat what other checks have planned
-    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1
-    limit += run.shares.of_retries(len(waiting)) + again if run.settling.lag else 0
+    before = run.lists.opening()
+    waiting = list(queries)
+    open_ids: dict[str, frozenset[str]] = {}
+    in_full: set[str] = set()
+    # what retries and brackets cost beyond their share must not use up what other checks have planned
+    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1 + spare
+    limit += run.shares.of_retries(len(waiting)) if run.lag.lag else 0
     size = _MOST
     while waiting and before is not None:
-        if run.settling.lag and waiting[0].query in left and (before := _settled_opening(run)) is None:
-            break
+        if run.lag.lag and waiting[0].query in open_ids:
+            # what was too new before is now the same everywhere
+            before = run.lists.read_after_the_lag()
+            if before is None:
+                break
         batch, waiting = waiting[:size], waiting[size:]
-        asked = [each for question in batch if (each := _put(run, question, limit, left)) is not None]
+        asked = [item for query in batch if (item := _ask(run, query, limit, open_ids)) is not None]
         if not asked:
             continue
         closed = close_bracket(run, before, asked)
         if closed is None:
-            run.give_up(f"{len(batch)} questions", "the unfiltered list after them cannot be read")
-            return
-        bracket, verdicts = closed
-        for each, verdict in zip(asked, verdicts, strict=True):
-            _report(each, verdict, bracket)
-            query, first = each.question.query, each.question.query not in left
-            # a task that was judged once is judged, though another time it was just changing
-            left[query] = verdict.open_ids & left.get(query, verdict.open_ids)
-            if left[query] and first and run.budget.sent < limit:
-                waiting.append(each.question)
-            elif left[query]:
-                _leave_open(run, each.question, left)
-            if not verdict.open_ids:
-                run.left_open.pop(query, None)
-            elif again:
-                run.left_open[query] = each.question
-        # where replicas lag, it is not the number of questions that makes a bracket long
-        size = min(_MOST, size * 2) if bracket.quiet or run.settling.lag else max(_FEWEST, size // 2)
+            run.results.give_up(f"the unfiltered list cannot be read after {len(batch)} queries")
+            break
+        bracket, judged = closed
+        for each in judged:
+            query = each.asked.query
+            is_first = query.query not in open_ids
+            is_open = _report(run, each, bracket, open_ids)
+            if not each.open_ids:
+                in_full.add(query.query)
+            if is_open and is_first and run.budget.sent < limit:
+                waiting.append(query)
+            elif is_open:
+                _leave_open(run, query, open_ids)
+        # if replicas lag, it is not the number of queries that makes a bracket long
+        size = min(_MOST, size * 2) if bracket.quiet or run.lag.lag else max(_FEWEST, size // 2)
         before = bracket.after
+    return tuple(query for query in queries if query.query in open_ids.keys() - in_full)
 
 
-def _settled_opening(run: Inspection) -> Answer | None:
-    """Open a bracket when what was too new in the one before has got around."""
-    run.wait_out_the_lag()
-    return run.unfiltered()
+def _leave_open(run: Inspection, query: Query, open_ids: Mapping[str, frozenset[str]]) -> None:
+    number = len(open_ids[query.query])
+    run.results.give_up(f"{query.title}: {number} matching {'task' if number == 1 else 'tasks'} changed meanwhile")
 
 
-@dataclass
-class AskedQuery:
-    """A question with the exchange that answers it; called with a bracket, it is judged."""
-
-    run: Inspection
-    question: Query
-    exchange: Exchange
-    answer: Answer | None = None
-    alone: tuple[Finding, ...] = ()
-
-    def __call__(self, bracket: Bracket) -> SelectionVerdict:
-        """Judge the answer alone (``alone`` keeps that), then by the lists around it."""
-        self.answer, alone = judged_alone(self.exchange, acceptable_statuses(self.question, bracket))
-        self.alone = tuple(alone)
-        if self.answer is None:
-            return SelectionVerdict(self.alone)
-        verdict = judge_selection(self.question, self.answer, bracket)
-        counted = () if verdict.findings else self.run.count_meaning.judge(self.answer, bracket)
-        return SelectionVerdict((*self.alone, *verdict.findings, *counted), verdict.open_ids)
-
-
-def _leave_open(run: Inspection, question: Query, left: Mapping[str, frozenset[str]]) -> None:
-    run.give_up(question.title, f"{len(left[question.query])} of its tasks changed meanwhile")
-
-
-def _put(run: Inspection, question: Query, limit: int, left: Mapping[str, frozenset[str]]) -> AskedQuery | None:
-    """Ask a question; None if nothing can be judged."""
+def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, frozenset[str]]) -> AskedQuery | None:
+    """Ask a query; None if nothing can be judged."""
     if min(run.budget.left, limit - run.budget.sent) <= _CLOSING:
-        if question.query in left:
-            _leave_open(run, question, left)
+        if query.query in open_ids:
+            _leave_open(run, query, open_ids)
+        elif run.budget.left <= _CLOSING:
+            run.results.end_early(f"{query.title}: not asked, the budget of {run.budget.limit} requests is used up")
         else:
-            run.give_up(question.title, "not asked, this check's share of the budget is used up")
+            run.results.give_up(f"{query.title}: not asked, this check's share of the budget is used up")
         return None
-    run.reached.update(question.classes)
+    run.results.reached.update(query.classes)
     try:
-        exchange = run.ask(run.client.list_request(question.query))
+        exchange = run.sender.ask(run.client.list_request(query.query))
     except TransportError as error:
-        run.lost(error)
+        run.sender.report_lost(error)
         return None
     if exchange.status in PASSING:
-        run.judged(exchange, {200})
+        run.lists.report_unavailable(exchange)
         return None
-    return AskedQuery(run, question, exchange)
+    return AskedQuery(query, exchange)
 
 
-def _report(asked: AskedQuery, verdict: SelectionVerdict, bracket: Bracket) -> None:
-    run = asked.run
-    _observe(run, asked.question, asked.exchange, asked.answer)
-    run.report(*verdict.findings)
-    if asked.answer is not None and len(verdict.findings) == len(asked.alone):
-        run.report(*run.unlisted.judge(asked.question, asked.answer, bracket, run.settling))
+def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket, open_ids: dict[str, frozenset[str]]) -> bool:
+    """Report what an answer shows; return whether a task stays open that no answer to the query was judged for."""
+    _observe(run, judged)
+    run.results.report(*judged.findings)
+    query = judged.asked.query
+    if judged.answer is not None and not judged.compared:
+        run.results.report(*run.unlisted.judge(query, judged.answer, bracket, run.lag))
+    # a task that was judged once is judged, though it may have been changing another time
+    open_ids[query.query] = judged.open_ids & open_ids.get(query.query, judged.open_ids)
+    run.results.judged += bool(judged.findings) or not open_ids[query.query]
+    return bool(open_ids[query.query])
 
 
-def _observe(run: Inspection, question: Query, exchange: Exchange, answer: Answer | None) -> None:
-    """Note how the endpoint takes what the contract leaves open."""
-    if len(question.classes) != 1:
+def _observe(run: Inspection, judged: JudgedQuery) -> None:
+    """Record how the endpoint takes what the contract leaves open."""
+    classes, answer = judged.asked.query.classes, judged.answer
+    if len(classes) != 1:
         return
-    name, value_class = question.classes[0]
+    name, value_class = classes[0]
     shown = "nothing" if answer is not None and not answer.tasks else "everything" if answer is not None else "refused"
-    behaviour = f"{exchange.status}, {shown}"
+    behaviour = f"{judged.asked.exchange.status}, {shown}"
     if value_class == EMPTY:
-        run.note(f"an empty {name}", behaviour)
+        run.results.observe(f"an empty {name}", behaviour)
     elif value_class == UNKNOWN:
-        run.note("an unknown type" if name is Filter.TYPE else "an unknown id", behaviour)
+        run.results.observe("an unknown type" if name is Filter.TYPE else "an unknown id", behaviour)

@@ -1,8 +1,9 @@
-"""The checks that a path shows its own cluster's tasks alone, and that nothing but GET works on it."""
+"""The checks that a path shows only its own cluster's tasks, and that nothing but GET works on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -35,26 +36,30 @@ class Probe:
     as_is: bool = False
 
 
-def unreadable_places(run: Inspection) -> None:
-    """Ask for clusters and projects that do not exist or are somebody else's."""
+def other_places_cannot_be_read(run: Inspection) -> None:
+    """Ask for clusters and projects that do not exist or belong to somebody else."""
     probes = sorted((*_unknown_places(run), *_foreign_places(run)), key=lambda probe: probe.tier)
     if run.settings.neighbours.foreign_cluster_id is None:
-        run.leave_out(
-            "isolation between accounts", "no foreign project and cluster are given (--cce-foreign-project-id, …)"
+        run.results.leave_out(
+            "no foreign project and cluster are given (--cce-foreign-project-id, …)", part="isolation between accounts"
         )
+    statuses = set()
     for probe in probes[: max(3, run.shares.isolation - 5)]:
-        exchange = run.ask(probe.request, as_is=probe.as_is)
+        exchange = run.sender.ask(probe.request, as_is=probe.as_is)
+        statuses.add(exchange.status)
+        run.results.judged += exchange.status not in PASSING
         if exchange.status < 300:
             tasks, findings = judge(exchange)
             disguised = [finding for finding in findings if finding.code == "PRE109"]
-            if disguised:
-                run.report(*disguised)
-                continue
             shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
             message = f"{probe.what} was answered with {exchange.status}{shown}"
-            run.report(Finding("PRE611", message, subject=("place",)).seen_in(exchange))
+            readable = Finding("PRE611", message, subject=("place",)).seen_in(exchange)
+            run.results.report(*(disguised or [readable]))
         else:
-            run.report(*check(exchange, expect=_NO_SUCH_PLACE))
+            run.results.report(*check(exchange, expect=_NO_SUCH_PLACE))
+    if HTTPStatus.UNAUTHORIZED in statuses:
+        # credentials that have ended are refused everywhere, which proves nothing
+        run.lists.read()
 
 
 def _unknown_places(run: Inspection) -> Iterator[Probe]:
@@ -90,30 +95,32 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
         yield Probe(2, "the own cluster under another account's project", client.list_request(project_id=project))
 
 
-def other_clusters_tasks(run: Inspection) -> None:
-    """Hold this cluster's tasks against those of another cluster of the same project."""
+def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
+    """Compare this cluster's tasks with those of another cluster of the same project."""
     other_id = run.settings.neighbours.other_cluster_id
     if other_id is None:
-        run.leave_out("isolation between clusters", "no other cluster is given (--cce-other-cluster-id)")
+        run.results.leave_out("no other cluster is given (--cce-other-cluster-id)")
         return
-    mine = run.opening()
+    mine = run.lists.opening()
     if mine is None:
-        run.give_up("isolation between clusters", "the unfiltered list cannot be read")
+        run.results.give_up("the unfiltered list cannot be read")
         return
-    theirs = run.judged(run.ask(run.client.list_request(cluster_id=other_id)), {200})
+    theirs = run.lists.judged(run.sender.ask(run.client.list_request(cluster_id=other_id)), {200})
     if theirs is None:
         return
+    run.results.judged += 1
     both = mine.by_id.keys() & theirs.by_id.keys()
     if both:
         message = f"task {min(both)} is listed in this cluster and in {other_id}"
-        run.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
     for question in islice(_crossed_questions(run, mine, theirs, other_id), max(2, run.shares.isolation // 2)):
-        answer = run.judged(run.ask(question.request), {200, 404})
+        answer = run.lists.judged(run.sender.ask(question.request), {200, 404})
         foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
         if foreign and answer:
             message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
-            run.report(Finding("PRE610", message, foreign[0].path, subject=question.subject).seen_in(answer.exchange))
-    run.unfiltered()
+            finding = Finding("PRE610", message, foreign[0].path, subject=question.subject)
+            run.results.report(finding.seen_in(answer.exchange))
+    run.lists.read()
 
 
 @dataclass(frozen=True)
@@ -142,39 +149,43 @@ def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: 
     yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, ("cluster_id",))
 
 
-def other_methods(run: Inspection) -> None:
+def other_methods_are_not_answered_as_get(run: Inspection) -> None:
     """Send other methods than GET to the list path.
 
     Without permission to destroy anything they go to the path of a cluster that does not exist. A service that does not
     look at the cluster could still lose the real one's tasks: none is sent to one that is known to mix clusters up, nor
     after one that was answered with success.
     """
-    client, settings = run.client, run.settings
+    client, settings, results = run.client, run.settings, run.results
     if not settings.allow_writes:
-        run.leave_out("other methods", "this run may only read (--cce-allow-writes)")
+        results.leave_out("this run may only read (--cce-allow-writes)")
         return
-    known = run.opening()
+    if not run.shares.methods:
+        results.leave_out("--cce-budget is too small for it")
+        return
+    known = run.lists.opening()
     query = encode_query([(Filter.TASK_ID, run.unknown_id(next(iter(known.by_id), "") if known else ""))])
     if settings.allow_destructive:
         cluster, methods = client.cluster_id, ("POST", "DELETE", "PUT", "PATCH")
     else:
-        run.leave_out("other methods on this cluster", "not sent, tasks could be lost (--cce-allow-destructive)")
+        results.leave_out("not sent, tasks could be lost (--cce-allow-destructive)", part="on this cluster")
         cluster, methods = run.unknown_id(client.cluster_id), ("POST", "PUT", "PATCH", "DELETE")
-        status = run.ask(client.list_request(cluster_id=cluster)).status
-        mixed_up = [finding.code for finding in run.findings if finding.code in _MIXED_UP]
+        status = run.sender.ask(client.list_request(cluster_id=cluster)).status
+        mixed_up = [finding.code for finding in results.findings if finding.code in _MIXED_UP]
         if status not in UNKNOWN or mixed_up:
             why = f"clusters are mixed up ({mixed_up[0]})" if mixed_up else f"reading it was answered with {status}"
-            run.give_up("other methods on a cluster that does not exist", why)
+            results.give_up(f"not tried on a cluster that does not exist: {why}")
             return
     for method in methods[: run.shares.methods]:
         request = client.list_request(query, method=method, cluster_id=cluster)
-        exchange = run.ask(replace(request, body=b"" if method == "DELETE" else b"{}"))
+        exchange = run.sender.ask(replace(request, body=b"" if method == "DELETE" else b"{}"))
+        results.judged += exchange.status not in PASSING
         if exchange.status < 300:
             message = f"{method} on the list path was answered with {exchange.status}"
-            run.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
+            results.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
             if not settings.allow_destructive:
                 break
         elif exchange.status in (405, 500):
             # other refusals may come from in front of the service, in whatever form
-            run.report(*check(exchange))
-    run.unfiltered()
+            results.report(*check(exchange))
+    run.lists.read()

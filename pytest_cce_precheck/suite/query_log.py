@@ -1,4 +1,4 @@
-"""What a recorded test of the suite asked, so that its replay asks the very same, whatever would be planned today."""
+"""The queries of a recorded test of the suite: its replay asks the same ones, whatever would be planned today."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRAWN: Final = "drawn"
 
 
 class QueryLog:
-    """The questions that one test asks, by the name of what plans them.
+    """The queries that one test asks, by the name of what plans them.
 
     ``recorded`` holds those that were asked when the test was recorded: they are asked again, and no others.
     """
@@ -27,13 +27,13 @@ class QueryLog:
         }
 
     def questions(self, name: str, planned: Callable[[], Sequence[Query]]) -> Sequence[Query]:
-        """Return the recorded questions, or else those that are ``planned``, and remember them."""
+        """Return the recorded queries, or else those that are ``planned``, and keep them."""
         if not self.replaying:
             self._questions[name] = list(planned())
         return tuple(self._questions.get(name, ()))
 
     def drawn(self, question: Query) -> None:
-        """Remember a question that was not planned, but drawn."""
+        """Keep a query that was drawn, not planned."""
         if not self.replaying:
             self._questions.setdefault(DRAWN, []).append(question)
 

@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent once more: as the service says, else a growing pause with jitter."""
+"""How long to wait before a request is sent again: as the service says, else a growing pause with jitter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Exchange
 
 LONGEST: Final = 30.0
-"""Seconds that a run waits when it is told to; whoever asks for more is not asked again."""
+"""The most seconds that a run waits because a service asks for it; one that asks for more is not asked again."""
 
 _FIRST: Final = 0.2
 _LAST: Final = 3.2
@@ -20,7 +20,7 @@ _MOST_LATE: Final = 0.25
 
 
 class RetryPolicy:
-    """Pauses of one worker of a run: the same seed draws the same, two workers draw others and do not come together."""
+    """The pauses of one worker of a run: the same seed draws the same ones, and each worker draws its own."""
 
     def __init__(self, seed: int, worker: str = "") -> None:
         self._rng = Random(f"{seed}:{worker}:pauses")  # noqa: S311  it spreads requests, it protects nothing

@@ -23,7 +23,8 @@ from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what it was to find, what it found (causes first), and what it cost."""
+    """One run: what it should find, what it found, and what it cost."""
 
     name: str
     conforming: bool
@@ -47,17 +48,17 @@ class Row:
 
     @property
     def right(self) -> bool:
-        """Whether a defect was found with a code that names its cause, or a variation raised nothing."""
+        """Whether a fault was found, if only by the observation that it is known by, or a variation raised nothing."""
         return not self.codes if self.conforming else bool(self.codes)
 
     @property
     def named(self) -> bool:
-        """Whether the first cause found is one that the defect is known by."""
+        """Whether one of the causes found is one that the fault is known by."""
         return self.conforming or bool(set(self.causes) & set(self.expected))
 
 
 def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
-    """Inspect the simulator with one defect or variation, in this process and without HTTP."""
+    """Inspect the simulator with one fault or variation, in this process and without HTTP."""
     fault = FAULTS.get(name)
     simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])
     client = PrecheckClient(
@@ -73,23 +74,24 @@ def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
     )
     started = time.perf_counter()
     run = inspect(Inspection(client, settings))
-    failing = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
-    groups = causes(failing)
+    known_by = fault.codes if fault else ()
+    telling = [each for each in run.results.findings if each.severity is not Severity.NOTE or each.code in known_by]
+    groups = causes(telling)
     return Row(
         name=name,
         conforming=fault is None,
-        expected=fault.codes if fault else (),
-        codes=tuple(dict.fromkeys(finding.code for finding in failing)),
+        expected=known_by,
+        codes=tuple(dict.fromkeys(finding.code for finding in telling)),
         causes=tuple(dict.fromkeys(group.finding.code for group in groups)),
         messages=tuple(group.finding.message for group in groups),
         requests=run.budget.sent,
-        inconclusive=len(run.inconclusive),
+        inconclusive=len(run.results.inconclusive),
         seconds=time.perf_counter() - started,
     )
 
 
 def selftest(options: argparse.Namespace) -> int:
-    """Run the matrix and print it; 1 where a defect was missed or a variation raised an alarm."""
+    """Run the matrix and print it; return 1 if a fault was missed or a variation raised an alarm."""
     names = _chosen(options.names)
     rows = []
     started = time.perf_counter()

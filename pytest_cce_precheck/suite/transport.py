@@ -1,71 +1,78 @@
-"""The checks of what lies around a question: request headers that must not matter, other questions meanwhile."""
+"""The checks of what surrounds a query: request headers that must not matter, and other queries at the same time."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import SelectionVerdict
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
-from pytest_cce_precheck.suite.brackets import close_bracket
-from pytest_cce_precheck.suite.filters import AskedQuery
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Query
+    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
+    from pytest_cce_precheck.wire.exchange import Request
 
     _Outcome = tuple[Query, Exchange | TransportError]
 
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
+# four requests, and the list that closes their bracket
+_HEADERS: Final = 5
 _AT_ONCE: Final = 4
 # one connection may be lost by chance
 _MANY: Final = 3
 
 
-def request_headers(run: Inspection) -> None:
+def request_headers_do_not_change_the_answer(run: Inspection) -> None:
     """Ask with headers that must not matter: another Content-Type, names in another case, none that can be left out."""
-    if run.shares.transport < _AT_ONCE:
-        run.leave_out("request headers", "--cce-budget is too small for it")
+    if run.shares.transport < _HEADERS:
+        run.results.leave_out("--cce-budget is too small for it")
         return
-    before = run.opening()
-    question = select([FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
+    before = run.lists.opening()
+    query = select([FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING)], code="PRE414")
     if before is None:
-        run.give_up("request headers", "the unfiltered list cannot be read, so there is nothing to compare with")
+        run.results.give_up("the unfiltered list cannot be read, so there is nothing to compare with")
         return
-    judges = []
-    for what, exchange in _asked_otherwise(run, question):
+    asked = []
+    for variant, exchange in _with_other_headers(run, query):
         if exchange.status in PASSING:
-            run.judged(exchange, {200})
+            run.lists.report_unavailable(exchange)
         else:
-            judges.append(_Variant(AskedQuery(run, question, exchange), what))
-    closed = close_bracket(run, before, judges)
-    for verdict in closed[1] if closed is not None else ():
-        run.report(*verdict.findings)
+            asked.append(AskedQuery(query, exchange, variant))
+    _judge(run, before, asked)
 
 
-def _asked_otherwise(run: Inspection, question: Query) -> Iterator[tuple[str, Exchange]]:
-    plain = run.client.list_request(question.query)
+def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None:
+    closed = close_bracket(run, before, asked)
+    if closed is None:
+        run.results.give_up(f"the unfiltered list cannot be read after {len(asked)} queries")
+        return
+    for judged in closed[1]:
+        run.results.judged += bool(judged.findings) or not judged.open_ids
+        run.results.report(*judged.findings)
+
+
+def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Exchange]]:
+    plain = run.client.list_request(query.query)
     changes = [(f"Content-Type {each}", "Content-Type", each) for each in _CONTENT_TYPES]
-    for what, name, value in (*changes, ("Accept */*", "Accept", "*/*")):
+    for variant, name, value in (*changes, ("Accept */*", "Accept", "*/*")):
         # signed anew: the header may be among those that the signature covers
-        yield what, run.ask(replace(plain, headers=plain.headers.replacing(name, value)))
-    exchange = run.ask(_in_lower_case(run, plain), as_is=True)
+        yield variant, run.sender.ask(replace(plain, headers=plain.headers.replacing(name, value)))
+    exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     if exchange.status == HTTPStatus.UNAUTHORIZED:
-        # as it is, a request does not get a new token where the old one has just ended
-        run.ask(plain)
-        exchange = run.ask(_in_lower_case(run, plain), as_is=True)
+        # as it is, a request does not get a new token when the old one has just ended
+        run.sender.ask(plain)
+        exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
 
 
@@ -74,82 +81,51 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
     return replace(plain, headers=type(headers)((name.lower(), value) for name, value in headers.pairs))
 
 
-@dataclass(frozen=True)
-class _Variant:
-    """A question that was asked with other headers."""
-
-    asked: AskedQuery
-    what: str
-
-    def __call__(self, bracket: Bracket) -> SelectionVerdict:
-        status = self.asked.exchange.status
-        if 400 <= status < 500:
-            message = f"{self.asked.question.title} with {self.what} was refused with {status}"
-            return SelectionVerdict((Finding("PRE414", message, subject=(self.what,)).seen_in(self.asked.exchange),))
-        found = self.asked(bracket).findings
-        alone, selected = found[: len(self.asked.alone)], found[len(self.asked.alone) :]
-        told = (
-            replace(each, message=f"{each.message}, asked with {self.what}", subject=(*each.subject, self.what))
-            for each in selected
-        )
-        return SelectionVerdict((*alone, *told))
-
-
-def simultaneous_questions(run: Inspection) -> None:
-    """Ask different questions at the same time, twice over, so that each new connection carries two of them."""
+def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:
+    """Ask different queries at the same time, twice over, so that each new connection carries two of them."""
     if run.shares.transport < 2 * _AT_ONCE:
-        run.leave_out("simultaneous questions", "--cce-budget is too small for it")
+        run.results.leave_out("--cce-budget is too small for it")
         return
-    questions = run.questions("values")[:_AT_ONCE]
-    if len(questions) < 2:
-        run.give_up("simultaneous questions", "too few questions")
+    queries = [replace(query, code="PRE415") for query in run.queries("values")[:_AT_ONCE]]
+    before = run.lists.opening()
+    if before is None or len(queries) < 2:
+        run.results.give_up("the unfiltered list holds too few values to ask for")
         return
-    together = [replace(question, code="PRE415") for question in questions]
-
-    before = run.opening()
-    asked = _asked_together(run, together) + _asked_together(run, [*together[1:], together[0]])
-    lost = [question for question, exchange in asked if isinstance(exchange, TransportError)]
+    outcomes = _ask_together(run, queries) + _ask_together(run, [*queries[1:], queries[0]])
+    lost = [query for query, outcome in outcomes if isinstance(outcome, TransportError)]
     if len(lost) >= _MANY:
         # several at a time may still be chance; as many again are not
         run.budget.retried += len(lost)
-        asked = [each for each in asked if not isinstance(each[1], TransportError)]
-        asked += _asked_together(run, lost[:_AT_ONCE]) + _asked_together(run, lost[_AT_ONCE:])
-    if before is not None:
-        _judge_together(run, before, asked)
+        outcomes = [each for each in outcomes if not isinstance(each[1], TransportError)]
+        outcomes += _ask_together(run, lost[:_AT_ONCE]) + _ask_together(run, lost[_AT_ONCE:])
+    _judge(run, before, _answered(run, outcomes))
 
 
-def _asked_together(run: Inspection, questions: Sequence[Query]) -> list[_Outcome]:
-    def ask(question: Query) -> Exchange | TransportError:
+def _ask_together(run: Inspection, queries: Sequence[Query]) -> list[_Outcome]:
+    def ask(query: Query) -> Exchange | TransportError:
         try:
-            return run.client.send(run.client.list_request(question.query))
+            return run.client.send(run.client.list_request(query.query))
         except TransportError as error:
             return error
 
-    for _ in questions:
+    for _ in queries:
         run.budget.spend()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(zip(questions, pool.map(ask, questions), strict=True))
+        return list(zip(queries, pool.map(ask, queries), strict=True))
 
 
-def _judge_together(run: Inspection, before: Answer, asked: Sequence[_Outcome]) -> None:
-    many = sum(isinstance(exchange, TransportError) for _, exchange in asked) >= _MANY
-    judges: list[AskedQuery] = []
-    for question, exchange in asked:
-        if not isinstance(exchange, TransportError):
-            judges += _came_through(run, question, exchange)
-        elif not many:
-            run.give_up(question.title, f"no answer when asked at the same time as others ({exchange.detail})")
+def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:
+    """Return the queries that were answered; report the others if they are many, else count them as inconclusive."""
+    many = sum(isinstance(outcome, TransportError) for _, outcome in outcomes) >= _MANY
+    asked = []
+    for query, outcome in outcomes:
+        if isinstance(outcome, Exchange):
+            run.sender.record(outcome)
+        if isinstance(outcome, TransportError) and many:
+            run.sender.report_lost(outcome)
+        elif isinstance(outcome, TransportError) or outcome.status in PASSING:
+            why = f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"
+            run.results.give_up(f"{query.title}: {why} when it was asked at the same time as others")
         else:
-            run.lost(exchange)
-    closed = close_bracket(run, before, judges)
-    for verdict in closed[1] if closed is not None else ():
-        run.report(*verdict.findings)
-
-
-def _came_through(run: Inspection, question: Query, exchange: Exchange) -> Iterator[AskedQuery]:
-    run.history.asked(exchange)
-    if exchange.status in PASSING:
-        run.give_up(question.title, f"answered with {exchange.status} when asked at the same time as others")
-    else:
-        run.answers += 1
-        yield AskedQuery(run, question, exchange)
+            asked.append(AskedQuery(query, outcome))
+    return asked

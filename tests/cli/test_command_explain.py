@@ -78,3 +78,10 @@ def test_a_command_that_cannot_be_used_so_exits_with_2(capsys: Captured, words: 
         main(words)
     assert caught.value.code == 2
     assert "usage: cce-precheck" in capsys.readouterr().err
+
+
+def test_what_each_endpoint_answers_in_some_way_is_said_to_fail_no_run(capsys: Captured) -> None:
+    assert main(["explain", "PRE490", "PRE290"]) == 0
+    [open_question, new_field] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  kind ")]
+    assert "it fails nothing, whatever --cce-fail-on says" in open_question
+    assert "it fails nothing unless --cce-fail-on=note" in new_field

@@ -201,6 +201,12 @@ def test_an_error_sent_as_success_is_found_and_not_judged_as_a_list(document: An
     assert [each.code for each in findings] == ["PRE109"]
 
 
+@pytest.mark.parametrize("value", [None, "soon", "3"])
+def test_whether_a_429_of_the_gateway_says_when_to_come_back_is_unspecified(value: str | None) -> None:
+    document = {"error_code": "APIG.0308", "error_msg": "throttled", "request_id": "r"}
+    assert codes(listed(document, status=429, headers={"Retry-After": value})) == []
+
+
 TOO_LARGE = "Fri, 02 Jan 99999999999999999999 12:00:00 GMT"
 
 

@@ -146,7 +146,8 @@ def test_nothing_is_created_in_live_mode_without_leave(
     assert result.ret == int(leave), result.stdout.str()
     assert bool(posted) == leave
     text = result.stdout.str()
-    assert ("life cycle from creation: the create call may not be used (--cce-allow-writes)" in text) != leave
+    why = "test_created_tasks_are_found_and_finish: the create call may not be used (--cce-allow-writes)"
+    assert (why in text) != leave
 
 
 @pytest.mark.parametrize(("budget", "rate"), [(60, 0), (40, 25)])

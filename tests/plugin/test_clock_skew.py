@@ -68,6 +68,6 @@ def test_a_suite_whose_first_list_is_refused_says_why_and_tries_no_more(
         [
             "E * triage    token not accepted: *",
             "mode live: *, 1 request, seed 0",
-            "    existing_values: not tried, the endpoint refuses the credentials (401)",
+            "    test_each_filter_value_*: not tried, the endpoint refuses the credentials (401)",
         ]
     )

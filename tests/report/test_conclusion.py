@@ -205,6 +205,24 @@ def test_a_shipped_check_that_passed_only_when_it_was_run_again_breaks_the_contr
     assert [each["verdict"] for each in collect(log, Config(), redactor=Redactor([])).findings] == ["caught"]
 
 
+def test_a_shipped_check_that_was_cut_short_was_not_made_whatever_it_judged() -> None:
+    nothing = dict.fromkeys(("reached", "not_reached", "not_asked"), ())
+    why = ["test_a: all 30 requests of the budget are sent"]
+    run = {"requests": 1, "retried": 0, "judged": 5, "behind": 0.0, "observations": {}, "inconclusive": why}
+    log = RunLog()
+    answers = {"services": [], "on_simulator": False, "read": True, "listed": True, "refused": None}
+    answers |= {"sent": 5, "answered": 5, "judged": 5}
+    recorded = [
+        ("cce_check", "test_a"),
+        ("cce_answers", json.dumps(answers)),
+        ("cce_run", json.dumps({**run, **nothing, "cut_short": why})),
+    ]
+    log.pytest_runtest_logreport(report("call", "passed", cce_records=recorded))
+    record = collect(log, Config(), redactor=Redactor([]), suite=["test_a"])
+    assert (record.verdict, record.exit_status) == ("incomplete", 1)
+    assert record.reason == "1 of 1 check not judged (test_a: all 30 requests of the budget are sent)"
+
+
 def test_every_verdict_is_documented_with_its_words() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     assert [verdict for verdict in VERDICTS if f"\n| {TITLES[verdict]} | `{verdict}` |" not in readme] == []

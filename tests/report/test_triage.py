@@ -25,9 +25,9 @@ def cce(code: str) -> dict[str, str]:
     return {"errorCode": code, "errorMessage": "…"}
 
 
-def refused(status: int, body: Any, *, headers: Headers = TOKEN, query: str = "") -> Exchange:
+def refused(status: int, body: Any, *, headers: Headers = TOKEN, query: str = "", method: str = "GET") -> Exchange:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Exchange(Request("GET", "https://cce.example", "/p", query, headers), Response(status, body=content))
+    return Exchange(Request(method, "https://cce.example", "/p", query, headers), Response(status, body=content))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def refused(status: int, body: Any, *, headers: Headers = TOKEN, query: str = ""
         (refused(401, cce("CCE.01401001")), None, "token not accepted"),
         (refused(403, cce("CCE.01403001")), None, "no permission: grant"),
         (refused(403, gateway("APIGW.0302")), None, "no permission: grant"),
+        (refused(403, cce("CCE.01403001"), method="POST"), None, "no permission to create: grant"),
         (refused(403, gateway("APIGW.0310")), None, "wrong project:"),
         (refused(403, gateway("APIGW.0802")), None, "wrong region"),
         (refused(403, gateway("APIGW.0402")), None, "no permission for this machine's address"),

@@ -17,7 +17,8 @@ from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.checks import inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.suite import creation, exploration, filters, transport
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.suite.checks import inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
+from pytest_cce_precheck.suite.run_settings import Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import create_path
@@ -66,7 +67,7 @@ def run_of(
 
 
 def alarms(run: Inspection) -> list[str]:
-    return [finding.code for finding in run.findings if finding.severity is not Severity.NOTE]
+    return [finding.code for finding in run.results.findings if finding.severity is not Severity.NOTE]
 
 
 def throttled(value: str, date: str | None = "Wed, 25 Nov 2026 10:00:00 GMT") -> Exchange:
@@ -114,10 +115,10 @@ def test_a_date_is_taken_by_the_services_clock_and_without_one_by_ours() -> None
 def test_no_wait_goes_beyond_the_end_of_the_run() -> None:
     run, _ = run_of(Simulator(), left=10.0)
     before = run.settings.now()
-    run.wait(9.9)
+    run.sender.wait(9.9)
     assert run.settings.now() == pytest.approx(before + 9.9)
     with pytest.raises(BudgetExhaustedError, match=r"the run's time would be over before a wait of 10\.0 s"):
-        run.wait(10.0)
+        run.sender.wait(10.0)
     assert run.settings.now() == pytest.approx(before + 9.9)
 
 
@@ -125,7 +126,7 @@ def test_a_lag_that_cannot_be_waited_out_leaves_the_questions_open_and_blames_no
     run, _ = run_of(Staging("lagging"), lag=5.0, left=4.0)
     inspect(run)
     assert alarms(run) == []
-    assert any("the run's time would be over before a wait of" in each for each in run.inconclusive)
+    assert any("the run's time would be over before a wait of" in each for each in run.results.inconclusive)
 
 
 # ---- what is not safe to repeat
@@ -150,11 +151,11 @@ def first_create(simulator: Simulator) -> Fails:
 def test_a_create_whose_answer_is_lost_is_told_of_and_not_sent_again_before_a_list_was_read() -> None:
     simulator = Simulator()
     run, sender = run_of(simulator, first_create(simulator))
-    run.run(creation.created_tasks)
+    run.run(creation.created_tasks_are_found_and_finish)
     assert alarms(run) == []
     first, second = creates(sender, simulator)[:2]
     assert [request.method for request in sender.sent[first + 1 : second]] == ["GET"]
-    [told] = run.observations["a create request whose answer was lost"]
+    [told] = run.results.observations["a create request whose answer was lost"]
     assert "the first may have made tasks" in told
 
 
@@ -172,9 +173,9 @@ class Doubling(Simulator):
 def test_tasks_made_twice_are_found_whether_or_not_an_answer_was_lost(*, loses: bool) -> None:
     simulator = Doubling()
     run, _ = run_of(simulator, first_create(simulator) if loses else lambda *_: False)
-    run.run(creation.created_tasks)
-    [finding] = [finding for finding in run.findings if finding.code == "PRE322"]
-    assert "made 4 tasks or more, and tells of 2" in finding.message
+    run.run(creation.created_tasks_are_found_and_finish)
+    [finding] = [finding for finding in run.results.findings if finding.code == "PRE322"]
+    assert "made 4 tasks or more, and its answer shows 2" in finding.message
 
 
 # ---- what comes by chance
@@ -182,19 +183,21 @@ def test_tasks_made_twice_are_found_whether_or_not_an_answer_was_lost(*, loses: 
 
 def test_several_answers_lost_at_the_same_time_are_no_finding_unless_it_happens_again() -> None:
     run, sender = run_of(Simulator())
-    run.run(filters.the_unfiltered_list)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
     begun = len(sender.sent)
 
     sender._lost = lambda number, _: number - begun <= 4
-    assert run.run(transport.simultaneous_questions) == ()
+    assert run.run(transport.simultaneous_questions_are_answered_each_for_itself) == ()
     begun = len(sender.sent)
     sender._lost = lambda number, _: number > begun
-    assert [finding.code for finding in run.run(transport.simultaneous_questions)] == ["PRE101"]
+    assert [finding.code for finding in run.run(transport.simultaneous_questions_are_answered_each_for_itself)] == [
+        "PRE101"
+    ]
 
 
 def test_a_retry_does_not_hide_what_the_answer_shows() -> None:
     run, _ = run_of(Simulator(faults=["type-filter-ignored"]), lambda number, _: number % 3 == 1)
-    assert "PRE401" in {finding.code for finding in run.run(filters.existing_values)}
+    assert "PRE401" in {finding.code for finding in run.run(filters.each_filter_value_selects_exactly_its_tasks)}
     assert run.budget.retried > 3
 
 
@@ -204,7 +207,7 @@ def test_a_retry_does_not_hide_what_the_answer_shows() -> None:
 def test_replicas_are_named_where_no_lag_was_given() -> None:
     run, _ = run_of(Staging("lagging", seed=2))
     inspect(run)
-    hints = [text for finding in run.findings for label, text in finding.evidence if label == "replicas?"]
+    hints = [text for finding in run.results.findings for label, text in finding.evidence if label == "replicas?"]
     assert hints
     assert all("if replicas answer here, give --cce-lag=" in hint for hint in hints)
 
@@ -219,8 +222,8 @@ def test_the_lag_that_was_seen_is_no_more_than_there_was(seed: int) -> None:
 
 def test_the_first_bracket_is_judged_although_everything_was_new_at_first() -> None:
     run, _ = run_of(Staging("lagging", faults=["one-task-lost-under-type"]), lag=5.0)
-    run.run(filters.the_unfiltered_list)
-    assert "PRE402" in {finding.code for finding in run.run(filters.existing_values)}
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    assert "PRE402" in {finding.code for finding in run.run(filters.each_filter_value_selects_exactly_its_tasks)}
 
 
 def test_more_is_kept_for_retries_where_replicas_lag() -> None:
@@ -253,7 +256,11 @@ def test_a_hostile_staging_with_a_subtle_defect_is_found_out(fault: str) -> None
 def test_four_losses_in_a_row_are_chance_and_five_are_a_finding_at_the_start_as_later(first: int) -> None:
     for losses, codes in ((4, []), (5, ["PRE101"])):
         run, _ = run_of(Simulator(), lambda number, _, most=losses: first <= number < first + most)
-        for check in (filters.the_unfiltered_list, filters.existing_values, filters.unknown_values):
+        for check in (
+            filters.the_unfiltered_list_meets_the_contract,
+            filters.each_filter_value_selects_exactly_its_tasks,
+            filters.unknown_filter_values_select_nothing,
+        ):
             run.run(check)
         assert alarms(run) == codes, losses
 
@@ -264,7 +271,7 @@ def test_four_losses_in_a_row_are_chance_and_five_are_a_finding_at_the_start_as_
 def test_what_was_never_judged_in_full_is_asked_once_more_at_the_end() -> None:
     # the newest task of an instance is most of the time too new, where others make tasks and replicas lag
     run, _ = run_of(Staging("hostile", seed=20, faults=["newest-task-lost-under-instance"]), lag=5.0)
-    run.run(filters.existing_values)
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
     assert (alarms(run), bool(run.left_open)) == ([], True)
-    run.run(exploration.beyond_the_classes)
+    run.run(exploration.questions_beyond_the_plan_are_answered_rightly)
     assert alarms(run) == ["PRE402"]

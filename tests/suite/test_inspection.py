@@ -12,7 +12,8 @@ from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters, isolation
 from pytest_cce_precheck.suite.budget import number_of_probes
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
-from pytest_cce_precheck.suite.inspection import Inspection, Neighbours, Settings
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import TransportError
 
@@ -68,25 +69,29 @@ def test_a_run_without_permission_to_write_sends_nothing_but_reads(budget: int) 
 
 def test_what_may_not_be_written_is_not_asked_for_and_not_passed() -> None:
     run, transport = run_of(Simulator())
-    for check in (creation.created_tasks, creation.bad_requests, isolation.other_methods):
+    for check in (
+        creation.created_tasks_are_found_and_finish,
+        creation.bad_create_requests_are_refused,
+        isolation.other_methods_are_not_answered_as_get,
+    ):
         assert run.run(check) == ()
     assert transport.sent == []
-    assert run.progress().judged == len(run.inconclusive) == 0
-    assert len(run.not_asked) == 3
-    assert all("--cce-allow-writes" in reason for reason in run.not_asked)
+    assert run.progress().judged == len(run.results.inconclusive) == 0
+    assert len(run.results.not_asked) == 3
+    assert all("--cce-allow-writes" in reason for reason in run.results.not_asked)
 
 
 def test_an_endpoint_that_is_down_is_one_finding_and_is_not_tried_for_every_check() -> None:
     run, transport = run_of(Simulator(), down=True)
     inspect(run)
-    assert [finding.code for finding in run.findings] == ["PRE101"]
+    assert [finding.code for finding in run.results.findings] == ["PRE101"]
     assert len(transport.sent) <= 3
-    assert len(run.inconclusive) == len(CHECKS) - 1
+    assert len(run.results.inconclusive) == len(CHECKS) - 1
 
 
 def test_a_throttled_question_is_asked_again_and_the_retries_are_counted() -> None:
     run, _ = run_of(Simulator(variations=["throttled"]))
-    assert run.run(filters.existing_values) == ()
+    assert run.run(filters.each_filter_value_selects_exactly_its_tasks) == ()
     assert run.budget.retried > 0
 
 
@@ -103,9 +108,9 @@ def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried(
 def test_another_cluster_is_needed_to_check_isolation_and_its_absence_is_told() -> None:
     alone, _ = run_of(Simulator())
     inspect(alone)
-    assert any("--cce-other-cluster-id" in reason for reason in alone.not_asked)
+    assert any("--cce-other-cluster-id" in reason for reason in alone.results.not_asked)
     simulator = Simulator()
     near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
     run, _ = run_of(simulator, neighbours=near)
     inspect(run)
-    assert not any("isolation" in reason for reason in (*run.not_asked, *run.inconclusive))
+    assert not any("--cce-other" in each or "--cce-foreign" in each for each in run.results.not_asked)

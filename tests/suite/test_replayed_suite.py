@@ -57,11 +57,11 @@ class Inspected:
             with harness.running(test):
                 inspection = suite.inspection(test)
                 found = inspection.run(check)
-                test.notes["questions"] = inspection.memory.as_data()
+                test.notes["questions"] = inspection.query_log.as_data()
                 test.finished = True
             self.codes[check.__name__] = sorted(finding.code for finding in found)
             self.unused[check.__name__] = len(test.playback.unused) if test.playback else 0
-            self.inconclusive = list(inspection.inconclusive)
+            self.inconclusive = list(inspection.results.inconclusive)
 
 
 def recorded(

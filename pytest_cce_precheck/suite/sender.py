@@ -1,0 +1,167 @@
+"""Send the requests of a run within its budget and its time, and again if a gateway or the network loses one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pytest_cce_precheck.contract.check import check
+from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
+from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
+from pytest_cce_precheck.wire.dates import wait_in_words
+from pytest_cce_precheck.wire.exchange import TransportError
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.contract.lifecycle import TaskHistory
+    from pytest_cce_precheck.suite.budget import Budget
+    from pytest_cce_precheck.suite.results import Results
+    from pytest_cce_precheck.suite.run_settings import Settings
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+# with the pauses between them, more seconds than a gateway needs to restart, and one loss by chance thereafter
+TRIES: Final = 7
+# one in twenty is lost on a bad day: in a run of hundreds, four in a row are chance, and five are not
+_LOSSES: Final = 4
+_FEW, _RARELY = 10, 10
+_GONE: Final = 3
+# a shorter text may be in an answer by chance
+_SHORTEST_SECRET: Final = 8
+# under TLS, a connection that is reset looks like one that ended
+_LOST: Final = frozenset({"connection-lost", "timeout", "unreachable", "truncated"})
+_QUICK: Final = _LOST - {"timeout", "unreachable"}
+_NOT_SENT: Final = "unreachable"
+
+
+class RunStoppedError(CcePrecheckError):
+    """Nothing more is sent in this run; the message says why."""
+
+
+class Sender:
+    """Sends requests for a run.
+
+    ``answers`` counts answers other than those of a gateway in a passing state. ``stopped`` says why nothing more is
+    sent, empty as long as requests are sent; ``last_loss`` is the latest answer that did not arrive.
+    """
+
+    def __init__(
+        self, client: PrecheckClient, settings: Settings, budget: Budget, results: Results, history: TaskHistory
+    ) -> None:
+        self.client = client
+        self.budget = budget
+        self.answers = 0
+        self.sent_at = 0.0
+        self.stopped = ""
+        self.last_loss: TransportError | None = None
+        self._settings = settings
+        self._results = results
+        self._history = history
+        self._retries = RetryPolicy(settings.seed, settings.worker)
+        self._losses = self._unanswered = 0
+
+    def stop(self, why: str) -> NoReturn:
+        """End the run: raise `RunStoppedError` now, and give the reason to every check that follows."""
+        self.stopped = why
+        raise RunStoppedError(why)
+
+    def wait(self, seconds: float) -> None:
+        """Wait; raise `BudgetExhaustedError` at once if the run's time would be over by then."""
+        left = self._settings.remaining()
+        if left is not None and seconds >= left:
+            raise BudgetExhaustedError(f"the run's time would be over before a wait of {seconds:.1f} s")
+        self._settings.wait(seconds)
+
+    def wait_until(self, moment: float) -> None:
+        """Wait until the clock shows ``moment``."""
+        seconds = moment - self._settings.now()
+        if seconds > 0:
+            self.wait(seconds)
+
+    def send(self, request: Request, *, as_is: bool = False) -> Exchange:
+        """Send a request once; raise `BudgetExhaustedError` if that is one too many, `TransportError` if it is lost."""
+        self.sent_at = self._settings.now()
+        with self.budget.spending():
+            exchange = self.client.send(request, as_is=as_is)
+        self.record(exchange)
+        return exchange
+
+    def record(self, exchange: Exchange) -> None:
+        """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429."""
+        self._report_secrets(exchange)
+        if exchange.request.method == "GET":
+            self._history.asked(exchange)
+        self.answers += exchange.status not in PASSING
+        if exchange.status == THROTTLED:
+            # a 429 is the service's or its gateway's; a 502, 503 or 504 may come from any machine, in any form
+            self._results.report(*check(exchange))
+
+    def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:
+        """Send a request, and again if a gateway refuses it for now or its answer is lost; return the last answer.
+
+        Without ``repeat``, it is sent again only if it was refused unread. Raise `BudgetExhaustedError`, and
+        `TransportError` if no answer came.
+        """
+        losses = 0
+        for attempt in range(1, TRIES + 1):
+            try:
+                exchange = self.send(request, as_is=as_is)
+            except TransportError as error:
+                losses += 1
+                if losses > self._tolerated(error) or attempt == TRIES:
+                    raise
+                self._count_loss(error)
+                if not repeat and error.reason != _NOT_SENT:
+                    raise
+                self.wait(self._retries.pause(attempt))
+            else:
+                if exchange.status not in PASSING or attempt == TRIES or not (repeat or exchange.status == THROTTLED):
+                    break
+                self._wait_for(exchange, attempt)
+            self.budget.retried += 1
+        return exchange
+
+    def _tolerated(self, error: TransportError) -> int:
+        """Return how many losses of this kind may follow one another."""
+        if error.reason not in _LOST:
+            return 0
+        # if nobody has ever answered, there may be nobody, and waiting for that takes long
+        return _LOSSES if self.answers or error.reason in _QUICK else 1
+
+    def _count_loss(self, error: TransportError) -> None:
+        self._losses += 1
+        self.last_loss = error
+        if self._losses >= _FEW and self._losses * _RARELY > self.budget.sent:
+            # the network loses one now and then; so many are the service's
+            self._results.report(no_answer(error))
+
+    def _wait_for(self, exchange: Exchange, attempt: int) -> None:
+        seconds = self._retries.asked_for(exchange, attempt)
+        if seconds > LONGEST + 1:
+            wanted = f"to come again after {wait_in_words(seconds)}, and a run waits for {LONGEST:.0f} s at most"
+            asked = f"{exchange.request.method} {exchange.request.target}"
+            message = f"{asked} was answered with {exchange.status}, and {wanted}"
+            self._results.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+            self.stop(f"the service said {wanted}")
+        self.wait(seconds)
+
+    def _report_secrets(self, exchange: Exchange) -> None:
+        credentials = self.client.credentials
+        for secret in (credentials.secret_key, credentials.token, credentials.security_token):
+            text = secret.reveal() if secret else ""
+            if len(text) >= _SHORTEST_SECRET and text.encode() in exchange.response.body:
+                message = f"the answer to {exchange.request.method} {exchange.request.target} holds a credential"
+                self._results.report(Finding("PRE608", message, subject=("secret",)).seen_in(exchange))
+
+    def report_lost(self, error: TransportError) -> None:
+        """Report an answer that never came; raise the error again if the endpoint seems to be gone."""
+        self._unanswered += 1
+        self._results.report(no_answer(error))
+        if self._unanswered >= _GONE:
+            raise error
+
+    def report_end(self, error: TransportError) -> None:
+        """Report the lost answer that ended a check; what cannot be reached is not waited for by every other check."""
+        if self.answers == 0 or self._unanswered >= _GONE:
+            self.stopped = f"the endpoint does not answer ({error.detail})"
+        self._results.report(no_answer(error))

@@ -1,0 +1,247 @@
+"""What the contract leaves unspecified never fails a run, and what could not be checked is never called judged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.contract.rules import Kind
+from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.suite import creation, filters, isolation, test_contract
+from pytest_cce_precheck.suite.checks import CHECKS, inspect
+from pytest_cce_precheck.suite.inspection import Inspection
+from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
+from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.vocabulary import list_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answers = Callable[[Request, int, Response], Response | None]
+
+CODES = {400: "CCE.03400001", 401: "CCE.01401001", 403: "CCE.01403001", 405: "CCE.03405001", 429: "CCE.02429001"}
+GATEWAY = {"error_code": "APIG.0201", "error_msg": "unavailable", "request_id": "r"}
+
+
+def refusal(status: int, headers: dict[str, str] | None = None) -> Response:
+    """Return an error in its documented form."""
+    document = {"errorCode": CODES[status], "errorMessage": "refused"} if status in CODES else GATEWAY
+    pairs = [("Content-Type", "application/json"), ("X-Request-Id", "r"), *(headers or {}).items()]
+    return Response(status, Headers(pairs), json.dumps(document).encode())
+
+
+class Changed(InProcessTransport):
+    """Gives another answer than the simulator, if ``answers`` returns one for a request, its number and its answer."""
+
+    def __init__(self, simulator: Simulator, answers: Answers) -> None:
+        super().__init__(simulator)
+        self._answers = answers
+        self.sent: list[Request] = []
+
+    def send(self, request: Request) -> Exchange:
+        self.sent.append(request)
+        exchange = super().send(request)
+        other = self._answers(request, len(self.sent), exchange.response)
+        return exchange if other is None else replace(exchange, response=other)
+
+
+def run_of(
+    answers: Answers = lambda *_: None, *, kind: str = "token", simulator: Simulator | None = None, **settings: object
+) -> Inspection:
+    simulator = simulator or Simulator()
+    keys = simulator.credentials
+    client = PrecheckClient(
+        Changed(simulator, answers),
+        endpoint=simulator.endpoint,
+        project_id=simulator.project_id,
+        cluster_id=simulator.cluster_id,
+        credentials=replace(keys, access_key=None, secret_key=None) if kind == "token" else replace(keys, token=None),
+    )
+    near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
+    given = {"allow_writes": True, "neighbours": near, "wait": simulator.clock.advance, **settings}
+    return Inspection(client, Settings(**given))  # type: ignore[arg-type]
+
+
+def alarms(run: Inspection) -> list[str]:
+    return [finding.code for finding in run.results.findings if finding.kind is not Kind.OBSERVATION]
+
+
+def is_create(request: Request) -> bool:
+    return request.method == "POST" and request.path.endswith("/addons/precheck")
+
+
+# ---- each check has the name of its test, everywhere
+
+
+def test_each_test_runs_the_check_of_its_name() -> None:
+    called = []
+    tests = {name: test for name, test in vars(test_contract).items() if name.startswith("test_")}
+    for test in tests.values():
+        test(lambda check: called.append(f"test_{check.__name__}"))
+    assert called == list(tests)
+    assert set(called) == {f"test_{check.__name__}" for check in CHECKS}
+
+
+@pytest.mark.parametrize("budget", [30, 250])
+def test_what_is_inconclusive_or_not_asked_names_its_test(budget: int) -> None:
+    run = run_of(
+        lambda request, *_: refusal(403) if is_create(request) else None, budget=budget, neighbours=Neighbours()
+    )
+    inspect(run)
+    said = [*run.results.inconclusive, *run.results.not_asked]
+    assert len(said) >= 4
+    assert [each for each in said if not hasattr(test_contract, each.partition(":")[0].partition(" ")[0])] == []
+
+
+# ---- creating that is refused
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_create_that_is_refused_in_a_documented_form_is_inconclusive(status: int) -> None:
+    run = run_of(lambda request, *_: refusal(status) if is_create(request) else None)
+    assert run.run(creation.created_tasks_are_found_and_finish) == ()
+    assert run.progress().judged == 0
+    [why] = run.results.inconclusive
+    assert f"test_created_tasks_are_found_and_finish: creating was refused with {status}" in why
+
+
+def test_a_create_that_is_refused_in_another_form_is_a_violation() -> None:
+    html = Response(403, Headers([("Content-Type", "text/html")]), b"<html>")
+    run = run_of(lambda request, *_: html if is_create(request) else None)
+    run.run(creation.created_tasks_are_found_and_finish)
+    assert "PRE107" in alarms(run)
+    undocumented = Response(409, refusal(400).headers, b'{"errorCode": "CCE.03409001", "errorMessage": "no"}')
+    run = run_of(lambda request, *_: undocumented if is_create(request) else None)
+    run.run(creation.created_tasks_are_found_and_finish)
+    assert alarms(run) == ["PRE102"]
+
+
+def test_who_may_not_create_learns_nothing_of_bad_create_requests() -> None:
+    run = run_of(lambda request, *_: refusal(403) if is_create(request) else None)
+    assert run.run(creation.bad_create_requests_are_refused) == ()
+    # the one without credentials is judged all the same
+    assert run.progress().judged == 1
+    assert "creating was refused with 401 or 403" in run.results.inconclusive[0]
+
+
+# ---- what was not asked or not answered was not judged
+
+
+def test_a_cluster_that_is_refused_instead_of_unknown_gets_no_other_method_and_judges_nothing() -> None:
+    unknown = run_of().unknown_id(Simulator().cluster_id)
+    run = run_of(lambda request, *_: refusal(403) if unknown in request.path else None)
+    assert run.run(isolation.other_methods_are_not_answered_as_get) == ()
+    assert {request.method for request in run.client._transport.sent} == {"GET"}  # type: ignore[attr-defined]
+    progress = run.progress()
+    assert progress.judged == 0
+    assert progress.why_not_judged.startswith("inconclusive: test_other_methods_are_not_answered_as_get: not tried")
+
+
+@pytest.mark.parametrize("destructive", [False, True])
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check is not CHECKS[0]], ids=lambda check: check.__name__
+)
+def test_no_check_judges_anything_if_only_the_unfiltered_list_is_answered(check: object, *, destructive: bool) -> None:
+    simulator = Simulator()
+    plain = list_path(simulator.project_id, simulator.cluster_id)
+
+    def throttled(request: Request, _: int, response: Response) -> Response | None:
+        unchanged = dict(request.headers.pairs).get("Accept") == "application/json"
+        listed = request.path == plain and not request.query and response.status == 200
+        return None if listed and request.method == "GET" and unchanged else refusal(429, {"Retry-After": "1"})
+
+    run = run_of(throttled, simulator=simulator, allow_destructive=destructive, budget=2000)
+    assert {finding.code for finding in run.run(check)} <= {"PRE113"}  # type: ignore[arg-type]
+    assert run.progress().judged == 0
+    assert run.progress().why_not_judged
+
+
+# ---- the budget
+
+
+@pytest.mark.parametrize("kind", ["token", "ak/sk"])
+@pytest.mark.parametrize("budget", [*range(30, 100, 6), 120, 150, 180, 250])
+def test_no_budget_is_planned_beyond_its_end(budget: int, kind: str) -> None:
+    for settings in ({}, {"neighbours": Neighbours()}, {"allow_writes": False}):
+        run = run_of(kind=kind, budget=budget, **settings)
+        inspect(run)
+        assert run.results.cut_short == []
+        assert alarms(run) == []
+
+
+def test_a_check_that_the_end_of_the_budget_cuts_short_was_not_made() -> None:
+    run = run_of(lambda _, number, __: refusal(429, {"Retry-After": "1"}) if number % 2 else None, budget=30)
+    inspect(run)
+    assert alarms(run) == []
+    assert run.budget.left <= 2
+    assert any("budget" in each for each in run.results.cut_short)
+    assert run.progress().why_not_judged.startswith("inconclusive: ")
+
+
+# ---- passing states
+
+
+def test_a_service_that_wants_to_be_left_alone_for_an_hour_is_left_alone_and_breaks_nothing() -> None:
+    run = run_of(lambda *_: refusal(429, {"Retry-After": "3600"}))
+    inspect(run)
+    assert (alarms(run), run.budget.sent, run.progress().judged) == ([], 1, 0)
+    assert len(run.results.cut_short) == len(CHECKS)
+    assert "the service said to come again after 3600 s" in run.results.cut_short[0]
+
+
+@pytest.mark.parametrize("status", [429, 502])
+def test_seven_passing_states_in_a_row_leave_one_question_open(status: int) -> None:
+    failed = list[int]()
+
+    def passing(request: Request, *_: object) -> Response | None:
+        if request.query != "type=addonStatic" or len(failed) == 7:
+            return None
+        failed.append(status)
+        return refusal(status, {"Retry-After": "1"})
+
+    run = run_of(passing)
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
+    assert alarms(run) == []
+    assert [each for each in run.results.inconclusive if f"answered with {status} in all of 7 tries" in each]
+
+
+def test_a_question_that_fails_whenever_it_is_asked_while_others_are_answered_is_no_passing_state() -> None:
+    run = run_of(lambda request, *_: refusal(503) if request.query == "type=addonStatic" else None)
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
+    assert alarms(run) == ["PRE103"]
+
+
+# ---- credentials
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("first", [2, 3, 40, 61])
+def test_credentials_that_end_during_a_run_stop_it_and_break_nothing(first: int, status: int) -> None:
+    run = run_of(lambda _, number, __: refusal(status) if number >= first else None)
+    inspect(run)
+    assert alarms(run) == []
+    assert any("the credentials have ended: they were accepted" in each for each in run.results.cut_short)
+    assert len(run.client._transport.sent) < first + 40  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [2, 5, 20])
+def test_one_refusal_of_good_credentials_among_answers_is_a_violation(number: int) -> None:
+    run = run_of(lambda _, count, __: refusal(401) if count == number else None)
+    for check in CHECKS[:4]:
+        run.run(check)
+    assert alarms(run) == ["PRE102"]
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("ak/sk", []), ("token", ["PRE102"])])
+def test_how_bytes_that_are_not_utf_8_are_signed_is_unspecified(kind: str, codes: list[str]) -> None:
+    run = run_of(lambda request, *_: refusal(401) if request.query == "type=%FF%FE" else None, kind=kind)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.run(filters.the_same_question_in_other_words_has_the_same_answer)
+    sent = [request.query for request in run.client._transport.sent]  # type: ignore[attr-defined]
+    assert "type=%FF%FE" in sent
+    assert alarms(run) == codes
