@@ -28,7 +28,8 @@ JUDGE: Final = """
 import importlib.metadata, sys
 {}
 from pytest_cce_precheck.contract import schema
-answer = schema.load_schema("list_answer")["examples"][0]
+from pytest_cce_precheck.schema_files import load_schema
+answer = load_schema("list_answer")["examples"][0]
 print(schema._judge("list_answer") is not None)
 print([error.code for error in schema.schema_errors(answer, "list_answer")])
 answer["items"][0]["metadata"]["createTimeStamp"] = "2023-11-01 10:11:12.1 +0000 UTC"

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 context_key: pytest.StashKey[tuple[Harness, TestContext]] = pytest.StashKey()
 harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
 """The harness of each target that was tested so far."""
+returned_key: pytest.StashKey[list[Credentials]] = pytest.StashKey()
+"""What fixtures that override `cce_credentials` returned so far, in a run against a real service."""
 
 
 @contextmanager
@@ -80,6 +82,8 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
             budgets.apply(cce_config, _cce_target)
             budget, guard = budgets.of(cce_config, _cce_target), budgets.guard_of(cce_config, _cce_target)
             harness = Harness(cce_config, environment, budget, guard, workers=budgets.workers(_cce_target))
+        # those of a fixture that overrides ours, made before or after this
+        harness.returned = pytestconfig.stash.setdefault(returned_key, [])
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
     pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
     with harness.session():

@@ -21,11 +21,12 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from pytest_cce_precheck.config import targets
-from pytest_cce_precheck.plugin.fixtures import harnesses_key
+from pytest_cce_precheck.plugin.fixtures import harnesses_key, returned_key
 from pytest_cce_precheck.plugin.run_log import mask_key
 from pytest_cce_precheck.plugin.settings import config_key, environment_key, targets_key
 from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -83,6 +84,8 @@ def _secrets_of(config: pytest.Config) -> Iterator[str]:
         yield from _proxy_passwords(environment)
     for harness in config.stash.get(harnesses_key, ()):
         yield from harness.secrets
+    for returned in config.stash.get(returned_key, ()):
+        yield from returned.secrets
 
 
 def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
@@ -171,6 +174,12 @@ class Mask:
                     return masked
         return shown
 
+    def in_place(self, value: dict[Any, Any]) -> None:
+        """Mask a dictionary that somebody else keeps: its values, and its keys."""
+        masked = self.anything(value)
+        value.clear()
+        value |= masked
+
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
         """Mask every text in the attributes of an object, in place."""
         names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
@@ -216,6 +225,16 @@ class Masking:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Take note of the credentials that a fixture overriding ``cce_credentials`` returns, whoever uses them."""
+        value = yield
+        if fixturedef.argname == "cce_credentials" and isinstance(value, Credentials):
+            request.config.stash.setdefault(returned_key, []).append(value)
+        return value
+
     # ---- arguments of hooks, and exceptions that leave them
 
     def before_a_hook(self, name: str, _: object, arguments: Mapping[str, Any]) -> None:
@@ -226,7 +245,7 @@ class Masking:
                 self._mask.parts(value, but=_IDENTITY)
             elif isinstance(value, dict):
                 # in place, since the caller keeps its dictionary
-                value |= self._mask.anything(value)
+                self._mask.in_place(value)
             else:
                 self._mask.pytests(value)
                 excinfo = getattr(value, "excinfo", value)
@@ -241,7 +260,7 @@ class Masking:
             if isinstance(value, list):
                 value[:] = self._mask.anything(value)
             elif isinstance(value, dict):
-                value |= self._mask.anything(value)
+                self._mask.in_place(value)
             elif name == "pytest_html_report_title":
                 self._mask.parts(value)
 

@@ -76,6 +76,8 @@ class Harness:
         self.exchanges: list[Exchange] = []
         self.acceptances: tuple[Acceptance, ...] = tuple(map(Acceptance.parse, config.accept))
         self.test: TestContext | None = None
+        # what `cce_credentials` returned, whether or not a client uses it
+        self.returned: list[Credentials] = []
         self._client: PrecheckClient | None = None
         self._ahead: list[float] = []
         self._created: list[dict[str, Any]] = []
@@ -109,7 +111,8 @@ class Harness:
     def secrets(self) -> tuple[str, ...]:
         """Every credential that the run knows."""
         own = self._client.credentials.secrets if self._client is not None else ()
-        return (*own, *self.mode.secrets)
+        returned = (secret for each in self.returned for secret in each.secrets)
+        return (*own, *returned, *self.mode.secrets)
 
     @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
@@ -178,6 +181,7 @@ class Harness:
                 self.test = None
                 if self._client is not None and self._client.credentials.kind:
                     test.credentials = self._client.credentials
+                test.secrets = self.secrets
         self._follow_the_cassette()
 
     def _follow_the_cassette(self) -> None:

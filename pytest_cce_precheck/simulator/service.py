@@ -100,13 +100,12 @@ class Simulator:
 
     def describe(self) -> dict[str, Any]:
         """Return what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
-        token, access_key, secret_key = self.credentials.secrets
+        keys = self.credentials
+        shown = {name: getattr(keys, name).reveal() for name in ("token", "access_key", "secret_key")}
         return {
             "endpoint": self.endpoint,
             **asdict(self._ids),
-            "token": token,
-            "access_key": access_key,
-            "secret_key": secret_key,
+            **shown,
             "seed": self.seed,
             "faults": [fault.name for fault in self.faults],
             "variations": [variation.name for variation in self.variations],

@@ -83,6 +83,7 @@ class TestContext:
     finished: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     credentials: Credentials | None = None
+    secrets: Sequence[str] = ()
     playback: Playback | None = None
     kept: bool | None = None
     classes: Sequence[str] = ()

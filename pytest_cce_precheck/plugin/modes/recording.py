@@ -70,7 +70,8 @@ class RecordMode(LiveMode):
         found = Credentials.from_environment(self.environment)
         credentials = test.credentials or found
         pseudonyms = self._pseudonyms(recordings)
-        redaction = Redaction(credentials, also=self.secrets, pseudonyms=pseudonyms)
+        secrets = dict.fromkeys((*self.secrets, *test.secrets))
+        redaction = Redaction(credentials, also=secrets, pseudonyms=pseudonyms)
         kept = [test.before_record(redaction.recording(each), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
@@ -88,7 +89,7 @@ class RecordMode(LiveMode):
         if test.repeats or test.by_chance:
             kept = [replace(each, repeats=True) for each in kept]
         text = dumps(origin, kept, redacted=True)
-        others = (Credentials(token=Secret(each)) for each in self.secrets if each)
+        others = (Credentials(token=Secret(each)) for each in secrets if each)
         for each in dict.fromkeys((credentials, found, *others)):
             refuse(text, each, name)
         return text
