@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.plugin.session import Harness
-
-_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
@@ -105,7 +103,7 @@ def answers(harness: Harness, test: TestContext) -> str:
         "judged": test.judged,
         "read": HTTPStatus.OK in lists,
         "listed": any(lists_a_task(each.response) for each in harness.exchanges),
-        "refused": lists[0] if lists and lists[0] in _REFUSED else None,
+        "first_list": lists[0] if lists else None,
         "on_simulator": test.on_simulator,
     }
     redactor, _ = harness.redaction

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 RecordedRun = tuple[str, str, str]
 """What the end of the run recorded, and no test: an id in place of a test's, a name and a value."""
 
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 _VERDICTS: Final = ("failing", "shown", "accepted", "caught")
 
 
@@ -72,7 +74,7 @@ class _Recorded:
         parts = self.all("answers")
         return {
             "services": tuple(dict.fromkeys(each for part in parts for each in part["services"])),
-            "refused": next((part["refused"] for part in parts if part["refused"]), None),
+            "first_list": next((part["first_list"] for part in parts if part["first_list"]), None),
             **{name: any(part[name] for part in parts) for name in ("on_simulator", "read", "listed")},
             **{name: sum(part[name] for part in parts) for name in ("sent", "answered", "judged")},
         }
@@ -140,7 +142,10 @@ def _target(config: Config, everything: Sequence[_Recorded], name: str, sent: in
     runs = [run for each in own for run in each.runs]
     live = [data for each in own for data in each.all("live")]
     # a user's own test that passed expected to be refused
-    refused = [each.answers["refused"] for each in own if each.check or (each.test and each.test.outcome != "passed")]
+    asked = [each for each in own if each.check or (each.test and each.test.outcome != "passed")]
+    # later lists may be refused on purpose: a check sends bad credentials
+    first_list = next(filter(None, (each.answers["first_list"] for each in asked)), None)
+    is_refused = first_list in _REFUSED and not any(each.answers["read"] for each in own)
     # the suite counts what it sends itself, calls that it gave up included
     tried = sum(run["requests"] for run in runs) + sum(each.answers["sent"] for each in own if not each.runs)
     return TargetResult(
@@ -153,7 +158,7 @@ def _target(config: Config, everything: Sequence[_Recorded], name: str, sent: in
         retried=sum(run["retried"] for run in runs),
         answered=sum(each.answers["answered"] for each in own),
         listed=any(each.answers["listed"] for each in own),
-        refused=None if any(each.answers["read"] for each in own) else next(filter(None, refused), None),
+        refused=first_list if is_refused else None,
         ahead=tuple(each for data in live for each in data["ahead"]),
         renewed=sum(data["renewed"] for data in live),
         created=tuple(each for data in live for each in data["created"]),

@@ -14,7 +14,7 @@ from pytest_cce_precheck.simulator.service import Simulator
 from tests.plugin.projects import LIVE
 from tests.plugin.verdicts import REPORTS, SUITE, check_that_all_say, first_line
 from tests.recordings import credentials_of
-from tests.servers import always, free_port, serving
+from tests.servers import Handler, always, free_port, serving
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
@@ -301,6 +301,23 @@ def test_who_is_not_let_in_has_not_judged_the_contract(
     assert report()["verdict"] == verdict
     if verdict != "does-not-hold":
         assert f"answered the first list with {status}" in first_line(result)
+    check_that_all_say(result, pytester, report())
+
+
+def test_bad_credentials_that_are_refused_are_not_the_runs_own(
+    pytester: pytest.Pytester, run: Run, report: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+
+    def answer(handler: Handler) -> None:
+        if handler.headers.get("X-Auth-Token") == "made-up":
+            handler.reply(201, b'{"kind": "AddonCheck", "items": []}')
+        else:
+            handler.reply(401, b'{"errorCode": "CCE.01401001", "errorMessage": "no"}')
+
+    with serving(answer) as server:
+        result = run(*SUITE, *LIVE, f"--cce-endpoint={server.endpoint}", *REPORTS)
+    assert report()["verdict"] == "does-not-hold"
     check_that_all_say(result, pytester, report())
 
 

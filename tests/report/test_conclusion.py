@@ -210,7 +210,7 @@ def test_a_shipped_check_that_was_cut_short_was_not_made_whatever_it_judged() ->
     why = ["test_a: all 30 requests of the budget are sent"]
     run = {"requests": 1, "retried": 0, "judged": 5, "behind": 0.0, "observations": {}, "inconclusive": why}
     log = RunLog()
-    answers = {"services": [], "on_simulator": False, "read": True, "listed": True, "refused": None}
+    answers = {"services": [], "on_simulator": False, "read": True, "listed": True, "first_list": 200}
     answers |= {"sent": 5, "answered": 5, "judged": 5}
     recorded = [
         ("cce_check", "test_a"),
