@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +96,15 @@ def _errors_masked(config: pytest.Config) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Mask what the run shows, from before any plugin is configured; only if it has real credentials."""
-    is_masked = False
-    # `pytest_configure` refuses wrong settings
-    with suppress(ConfigurationError):
-        if settings_of(config).mode.is_real:
-            from pytest_cce_precheck.plugin.masking import mask_everything_shown
+    try:
+        is_masked = settings_of(config).mode.is_real
+    except ConfigurationError:
+        # `pytest_configure` refuses wrong settings; a credential may be among them
+        is_masked = True
+    if is_masked:
+        from pytest_cce_precheck.plugin.masking import mask_everything_shown
 
-            mask_everything_shown(config)
-            is_masked = True
+        mask_everything_shown(config)
     with _errors_masked(config) if is_masked else nullcontext():
         return (yield)
 

@@ -286,3 +286,20 @@ def test_a_recording_goes_on_where_its_folder_and_its_unfinished_file_are_cleare
     write(folder / "test_gone" / "test_new.json", text)
     assert [status for status, _, _ in ended] == [0]
     assert sorted(files_in(folder)) == sorted([*USED, "test_gone/test_new.json"])
+
+
+def test_a_cassette_is_not_deleted_if_the_file_of_the_test_that_recorded_it_is_not_collected(
+    project: Callable[..., Ended], pytester: pytest.Pytester
+) -> None:
+    folder = pruned_folder(pytester.path / "cce-cassettes")
+    pytester.makeini("[pytest]\ntestpaths = test_pruned.py")
+    other = pytester.mkdir("contract") / "test_more.py"
+    other.write_text("def test_it(cce_client): pass")
+    put_down(folder / "test_more/test_it.json", test="contract/test_more.py::test_it")
+    status, _, error = project("--yes")
+    assert status == 2
+    assert "was recorded by a test of contract/test_more.py, which is not collected" in one_line(error)
+    assert (folder / "test_more/test_it.json").exists()
+    other.unlink()
+    assert project("--yes")[0] == 0
+    assert not (folder / "test_more/test_it.json").exists()

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_cce_precheck.plugin.ending import SHIPPED
+from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from tests.plugin.projects import LIVE
 from tests.plugin.verdicts import REPORTS, SUITE, check_that_all_say, first_line
 from tests.recordings import credentials_of
-from tests.servers import Handler, always, free_port, serving
+from tests.servers import always, free_port, serving
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
+    from pytest_cce_precheck.wire.exchange import Request, Response
     from tests.conftest import Run
 
 FIRST: Final = "test_the_unfiltered_list_meets_the_contract"
@@ -307,16 +310,20 @@ def test_who_is_not_let_in_has_not_judged_the_contract(
 def test_bad_credentials_that_are_refused_are_not_the_runs_own(
     pytester: pytest.Pytester, run: Run, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CCE_AUTH_TOKEN", "made-up")
+    class Odd(Simulator):
+        """Answers every list with 201 in place of 200."""
 
-    def answer(handler: Handler) -> None:
-        if handler.headers.get("X-Auth-Token") == "made-up":
-            handler.reply(201, b'{"kind": "AddonCheck", "items": []}')
-        else:
-            handler.reply(401, b'{"errorCode": "CCE.01401001", "errorMessage": "no"}')
+        def handle(self, request: Request, *, caller: int | None = None) -> Response:
+            response = super().handle(request, caller=caller)
+            return replace(response, status=201) if response.status == 200 else response
 
-    with serving(answer) as server:
-        result = run(*SUITE, *LIVE, f"--cce-endpoint={server.endpoint}", *REPORTS)
+    with SimulatorServer(Odd(clock=RunningClock())) as server:
+        for name, value in credentials_of(server).items():
+            monkeypatch.setenv(name, value)
+        place = {"endpoint": server.endpoint, "project-id": server.simulator.project_id}
+        place["cluster-id"] = server.simulator.cluster_id
+        options = [f"--cce-{name}={value}" for name, value in place.items()]
+        result = run(*SUITE, "--cce-mode=live", *options, *REPORTS)
     assert report()["verdict"] == "does-not-hold"
     check_that_all_say(result, pytester, report())
 

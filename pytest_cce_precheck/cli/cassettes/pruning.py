@@ -42,7 +42,14 @@ class _Collector:
         self.missed: list[str] = []
         self.used: set[str] = set()
         self.refusal: ConfigurationError | None = None
+        self.root = Path()
         self._seen: set[str] = set()
+
+    def uncollected_file(self, test: str) -> str:
+        """Return the file of a test's id if there is such a file and pytest did not look into it."""
+        name = test.partition("::")[0]
+        path = self.root / name
+        return name if name and path.is_file() and os.path.realpath(path) not in self._seen else ""
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         self._seen.add(os.path.realpath(collector.path))
@@ -56,6 +63,7 @@ class _Collector:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         config = session.config
+        self.root = config.rootpath
         unseen = (path for path in _test_files(config) if os.path.realpath(path) not in self._seen)
         self.missed = [argument for argument in config.args if "::" in argument] + list(map(os.path.relpath, unseen))
         try:
@@ -97,6 +105,14 @@ def pruning(folder: Path, arguments: Sequence[str]) -> Pruning:
         raise ConfigurationError(f"{folder} holds no cassettes, so there is nothing to prune")
     collected = _collected(arguments)
     unused = {each.path: seen[each.path] for each in valid if _plain(each.name) not in collected.used}
+    recorders = {each.path: each.cassette.origin.test for each in valid if each.cassette is not None}
+    for path in unused:
+        recorder = collected.uncollected_file(recorders[path] or "")
+        if recorder:
+            raise ConfigurationError(
+                f"{path} was recorded by a test of {recorder}, which is not collected, so whether it is used is not"
+                " known: let pytest collect every test of the project (testpaths in its settings, or after --)"
+            )
     if len(unused) == len(valid):
         raise ConfigurationError(
             f"the {len(collected.items)} tests that pytest collects use none of the cassettes of {folder}, so they"
