@@ -59,26 +59,18 @@ DOCSTRINGS = "tests/test_examples_in_docstrings.py"
 PARTS: dict[str, tuple[list[str], list[str]]] = {
     "wire": (["wire/*.py"], ["tests/wire", DOCSTRINGS]),
     "budget": (
-        ["targets.py", "suite/budget.py", "metering.py", "transport/pacing.py"],
+        ["config/targets.py", "suite/budget.py", "plugin/request_budget.py", "transport/pacing.py"],
         [
-            "tests/test_targets.py",
-            "tests/transport/test_paced.py",
-            "tests/transport/test_paced_sending.py",
+            "tests/config/test_targets.py",
+            "tests/transport/test_pacing.py",
             "tests/suite/test_budget.py",
-            "tests/test_metering.py",
+            "tests/plugin/test_request_budget.py",
         ],
     ),
-    "contract": (
-        ["contract/*.py"],
-        [
-            "tests/contract",
-            "tests/drift",
-            "tests/cassette/test_shape.py",
-            "tests/suite/test_drift_between_runs.py",
-            DOCSTRINGS,
-        ],
-    ),
-    "cassette": (["cassette/*.py"], ["tests/cassette", "tests/transport/test_replayer.py", DOCSTRINGS]),
+    "contract": (["contract/*.py"], ["tests/contract", DOCSTRINGS]),
+    "drift": (["drift/*.py"], ["tests/drift", "tests/suite/test_drift_between_runs.py", DOCSTRINGS]),
+    "cassette": (["cassette/*.py", "cassette/importers/*.py"], ["tests/cassette", DOCSTRINGS]),
+    "redaction": (["redaction/*.py"], ["tests/redaction", "tests/cassette", DOCSTRINGS]),
     "transport": (["transport/*.py"], ["tests/transport", "tests/test_client.py"]),
 }
 # tests of speed, which a loaded machine fails
