@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE", help="a JSON body; - reads standard input")
     add("--request", metavar="FILE", help="the create request that the answer belongs to")
+    add("--query", default="", metavar="TEXT", help="the query of the list request, such as type=addonUpgrade")
     add("--status", type=int, metavar="N", help="the HTTP status that came with it (default: guessed from the body)")
     add("--accept", action="append", default=[], metavar="TEXT", help="CODE: REASON, does not fail (repeatable)")
     add("--json", action="store_true", help="print the findings as JSON")
@@ -41,10 +42,12 @@ def run(options: argparse.Namespace) -> int:
     """Judge each file; return 1 if one of them breaks the contract."""
     create_request = _read_request(options.request) if options.request else None
     acceptances = [Acceptance.parse(text) for text in options.accept]
+    if options.request and options.query:
+        raise ConfigurationError("--query belongs to a list request, --request to a create request: give one of them")
     today = datetime.now(UTC).date()
     verdicts, reports = [], []
     for name in options.files:
-        findings = check(as_exchange(_read(name), create_request, options.status))
+        findings = check(as_exchange(_read(name), create_request, options.status, options.query.removeprefix("?")))
         judged = verdict(findings, fail_on="error", acceptances=acceptances, today=today)
         verdicts.append(judged)
         reports.append({"file": name, "findings": [each.to_dict() for each in findings], "holds": not judged.failing})
@@ -56,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
     return int(any(judged.failing for judged in verdicts))
 
 
-def as_exchange(body: bytes, create_request: bytes | None = None, status: int | None = None) -> Exchange:
+def as_exchange(
+    body: bytes, create_request: bytes | None = None, status: int | None = None, query: str = ""
+) -> Exchange:
     """Return an exchange with a captured body; the body shows which call it answers, and with which status."""
     try:
         document = parse_json(body)
@@ -69,9 +74,11 @@ def as_exchange(body: bytes, create_request: bytes | None = None, status: int | 
             # in CCE.01401001, 401 is the status
             code = str(document.get("errorCode", ""))
             status = int(code[6:9]) if len(code) == 12 and code[6:9].isdigit() and code[6] in "45" else 400
-    request = Request("GET", _ENDPOINT, list_path("project", "cluster"))
+    request = Request("GET", _ENDPOINT, list_path("project", "cluster"), query)
     if creates:
-        request = replace(request, method="POST", path=create_path("project", "cluster"), body=create_request or b"")
+        request = replace(
+            request, method="POST", query="", path=create_path("project", "cluster"), body=create_request or b""
+        )
     return Exchange(request, Response(status or (201 if creates else 200), body=body))
 
 

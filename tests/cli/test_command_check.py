@@ -8,10 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_cce_precheck import InProcessTransport, PrecheckClient, Simulator
 from pytest_cce_precheck.cli.main import main
 
 if TYPE_CHECKING:
@@ -225,3 +226,30 @@ def test_what_no_terminal_can_write_is_escaped(tmp_path: Path) -> None:
 
 def run(words: list[str], **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(words, capture_output=True, timeout=60, check=False, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("", {"PRE309"}), ("type=addonUpgrade", set()), ("?type=addonUpgrade", set()), ("task_id=x", {"PRE401"})],
+)
+def test_a_filtered_answer_is_judged_with_its_query(
+    check: Check, tmp_path: Path, query: str, expected: set[str]
+) -> None:
+    service = Simulator()
+    place: Any = {"project_id": service.project_id, "cluster_id": service.cluster_id}
+    client = PrecheckClient(
+        InProcessTransport(service), endpoint=service.endpoint, credentials=service.credentials, **place
+    )
+    # the contract lets the count be that of the whole cluster
+    document = client.list_tasks().document
+    document["items"] = client.list_tasks(type="addonUpgrade").document["items"]
+    (tmp_path / "filtered.json").write_text(json.dumps(document), "utf-8")
+    _, out, _ = check(tmp_path / "filtered.json", "--json", "--query", query)
+    assert {*codes(out)} & {"PRE309", "PRE401"} == expected
+
+
+def test_a_query_does_not_belong_to_a_create_request(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_text("{}")
+    status, _, error = check("x.json", "--request", tmp_path / "request.json", "--query", "type=a")
+    assert status == 2
+    assert "--query belongs to a list request" in error
