@@ -247,7 +247,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         wheel.extractall(folder / "wheel")
     with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
-        sdist.extractall(folder / "unpacked", filter="data")
+        # from Python 3.11.4 on
+        safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        sdist.extractall(folder / "unpacked", **safely)
     next((folder / "unpacked").iterdir()).rename(folder / "sdist")
     return folder
 

@@ -123,8 +123,9 @@ _NAMES: Final = (
 )
 _INITIALS: Final = "[asAS][kK]"
 _SECRET_NAME: Final = re.compile(rf"(?:{_NAMES}|(?<![A-Za-z0-9]){_INITIALS})\Z")
-# up to what separates it from the next value, which may be percent-encoded
-_BARE: Final = r"(?:(?!%(?:2[0267cC]|3[bB]|0[aAdD]))[^\s\"'\\,;&<>)}\]\x00-\x1f])++"
+# up to what separates it from the next value, which may be percent-encoded. Not possessive (`++`): within such a group
+# Python 3.11.2 and older look ahead wrongly
+_BARE: Final = r"(?:(?!%(?:2[0267cC]|3[bB]|0[aAdD]))[^\s\"'\\,;&<>)}\]\x00-\x1f])+"
 # quotes may be escaped, as in JSON within JSON, or percent-encoded
 _IS: Final = (
     r"(?P<closed>(?:[\"'\]\\]|%22|%27|%5[cCdD]){0,6})[ \t]{0,8}"
@@ -200,7 +201,7 @@ _LOOKS: Final = (
         "private key",
         ("-----begin",),
         re.compile(
-            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,.]|\\+[nrt]|-(?!----))*+"
+            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,.]|\\+[nrt]|-(?!----))*"
             r"(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----)?"
         ),
         _is_shown,
