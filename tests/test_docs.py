@@ -320,3 +320,11 @@ def test_the_changelog_is_in_order():
     changes = re.findall(r"^## \[([\d.]+)\] - (\S+)$", PAGES["CHANGELOG.md"], re.MULTILINE)
     keys = [(date.fromisoformat(day), tuple(map(int, version.split(".")))) for version, day in changes]
     assert keys == sorted(keys, reverse=True)
+
+
+@pytest.mark.parametrize("page", ["docs/design.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_page_for_contributors_names_is_there(page: str) -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.(?:py|toml|md))`", (ROOT / page).read_text("utf-8"))
+    assert [
+        name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "pytest_cce_precheck"))
+    ] == []
