@@ -138,7 +138,7 @@ class Talk:
             connection.sendall(piece)
 
     def wait(self, connection: socket.socket) -> None:
-        """Say nothing until the client hangs up."""
+        """Send nothing until the client hangs up."""
         if not connection.recv(1):
             self.hung_up.set()
 

@@ -140,7 +140,7 @@ def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str
 
 
 def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
-    """Give an id to the other id's filter: it exists, but not there."""
+    """Put an id into the other id's filter: it exists, but not there."""
     for task in anchors[:1]:
         key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
         if key and instance:

@@ -290,7 +290,7 @@ def with_header(response: Response, name: str, value: str | None) -> Response:
 
 
 def with_status(status: int) -> ResponseChange:
-    """Give the response another status."""
+    """Replace the status of the response."""
     return lambda response: replace(response, status=status)
 
 

@@ -36,7 +36,7 @@ def refusal(status: int, headers: dict[str, str] | None = None) -> Response:
 
 
 class Changed(InProcessTransport):
-    """Gives another answer than the simulator, if ``answers`` returns one for a request, its number and its answer."""
+    """Replaces the simulator's answer if ``answers`` returns one for a request, its number and its answer."""
 
     def __init__(self, simulator: Simulator, answers: Answers) -> None:
         super().__init__(simulator)

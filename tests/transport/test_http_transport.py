@@ -401,7 +401,7 @@ def test_a_connection_that_is_reset_is_lost(transport: HttpTransport) -> None:
 
 
 def hold(connection: socket.socket) -> None:
-    """Say nothing until the client hangs up."""
+    """Send nothing until the client hangs up."""
     head_of(connection)
     connection.recv(1)
 
