@@ -58,10 +58,12 @@ def run(
         # so that its children can be ended with it
         start_new_session=True,
     )
-    output = _Reader(child.stdout, limit, lambda: signal_group(child, "SIGKILL"))
-    complaint = _Reader(child.stderr, _LONGEST_COMPLAINT)
     problem = ""
+    readers: list[_Reader] = []
+    # all that an interruption may cut short is inside, so that none leaves the program running
     try:
+        readers.append(output := _Reader(child.stdout, limit, lambda: signal_group(child, "SIGKILL")))
+        readers.append(complaint := _Reader(child.stderr, _LONGEST_COMPLAINT))
         child.wait(timeout)
     except subprocess.TimeoutExpired:
         problem = f"did not end within {timeout:g} s"
@@ -71,7 +73,7 @@ def run(
             child.wait(_GRACE)
         deadline = monotonic() + _GRACE
         # a pipe does not end while a program that has left the group holds it
-        for reader in (output, complaint):
+        for reader in readers:
             reader.join(max(0.0, deadline - monotonic()))
     if output.is_full:
         problem = f"printed more than {limit:,} bytes"
