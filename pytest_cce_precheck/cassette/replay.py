@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
-from pytest_cce_precheck.errors import CassetteError, CassetteMissError
+from pytest_cce_precheck.errors import CassetteError, CassetteMissError, CcePrecheckError
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.reflected_secrets import repeated
@@ -41,7 +41,7 @@ class Replayer(Interceptor):
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
         super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
         self.playback = Playback(cassette, redaction.shown)
-        self.misses: list[CassetteError] = []
+        self.misses: list[CcePrecheckError] = []
         self._redaction = redaction
 
     def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:

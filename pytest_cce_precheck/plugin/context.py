@@ -40,7 +40,8 @@ def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
         pytest.skip(f"marked cce(mode='{wanted.mode}'), and this run is in mode {config.mode}")
     # hypothesis repeats the same call, how often is random
     by_chance = bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
-    test = TestContext(test_id(item), wanted.faults, repeats=wanted.repeats, by_chance=by_chance)
+    test = TestContext(test_id(item), wanted.faults, wanted.tasks, repeats=wanted.repeats, by_chance=by_chance)
+    test.is_alone = bool(wanted.faults or wanted.tasks is not None or "cce_simulator" in request.fixturenames)
     test.allowed = [acceptance_of(marker) for marker in item.iter_markers("cce_allow")]
     test.report = lambda recorded: record(item, *recorded)
     if config.mode.records or config.mode.replays:

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
 
 MARKERS = (
-    "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, faults, answers repeat",
+    (
+        "cce(mode=None, cassette=None, faults=(), repeats=False, tasks=None): mode to run in, cassette, faults, whether"
+        " answers repeat, the simulator's tasks"
+    ),
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
