@@ -34,13 +34,21 @@ class Replayer(Interceptor):
 
     Requests and answers go through ``redaction``, as they did when they were recorded. `CassetteMissError` is raised if
     nothing was recorded for a request, `CassetteCorruptError` if that cannot be read; both are kept in ``misses``,
-    since code that catches every exception hides them.
+    since code that catches every exception hides them. ``record_with`` is the command that records the cassette.
     """
 
-    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = (), **more: Any) -> None:
+    def __init__(
+        self,
+        cassette: Cassette,
+        redaction: Redaction,
+        endpoints: Sequence[str] = (),
+        *,
+        record_with: str | None = None,
+        **more: Any,
+    ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
         super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
-        self.playback = Playback(cassette, redaction.shown)
+        self.playback = Playback(cassette, redaction.shown, record_with)
         self.misses: list[CcePrecheckError] = []
         self._redaction = redaction
 

@@ -234,6 +234,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
         complete = True
+        if test.is_alone:
+            test.misses += map(ConfigurationError, harness.mode.simulator.unused_answers)
         return result
     finally:
         if test.examples is not None:
@@ -265,7 +267,7 @@ def pytest_runtest_makereport(
         if message is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", message
         elif test.misses:
-            report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
+            report.sections.append(("requests that were not answered", "\n".join(map(str, test.misses))))
     add_records(report, item)
     return report
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_cce_precheck.proxy.service import local_credentials
 from pytest_cce_precheck.states import Simulator, arranged_simulator
+from pytest_cce_precheck.transport.network import Network
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.cassette.format import Origin, Recording
     from pytest_cce_precheck.cassette.matching import Playback
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.config.options import Config
@@ -62,9 +63,10 @@ class TestContext:
     """The state of one test.
 
     Known before it runs: ``tasks`` are those that its marker arranges, ``is_alone`` is set if it has a simulator of its
-    own, so that no other test gets its tasks. ``cassette`` is its file, ``repeats`` whether each of its recordings may
-    be used again and again, as they may if hypothesis repeats calls at random (``by_chance``); ``before_record`` is
-    given each recording, redacted and original, and returns what is kept; ``allowed`` is what its markers accept,
+    own, so that no other test gets its tasks. ``cassette`` is its file, ``record_with`` returns the command that
+    records it, ``repeats`` says whether each of its recordings may be used again and again, as they may if hypothesis
+    repeats calls at random (``by_chance``); ``before_record`` is given each recording, redacted and original, and
+    returns what is kept; ``allowed`` is what its markers accept,
     ``report`` takes each record of it, ``examples`` counts those of a hypothesis test.
 
     Learned while it runs: ``finished`` is set before the mode ends the test, and only then is its cassette written;
@@ -81,6 +83,7 @@ class TestContext:
     faults: Sequence[str] = ()
     tasks: Sequence[Mapping[str, Any]] | None = None
     is_alone: bool = False
+    record_with: Callable[[Origin | None], str] = lambda _: ""
     cassette: Path | None = None
     repeats: bool = False
     by_chance: bool = False
@@ -171,6 +174,10 @@ class BaseMode(ABC):
     @abstractmethod
     def answer(self, request: Request, client: PrecheckClient) -> Response:
         """Return the answer to a request of `cce_service`, which ``client`` may ask for; raises errors as `Answer`."""
+
+    def network(self, services: Sequence[str], test: TestContext) -> Network:
+        """Return what refuses connections to simulated or replayed services; those of `requests` never come so far."""
+        return Network(services, block=self.config.block_network, refused=test.misses.append)
 
     @cached_property
     def service_credentials(self) -> Credentials:

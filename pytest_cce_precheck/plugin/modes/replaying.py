@@ -57,7 +57,7 @@ class ReplayMode(BaseMode):
     def running(self, test: TestContext) -> Iterator[None]:
         """Answer from the test's cassette; raises `CassetteCorruptError` if it cannot be read."""
         try:
-            with self._answering(test):
+            with self._answering(test), self.network([self.target.endpoint, _NOWHERE], test):
                 yield
         finally:
             self._origin, self._answer = None, _no_test
@@ -82,7 +82,7 @@ class ReplayMode(BaseMode):
         try:
             if test.cassette is None:
                 raise CassetteMissingError(f"{test.name} has no cassette")
-            cassette = files.read(test.cassette, record_with=f"pytest --cce-mode=record '{test.name}'")
+            cassette = files.read(test.cassette, record_with=test.record_with(None))
         except CassetteMissingError as error:
             # a test that makes no call does not need one
             self._answer = _missing(test, error)
@@ -90,7 +90,8 @@ class ReplayMode(BaseMode):
         self._origin = cassette.origin
         test.notes.update(cassette.origin.notes)
         redaction = _redaction(Credentials.from_environment(self.environment))
-        replayer = Replayer(cassette, redaction, endpoints, observe=test.answered)
+        command = test.record_with(cassette.origin)
+        replayer = Replayer(cassette, redaction, endpoints, record_with=command, observe=test.answered)
         test.playback, replayer.misses = replayer.playback, test.misses
         self._answer = replayer.answer
         return replayer

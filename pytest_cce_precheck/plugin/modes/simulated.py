@@ -63,11 +63,12 @@ class SimulateMode(BaseMode):
         test.asked_before = self.simulator.handled
         try:
             # the test's fixtures may replace the simulator
-            with Interceptor(
+            answering = Interceptor(
                 [self._session.endpoint],
                 answer=lambda request: simulated(self.simulator, request),
                 observe=test.answered,
-            ):
+            )
+            with answering, self.network([self._session.endpoint], test):
                 yield
         finally:
             self.simulator = self._session
