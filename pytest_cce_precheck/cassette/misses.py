@@ -55,7 +55,6 @@ def explained(
     number = count_of(len(cassette), "recording")
     lines = [
         f"no recording for {_named(request)}",
-        *([f"  asked at: {asked_at}"] if asked_at else []),
         f"  mode:     replay, of {cassette.name} ({number} of {origin.recorded_at:%Y-%m-%d})",
     ]
     closest = min(_compared(request, cassette), default=None)
@@ -69,6 +68,7 @@ def explained(
         if not differences:
             lines.append("  differs:  in nothing, but each recording answers one call, and this is one call more")
             again += ", ask once, or let it repeat (cce(repeats=True), and record it again)"
+    lines += [f"  asked at: {asked_at}"] if asked_at else []
     lines.append(f"  way out:  {again}, or ask what was recorded")
     lines += [f"    {record_with}"] if record_with else []
     return "\n".join(lines)

@@ -158,9 +158,7 @@ def _simulator(options: argparse.Namespace) -> service.Simulator:
             simulator.load(options.state, breaks=options.breaks)
         return simulator
     if options.state is not None:
-        raise ConfigurationError(
-            "--state is for the plain simulator, whose tasks nobody else changes: leave --staging out"
-        )
+        raise ConfigurationError("--state is for the simulator alone, whose tasks nobody changes: leave --staging out")
     return Staging(options.staging, **settings, time_scale=options.time_scale)
 
 

@@ -73,12 +73,11 @@ def _record_command(item: pytest.Item, config: Config, target: NamedTarget | Non
         test.insert(0, f"--cce-cassette-dir={config.cassette_dir}")
     if target is not None:
         return record_command(test[-1], f"--cce-targets={config.targets}", f"--cce-target={target.name}", *test[:-1])
-    is_real = origin is not None and not origin.pseudonyms
-    ids = (origin.project_id, origin.cluster_id) if origin is not None and is_real else (None, None)
+    known = origin if origin is not None and not origin.pseudonyms else None
     place = place_of(
         config.service or (origin.endpoint if origin is not None else None),
-        config.project_id or ids[0],
-        config.cluster_id or ids[1],
+        config.project_id or (known.project_id if known is not None else None),
+        config.cluster_id or (known.cluster_id if known is not None else None),
     )
     if config.region:
         place[0] = f"--cce-region={config.region}"

@@ -164,8 +164,12 @@ def _risk_document(risk: Any, fields: TaskFields) -> Document:
     document.setdefault("status", fields.state)
     if "message" not in document and document["status"] in (TaskState.FAILED, TaskState.SUCCESS):
         kind = next((each for each in risks_of(fields.template) if each.name == name), _ANY)
-        document["message"] = kind.found if document["status"] == TaskState.FAILED else kind.clear
+        document["message"] = _remark(kind, document["status"])
     return document
+
+
+def _remark(kind: RiskKind, state: str) -> str:
+    return kind.found if state == TaskState.FAILED else kind.clear
 
 
 _SAMPLE: Final = '("AddonValidate", "Fatal")'
@@ -239,7 +243,7 @@ def _risks(listed: Any, timetable: Timetable, final: TaskState) -> list[Simulate
         if risk.get("level") in set(RiskLevel) and isinstance(risk.get("riskName"), str):
             given = risk.get("status")
             outcome = given if given in (TaskState.FAILED, TaskState.SUCCESS) else final
-            words = str(risk.get("message") or (_ANY.found if outcome == TaskState.FAILED else _ANY.clear))
+            words = str(risk.get("message") or _remark(_ANY, outcome))
             level = RiskLevel(risk["level"])
             found.append(SimulatedRisk(risk["riskName"], level, TaskState(outcome), words, timetable))
     return found
