@@ -144,7 +144,6 @@ class Service:
             "HUAWEICLOUD_SDK_SK": secret_key,
             "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
             f"HUAWEICLOUD_SDK_REGION_CCE_{self.region.replace('-', '_').upper()}": self.url,
-            "HUAWEICLOUD_SDK_REGION": self.region,
             "NO_PROXY": ",".join(_HOSTS),
         }
 
