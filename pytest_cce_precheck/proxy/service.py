@@ -49,7 +49,7 @@ class Ids:
 class Service:
     """A stand-in for the service at `url`, on loopback, while the ``with`` block runs; every HTTP client can call it.
 
-    ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of its own for each request. With
+    ``port`` 0 means a free one. ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of its own for each request. With
     ``verifies``, a request without these ``credentials`` is refused as the service refuses it, and nobody is asked.
     ``failed`` is called with each error because of which a request is not answered; the client gets its message with
     status 501. Other hosts than this one, and CONNECT, are refused.
@@ -60,6 +60,7 @@ class Service:
         answer: Answer,
         credentials: Callable[[], Credentials],
         ids: Callable[[], Ids],
+        port: int = 0,
         *,
         verifies: bool = True,
         waits: bool = False,
@@ -75,7 +76,7 @@ class Service:
         self._failed = failed
         self._environment = environment or {}
         self.region = region or REGION
-        self._server = LoopbackServer(self._handle)
+        self._server = LoopbackServer(self._handle, port)
         self._hosts = {f"{host}:{self._server.port}" for host in _HOSTS}
 
     def __enter__(self) -> Self:

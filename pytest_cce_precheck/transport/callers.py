@@ -43,10 +43,9 @@ def callers() -> list[Caller]:
         if frame is None or thread is threading.current_thread():
             continue
         stack = list(_stack(frame))
-        tasks = [caller for each in _tasks(stack) if (caller := _caller(each)) is not None]
-        caller = _caller(stack)
         # a task says more than the line that runs the event loop
-        found += tasks or ([caller] if caller is not None else [])
+        waiting = list(_tasks(stack)) or [stack]
+        found += [caller for each in waiting if (caller := _caller(each)) is not None]
     return list(dict.fromkeys(found))
 
 
@@ -82,8 +81,9 @@ def _tasks(stack: list[FrameType]) -> Iterator[list[FrameType]]:
     loops = (frame.f_locals.get("self") for frame in stack if frame.f_code.co_name == "run_forever")
     for loop in loops:
         if isinstance(loop, asyncio.AbstractEventLoop):
+            running = asyncio.current_task(loop)
             for task in asyncio.all_tasks(loop):
-                yield list(_awaiting(task.get_coro()))[::-1]
+                yield stack if task is running else list(_awaiting(task.get_coro()))[::-1]
 
 
 def _awaiting(coroutine: Any) -> Iterator[FrameType]:
