@@ -49,10 +49,10 @@ class Ids:
 class Service:
     """A stand-in for the service at `url`, on loopback, while the ``with`` block runs; every HTTP client can call it.
 
-    ``port`` 0 means a free one. ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of its own for each request. With
-    ``verifies``, a request without these ``credentials`` is refused as the service refuses it, and nobody is asked.
-    ``failed`` is called with each error because of which a request is not answered; the client gets its message with
-    status 501. Other hosts than this one, and CONNECT, are refused.
+    ``port`` 0 means a free one. ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of
+    its own for each request. With ``verifies``, a request without these ``credentials`` is refused as the service
+    refuses it, and nobody is asked. ``failed`` is called with each error because of which a request is not answered;
+    the client gets its message with status 501. Other hosts than this one, and CONNECT, are refused.
     """
 
     def __init__(
