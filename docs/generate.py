@@ -126,6 +126,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/faults.md": faults,
     "README.md": readme,
     "docs/deviations.md": with_examples,
+    "docs/how-to-clients.md": with_examples,
     "docs/how-to-dependents.md": with_examples,
     "docs/how-to-driver.md": with_examples,
     "docs/how-to-live.md": with_examples,

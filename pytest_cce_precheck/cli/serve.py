@@ -18,13 +18,15 @@ from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.run import corpus_credentials
 from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
-from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.simulator.tls import private_ca
+from pytest_cce_precheck.states import Simulator
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
+
+    from pytest_cce_precheck.simulator import service
 
 _TEXT: Final = """\
 The simulated service listens on {endpoint} (Ctrl-C ends it).
@@ -108,6 +110,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
     add("--seed", type=int, default=0, metavar="N", help="the seed of ids and tasks")
     add("--tasks", type=whole("a number of tasks"), default=12, metavar="N", help="number of tasks in the main cluster")
+    add("--state", metavar="FILE", help="list the tasks of this file, in the form of a list answer, in place of others")
+    add(
+        "--breaks",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="a rule that the state may break, else it is refused (repeatable)",
+    )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
 
@@ -130,7 +140,7 @@ def _serve_simulator(options: argparse.Namespace) -> int:
         return _serve(start, options, {**simulator.describe(), **more}, partial(_text, simulator))
 
 
-def _simulator(options: argparse.Namespace) -> Simulator:
+def _simulator(options: argparse.Namespace) -> service.Simulator:
     settings: dict[str, Any] = {
         "seed": options.seed,
         "tasks": options.tasks,
@@ -138,14 +148,21 @@ def _simulator(options: argparse.Namespace) -> Simulator:
         "variations": options.variation,
         "clock": RunningClock(),
     }
+    if options.breaks and options.state is None:
+        raise ConfigurationError("--breaks permits a state to break a rule: name the state with --state FILE")
     if options.staging is None:
         if options.time_scale != 1:
             raise ConfigurationError("--time-scale is for the other users of staging: give a --staging profile too")
-        return Simulator(**settings)
+        simulator = Simulator(**settings)
+        if options.state is not None:
+            simulator.load(options.state, breaks=options.breaks)
+        return simulator
+    if options.state is not None:
+        raise ConfigurationError("--state is for the simulator alone, whose tasks nobody changes: leave --staging out")
     return Staging(options.staging, **settings, time_scale=options.time_scale)
 
 
-def _text(simulator: Simulator, facts: Mapping[str, Any]) -> str:
+def _text(simulator: service.Simulator, facts: Mapping[str, Any]) -> str:
     names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
     exports = (_ACCOUNT if "iam_path" in facts else _EXPORT).format(**facts)
     replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
@@ -161,6 +178,8 @@ def _text(simulator: Simulator, facts: Mapping[str, Any]) -> str:
 def _serve_corpus(options: argparse.Namespace) -> int:
     if options.fault or options.variation:
         raise ConfigurationError("--corpus has a case for each fault and variation: leave --fault and --variation out")
+    if options.state or options.breaks:
+        raise ConfigurationError("--corpus has answers of its own: leave --state and --breaks out")
     if options.staging or options.tls:
         raise ConfigurationError("--corpus is served without staging, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()

@@ -163,6 +163,9 @@ class Config:
     cassette_dir: str = _option("cce-cassettes", "the folder of the cassettes (record, replay)", "PATH")
     max_age: timedelta | None = _option(None, "report a cassette that is older: 12h, 30d, 8w (replay)", "AGE")
     pseudonyms: bool = _option(False, "replace project, cluster, instance and task ids with pseudonyms (record)")
+    block_network: bool = _option(
+        False, "refuse connections to other machines in tests that use the plugin (simulate, replay)"
+    )
     record_in_ci: bool = _option(False, "record although CI is set in the environment (record)")
     fault: tuple[str, ...] = _option((), "a fault to inject into the simulator (repeatable; simulate)", "NAME")
     fail_on: FailOn = _option("error", "minimum severity that fails the run", choices=get_args(FailOn))

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
 
 MARKERS = (
-    "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, faults, answers repeat",
+    (
+        "cce(mode=None, cassette=None, faults=(), repeats=False, tasks=None): mode to run in, cassette, faults, whether"
+        " answers repeat, the simulator's tasks"
+    ),
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
@@ -231,6 +234,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
         complete = True
+        if test.is_alone:
+            test.misses += map(ConfigurationError, harness.mode.simulator.unused_answers)
         return result
     finally:
         if test.examples is not None:
@@ -262,7 +267,7 @@ def pytest_runtest_makereport(
         if message is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", message
         elif test.misses:
-            report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
+            report.sections.append(("requests that were not answered", "\n".join(map(str, test.misses))))
     add_records(report, item)
     return report
 

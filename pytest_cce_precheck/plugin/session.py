@@ -129,6 +129,12 @@ class Harness:
             self._ahead += [] if ahead is None else [ahead]
             self._created += _created(exchange)
 
+    def answered(self, exchange: Exchange) -> None:
+        """Record an exchange of the running test that another client than ours made."""
+        self.exchanges.append(exchange)
+        if self.test is not None:
+            self.test.answered(exchange.request, exchange.response)
+
     @property
     def skew(self) -> float | None:
         """By how many seconds this machine's clock is ahead of the service's, None if that is negligible."""
