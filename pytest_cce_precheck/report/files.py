@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
+from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.record import RecordedFinding, RunRecord
 from pytest_cce_precheck.report.text import as_code, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 Writer = Callable[[RunRecord], str]
@@ -39,6 +40,10 @@ def as_markdown(record: RunRecord) -> str:
     parts += [as_code(record.how_asked), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
+    for heading, table in _tables(record):
+        cells = [" | ".join(map(as_code, row)) for row in table]
+        rows = [f"| {each} |" for each in cells]
+        parts += [f"## {heading}", "", rows[0], f"|{'---|' * len(table[0])}", *rows[1:], ""]
     for title, items in _lists(record):
         parts += [f"## {title}", "", *(f"- {as_code(item)}" for item in items), ""]
     return "\n".join(parts)
@@ -56,6 +61,10 @@ def as_html(record: RunRecord) -> str:
         for f in record.findings
     )
     table = f"<table><tr><th>verdict<th>code<th>finding<th>request</tr>{rows}</table>" if rows else ""
+    tables = "".join(
+        f"<h2>{e(heading)}</h2><table>{''.join(f'<tr>{cells}</tr>' for cells in map(_cells, table))}</table>"
+        for heading, table in _tables(record)
+    )
     lists = "".join(
         f"<h2>{e(title)}</h2><ul>{''.join(f'<li>{e(item)}</li>' for item in items)}</ul>"
         for title, items in _lists(record)
@@ -64,7 +73,7 @@ def as_html(record: RunRecord) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"<h1>{title}</h1><p><strong>{e(record.headline)}</strong></p><p>{e(record.how_asked)}</p>"
-        f"{table}{lists}</html>\n"
+        f"{table}{tables}{lists}</html>\n"
     )
 
 
@@ -80,6 +89,34 @@ def writer_for(path: Path) -> Writer:
         raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
     prepare(path, f"--cce-report={path}")
     return writer
+
+
+def _cells(row: Sequence[str]) -> str:
+    return "".join(f"<td>{html.escape(one_line(each))}</td>" for each in row)
+
+
+def _tables(record: RunRecord) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Yield each table with its heading; the first row names the columns."""
+    if any(each.times for each in record.proved.values()):
+        rows = [
+            (kind, each.ratio, ", ".join(each.nothing) or "-", ", ".join(each.not_asked) or "-")
+            for kind, each in record.proved.items()
+        ]
+        yield "How much was proved", [("kind", "proved", "nothing to judge", "not asked"), *rows]
+        judged = record.proved["rules"].times
+        yield "Rules judged", [("rule", "times"), *((f"{c} {rules()[c].name}", str(n)) for c, n in judged.items())]
+    for name, target in record.targets.items():
+        times = [
+            (
+                each.kind,
+                str(each.answers),
+                *(f"{value:.3f}" for value in (each.median, each.p95, each.p99, each.longest)),
+            )
+            for each in target.times
+        ]
+        if times:
+            columns = ("query", "answers", "median", "95%", "99%", "longest")
+            yield f"Response times in seconds{f', {name}' if name else ''}", [columns, *times]
 
 
 def _lists(record: RunRecord) -> list[tuple[str, Sequence[str]]]:
