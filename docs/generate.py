@@ -13,9 +13,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_cce_precheck.config.options import OPTIONS, Config
 from pytest_cce_precheck.report.explain import page
@@ -63,8 +62,7 @@ def _fault_lines() -> Iterator[str]:
         yield f"| `{variation.name}` | {_cell(variation.summary)} |"
 
 
-@dataclass(frozen=True)
-class Hazard:
+class Hazard(NamedTuple):
     """What may go wrong with a fact of the contract, and what follows for the checks.
 
     ``how`` is faults, noticed, none or gap; ``text`` is the reason, the relation, or the codes that would notice it.

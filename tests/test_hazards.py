@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,8 +14,6 @@ _SPEC = importlib.util.spec_from_file_location("docs_generate", Path(__file__).p
 assert _SPEC is not None
 assert _SPEC.loader is not None
 generate = importlib.util.module_from_spec(_SPEC)
-# dataclasses look their module up
-sys.modules["docs_generate"] = generate
 _SPEC.loader.exec_module(generate)
 
 TABLE = generate.read_hazards()
