@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.recordings import recording_from
+from tests.toolchains import require_module
+
+if TYPE_CHECKING:
+    from pytest_cce_precheck.simulator.server import SimulatorServer
+    from tests.conftest import Run
 
 SUITE = ("--pyargs", "pytest_cce_precheck.suite")
 
@@ -62,3 +70,28 @@ def test_a_requirement_that_cannot_be_read_ends_the_run(pytester: pytest.Pyteste
     result = pytester.runpytest_subprocess(*SUITE, f"--cce-require={given}")
     assert result.ret == 4
     result.stderr.fnmatch_lines([f"*--cce-require={given}: {said}*"])
+
+
+def proved(pytester: pytest.Pytester) -> dict[str, dict[str, int]]:
+    record = json.loads((pytester.path / "report.json").read_text())
+    return {kind: record["proved"][kind]["times"] for kind in ("rules", "classes", "statuses", "fields")}
+
+
+def test_a_replay_proves_what_its_recording_proved(
+    pytester: pytest.Pytester, run: Run, service: SimulatorServer, replay: Run
+) -> None:
+    suite = ("--pyargs", "pytest_cce_precheck.suite", "--cce-report=report.json", "--cce-budget=120")
+    assert run(*suite, *recording_from(service)).ret == 0
+    recorded = proved(pytester)
+    assert {"PRE401", "PRE501", "PRE602", "PRE611"} <= recorded["rules"].keys()
+    assert replay(*suite).ret == 0
+    assert proved(pytester) == recorded
+
+
+def test_workers_add_up_to_one_proof(pytester: pytest.Pytester, run: Run, service: SimulatorServer) -> None:
+    require_module("xdist")
+    suite = ("--pyargs", "pytest_cce_precheck.suite", "--cce-report=report.json")
+    assert run(*suite, *recording_from(service), "--cce-mode=live", "-n2").ret == 0
+    together = proved(pytester)
+    assert {"PRE401", "PRE415", "PRE602", "PRE611"} <= together["rules"].keys()
+    assert json.loads((pytester.path / "report.json").read_text())["proved"]["rules"]["of"] == 74
