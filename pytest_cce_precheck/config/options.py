@@ -17,13 +17,14 @@ from pytest_cce_precheck.errors import ConfigurationError
 
 FailOn = Literal["error", "warning", "note", "never"]
 Language = Literal["en", "zh"]
-Kind = Literal["text", "number", "flag", "list", "age", "command"]
+Kind = Literal["text", "number", "flag", "list", "age", "seconds", "command"]
 
 DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = 86_400
 _FLAGS: Final = {
     "true": True,
     "yes": True,
@@ -108,6 +109,7 @@ class Option:
             "number": f"a whole number, {self.least} or more",
             "flag": "true or false",
             "list": "a list of texts",
+            "seconds": "a number of seconds above 0, such as 2 or 0.5",
             "age": "a number with h, d or w, such as 30d",
             "command": "a command and its arguments",
         }
@@ -119,6 +121,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "bool": "flag",
     "tuple[str, ...]": "list",
     "timedelta | None": "age",
+    "float | None": "seconds",
     "Words": "command",
 }
 """How the value of a field of `Config` is read, by the field's type; any other is a text."""
@@ -185,6 +188,15 @@ class Config:
     seed: int = _option(0, "number that determines the plan, the drawn values and the simulator's state", "N")
     timeout: int = _option(
         30, "seconds to wait for a connection and for each part of an answer, 1 or more (live)", "SECONDS", least=1
+    )
+    max_response_time: float | None = _option(
+        None, "report an answer that takes longer; retries and waits are not counted (live, record)", "SECONDS"
+    )
+    require: tuple[str, ...] = _option(
+        (),
+        "fail if less is proved: rules, classes, statuses or fields, a colon, and a share or a number, such as"
+        " rules:95% or statuses:8 (repeatable)",
+        "KIND:N[%]",
     )
     driver: tuple[str, ...] = _option((), "the command of a driver for the fixture cce_sdk (repeatable)", "CMD")
     history: str | None = _option(None, "an SQLite file that records the outcome of each test from run to run", "PATH")
@@ -331,6 +343,14 @@ def _list(given: Any) -> tuple[str, ...] | None:
     return tuple(parts) if all(isinstance(part, str) for part in parts) else None
 
 
+def _seconds(given: Any) -> float | None:
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0 < seconds < _LONGEST else None
+
+
 def _age(given: Any) -> timedelta | None:
     age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())
     return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
@@ -342,6 +362,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "flag": lambda given: _FLAGS.get(str(given).strip().lower()),
     "list": _list,
     "age": _age,
+    "seconds": _seconds,
 }
 
 

@@ -28,6 +28,8 @@ EXPLAINS: Final[dict[str, frozenset[str]]] = {
     "PRE402": _SELECTIONS | {"PRE310", "PRE406"},
     "PRE406": _SELECTIONS | {"PRE610"},
     "PRE404": _RESPELT,
+    # what is answered wrongly when it is asked once is so when it is repeated
+    **dict.fromkeys(sorted(_RESPELT - {"PRE411", "PRE414", "PRE415"}), frozenset({"PRE411"})),
     "PRE405": frozenset({"PRE506", "PRE507"}),
     "PRE411": frozenset({"PRE414", "PRE415", "PRE507"}),
     "PRE610": frozenset({"PRE405", "PRE507"}),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import service_time
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
@@ -160,7 +160,15 @@ def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bo
     if earlier.created and later.created and earlier.created.agrees_with(later.created):
         # with fewer digits, it is the same moment
         changed = [name for name in changed if name != "createTimeStamp"]
-    return [name for name in changed if not (created and name not in later.metadata)]
+    versions = [_part_of(task, "spec").get("addonTargetVersion") for task in (earlier, later)]
+    # no source says whether an optional field that is absent at first appears later
+    changed += ["addonTargetVersion"] if None not in versions and versions[0] != versions[1] else []
+    return [name for name in changed if not (created and name not in later.metadata and name in _IDENTITY)]
+
+
+def _part_of(task: AnsweredTask, name: str) -> Mapping[str, Any]:
+    found = task.raw.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:
@@ -179,7 +187,8 @@ def _changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> It
     old, new = earlier.metadata, later.metadata
     changed = _identity_changes(earlier, later, created=created)
     if changed:
-        detail = ", ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in changed)
+        before, after = ({**_part_of(task, "spec"), **task.metadata} for task in (earlier, later))
+        detail = ", ".join(f"{name} {before.get(name)!r} -> {after.get(name)!r}" for name in changed)
         fact = f"task {key} changed {'immutable fields' if len(changed) > 1 else 'an immutable field'}: {detail}"
         yield Finding("PRE504", fact, f"{path}.metadata", subject=tuple(changed))
     if moves_back(earlier, later):

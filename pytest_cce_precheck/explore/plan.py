@@ -2,16 +2,16 @@
 
 Tier 1 holds each filter with a value that exists, the unknown values that services most often get wrong, and each
 pair of filters; tier 2 every value that the cluster shows (each may hide a single bad task), each type with each
-instance, and other spellings; tier 3 the rarer classes and spellings; tier 4 the other triples. No library of covering
-arrays is used: they cover fixed values, while here the value of a class ("exists, but does not match") depends on the
-other filters' values, and the order matters under a budget.
+instance, and other spellings; tier 3 the rarer classes and spellings; tier 4 the other triples. With a budget for
+more, queries are repeated. No library of covering arrays is used: they cover fixed values, while here the value of a
+class ("exists, but does not match") depends on the other filters' values, and the order matters under a budget.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -94,7 +94,8 @@ def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 
             ranked.append((each.tier, places[each.tier] / sizes[each.tier], each))
             places[each.tier] += 1
     ordered = [each for *_, each in sorted(ranked, key=lambda item: item[:2])]
-    return Plan(tuple(ordered[:questions]), tuple(ordered[questions:]))
+    again = _once_more(ordered, questions - len(ordered), seed)
+    return Plan(tuple((*ordered, *again)[:questions]), tuple(ordered[questions:]))
 
 
 def _anchors(tasks: Sequence[AnsweredTask], seed: int) -> list[AnsweredTask]:
@@ -223,6 +224,16 @@ def _rare_combinations(anchors: Sequence[AnsweredTask], values: dict[Filter, tup
             beside = matching(task, other)
             if value and value not in values[name] and beside:
                 yield 4, select([FilterValue(name, value, unselective.name), *beside])
+
+
+def _once_more(asked: Sequence[Planned], number: int, seed: int) -> Iterator[Planned]:
+    """Repeat queries, each time in another order, if the budget has room: what fails now and then fails some time."""
+    order = list(asked)
+    while number > 0 and order:
+        random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311  as above
+        for each in order[:number]:
+            yield replace(each, family="spelling", question=replace(each.question, code="PRE411"))
+        number -= len(order)
 
 
 def _combinations_of_nothing() -> Iterator[TieredQuery]:

@@ -142,6 +142,12 @@ def answers(harness: Harness, test: TestContext) -> str:
     return redactor.text(json.dumps(data))
 
 
+def proved(harness: Harness) -> str | None:
+    """Return what is recorded of how much the answers of a test proved; None if it judged none."""
+    counts = harness.proof.take()
+    return json.dumps(counts) if counts["rules"] else None
+
+
 def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Return whether a test finished, so that what it recorded is complete.
 

@@ -45,7 +45,7 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
-_VALIDATED = frozenset({"fault", "accept", "report"})
+_VALIDATED = frozenset({"fault", "accept", "report", "require"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -222,7 +222,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     if context_key not in item.stash:
         return (yield)
-    from pytest_cce_precheck.plugin.context import age_finding, answers, observed_of_service, use_of_cassette
+    from pytest_cce_precheck.plugin.context import (
+        age_finding,
+        answers,
+        observed_of_service,
+        proved,
+        use_of_cassette,
+    )
     from pytest_cce_precheck.plugin.session import Contract
 
     harness, test = item.stash[context_key]
@@ -244,6 +250,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             "cce_cassette": use_of_cassette(test, complete=complete),
             "cce_live": observed_of_service(harness),
             "cce_answers": answers(harness, test),
+            "cce_proved": proved(harness),
         }
         for name, value in recorded.items():
             if value is not None:

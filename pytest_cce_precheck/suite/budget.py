@@ -20,6 +20,8 @@ BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
+# so many requests ask every query that is planned
+_AMPLE: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
 _ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11
 
@@ -81,9 +83,11 @@ class Shares:
         isolation = _between(4, budget // 15, 14)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
-        exploration = budget // 40 if budget >= 2 * LEAST else 0
-        transport = _between(0, budget // 16, 13)
-        brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)
+        # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
+        more = max(budget - _AMPLE, 0) // 4
+        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
+        transport = _between(0, budget // 16, 13) + more
+        brackets = _between(5, 5 + budget // 20, max(24, budget // 20)) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 25)
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again

@@ -60,7 +60,7 @@ class Suite:
         mode = self._harness.config.mode
         if self._inspection is None:
             settings = _recorded(test.notes, self._harness) if mode.replays else _settings(self._harness, self._worker)
-            self._inspection = Inspection(self._client, settings)
+            self._inspection = Inspection(self._client, settings, proof=self._harness.proof)
         if mode.records:
             test.notes["suite"] = _as_notes(self._inspection.settings)
         if mode.records or mode.replays:
@@ -89,6 +89,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
         replicas=not simulated,
         remaining=harness.remaining,
         worker=worker,
+        max_response_time=config.max_response_time if config.mode.is_real else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BudgetExhaustedError
@@ -38,7 +39,13 @@ class Inspection:
     tells how the service refused to create tasks.
     """
 
-    def __init__(self, client: PrecheckClient, settings: Settings | None = None, sender: type[Sender] = Sender) -> None:
+    def __init__(
+        self,
+        client: PrecheckClient,
+        settings: Settings | None = None,
+        sender: type[Sender] = Sender,
+        proof: Proof | None = None,
+    ) -> None:
         self.client = client
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
@@ -50,7 +57,7 @@ class Inspection:
             rough=self.settings.lag > 0,
         )
         self.lag = ReplicaLag(self.settings.lag, self.settings.now)
-        self.results = Results(self.lag, self.settings.replicas)
+        self.results = Results(self.lag, self.settings.replicas, proof=proof or Proof())
         history = TaskHistory()
         self.sender = sender(client, self.settings, self.budget, self.results, history)
         self.lists = TaskLists(client, self.settings, self.sender, self.results, history)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.findings import MESSAGE, Finding
+from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Results:
     """The results of a run; ``check`` is the name of the test whose check is running.
 
     A finding whose identity was reported before is counted and not reported again: one cause, one finding.
-    ``replicas`` tells whether replicas may answer at all; if so, contradictions between answers get a hint.
+    ``replicas`` tells whether replicas may answer at all; if so, contradictions between answers get a hint. ``proof``
+    counts what the answers prove.
     """
 
     lag: ReplicaLag
@@ -87,6 +89,7 @@ class Results:
     cut_short: list[str] = field(default_factory=list)
     reached: set[tuple[Filter, str]] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
+    proof: Proof = field(default_factory=Proof)
     _found: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _times: dict[tuple[str, ...], int] = field(default_factory=dict)
 
@@ -102,6 +105,7 @@ class Results:
     def report(self, *findings: Finding) -> None:
         """Record findings."""
         for finding in map(self._with_hint, findings):
+            self.proof.see_finding(finding.code)
             self._times[finding.identity] = self.times(finding) + finding.times
             self._found.setdefault(finding.identity, finding)
 

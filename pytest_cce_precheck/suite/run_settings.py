@@ -33,7 +33,7 @@ class Settings:
     cassette each, and workers, read the unfiltered list each for itself. ``lag`` is how many seconds an answer may be
     behind, by the clock ``now``; without a lag, ``replicas`` tells whether a hint at replicas makes sense.
     ``remaining`` returns how many seconds the run has left, None if it may take any time; ``worker`` names one of
-    several processes.
+    several processes; ``max_response_time`` is how many seconds an answer may take, None for any.
     """
 
     budget: int = FULL
@@ -48,3 +48,4 @@ class Settings:
     replicas: bool = True
     remaining: Callable[[], float | None] = lambda: None
     worker: str = ""
+    max_response_time: float | None = None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.proof import Place
+from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
 from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.wire.dates import wait_in_words
@@ -83,11 +85,15 @@ class Sender:
         self.sent_at = self._settings.now()
         with self.budget.spending():
             exchange = self.client.send(request, as_is=as_is)
-        self.record(exchange)
+        self.record(exchange, as_is=as_is)
         return exchange
 
-    def record(self, exchange: Exchange) -> None:
-        """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429."""
+    def record(self, exchange: Exchange, *, as_is: bool = False) -> None:
+        """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429, its time."""
+        client, near = self.client, self._settings.neighbours
+        place = Place(client.project_id, client.cluster_id, near.other_cluster_id, client.credentials)
+        self._results.proof.see(exchange, place, as_is=as_is)
+        self._results.report(*too_slow(exchange, self._settings.max_response_time))
         self._report_secrets(exchange)
         if exchange.request.method == "GET":
             self._history.asked(exchange)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
@@ -19,16 +20,21 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.filters import Query
+    from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Request
 
     _Outcome = tuple[Query, Exchange | TransportError]
 
+
+_MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
 # four requests, and the list that closes their bracket
 _HEADERS: Final = 5
 _AT_ONCE: Final = 4
+# rounds of simultaneous queries in one bracket
+_ROUNDS: Final = 6
 # one connection may be lost by chance
 _MANY: Final = 3
 
@@ -92,6 +98,22 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
     outcomes = _ask_together(run, queries) + _ask_together(run, [*queries[1:], queries[0]])
+    _judge_together(run, before, outcomes)
+    more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
+    if more > 0:
+        _ask_more_together(run, more)
+
+
+def _ask_more_together(run: Inspection, rounds: int) -> None:
+    """Ask all other queries at the same time, as many rounds as a larger budget allows."""
+    others = cycle([replace(query, code="PRE415") for name in _MIXED for query in run.queries(name)])
+    while rounds > 0 and run.budget.left > _ROUNDS * _AT_ONCE and (before := run.lists.opening()) is not None:
+        asked = [_ask_together(run, list(islice(others, _AT_ONCE))) for _ in range(min(rounds, _ROUNDS))]
+        _judge_together(run, before, [outcome for each in asked for outcome in each])
+        rounds -= _ROUNDS
+
+
+def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -> None:
     lost = [query for query, outcome in outcomes if isinstance(outcome, TransportError)]
     if len(lost) >= _MANY:
         # several at a time may still be chance; as many again are not

@@ -85,6 +85,18 @@ def _make_good_entries(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal
 
 
+def _make_again(call: Call, document: Document) -> Document:
+    make_tasks(call, parse_request(call.request.body))
+    return document
+
+
+def _list_with_another_version(call: Call, document: Document) -> Document:
+    for item in document["items"]:
+        if item["metadata"]["taskID"] in call.created_ids:
+            _other_target(item)
+    return document
+
+
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
@@ -109,8 +121,10 @@ HOOKS: Final[HookTable] = {
         "create-answers-one-task-more": _first_twice,
         "created-for-another-instance": _other_instance,
         "created-for-another-version": in_each(_other_target),
+        "create-makes-twins": _make_again,
         "create-type-mismatch": _all_upgrades,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
+    "document": {"created-task-listed-with-another-version": _list_with_another_version},
     "respond": {"create-answers-200": on_status(201, with_status(200))},
 }

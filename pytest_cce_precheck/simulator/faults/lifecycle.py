@@ -149,6 +149,14 @@ HOOKS: Final[HookTable] = {
         "created-task-not-found-by-type": when(only(TYPE), hide(_is_created)),
     },
     "document": {
+        "instance-name-changes": from_the(_LATER, in_one(put("metadata.addonInstanceName", "cceaddon-other"), RUNNING)),
+        "target-version-changes": from_the(
+            _LATER,
+            in_one(
+                put("spec.addonTargetVersion", "9.9.9"),
+                lambda call, task: RUNNING(call, task) and task.type is TaskType.UPGRADE,
+            ),
+        ),
         "final-message-changes": from_the(_LATER, in_one(put("status.message", "Addon task archived"), FINAL, 1)),
         "final-risks-vanish": from_the(_LATER, in_one(put("status.riskList", []), SUCCESS)),
         "expiry-moves-with-every-read": _expiry_by_read,

@@ -101,6 +101,9 @@ HOOKS: Final[HookTable] = {
         "type-matched-by-prefix": _accept_selecting(select_by(_prefix, TYPE)),
     },
     "select": {
+        "last-character-of-ids-ignored": select_by(
+            lambda sent, actual: len(sent) == len(actual) and sent[:-1] == actual[:-1], TASK_ID, INSTANCE
+        ),
         "type-filter-ignored": ignore(TYPE),
         "task-id-filter-ignored": ignore(TASK_ID),
         "instance-filter-ignored": ignore(INSTANCE),
