@@ -15,17 +15,26 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values, unknown_value
-from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue, matching, other_value, select
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
+from pytest_cce_precheck.explore.groups import pair_groups, parameter_groups, value_groups
+from pytest_cce_precheck.explore.queries import (
+    SYNTHETIC,
+    FilterValue,
+    matching,
+    odd_values,
+    of_class,
+    other_value,
+    select,
+)
 from pytest_cce_precheck.explore.spellings import spelling_queries
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
-    from pytest_cce_precheck.explore.classes import Unselective
+    from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.spellings import TieredQuery
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
@@ -68,8 +77,24 @@ class Plan:
         return frozenset(pair for planned in self.left_out for pair in planned.question.classes) - self.classes
 
 
-def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0) -> Plan:
-    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan."""
+def groups_of(tasks: Sequence[AnsweredTask], family: Family, *, seed: int = 0) -> tuple[Group, ...]:
+    """Return the joined queries of a family (`explore.groups`)."""
+    anchors, values = _anchors(tasks, seed), known_values(tasks)
+    groups = {
+        "unknown": value_groups(anchors, values),
+        "combinations": pair_groups(anchors, values),
+        "spelling": parameter_groups(anchors),
+    }
+    return tuple(groups.get(family, ()))
+
+
+def covering_plan(
+    tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0, answered: Iterable[str] = ()
+) -> Plan:
+    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan.
+
+    ``answered`` are queries that joined ones were asked in place of.
+    """
     anchors = _anchors(tasks, seed)
     values = known_values(tasks)
     families: dict[Family, Iterable[TieredQuery]] = {
@@ -78,7 +103,7 @@ def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 
         "combinations": _combinations(anchors, tasks, values),
         "spelling": spelling_queries(anchors, values),
     }
-    seen: set[str] = set()
+    seen: set[str] = set(answered)
     ranked = []
     for family, queries in families.items():
         planned = []
@@ -121,22 +146,14 @@ def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...
 
 def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     for name in Filter:
-        for index, unselective in enumerate(CLASSES[name]):
-            real = _real_value(name, anchors, index)
-            value = _of_class(unselective, real, values[name])
-            if value and value not in values[name]:
-                # letters and shape matter to the class, the value does not
-                yield unselective.tier, select([FilterValue(name, value, unselective.name)])
+        for index, odd in enumerate(odd_values(name, anchors, values[name])):
+            # a service that does not let values be joined is asked for the rarer of them in one of the id filters
+            later = odd.unselective.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            yield odd.unselective.tier + later, select([odd.value])
     for tier, name in ((2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
     yield from _crossed(anchors)
-
-
-def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
-    """Return a value of the class; an unknown one must not be a known one by chance."""
-    value = unselective.make(real)
-    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
 
 
 def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
@@ -150,11 +167,6 @@ def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
             value = task.metadata.get(field)
             if isinstance(value, str) and value.isprintable() and value:
                 yield 3, select([FilterValue(Filter.ADDON_INSTANCE_ID, value, "the instance's name")])
-
-
-def _real_value(name: Filter, anchors: Sequence[AnsweredTask], index: int) -> str:
-    having = [value for task in anchors if (value := task.value_of(name))]
-    return having[index % len(having)] if having else SYNTHETIC[name]
 
 
 def _combinations(
@@ -198,7 +210,7 @@ def _main_combinations(
             if each == OTHER:
                 value = other_value(name, task, asked, tasks)
             elif each == UNKNOWN:
-                value = _of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
+                value = of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
             if value:
                 asked.append(FilterValue(name, value, each))
         asked.sort(key=lambda item: list(Filter).index(item.name))

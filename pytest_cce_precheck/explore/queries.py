@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Query, Selection
-from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, OTHER, refusals
+from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, OTHER, UNKNOWN, refusals, unknown_value
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
+    from pytest_cce_precheck.explore.classes import Unselective
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,38 @@ def matching(task: AnsweredTask, *names: Filter) -> tuple[FilterValue, ...]:
     """Return the named filters with the task's own values, without those that it has no value for."""
     values = ((name, task.value_of(name)) for name in names)
     return tuple(FilterValue(name, value, MATCHING) for name, value in values if value)
+
+
+@dataclass(frozen=True)
+class OddValue:
+    """A value that no task has, its class, and the real value that it was made from."""
+
+    unselective: Unselective
+    value: FilterValue
+    made_from: str
+
+
+def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[str]) -> Iterator[OddValue]:
+    """Yield one value of each class, made from the values of different tasks.
+
+    The first task's value is the control of joined queries (`explore.groups`): no joined class is made from it.
+    """
+    having = [value for task in anchors if (value := task.value_of(name))]
+    others = [value for value in having if value != having[0]]
+    places = {True: 0, False: 0}
+    for unselective in CLASSES[name]:
+        pool = (others if unselective.joined else having) or having or [SYNTHETIC[name]]
+        real = pool[places[unselective.joined] % len(pool)]
+        places[unselective.joined] += 1
+        value = of_class(unselective, real, known)
+        if value and value not in known:
+            yield OddValue(unselective, FilterValue(name, value, unselective.name), real)
+
+
+def of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
+    """Return a value of the class; an unknown one must not be a known one by chance."""
+    value = unselective.make(real)
+    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
 
 
 def other_value(

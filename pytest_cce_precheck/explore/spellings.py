@@ -27,6 +27,10 @@ _UNKNOWN_PARAMETERS: Final = (
     (4, "sort_key=type&sort_dir=desc"),
     (4, "page=2&page_size=1"),
     (4, "callback=probe"),
+    (4, "per_page=1"),
+    (4, "fields=kind"),
+    (4, "format=xml"),
+    (4, "addon_template_name=probe"),
 )
 
 TieredQuery = tuple[int, Query]
@@ -36,7 +40,7 @@ TieredQuery = tuple[int, Query]
 def spelling_queries(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     """Yield each query of this family with its tier; ``anchors`` are tasks that exist, the first one used most."""
     yield from _empty(anchors)
-    yield from _unknown_parameters(anchors)
+    yield from unknown_parameters(anchors)
     if anchors:
         yield from _order(anchors)
         yield from _repetition(anchors, values)
@@ -55,7 +59,8 @@ def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
             yield 4, select([FilterValue(name, "", EMPTY), *matching(anchors[0], other)])
 
 
-def _unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
+def unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
+    """Yield queries with parameters that are not documented, alone and beside the type of the first task."""
     for tier, query in _UNKNOWN_PARAMETERS:
         yield tier, everything(query, "PRE409", about=(query.partition("=")[0],))
     for task in anchors[:1]:

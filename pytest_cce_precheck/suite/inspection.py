@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.explore.plan import covering_plan
+from pytest_cce_precheck.explore.plan import covering_plan, groups_of
 from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.suite.budget import LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.lists import TaskLists
@@ -28,14 +28,18 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.plan import Family, Plan
+
+# with fewer queries, the most telling ones are asked one by one
+_JOINED_FROM: Final = 60
 
 
 class Inspection:
     """One run. Its checks send with ``sender``, read lists with ``lists``, and report to ``results``.
 
-    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``creation_refused``
-    tells how the service refused to create tasks.
+    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
+    of queries that a joined one was asked in place of.
     """
 
     def __init__(self, client: PrecheckClient, settings: Settings | None = None, sender: type[Sender] = Sender) -> None:
@@ -58,6 +62,8 @@ class Inspection:
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
         self.query_log = QueryLog()
+        self.proved: set[str] = set()
+        self._joined = 0
         self._plan: Plan | None = None
 
     def begin(self, query_log: QueryLog) -> None:
@@ -121,9 +127,26 @@ class Inspection:
         if answer is None:
             return ()
         if self._plan is None and not self.query_log.replaying:
-            self._plan = covering_plan(answer.tasks, questions=self.shares.questions, seed=self.settings.seed)
+            self._plan = covering_plan(
+                answer.tasks,
+                questions=max(self.shares.questions - self._joined, 0),
+                seed=self.settings.seed,
+                answered=self.proved,
+            )
         plan = self._plan
         return self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
+
+    def groups(self, family: Family) -> Sequence[Group]:
+        """Return the joined queries of a family; none on replay, or if the budget is too small for all classes."""
+        answer = self.lists.opening()
+        if answer is None or self.query_log.replaying or self.shares.questions < _JOINED_FROM:
+            return ()
+        return groups_of(answer.tasks, family, seed=self.settings.seed)
+
+    def answered_joined(self, number: int) -> None:
+        """Plan anew after a number of joined queries: what they have proved is not asked again."""
+        self._joined += number
+        self._plan = None
 
 
 Check = Callable[[Inspection], None]
