@@ -68,7 +68,11 @@ def _without_hyphens(value: str) -> str | None:
     return value.replace("-", "") if "-" in value else None
 
 
-def _with_underscores(value: str) -> str | None:
+def _encoded(value: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in value.encode())
+
+
+def _with_underscores(value: str) -> str:
     """Return the spelling of an enumeration's constants: ``ADDON_STATIC``."""
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in value).upper()
 
@@ -82,12 +86,19 @@ def _everything_odd(value: str) -> str:
 # normalising, or by a comparison of the database that does not see it
 _LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
     Unselective("blank after", _respelt("{} "), 2, joined=True),
-    Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
     Unselective("non-ASCII", _respelt("{}插é"), 2, joined=True),
     Unselective("wide letters", _widened, 3, joined=True),
     Unselective("null byte", _respelt("{}\x00"), 3, joined=True),
-    Unselective("accent", _accented, 3, joined=True),
     Unselective("blank before", _respelt(" {}"), 3, joined=True),
+)
+# of ids, which are seldom checked against a list of what there is
+_LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
+    Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
+    Unselective("accent", _accented, 3, joined=True),
+    Unselective("without hyphens", _without_hyphens, 3, joined=True),
+    Unselective("percent-encoded", _encoded, 3, joined=True),
+    Unselective("leading zero", _respelt("0{}"), 4, joined=True),
+    Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
     Unselective("invisible letter", _respelt("{}\u200b"), 4, joined=True),
     Unselective("tab after", _respelt("{}\t"), 4, joined=True),
     Unselective("quoted", _respelt('"{}"'), 4, joined=True),
@@ -115,9 +126,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),
     *_LOST_ON_THE_WAY,
-    Unselective("without hyphens", _without_hyphens, 3, joined=True),
-    Unselective("leading zero", _respelt("0{}"), 4, joined=True),
-    Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
+    *_LOST_FROM_IDS,
     Unselective("all", lambda _: "all", 4),
 )
 
@@ -127,7 +136,7 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("prefix", lambda _: "addon", 1),
     Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
-    Unselective("long", lambda value: (value * 200)[:2000], 2),
+    Unselective("everything odd", _everything_odd, 2),
     Unselective("list", lambda _: ",".join(TaskType), 2),
     Unselective("wildcard %", lambda _: "%", 3),
     Unselective("suffix", lambda value: value.removeprefix("addon"), 3),

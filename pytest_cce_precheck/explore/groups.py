@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Query
 from pytest_cce_precheck.explore.classes import MATCHING, refusals
 from pytest_cce_precheck.explore.queries import FilterValue, matching, odd_values, select
-from pytest_cce_precheck.explore.spellings import unknown_parameters
+from pytest_cce_precheck.explore.spellings import encoded_values, unknown_parameters
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -56,7 +56,7 @@ class Group:
 def value_groups(anchors: Sequence[AnsweredTask], values: Known) -> Iterator[Group]:
     """Yield for each filter the query for all classes that can be joined, if there are two values to tell apart."""
     for name in Filter:
-        odd = [each for each in odd_values(name, anchors, values[name]) if each.unselective.joined]
+        odd = [each for each in odd_values(name, anchors, values[name]) if each.joined]
         control = next((value for task in anchors if (value := task.value_of(name))), None)
         yield from _group(name, odd, control)
 
@@ -69,7 +69,7 @@ def pair_groups(anchors: Sequence[AnsweredTask], values: Known) -> Iterator[Grou
             groups.setdefault(task.value_of(other) or "", []).append(task)
         groups.pop("", None)
         tasks = max(groups.values(), key=lambda some: len({task.value_of(name) for task in some}), default=[])
-        odd = [each for each in odd_values(name, tasks, values[name]) if each.unselective.joined]
+        odd = [each for each in odd_values(name, tasks, values[name]) if each.joined]
         control = next((value for task in tasks if (value := task.value_of(name))), None)
         if tasks:
             yield from _group(name, odd, control, matching(tasks[0], other))
@@ -81,26 +81,39 @@ def _group(
     odd = [each for each in odd if each.made_from != control]
     if control is None or len(odd) < 2:
         return
-    pairs = [(each.value.name, each.value.value) for each in odd]
+    values = [each.value for each in odd]
     # a service that takes the first or the last value alone does not show the control
-    pairs.insert(len(pairs) // 2, (name, control))
+    values.insert(len(values) // 2, FilterValue(name, control, MATCHING))
     wanted = select([FilterValue(name, control, MATCHING), *beside])
     joined = Query(
-        query=encode_query([*pairs, *((item.name, item.value) for item in beside)]),
+        query=encode_query((item.name, item.value) for item in _in_order([*values, *beside])),
         meanings=(*wanted.meanings, NOTHING),
-        statuses=frozenset().union(*(refusals(name, each.unselective.name) for each in odd)),
+        statuses=frozenset().union(*(refusals(name, each.value.value_class) for each in odd)),
         code=None if beside else "PRE406",
         about=wanted.about,
-        classes=tuple((name, each.unselective.name) for each in odd),
+        classes=tuple((name, each.value.value_class) for each in odd),
     )
-    members = tuple((each.made_from, select([each.value, *beside])) for each in odd)
+    members = tuple((each.made_from, select(_in_order([each.value, *beside]))) for each in odd)
     yield Group(joined, members, name)
 
 
-def parameter_groups(anchors: Sequence[AnsweredTask]) -> Iterator[Group]:
-    """Yield the query with all parameters that are not documented, alone and beside a filter."""
+def _in_order(asked: list[FilterValue]) -> list[FilterValue]:
+    return sorted(asked, key=lambda item: list(Filter).index(item.name))
+
+
+def spelling_groups(anchors: Sequence[AnsweredTask]) -> Iterator[Group]:
+    """Yield queries with all values percent-encoded, and with all parameters that are not documented.
+
+    Each value that is not decoded selects nothing, so none of them hides another.
+    """
+    for task in anchors[:1]:
+        encoded = list(encoded_values(task))
+        text = "&".join(query for _, _, query in encoded)
+        joined = select([item for _, item, _ in encoded], query=text, code="PRE410")
+        yield Group(joined, tuple(("", select([item], query=query, code="PRE410")) for _, item, query in encoded))
     queries = [query for _, query in unknown_parameters(())]
-    text = "&".join(query.query for query in queries)
+    # no parameter twice: that may be refused
+    text = "&".join(dict.fromkeys(part for query in queries for part in query.query.split("&")))
     joined = Query(text, (EVERYTHING,), frozenset({400}), "PRE409", ("several parameters",))
     yield Group(joined, tuple(("", query) for query in queries))
     for task in anchors[:1]:

@@ -16,7 +16,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
-from pytest_cce_precheck.explore.groups import pair_groups, parameter_groups, value_groups
+from pytest_cce_precheck.explore.groups import pair_groups, spelling_groups, value_groups
 from pytest_cce_precheck.explore.queries import (
     SYNTHETIC,
     FilterValue,
@@ -30,7 +30,7 @@ from pytest_cce_precheck.explore.spellings import spelling_queries
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
@@ -71,6 +71,14 @@ class Plan:
         """The classes that the plan reaches."""
         return frozenset(pair for planned in self.asked for pair in planned.question.classes)
 
+    def classes_beyond(self, reached: Container[tuple[Filter, str]]) -> tuple[Query, ...]:
+        """Return one query beyond the budget for each class that is not ``reached``, in the order of the plan."""
+        queries: dict[tuple[Filter, str], Query] = {}
+        for planned in self.left_out:
+            if len(planned.question.classes) == 1 and planned.question.classes[0] not in reached:
+                queries.setdefault(planned.question.classes[0], planned.question)
+        return tuple(queries.values())
+
     @property
     def classes_left_out(self) -> frozenset[tuple[Filter, str]]:
         """The classes that only queries beyond the budget would reach."""
@@ -83,7 +91,7 @@ def groups_of(tasks: Sequence[AnsweredTask], family: Family, *, seed: int = 0) -
     groups = {
         "unknown": value_groups(anchors, values),
         "combinations": pair_groups(anchors, values),
-        "spelling": parameter_groups(anchors),
+        "spelling": spelling_groups(anchors),
     }
     return tuple(groups.get(family, ()))
 
@@ -147,26 +155,13 @@ def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...
 def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     for name in Filter:
         for index, odd in enumerate(odd_values(name, anchors, values[name])):
-            # a service that does not let values be joined is asked for the rarer of them in one of the id filters
-            later = odd.unselective.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
-            yield odd.unselective.tier + later, select([odd.value])
-    for tier, name in ((2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
+            # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
+            # the id filters first
+            later = odd.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            yield min(odd.tier, 3) + later, select([odd.value])
+    for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
-    yield from _crossed(anchors)
-
-
-def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
-    """Put an id into the other id's filter: it exists, but not there."""
-    for task in anchors[:1]:
-        key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
-        if key and instance:
-            yield 4, select([FilterValue(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")])
-            yield 3, select([FilterValue(Filter.TASK_ID, instance, "the other filter's id")])
-        for field in ("addonInstanceName", "addonTemplateName"):
-            value = task.metadata.get(field)
-            if isinstance(value, str) and value.isprintable() and value:
-                yield 3, select([FilterValue(Filter.ADDON_INSTANCE_ID, value, "the instance's name")])
 
 
 def _combinations(

@@ -57,11 +57,12 @@ def matching(task: AnsweredTask, *names: Filter) -> tuple[FilterValue, ...]:
 
 @dataclass(frozen=True)
 class OddValue:
-    """A value that no task has, its class, and the real value that it was made from."""
+    """A value that no task has, and the real value that it was made from; tier and ``joined`` as in `Unselective`."""
 
-    unselective: Unselective
     value: FilterValue
     made_from: str
+    tier: int
+    joined: bool
 
 
 def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[str]) -> Iterator[OddValue]:
@@ -78,7 +79,24 @@ def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[st
         places[unselective.joined] += 1
         value = of_class(unselective, real, known)
         if value and value not in known:
-            yield OddValue(unselective, FilterValue(name, value, unselective.name), real)
+            odd = FilterValue(name, value, unselective.name)
+            yield OddValue(odd, real, unselective.tier, unselective.joined)
+    for task in [task for task in anchors if task.value_of(name) in others][:1]:
+        for value_class, value in _named_elsewhere(name, task):
+            if value not in known:
+                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 3, joined=True)
+
+
+def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, str]]:
+    """Yield what names the same task in another field: it exists, but is no value of this filter."""
+    ids = {Filter.TASK_ID: Filter.ADDON_INSTANCE_ID, Filter.ADDON_INSTANCE_ID: Filter.TASK_ID}
+    if name in ids and (value := task.value_of(ids[name])):
+        yield "the other filter's id", value
+    if name is Filter.ADDON_INSTANCE_ID:
+        for field in ("addonInstanceName", "addonTemplateName"):
+            value = task.metadata.get(field)
+            if isinstance(value, str) and value.isprintable() and value:
+                yield "the instance's name", value
 
 
 def of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:

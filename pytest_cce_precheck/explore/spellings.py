@@ -103,11 +103,16 @@ def _repeated(name: Filter, first: str, second: str) -> Query:
     return Query(query, meanings, frozenset({400}), "PRE408", (str(name),))
 
 
-def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
+def encoded_values(task: AnsweredTask) -> Iterator[tuple[int, FilterValue, str]]:
+    """Yield the task's value of each filter with its tier, and with each byte of it percent-encoded."""
     for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
         for item in matching(task, name):
-            encoded = "".join(f"%{byte:02X}" for byte in item.value.encode())
-            yield tier, select([item], query=f"{name}={encoded}", code="PRE410")
+            yield tier, item, f"{name}=" + "".join(f"%{byte:02X}" for byte in item.value.encode())
+
+
+def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
+    for tier, item, query in encoded_values(task):
+        yield tier, select([item], query=query, code="PRE410")
     for item in matching(task, Filter.TYPE):
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
         both = [item, *matching(task, Filter.TASK_ID)]
@@ -115,7 +120,7 @@ def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
         yield 3, select(both, query=doubled, code="PRE410")
         broken = FilterValue(item.name, "\ufffd", "bytes that are not UTF-8")
         yield 3, select([broken], query="type=%FF%FE", code="PRE410")
-    for item in matching(task, Filter.TASK_ID, Filter.TYPE):
+    for item in matching(task, Filter.TASK_ID):
         twice = quote("".join(f"%{byte:02X}" for byte in item.value.encode()), safe="")
         unselective = FilterValue(item.name, item.value, "twice encoded")
         yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")

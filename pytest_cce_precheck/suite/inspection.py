@@ -136,6 +136,13 @@ class Inspection:
         plan = self._plan
         return self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
 
+    def classes_beyond(self) -> Sequence[Query]:
+        """Return queries for the classes of values that the plan has no room for, one each."""
+        if self._plan is None and not self.query_log.replaying:
+            self.queries("unknown")
+        plan, reached = self._plan, self.results.reached
+        return self.query_log.questions("beyond", lambda: plan.classes_beyond(reached) if plan is not None else ())
+
     def groups(self, family: Family) -> Sequence[Group]:
         """Return the joined queries of a family; none on replay, or if the budget is too small for all classes."""
         answer = self.lists.opening()
@@ -144,7 +151,7 @@ class Inspection:
         return groups_of(answer.tasks, family, seed=self.settings.seed)
 
     def answered_joined(self, number: int) -> None:
-        """Plan anew after a number of joined queries: what they have proved is not asked again."""
+        """Plan anew after a number of requests for joined queries: what they have proved is not asked again."""
         self._joined += number
         self._plan = None
 

@@ -31,6 +31,7 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
     these queries fails by itself, the joined one is what fails.
     """
     before = run.lists.opening()
+    sent = run.budget.sent
     groups = {group.joined.query: group for group in run.groups(family)}
     queries = run.query_log.questions(f"{family}, joined", lambda: [group.joined for group in groups.values()])
     asked: list[AskedQuery] = []
@@ -53,7 +54,7 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
     for query, loss in lost:
         if not _split(run, query, groups[query.query].suspects(()) if groups else (), ask):
             run.sender.report_lost(loss)
-    run.answered_joined(len(queries))
+    run.answered_joined(max(run.budget.sent - sent - 1, 0))
 
 
 def _report(
