@@ -93,6 +93,7 @@ _LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
 )
 # of ids, which are seldom checked against a list of what there is
 _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
+    Unselective("long", lambda value: (value * 100)[:2000], 2, joined=True),
     Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
     Unselective("accent", _accented, 3, joined=True),
     Unselective("without hyphens", _without_hyphens, 3, joined=True),
@@ -118,7 +119,6 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("wildcard %", lambda _: "%", 1),
     Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
-    Unselective("long", lambda value: (value * 100)[:2000], 2),
     Unselective("suffix", lambda value: value[len(value) // 2 :], 3),
     Unselective("longer", _respelt("{}0"), 3),
     Unselective("one letter wild _", _one_wild("_"), 3),
@@ -127,7 +127,6 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("number", lambda _: "0", 3),
     *_LOST_ON_THE_WAY,
     *_LOST_FROM_IDS,
-    Unselective("all", lambda _: "all", 4),
 )
 
 TYPE_CLASSES: Final[tuple[Unselective, ...]] = (

@@ -218,7 +218,7 @@ def _tier_of(classes: tuple[str, ...]) -> int:
     if UNKNOWN not in present:
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 3 if len(present) == 2 and MATCHING in present else 4
+    return 4
 
 
 def _rare_combinations(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:

@@ -89,7 +89,7 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
         given = matching(anchors[index % len(anchors)], name)
         if given:
             yield 2, _repeated(name, given[0].value, given[0].value)
-    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
+    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, _repeated(name, *values[name][:2])
 
@@ -146,8 +146,8 @@ def _again(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     """Repeat queries, right after each other and after others."""
     for index, value in enumerate(TaskType):
         query = select([FilterValue(Filter.TYPE, value, MATCHING)], code="PRE411")
-        yield 1 if index == 0 else 2, query
-        yield 3, query
+        yield 1 if index == 0 else 4, query
+        yield 4, query
     for task in anchors[:2]:
         for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
             if given:

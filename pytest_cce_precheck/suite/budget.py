@@ -21,7 +21,8 @@ BAD_CREATIONS: Final = 17
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11
+_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 14, 2
+_MOST_PROBES: Final = 26
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Shares:
     again: int
 
     @classmethod
-    def of(cls, budget: int, *, writes: bool, probes: int = 20, rough: bool = False) -> Shares:
+    def of(cls, budget: int, *, writes: bool, probes: int = _MOST_PROBES, rough: bool = False) -> Shares:
         """Share out a budget; what the fixed parts do not need goes to the questions about filters.
 
         ``probes`` is how many ways of bad credentials there are to try; where it is ``rough``, more is kept for what
@@ -77,8 +78,8 @@ class Shares:
         """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 8, min(probes, 20))
-        isolation = _between(4, budget // 15, 14)
+        authentication = _between(4, budget // 9, min(probes, _MOST_PROBES))
+        isolation = _between(4, budget // 11, 22)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
         exploration = budget // 40 if budget >= 2 * LEAST else 0
@@ -103,4 +104,6 @@ def _between(low: int, wanted: int, high: int) -> int:
 def number_of_probes(credentials: Credentials) -> int:
     """Count the ways of bad credentials that can be tried: a token and a key can each be spoilt in their own ways."""
     signed = credentials.access_key is not None and credentials.secret_key is not None
-    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + _OF_A_SIGNATURE * signed
+    temporary = signed and credentials.security_token is not None
+    of_keys = _OF_A_SIGNATURE * signed + _OF_TEMPORARY_KEYS * temporary
+    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + of_keys

@@ -84,7 +84,7 @@ def ask_what_was_left_open(run: Inspection) -> None:
 
 def ask_for_classes_beyond(run: Inspection, kept: int) -> None:
     """Ask for the classes of values that had no room, with what nothing had to be sent again for; ``kept`` is left."""
-    queries = run.classes_beyond()[: max(run.budget.left - kept - _AROUND, 0)]
+    queries = run.classes_beyond()[: max(run.budget.left - kept - _CLOSING, 0)]
     if queries and run.lists.opening() is not None:
         ask_in_brackets(run, queries)
 

@@ -11,6 +11,8 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.lists import REFUSALS
+from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
-# four requests, and the list that closes their bracket
-_HEADERS: Final = 5
+# five requests, and the list that closes their bracket
+_HEADERS: Final = 6
 _AT_ONCE: Final = 4
 # one connection may be lost by chance
 _MANY: Final = 3
@@ -74,6 +76,14 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.sender.ask(plain)
         exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
+    keys = run.client.credentials
+    if keys.kind == "ak/sk" and keys.token is not None:
+        by_token = run.sender.ask(run.client.authenticated(plain, Credentials(token=keys.token)), as_is=True)
+        if by_token.status in REFUSALS:
+            # nothing tells whether it has ended
+            run.results.give_up(f"the token was refused with {by_token.status}, the access key is accepted")
+        else:
+            yield "the token in place of a signature", by_token
 
 
 def _in_lower_case(run: Inspection, plain: Request) -> Request:
