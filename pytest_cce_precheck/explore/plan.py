@@ -216,6 +216,9 @@ def _main_combinations(
 def _tier_of(classes: tuple[str, ...]) -> int:
     present = [each for each in classes if each != ABSENT]
     if UNKNOWN not in present:
+        if present.count(OTHER) > 1:
+            # shows something only if two filters are ignored at once
+            return 4
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
     return 4
