@@ -83,7 +83,7 @@ class Shares:
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
         exploration = budget // 40 if budget >= 2 * LEAST else 0
-        transport = _between(0, budget // 16, 13)
+        transport = _between(0, budget // 15, 16)
         brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 25)
         again = budget // 20 if rough else 0
