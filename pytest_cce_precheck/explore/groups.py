@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 Known = dict[Filter, tuple[str, ...]]
 # beside which other filter the odd values of a filter are asked for too
-_BESIDE: Final = (
-    (Filter.TASK_ID, Filter.TYPE),
-    (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID),
-    (Filter.ADDON_INSTANCE_ID, Filter.TYPE),
-)
+_BESIDE: Final = ((Filter.TASK_ID, Filter.TYPE), (Filter.ADDON_INSTANCE_ID, Filter.TYPE))
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,9 @@ class Plan:
         return frozenset(pair for planned in self.asked for pair in planned.question.classes)
 
     def classes_beyond(self, reached: Container[tuple[Filter, str]]) -> tuple[Query, ...]:
-        """Return one query beyond the budget for each class that is not ``reached``, in the order of the plan."""
+        """Return one query for each class that is not ``reached``, in the order of the plan."""
         queries: dict[tuple[Filter, str], Query] = {}
-        for planned in self.left_out:
+        for planned in (*self.asked, *self.left_out):
             if len(planned.question.classes) == 1 and planned.question.classes[0] not in reached:
                 queries.setdefault(planned.question.classes[0], planned.question)
         return tuple(queries.values())

@@ -81,10 +81,11 @@ def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[st
         if value and value not in known:
             odd = FilterValue(name, value, unselective.name)
             yield OddValue(odd, real, unselective.tier, unselective.joined)
-    for task in [task for task in anchors if task.value_of(name) in others][:1]:
+    for task in anchors[:1]:
         for value_class, value in _named_elsewhere(name, task):
             if value not in known:
-                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 3, joined=True)
+                # not joined: a service that looks elsewhere may do so only if nothing is found
+                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 3, joined=False)
 
 
 def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, str]]:
@@ -93,10 +94,8 @@ def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, st
     if name in ids and (value := task.value_of(ids[name])):
         yield "the other filter's id", value
     if name is Filter.ADDON_INSTANCE_ID:
-        for field in ("addonInstanceName", "addonTemplateName"):
-            value = task.metadata.get(field)
-            if isinstance(value, str) and value.isprintable() and value:
-                yield "the instance's name", value
+        names = (task.metadata.get(field) for field in ("addonInstanceName", "addonTemplateName"))
+        yield from [("the instance's name", each) for each in names if isinstance(each, str) and each.isprintable()][:1]
 
 
 def of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:

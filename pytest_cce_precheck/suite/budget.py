@@ -22,7 +22,7 @@ BAD_CREATIONS: Final = 17
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
 _ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 14, 2
-_MOST_PROBES: Final = 26
+_MOST_PROBES: Final = 25
 
 
 @dataclass

@@ -64,6 +64,7 @@ class Inspection:
         self.query_log = QueryLog()
         self.proved: set[str] = set()
         self._joined = 0
+        self._asked_for: set[tuple[Filter, str]] = set()
         self._plan: Plan | None = None
 
     def begin(self, query_log: QueryLog) -> None:
@@ -99,7 +100,8 @@ class Inspection:
     def progress(self) -> Progress:
         """Return how far the run has come."""
         results = self.results
-        planned = self._plan.classes_left_out if self._plan is not None else frozenset()
+        # a plan that was made anew may hold queries of a check that has ended
+        beyond = self._plan.classes_beyond(results.reached | self._asked_for) if self._plan is not None else ()
         return Progress(
             requests=self.budget.sent,
             retried=self.budget.retried,
@@ -108,7 +110,7 @@ class Inspection:
             not_asked=tuple(results.not_asked),
             cut_short=tuple(results.cut_short),
             reached=frozenset(results.reached),
-            not_reached=planned - results.reached,
+            not_reached=frozenset(pair for query in beyond for pair in query.classes),
             observations={question: frozenset(seen) for question, seen in results.observations.items()},
             behind=self.lag.behind,
         )
@@ -134,7 +136,9 @@ class Inspection:
                 answered=self.proved,
             )
         plan = self._plan
-        return self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
+        queries = self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
+        self._asked_for.update(pair for query in queries for pair in query.classes)
+        return queries
 
     def classes_beyond(self) -> Sequence[Query]:
         """Return queries for the classes of values that the plan has no room for, one each."""

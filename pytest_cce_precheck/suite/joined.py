@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # what a joined query, the list that closes its bracket, and a retry cost
 _COST: Final = 4
 # queries that one wrong answer is split into; the budget has no share for them but that of retries
-_MOST: Final = 10
+_MOST: Final = 14
 
 
 def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]], object]) -> None:
