@@ -22,7 +22,8 @@ BAD_CREATIONS: Final = 17
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
 _ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 14, 2
-_MOST_PROBES: Final = 25
+# what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
+_SMALL: Final = 150
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Shares:
     again: int
 
     @classmethod
-    def of(cls, budget: int, *, writes: bool, probes: int = _MOST_PROBES, rough: bool = False) -> Shares:
+    def of(cls, budget: int, *, writes: bool, probes: int = 25, rough: bool = False) -> Shares:
         """Share out a budget; what the fixed parts do not need goes to the questions about filters.
 
         ``probes`` is how many ways of bad credentials there are to try; where it is ``rough``, more is kept for what
@@ -78,12 +79,12 @@ class Shares:
         """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 9, min(probes, _MOST_PROBES))
-        isolation = _between(4, budget // 11, 22)
+        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 5))
+        isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
         exploration = budget // 40 if budget >= 2 * LEAST else 0
-        transport = _between(0, budget // 15, 16)
+        transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3)
         brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 25)
         again = budget // 20 if rough else 0
@@ -99,6 +100,10 @@ class Shares:
 
 def _between(low: int, wanted: int, high: int) -> int:
     return max(low, min(wanted, high))
+
+
+def _beyond(budget: int, step: int, most: int) -> int:
+    return _between(0, (budget - _SMALL) // step, most)
 
 
 def number_of_probes(credentials: Credentials) -> int:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.explore.plan import Family, Plan
 
 # with fewer queries, the most telling ones are asked one by one
-_JOINED_FROM: Final = 60
+_JOINED_FROM: Final = 70
 
 
 class Inspection:
