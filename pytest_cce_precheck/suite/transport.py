@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
-# a condition, a range, and HEAD
-_OF_HTTP: Final = 3
+# the share that has room for a condition, a range and HEAD too
+_HTTP_FROM: Final = 15
 # five requests, and the list that closes their bracket
 _HEADERS: Final = 6
 _AT_ONCE: Final = 4
@@ -62,7 +62,7 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
         else:
             asked.append(AskedQuery(query, exchange, variant))
     head = None
-    if run.shares.transport >= _HEADERS + _OF_HTTP:
+    if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
         head = run.sender.ask(run.client.list_request(method="HEAD"))
     _judge(run, before, asked)
