@@ -31,7 +31,6 @@ _FORMS: Final = {
 }
 # fields with one value: a recipient may take either of two
 _SINGLE: Final = frozenset({"content-type", "content-length", "content-range", "retry-after", "location", *_FORMS})
-_CONDITIONS: Final = frozenset({"if-none-match", "if-modified-since"})
 _SHARED: Final = re.compile(r"\b(public|must-revalidate|s-maxage)\b", re.IGNORECASE)
 
 
@@ -88,12 +87,6 @@ def a_refused_method_is_told_the_others(exchange: Exchange) -> Iterator[Finding]
         yield Finding("PRE117", f"405 for {method}, and Allow names it: {allowed}", subject=("contradiction",))
 
 
-def unchanged_answers_a_condition(exchange: Exchange) -> Iterator[Finding]:
-    """RFC 9110, 15.4.5: a 304 is the answer to a condition."""
-    if exchange.status == HTTPStatus.NOT_MODIFIED and not any(name in exchange.request.headers for name in _CONDITIONS):
-        yield Finding("PRE118", "304 to a request without a condition", subject=("unconditional",))
-
-
 def no_shared_cache_answers(exchange: Exchange) -> Iterator[Finding]:
     """RFC 9111, 3.5: a shared cache answers no request with Authorization, unless the answer permits it."""
     age = exchange.response.headers.get("Age", "0")
@@ -108,7 +101,6 @@ HTTP_RULES: Final = (
     framing_is_consistent,
     fields_are_well_formed,
     a_refused_method_is_told_the_others,
-    unchanged_answers_a_condition,
     no_shared_cache_answers,
 )
 
