@@ -84,9 +84,9 @@ def ask_what_was_left_open(run: Inspection) -> None:
 
 def ask_for_classes_beyond(run: Inspection, kept: int) -> None:
     """Ask for the classes of values that had no room, with what nothing had to be sent again for; ``kept`` is left."""
-    # the lists that close brackets; what had to be sent again may have to be again
+    unused = run.shares.retries - run.budget.retried
     around = 1 + run.budget.left // _MOST + (_AROUND if run.budget.retried else 0)
-    queries = run.classes_beyond()[: max(run.budget.left - max(kept, 1) - around, 0)]
+    queries = run.classes_beyond()[: max(min(unused, run.budget.left - max(kept, 1) - around), 0)]
     if queries and run.lists.opening() is not None:
         ask_in_brackets(run, queries)
 
