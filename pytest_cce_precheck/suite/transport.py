@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
 # the share that has room for a condition, a range and HEAD too
 _HTTP_FROM: Final = 15
-# five requests, and the list that closes their bracket
-_HEADERS: Final = 6
+# four requests, and the list that closes their bracket
+_HEADERS: Final = 5
 _AT_ONCE: Final = 4
 # one connection may be lost by chance
 _MANY: Final = 3
@@ -115,7 +115,7 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
     keys = run.client.credentials
-    if keys.kind == "ak/sk" and keys.token is not None:
+    if keys.kind == "ak/sk" and keys.token is not None and run.shares.transport > _HEADERS:
         by_token = run.sender.ask(run.client.authenticated(plain, Credentials(token=keys.token)), as_is=True)
         if by_token.status in REFUSALS:
             # nothing tells whether it has ended
