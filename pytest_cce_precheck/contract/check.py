@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.answer import Answer, Operation
 from pytest_cce_precheck.contract.documented import unknown_fields
 from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
+from pytest_cce_precheck.contract.http_rules import HTTP_RULES
 from pytest_cce_precheck.contract.schema import MANY, schema_errors
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[
 
     Each fact is one finding, however many places of the answer show it.
     """
-    findings = gathered(chain.from_iterable(rule(exchange) for rule in envelope.ENVELOPE_RULES))
+    findings = gathered(chain.from_iterable(rule(exchange) for rule in (*envelope.ENVELOPE_RULES, *HTTP_RULES)))
     answer: Answer | None = None
     if exchange.status < 300:
         answer, content = _judge_success(exchange)

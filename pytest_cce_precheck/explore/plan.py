@@ -15,8 +15,17 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values, unknown_value
-from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue, matching, other_value, select
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
+from pytest_cce_precheck.explore.groups import pair_groups, spelling_groups, value_groups
+from pytest_cce_precheck.explore.queries import (
+    SYNTHETIC,
+    FilterValue,
+    matching,
+    odd_values,
+    of_class,
+    other_value,
+    select,
+)
 from pytest_cce_precheck.explore.spellings import spelling_queries
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
-    from pytest_cce_precheck.explore.classes import Unselective
+    from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.spellings import TieredQuery
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
@@ -62,14 +71,38 @@ class Plan:
         """The classes that the plan reaches."""
         return frozenset(pair for planned in self.asked for pair in planned.question.classes)
 
+    def classes_beyond(self, reached: Container[tuple[Filter, str]]) -> tuple[Query, ...]:
+        """Return one query for each class that is not ``reached``, in the order of the plan."""
+        queries: dict[tuple[Filter, str], Query] = {}
+        for planned in (*self.asked, *self.left_out):
+            if len(planned.question.classes) == 1 and planned.question.classes[0] not in reached:
+                queries.setdefault(planned.question.classes[0], planned.question)
+        return tuple(queries.values())
+
     @property
     def classes_left_out(self) -> frozenset[tuple[Filter, str]]:
         """The classes that only queries beyond the budget would reach."""
         return frozenset(pair for planned in self.left_out for pair in planned.question.classes) - self.classes
 
 
-def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0) -> Plan:
-    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan."""
+def groups_of(tasks: Sequence[AnsweredTask], family: Family, *, seed: int = 0) -> tuple[Group, ...]:
+    """Return the joined queries of a family (`explore.groups`)."""
+    anchors, values = _anchors(tasks, seed), known_values(tasks)
+    groups = {
+        "unknown": value_groups(anchors, values),
+        "combinations": pair_groups(anchors, values),
+        "spelling": spelling_groups(anchors),
+    }
+    return tuple(groups.get(family, ()))
+
+
+def covering_plan(
+    tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0, answered: Iterable[str] = ()
+) -> Plan:
+    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan.
+
+    ``answered`` are queries that joined ones were asked in place of.
+    """
     anchors = _anchors(tasks, seed)
     values = known_values(tasks)
     families: dict[Family, Iterable[TieredQuery]] = {
@@ -78,7 +111,7 @@ def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 
         "combinations": _combinations(anchors, tasks, values),
         "spelling": spelling_queries(anchors, values),
     }
-    seen: set[str] = set()
+    seen: set[str] = set(answered)
     ranked = []
     for family, queries in families.items():
         planned = []
@@ -122,40 +155,14 @@ def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...
 
 def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     for name in Filter:
-        for index, unselective in enumerate(CLASSES[name]):
-            real = _real_value(name, anchors, index)
-            value = _of_class(unselective, real, values[name])
-            if value and value not in values[name]:
-                # letters and shape matter to the class, the value does not
-                yield unselective.tier, select([FilterValue(name, value, unselective.name)])
-    for tier, name in ((2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
+        for index, odd in enumerate(odd_values(name, anchors, values[name])):
+            # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
+            # the id filters first
+            later = odd.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            yield min(odd.tier, 3) + later, select([odd.value])
+    for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
-    yield from _crossed(anchors)
-
-
-def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
-    """Return a value of the class; an unknown one must not be a known one by chance."""
-    value = unselective.make(real)
-    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
-
-
-def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
-    """Put an id into the other id's filter: it exists, but not there."""
-    for task in anchors[:1]:
-        key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
-        if key and instance:
-            yield 4, select([FilterValue(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")])
-            yield 3, select([FilterValue(Filter.TASK_ID, instance, "the other filter's id")])
-        for field in ("addonInstanceName", "addonTemplateName"):
-            value = task.metadata.get(field)
-            if isinstance(value, str) and value.isprintable() and value:
-                yield 3, select([FilterValue(Filter.ADDON_INSTANCE_ID, value, "the instance's name")])
-
-
-def _real_value(name: Filter, anchors: Sequence[AnsweredTask], index: int) -> str:
-    having = [value for task in anchors if (value := task.value_of(name))]
-    return having[index % len(having)] if having else SYNTHETIC[name]
 
 
 def _combinations(
@@ -199,7 +206,7 @@ def _main_combinations(
             if each == OTHER:
                 value = other_value(name, task, asked, tasks)
             elif each == UNKNOWN:
-                value = _of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
+                value = of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
             if value:
                 asked.append(FilterValue(name, value, each))
         asked.sort(key=lambda item: list(Filter).index(item.name))
@@ -210,9 +217,12 @@ def _main_combinations(
 def _tier_of(classes: tuple[str, ...]) -> int:
     present = [each for each in classes if each != ABSENT]
     if UNKNOWN not in present:
+        if present.count(OTHER) > 1:
+            # shows something only if two filters are ignored at once
+            return 4
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 3 if len(present) == 2 and MATCHING in present else 4
+    return 4
 
 
 def _rare_combinations(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import uuid
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.busy import busy
@@ -22,12 +24,14 @@ from pytest_cce_precheck.simulator.hooks import (
     on_error,
     put,
     refuse_with,
+    select_by_pairs,
     when,
     with_body,
     with_document,
     with_header,
 )
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found, throttled, unavailable
+from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_timestamp
@@ -197,7 +201,49 @@ def _escaped(_call: Call, response: Response) -> Response:
     return with_body(response, json.dumps(response.document).replace("/", "\\/").encode())
 
 
+def _one_of_several(place: int) -> Hook[list[Task]]:
+    def hook(call: Call, _tasks: list[Task]) -> list[Task]:
+        return select_by_pairs(call, [(name, some[place]) for name, some in call.query.values.items()])
+
+    return hook
+
+
+def _is_repeated(call: Call) -> bool:
+    return any(len(some) > 1 for some in call.query.values.values())
+
+
+def _is_unknown(call: Call) -> bool:
+    return len(call.query.given) < len(call.query.params)
+
+
+def _head_as_get(call: Call, route: Route | Refusal) -> Route | Refusal:
+    if isinstance(route, Refusal) and route.reason == "method" and call.request.method == "HEAD":
+        found = find_route(replace(call.request, method="GET"))
+        return admit(found, call.request, call.state, call.ids) if isinstance(found, Route) else found
+    return route
+
+
+def _conditional(call: Call, response: Response) -> Response:
+    if response.status != 200:
+        return response
+    tag = f'"{sha256(response.body).hexdigest()[:16]}"'
+    response = with_header(response, "ETag", tag)
+    if tag in call.request.headers.get("If-None-Match", ""):
+        return Response(304, response.headers.without("Content-Type"))
+    return response
+
+
+def _ranged(call: Call, response: Response) -> Response:
+    found = re.fullmatch(r"bytes=(\d+)-(\d+)", call.request.headers.get("Range", ""))
+    if response.status != 200 or found is None:
+        return response
+    part = response.body[int(found[1]) : int(found[2]) + 1]
+    value = f"bytes {found[1]}-{int(found[1]) + len(part) - 1}/{len(response.body)}"
+    return replace(with_header(response, "Content-Range", value), status=206, body=part)
+
+
 HOOKS: Final[HookTable] = {
+    "route": {"head-answered": _head_as_get},
     "population": {
         "no-tasks": _main_cluster(tasks=0),
         "one-task": _main_cluster(tasks=1),
@@ -215,9 +261,13 @@ HOOKS: Final[HookTable] = {
         "unknown-ids-404": _unknown_id_is_404,
         "empty-value-400": when(_has_empty_value, lambda _call, _refusal: bad_request("empty", "empty parameter.")),
         "malformed-ids-400": _malformed_id_is_400,
+        "repeated-parameters-400": when(_is_repeated, lambda _call, _refusal: bad_request("repeated", "given twice.")),
+        "unknown-parameters-400": when(_is_unknown, lambda _call, _refusal: bad_request("unknown", "unknown name.")),
     },
     "select": {
         "empty-value-matches-nothing": when(_has_empty_value, nothing),
+        "first-of-repeated-values": _one_of_several(0),
+        "last-of-repeated-values": _one_of_several(-1),
         "instance-ids-absent": when(given(INSTANCE), _not_by_instance),
     },
     "document": {
@@ -235,6 +285,8 @@ HOOKS: Final[HookTable] = {
         "empty-combinations-404": _empty_combination_is_404,
         "content-type-with-charset": _with_charset,
         "no-request-id": _header(REQUEST_ID_HEADER, None),
+        "conditional-answers": _conditional,
+        "ranges-answered": _ranged,
         "body-spaced": _spaced,
         "body-escaped": _escaped,
     },

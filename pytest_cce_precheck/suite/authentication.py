@@ -15,6 +15,7 @@ from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, matching, select
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
@@ -92,10 +93,16 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     first = opening.tasks[:1] if opening else ()
     given = matching(first[0], *Filter) if first else (FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING),)
     filtered = client.list_request(select(given).query)
+    # the other cluster if there is one: a gateway may have a rule of its own for each path
+    elsewhere = client.list_request(cluster_id=run.settings.neighbours.other_cluster_id or client.cluster_id)
     yield Probe(1, "PRE601", "no credentials", plain)
     yield Probe(2, "PRE601", "no credentials and every filter", filtered)
+    one = encode_query([(Filter.TASK_ID, (first[0].id if first else None) or run.unknown_id(""))])
+    yield Probe(2, "PRE601", "no credentials and one task's id", client.list_request(one))
+    yield Probe(2, "PRE601", "no credentials, in the other cluster", replace(elsewhere, query=filtered.query))
     yield Probe(2, "PRE601", "an empty token", _with_token(plain, ""))
     yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
+    yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
     malformed = plain.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     yield Probe(2, "PRE601", "an Authorization that says nothing", replace(plain, headers=malformed))
     credentials = client.credentials
@@ -130,6 +137,15 @@ def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Ite
     signed = client.authenticated(plain, keys)
     yield from _tampered(plain, signed)
     yield Probe(1, "PRE604", "the signature of another query", replace(filtered, headers=signed.headers))
+    of_filtered = client.authenticated(filtered, keys).headers
+    yield Probe(2, "PRE604", "the signature of a query that is left out", replace(plain, headers=of_filtered))
+    of_type = client.authenticated(client.list_request(f"{Filter.TYPE}={TaskType.STATIC}"), keys).headers
+    replayed = client.list_request(f"{Filter.TYPE}={TaskType.UPGRADE}")
+    yield Probe(2, "PRE604", "the signature of another value of a filter", replace(replayed, headers=of_type))
+    changed = signed.headers.replacing("Content-Type", "application/json; charset=utf-8")
+    yield Probe(2, "PRE604", "a header changed after signing", replace(plain, headers=changed))
+    if keys.security_token is not None:
+        yield from _temporary_probes(run, plain, keys)
     other_cluster = run.settings.neighbours.other_cluster_id or run.unknown_id(client.cluster_id)
     elsewhere = client.authenticated(client.list_request(cluster_id=other_cluster), keys)
     yield Probe(2, "PRE604", "the signature of another cluster's path", replace(plain, headers=elsewhere.headers))
@@ -138,7 +154,15 @@ def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Ite
     old = client.authenticated(plain, keys, now=utc_now() - timedelta(hours=1))
     yield Probe(1, "PRE605", "a signature that is an hour old", old)
     early = client.authenticated(plain, keys, now=utc_now() + timedelta(days=1))
-    yield Probe(3, "PRE605", "a signature of tomorrow", early)
+    yield Probe(2, "PRE605", "a signature of tomorrow", early)
+
+
+def _temporary_probes(run: Inspection, plain: Request, keys: Credentials) -> Iterator[Probe]:
+    client = run.client
+    without = client.authenticated(plain, replace(keys, security_token=None))
+    yield Probe(1, "PRE603", "temporary keys without their security token", without)
+    wrong = client.authenticated(plain, replace(keys, security_token=Secret(_made_up(run, 48))))
+    yield Probe(1, "PRE603", "temporary keys with another security token", wrong)
 
 
 def _tampered(plain: Request, signed: Request) -> Iterator[Probe]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
-from pytest_cce_precheck.wire.exchange import Exchange, TransportError
+from pytest_cce_precheck.suite.lists import REFUSALS
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -30,6 +37,8 @@ if TYPE_CHECKING:
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
+# the share that has room for a condition, a range and HEAD too
+_HTTP_FROM: Final = 15
 # four requests, and the list that closes their bracket
 _HEADERS: Final = 5
 _AT_ONCE: Final = 4
@@ -40,7 +49,10 @@ _MANY: Final = 3
 
 
 def request_headers_do_not_change_the_answer(run: Inspection) -> None:
-    """Ask with headers that must not matter: another Content-Type, names in another case, none that can be left out."""
+    """Ask with headers that must not matter: another Content-Type, names in another case, the other credentials.
+
+    A condition that does not hold, a range, and HEAD are answered as HTTP has them, or as if they were not there.
+    """
     if run.shares.transport < _HEADERS:
         run.results.leave_out("--cce-budget is too small for it")
         return
@@ -55,7 +67,35 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
             run.lists.report_unavailable(exchange)
         else:
             asked.append(AskedQuery(query, exchange, variant))
+    head = None
+    if run.shares.transport >= _HTTP_FROM:
+        asked += _conditions_and_ranges(run, query, before)
+        head = run.sender.ask(run.client.list_request(method="HEAD"))
     _judge(run, before, asked)
+    if head is not None and run.lists.latest is not None:
+        run.results.report(*head_is_as_long_as_get(head, (before.exchange, run.lists.latest.exchange)))
+
+
+def _conditions_and_ranges(run: Inspection, query: Query, before: Answer) -> Iterator[AskedQuery]:
+    """Ask with a condition that does not hold, and for a range; yield what is answered as without them."""
+    plain = run.client.list_request(query.query)
+    tags = ['"precheck-probe"']
+    if any(task.value_of(Filter.TYPE) != TaskType.STATIC for task in before.tasks):
+        # the tag of a list that holds more
+        tags += filter(None, [before.exchange.response.headers.get("ETag")])
+    tomorrow = format_datetime(utc_now() + timedelta(days=1), usegmt=True)
+    condition = {"If-None-Match": ", ".join(tags), "If-Modified-Since": tomorrow}
+    changed = run.sender.ask(replace(plain, headers=Headers([*plain.headers.pairs, *condition.items()])))
+    if changed.status == HTTPStatus.NOT_MODIFIED:
+        message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}"
+        run.results.report(Finding("PRE118", message, subject=("condition",)).seen_in(changed))
+    elif changed.status not in PASSING:
+        yield AskedQuery(query, changed, "a condition that does not hold")
+    part = run.sender.ask(replace(plain, headers=plain.headers.replacing("Range", "bytes=0-9")))
+    if part.status == HTTPStatus.PARTIAL_CONTENT:
+        run.results.report(*(finding.seen_in(part) for finding in partial_content(part)))
+    elif part.status == HTTPStatus.OK:
+        yield AskedQuery(query, part, "a Range")
 
 
 def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None:
@@ -80,6 +120,14 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.sender.ask(plain)
         exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
+    keys = run.client.credentials
+    if keys.kind == "ak/sk" and keys.token is not None and run.shares.transport > _HEADERS:
+        by_token = run.sender.ask(run.client.authenticated(plain, Credentials(token=keys.token)), as_is=True)
+        if by_token.status in REFUSALS:
+            # nothing tells whether it has ended
+            run.results.give_up(f"the token was refused with {by_token.status}, the access key is accepted")
+        else:
+            yield "the token in place of a signature", by_token
 
 
 def _in_lower_case(run: Inspection, plain: Request) -> Request:

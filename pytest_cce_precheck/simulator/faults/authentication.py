@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.simulator.authorization import check_signature
 from pytest_cce_precheck.simulator.hooks import TYPE, accept, filtered, when, with_document
 from pytest_cce_precheck.simulator.rendering import list_document
+from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TaskType, create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter, TaskType, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +61,19 @@ def _other_paths(call: Call) -> Iterator[Request]:
     for cluster in call.state.clusters.values():
         for path in (list_path, create_path):
             yield replace(call.request, path=path(cluster.project_id, cluster.id))
+
+
+def _other_content_types(call: Call) -> Iterator[Request]:
+    yield call.request.with_headers(call.request.headers.replacing("Content-Type", "application/json"))
+
+
+def _with_every_filter(call: Call) -> Iterator[Request]:
+    """Yield the request with the filters of each task of the cluster: what a replayed signature may have covered."""
+    if call.request.query:
+        return
+    for task in call.state.tasks_of(call.ids.cluster_id, call.now):
+        pairs = [(str(name), field_of(task, name)) for name in Filter]
+        yield replace(call.request, query=encode_query(pairs))
 
 
 def _other_last_digits(call: Call) -> Iterator[Request]:
@@ -113,6 +127,9 @@ HOOKS: Final[HookTable] = {
             lambda call: call.request.headers.get(TOKEN_HEADER) == "", lambda _call, _refusal: None
         ),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
+        "no-credentials-needed-in-the-other-cluster": when(
+            lambda call: call.ids.other_cluster_id in call.request.path, accept("no-credentials")
+        ),
         "any-token-accepted": accept("token"),
         "token-prefix-accepted": _accept_token(lambda sent, token: token.startswith(sent)),
         "token-with-more-accepted": _accept_token(lambda sent, token: sent.startswith(token)),
@@ -125,6 +142,8 @@ HOOKS: Final[HookTable] = {
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
         "path-not-signed": _accept_signature(_other_paths),
+        "content-type-not-signed": _accept_signature(_other_content_types),
+        "parameters-left-out-still-signed": _accept_signature(_with_every_filter),
         "last-digit-of-signature-ignored": _accept_signature(_other_last_digits),
         "any-date-accepted": _any_date,
     },

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, only, when
+from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, ignore, nothing, only, when
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
@@ -73,6 +73,10 @@ def _also_elsewhere(call: Call, tasks: list[Task]) -> list[Task]:
     return [*tasks, *select(_in_other_cluster(call), call.query)]
 
 
+def _elsewhere(call: Call) -> bool:
+    return call.cluster.id == call.ids.other_cluster_id
+
+
 HOOKS: Final[HookTable] = {
     "route": {
         "cluster-ignored": _main_for_any,
@@ -80,6 +84,12 @@ HOOKS: Final[HookTable] = {
         "project-ignored": _instead_of_refusal("project"),
         "foreign-project-readable": _instead_of_refusal(
             "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
+        ),
+        "foreign-cluster-readable-by-task-id": when(
+            only(TASK_ID),
+            _instead_of_refusal(
+                "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
+            ),
         ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
@@ -90,6 +100,10 @@ HOOKS: Final[HookTable] = {
         "all-clusters-in-one-list": lambda call, tasks: [*tasks, *_in_other_cluster(call)],
     },
     "select": {
+        "other-cluster-ignores-the-type": when(_elsewhere, ignore(TYPE)),
+        "other-cluster-finds-no-instance": when(
+            lambda call: _elsewhere(call) and INSTANCE in call.query.filters, nothing
+        ),
         "type-filter-spans-clusters": when(only(TYPE), _also_elsewhere),
         "task-id-found-in-other-clusters": when(only(TASK_ID), _also_elsewhere),
         "instance-found-in-other-clusters": when(only(INSTANCE), _also_elsewhere),
