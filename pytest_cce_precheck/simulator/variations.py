@@ -27,7 +27,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_document,
     with_header,
 )
-from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found, throttled, unavailable
+from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, internal_error, not_found, throttled, unavailable
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_timestamp
@@ -207,6 +207,7 @@ HOOKS: Final[HookTable] = {
     },
     "before": {
         "throttled": refuse_with(throttled(), each(5)),
+        "fails-every-ninth-time": refuse_with(internal_error(), each(9)),
         "sometimes-unavailable": refuse_with(unavailable(), each(7)),
         "busy-cluster": busy,
     },
