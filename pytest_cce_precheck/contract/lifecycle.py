@@ -113,7 +113,7 @@ class TaskHistory:
             self._interval.other_changes += 1
             if task.expires is not None and now is not None and task.expires.seconds > now:
                 message = f"task {key} left the list before its expiry ({task.metadata['expireTimeStamp']})"
-                yield Finding("PRE511", message).seen_in(answer.exchange, seen_in.exchange)
+                yield Finding("PRE505", message).seen_in(answer.exchange, seen_in.exchange)
 
     def _created_by_asking(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
         for key in new:
@@ -160,10 +160,12 @@ def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bo
     An optional one may appear later; the create call may show more of them than the list.
     """
     old, new = earlier.metadata, later.metadata
-    changed = {name: (old[name], new.get(name)) for name in _IDENTITY if name in old and old[name] != new.get(name)}
-    targets = tuple(each.spec.get("addonTargetVersion") for each in (earlier, later))
-    if None not in targets and targets[0] != targets[1]:
-        changed["addonTargetVersion"] = targets
+    changed: dict[str, tuple[Any, Any]] = {
+        name: (old[name], new.get(name)) for name in _IDENTITY if name in old and old[name] != new.get(name)
+    }
+    before, after = (each.spec.get("addonTargetVersion") for each in (earlier, later))
+    if None not in (before, after) and before != after:
+        changed["addonTargetVersion"] = before, after
     if earlier.created and later.created and earlier.created.agrees_with(later.created):
         # with fewer digits, it is the same moment
         changed.pop("createTimeStamp", None)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Inspection:
     """One run. Its checks send with ``sender``, read lists with ``lists``, and report to ``results``.
 
-    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``creation_refused``
-    tells how the service refused to create tasks.
+    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``created`` is the
+    number of tasks that the run has created or may have.
     """
 
     def __init__(self, client: PrecheckClient, settings: Settings | None = None, sender: type[Sender] = Sender) -> None:
@@ -57,6 +57,7 @@ class Inspection:
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
+        self.created = 0
         self.query_log = QueryLog()
         self._plan: Plan | None = None
 

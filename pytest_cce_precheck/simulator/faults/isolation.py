@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, only, when
+from pytest_cce_precheck.simulator.hooks import FINAL, INSTANCE, TASK_ID, TYPE, TaskCondition, any_task, only, when
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
@@ -73,6 +73,27 @@ def _also_elsewhere(call: Call, tasks: list[Task]) -> list[Task]:
     return [*tasks, *select(_in_other_cluster(call), call.query)]
 
 
+def _main_created(call: Call, condition: TaskCondition) -> list[Task]:
+    """Return the tasks that were created in the main cluster, if another one is asked for."""
+    main = call.ids.cluster_id
+    tasks = call.state.tasks_of(main, call.now) if call.cluster.id != main else []
+    return [task for task in tasks if task.id in call.created_ids and condition(call, task)]
+
+
+def _finished_moves(call: Call, tasks: list[Task]) -> list[Task]:
+    kept = [task for task in tasks if not (task.id in call.created_ids and FINAL(call, task))]
+    return [*kept, *_main_created(call, FINAL)]
+
+
+def _latest_of_any_cluster(call: Call, tasks: list[Task]) -> list[Task]:
+    """Keep an unfiltered list for the next call to the project, whatever its cluster."""
+    if call.query.params:
+        return tasks
+    previous: tuple[str, list[Task]] | None = call.memory.get("list")
+    call.memory["list"] = None if previous else (call.cluster.id, tasks)
+    return previous[1] if previous and previous[0] != call.ids.cluster_id else tasks
+
+
 HOOKS: Final[HookTable] = {
     "route": {
         "cluster-ignored": _main_for_any,
@@ -87,6 +108,9 @@ HOOKS: Final[HookTable] = {
     },
     "observe": {
         "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
+        "created-tasks-in-every-cluster": lambda call, tasks: [*tasks, *_main_created(call, any_task)],
+        "finished-task-moves-to-another-cluster": _finished_moves,
+        "list-of-the-cluster-before": _latest_of_any_cluster,
         "all-clusters-in-one-list": lambda call, tasks: [*tasks, *_in_other_cluster(call)],
     },
     "select": {
