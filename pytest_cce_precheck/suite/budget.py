@@ -81,8 +81,10 @@ class Shares:
         authentication = _between(4, budget // 8, min(probes, 20))
         isolation = _between(4, budget // 15, 14)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
-        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 4, 64) if writes else 0
-        following = max(creation - BAD_CREATIONS - 5, 0)
+        creation = (
+            _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 11, 64) if writes else 0
+        )
+        following = creation * 2 // 3
         exploration = budget // 40 if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13)
         brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)

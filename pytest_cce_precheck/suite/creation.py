@@ -47,6 +47,8 @@ _AWKWARD: Final = {
 _AT_ONCE: Final = 1
 # below this share, only what tells most
 _AMPLE: Final = 20
+# the rarer mistakes are left out
+_MOST_BAD: Final = 13
 # so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster
 _ENOUGH: Final = 3
 
@@ -148,7 +150,7 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
         return
     good = _body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])
     # the life cycle has its share first: creation, three questions for each task, some polls
-    number = max(5, run.shares.creation // 2 - 4)
+    number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
     refused = unread = 0
     for bad in sorted(_bad(good), key=lambda each: each.tier)[:number]:
         if run.created >= run.settings.max_created:

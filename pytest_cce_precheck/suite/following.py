@@ -14,7 +14,7 @@ from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 UNFILTERED: Final = ""
 # how soon a created task is shown, no source says; whoever has waited for a minute takes it for lost
 _PATIENCE: Final = 60.0
-_FIRST_WAIT: Final = 0.15
+_FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 8.0
-_CLOSE_READS: Final = 4
 # a finished task must stay as it is: looked at soon after its end, and some time later
 _AFTER_THE_END: Final = (0.6, 3.0)
 
@@ -36,13 +35,15 @@ _AFTER_THE_END: Final = (0.6, 3.0)
 class Following:
     """Created tasks on their way to the end.
 
-    ``queries`` are those that find them; ``unseen`` are the pairs of a query and a task that no answer to it has shown
-    yet, ``latest`` the last exchange of each query, ``waited`` the seconds since the tasks were created.
+    ``queries`` are those that find them, ``between`` those that are asked while they change. ``unseen`` are the pairs
+    of a query and a task that no answer to it has shown yet, ``latest`` the last exchange of each query, ``states`` the
+    tasks as last listed, ``waited`` the seconds since they were created.
     """
 
     run: Inspection
     created: Answer
     queries: Mapping[str, Query] = field(init=False)
+    between: Sequence[str] = field(init=False)
     unseen: set[tuple[str, str]] = field(init=False)
     latest: dict[str, Exchange] = field(default_factory=dict)
     states: dict[str, AnsweredTask] = field(default_factory=dict)
@@ -53,6 +54,9 @@ class Following:
         values = {(name, task.value_of(name)): None for name in Filter for task in ids.values()}
         found = [select([FilterValue(name, value, MATCHING)]) for name, value in values if value]
         self.queries = {query.query: query for query in found}
+        # all are found by type and by instance, and one id stands for the others
+        by_id = [query.query for query in found if query.about == (Filter.TASK_ID,)]
+        self.between = [text for text in self.queries if text not in by_id[1:]]
         self.unseen = {(UNFILTERED, key) for key in ids}
         for query in found:
             [(name, value)] = query.meanings[0][0]
@@ -66,18 +70,17 @@ class Following:
         if self._read() is None or not self._look():
             return
         pause, said = _FIRST_WAIT, self._said()
-        for poll in range(max(3, share // 4)):
+        for _ in range(max(3, share // 3)):
             if self._finished():
                 break
             self._wait(pause)
-            # close reads first: a state that moves back does so for a moment only
-            pause = min(pause * (1.1 if poll < _CLOSE_READS else 2), _LONGEST_WAIT)
+            pause = min(pause * 2, _LONGEST_WAIT)
             if self._read() is None:
                 return
             left = share - (self.run.budget.sent - self._began)
             # the last step, some time after the end, has its share first
-            if said != self._said() and left >= 2 * step:
-                self._look()
+            if said != self._said() and left >= step + len(self.between):
+                self._look(self.between)
             said = self._said()
         for pause in _AFTER_THE_END if self._finished() else ():
             self._wait(pause)
@@ -189,11 +192,8 @@ def look_in_the_other_cluster(run: Inspection, created: Answer) -> None:
     if other is None:
         return
     ids = {task.id for task in created.tasks}
-    # an id of each end; the types and the instances are few
-    chosen = {
-        name: created.tasks if name is not Filter.TASK_ID else created.tasks[:: max(1, len(ids) - 1)] for name in Filter
-    }
-    values = {(name, value): None for name in Filter for task in chosen[name] if (value := task.value_of(name))}
+    last = created.tasks[-1]
+    values = [(name, value) for name in Filter if (value := last.value_of(name))]
     texts = [UNFILTERED, *(select([FilterValue(name, value, MATCHING)]).query for name, value in values)]
     for text in texts:
         exchange = run.sender.ask(run.client.list_request(text, cluster_id=other))

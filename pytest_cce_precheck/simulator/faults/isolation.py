@@ -85,13 +85,15 @@ def _finished_moves(call: Call, tasks: list[Task]) -> list[Task]:
     return [*kept, *_main_created(call, FINAL)]
 
 
-def _latest_of_any_cluster(call: Call, tasks: list[Task]) -> list[Task]:
-    """Keep an unfiltered list for the next call to the project, whatever its cluster."""
+def _list_of_the_cluster_before(call: Call, tasks: list[Task]) -> list[Task]:
+    """Answer the main cluster's first unfiltered list after that of another cluster with the other's."""
     if call.query.params:
         return tasks
-    previous: tuple[str, list[Task]] | None = call.memory.get("list")
-    call.memory["list"] = None if previous else (call.cluster.id, tasks)
-    return previous[1] if previous and previous[0] != call.ids.cluster_id else tasks
+    if call.cluster.id != call.ids.cluster_id:
+        call.memory["list"] = tasks
+        return tasks
+    other: list[Task] = call.memory.pop("list", tasks)
+    return other
 
 
 HOOKS: Final[HookTable] = {
@@ -110,7 +112,7 @@ HOOKS: Final[HookTable] = {
         "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
         "created-tasks-in-every-cluster": lambda call, tasks: [*tasks, *_main_created(call, any_task)],
         "finished-task-moves-to-another-cluster": _finished_moves,
-        "list-of-the-cluster-before": _latest_of_any_cluster,
+        "list-of-the-cluster-before": _list_of_the_cluster_before,
         "all-clusters-in-one-list": lambda call, tasks: [*tasks, *_in_other_cluster(call)],
     },
     "select": {
