@@ -18,6 +18,8 @@ FULL: Final = DEFAULT_BUDGET
 LEAST: Final = LEAST_BUDGET
 BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
+AMPLE: Final = 40
+"""From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
@@ -63,7 +65,6 @@ class Shares:
     isolation: int
     methods: int
     creation: int
-    following: int
     exploration: int
     transport: int
     retries: int
@@ -84,7 +85,6 @@ class Shares:
         creation = (
             _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 11, 64) if writes else 0
         )
-        following = creation * 2 // 3
         exploration = budget // 40 if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13)
         brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)
@@ -97,12 +97,18 @@ class Shares:
             isolation,
             methods,
             creation,
-            following,
             exploration,
             transport,
             retries,
             again,
         )
+
+    @property
+    def following(self) -> int:
+        """The part of creation that is for following what was created; the rest is for bad create requests."""
+        if self.creation < BAD_CREATIONS:
+            return self.creation - 2
+        return max(8, self.creation * 2 // 3 if self.creation >= AMPLE else self.creation // 2)
 
     def of_retries(self, questions: int) -> int:
         """Return how many of the retries that are reckoned with are for some of the questions."""

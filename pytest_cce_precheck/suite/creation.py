@@ -12,9 +12,9 @@ from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING, has_failed
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.invariants import requested
+from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.authentication import refusal_findings
-from pytest_cce_precheck.suite.budget import BAD_CREATIONS
+from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import TransportError, encode_query
@@ -63,14 +63,15 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
         return
     before = run.lists.opening() or before
     answer, findings = judge(exchange, expect={201})
-    run.results.report(*findings)
+    new = created_tasks_are_new(answer) if answer is not None else ()
+    run.results.report(*findings, *(finding.seen_in(exchange) for finding in new))
     run.results.judged += 1
     if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
     _report_known(run, before, answer)
     run.lists.compare(answer, complete=False)
     Following(run, answer).to_the_end()
-    if run.shares.creation >= _AMPLE:
+    if run.shares.creation >= AMPLE:
         look_in_the_other_cluster(run, answer)
     _look_for_twins(run, before, answer)
     if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
@@ -180,7 +181,7 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
 def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     """Send a create request whose body names another cluster than its path: no task may be in both."""
     other = run.settings.neighbours.other_cluster_id
-    if other is None or run.created >= run.settings.max_created:
+    if other is None or run.shares.creation < AMPLE or run.created >= run.settings.max_created:
         return
     body["spec"]["clusterID"] = other
     exchange = run.sender.ask(run.client.create_request(body), repeat=False)

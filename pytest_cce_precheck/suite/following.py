@@ -51,44 +51,47 @@ class Following:
 
     def __post_init__(self) -> None:
         ids = {task.id: task for task in self.created.tasks if task.id}
-        values = {(name, task.value_of(name)): None for name in Filter for task in ids.values()}
-        found = [select([FilterValue(name, value, MATCHING)]) for name, value in values if value]
-        self.queries = {query.query: query for query in found}
+        values = [(name, value) for task in ids.values() for name in Filter if (value := task.value_of(name))]
+        share = self.run.shares.following
+        # a small share is for the filters of one task
+        chosen = list(dict.fromkeys(values))[: max(1, share // 3)]
+        found = [(select([FilterValue(name, value, MATCHING)]), name, value) for name, value in chosen]
+        self.queries = {query.query: query for query, _, _ in found}
         # all are found by type and by instance, and one id stands for the others
-        by_id = [query.query for query in found if query.about == (Filter.TASK_ID,)]
+        by_id = [query.query for query, name, _ in found if name is Filter.TASK_ID]
         self.between = [text for text in self.queries if text not in by_id[1:]]
         self.unseen = {(UNFILTERED, key) for key in ids}
-        for query in found:
-            [(name, value)] = query.meanings[0][0]
+        for query, name, value in found:
             self.unseen |= {(query.query, key) for key, task in ids.items() if task.value_of(name) == value}
         self._entries = {task.id: entry for entry, task in paired(self.created)}
-        self._began = self.run.budget.sent
+        self._end = self.run.budget.sent + share
 
     def to_the_end(self) -> None:
         """Ask at once, after each change and after the end; report what no answer has shown."""
-        share, step = self.run.shares.following, len(self.queries) + 2
+        step = len(self.queries) + 2
         if self._read() is None or not self._look():
             return
         pause, said = _FIRST_WAIT, self._said()
-        for _ in range(max(3, share // 3)):
-            if self._finished():
-                break
+        while not self._finished() and self._left() > 0:
             self._wait(pause)
             pause = min(pause * 2, _LONGEST_WAIT)
             if self._read() is None:
                 return
-            left = share - (self.run.budget.sent - self._began)
             # the last step, some time after the end, has its share first
-            if said != self._said() and left >= step + len(self.between):
+            if said != self._said() and self._left() >= step + len(self.between):
                 self._look(self.between)
             said = self._said()
         for pause in _AFTER_THE_END if self._finished() else ():
-            self._wait(pause)
-            self._read()
-        if self._finished() and share >= 2 * step:
+            if self._left() > 0:
+                self._wait(pause)
+                self._read()
+        if self._finished() and self._left() >= step - 2:
             self._look()
         self._wait_for_what_is_unseen()
         self._report_the_lost()
+
+    def _left(self) -> int:
+        return self._end - self.run.budget.sent
 
     def _said(self) -> list[object]:
         return [task.state for task in self.states.values()]
