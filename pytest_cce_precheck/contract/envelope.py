@@ -97,15 +97,12 @@ def no_header_is_injected(exchange: Exchange) -> Iterator[Finding]:
 
 
 def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
-    """E: on CCE's own 429 the client waits as Retry-After says; no source ties it to that of the gateway.
-
-    RFC 9110: if there is one, in whatever answer, it is a number of seconds or a date.
-    """
-    if exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers:
+    """E: on CCE's own 429 the client waits as Retry-After says; no source ties it to that of the gateway."""
+    is_throttled = exchange.status == HTTPStatus.TOO_MANY_REQUESTS and exchange.response.headers
+    if is_throttled and (read_object(exchange)[0] or {}).keys() & _CCE_ERROR:
         value = exchange.response.headers.get("Retry-After")
         if value is None:
-            if (read_object(exchange)[0] or {}).keys() & _CCE_ERROR:
-                yield Finding("PRE110", "429 without Retry-After")
+            yield Finding("PRE110", "429 without Retry-After")
         elif not is_retry_after(value):
             yield Finding("PRE110", f"429 with Retry-After {value!r}: neither seconds nor an HTTP date")
 
