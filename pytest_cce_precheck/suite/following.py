@@ -153,10 +153,10 @@ class Following:
 
     def _wait_for_what_is_unseen(self) -> None:
         """Ask again for what no answer has shown, until a minute is over; then report it."""
-        pause = 1.0
+        pause = 4.0
         while self.unseen and self.waited < _PATIENCE:
             self._wait(pause)
-            pause = min(2 * pause, 16.0)
+            pause *= 3
             texts = [text for text in self.queries if any(query == text for query, _ in self.unseen)]
             if not (self._look(texts) if texts else self._read()):
                 return
