@@ -21,6 +21,7 @@ Kind = Literal["text", "number", "flag", "list", "age", "seconds", "command"]
 
 DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
+DEFAULT_MAX_CREATED: Final = 8
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
@@ -157,6 +158,12 @@ class Config:
     allow_writes: bool = _option(
         False,
         "let the suite use the create call, and try other methods on a cluster that does not exist (live, record)",
+    )
+    max_created_tasks: int = _option(
+        DEFAULT_MAX_CREATED,
+        "number of check tasks that the suite may create, 1 or more (live, record)",
+        "N",
+        least=1,
     )
     allow_destructive: bool = _option(
         False,

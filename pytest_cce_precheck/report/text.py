@@ -25,7 +25,7 @@ _SAMPLES: Final = 3
 _CAUSES: Final = 10
 _HEADER: Final = 100
 # an unexpected status; the refusals of other findings were expected
-_UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
+_UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113", "PRE124"})
 # found with bad credentials or none: the same request with good ones would not show it
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 

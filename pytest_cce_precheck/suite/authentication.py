@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.contract.answer import holds_id
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
@@ -74,13 +75,13 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
     if (
         status not in REFUSALS
         and status not in PASSING
-        and not any(each.code in ("PRE103", "PRE104") for each in findings)
+        and not any(each.code in ("PRE104", "PRE124") for each in findings)
     ):
         message = f"{asked} with {what} was refused with {status}; 401 or 403 was expected"
         findings.append(Finding("PRE606", message, subject=(str(status),)).seen_in(exchange))
     body = exchange.response.body.decode("utf-8", "replace")
     # a list that is shown in a refusal shows its beginning
-    shown = [key for key in known[:_LOOKED_FOR] if key in body and key not in exchange.request.query]
+    shown = [key for key in known[:_LOOKED_FOR] if holds_id(body, key) and key not in exchange.request.query]
     if shown:
         findings.append(Finding("PRE607", f"the refusal of {what} holds the task {shown[0]}").seen_in(exchange))
     return findings

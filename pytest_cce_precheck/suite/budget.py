@@ -18,10 +18,12 @@ FULL: Final = DEFAULT_BUDGET
 LEAST: Final = LEAST_BUDGET
 BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
+AMPLE: Final = 40
+"""From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # so many requests ask every query that is planned
-_AMPLE: Final = 500
+_WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
 _ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 14, 2
 # what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
@@ -84,9 +86,11 @@ class Shares:
         authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 5))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
-        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
+        creation = (
+            _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 11, 64) if writes else 0
+        )
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
-        more = max(budget - _AMPLE, 0) // 4
+        more = max(budget - _WHOLE_PLAN, 0) // 4
         exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
         brackets = _between(5, 5 + budget // 20, max(24, budget // 20)) + (budget // 25 if rough else 0)
@@ -94,8 +98,23 @@ class Shares:
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
         return cls(
-            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries, again
+            max(budget - fixed, 4),
+            authentication,
+            isolation,
+            methods,
+            creation,
+            exploration,
+            transport,
+            retries,
+            again,
         )
+
+    @property
+    def following(self) -> int:
+        """The part of creation that is for following what was created; the rest is for bad create requests."""
+        if self.creation < BAD_CREATIONS:
+            return self.creation - 2
+        return max(8, self.creation * 2 // 3 if self.creation >= AMPLE else self.creation // 2)
 
     def of_retries(self, questions: int) -> int:
         """Return how many of the retries that are reckoned with are for some of the questions."""

@@ -82,6 +82,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
         # the simulator is nobody's cluster
         allow_writes=config.allow_writes or simulated,
         allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
+        max_created=config.max_created_tasks,
         neighbours=neighbours,
         wait=harness.mode.wait,
         lag=float(config.lag) if config.mode.is_real and not config.mode.records else 0.0,
@@ -94,7 +95,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
 
 
 def _as_notes(settings: Settings) -> dict[str, Any]:
-    kept = ("budget", "seed", "allow_writes", "allow_destructive", "kept_back")
+    kept = ("budget", "seed", "allow_writes", "allow_destructive", "max_created", "kept_back")
     return {"neighbours": asdict(settings.neighbours), **{name: getattr(settings, name) for name in kept}}
 
 

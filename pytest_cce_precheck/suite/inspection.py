@@ -40,7 +40,8 @@ class Inspection:
     """One run. Its checks send with ``sender``, read lists with ``lists``, and report to ``results``.
 
     ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
-    of queries that a joined one was asked in place of.
+    of queries that a joined one was asked in place of, ``created`` is the number of tasks that the run has created or
+    may have.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Inspection:
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
+        self.created = 0
         self.query_log = QueryLog()
         self.proved: set[str] = set()
         self._joined = 0

@@ -56,10 +56,14 @@ def other_places_cannot_be_read(run: Inspection) -> None:
         if exchange.status < 300:
             tasks, findings = judge(exchange)
             disguised = [finding for finding in findings if finding.code == "PRE109"]
-            shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
-            message = f"{probe.what} was answered with {exchange.status}{shown}"
-            readable = Finding("PRE611", message, subject=("place",)).seen_in(exchange)
-            run.results.report(*(disguised or [readable]))
+            if disguised or tasks is None or tasks.tasks:
+                shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
+                message = f"{probe.what} was answered with {exchange.status}{shown}"
+                readable = Finding("PRE611", message, subject=("place",)).seen_in(exchange)
+                run.results.report(*(disguised or [readable]))
+            else:
+                # that a place is not there, an empty list says too
+                run.results.observe(probe.what, f"{exchange.status}, nothing")
         else:
             run.results.report(*check(exchange, expect=_NO_SUCH_PLACE))
     if HTTPStatus.UNAUTHORIZED in statuses:
@@ -123,13 +127,23 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
         run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
     _filters_select_there(run, theirs, other_id)
     for question in islice(_crossed_questions(run, mine, theirs, other_id), max(2, run.shares.isolation // 3)):
-        answer = run.lists.judged(run.sender.ask(question.request), {200, 404})
+        answer = run.lists.judged(run.sender.ask(question.request), question.statuses)
         foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
         if foreign and answer:
             message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
             finding = Finding("PRE610", message, foreign[0].path, subject=question.subject)
             run.results.report(finding.seen_in(answer.exchange))
-    run.lists.read()
+    _compare_once_more(run, theirs, other_id)
+
+
+def _compare_once_more(run: Inspection, theirs: Answer, other_id: str) -> None:
+    """Read this cluster's list right after the other's: it must not show the other's tasks now."""
+    after = run.lists.read()
+    foreign = [task for task in after.tasks if task.id in theirs.by_id] if after else []
+    if foreign and after:
+        message = f"task {foreign[0].id} of cluster {other_id} is in this cluster's list, read after the other's"
+        finding = Finding("PRE610", message, foreign[0].path, subject=("list",))
+        run.results.report(finding.seen_in(after.exchange, theirs.exchange))
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,7 @@ class _Crossed:
     request: Request
     foreign: frozenset[str]
     subject: tuple[str, ...]
+    statuses: frozenset[int] = frozenset({200, 404})
 
 
 def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: str) -> Iterator[_Crossed]:
@@ -152,7 +167,10 @@ def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: 
                 subject = tuple(map(str, names))
                 yield _Crossed(f"{given.title} in {which} cluster", request, frozenset(shown.by_id), subject)
     query = encode_query([("cluster_id", other_id)])
-    yield _Crossed(f"?{query} in this cluster", client.list_request(query), frozenset(theirs.by_id), ("cluster_id",))
+    # a parameter that is not documented may be refused
+    statuses = frozenset({200, 400})
+    request = client.list_request(query)
+    yield _Crossed(f"?{query} in this cluster", request, frozenset(theirs.by_id), ("cluster_id",), statuses)
 
 
 def _filters_select_there(run: Inspection, theirs: Answer, other_id: str) -> None:
@@ -236,7 +254,7 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
             results.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
             if not settings.allow_destructive:
                 break
-        elif exchange.status in (405, 500):
-            # other refusals may come from in front of the service, in whatever form
-            results.report(*check(exchange))
+        else:
+            # how, and in which form, no source says
+            results.observe(f"{method} on the list path", f"{exchange.status}")
     run.lists.read()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # findings that compare two answers: one of two replicas may be behind the other
 _CONTRADICTIONS: Final = frozenset(
     {*(f"PRE40{n}" for n in range(2, 10)), *(f"PRE41{n}" for n in range(6)), "PRE310", "PRE501", "PRE502", "PRE503"}
-    | {"PRE505", "PRE506", "PRE507"}
+    | {"PRE505", "PRE506"}
 )
 
 

@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
+from http.client import HTTPResponse as PlainResponse
+from http.client import parse_headers
 from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from urllib3 import HTTPConnectionPool, HTTPResponse
     from urllib3.poolmanager import PoolManager
 
+# 101 ends the exchange: another protocol follows
+_INTERIM: Final = frozenset({100, *range(102, 200)})
 _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
 
 
@@ -164,7 +168,19 @@ class _Watchdog:
 _WATCHDOG: Final = _Watchdog()
 
 
+class _FinalResponse(PlainResponse):
+    def _read_status(self) -> tuple[str, int, str]:
+        # RFC 9110, 15.2: interim answers, such as 103, may come before the answer; http.client skips 100 alone
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+            if status not in _INTERIM:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 class _WatchedConnection(HTTPConnection):
+    response_class = _FinalResponse
+
     def _new_conn(self) -> socket.socket:
         watch = Watch.current()
         if watch is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.simulator.creation import make_tasks, parse_request
+from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
@@ -97,12 +100,53 @@ def _list_with_another_version(call: Call, document: Document) -> Document:
     return document
 
 
+def _escaped(value: Any) -> Any:
+    return html.escape(value) if isinstance(value, str) else value
+
+
+def _escape_values(_call: Call, document: Document) -> Document:
+    for entry in document["spec"].get("addonList", ()):
+        if "values" in entry:
+            entry["values"] = {name: _escaped(value) for name, value in entry["values"].items()}
+    return document
+
+
+def _make_for_both(call: Call, refusal: Refusal | None) -> Refusal | None:
+    """Carry out a create that names another cluster, and list its tasks in that cluster too."""
+    if refusal is None or refusal.reason != "cluster-id" or not names_a_cluster(call.request.body):
+        return refusal
+    call.memory["for"] = parse_request(call.request.body)["spec"].get("clusterID")
+    return None
+
+
+def _list_in_both(call: Call, document: Document) -> Document:
+    other = call.memory.pop("for", None)
+    for task in call.cluster.tasks if other in call.state.clusters else ():
+        if task.id in {item["metadata"]["taskID"] for item in document["status"]["items"]}:
+            call.state.add(other, task)
+    return document
+
+
+def _made_hours_ago(call: Call, document: Document) -> Document:
+    for item in document["status"]["items"]:
+        task = next(each for each in call.cluster.tasks if each.id == item["metadata"]["taskID"])
+        early = replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8)))
+        call.cluster.tasks[call.cluster.tasks.index(task)] = early
+        item["metadata"]["createTimeStamp"] = timestamp(early.created)
+    return document
+
+
+def _two_only(call: Call, document: Document) -> Document:
+    for item in document["status"]["items"][2:]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+    return document
+
+
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": accept("cluster-id"),
-        "create-accepts-no-add-on": accept("addon-list"),
+        "create-accepts-another-cluster-id": _make_for_both,
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
@@ -123,6 +167,10 @@ HOOKS: Final[HookTable] = {
         "created-for-another-version": in_each(_other_target),
         "create-makes-twins": _make_again,
         "create-type-mismatch": _all_upgrades,
+        "create-spec-escapes-values": _escape_values,
+        "create-accepts-another-cluster-id": _list_in_both,
+        "created-hours-ago": _made_hours_ago,
+        "third-entry-of-a-create-is-not-made": _two_only,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
     "document": {"created-task-listed-with-another-version": _list_with_another_version},

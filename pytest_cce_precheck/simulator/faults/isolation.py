@@ -6,7 +6,18 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.hooks import INSTANCE, TASK_ID, TYPE, ignore, nothing, only, when
+from pytest_cce_precheck.simulator.hooks import (
+    FINAL,
+    INSTANCE,
+    TASK_ID,
+    TYPE,
+    TaskCondition,
+    any_task,
+    ignore,
+    nothing,
+    only,
+    when,
+)
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
@@ -77,6 +88,29 @@ def _elsewhere(call: Call) -> bool:
     return call.cluster.id == call.ids.other_cluster_id
 
 
+def _main_created(call: Call, condition: TaskCondition) -> list[Task]:
+    """Return the tasks that were created in the main cluster, if another one is asked for."""
+    main = call.ids.cluster_id
+    tasks = call.state.tasks_of(main, call.now) if call.cluster.id != main else []
+    return [task for task in tasks if task.id in call.created_ids and condition(call, task)]
+
+
+def _finished_moves(call: Call, tasks: list[Task]) -> list[Task]:
+    kept = [task for task in tasks if not (task.id in call.created_ids and FINAL(call, task))]
+    return [*kept, *_main_created(call, FINAL)]
+
+
+def _list_of_the_cluster_before(call: Call, tasks: list[Task]) -> list[Task]:
+    """Answer the main cluster's first unfiltered list after that of another cluster with the other's."""
+    if call.query.params:
+        return tasks
+    if call.cluster.id != call.ids.cluster_id:
+        call.memory["list"] = tasks
+        return tasks
+    other: list[Task] = call.memory.pop("list", tasks)
+    return other
+
+
 HOOKS: Final[HookTable] = {
     "route": {
         "cluster-ignored": _main_for_any,
@@ -97,6 +131,9 @@ HOOKS: Final[HookTable] = {
     },
     "observe": {
         "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
+        "created-tasks-in-every-cluster": lambda call, tasks: [*tasks, *_main_created(call, any_task)],
+        "finished-task-moves-to-another-cluster": _finished_moves,
+        "list-of-the-cluster-before": _list_of_the_cluster_before,
         "all-clusters-in-one-list": lambda call, tasks: [*tasks, *_in_other_cluster(call)],
     },
     "select": {
