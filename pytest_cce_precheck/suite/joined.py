@@ -62,15 +62,17 @@ def _report(
 ) -> None:
     query, answer = judged.asked.query, judged.answer
     group = groups.get(query.query)
-    if judged.findings:
+    # what every answer shows is no news about this one
+    if any(not run.results.times(finding) for finding in judged.findings):
         control = query.meanings[0]
         extra = [task for task in answer.tasks if not satisfies(task, control)] if answer is not None else []
         if not _split(run, query, group.suspects(extra) if group is not None else (), ask):
             run.results.report(*judged.findings)
         return
+    run.results.report(*judged.findings)
     run.results.judged += not judged.open_ids
     # an answer that shows the control was made from every value
-    if answer is not None and answer.tasks and not judged.open_ids:
+    if answer is not None and answer.tasks and not judged.compared and not judged.open_ids:
         run.results.reached.update(query.classes)
         run.proved.update(each.query for _, each in (group.members if group is not None else ()))
 
