@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.documented import CALLS
@@ -62,6 +63,23 @@ def of_envelope(exchange: Exchange) -> Iterator[Occasion]:
     yield "PRE110", status == THROTTLED and not is_gateway_error(document)
     yield "PRE112", any(len(value.splitlines()) > 1 for _, value in exchange.request.params)
     yield "PRE608", any(name.lower() in CREDENTIAL_HEADERS for name, _ in exchange.request.headers.pairs)
+    yield from _of_http(exchange)
+
+
+def _of_http(exchange: Exchange) -> Iterator[Occasion]:
+    """Yield what an answer gives the rules of `http_rules` to judge."""
+    headers, request = exchange.response.headers, exchange.request
+    yield "PRE114", bool(headers)
+    yield "PRE115", any(name in headers for name in ("Content-Length", "Transfer-Encoding"))
+    yield "PRE116", any(name in headers for name in ("Date", "Last-Modified", "ETag", "Age"))
+    yield "PRE117", exchange.status == HTTPStatus.METHOD_NOT_ALLOWED
+    yield "PRE119", "Authorization" in request.headers
+    if "If-None-Match" in request.headers:
+        yield "PRE118", True
+    if "Range" in request.headers:
+        yield "PRE121", exchange.status == HTTPStatus.PARTIAL_CONTENT
+    if request.method == "HEAD":
+        yield "PRE122", exchange.status == HTTPStatus.OK and "Content-Length" in headers
 
 
 @dataclass(frozen=True)
@@ -115,7 +133,7 @@ def of_answer(exchange: Exchange, shapes: Iterable[Shape], number: int) -> Itera
     yield "PRE304", number > 1
     yield "PRE308", bool(found) and exchange.date is not None
     if creates(exchange):
-        yield from (("PRE214", True), ("PRE320", "spec" in document))
+        yield from (("PRE214", True), ("PRE320", "spec" in document), ("PRE324", bool(found)))
         yield from ((code, bool(found)) for code in ("PRE321", "PRE322", "PRE323"))
         return
     yield from ((code, "pageInfo" in document) for code in ("PRE205", "PRE309"))

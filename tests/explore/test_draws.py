@@ -208,7 +208,7 @@ def test_only_existing_values_are_drawn_of_one_task_and_of_several() -> None:
     assert {lists(asked, tasks) for asked in examples} == {True, False}
 
 
-@pytest.mark.parametrize("classes", [["unknown"], ["other case", "empty"], ["mutated"], ["infix"], ["upper case"]])
+@pytest.mark.parametrize("classes", [["unknown"], ["other case", "empty"], ["mutated"], ["prefix"], ["null"]])
 def test_only_values_of_some_classes_are_drawn_beside_existing_ones(classes: list[str]) -> None:
     examples = drawn(filters(tasks=cluster(12), classes=classes), seeds=range(4))
     found = [{item.value_class for item in asked} for asked in examples]
@@ -240,7 +240,7 @@ def test_a_weight_says_how_often_a_combination_is_drawn() -> None:
         ({"classes": ["unknwon"]}, "classes: there is no class 'unknwon'; did you mean unknown?"),
         ({"classes": "unknown"}, "classes='unknown': expected a list of classes, such as ['unknown']"),
         ({"classes": []}, "classes=[]: no combination"),
-        ({"classes": ["upper case"], "weights": {"type": 0}, "at_most": 1}, "no combination of the 3 filters is such"),
+        ({"classes": ["other case"], "weights": {"type": 0}, "at_most": 1}, "no combination of the 3 filters is such"),
         ({"classes": ["unknown"], "existing": True}, "existing=True draws existing values only"),
         ({"weights": {"typ": 1}}, "weights: there is no combination 'typ'; did you mean type?"),
         ({"weights": {"type": -1}}, "weights: 'type' is -1: expected a number from 0 to 1000"),
