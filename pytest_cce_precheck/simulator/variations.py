@@ -122,7 +122,7 @@ def _any_values_are_400(call: Call, refusal: Refusal | None) -> Refusal | None:
 
 
 def _unknown_parameter_is_400(call: Call, refusal: Refusal | None) -> Refusal | None:
-    unknown = {name for name, _ in call.query.given} - set(Filter)
+    unknown = {name for name, _ in call.query.params} - set(Filter)
     return bad_request("unknown-parameter", "unknown parameter.") if unknown else refusal
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
         ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number, 30 or more"),
         ("--cce-budget=0", "--cce-budget (from option) is '0': expected a whole number, 30 or more"),
         ("--cce-budget=29", "--cce-budget (from option) is '29': expected a whole number, 30 or more"),
+        (
+            "--cce-max-created-tasks=0",
+            "--cce-max-created-tasks (from option) is '0': expected a whole number, 1 or more",
+        ),
         ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number, 0 or more"),
         ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number, 1 or more"),
         ("--cce-timeout=0", "--cce-timeout (from option) is '0': expected a whole number, 1 or more"),

@@ -221,13 +221,15 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
+        caller.order(entry(0, values={"text": "<b>"}), entry(0, "addonUpgrade"), entry(1)),
     ):
         caller.create(order)
     caller.send = original  # type: ignore[method-assign]
     simulator = caller.simulator
     yield from sent
-    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
+    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
     for _ in range(3):
+        yield caller.with_token(caller.request(cluster=simulator.other_cluster_id))
         yield caller.with_token(caller.request())
         for task in posted:
             yield caller.with_token(caller.request(f"task_id={task.id}"))
