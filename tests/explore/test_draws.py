@@ -240,7 +240,7 @@ def test_a_weight_says_how_often_a_combination_is_drawn() -> None:
         ({"classes": ["unknwon"]}, "classes: there is no class 'unknwon'; did you mean unknown?"),
         ({"classes": "unknown"}, "classes='unknown': expected a list of classes, such as ['unknown']"),
         ({"classes": []}, "classes=[]: no combination"),
-        ({"classes": ["other case"], "weights": {"type": 0}, "at_most": 1}, "no combination of the 3 filters is such"),
+        ({"classes": ["underscores"], "weights": {"type": 0}, "at_most": 1}, "no combination of the 3 filters is such"),
         ({"classes": ["unknown"], "existing": True}, "existing=True draws existing values only"),
         ({"weights": {"typ": 1}}, "weights: there is no combination 'typ'; did you mean type?"),
         ({"weights": {"type": -1}}, "weights: 'type' is -1: expected a number from 0 to 1000"),
