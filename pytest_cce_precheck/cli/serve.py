@@ -17,6 +17,7 @@ from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.run import corpus_credentials
 from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.creation import MOST_TASKS
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
@@ -107,7 +108,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
     add("--seed", type=int, default=0, metavar="N", help="the seed of ids and tasks")
-    add("--tasks", type=whole("a number of tasks"), default=12, metavar="N", help="number of tasks in the main cluster")
+    add(
+        "--tasks",
+        type=whole("a number of tasks", most=MOST_TASKS),
+        default=12,
+        metavar="N",
+        help="number of tasks in the main cluster",
+    )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
 

@@ -19,7 +19,7 @@ from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.simulator import server as server_module
 from pytest_cce_precheck.simulator.connection import Answerer, Connection, Wait
 from pytest_cce_precheck.simulator.http1 import MAX_FIELDS, BadHttp, parse_head
-from pytest_cce_precheck.simulator.server import LIMITS, SimulatorServer
+from pytest_cce_precheck.simulator.server import LIMITS, PATIENCE_SECONDS, SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.iam import TOKEN_PATH
 from pytest_cce_precheck.simulator.staging.service import Staging
@@ -401,6 +401,67 @@ def test_descriptors_that_somebody_else_gives_back_are_noticed(scarce, monkeypat
         server._listener.error = None
         assert until_closed(sock).startswith(b"HTTP/1.1 401 ")
     assert len(caplog.records) == 1
+
+
+class NarrowListener(socket.socket):
+    """Has descriptors for three connections."""
+
+    def __init__(self, server):
+        super().__init__(fileno=server._listener.detach())
+        self.setblocking(False)
+        self._server = server
+
+    def accept(self):
+        if len(self._server._connections()) >= 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().accept()
+
+
+@pytest.fixture
+def narrow(clock):
+    server = SimulatorServer(Simulator())
+    server._listener = NarrowListener(server)
+    with server, ExitStack() as stack:
+        clients = [stack.enter_context(connected(server)) for _ in range(3)]
+        for sock in clients:
+            answers(sock)
+        yield server, clients
+
+
+def answers(sock, data=PLAIN):
+    sock.sendall(data)
+    return sock.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_the_client_that_is_idle_for_longest_makes_room_for_a_new_one(narrow, clock):
+    server, clients = narrow
+    clock.now += PATIENCE_SECONDS - 1
+    assert answers(clients[0])
+    clock.now += 2
+    assert serves(server)
+    assert clients[1].recv(1) == b""
+    assert answers(clients[0])
+    assert answers(clients[2])
+
+
+def test_a_client_that_begins_a_request_and_stops_makes_room_too(narrow, clock):
+    server, clients = narrow
+    for sock in clients:
+        sock.sendall(b"G")
+    assert answers(clients[0], PLAIN[1:])
+    clock.now += PATIENCE_SECONDS + 1
+    assert serves(server)
+
+
+def test_nobody_who_was_active_just_now_makes_room(narrow, clock, monkeypatch):
+    monkeypatch.setattr(server_module, "SHORTAGE_SECONDS", 1000.0)
+    server, clients = narrow
+    clock.now += PATIENCE_SECONDS - 1
+    with connected(server) as new:
+        new.sendall(LAST)
+        assert all(map(answers, clients))
+        clients[0].close()
+        assert until_closed(new).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_listener_that_is_broken_ends_the_server():
