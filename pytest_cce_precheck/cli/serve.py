@@ -108,9 +108,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
     add("--seed", type=int, default=0, metavar="N", help="the seed of ids and tasks")
+    tasks = whole("a number of tasks", most=MOST_TASKS)
     add(
         "--tasks",
-        type=whole("a number of tasks", most=MOST_TASKS),
+        type=tasks,
         default=12,
         metavar="N",
         help="number of tasks in the main cluster",
