@@ -326,8 +326,29 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     return result
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> Generator[None, object, object]:
+    """Write the reports again if a plugin has changed the exit status since, or fails here: they must not be green."""
+    log = config.stash.get(log_key, None)
+    session = log.session if log is not None else None
+    if log is None or session is None:
+        return (yield)
+    if not log.ended:
+        # a plugin whose hook goes before ours failed
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+    try:
+        return (yield)
+    except BaseException:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+        raise
+    finally:
+        _end_unseen(session)
+
+
 def _end_unseen(session: pytest.Session) -> None:
     log = session.config.stash.get(log_key, None)
+    if log is not None:
+        log.ended = True
     if log is not None and log.exit_status != session.exitstatus:
         unseen = log.exit_status is None
         lines = _ended(session.config)
