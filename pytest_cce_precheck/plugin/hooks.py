@@ -27,6 +27,7 @@ from pytest_cce_precheck.plugin.settings import (
     settings_of,
     targets_key,
     targets_of,
+    time_of_writing,
     uses_the_plugin,
 )
 
@@ -121,6 +122,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[config_key] = settings = settings_of(config)
         refuse_options_from_files(config)
         refuse_real_services(settings)
+        if settings.snapshot or settings.mode.records:
+            time_of_writing(os.environ)
         config.stash[targets_key] = targets_of(config, settings)
         if not settings.mode.is_simulated or not _VALIDATED.isdisjoint(settings.sources):
             _refuse_the_unusable(config, settings)
