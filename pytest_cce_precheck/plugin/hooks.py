@@ -21,6 +21,7 @@ from pytest_cce_precheck.plugin.settings import (
     config_key,
     environment_key,
     ini_type,
+    may_be_real,
     refuse_options_from_files,
     refuse_real_services,
     runs_the_suite,
@@ -30,6 +31,7 @@ from pytest_cce_precheck.plugin.settings import (
     time_of_writing,
     uses_the_plugin,
 )
+from pytest_cce_precheck.plugin.uncaught import mask_uncaught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -70,6 +72,8 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, object, object]:
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows itself."""
     early_config.stash[environment_key] = dict(os.environ)
+    if may_be_real(early_config):
+        mask_uncaught(early_config)
     with _errors_masked(early_config):
         try:
             result = yield
@@ -97,14 +101,11 @@ def _errors_masked(config: pytest.Config) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Mask what the run shows, from before any plugin is configured; only if it has real credentials."""
-    try:
-        is_masked = settings_of(config).mode.is_real
-    except ConfigurationError:
-        # `pytest_configure` refuses wrong settings; a credential may be among them
-        is_masked = True
+    is_masked = may_be_real(config)
     if is_masked:
         from pytest_cce_precheck.plugin.masking import mask_everything_shown
 
+        mask_uncaught(config)
         mask_everything_shown(config)
     with _errors_masked(config) if is_masked else nullcontext():
         return (yield)

@@ -91,11 +91,20 @@ def settings_of(config: pytest.Config) -> Config:
         # pytest warns about a list instead of a text, which is refused here
         warnings.simplefilter("ignore")
         return resolve(
-            lambda option: config.getoption(option.ini),
+            # before the command line is read in full, what is known of it
+            lambda option: getattr(config.option, option.ini, getattr(config.known_args_namespace, option.ini, None)),
             Environment(os.environ),
             lambda option: _from_ini(config, option, name),
             ini_name=name,
         )
+
+
+def may_be_real(config: pytest.Config) -> bool:
+    """Whether a run may have real credentials; `pytest_configure` refuses wrong settings, which may hold one."""
+    try:
+        return settings_of(config).mode.is_real
+    except ConfigurationError:
+        return True
 
 
 def refuse_options_from_files(config: pytest.Config) -> None:
