@@ -31,7 +31,6 @@ from pytest_cce_precheck.plugin.settings import (
     time_of_writing,
     uses_the_plugin,
 )
-from pytest_cce_precheck.plugin.uncaught import mask_uncaught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -73,6 +72,8 @@ def pytest_load_initial_conftests(
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows itself."""
     early_config.stash[environment_key] = dict(os.environ)
     if may_be_real(early_config):
+        from pytest_cce_precheck.plugin.uncaught import mask_uncaught
+
         mask_uncaught(early_config)
     with _errors_masked(early_config):
         try:
@@ -104,6 +105,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     is_masked = may_be_real(config)
     if is_masked:
         from pytest_cce_precheck.plugin.masking import mask_everything_shown
+        from pytest_cce_precheck.plugin.uncaught import mask_uncaught
 
         mask_uncaught(config)
         mask_everything_shown(config)

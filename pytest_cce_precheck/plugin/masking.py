@@ -348,9 +348,7 @@ class Masking:
 
     def _mask_metadata(self, config: pytest.Config) -> None:
         if "pytest_metadata.plugin" in sys.modules:
-            table = config.stash.get(sys.modules["pytest_metadata.plugin"].metadata_key, None)
-            if table is not None:
-                self._mask.in_place(table)
+            self._mask.in_place(config.stash.get(sys.modules["pytest_metadata.plugin"].metadata_key, {}))
 
     def _uncaught(self, hook: Callable[[Any], object], caught: Any) -> object:
         return hook(self._mask.uncaught(caught))
