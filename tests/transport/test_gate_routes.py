@@ -117,9 +117,9 @@ class Lookups:
         self.goes_on = threading.Event()
         self.goes_on.set()
 
-    def __call__(self, host: str, *more: Any, **options: Any) -> list[Any]:
+    def __call__(self, host: str, port: object, *more: Any, **options: Any) -> list[Any]:
         if host != "svc.example":
-            return self._original(host, *more, **options)
+            return self._original(host, port, *more, **options)
         self.number += 1
         if self.error is not None:
             raise self.error
@@ -203,6 +203,24 @@ def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: 
 @pytest.mark.usefixtures("budget")
 def test_the_service_is_no_way_around_as_a_proxy(server: Server, send: Callable[[str], Any]) -> None:
     refused(lambda: send(server.endpoint), server)
+
+
+@pytest.mark.usefixtures("budget")
+def test_the_service_is_no_tunnel_for_the_standard_library_either(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    connection.set_tunnel("other.example")
+    # what is asked for in the tunnel is a read, but the service would be asked to connect
+    refused(lambda: connection.request("GET", "/x"), server)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_service_on_the_port_of_its_scheme_is_known_by_a_pool_that_names_none(scheme: str) -> None:
+    gate, counting = Gate(), SharedBudget()
+    refuse = WriteGuard("p", "c", writes=False, destructive=False).check
+    gate.put(f"{scheme}://svc.invalid", lambda: counting, refuse=refuse)
+    pool = {"http": HTTPConnectionPool, "https": urllib3.HTTPSConnectionPool}[scheme]("svc.invalid")
+    with closing(counting), gate, pytest.raises(WriteRefusedError):
+        pool.urlopen("DELETE", PATH, retries=False)
 
 
 # ---- layers below urllib3's pools

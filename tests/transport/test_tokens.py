@@ -227,6 +227,12 @@ def test_a_command_that_gives_no_token_is_told_so(code: str, told: str) -> None:
     assert told in str(raised.value)
 
 
+def test_a_command_that_says_nothing_complains_of_nothing() -> None:
+    with pytest.raises(TokenError) as caught:
+        python("raise SystemExit(3)")()
+    assert str(caught.value).endswith("ended with status 3")
+
+
 def test_a_command_that_cannot_be_run_is_named_without_its_arguments() -> None:
     with pytest.raises(TokenError) as raised:
         TokenCommand(("no-such-program", "--password=x"), {})()
