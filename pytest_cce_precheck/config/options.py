@@ -24,6 +24,7 @@ LEAST_BUDGET: Final = 30
 DEFAULT_MAX_CREATED: Final = 8
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
+_DAY: Final = 24 * 3600
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _LONGEST: Final = 86_400
 _FLAGS: Final = {
@@ -82,6 +83,7 @@ class Option:
     environment: tuple[str, ...] = ()
     command_line_only: bool = False
     least: int = 0
+    most: int = 1_000_000
 
     @property
     def flag(self) -> str:
@@ -107,7 +109,7 @@ class Option:
     def expected(self) -> str:
         """What a value has to be, for messages."""
         by_kind = {
-            "number": f"a whole number, {self.least} or more",
+            "number": f"a whole number from {self.least} to {self.most}",
             "flag": "true or false",
             "list": "a list of texts",
             "seconds": "a number of seconds above 0, such as 2 or 0.5",
@@ -160,10 +162,7 @@ class Config:
         "let the suite use the create call, and try other methods on a cluster that does not exist (live, record)",
     )
     max_created_tasks: int = _option(
-        DEFAULT_MAX_CREATED,
-        "number of check tasks that the suite may create, 1 or more (live, record)",
-        "N",
-        least=1,
+        DEFAULT_MAX_CREATED, "number of check tasks that the suite may create, 1 or more (live, record)", "N", least=1
     )
     allow_destructive: bool = _option(
         False,
@@ -189,12 +188,18 @@ class Config:
     )
     rate: int = _option(0, "requests per second of all workers together; 0, the default: no limit (live, record)", "N")
     run_time: int = _option(
-        0, "seconds after which no request is sent; 0, the default: no limit (live, record)", "SECONDS"
+        0, "seconds after which no request is sent; 0, the default: no limit (live, record)", "SECONDS", most=366 * _DAY
     )
-    lag: int = _option(0, "seconds by which the answer of a replica may be out of date (live)", "SECONDS")
-    seed: int = _option(0, "number that determines the plan, the drawn values and the simulator's state", "N")
+    lag: int = _option(0, "seconds by which the answer of a replica may be out of date (live)", "SECONDS", most=_DAY)
+    seed: int = _option(
+        0, "number that determines the plan, the drawn values and the simulator's state", "N", most=2**64 - 1
+    )
     timeout: int = _option(
-        30, "seconds to wait for a connection and for each part of an answer, 1 or more (live)", "SECONDS", least=1
+        30,
+        "seconds to wait for a connection and for each part of an answer, 1 or more (live)",
+        "SECONDS",
+        least=1,
+        most=_DAY,
     )
     max_response_time: float | None = _option(
         None, "report an answer that takes longer; retries and waits are not counted (live, record)", "SECONDS"
@@ -332,8 +337,8 @@ def parsed(option: Option, given: Any, name: str) -> Any:
     if option.kind == "command":
         return _command(option, given, name)
     value = _PARSERS[option.kind](given)
-    too_small = option.kind == "number" and value is not None and value < option.least
-    if value is None or too_small or (option.choices and value not in option.choices):
+    out_of_range = option.kind == "number" and value is not None and not option.least <= value <= option.most
+    if value is None or out_of_range or (option.choices and value not in option.choices):
         raise ConfigurationError(f"{name} is {given!r}: expected {option.expected}")
     return value
 

@@ -45,6 +45,9 @@ LIMITS: Final = {
 }
 # seconds until it tries again to accept clients after it had no file descriptor for one
 SHORTAGE_SECONDS: Final = 0.2
+# a client that does nothing for so many seconds makes room for another one if descriptors are short
+PATIENCE_SECONDS: Final = 5.0
+_CLIENTS_TURN: Final = {Wait.HANDSHAKE, Wait.IDLE, Wait.REQUEST}
 _SHORTAGE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _DRAIN_BYTES: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 64 * 1024
@@ -60,7 +63,8 @@ class LoopbackServer:
     ``handle`` gets a request and the number of its connection. It must not block: an answer that takes time is a
     `Future` that another thread completes. `NoAnswer` closes the connection, cuts it off, or holds it for at most a
     minute. With ``tls``, the server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by
-    default) is closed. If the server fails, new clients are refused, and the end of the block raises `RuntimeError`.
+    default) is closed; if the process may open no more files, that without one for longest is closed for a new client.
+    If the server fails, new clients are refused, and the end of the block raises `RuntimeError`.
     """
 
     def __init__(
@@ -182,6 +186,8 @@ class LoopbackServer:
         except OSError as error:
             if error.errno not in _SHORTAGE:
                 raise
+            if self._close_longest_idle():
+                return  # the client in the queue is accepted next
             if not self._warned:
                 _log.warning("new clients have to wait: %s", error)
             self._warned = True
@@ -192,6 +198,16 @@ class LoopbackServer:
             return
         self._warned = False
         self._guarded(self._add, Connection(sock, next(self._numbers)))
+
+    def _close_longest_idle(self) -> bool:
+        """Close the connection whose client has done nothing for longest; return whether there was one."""
+        idle = [each for each in self._connections() if each.wait in _CLIENTS_TURN]
+        since = {each: each.deadline - self._limits[each.waits_for] for each in idle}
+        longest = min(idle, key=since.__getitem__, default=None)
+        if longest is None or monotonic() - since[longest] < PATIENCE_SECONDS:
+            return False
+        self._drop(longest)
+        return True
 
     def _add(self, connection: Connection) -> None:
         sock = connection.sock

@@ -107,7 +107,8 @@ class Results:
         for finding in map(self._with_hint, findings):
             self.proof.see_finding(finding.code)
             self._times[finding.identity] = self.times(finding) + finding.times
-            self._found.setdefault(finding.identity, finding)
+            if finding.identity not in self._found:
+                self._found[finding.identity] = finding.abridged()
 
     def _with_hint(self, finding: Finding) -> Finding:
         behind = self.lag.behind
