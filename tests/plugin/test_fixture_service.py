@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.toolchains import require_module
+
 if TYPE_CHECKING:
     from tests.conftest import Run
 
@@ -136,7 +138,7 @@ def test_unused(cce_client, cce_simulator):
 
 
 def test_hypothesis_and_async_tests_use_it_too(pytester: pytest.Pytester, run: Run) -> None:
-    pytest.importorskip("httpx")
+    require_module("httpx")
     pytester.makepyfile(
         test_it=OWN
         + """
