@@ -272,10 +272,6 @@ def _is_repeated(call: Call) -> bool:
     return any(len(some) > 1 for some in call.query.values.values())
 
 
-def _is_unknown(call: Call) -> bool:
-    return len(call.query.given) < len(call.query.params)
-
-
 def _head_as_get(call: Call, route: Route | Refusal) -> Route | Refusal:
     if isinstance(route, Refusal) and route.reason == "method" and call.request.method == "HEAD":
         found = find_route(replace(call.request, method="GET"))

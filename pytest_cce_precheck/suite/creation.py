@@ -74,6 +74,7 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
     if run.shares.creation >= AMPLE:
         look_in_the_other_cluster(run, answer)
     _look_for_twins(run, before, answer)
+    _name_another_cluster(run, _body(run, [_addon(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
     if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
         _try_other_methods(run, answer)
 
@@ -175,7 +176,6 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
         run.results.give_up(f"creating was refused with {' or '.join(map(str, sorted(REFUSALS)))}, {unread} times")
     _report_made(run, before, refused)
     _send_with_bad_credentials(run, models, good, list(before.by_id))
-    _name_another_cluster(run, _body(run, [_addon(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
 
 
 def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:

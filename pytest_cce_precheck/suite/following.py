@@ -27,8 +27,8 @@ UNFILTERED: Final = ""
 _PATIENCE: Final = 60.0
 _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 8.0
-# a finished task must stay as it is: looked at soon after its end, and some time later
-_AFTER_THE_END: Final = (0.6, 3.0)
+# a finished task must stay as it is: looked at some time after its end
+_AFTER_THE_END: Final = 3.0
 
 
 @dataclass
@@ -81,10 +81,9 @@ class Following:
             if said != self._said() and self._left() >= step + len(self.between):
                 self._look(self.between)
             said = self._said()
-        for pause in _AFTER_THE_END if self._finished() else ():
-            if self._left() > 0:
-                self._wait(pause)
-                self._read()
+        if self._finished() and self._left() > 0:
+            self._wait(_AFTER_THE_END)
+            self._read()
         if self._finished() and self._left() >= step - 2:
             self._look()
         self._wait_for_what_is_unseen()

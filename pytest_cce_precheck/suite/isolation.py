@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.http_rules import a_refused_method_is_told_the_others
 from pytest_cce_precheck.explore.queries import matching, select
 from pytest_cce_precheck.transport.guard import UNKNOWN
 from pytest_cce_precheck.wire.exchange import encode_query
@@ -255,6 +256,7 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
             if not settings.allow_destructive:
                 break
         else:
-            # how, and in which form, no source says
+            # how, no source says, except for what a 405 must have
+            results.report(*a_refused_method_is_told_the_others(exchange))
             results.observe(f"{method} on the list path", f"{exchange.status}")
     run.lists.read()

@@ -119,12 +119,6 @@ HOOKS: Final[HookTable] = {
         "foreign-project-readable": _instead_of_refusal(
             "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
         ),
-        "foreign-cluster-readable-by-task-id": when(
-            only(TASK_ID),
-            _instead_of_refusal(
-                "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
-            ),
-        ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),

@@ -176,7 +176,6 @@ HOOKS: Final[HookTable] = {
         "last-created-task-of-an-instance-only": when(only(INSTANCE), _last_of_its_instance),
     },
     "document": {
-        "instance-name-changes": from_the(_LATER, in_one(put("metadata.addonInstanceName", "cceaddon-other"), RUNNING)),
         "target-version-changes": from_the(
             _LATER,
             in_one(
