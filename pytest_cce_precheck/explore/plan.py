@@ -174,10 +174,13 @@ def _combinations(
     yield 1, select(matching(anchors[0], *Filter))
     # a value that exists elsewhere is found among the first tasks or hardly at all; looking at all pairs is quadratic
     yield from _main_combinations(anchors, tasks[:_LOOKED_AT], values)
-    # each type with each instance shows every task again, under two filters at once
-    for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
+    # each type with each instance shows every task again, under two filters at once; first each instance with one type
+    for (place, kind), (index, instance) in product(
+        enumerate(values[Filter.TYPE]), enumerate(values[Filter.ADDON_INSTANCE_ID])
+    ):
         given = [FilterValue(Filter.TYPE, kind, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
-        yield 2 if index < _MORE else 4, select(given)
+        is_first = index % len(values[Filter.TYPE]) == place and index < _MORE
+        yield 2 if is_first else 4, select(given)
     seen: set[str | None] = set()
     for index, task in enumerate(anchors):
         yield 2 if index < _FIRST else 4, select(matching(task, *Filter))

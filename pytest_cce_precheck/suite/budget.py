@@ -83,7 +83,7 @@ class Shares:
         """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 5))
+        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 6, 64) if writes else 0
