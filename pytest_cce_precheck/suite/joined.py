@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import satisfies
+from pytest_cce_precheck.contract.occasions import REFUSED
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 
@@ -46,7 +47,8 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
             continue
         if exchange.status in PASSING:
             run.lists.report_unavailable(exchange)
-        else:
+        elif exchange.status not in REFUSED:
+            # no source says in which order a signature covers repeated values, encoded or not: a refusal proves nothing
             asked.append(AskedQuery(query, exchange))
     closed = close_bracket(run, before, asked) if before is not None and asked else None
     for judged in closed[1] if closed is not None else ():
