@@ -106,6 +106,21 @@ def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried(
         assert len({probe.what for probe in probes}) == len(probes)
 
 
+@pytest.mark.parametrize("code", ["PRE601", "PRE602", "PRE603", "PRE604", "PRE605"])
+def test_each_kind_of_bad_credentials_is_tried_with_filters_and_without_and_the_filter_is_named(code: str) -> None:
+    run, transport = run_of(Simulator())
+    probes = [probe for probe in authentication._probes(run) if probe.code == code]
+    assert {bool(probe.request.query) for probe in probes} == {True, False}
+    for probe in probes:
+        [*names] = {name for name, _ in probe.request.params}
+        assert len(names) != 1 or names[0] in probe.what or "signature of another value" in probe.what
+    # with both kinds of credentials, the default budget leaves out what tells least
+    run.run(authentication.bad_credentials_are_refused)
+    sent = {(request.query, request.headers.get("X-Forwarded-For")) for request in transport.sent}
+    assert {("", None), ("type=addonStatic", None)} < sent
+    assert any(query.startswith("task_id=") and address == "127.0.0.1" for query, address in sent)
+
+
 def test_another_cluster_is_needed_to_check_isolation_and_its_absence_is_told() -> None:
     alone, _ = run_of(Simulator())
     inspect(alone)
