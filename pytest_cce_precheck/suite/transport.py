@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, partial_content
+from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
@@ -71,6 +71,7 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
         head = run.sender.ask(run.client.list_request(method="HEAD"))
+        run.results.report(*(finding.seen_in(head) for finding in nothing_follows_the_answer(head)))
     _judge(run, before, asked)
     if head is not None and run.lists.latest is not None:
         run.results.report(*head_is_as_long_as_get(head, (before.exchange, run.lists.latest.exchange)))
@@ -174,10 +175,11 @@ def _ask_both_clusters(run: Inspection, queries: Sequence[Query]) -> tuple[list[
 
 
 def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
-    if isinstance(outcome, TransportError):
-        run.results.give_up(f"the other cluster's list: no answer ({outcome.detail}) at the same time as others")
+    if isinstance(outcome, Exchange):
+        run.sender.record(outcome)
+    if isinstance(outcome, TransportError) or outcome.status in PASSING:
+        run.results.give_up(f"the other cluster's list: {_why_not(outcome)} when it was asked for with others")
         return
-    run.sender.record(outcome)
     theirs = run.lists.judged(outcome, {200})
     both = mine.by_id.keys() & theirs.by_id.keys() if theirs is not None else ()
     if theirs is not None and both:
@@ -233,8 +235,11 @@ def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]
         if isinstance(outcome, TransportError) and many:
             run.sender.report_lost(outcome)
         elif isinstance(outcome, TransportError) or outcome.status in PASSING:
-            why = f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"
-            run.results.give_up(f"{query.title}: {why} when it was asked at the same time as others")
+            run.results.give_up(f"{query.title}: {_why_not(outcome)} when it was asked at the same time as others")
         else:
             asked.append(AskedQuery(query, outcome))
     return asked
+
+
+def _why_not(outcome: Exchange | TransportError) -> str:
+    return f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"

@@ -110,7 +110,7 @@ def _answer(caller: Caller, request: Request) -> Answer:
         response = caller.send(request)
     except NoAnswer as failure:
         return failure.reason, failure.partial
-    return response.status, response.headers.pairs, response.body
+    return response.status, response.headers.pairs, response.body + (response.surplus or b"")
 
 
 def _questions(caller: Caller) -> Iterator[Request]:
@@ -207,7 +207,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
 
 
 def _methods_and_headers(caller: Caller) -> Iterator[Request]:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "HEAD"):
         yield caller.with_token(caller.request(method=method))
     plain = caller.with_token(caller.request())
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))

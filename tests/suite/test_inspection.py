@@ -9,6 +9,8 @@ import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.time_limit import judging_within
+from pytest_cce_precheck.simulator.pipeline import Fault
+from pytest_cce_precheck.simulator.refusals import internal_error, refuse
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters, isolation, transport
 from pytest_cce_precheck.suite.budget import number_of_probes
@@ -16,9 +18,10 @@ from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
 
 if TYPE_CHECKING:
+    from pytest_cce_precheck.simulator.pipeline import Call
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -141,6 +144,20 @@ def test_simultaneous_queries_ask_the_other_cluster_too_and_no_more_requests_are
     assert len(sent.sent) == len(sent_alone.sent)
     there = [request for request in sent.sent if simulator.other_cluster_id in request.path]
     assert [request.query for request in there] == [""]
+
+
+def test_a_throttled_list_of_the_other_cluster_is_no_finding() -> None:
+    def throttled(call: Call, answer: Response | None) -> Response | None:
+        other = call.ids.other_cluster_id in call.request.path
+        headers = Headers([("Retry-After", "1")])
+        return replace(refuse(internal_error()), status=429, headers=headers) if other else answer
+
+    fault = Fault(name="throttled", summary="Throttled.", category="http", codes=("PRE113",), before=throttled)
+    simulator = Simulator(faults=[fault])
+    run, _ = run_of(simulator, neighbours=Neighbours(simulator.other_cluster_id))
+    findings = run.run(transport.simultaneous_questions_are_answered_each_for_itself)
+    assert "PRE113" not in {finding.code for finding in findings}
+    assert any("the other cluster's list: 429" in why for why in run.progress().inconclusive)
 
 
 def test_a_list_of_both_clusters_at_once_that_mixes_them_up_is_found() -> None:
