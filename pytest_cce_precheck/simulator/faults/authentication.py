@@ -92,9 +92,11 @@ def _other_last_digits(call: Call) -> Iterator[Request]:
 def _other_first_half(call: Call) -> Iterator[Request]:
     """Yield the request with the right first half of its signature, and the second half that was sent."""
     headers = call.request.headers
+    sent = headers.get("Authorization", "")
+    names = sent.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    covered = Headers(pair for pair in headers.pairs if pair[0].lower() in names)
     date = datetime.strptime(headers[DATE_HEADER], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    signed = sign(call.request, call.credentials, now=date)
-    sent, right = headers.get("Authorization", ""), signed.headers["Authorization"]
+    right = sign(call.request.with_headers(covered), call.credentials, now=date).headers["Authorization"]
     yield call.request.with_headers(headers.replacing("Authorization", right[:-_HALF] + sent[-_HALF:]))
 
 
