@@ -1,6 +1,6 @@
 """Rules on what HTTP itself requires of an answer: framing, field names and values, caching (RFC 9110, 9111, 9112).
 
-Only what a recording keeps is judged: how long a body was on the wire is the transport's to compare.
+How long a body was on the wire, only the transport sees: it says what came after the end of the answer.
 """
 
 from __future__ import annotations
@@ -92,12 +92,26 @@ def no_shared_cache_answers(exchange: Exchange) -> Iterator[Finding]:
         yield Finding("PRE119", message)
 
 
+def nothing_follows_the_answer(exchange: Exchange) -> Iterator[Finding]:
+    """RFC 9112, 6.3, 9.2: an answer ends where its head says; what follows belongs to no request."""
+    # old servers end a body with an empty line, which clients ignore
+    surplus = (exchange.response.surplus or b"").strip(b"\r\n")
+    if surplus:
+        method = exchange.request.method
+        has_body = method != "HEAD" and exchange.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+        end = "its body" if has_body else "its head, and it must have no body"
+        octets = f"at least {len(surplus)} octets"
+        message = f"the answer to {method} with status {exchange.status}: {octets} follow {end}"
+        yield Finding("PRE125", message, subject=(method,))
+
+
 HTTP_RULES: Final = (
     single_fields_are_sent_once,
     framing_is_consistent,
     fields_are_well_formed,
     a_refused_method_is_told_the_others,
     no_shared_cache_answers,
+    nothing_follows_the_answer,
 )
 
 

@@ -162,8 +162,7 @@ def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
     sent = _without_types(asked["spec"])
     received = _without_types(_as_documented(answer.document["spec"], asked["spec"]))
     if sent != received:
-        # a null field is not a missing one
-        names = sorted(name for name in {**sent, **received} if sent.get(name, ...) != received.get(name, ...))
+        names = sorted(name for name in {**sent, **received} if sent.get(name) != received.get(name))
         fact = f"the answer's spec differs from the request's in {', '.join(names)}"
         yield Finding("PRE320", fact, f"$.spec.{names[0]}")
 
@@ -279,12 +278,13 @@ def _as_documented(received: Mapping[str, Any], sent: Mapping[str, Any]) -> dict
     return spec
 
 
-def _without_types(spec: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(spec))
+def _without_types(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields as JSON texts: unlike in Python, `true` differs from 1; but 1 and 1.0 are the same number."""
+    plain: dict[str, Any] = json.loads(json.dumps(spec), parse_int=float)
     for entry in plain.get("addonList", []) if isinstance(plain.get("addonList"), list) else []:
         if isinstance(entry, dict):
             entry.pop("type", None)
-    return plain
+    return {name: json.dumps(value, sort_keys=True) for name, value in plain.items()}
 
 
 def _about(task: AnsweredTask, code: str, fact: str, below: str) -> Finding:

@@ -25,7 +25,7 @@ _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 14, 2
+_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 15, 2
 # what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
 _SMALL: Final = 150
 

@@ -35,13 +35,25 @@ _SHOWN_AFTER: Final = 2.0
 _CREATIONS: Final = 3
 # E: how the service may refuse to create on grounds of its own
 _REFUSALS: Final = range(400, 500)
-# what services change that escape, trim, normalise or expand texts, or read numbers and words in them
+# what services change that escape, trim, normalise or expand texts, read numbers and words in them, have one type for
+# all numbers, or leave out what is empty
 _AWKWARD: Final = {
     "text": " <a href=\"x\">&amp; 'q' \\ %s ${HOME} {{ .Values }} 1e3 ",
     "words": ["null", "true", "007", "1.10", ""],
     "letters": "e\u0301 \u00e9 \u63d2\u4ef6 \U0001f9e9 \u2028 \u200f",
     "lines": "a\r\nb\tc",
-    "nested": {"": {"a.b": [], "null": None}},
+    "nested": {"": {"a.b": [{"c": [[1], {}]}], "null": None}},
+    "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
+    "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],
+    "number": 10_000_000,
+    "part": 0.1,
+    "zero": 0,
+    "yes": True,
+    "no": False,
+    "nothing": None,
+    "empty text": "",
+    "empty list": [],
+    "empty object": {},
 }
 # seconds within which one request makes all of its tasks
 _AT_ONCE: Final = 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, partial_content
+from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
@@ -71,6 +71,7 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
         head = run.sender.ask(run.client.list_request(method="HEAD"))
+        run.results.report(*(finding.seen_in(head) for finding in nothing_follows_the_answer(head)))
     _judge(run, before, asked)
     if head is not None and run.lists.latest is not None:
         run.results.report(*head_is_as_long_as_get(head, (before.exchange, run.lists.latest.exchange)))
@@ -136,7 +137,10 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
 
 
 def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:
-    """Ask different queries at the same time, twice over, so that each new connection carries two of them."""
+    """Ask different queries at the same time, twice over, so that each new connection carries two of them.
+
+    If there is another cluster, its list is asked for in place of one query that would be repeated.
+    """
     if run.shares.transport < 2 * _AT_ONCE:
         run.results.leave_out("--cce-budget is too small for it")
         return
@@ -145,11 +149,43 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
     if before is None or len(queries) < 2:
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
-    outcomes = _ask_together(run, queries) + _ask_together(run, [*queries[1:], queries[0]])
+    outcomes = _ask_together(run, queries)
+    again = [*queries[1:], queries[0]]
+    elsewhere = None
+    if run.settings.neighbours.other_cluster_id is None:
+        outcomes += _ask_together(run, again)
+    else:
+        outcomes_again, elsewhere = _ask_both_clusters(run, again[:-1])
+        outcomes += outcomes_again
     _judge_together(run, before, outcomes)
+    if elsewhere is not None:
+        _judge_elsewhere(run, before, elsewhere)
     more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
     if more > 0:
         _ask_more_together(run, more)
+
+
+def _ask_both_clusters(run: Inspection, queries: Sequence[Query]) -> tuple[list[_Outcome], Exchange | TransportError]:
+    """Ask queries at the same time as the list of the other cluster, which is sent between them."""
+    requests = [run.client.list_request(query.query) for query in queries]
+    requests.insert(1, run.client.list_request(cluster_id=run.settings.neighbours.other_cluster_id))
+    outcomes = _send_together(run, requests)
+    elsewhere = outcomes.pop(1)
+    return list(zip(queries, outcomes, strict=True)), elsewhere
+
+
+def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
+    if isinstance(outcome, Exchange):
+        run.sender.record(outcome)
+    if isinstance(outcome, TransportError) or outcome.status in PASSING:
+        run.results.give_up(f"the other cluster's list: {_why_not(outcome)} when it was asked for with others")
+        return
+    theirs = run.lists.judged(outcome, {200})
+    both = mine.by_id.keys() & theirs.by_id.keys() if theirs is not None else ()
+    if theirs is not None and both:
+        other = run.settings.neighbours.other_cluster_id
+        message = f"task {min(both)} of this cluster is in the list of {other}, asked for at the same time"
+        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
 
 
 def _ask_more_together(run: Inspection, rounds: int) -> None:
@@ -172,16 +208,21 @@ def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -
 
 
 def _ask_together(run: Inspection, queries: Sequence[Query]) -> list[_Outcome]:
-    def ask(query: Query) -> Exchange | TransportError:
+    outcomes = _send_together(run, [run.client.list_request(query.query) for query in queries])
+    return list(zip(queries, outcomes, strict=True))
+
+
+def _send_together(run: Inspection, requests: Sequence[Request]) -> list[Exchange | TransportError]:
+    def send(request: Request) -> Exchange | TransportError:
         try:
-            return run.client.send(run.client.list_request(query.query))
+            return run.client.send(request)
         except TransportError as error:
             return error
 
-    for _ in queries:
+    for _ in requests:
         run.budget.spend()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(zip(queries, pool.map(ask, queries), strict=True))
+        return list(pool.map(send, requests))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:
@@ -194,8 +235,11 @@ def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]
         if isinstance(outcome, TransportError) and many:
             run.sender.report_lost(outcome)
         elif isinstance(outcome, TransportError) or outcome.status in PASSING:
-            why = f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"
-            run.results.give_up(f"{query.title}: {why} when it was asked at the same time as others")
+            run.results.give_up(f"{query.title}: {_why_not(outcome)} when it was asked at the same time as others")
         else:
             asked.append(AskedQuery(query, outcome))
     return asked
+
+
+def _why_not(outcome: Exchange | TransportError) -> str:
+    return f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"

@@ -40,7 +40,7 @@ class InProcessTransport:
 
 def received(response: Response, request: Request) -> Response:
     """Return an answer as a client receives it; raises `TransportError` if it cannot be read."""
-    return replace(response, body=_body(response, request))
+    return replace(response, body=_body(response, request), surplus=response.surplus or b"")
 
 
 def _body(response: Response, request: Request) -> bytes:

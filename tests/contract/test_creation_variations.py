@@ -58,6 +58,25 @@ CONFORMING: dict[str, Change] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [(1, "1"), (1, True), (True, 1), (0, False), (1.0, True), (1.5, 1), (None, ""), (None, 0), ([], {}), ("", [])],
+)
+def test_a_value_that_is_of_another_type_in_the_answer_is_not_as_sent(sent: object, received: object) -> None:
+    asked, made = creation()
+    asked["spec"]["addonList"][0]["values"] = {"a": [{"b": sent}]}
+    made["spec"]["addonList"][0]["values"] = {"a": [{"b": received}]}
+    assert codes(created(made, asked)) == ["PRE320"]
+
+
+@pytest.mark.parametrize(("sent", "received"), [(1, 1.0), (1.0, 1), (100, 1e2), (0.10, 0.1)])
+def test_one_number_may_be_written_in_two_ways(sent: float, received: float) -> None:
+    asked, made = creation()
+    asked["spec"]["addonList"][0]["values"] = {"a": sent}
+    made["spec"]["addonList"][0]["values"] = {"a": received}
+    assert codes(created(made, asked)) == []
+
+
 @pytest.mark.parametrize("change", CONFORMING.values(), ids=CONFORMING)
 def test_a_create_answer_may_be_so(change: Change) -> None:
     asked, made = creation()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_cce_precheck.contract.check import check
@@ -23,6 +25,27 @@ def answer(
 
 def codes(exchange: Exchange) -> set[str]:
     return {finding.code for finding in check(exchange)} & {f"PRE1{number}" for number in (14, 15, 16, 17, 18, 19)}
+
+
+@pytest.mark.parametrize(
+    ("method", "surplus", "found"),
+    [
+        ("GET", b"{}", ["the answer to GET with status 200: at least 2 octets follow its body"]),
+        (
+            "HEAD",
+            GOOD,
+            ["the answer to HEAD with status 200: at least 80 octets follow its head, and it must have no body"],
+        ),
+        # an empty line after a body is ignored by clients, and nobody looked at a recorded answer
+        ("GET", b"\r\n", []),
+        ("GET", b"", []),
+        ("GET", None, []),
+    ],
+)
+def test_what_follows_an_answer_is_found(method: str, surplus: bytes | None, found: list[str]) -> None:
+    exchange = answer(method=method)
+    exchange = replace(exchange, response=replace(exchange.response, surplus=surplus))
+    assert [each.message for each in check(exchange) if each.code == "PRE125"] == found
 
 
 @pytest.mark.parametrize(

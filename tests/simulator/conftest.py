@@ -110,7 +110,7 @@ def _answer(caller: Caller, request: Request) -> Answer:
         response = caller.send(request)
     except NoAnswer as failure:
         return failure.reason, failure.partial
-    return response.status, response.headers.pairs, response.body
+    return response.status, response.headers.pairs, response.body + (response.surplus or b"")
 
 
 def _questions(caller: Caller) -> Iterator[Request]:
@@ -194,11 +194,20 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield signed.with_headers(signed.headers.replacing("Authorization", "SDK-HMAC-SHA256 Access=x"))
     yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("wrong")))
     yield caller.signed(plain, credentials=replace(keys, access_key=Secret("nobody")))
+    yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("")))
+    yield caller.signed(plain, credentials=replace(keys, secret_key=Secret(""), access_key=Secret("nobody")))
+    by_id = caller.request("task_id=nothing")
+    yield caller.signed(by_id, credentials=replace(keys, access_key=Secret("nobody")))
+    yield caller.signed(by_id, credentials=replace(keys, secret_key=Secret("wrong")))
+    half = authorization[:-64] + "".join("1" if each == "0" else "0" for each in authorization[-64:-32])
+    yield signed.with_headers(signed.headers.replacing("Authorization", half + authorization[-32:]))
+    yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
+    yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
 
 
 def _methods_and_headers(caller: Caller) -> Iterator[Request]:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "HEAD"):
         yield caller.with_token(caller.request(method=method))
     plain = caller.with_token(caller.request())
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
@@ -223,7 +232,11 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
-        caller.order(entry(0, values={"text": "<b>"}), entry(0, "addonUpgrade"), entry(1)),
+        caller.order(
+            entry(0, values={"text": "<b>", "more": [1.5, True, None, {"none": []}]}),
+            entry(0, "addonUpgrade"),
+            entry(1),
+        ),
     ):
         caller.create(order)
     caller.send = original  # type: ignore[method-assign]

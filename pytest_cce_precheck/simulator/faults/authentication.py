@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.authorization import check_signature
-from pytest_cce_precheck.simulator.hooks import TYPE, accept, filtered, when, with_document
+from pytest_cce_precheck.simulator.hooks import TASK_ID, TYPE, accept, filtered, given, when, with_document
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.wire.credentials import Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter, TaskType, create_path, list_path
+from pytest_cce_precheck.wire.signing import sign
+from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.refusals import Refusal
 
 _ANY_AGE: Final = timedelta(days=36_500)
+_ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
+# of the digits of a signature
+_HALF: Final = 32
 
 
 def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
@@ -81,6 +87,30 @@ def _other_last_digits(call: Call) -> Iterator[Request]:
     for digit in "0123456789abcdef":
         text = headers.get("Authorization", "")[:-1] + digit
         yield call.request.with_headers(headers.replacing("Authorization", text))
+
+
+def _other_first_half(call: Call) -> Iterator[Request]:
+    """Yield the request with the right first half of its signature, and the second half that was sent."""
+    headers = call.request.headers
+    sent = headers.get("Authorization", "")
+    names = sent.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    covered = Headers(pair for pair in headers.pairs if pair[0].lower() in names)
+    date = datetime.strptime(headers[DATE_HEADER], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    right = sign(call.request.with_headers(covered), call.credentials, now=date).headers["Authorization"]
+    yield call.request.with_headers(headers.replacing("Authorization", right[:-_HALF] + sent[-_HALF:]))
+
+
+def _accept_secret(reason: str) -> Hook[Refusal | None]:
+    """Accept the signature of an empty secret key in place of a refusal for this reason."""
+
+    def hook(call: Call, refusal: Refusal | None) -> Refusal | None:
+        sent = _ACCESS_KEY.search(call.request.headers.get("Authorization", ""))
+        if refusal is None or refusal.reason != reason or sent is None:
+            return refusal
+        keys = replace(call.credentials, access_key=Secret(sent[1]), secret_key=Secret(""))
+        return refusal if check_signature(call.request, keys, call.now, _ANY_AGE) else None
+
+    return hook
 
 
 def _any_date(call: Call, refusal: Refusal | None) -> Refusal | None:
@@ -145,7 +175,16 @@ HOOKS: Final[HookTable] = {
         "content-type-not-signed": _accept_signature(_other_content_types),
         "parameters-left-out-still-signed": _accept_signature(_with_every_filter),
         "last-digit-of-signature-ignored": _accept_signature(_other_last_digits),
+        "first-half-of-signature-ignored": _accept_signature(_other_first_half),
         "any-date-accepted": _any_date,
+        "forwarded-requests-need-no-credentials": when(
+            lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1", accept("no-credentials")
+        ),
+        "any-token-accepted-under-type": when(given(TYPE), accept("token")),
+        "empty-secret-key-accepted": _accept_secret("signature-mismatch"),
+        "unknown-access-key-has-an-empty-secret": _accept_secret("signature-unknown-key"),
+        "unknown-access-key-accepted-under-task-id": when(given(TASK_ID), accept("signature-unknown-key")),
+        "signature-ignored-under-task-id": when(given(TASK_ID), accept("signature-mismatch")),
     },
     "respond": {
         "refusal-as-404": _as_status(404, "CCE.01404001"),

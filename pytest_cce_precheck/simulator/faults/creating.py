@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,10 @@ from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
 
 
@@ -100,15 +103,33 @@ def _list_with_another_version(call: Call, document: Document) -> Document:
     return document
 
 
-def _escaped(value: Any) -> Any:
-    return html.escape(value) if isinstance(value, str) else value
+def _in_values(change: Callable[[Any], Any]) -> Hook[Document]:
+    """Change everything that is in the `values` of the answer, however deep, the innermost first."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {name: changed(each) for name, each in value.items()}
+        elif isinstance(value, list):
+            value = [changed(each) for each in value]
+        return change(value)
+
+    def hook(_call: Call, document: Document) -> Document:
+        for entry in document["spec"].get("addonList", ()):
+            if "values" in entry:
+                entry["values"] = changed(entry["values"])
+        return document
+
+    return hook
 
 
-def _escape_values(_call: Call, document: Document) -> Document:
-    for entry in document["spec"].get("addonList", ()):
-        if "values" in entry:
-            entry["values"] = {name: _escaped(value) for name, value in entry["values"].items()}
-    return document
+def _without_empty_fields(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: each for name, each in value.items() if each not in ("", [], {}, None)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _make_for_both(call: Call, refusal: Refusal | None) -> Refusal | None:
@@ -167,7 +188,16 @@ HOOKS: Final[HookTable] = {
         "created-for-another-version": in_each(_other_target),
         "create-makes-twins": _make_again,
         "create-type-mismatch": _all_upgrades,
-        "create-spec-escapes-values": _escape_values,
+        "create-spec-escapes-values": _in_values(lambda value: html.escape(value) if isinstance(value, str) else value),
+        "create-spec-writes-numbers-as-texts": _in_values(
+            lambda value: json.dumps(value) if _is_number(value) else value
+        ),
+        "create-spec-writes-booleans-as-numbers": _in_values(
+            lambda value: int(value) if isinstance(value, bool) else value
+        ),
+        "create-spec-cuts-fractions": _in_values(lambda value: int(value) if isinstance(value, float) else value),
+        "create-spec-writes-null-as-an-empty-text": _in_values(lambda value: "" if value is None else value),
+        "create-spec-drops-empty-fields": _in_values(_without_empty_fields),
         "create-accepts-another-cluster-id": _list_in_both,
         "created-hours-ago": _made_hours_ago,
         "third-entry-of-a-create-is-not-made": _two_only,

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.state import Task
 
 
+# octets of a body that is sent with the length of a shorter one
+_LEFT_OVER: Final = 20
+
+
 def _content_type(value: str | None) -> ResponseChange:
     return lambda response: with_header(response, "Content-Type", value)
 
@@ -150,6 +154,10 @@ def _head_of_another_length(call: Call, response: Response) -> Response:
     return with_body(response, b"{}")
 
 
+def _with_body_for_head(call: Call, response: Response) -> Response:
+    return replace(response, surplus=response.body) if call.request.method == "HEAD" else response
+
+
 def _cached_for_signatures(call: Call, response: Response) -> Response:
     return with_header(response, "Age", "7") if "Authorization" in call.request.headers else response
 
@@ -171,6 +179,7 @@ HOOKS: Final[HookTable] = {
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": _method_as_get("PUT"),
         "head-has-another-length": _head_as_get,
+        "head-has-a-body": _head_as_get,
     },
     "select": {"tokens-see-a-task-less": _lost_by_token},
     "observe": {"put-makes-a-task": _put_makes_a_task},
@@ -202,6 +211,10 @@ HOOKS: Final[HookTable] = {
         "tag-knows-no-filters": _tag_of_the_cluster,
         "range-without-content-range": _half_of_a_range,
         "head-has-another-length": _head_of_another_length,
+        "head-has-a-body": _with_body_for_head,
+        "answers-followed-by-more": on_list(
+            lambda response: replace(response, surplus=response.body[-_LEFT_OVER:]), only(TYPE)
+        ),
         "cache-answers-signed-requests": _cached_for_signatures,
         "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
         "body-in-latin-1": _body(_latin_1),

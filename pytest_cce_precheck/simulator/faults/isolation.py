@@ -74,6 +74,16 @@ def _main_for_any(call: Call, route: Route | Refusal) -> Route | Refusal:
     return replace(route, cluster_id=call.ids.cluster_id) if isinstance(route, Route) else route
 
 
+def _cluster_of_the_call_before(call: Call, route: Route | Refusal) -> Route | Refusal:
+    """Read the cluster of the call before, as with one variable for all; on the first connection, all goes well."""
+    if not isinstance(route, Route) or route.call != "list":
+        return route
+    before = call.memory.get(_cluster_of_the_call_before, route.cluster_id)
+    call.memory[_cluster_of_the_call_before] = route.cluster_id
+    first = call.memory.setdefault("first connection", call.caller)
+    return route if call.caller == first else replace(route, cluster_id=before)
+
+
 def _in_other_cluster(call: Call) -> list[Task]:
     """Return the tasks of the project's other cluster if the main one is asked for."""
     is_main = call.cluster.id == call.ids.cluster_id
@@ -120,6 +130,7 @@ HOOKS: Final[HookTable] = {
             "project", condition=lambda call, project_id, _: project_id == call.ids.foreign_project_id
         ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
+        "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
     },
