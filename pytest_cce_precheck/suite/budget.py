@@ -89,7 +89,7 @@ class Shares:
         creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 6, 64) if writes else 0
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
-        exploration = (budget - 4 * more) // 80 + more if budget >= 2 * LEAST else 0
+        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
         brackets = _between(5, 5 + budget // 15, max(24, budget // 20)) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 50)
