@@ -56,6 +56,10 @@ class BodyError(CcePrecheckError):
         self.detail = detail
 
 
+class ReleasedBodyError(CcePrecheckError):
+    """A large body was released after others had arrived, and cannot be judged any more."""
+
+
 class CassetteError(CcePrecheckError):
     """A recording cannot be used."""
 

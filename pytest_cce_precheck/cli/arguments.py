@@ -9,28 +9,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def whole(what: str, least: int = 0, most: int | None = None) -> Callable[[str], int]:
+def whole(what: str, least: int = 0, most: int = 1_000_000) -> Callable[[str], int]:
     """Return an argparse type for whole numbers; ``what`` is the argument's name in error messages."""
-    bounds = f"from {least} to {most}" if most is not None else f"{least} or more"
+    bounds = f"from {least} to {most}"
 
     def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= (most or int(text)):
+        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
             return int(text)
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {bounds}")
 
     return read
 
 
-def positive(what: str, most: float | None = None) -> Callable[[str], float]:
+def positive(what: str, most: float) -> Callable[[str], float]:
     """Return an argparse type for finite numbers above 0, and not above ``most``."""
-    bounds = "a number above 0" if most is None else f"more than 0, {most:g} at most"
+    bounds = f"more than 0, {most:g} at most"
 
     def read(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = 0.0
-        if 0 < number < float("inf") and (most is None or number <= most):
+        if 0 < number <= most:
             return number
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {bounds}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines, verdict_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("files", nargs="+", metavar="FILE", help="a JSON body; - reads standard input")
     add("--request", metavar="FILE", help="the create request that the answer belongs to")
     add("--query", default="", metavar="TEXT", help="the query of the list request, such as type=addonUpgrade")
-    add("--status", type=int, metavar="N", help="the HTTP status that came with it (default: guessed from the body)")
+    status = whole("an HTTP status", 100, 999)
+    add("--status", type=status, metavar="N", help="the HTTP status that came with it (default: guessed from the body)")
     add("--accept", action="append", default=[], metavar="TEXT", help="CODE: REASON, does not fail (repeatable)")
     add("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.report.explain import entry, overview
 from pytest_cce_precheck.simulator.faults import FAULTS
 
@@ -21,5 +21,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the entries of the codes, or the list of all codes."""
     shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
-    sys.stdout.write("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
+    print_text("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
     return 0

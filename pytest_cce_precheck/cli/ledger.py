@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.output import print_lines
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.ledger import LEDGER_FILE, Known, Ledger, day
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -92,7 +92,7 @@ def _ticket(options: argparse.Namespace) -> int:
     report = SavedReport.read(Path(options.report))
     redactor = Redactor(secrets_in(os.environ))
     languages: tuple[Language, ...] = ("en", "zh") if options.language == "both" else (options.language,)
-    sys.stdout.write("\n".join(ticket(report, options.code, language, redactor) for language in languages))
+    print_text("\n".join(ticket(report, options.code, language, redactor) for language in languages))
     return 0
 
 

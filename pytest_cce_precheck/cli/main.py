@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
-        sys.stderr.write(f"cce-precheck: {error}\n")
+        sys.stderr.write(f"cce-precheck: {_without_secrets(str(error))}\n")
         return MISUSE
     except KeyboardInterrupt:
         return int(getattr(options, "interrupted", INTERRUPTED))
@@ -55,15 +56,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line; it has the arguments of the command that is given, and not of others."""
-    parser = argparse.ArgumentParser(
-        prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks."
-    )
+    parser = _Parser(prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
         if [name] == list(given[:1]):
             import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(_without_secrets(message))
+
+
+def _without_secrets(text: str) -> str:
+    """Return a message, which may quote arguments, without credentials."""
+    from pytest_cce_precheck.redaction.texts import Redactor
+    from pytest_cce_precheck.wire.credentials import secrets_in
+
+    return Redactor(secrets_in(os.environ)).text(text)
 
 
 def run() -> NoReturn:

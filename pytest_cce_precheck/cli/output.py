@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.report.text import describe, headline
 from pytest_cce_precheck.report.verdict import useless
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def print_lines(lines: Iterable[str], redactor: Redactor | None = None) -> None:
     """Print lines, without secrets if there is a ``redactor``."""
     text = "".join(f"{line}\n" for line in lines)
-    sys.stdout.write(redactor.text(text) if redactor else text)
+    print_text(redactor.text(text) if redactor else text)
 
 
 def print_json(document: Any, redactor: Redactor | None = None) -> None:

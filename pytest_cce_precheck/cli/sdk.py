@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.baseline import (
@@ -83,8 +83,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
     else:
-        sys.stdout.write(as_markdown([report]) if options.markdown else as_text([report]))
-        sys.stdout.write("\n" + (bug_reports(report) if options.markdown else ""))
+        print_text(as_markdown([report]) if options.markdown else as_text([report]))
+        print_text("\n" + (bug_reports(report) if options.markdown else ""))
         print_lines([] if options.markdown else _defect_lines(report))
         print_lines(_baseline_lines(compared, report) if compared else [])
     if options.update_baseline:
@@ -100,7 +100,7 @@ def _table(options: argparse.Namespace) -> int:
     if options.json:
         print_json(as_document(reports))
     else:
-        sys.stdout.write(as_markdown(reports) if options.markdown else as_text(reports))
+        print_text(as_markdown(reports) if options.markdown else as_text(reports))
     return 0
 
 
@@ -109,7 +109,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         print_json([step.to_dict() for step in steps])
     else:
-        sys.stdout.write("\n".join(step.text for step in steps))
+        print_text("\n".join(step.text for step in steps))
     return 0
 
 

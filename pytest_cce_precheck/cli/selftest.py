@@ -16,8 +16,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``selftest``."""
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="run only these faults and variations")
-    add("--budget", type=int, default=DEFAULT_BUDGET, metavar="N", help="requests for each run")
-    add("--seed", type=int, default=0, metavar="N", help="the seed of the plan and of the simulator")
+    add(
+        "--budget",
+        type=whole("a number of requests"),
+        default=DEFAULT_BUDGET,
+        metavar="N",
+        help="requests for each run",
+    )
+    add(
+        "--seed",
+        type=whole("a seed", most=2**63),
+        default=0,
+        metavar="N",
+        help="the seed of the plan and of the simulator",
+    )
     add("--jobs", type=whole("a number of processes"), metavar="N", help="processes (default: one for each core)")
     add("--json", action="store_true", help="print the matrix as JSON")
     parser.set_defaults(run=selftest)

@@ -12,11 +12,13 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.cli.arguments import positive, whole
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.run import corpus_credentials
 from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.creation import MOST_TASKS
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
@@ -100,14 +102,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--time-scale",
-        type=positive("a factor"),
+        type=positive("a factor", 1e6),
         default=1.0,
         metavar="F",
         help="other users of staging work F times as fast",
     )
     add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
-    add("--seed", type=int, default=0, metavar="N", help="the seed of ids and tasks")
-    add("--tasks", type=whole("a number of tasks"), default=12, metavar="N", help="number of tasks in the main cluster")
+    add("--seed", type=whole("a seed", most=2**63), default=0, metavar="N", help="the seed of ids and tasks")
+    tasks = whole("a number of tasks", most=MOST_TASKS)
+    add(
+        "--tasks",
+        type=tasks,
+        default=12,
+        metavar="N",
+        help="number of tasks in the main cluster",
+    )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
 
@@ -188,7 +197,6 @@ def _serve(
         raise ConfigurationError(f"cannot listen on port {options.port}: {reason}") from None
     with closing(server):
         facts = {**facts, "endpoint": server.endpoint}
-        sys.stdout.write(json.dumps(facts) + "\n" if options.json else text_of(facts))
-        sys.stdout.flush()
+        print_text(json.dumps(facts) + "\n" if options.json else text_of(facts))
         server.serve()
     return 0

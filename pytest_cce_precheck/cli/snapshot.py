@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import dumps, read, write
 from pytest_cce_precheck.errors import ConfigurationError
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace) -> int:
     snapshot = _read(Path(options.path))
     if options.json:
-        sys.stdout.write(dumps(snapshot))
+        print_text(dumps(snapshot))
     else:
         print_lines(one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target]))
     return 0

@@ -22,6 +22,7 @@ DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
+_DAY: Final = 24 * 3600
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _FLAGS: Final = {
     "true": True,
@@ -79,6 +80,7 @@ class Option:
     environment: tuple[str, ...] = ()
     command_line_only: bool = False
     least: int = 0
+    most: int = 1_000_000
 
     @property
     def flag(self) -> str:
@@ -104,7 +106,7 @@ class Option:
     def expected(self) -> str:
         """What a value has to be, for messages."""
         by_kind = {
-            "number": f"a whole number, {self.least} or more",
+            "number": f"a whole number from {self.least} to {self.most}",
             "flag": "true or false",
             "list": "a list of texts",
             "age": "a number with h, d or w, such as 30d",
@@ -175,12 +177,18 @@ class Config:
     )
     rate: int = _option(0, "requests per second of all workers together; 0, the default: no limit (live, record)", "N")
     run_time: int = _option(
-        0, "seconds after which no request is sent; 0, the default: no limit (live, record)", "SECONDS"
+        0, "seconds after which no request is sent; 0, the default: no limit (live, record)", "SECONDS", most=366 * _DAY
     )
-    lag: int = _option(0, "seconds by which the answer of a replica may be out of date (live)", "SECONDS")
-    seed: int = _option(0, "number that determines the plan, the drawn values and the simulator's state", "N")
+    lag: int = _option(0, "seconds by which the answer of a replica may be out of date (live)", "SECONDS", most=_DAY)
+    seed: int = _option(
+        0, "number that determines the plan, the drawn values and the simulator's state", "N", most=2**64 - 1
+    )
     timeout: int = _option(
-        30, "seconds to wait for a connection and for each part of an answer, 1 or more (live)", "SECONDS", least=1
+        30,
+        "seconds to wait for a connection and for each part of an answer, 1 or more (live)",
+        "SECONDS",
+        least=1,
+        most=_DAY,
     )
     driver: tuple[str, ...] = _option((), "the command of a driver for the fixture cce_sdk (repeatable)", "CMD")
     history: str | None = _option(None, "an SQLite file that records the outcome of each test from run to run", "PATH")
@@ -308,8 +316,8 @@ def parsed(option: Option, given: Any, name: str) -> Any:
     if option.kind == "command":
         return _command(option, given, name)
     value = _PARSERS[option.kind](given)
-    too_small = option.kind == "number" and value is not None and value < option.least
-    if value is None or too_small or (option.choices and value not in option.choices):
+    out_of_range = option.kind == "number" and value is not None and not option.least <= value <= option.most
+    if value is None or out_of_range or (option.choices and value not in option.choices):
         raise ConfigurationError(f"{name} is {given!r}: expected {option.expected}")
     return value
 

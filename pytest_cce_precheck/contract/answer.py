@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_cce_precheck._text import shortened
+from pytest_cce_precheck.contract.time_limit import stop_if_over
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
@@ -126,9 +127,17 @@ class Answer:
     operation: Operation
     document: Mapping[str, Any]
 
-    @cached_property
+    @property
     def tasks(self) -> tuple[AnsweredTask, ...]:
-        """The tasks listed or created, in the order of the answer; what is not an object is left to the schema."""
+        """The tasks listed or created, in the order of the answer; what is not an object is left to the schema.
+
+        Each rule asks for them once: raises `BudgetExhaustedError` if the time of the run is over.
+        """
+        stop_if_over()
+        return self._tasks
+
+    @cached_property
+    def _tasks(self) -> tuple[AnsweredTask, ...]:
         path, items = items_of(self.document, self.operation)
         if not isinstance(items, list):
             return ()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.replica_lag import ReplicaLag
+    from pytest_cce_precheck.wire.exchange import Request
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]
@@ -235,19 +236,20 @@ class Unlisted:
     it was there all the time, and an unfiltered list in between left it out.
     """
 
-    seen: dict[str, tuple[Bracket, float]] = field(default_factory=dict)
+    # by the request that opened the bracket
+    seen: dict[str, tuple[Request, float]] = field(default_factory=dict)
 
     def judge(
         self, question: Query, answer: Answer, bracket: Bracket, replicas: ReplicaLag | None = None
     ) -> list[Finding]:
         """Judge one more answer; ``replicas`` are needed if they lag."""
-        findings = []
+        findings, opened_by = [], bracket.before.exchange.request
         lagging = replicas if replicas is not None and replicas.lag else None
         for key, task in answer.by_id.items():
             if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag:
                 continue
-            earlier, since = self.seen.setdefault(key, (bracket, lagging.now if lagging else 0.0))
-            if earlier is not bracket and (lagging is None or lagging.left_out(key, since, bracket.before)):
+            earlier, since = self.seen.setdefault(key, (opened_by, lagging.now if lagging else 0.0))
+            if earlier is not opened_by and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
                 findings.append(_unlisted(question, task).seen_in(*seen_in))
         return findings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.rules import Kind, Rule, Severity, rules
+from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,10 @@ class Finding:
         """Return this finding with the exchanges that it was seen in."""
         return replace(self, exchanges=exchanges)
 
+    def abridged(self) -> Finding:
+        """Return this finding, to be kept for long: of a large body it holds only the beginning."""
+        return self.seen_in(*(each.abridged() for each in self.exchanges))
+
     def to_dict(self) -> dict[str, Any]:
         """Return what machines read; exchanges are named by request target and request id."""
         return {
@@ -108,7 +113,9 @@ class Finding:
 def gathered(findings: Iterable[Finding]) -> list[Finding]:
     """Return each fact once, in the order in which they were found; the contract bounds the number of facts."""
     facts: dict[tuple[str, ...], _Fact] = {}
-    for finding in findings:
+    for number, finding in enumerate(findings):
+        if not number % STEP:
+            stop_if_over()
         identity = finding.identity
         if identity in facts:
             facts[identity].add(finding)

@@ -46,8 +46,9 @@ class TaskHistory:
     """The tasks of a cluster as last seen; each answer that is observed is judged by those before it."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[AnsweredTask, Answer]] = {}
-        self._gone: dict[str, Answer] = {}
+        # each task with the exchange that it was last seen in, and whether that had created it
+        self._seen: dict[str, tuple[AnsweredTask, Exchange, bool]] = {}
+        self._gone: dict[str, Exchange] = {}
         self._latest: Answer | None = None
         self._listed: set[str] = set()
         self._intervals: list[_Interval] = []
@@ -76,13 +77,12 @@ class TaskHistory:
         current = {key: task for key, task in answer.by_id.items() if key not in outdated}
         for key, task in current.items():
             if key in self._seen:
-                earlier, earlier_answer = self._seen[key]
-                created = earlier_answer.operation == "create"
+                earlier, seen_in, created = self._seen[key]
                 changes = _changes(earlier, task, created=created)
-                findings += [finding.seen_in(answer.exchange, earlier_answer.exchange) for finding in changes]
+                findings += [finding.seen_in(answer.exchange, seen_in) for finding in changes]
                 self._interval.other_changes += earlier.content != task.content
             if complete and key in self._gone:
-                exchanges = answer.exchange, self._gone.pop(key).exchange
+                exchanges = answer.exchange, self._gone.pop(key)
                 message = f"task {key} was missing from an unfiltered list and is there again"
                 findings.append(Finding("PRE506", message, task.path).seen_in(*exchanges))
         if complete:
@@ -97,23 +97,24 @@ class TaskHistory:
             self._latest = answer
             self._listed = (self._listed & outdated) | current.keys()
         self._existing_values |= {value for task in answer.tasks for name in Filter if (value := task.value_of(name))}
-        self._seen.update({key: (task, answer) for key, task in current.items()})
+        kept, created = answer.exchange.abridged(), answer.operation == "create"
+        self._seen.update({key: (task, kept, created) for key, task in current.items()})
         return findings
 
     def _missing(self, answer: Answer, outdated: AbstractSet[str]) -> Iterator[Finding]:
         if self._latest is None:
             return
-        now = service_time(self._latest, answer)
+        now, kept = service_time(self._latest, answer), answer.exchange.abridged()
         for key in self._listed - answer.by_id.keys() - outdated:
-            task, seen_in = self._seen[key]
-            self._gone[key] = answer
+            task, seen_in, _ = self._seen[key]
+            self._gone[key] = kept
             if task.state and not task.state.final:
                 self._interval.gone_unfinished.append(key)
                 continue
             self._interval.other_changes += 1
             if task.expires is not None and now is not None and task.expires.seconds > now:
                 message = f"task {key} left the list before its expiry ({task.metadata['expireTimeStamp']})"
-                yield Finding("PRE505", message).seen_in(answer.exchange, seen_in.exchange)
+                yield Finding("PRE505", message).seen_in(answer.exchange, seen_in)
 
     def _created_by_asking(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
         for key in new:

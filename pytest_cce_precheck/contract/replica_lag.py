@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
+from weakref import ref
 
 from pytest_cce_precheck.contract.lifecycle import moves_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 
@@ -19,7 +20,10 @@ _LONGEST: Final = 60.0
 
 @dataclass(frozen=True)
 class _ListRead:
-    answer: Answer
+    """A list that was read; the answer itself may be large, and is not kept for this."""
+
+    answer: ref[Answer]
+    ids: Container[str]
     asked: float
     received: float
 
@@ -89,7 +93,9 @@ class ReplicaLag:
             if key not in outdated:
                 self._update(key, task, now)
         if complete:
-            self._reads.append(_ListRead(answer, asked, now))
+            # without a lag, nothing is looked up in lists that were read before
+            ids = frozenset(answer.by_id) if self.lag else frozenset()
+            self._reads.append(_ListRead(ref(answer), ids, asked, now))
             for key in self._tasks.keys() - answer.by_id.keys() - outdated:
                 if self._tasks[key].gone is None:
                     self._tasks[key].gone = now
@@ -125,12 +131,11 @@ class ReplicaLag:
         """Return whether a list lacked a task that was there all the time: from ``since`` until after ``opening``."""
         until = self._read(opening).received - self.lag
         return any(
-            key not in each.answer.by_id and each.asked >= since + self.lag and each.received <= until
-            for each in self._reads
+            key not in each.ids and each.asked >= since + self.lag and each.received <= until for each in self._reads
         )
 
     def _read(self, answer: Answer) -> _ListRead:
-        return next(each for each in reversed(self._reads) if each.answer is answer)
+        return next(each for each in reversed(self._reads) if each.answer() is answer)
 
     @property
     def first_read(self) -> float:

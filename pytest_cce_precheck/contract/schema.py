@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from pytest_cce_precheck._text import shortened
+from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
@@ -155,6 +156,8 @@ def _items(validator: Any, items: Mapping[str, Any], instance: Any, _schema: Any
     wrong: Counter[object] = Counter()
     documented = items.get("properties", {}).keys()
     for index, element in enumerate(instance if validator.is_type(instance, "array") else ()):
+        if not index % STEP:
+            stop_if_over()
         kind = frozenset(documented & element.keys()) if isinstance(element, dict) else type(element)
         if wrong[kind] < MANY:
             errors = list(validator.descend(element, items, path=index))

@@ -13,7 +13,6 @@ from pytest_cce_precheck.cassette.files import place
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.freshness import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
-from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
@@ -102,7 +101,7 @@ def answers(harness: Harness, test: TestContext) -> str:
         "answered": max(test.by_client.answered, test.by_requests.answered),
         "judged": test.judged,
         "read": HTTPStatus.OK in lists,
-        "listed": any(lists_a_task(each.response) for each in harness.exchanges),
+        "listed": harness.exchanges.listed,
         "first_list": lists[0] if lists else None,
         "on_simulator": test.on_simulator,
     }

@@ -21,12 +21,14 @@ from pytest_cce_precheck.plugin.settings import (
     config_key,
     environment_key,
     ini_type,
+    may_be_real,
     refuse_options_from_files,
     refuse_real_services,
     runs_the_suite,
     settings_of,
     targets_key,
     targets_of,
+    time_of_writing,
     uses_the_plugin,
 )
 
@@ -69,6 +71,10 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, object, object]:
     """Mask the environment's credentials in an error of the first conftest.py, which pytest shows itself."""
     early_config.stash[environment_key] = dict(os.environ)
+    if may_be_real(early_config):
+        from pytest_cce_precheck.plugin.uncaught import mask_uncaught
+
+        mask_uncaught(early_config)
     with _errors_masked(early_config):
         try:
             result = yield
@@ -96,14 +102,12 @@ def _errors_masked(config: pytest.Config) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Mask what the run shows, from before any plugin is configured; only if it has real credentials."""
-    try:
-        is_masked = settings_of(config).mode.is_real
-    except ConfigurationError:
-        # `pytest_configure` refuses wrong settings; a credential may be among them
-        is_masked = True
+    is_masked = may_be_real(config)
     if is_masked:
         from pytest_cce_precheck.plugin.masking import mask_everything_shown
+        from pytest_cce_precheck.plugin.uncaught import mask_uncaught
 
+        mask_uncaught(config)
         mask_everything_shown(config)
     with _errors_masked(config) if is_masked else nullcontext():
         return (yield)
@@ -121,6 +125,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[config_key] = settings = settings_of(config)
         refuse_options_from_files(config)
         refuse_real_services(settings)
+        if settings.snapshot or settings.mode.records:
+            time_of_writing(os.environ)
         config.stash[targets_key] = targets_of(config, settings)
         if not settings.mode.is_simulated or not _VALIDATED.isdisjoint(settings.sources):
             _refuse_the_unusable(config, settings)
@@ -326,8 +332,29 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     return result
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> Generator[None, object, object]:
+    """Write the reports again if a plugin has changed the exit status since, or fails here: they must not be green."""
+    log = config.stash.get(log_key, None)
+    session = log.session if log is not None else None
+    if log is None or session is None:
+        return (yield)
+    if not log.ended:
+        # a plugin whose hook goes before ours failed
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+    try:
+        return (yield)
+    except BaseException:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+        raise
+    finally:
+        _end_unseen(session)
+
+
 def _end_unseen(session: pytest.Session) -> None:
     log = session.config.stash.get(log_key, None)
+    if log is not None:
+        log.ended = True
     if log is not None and log.exit_status != session.exitstatus:
         unseen = log.exit_status is None
         lines = _ended(session.config)

@@ -45,7 +45,7 @@ _HOLDERS: Final = (list, tuple, set, frozenset)
 # these contain no text that is shown, or must stay as they are for others
 _PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
 # hooks of other plugins through which anybody may write into a report
-_FILLED: Final = ("pytest_html_", "pytest_json_modifyreport")
+_FILLED: Final = ("pytest_html_", "pytest_json_modifyreport", "pytest_metadata")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 # a shorter argument of a command is not taken for a secret
 _LEAST_LENGTH: Final = 6
@@ -62,9 +62,14 @@ def mask_everything_shown(config: pytest.Config) -> None:
     config.pluginmanager.add_hookcall_monitoring(masking.before_a_hook, masking.after_a_hook)
 
 
+def mask_of_environment(config: pytest.Config) -> Mask:
+    """Return what masks the credentials that are known, before the settings are and after the run too."""
+    return Mask(partial(_secrets_of, config))
+
+
 def mask_exception(error: BaseException, config: pytest.Config) -> None:
     """Mask the environment's credentials in an exception that is raised before the settings are known."""
-    Mask(partial(_secrets_of, config)).exception(error)
+    mask_of_environment(config).exception(error)
 
 
 def mask_captured(config: pytest.Config) -> None:
@@ -73,7 +78,7 @@ def mask_captured(config: pytest.Config) -> None:
     if capture is not None and capture.is_globally_capturing():
         # what is written here is captured again
         for stream, text in zip((sys.stdout, sys.stderr), capture.read_global_capture(), strict=True):
-            stream.write(Mask(partial(_secrets_of, config)).text(text))
+            stream.write(mask_of_environment(config).text(text))
 
 
 def _secrets_of(config: pytest.Config) -> Iterator[str]:
@@ -208,6 +213,21 @@ class Mask:
                     if masked != held:
                         setattr(each, name, masked)
 
+    def uncaught(self, caught: Any) -> Any:
+        """Mask a warning, or what nobody caught: the exception, the name of its thread, the object it came from."""
+        if isinstance(caught, BaseException):
+            self.exception(caught)
+            return caught
+        self.exception(caught.exc_value)
+        thread = getattr(caught, "thread", None)
+        if thread is not None:
+            thread.name = self.text(thread.name)
+        found = self.anything(getattr(caught, "object", None))
+        if found is not getattr(caught, "object", None):
+            # as Python's own hook wants it
+            return type(caught)((*caught[:-1], found))
+        return caught
+
     def _texts_of(self, held: Any) -> Any:
         # other objects stay as they are: their owners go on using them
         if isinstance(held, str | bytes):
@@ -321,13 +341,17 @@ class Masking:
             sys.unraisablehook = partial(self._uncaught, sys.unraisablehook)
         if plugins.has_plugin("threadexception"):
             threading.excepthook = partial(self._uncaught, threading.excepthook)
+        self._mask_metadata(session.config)
         if "allure_commons" in sys.modules:
             allure: Any = sys.modules["allure_commons"].plugin_manager
             session.config.add_cleanup(allure.add_hookcall_monitoring(self._before_allure, lambda *_: None))
 
+    def _mask_metadata(self, config: pytest.Config) -> None:
+        if "pytest_metadata.plugin" in sys.modules:
+            self._mask.in_place(config.stash.get(sys.modules["pytest_metadata.plugin"].metadata_key, {}))
+
     def _uncaught(self, hook: Callable[[Any], object], caught: Any) -> object:
-        self._mask.exception(caught.exc_value)
-        return hook(caught)
+        return hook(self._mask.uncaught(caught))
 
     def _before_allure(self, name: str, _: object, arguments: dict[str, Any]) -> None:
         if name.startswith("report_"):
@@ -335,7 +359,8 @@ class Masking:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Mask what the JUnit report contains besides the reports of tests."""
+        """Mask what the JUnit report contains besides the reports of tests, and the table of pytest-metadata."""
+        self._mask_metadata(session.config)
         xml = session.config.stash.get(xml_key, None)
         if xml is None:
             return

@@ -126,7 +126,8 @@ class ReportedTest:
 class RunLog:
     """Collects the reports of a run; a plugin of pytest on the controller of every run.
 
-    ``exit_status`` is the one that the reports were last written with, None if they were not.
+    ``exit_status`` is the one that the reports were last written with, None if they were not. ``ended`` is whether
+    pytest called our last hook of the session.
     """
 
     def __init__(self) -> None:
@@ -137,6 +138,7 @@ class RunLog:
         self.stopped = ""
         self.session: pytest.Session | None = None
         self.exit_status: int | None = None
+        self.ended = False
 
     @property
     def tests(self) -> Sequence[ReportedTest]:

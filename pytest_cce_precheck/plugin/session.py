@@ -15,10 +15,12 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.contract.findings import gathered
+from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.recording import RecordMode
 from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
 from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
+from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
 from pytest_cce_precheck.redaction.texts import Redactor, curl, in_every_text
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
@@ -73,7 +75,7 @@ class Harness:
         self._budget = budget
         self._guard = guard
         self.mode = _MODES[config.mode](config, environment, self.remaining)
-        self.exchanges: list[Exchange] = []
+        self.exchanges = Received()
         self.acceptances: tuple[Acceptance, ...] = tuple(map(Acceptance.parse, config.accept))
         self.test: TestContext | None = None
         # what `cce_credentials` returned, whether or not a client uses it
@@ -120,7 +122,7 @@ class Harness:
         return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     def _observe(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
+        self.exchanges.add(exchange)
         if self.config.mode.is_real:
             if self.test is not None:
                 self.test.answered(exchange.request, exchange.response)
@@ -169,7 +171,7 @@ class Harness:
     def running(self, test: TestContext) -> Iterator[None]:
         """Run a test as the mode does, with an empty list of exchanges."""
         self.exchanges.clear()
-        with self.mode.running(test):
+        with self.mode.running(test), judging_within(self.remaining):
             self.test = test
             for name, value in self._unreported:
                 self.report(name, value)

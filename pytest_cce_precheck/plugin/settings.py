@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ environment_key = pytest.StashKey[dict[str, str]]()
 TARGETS_INPUT: Final = "cce_targets"
 """The name under which a worker of pytest-xdist receives the file of targets."""
 SUITE: Final = "pytest_cce_precheck.suite"
+# the end of the year 9999
+_LATEST: Final = 253402300799
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "suite"
 
 
@@ -46,18 +49,24 @@ def uses_the_plugin(node: Any) -> bool:
 
 
 def time_of_writing(environment: Mapping[str, str]) -> datetime:
-    """Return the present time, or SOURCE_DATE_EPOCH (reproducible-builds.org), which makes files byte-stable."""
+    """Return the present time, or SOURCE_DATE_EPOCH (reproducible-builds.org), which makes files byte-stable.
+
+    Raises `ConfigurationError` if that is not a time.
+    """
     given = environment.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+    if not given:
+        return datetime.now(UTC)
+    if re.fullmatch("[0-9]{1,12}", given) and int(given) <= _LATEST:
+        return datetime.fromtimestamp(int(given), UTC)
+    raise ConfigurationError(
+        f"SOURCE_DATE_EPOCH (from environment) is {given!r}: expected the seconds since 1970, from 0 to {_LATEST}"
+    )
 
 
 def ini_type(option: Option) -> Any:
     """Return the type of a setting in pytest's own files; since pytest 9 TOML has numbers and flags of its own."""
-    types: dict[str, Any] = {"list": "linelist"}
-    if pytest.version_tuple >= (9, 2):
-        # a text is accepted too, so that our own message says what is wrong with it
-        types |= {"number": int | str, "flag": bool | str}
-    elif pytest.version_tuple >= (9,):
+    types = {"list": "linelist"}
+    if pytest.version_tuple >= (9,):
         types |= {"number": "int", "flag": "bool"}
     return types.get(option.kind, "string")
 
@@ -82,11 +91,20 @@ def settings_of(config: pytest.Config) -> Config:
         # pytest warns about a list instead of a text, which is refused here
         warnings.simplefilter("ignore")
         return resolve(
-            lambda option: config.getoption(option.ini),
+            # before the command line is read in full, what is known of it
+            lambda option: getattr(config.option, option.ini, getattr(config.known_args_namespace, option.ini, None)),
             Environment(os.environ),
             lambda option: _from_ini(config, option, name),
             ini_name=name,
         )
+
+
+def may_be_real(config: pytest.Config) -> bool:
+    """Whether a run may have real credentials; `pytest_configure` refuses wrong settings, which may hold one."""
+    try:
+        return settings_of(config).mode.is_real
+    except ConfigurationError:
+        return True
 
 
 def refuse_options_from_files(config: pytest.Config) -> None:

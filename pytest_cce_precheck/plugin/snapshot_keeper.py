@@ -93,6 +93,8 @@ class AnswerObserver:
                 target = target_of(harness, dict(records_of(item)).get("cce_target", ""))
                 observer, counter = self._observed.setdefault(target, (Observer(), DeviationCounter()))
                 for exchange in harness.exchanges:
+                    if exchange.response.released:
+                        continue
                     if _is_call(exchange.request) and observer.take(exchange):
                         counter.take(exchange)
 

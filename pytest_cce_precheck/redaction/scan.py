@@ -17,7 +17,7 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightings
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
-from pytest_cce_precheck.redaction.spellings import MASK
+from pytest_cce_precheck.redaction.spellings import MASK, Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
 
 KNOWN: Final = "a credential in use"
+CUT: Final = "a piece of a credential in use"
 NAMED: Final = "password or token by its name"
 
 Path = tuple[str | int, ...]
@@ -111,6 +112,11 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
     places = {(start, KNOWN) for start, _ in Redactor(credentials.secrets).found(whole)}
     places |= {(each.start, each.kind) for each in sightings(whole)}
     yield from ((path_at(place), kind) for place, kind in sorted(places))
+    pieces = Pieces(credentials.secrets)
+    if pieces.found_in(whole):
+        # a whole one was found already
+        known = {path_at(place) for place, kind in places if kind == KNOWN}
+        yield from ((path, CUT) for path, view in seen if path not in known and pieces.found_in(view))
     of_a_secret = cache(names_a_secret)
     yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
 

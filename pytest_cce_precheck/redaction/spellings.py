@@ -6,7 +6,6 @@ import base64
 import html
 import json
 import re
-import string
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -31,7 +30,6 @@ _ESCAPE: Final = re.compile(
     # JSON in JSON has a run of backslashes
     r"|\\+(?:u[dD][89abAB][0-9A-Fa-f]{2}\\+u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[^\x1b])",
 )
-_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # pytest writes this for the middle of a value that it shortens; so much beside it is taken for a piece of a secret
 _ELLIPSIS: Final = "..."
 _BESIDE_ELLIPSIS: Final = 6
@@ -80,6 +78,13 @@ def within_base64(secret: str) -> Iterator[str]:
         yield part.replace("+", "-").replace("/", "_")
 
 
+def nested_base64(secret: str) -> Iterator[str]:
+    """Yield what a secret becomes in the Base64 of its own Base64, or of its hexadecimal digits."""
+    digits = secret.encode("utf-8", "surrogatepass").hex()
+    for inner in dict.fromkeys((*within_base64(secret), digits, digits.upper())):
+        yield from within_base64(inner)
+
+
 def escaped(text: str) -> Iterator[str]:
     """Yield how Python, JSON and HTML escape a text within another, whichever quotes are around it."""
     # with both kinds of quotes in it, the single ones are escaped
@@ -101,8 +106,17 @@ def plain_forms(secret: str) -> Iterator[str]:
 
 
 def lower(text: str) -> str:
-    """Return a text of the same length with A to Z in lower case and all else as it is."""
-    return text.lower() if text.isascii() else text.translate(_LOWER)
+    """Return a text of the same length in lower case, each character whatever stands beside it."""
+    # the first would become two characters; of the others, what they become depends on their place in a word
+    return text.lower() if text.isascii() else text.replace("İ", "i").replace("Σ", "σ").replace("ς", "σ").lower()
+
+
+def in_every_case(secrets: Iterable[str]) -> Iterator[str]:
+    """Yield secrets, and those that are not ASCII in upper and lower case too: these encode to other octets."""
+    for secret in secrets:
+        yield secret
+        if not secret.isascii():
+            yield from (secret.upper(), secret.lower())
 
 
 class Reading:
@@ -179,11 +193,11 @@ class Pieces:
     """Masks pieces of secrets that a repr, the end of a line or a difference of two texts has cut.
 
     They have at least 16 characters anywhere, or six beside the ``...`` of a shortened value, in any spelling of the
-    secret, A to Z in any case.
+    secret, in any case.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        long = [secret for secret in secrets if len(secret) > _BESIDE_ELLIPSIS]
+        long = [secret for secret in in_every_case(secrets) if len(secret) > _BESIDE_ELLIPSIS]
         self._forms = list(dict.fromkeys(lower(form) for secret in long for form in _forms(secret)))
         self._grams = {
             form[start : start + _GRAM]
@@ -191,6 +205,10 @@ class Pieces:
             if len(form) > _SHORTEST_PIECE
             for start in range(len(form) - _GRAM + 1)
         }
+
+    def found_in(self, text: str) -> bool:
+        """Whether a text holds a piece of a secret."""
+        return self.masked(text) != text
 
     def masked(self, text: str) -> str:
         """Return a text with the pieces of secrets masked."""

@@ -12,8 +12,10 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
 from pytest_cce_precheck.redaction.spellings import (
     MASK,
+    in_every_case,
     lower,
     masked,
+    nested_base64,
     plain_forms,
     readings,
     spellings,
@@ -57,16 +59,16 @@ class Redactor:
     """Masks known secrets in every likely spelling, and what looks like a secret.
 
     A secret is found raw, in hexadecimal, in Base64 (standard and URL-safe, padded or not, alone or within a longer
-    text), and as percent-encoding, JSON, Python and HTML escape it, once or more often; A to Z in any case. One of
-    fewer than six characters is masked only as a whole word, since it may be part of any other. ``instead`` maps known
-    secrets to what replaces them, which is then spelled as the secret was.
+    text, and of hexadecimal or Base64), and as percent-encoding, JSON, Python and HTML escape it, once or more often;
+    in any case. One of fewer than six characters is masked only as a whole word, since it may be part of any other.
+    ``instead`` maps known secrets to what replaces them, which is then spelled as the secret was.
 
     >>> Redactor(["s3cr3t/key"]).text("GET /?q=s3cr3t%2Fkey&password=other")
     'GET /?q=***&password=***'
     """
 
     def __init__(self, secrets: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
-        secrets = list(dict.fromkeys(filter(str.strip, secrets)))
+        secrets = list(dict.fromkeys(in_every_case(filter(str.strip, secrets))))
         self._instead = instead or {}
         self._long = [secret for secret in secrets if len(secret) >= _SHORT]
         self._short = [secret for secret in secrets if len(secret) < _SHORT]
@@ -79,7 +81,11 @@ class Redactor:
 
     @cached_property
     def _folded(self) -> tuple[tuple[str, str], ...]:
-        forms = {lower(form) for secret in self._long for form in (*spellings(secret), *within_base64(secret))}
+        forms = {
+            lower(form)
+            for secret in self._long
+            for form in (*spellings(secret), *within_base64(secret), *nested_base64(secret))
+        }
         return tuple((form, MASK) for form in sorted(forms))
 
     @cached_property

@@ -153,7 +153,7 @@ def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | Non
     response = exchange.response
     yield f"  request   {exchange.request.method} {exchange.request.url}"
     content_type = shortened(response.headers.get("Content-Type", "no Content-Type"), _HEADER)
-    size, milliseconds = f"{len(response.body)} bytes", f"{response.elapsed * 1000:.0f} ms"
+    size, milliseconds = f"{response.size} bytes", f"{response.elapsed * 1000:.0f} ms"
     yield f"  answer    {response.status}, {content_type}, {size} in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
     yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.clock import in_words
-from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def triage(exchange: Exchange, skew: float | None) -> str | None:
     ``skew`` is by how many seconds this machine's clock is ahead of the service's, None if too few to matter.
     """
     document: Any = None
-    with suppress(BodyError):
+    with suppress(BodyError, ReleasedBodyError):
         document = exchange.document
     document = document if isinstance(document, dict) else {}
     # either envelope: that of CCE, or that of the gateway

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found
@@ -13,6 +13,10 @@ from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskType
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.pipeline import Call
     from pytest_cce_precheck.simulator.state import Cluster, Task
+
+
+MOST_TASKS: Final = 50_000
+"""How many tasks a cluster may have: whatever clients create, the simulator stays of use to others."""
 
 
 def parse_request(body: bytes) -> Any:
@@ -63,6 +67,19 @@ def _check_entry(entry: Any, cluster: Cluster) -> Refusal | None:
         return not_found("instance", "The add-on instance does not exist.")
     if instance.template != entry["addonTemplateName"]:
         return bad_request("template", "the instance is not of that add-on template.")
+    return None
+
+
+def check_room(document: Any, call: Call) -> Refusal | None:
+    """Refuse a request after which the cluster would have too many tasks; those that are no longer listed are removed.
+
+    No source says how many a cluster may have, so a service may refuse, in a documented form.
+    """
+    number = len(document["spec"]["addonList"])
+    if len(call.cluster.tasks) + number > MOST_TASKS:
+        call.state.sweep(call.now)
+    if len(call.cluster.tasks) + number > MOST_TASKS:
+        return bad_request("too-many-tasks", f"a cluster must not have more than {MOST_TASKS} check tasks.")
     return None
 
 

@@ -40,6 +40,9 @@ LIMITS: Final = {
 }
 # seconds until it tries again to accept clients after it had no file descriptor for one
 SHORTAGE_SECONDS: Final = 0.2
+# a client that does nothing for so many seconds makes room for another one if descriptors are short
+PATIENCE_SECONDS: Final = 5.0
+_CLIENTS_TURN: Final = {Wait.HANDSHAKE, Wait.IDLE, Wait.REQUEST}
 _SHORTAGE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _DRAIN_BYTES: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 64 * 1024
@@ -53,7 +56,8 @@ class SimulatorServer:
     """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 means a free one.
 
     A fault without an answer closes the connection, cuts it off, or holds it for at most a minute. With ``tls``, the
-    server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by default) is closed.
+    server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by default) is closed; if the
+    process may open no more files, that without one for longest is closed for a new client.
     If the server fails, new clients are refused, and the end of the block raises `RuntimeError`.
 
     >>> from pytest_cce_precheck.simulator.service import Simulator
@@ -165,6 +169,8 @@ class SimulatorServer:
         except OSError as error:
             if error.errno not in _SHORTAGE:
                 raise
+            if self._close_longest_idle():
+                return  # the client in the queue is accepted next
             if not self._warned:
                 _log.warning("new clients have to wait: %s", error)
             self._warned = True
@@ -175,6 +181,16 @@ class SimulatorServer:
             return
         self._warned = False
         self._guarded(self._add, Connection(sock, next(self._numbers)))
+
+    def _close_longest_idle(self) -> bool:
+        """Close the connection whose client has done nothing for longest; return whether there was one."""
+        idle = [each for each in self._connections() if each.wait in _CLIENTS_TURN]
+        since = {each: each.deadline - self._limits[each.waits_for] for each in idle}
+        longest = min(idle, key=since.__getitem__, default=None)
+        if longest is None or monotonic() - since[longest] < PATIENCE_SECONDS:
+            return False
+        self._drop(longest)
+        return True
 
     def _add(self, connection: Connection) -> None:
         sock = connection.sock

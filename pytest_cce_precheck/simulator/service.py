@@ -180,7 +180,8 @@ class Simulator:
 
     def _create(self, call: Call) -> Response:
         sent = creation.parse_request(call.request.body)
-        refusal = self._hooks.apply("validate", call, creation.check_request(sent, call.cluster))
+        refusal = creation.check_request(sent, call.cluster) or creation.check_room(sent, call)
+        refusal = self._hooks.apply("validate", call, refusal)
         if refusal is not None:
             return refuse(refusal)
         tasks = creation.make_tasks(call, sent)

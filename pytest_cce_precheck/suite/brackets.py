@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.suite.lists import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.filters import Bracket, Query
@@ -50,19 +50,22 @@ class JudgedQuery:
 
 def close_bracket(
     run: Inspection, before: Answer, asked: Sequence[AskedQuery]
-) -> tuple[Bracket, list[JudgedQuery]] | None:
+) -> tuple[Bracket, Iterable[JudgedQuery]] | None:
     """Read the unfiltered list and judge each query; None if that list cannot be read.
 
     If replicas lag, the list may be older than the answers: what would be a new finding is judged by a list that was
-    asked for when all replicas had caught up with them. Nothing is reported here.
+    asked for when all replicas had caught up with them. Nothing is reported here. Without a lag, each query is judged
+    when it is taken, so that only one parsed answer is held.
     """
     answered = run.settings.now()
     after = run.lists.read()
     if after is None:
         return None
     bracket = run.lists.bracket(before, after)
+    if not run.lag.lag:
+        return bracket, (_judge(run, each, bracket) for each in asked)
     judged = [_judge(run, each, bracket) for each in asked]
-    if not run.lag.lag or all(run.results.times(finding) for each in judged for finding in each.findings):
+    if all(run.results.times(finding) for each in judged for finding in each.findings):
         return bracket, judged
     run.sender.wait_until(answered + run.lag.lag)
     after = run.lists.read()

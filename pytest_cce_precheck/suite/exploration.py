@@ -117,7 +117,7 @@ class _Answers:
         closed = close_bracket(run, before, [AskedQuery(query, exchange)]) if before is not None else None
         if closed is None:
             return ()
-        judged = closed[1][0]
+        [judged] = closed[1]
         run.results.judged += bool(judged.findings) or not judged.open_ids
         run.results.reached.update(query.classes)
         run.results.report(*judged.alone)

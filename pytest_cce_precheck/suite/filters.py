@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # queries between two unfiltered lists: many while the cluster is quiet, few while it changes
 _MOST, _FEWEST = 24, 6
+# so many bytes of answers wait for the list that closes their bracket; if replicas lag, they wait in parsed form
+_MOST_BYTES, _MOST_BYTES_PARSED = 256 << 20, 32 << 20
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
 # the lists around queries that are asked once more, and what may have to be sent again
@@ -93,13 +95,13 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
             before = run.lists.read_after_the_lag()
             if before is None:
                 break
-        batch, waiting = waiting[:size], waiting[size:]
-        asked = [item for query in batch if (item := _ask(run, query, limit, open_ids)) is not None]
+        number, asked = _ask_batch(run, waiting[:size], limit, open_ids)
+        waiting = waiting[number:]
         if not asked:
             continue
         closed = close_bracket(run, before, asked)
         if closed is None:
-            run.results.give_up(f"the unfiltered list cannot be read after {len(batch)} queries")
+            run.results.give_up(f"the unfiltered list cannot be read after {number} queries")
             break
         bracket, judged = closed
         for each in judged:
@@ -121,6 +123,22 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
 def _leave_open(run: Inspection, query: Query, open_ids: Mapping[str, frozenset[str]]) -> None:
     number = len(open_ids[query.query])
     run.results.give_up(f"{query.title}: {number} matching {'task' if number == 1 else 'tasks'} changed meanwhile")
+
+
+def _ask_batch(
+    run: Inspection, batch: Sequence[Query], limit: int, open_ids: Mapping[str, frozenset[str]]
+) -> tuple[int, list[AskedQuery]]:
+    """Ask queries until their answers are many bytes; return how many were asked, and the answers to judge."""
+    asked: list[AskedQuery] = []
+    left = _MOST_BYTES_PARSED if run.lag.lag else _MOST_BYTES
+    for number, query in enumerate(batch, 1):
+        item = _ask(run, query, limit, open_ids)
+        if item is not None:
+            asked.append(item)
+            left -= item.exchange.response.size
+        if left <= 0:
+            return number, asked
+    return len(batch), asked
 
 
 def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, frozenset[str]]) -> AskedQuery | None:

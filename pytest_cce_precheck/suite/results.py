@@ -103,7 +103,8 @@ class Results:
         """Record findings."""
         for finding in map(self._with_hint, findings):
             self._times[finding.identity] = self.times(finding) + finding.times
-            self._found.setdefault(finding.identity, finding)
+            if finding.identity not in self._found:
+                self._found[finding.identity] = finding.abridged()
 
     def _with_hint(self, finding: Finding) -> Finding:
         behind = self.lag.behind

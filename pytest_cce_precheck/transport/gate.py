@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from math import inf
 from time import monotonic
@@ -19,12 +20,13 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import parse_url, retry
 
 from pytest_cce_precheck.transport.failures import FAILURES, failure
-from pytest_cce_precheck.transport.watched import Watch, watched
+from pytest_cce_precheck.transport.watched import Watch, begun, watched
 from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
     from typing import Self
 
     from urllib3 import BaseHTTPResponse
@@ -68,7 +70,8 @@ class Gate:
 
     def __init__(self) -> None:
         self._services: dict[Place, _Service] = {}
-        self._resolved: dict[str, frozenset[str]] = {}
+        # each with the time at which it began
+        self._lookups: dict[str, tuple[Future[frozenset[str]], float]] = {}
         # if a call is tried again: the budget and the number of the try before
         self._before: ContextVar[tuple[SharedBudget, int | None] | None] = ContextVar("before", default=None)
         self._patches = ExitStack()
@@ -94,6 +97,7 @@ class Gate:
 
         def urlopen(pool: HTTPConnectionPool, method: str, url: str, *more: Any, **options: Any) -> Any:
             __tracebackhide__ = True
+            began = monotonic()
             service = self._service(_places_of(pool, url))
             if service is None:
                 return original(pool, method, url, *more, **options)
@@ -107,7 +111,9 @@ class Gate:
             sent = "CONNECT" if self._is_a_proxy(pool) else method
             service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
             watched(pool)
-            return self._counted(service, pool, lambda: original(pool, method, url, *more, **options))
+            # what the lookup of a name took is part of the call
+            left = None if service.deadline is None else max(service.deadline - (monotonic() - began), 0.0)
+            return self._counted(service, left, pool, lambda: original(pool, method, url, *more, **options))
 
         # urllib3 calls itself by this name if it tries again
         self._patches.enter_context(patch.object(HTTPConnectionPool, "urlopen", urlopen))
@@ -155,23 +161,26 @@ class Gate:
         for (known, its_port), service in self._services.items():
             if port == its_port and _is_address(known) != _is_address(host):
                 name, address = (host, known) if _is_address(known) else (known, host)
-                if address in self._addresses(name):
+                if address in self._addresses(name, _seconds_of(service)):
                     return service
         return None
 
-    def _addresses(self, name: str) -> frozenset[str]:
-        if name not in self._resolved:
-            try:
-                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-            except (OSError, UnicodeError):
-                found = []
-            self._resolved[name] = frozenset(canonical_host(str(each[4][0])) for each in found)
-        return self._resolved[name]
+    def _addresses(self, name: str, seconds: float | None) -> frozenset[str]:
+        """Return the addresses of a name; none if the lookup takes too long, or fails, until a request repeats it."""
+        lookup, since = self._lookups.get(name, (None, monotonic()))
+        if lookup is None or (lookup.done() and lookup.exception() is not None):
+            lookup, since = begun(partial(_resolved, name), "cce-precheck resolves"), monotonic()
+            self._lookups[name] = lookup, since
+        try:
+            # a lookup that hangs is waited for once, and not by each request
+            return lookup.result(None if seconds is None else max(since + seconds - monotonic(), 0.0))
+        except (OSError, UnicodeError):
+            return frozenset()
 
     def __exit__(self, *_: object) -> None:
         self._patches.close()
 
-    def _counted(self, service: _Service, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    def _counted(self, service: _Service, left: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
         budget = service.budget()
         before = self._before.get()
         if before is not None:
@@ -186,7 +195,7 @@ class Gate:
             watch.postpone(monotonic() - asked)
         token = self._before.set((budget, number))
         try:
-            return _in_time(budget, service.deadline, pool, send)
+            return _in_time(budget, left, pool, send)
         finally:
             self._before.reset(token)
             budget.arrived(number)
@@ -227,6 +236,18 @@ def _places_of(pool: HTTPConnectionPool, url: str) -> list[Place]:
 
 def _is_address(host: str) -> bool:
     return host == "localhost" or host.replace(".", "").isdigit() or ":" in host
+
+
+def _resolved(name: str) -> frozenset[str]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return frozenset(canonical_host(str(each[4][0])) for each in found)
+
+
+def _seconds_of(service: _Service) -> float | None:
+    """Return how many seconds a call to a service that begins now may take, None if there is no limit."""
+    watch = Watch.current()
+    limits = (service.deadline, service.budget().remaining, None if watch is None else watch.due - monotonic())
+    return min((max(each, 0.0) for each in limits if each is not None), default=None)
 
 
 def _plain(method: str) -> str:

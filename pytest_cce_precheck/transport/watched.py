@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from queue import Empty
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from urllib3 import HTTPConnectionPool, HTTPResponse
     from urllib3.poolmanager import PoolManager
+
+T = TypeVar("T")
 
 _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
 
@@ -96,15 +98,7 @@ class Watch:
 
         The lookup of a name has no timeout, and each address of a host has one of its own.
         """
-        sock: Future[socket.socket] = Future()
-
-        def run() -> None:
-            try:
-                sock.set_result(connect())
-            except BaseException as error:
-                sock.set_exception(error)
-
-        threading.Thread(target=run, name="cce-precheck connects", daemon=True).start()
+        sock = begun(connect, "cce-precheck connects")
         try:
             return sock.result(max(self.due - monotonic(), 0.0))
         except TimeoutError:
@@ -119,6 +113,20 @@ class Watch:
         for each in self._held:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def begun(call: Callable[[], T], name: str) -> Future[T]:
+    """Call something that has no timeout of its own in a thread of that name, which nobody has to wait for."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return result
 
 
 def _close(sock: Future[socket.socket]) -> None:

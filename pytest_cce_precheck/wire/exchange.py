@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from pytest_cce_precheck._text import shortened
-from pytest_cce_precheck.errors import CcePrecheckError
+from pytest_cce_precheck.errors import CcePrecheckError, ReleasedBodyError
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.errors import TransportReason
 
 _LONGEST_ID: Final = 200
+LARGE: Final = 1 << 20
+"""A body of more bytes is not kept parsed, which takes ten times its size."""
+_BEGINNING: Final = 4096
 
 
 class Headers(Mapping[str, str]):
@@ -104,17 +107,41 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response as received; ``elapsed`` is in seconds."""
+    """A response as received; ``elapsed`` is in seconds.
+
+    ``released`` is the size of a body of which only the beginning is kept (`Exchange.abridged`), 0 if it is whole.
+    """
 
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes = field(default=b"", repr=False)
     elapsed: float = 0.0
+    released: int = field(default=0, kw_only=True)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the body has, or had."""
+        return self.released or len(self.body)
+
+    @property
+    def document(self) -> Any:
+        """The body as strict JSON; raises `BodyError`, and `ReleasedBodyError` if the body is not kept."""
+        if self.released:
+            raise ReleasedBodyError(
+                f"the body of this answer, {self.released:,} bytes, was released when others had arrived:"
+                " judge a large answer before you ask for more"
+            )
+        return self._document if len(self.body) <= LARGE else _latest_document(self)
 
     @cached_property
-    def document(self) -> Any:
-        """The body as strict JSON; raises `BodyError`."""
+    def _document(self) -> Any:
         return parse_json(self.body)
+
+
+@lru_cache(maxsize=1)
+def _latest_document(response: Response) -> Any:
+    # the rules ask for it one after the other
+    return parse_json(response.body)
 
 
 @dataclass(frozen=True)
@@ -131,8 +158,15 @@ class Exchange:
 
     @property
     def document(self) -> Any:
-        """The response's body as strict JSON; raises `BodyError`."""
+        """The response's body as strict JSON; raises `BodyError` and `ReleasedBodyError`."""
         return self.response.document
+
+    def abridged(self) -> Exchange:
+        """Return this exchange without a large body: for what only shows where something was seen."""
+        if len(self.response.body) <= LARGE:
+            return self
+        beginning = replace(self.response, body=self.response.body[:_BEGINNING], released=len(self.response.body))
+        return replace(self, response=beginning)
 
     @property
     def request_id(self) -> str | None:

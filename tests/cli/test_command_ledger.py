@@ -176,4 +176,4 @@ def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:
 def test_no_number_of_runs_is_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command("history", "history.sqlite", "--last", "0")
-    assert "'0' is not a number of runs: expected 1 or more" in capsys.readouterr().err
+    assert "'0' is not a number of runs: expected from 1 to 1000000" in capsys.readouterr().err

@@ -192,10 +192,10 @@ def test_a_region_makes_the_public_endpoint() -> None:
 
 
 @pytest.mark.parametrize("key", [option.key for option in OPTIONS if option.kind == "number"])
-@pytest.mark.parametrize("number", ["many", "-1", "1.5", "1e3", "0x10"])
+@pytest.mark.parametrize("number", ["many", "-1", "1.5", "1e3", "0x10", "1e300", "9" * 25, "9" * 5000])
 def test_what_is_no_whole_number_is_named_with_its_place(key: str, number: str) -> None:
     option = BY_KEY[key]
-    said = f"is {number!r}: expected a whole number, {option.least} or more"
+    said = f"is {number!r}: expected {option.expected}"
     assert refused(option={key: number}) == f"{option.flag} (from option) {said}"
     told = refused(environment={option.variables[0]: number})
     assert told == f"{option.flag} (from environment {option.variables[0]}) {said}"
@@ -206,8 +206,22 @@ def test_what_is_no_whole_number_is_named_with_its_place(key: str, number: str) 
 def test_the_least_number_is_taken_and_one_less_is_refused(option: Option) -> None:
     least = option.least
     assert getattr(settled(option={option.key: str(least)}), option.key) == least
-    told = f"{option.flag} (from ini) is {least - 1}: expected a whole number, {least} or more"
+    told = f"{option.flag} (from ini) is {least - 1}: expected {option.expected}"
     assert refused(ini={option.key: least - 1}) == told
+
+
+@pytest.mark.parametrize("option", [each for each in OPTIONS if each.kind == "number"], ids=lambda each: each.name)
+def test_the_largest_number_is_taken_and_one_more_is_refused_wherever_it_comes_from(option: Option) -> None:
+    most = option.most
+    assert getattr(settled(option={option.key: str(most)}), option.key) == most
+    said = f"expected a whole number from {option.least} to {most}"
+    for places in (
+        {"option": {option.key: str(most + 1)}},
+        {"environment": {option.variables[0]: str(most + 1)}},
+        {"ini": {option.key: most + 1}},
+        {"ini": {option.key: str(most + 1)}},
+    ):
+        assert refused(**places).endswith(said)
 
 
 @pytest.mark.parametrize("key", [option.key for option in OPTIONS if option.choices])
@@ -221,9 +235,9 @@ def test_what_is_no_choice_is_named_with_the_choices(key: str, word: str) -> Non
 @pytest.mark.parametrize(
     ("key", "given", "expected"),
     [
-        ("budget", 1.5, "a whole number, 30 or more"),
-        ("budget", True, "a whole number, 30 or more"),
-        ("budget", ["60"], "a whole number, 30 or more"),
+        ("budget", 1.5, "a whole number from 30 to 1000000"),
+        ("budget", True, "a whole number from 30 to 1000000"),
+        ("budget", ["60"], "a whole number from 30 to 1000000"),
         ("allow_writes", ["true"], "true or false"),
         ("accept", ["PRE302: why", 3], "a list of texts"),
         ("endpoint", ["https://cce.example"], "a text"),

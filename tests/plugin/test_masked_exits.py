@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib.util
 import random
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 import pytest
 
-from pytest_cce_precheck.wire.credentials import SECRET_VARIABLES
 from tests.leaks import leaks, made_up
 from tests.plugin.projects import KNOWS_THE_SECRET, SECRET
 from tests.toolchains import require_module
@@ -17,8 +15,7 @@ from tests.toolchains import require_module
 if TYPE_CHECKING:
     from tests.conftest import Run
 
-ALL: Final = ("-vv", "-rA", "--tb=long", "--showlocals", "--junitxml=junit.xml", "-o", "junit_logging=all")
-
+from tests.plugin.masked import ALL
 
 # ---- reasons
 
@@ -322,45 +319,6 @@ def test_it(cce_contract, record_property):
     watched(source, *ALL, "-o", "junit_family=xunit1", "--cce-history=history.sqlite", status=0).assert_outcomes(
         passed=1
     )
-
-
-# ---- the environment
-
-
-@pytest.mark.parametrize("name", SECRET_VARIABLES)
-def test_every_variable_for_credentials_is_known(watched: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for variable in ("AK", "SK"):
-        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{variable}", f"another {variable}")
-    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
-    monkeypatch.setenv(name, SECRET)
-    watched("def test_it(): assert TOKEN == 5".replace("TOKEN", f"os.environ[{name!r}]"), *ALL, status=1)
-
-
-def test_a_credential_is_known_when_it_has_left_the_environment(watched: Run) -> None:
-    source = """
-def test_it():
-    del os.environ["CCE_AUTH_TOKEN"]
-    print("printed", TOKEN)
-    assert TOKEN == 5
-"""
-    watched(source, *ALL, shown="printed ***", status=1)
-
-
-def test_a_credential_is_known_when_a_conftest_took_it_from_the_environment(watched: Run) -> None:
-    conftest = "pytest.kept = TOKEN; os.environ['CCE_AUTH_TOKEN'] = 'another-token'"
-    source = "def test_it(): print('printed', pytest.kept); assert pytest.kept == TOKEN"
-    watched(source, *ALL, conftest=conftest, shown="printed ***", status=1, apart=True)
-
-
-def test_the_password_of_a_proxy(watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CCE_AUTH_TOKEN", "another-token")
-    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{quote(SECRET, safe='')}@127.0.0.1:9")
-    watched(f"def test_it(): assert {SECRET!r} == 5", *ALL, "--tb=line", shown="assert '***' == 5", status=1)
-
-
-def test_the_name_of_junits_suite(watched: Run, pytester: pytest.Pytester) -> None:
-    watched("def test_it(): pass", *ALL, "-o", f"junit_suite_name=suite-{SECRET}", shown="suite-***", status=0)
-    assert 'name="suite-***"' in (pytester.path / "junit.xml").read_text("utf-8")
 
 
 # ---- what is accepted

@@ -100,6 +100,28 @@ def pytest_html_results_table_row(cells): cells.insert(1, f"<td>added {TOKEN}</t
     watched("def test_it(): pass", *words, conftest=conftest, shown="added ***")
 
 
+@pytest.mark.parametrize(
+    "conftest",
+    [
+        "def pytest_metadata(metadata): metadata[f'key {TOKEN}'] = f'value {TOKEN}'",
+        (
+            "from pytest_metadata.plugin import metadata_key\n"
+            "def pytest_configure(config): config.stash[metadata_key]['mine'] = {'inner': [TOKEN]}"
+        ),
+        (
+            "from pytest_metadata.plugin import metadata_key\n"
+            "def pytest_sessionstart(session): session.config.stash[metadata_key]['mine'] = TOKEN"
+        ),
+        "def test_it(metadata): metadata['mine'] = TOKEN",
+    ],
+    ids=["hook", "configure", "session start", "test"],
+)
+def test_the_table_of_pytest_metadata(watched: Run, conftest: str) -> None:
+    pytest.importorskip("pytest_html")
+    source = conftest if "test_it" in conftest else "def test_it(): pass"
+    watched(source, "--html=report.html", "--self-contained-html", conftest=conftest, apart=True)
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
 def test_the_results_of_allure(pytester: pytest.Pytester, watched: Run, workers: tuple[str, ...]) -> None:
     require_module("allure_pytest")

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number, 30 or more"),
-        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number, 30 or more"),
-        ("--cce-budget=0", "--cce-budget (from option) is '0': expected a whole number, 30 or more"),
-        ("--cce-budget=29", "--cce-budget (from option) is '29': expected a whole number, 30 or more"),
-        ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number, 0 or more"),
-        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number, 1 or more"),
-        ("--cce-timeout=0", "--cce-timeout (from option) is '0': expected a whole number, 1 or more"),
+        ("--cce-budget=many", "--cce-budget (from option) is 'many': expected a whole number from 30 to 1000000"),
+        ("--cce-budget=-1", "--cce-budget (from option) is '-1': expected a whole number from 30 to 1000000"),
+        ("--cce-budget=0", "--cce-budget (from option) is '0': expected a whole number from 30 to 1000000"),
+        ("--cce-budget=29", "--cce-budget (from option) is '29': expected a whole number from 30 to 1000000"),
+        (
+            "--cce-timeout=9999999999",
+            "--cce-timeout (from option) is '9999999999': expected a whole number from 1 to 86400",
+        ),
+        ("--cce-rate=1e300", "--cce-rate (from option) is '1e300': expected a whole number from 0 to 1000000"),
+        ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number from 0 to 18446744073709551615"),
+        ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number from 1 to 86400"),
+        ("--cce-timeout=0", "--cce-timeout (from option) is '0': expected a whole number from 1 to 86400"),
     ],
 )
 def test_a_number_that_is_none_or_out_of_range_stops_the_run(
@@ -29,6 +34,28 @@ def test_a_number_that_is_none_or_out_of_range_stops_the_run(
     result = run(option)
     assert result.ret == 4
     assert result.stderr.str().strip() == f"ERROR: {message}"
+
+
+@pytest.mark.parametrize("given", ["253402300800", "9" * 40, "soon", "-1", "1.5", "²"])
+@pytest.mark.parametrize("option", ["--cce-snapshot=shape.json", "--cce-mode=record"])
+def test_a_time_of_writing_that_is_none_stops_a_run_that_writes(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, option: str, given: str
+) -> None:
+    pytester.makepyfile(ORDINARY)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
+    result = run(option)
+    assert result.ret == 4
+    expected = "the seconds since 1970, from 0 to 253402300799"
+    said = f"SOURCE_DATE_EPOCH (from environment) is {given!r}: expected {expected}"
+    assert result.stderr.str().strip() == f"ERROR: {said}"
+
+
+def test_a_time_of_writing_that_is_none_does_not_stop_a_run_that_writes_nothing(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(ORDINARY)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
+    assert run().ret == 0
 
 
 def test_a_flag_that_is_neither_true_nor_false_stops_the_run(

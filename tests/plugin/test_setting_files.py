@@ -102,9 +102,9 @@ def test_a_setting_of_the_file_is_overridden_by_minus_o(pytester: pytest.Pyteste
 @pytest.mark.parametrize(
     ("setting", "value", "expected"),
     [
-        ("budget", "many", "a whole number, 30 or more"),
-        ("budget", "-1", "a whole number, 30 or more"),
-        ("timeout", "2.5", "a whole number, 1 or more"),
+        ("budget", "many", "a whole number from 30 to 1000000"),
+        ("budget", "-1", "a whole number from 30 to 1000000"),
+        ("timeout", "2.5", "a whole number from 1 to 86400"),
         ("allow_writes", "maybe", "true or false"),
         ("fail_on", "often", "one of error, warning, note, never"),
         ("max_age", "30", "a number with h, d or w, such as 30d"),
@@ -120,12 +120,26 @@ def test_a_text_that_is_not_right_is_named_with_setting_file_and_what_was_expect
 
 
 @pytest.mark.parametrize(
+    ("setting", "text", "expected"),
+    [("budget", "60", "a whole number from 30 to 1000000"), ("allow_writes", "true", "true or false")],
+)
+@pytest.mark.parametrize("where", TOML)
+def test_a_text_is_no_number_and_no_flag_where_toml_has_types(
+    pytester: pytest.Pytester, run: Run, where: str, setting: str, text: str, expected: str
+) -> None:
+    needs(where)
+    write(pytester, where, f'cce_{setting} = "{text}"')
+    assert_refused(run(), setting, where, text, expected)
+
+
+@pytest.mark.parametrize(
     ("setting", "value", "shown", "expected"),
     [
-        ("budget", "2.5", "2.5", "a whole number, 30 or more"),
-        ("budget", "-1", "-1", "a whole number, 30 or more"),
-        ("budget", "true", "True", "a whole number, 30 or more"),
-        ("budget", "[60]", "[60]", "a whole number, 30 or more"),
+        ("budget", "2.5", "2.5", "a whole number from 30 to 1000000"),
+        ("budget", "-1", "-1", "a whole number from 30 to 1000000"),
+        ("budget", "true", "True", "a whole number from 30 to 1000000"),
+        ("budget", "[60]", "[60]", "a whole number from 30 to 1000000"),
+        ("budget", "9999999999", "9999999999", "a whole number from 30 to 1000000"),
         ("allow_writes", "2", "2", "true or false"),
         ("allow_writes", "[true]", "[True]", "true or false"),
         ("accept", '["PRE302: one", 2]', "2", "a list of texts"),

@@ -113,6 +113,55 @@ def test_a_plugin_that_breaks_at_the_end_leaves_no_green_report(
     assert report()["exit_status"] != 0
 
 
+OUTERMOST: Final = """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config): config.pluginmanager.register(Outermost())
+
+class Outermost:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session):
+        {}
+        result = yield
+        {}
+        return result
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def pytest_sessionfinish(): raise KeyboardInterrupt",
+        OUTERMOST.format("raise KeyboardInterrupt", "pass"),
+        OUTERMOST.format("raise RuntimeError('of another plugin')", "pass"),
+        "def pytest_unconfigure(): raise RuntimeError('of another plugin')",
+        "def pytest_unconfigure(): raise KeyboardInterrupt",
+    ],
+    ids=["interrupted", "interrupted before ours", "fails before ours", "fails at last", "interrupted at last"],
+)
+def test_whatever_breaks_the_end_of_a_run_leaves_no_green_report(
+    pytester: pytest.Pytester, run_apart: Run, report: Any, source: str
+) -> None:
+    with_plugin(pytester, source)
+    result = run_apart(*SUITE, "--cce-budget=30", *REPORTS, *PLUGIN)
+    assert result.ret != 0
+    assert report()["exit_status"] == 3
+    assert "the run fails for another reason (exit status 3)" in report()["reason"]
+
+
+@pytest.mark.parametrize(
+    "source", [OUTERMOST.format("pass", "session.exitstatus = 0"), OUTERMOST.format("session.exitstatus = 0", "pass")]
+)
+def test_no_plugin_makes_a_broken_contract_green(
+    pytester: pytest.Pytester, run_apart: Run, report: Any, source: str
+) -> None:
+    with_plugin(pytester, source)
+    result = run_apart(*SUITE, DEFECT, *REPORTS, *PLUGIN, "-k", "bad_credentials")
+    assert result.ret == report()["exit_status"] == 1
+    assert report()["verdict"] == "does-not-hold"
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

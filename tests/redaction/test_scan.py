@@ -170,3 +170,33 @@ def test_nothing_in_an_ordinary_cassette_of_megabytes_looks_like_a_secret() -> N
     text = dumps(origin(), [Recording(asked(f"task_id={number}"), answer) for number in range(250)])
     assert len(body) > 9000
     assert leaks(text, CREDENTIALS) == []
+
+
+# ---- pieces
+
+
+LONG: Final = "4Zk2mWqX8vTn5LbR7cYd9HsJ3fGp6AeU"
+
+
+@pytest.mark.parametrize(
+    "piece", [LONG[:20], LONG[8:], f"'{LONG[:8]}...'", f"...{LONG[-9:]}", LONG[4:24].lower(), LONG[:20].encode().hex()]
+)
+def test_a_piece_of_a_credential_is_found_as_the_masking_finds_it(piece: str) -> None:
+    credentials = Credentials(token=Secret(LONG))
+    [leak] = leaks(cassette(note=f"said {piece}"), credentials)
+    assert leak == Leak("a piece of a credential in use", "note")
+    with pytest.raises(SecretInCassetteError, match="note: a piece of a credential in use"):
+        refuse(cassette(note=f"said {piece}"), credentials, "it.json")
+
+
+def test_a_whole_credential_is_not_said_twice() -> None:
+    found = leaks(cassette(note=LONG, other=LONG[:20]), Credentials(token=Secret(LONG)))
+    assert [leak for leak in found if "credential in use" in leak.kind] == [
+        Leak("a credential in use", "note"),
+        Leak("a piece of a credential in use", "other"),
+    ]
+
+
+@pytest.mark.parametrize("text", [LONG[:15], "0123456789abcdef...", "a text of its own", LONG[::-1]])
+def test_what_is_no_piece_is_not_found(text: str) -> None:
+    assert [leak for leak in leaks(cassette(note=text), Credentials(token=Secret(LONG))) if "piece" in leak.kind] == []

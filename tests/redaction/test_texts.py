@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.redaction.spellings import readings
+from pytest_cce_precheck.redaction.spellings import lower, readings
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, curl, in_every_text
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
@@ -46,6 +46,11 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64-bare": lambda secret: base64.b64encode(secret.encode()).decode().rstrip("="),
     "base64-url": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
     "base64-url-bare": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+    "base64-of-base64": lambda secret: base64.b64encode(base64.b64encode(secret.encode())).decode(),
+    "base64-of-bare-base64": lambda secret: base64.b64encode(base64.b64encode(secret.encode()).rstrip(b"=")).decode(),
+    "base64-of-base64-url": lambda secret: base64.urlsafe_b64encode(base64.urlsafe_b64encode(secret.encode())).decode(),
+    "base64-of-hexadecimal": lambda secret: base64.b64encode(secret.encode().hex().encode()).decode(),
+    "base64-of-capital-hexadecimal": lambda secret: base64.b64encode(secret.encode().hex().upper().encode()).decode(),
     "json": lambda secret: json.dumps(secret)[1:-1],
     "json-unicode": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
     "json-slash": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
@@ -426,3 +431,42 @@ def test_escapes_are_undone_like_this(written: str, text: str) -> None:
 
 def test_a_body_with_a_control_character_is_fed_to_curl_as_an_escape() -> None:
     assert curl(request(body=b"a\x7fb"), Redactor([]), kind=None).startswith("printf %b 'a\\0177b' | curl")
+
+
+# ---- case
+
+
+def test_folding_keeps_the_length_of_every_character_and_does_not_look_at_its_neighbours() -> None:
+    for code in range(0x110000):
+        character = chr(code)
+        folded = lower(character)
+        assert len(folded) == 1
+        assert lower(f"a{character}") == f"a{folded}"
+    assert lower("ΣΑΣ ΣΣ İ") == "σασ σσ i"
+
+
+@pytest.mark.parametrize("secret", ["pässwörd", "PÄSSWÖRD", "пароль-éß", "ΟΔΟΣ-και-λόγος", "ﬁrst-straße"])
+@pytest.mark.parametrize("change", [str.upper, str.lower, str.swapcase, str.title])
+@pytest.mark.parametrize("write", [str, lambda text: quote(text, safe=""), lambda text: json.dumps(text)[1:-1]])
+def test_a_secret_that_is_not_ascii_is_masked_in_other_cases(
+    secret: str, change: Callable[[str], str], write: Callable[[str], str]
+) -> None:
+    changed = change(secret)
+    if changed not in (secret, secret.upper(), secret.lower()) and write is not str:
+        # encoded, it is masked in the cases that programs make
+        return
+    if len(changed) != len(secret) and change is str.title:
+        return
+    assert Redactor([secret]).text(f"said {write(changed)} there") == "said *** there"
+
+
+@pytest.mark.parametrize("before", ["", "u:", "us:", "use:"])
+def test_base64_of_a_longer_text_with_base64_in_it_is_masked(before: str) -> None:
+    secret = "a-secret-of-many-letters"
+    inner = base64.b64encode(f"{before}{secret}".encode()).decode()
+    outer = base64.b64encode(f"x-{inner}".encode()).decode()
+    shown = Redactor([secret]).text(f"said {outer} there")
+    for start in range(3):
+        decoded = base64.b64decode(shown.removeprefix("said ").removesuffix(" there")[start:] + "====")
+        assert secret[4:-4].encode() not in decoded
+    assert "***" in shown

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import requests
 
 from pytest_cce_precheck.simulator.clock import ManualClock
+from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
@@ -252,3 +254,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
     monkeypatch.setattr("pytest_cce_precheck.simulator.server.monotonic", standing)
     monkeypatch.setattr("pytest_cce_precheck.simulator.connection.monotonic", standing)
     return standing
+
+
+@pytest.fixture
+def server():
+    with SimulatorServer(Simulator()) as running:
+        yield running
+
+
+@pytest.fixture
+def session():
+    with requests.Session() as one:
+        yield one

@@ -447,3 +447,27 @@ def test_the_same_request_asked_again_follows_the_state_and_the_real_time(call):
     assert caller.send(request).document["items"][-1]["status"]["status"] == "Running"
     real[0] += timedelta(minutes=16)
     assert caller.send(request).status == 401
+
+
+# ---- room
+
+
+def test_a_cluster_has_so_many_tasks_and_no_more(caller, monkeypatch):
+    monkeypatch.setattr("pytest_cce_precheck.simulator.creation.MOST_TASKS", 14)
+    entry = caller.entry()
+    # of two entries, none is taken if there is no room for both
+    assert caller.create(caller.order(entry)).status == 201
+    refused = caller.create(caller.order(entry, entry))
+    assert error_of(refused) == (400, "CCE.03400001")
+    assert "a cluster must not have more than 14 check tasks" in refused.document["errorMessage"]
+    assert caller.create(caller.order(entry)).status == 201
+    assert caller.create(caller.order(entry)).status == 400
+    assert len(caller.ask().document["items"]) == 14
+
+
+def test_tasks_that_are_no_longer_listed_make_room(caller, monkeypatch):
+    monkeypatch.setattr("pytest_cce_precheck.simulator.creation.MOST_TASKS", 12)
+    assert caller.create(caller.order(caller.entry())).status == 400
+    caller.simulator.clock.advance(400 * 24 * 3600)
+    assert caller.create(caller.order(caller.entry())).status == 201
+    assert len(caller.simulator.state.clusters[caller.simulator.cluster_id].tasks) == 1

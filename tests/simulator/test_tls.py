@@ -199,7 +199,7 @@ def test_what_cannot_be_served_is_said(capsys, words, message):
 def test_a_time_scale_is_a_positive_number(capsys, factor):
     with pytest.raises(SystemExit):
         main(["serve", "--staging", "busy", f"--time-scale={factor}"])
-    assert f"'{factor}' is not a factor: expected a number above 0" in capsys.readouterr().err
+    assert f"'{factor}' is not a factor: expected more than 0, 1e+06 at most" in capsys.readouterr().err
 
 
 def test_a_person_is_told_the_profile_the_token_call_and_the_ca():

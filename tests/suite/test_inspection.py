@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
+from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters, isolation
 from pytest_cce_precheck.suite.budget import number_of_probes
@@ -114,3 +115,22 @@ def test_another_cluster_is_needed_to_check_isolation_and_its_absence_is_told() 
     run, _ = run_of(simulator, neighbours=near)
     inspect(run)
     assert not any("--cce-other" in each or "--cce-foreign" in each for each in run.results.not_asked)
+
+
+def test_queries_with_huge_answers_get_a_bracket_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "_MOST_BYTES", 1)
+    run, transport = run_of(Simulator(), budget=250)
+    assert run.run(filters.each_filter_value_selects_exactly_its_tasks) == ()
+    queries = [request.query for request in transport.sent]
+    # an unfiltered list follows each query, so that no more than one answer waits for it
+    assert all(not query for query in queries[::2])
+    assert run.results.judged == sum(map(bool, queries)) == 10
+    assert run.results.inconclusive[0].endswith("not asked, this check's share of the budget is used up")
+
+
+def test_the_end_of_the_time_while_an_answer_is_judged_cuts_the_check_short() -> None:
+    run, _ = run_of(Simulator(), budget=60)
+    with judging_within(lambda: 0.0):
+        assert run.run(filters.the_unfiltered_list_meets_the_contract) == ()
+    [why] = run.progress().cut_short
+    assert "the time of the run ended while an answer was judged (--cce-run-time)" in why

@@ -181,3 +181,12 @@ def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
         send(server.endpoint)
     assert asked == [("POST", target, own)]
     assert server.seen == []
+
+
+def test_an_answer_to_any_client_is_remembered_for_the_end_of_the_run(server: Server) -> None:
+    gate = Gate()
+    with closing(SharedBudget(seconds=60)) as counting, gate:
+        gate.put(server.endpoint, lambda: counting)
+        assert counting.has_answered is False
+        requests.get(server.endpoint, timeout=5)
+        assert counting.has_answered is True

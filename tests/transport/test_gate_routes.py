@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import threading
+import time
 import urllib.request
 from contextlib import closing
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +22,7 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, WriteRefusedError
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.pacing import SharedBudget
+from pytest_cce_precheck.transport.watched import Watch
 from tests.servers import Server, always, serving
 
 if TYPE_CHECKING:
@@ -90,6 +95,91 @@ def test_a_service_is_known_by_its_address(monkeypatch: pytest.MonkeyPatch, endp
         requests.delete(asked + PATH, timeout=5)
 
 
+@pytest.fixture
+def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
+    """The lookups of the name of a service that is on this machine, behind a gate that permits reads of two seconds."""
+    gate, counting, lookups = Gate(), SharedBudget(), Lookups(socket.getaddrinfo)
+    refuse = WriteGuard("p", "c", writes=False, destructive=False).check
+    gate.put(f"http://svc.example:{server.server_port}", lambda: counting, deadline=2.0, refuse=refuse)
+    monkeypatch.setattr("socket.getaddrinfo", lookups)
+    with closing(counting), gate:
+        yield lookups
+    lookups.goes_on.set()
+
+
+class Lookups:
+    """Resolves svc.example as it is told: with an error, never, or to this machine."""
+
+    def __init__(self, original: Callable[..., list[Any]]) -> None:
+        self._original = original
+        self.number = 0
+        self.error: Exception | None = None
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def __call__(self, host: str, port: object, *more: Any, **options: Any) -> list[Any]:
+        if host != "svc.example":
+            return self._original(host, port, *more, **options)
+        self.number += 1
+        if self.error is not None:
+            raise self.error
+        self.goes_on.wait(30)
+        return [(2, 1, 6, "", ("127.0.0.1", 80))]
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-3, "try again"), UnicodeError("label too long")])
+def test_a_name_that_could_not_be_looked_up_is_looked_up_again(
+    server: Server, named: Lookups, error: Exception
+) -> None:
+    named.error = error
+    requests.get(server.endpoint + PATH, timeout=5)
+    named.error = None
+    failed = named.number
+    server.seen.clear()
+    refused(lambda: requests.delete(server.endpoint + PATH, timeout=5), server)
+    refused(lambda: requests.delete(server.endpoint + PATH, timeout=5), server)
+    assert named.number == failed + 1
+
+
+def test_a_lookup_that_takes_too_long_is_not_waited_for_and_its_late_answer_counts(
+    server: Server, named: Lookups
+) -> None:
+    named.goes_on.clear()
+    began = monotonic()
+    requests.get(server.endpoint + PATH, timeout=5)
+    assert 1.9 < monotonic() - began < 10
+    began = monotonic()
+    requests.get(server.endpoint + PATH, timeout=5)
+    assert monotonic() - began < 1.5
+    named.goes_on.set()
+    server.seen.clear()
+    refused(lambda: requests.delete(server.endpoint + PATH, timeout=5), server)
+    assert named.number == 1
+
+
+def test_the_lookup_of_a_name_is_within_the_deadline_of_a_call(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    gate, counting = Gate(), SharedBudget()
+    gate.put(server.endpoint, lambda: counting, deadline=20.0)
+    given: list[float] = []
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        time.sleep(0.5)
+        return [(2, 1, 6, "", ("127.0.0.1", 80))]
+
+    class Noted(Watch):
+        def __init__(self, seconds: float, **more: Any) -> None:
+            given.append(seconds)
+            super().__init__(seconds, **more)
+
+    monkeypatch.setattr("pytest_cce_precheck.transport.gate.Watch", Noted)
+    with closing(counting), gate, monkeypatch.context() as patched:
+        patched.setattr("socket.getaddrinfo", resolve)
+        connection = HTTPConnectionPool("alias.example", server.server_port)
+        with pytest.raises(urllib3.exceptions.HTTPError):
+            connection.urlopen("GET", PATH, retries=False, preload_content=False, pool_timeout=1, timeout=0.001)
+    assert 0 < given[0] <= 19.5
+
+
 def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: SharedBudget) -> None:
     with serving(always(200, b"{}")) as other:
         requests.delete(other.endpoint, timeout=5)
@@ -113,6 +203,24 @@ def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: 
 @pytest.mark.usefixtures("budget")
 def test_the_service_is_no_way_around_as_a_proxy(server: Server, send: Callable[[str], Any]) -> None:
     refused(lambda: send(server.endpoint), server)
+
+
+@pytest.mark.usefixtures("budget")
+def test_the_service_is_no_tunnel_for_the_standard_library_either(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    connection.set_tunnel("other.example")
+    # what is asked for in the tunnel is a read, but the service would be asked to connect
+    refused(lambda: connection.request("GET", "/x"), server)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_service_on_the_port_of_its_scheme_is_known_by_a_pool_that_names_none(scheme: str) -> None:
+    gate, counting = Gate(), SharedBudget()
+    refuse = WriteGuard("p", "c", writes=False, destructive=False).check
+    gate.put(f"{scheme}://svc.invalid", lambda: counting, refuse=refuse)
+    pool = {"http": HTTPConnectionPool, "https": urllib3.HTTPSConnectionPool}[scheme]("svc.invalid")
+    with closing(counting), gate, pytest.raises(WriteRefusedError):
+        pool.urlopen("DELETE", PATH, retries=False)
 
 
 # ---- layers below urllib3's pools

@@ -264,3 +264,16 @@ def test_no_answer_is_requests_own_failure_for_others_and_ours_for_our_client(
             transport.send(asked())
     transport.close()
     assert (ours.value.reason, ours.value.detail) == (reason, "so it was said")
+
+
+def test_each_answer_is_observed_with_the_request_that_it_answers() -> None:
+    observed: list[tuple[Request, Response]] = []
+    caught = Caught(Response(200, body=b"{}"))
+
+    def observe(request: Request, response: Response) -> None:
+        observed.append((request, response))
+
+    with Interceptor([ENDPOINT], answer=caught._answer, observe=observe):
+        requests.get(ENDPOINT + PATH, params={"type": "addonStatic"}, timeout=5)
+    assert [request.query for request, _ in observed] == ["type=addonStatic"]
+    assert observed == [(caught.seen[0], caught.response)]

@@ -287,3 +287,20 @@ def test_a_run_that_began_earlier_ends_earlier() -> None:
     late = SharedBudget(seconds=60, began=40.0, now=lambda: 101.0, wait=lambda _: None)
     with pytest.raises(BudgetExhaustedError, match="the 60 seconds of the run are over"):
         late.take()
+
+
+def test_a_request_that_was_refused_for_lack_of_time_was_not_sent() -> None:
+    clock = Clock()
+    counting = meter(clock, seconds=10)
+    clock.now += 11
+    with pytest.raises(BudgetExhaustedError) as refused:
+        counting.take()
+    assert refused.value.was_sent is False
+
+
+def test_the_requests_of_seconds_ago_are_forgotten() -> None:
+    counting = meter(Clock(), rate=50)
+    for _ in range(500):
+        counting.arrived(counting.take())
+    # those of the last second, and some that are on their way
+    assert counting._file.execute("SELECT count(*) FROM recent").fetchone()[0] <= 101

@@ -1,0 +1,50 @@
+"""The exchanges of a test: if its answers are huge, the bodies of the first ones are released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_cce_precheck.explore.recorded import lists_a_task
+from pytest_cce_precheck.wire.exchange import LARGE, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_BYTES: Final = 256 << 20
+"""How many bytes of large bodies are kept for a test."""
+
+
+class Received(list[Exchange]):
+    """Exchanges in their order; only the latest large bodies are kept, `MOST_BYTES` together."""
+
+    def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
+        super().__init__(exchanges)
+        self._bytes = self._next = 0
+        self._released_a_task = False
+
+    def add(self, exchange: Exchange) -> None:
+        """Add an exchange, and release bodies that came before if there are too many bytes."""
+        self.append(exchange)
+        self._bytes += _counted(exchange)
+        while self._bytes > MOST_BYTES and self._next < len(self) - 1:
+            first = self[self._next]
+            self._bytes -= _counted(first)
+            if _counted(first):
+                self._released_a_task = self._released_a_task or lists_a_task(first.response)
+                self[self._next] = first.abridged()
+            self._next += 1
+
+    @property
+    def listed(self) -> bool:
+        """Whether a success answer listed a task."""
+        return self._released_a_task or any(lists_a_task(each.response) for each in self if not each.response.released)
+
+    def clear(self) -> None:
+        """Remove all exchanges."""
+        super().clear()
+        self._bytes = self._next = 0
+        self._released_a_task = False
+
+
+def _counted(exchange: Exchange) -> int:
+    return len(exchange.response.body) if len(exchange.response.body) > LARGE else 0
