@@ -97,3 +97,9 @@ def without_frames_of(trace: TracebackType | None, packages: Container[str]) -> 
     for above, below in zip(kept, [*kept, None][1:], strict=True):
         above.tb_next = below
     return kept[0] if kept else None
+
+
+def prefers_chinese(environment: Mapping[str, str]) -> bool:
+    """Whether the language of messages is Chinese, by the variables of POSIX in their order."""
+    chosen = next(filter(None, (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return chosen.lower().startswith("zh")

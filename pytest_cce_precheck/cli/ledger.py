@@ -14,12 +14,14 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.ledger_file import add, following, listing, state
 from pytest_cce_precheck.report.saved import SavedReport, as_finding
-from pytest_cce_precheck.report.ticket import Language, ticket
+from pytest_cce_precheck.report.ticket import ticket
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
     import argparse
     from datetime import date
+
+    from pytest_cce_precheck.config.options import Language
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from pytest_cce_precheck.environment import Words
 from pytest_cce_precheck.errors import ConfigurationError
 
 FailOn = Literal["error", "warning", "note", "never"]
+Language = Literal["en", "zh"]
 Kind = Literal["text", "number", "flag", "list", "age", "command"]
 
 DEFAULT_BUDGET: Final = 250
@@ -196,8 +197,9 @@ class Config:
         None, "a JSON file that records the shape of answers; the next run reports what differs", "PATH"
     )
     report: tuple[str, ...] = _option(
-        (), "write the record of the run to a file: .json, .md or .html (repeatable)", "PATH"
+        (), "write the record of the run to a file, in the form that its name ends in (repeatable)", "PATH"
     )
+    lang: Language | None = _option(None, "language of the HTML report: en or zh; by default that of LANG")
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:

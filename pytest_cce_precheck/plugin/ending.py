@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.config.targets import secrets_of
+from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.request_budget import budgets_key
 from pytest_cce_precheck.plugin.run_log import beside_key, mask_key
@@ -57,6 +58,7 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
         exit_status=int(session.exitstatus),
     )
     record = _without_secrets(record, stash.get(mask_key, redactor.known))
+    record = replace(record, language=config.lang or ("zh" if prefers_chinese(os.environ) else "en"))
     written, problems = _written(record, config.report)
     session.exitstatus = written.exit_status
     yield from lines(written)

@@ -23,6 +23,7 @@ from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
 from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
 from pytest_cce_precheck.redaction.texts import Redactor, curl, in_every_text
+from pytest_cce_precheck.report.excerpts import excerpts
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
@@ -326,8 +327,10 @@ def _created(exchange: Exchange) -> list[dict[str, Any]]:
 
 
 def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
-    """Return a finding as data, with what a ticket to the vendor needs from its exchanges."""
+    """Return a finding as data, with what reports and tickets show of its exchanges."""
     data = finding.to_dict()
+    for shown, excerpt in zip(data["exchanges"], excerpts(finding, redactor.text), strict=False):
+        shown["excerpt"] = excerpt
     for shown, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
         date = exchange.response.headers.get("Date")
         shown["date"] = date and shortened(date, 100)

@@ -1,28 +1,22 @@
-"""The report file: JSON for programs, Markdown and one self-contained HTML page for people."""
+"""The report file: the form that its name ends in; JSON and Markdown are made here."""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.record import RecordedFinding, RunRecord
-from pytest_cce_precheck.report.text import as_code, one_line
+from pytest_cce_precheck.report.text import as_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 Writer = Callable[[RunRecord], str]
-
-_STYLE: Final = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}td,th{border:1px solid #ccc;padding:.3rem .5rem;text-align:left;"
-    "vertical-align:top}code{overflow-wrap:anywhere}.failing{background:#fdecea}.accepted{background:#eef6ee}"
-)
 
 
 def as_json(record: RunRecord) -> str:
@@ -44,41 +38,35 @@ def as_markdown(record: RunRecord) -> str:
     return "\n".join(parts)
 
 
-def as_html(record: RunRecord) -> str:
-    """Render a record as one page that needs no other file."""
-
-    def e(text: str) -> str:
-        return html.escape(one_line(text))
-
-    rows = "".join(
-        f'<tr class="{e(f["verdict"])}"><td>{e(f["verdict"])}</td><td>{e(f["code"])}</td><td>{e(f["message"])}</td>'
-        f"<td><code>{e(_request(f))}</code></td></tr>"
-        for f in record.findings
-    )
-    table = f"<table><tr><th>verdict<th>code<th>finding<th>request</tr>{rows}</table>" if rows else ""
-    lists = "".join(
-        f"<h2>{e(title)}</h2><ul>{''.join(f'<li>{e(item)}</li>' for item in items)}</ul>"
-        for title, items in _lists(record)
-    )
-    title = f"Contract check of {e(record.service)}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><p><strong>{e(record.headline)}</strong></p><p>{e(record.how_asked)}</p>"
-        f"{table}{lists}</html>\n"
-    )
-
-
-WRITERS: Final[Mapping[str, Writer]] = {".json": as_json, ".md": as_markdown, ".html": as_html}
+FORMS: Final[Mapping[str, str]] = {
+    ".ctrf.json": "machine.as_ctrf",
+    ".codequality.json": "machine.as_code_quality",
+    ".json": "files.as_json",
+    ".ndjson": "machine.as_events",
+    ".sarif": "sarif.as_sarif",
+    ".md": "files.as_markdown",
+    ".html": "html.as_html",
+}
+"""The function that writes each form, by how the name of a file ends."""
 
 
 def writer_for(path: Path) -> Writer:
-    """Return the writer for a file's suffix; raises `ConfigurationError` for others, or if no file can be written."""
-    writer = WRITERS.get(path.suffix)
-    if writer is None:
-        raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(WRITERS)}")
+    """Return the writer for a file's name; raises `ConfigurationError` for others, or if no file can be written."""
+    form = next((each for ending, each in FORMS.items() if path.name.endswith(ending)), None)
+    if form is None:
+        raise ConfigurationError(f"--cce-report={path}: expected a name that ends in {', '.join(FORMS)}")
     if not path.parent.is_dir():
         raise ConfigurationError(f"--cce-report={path}: the folder {path.parent} does not exist")
     prepare(path, f"--cce-report={path}")
+    module, _, name = form.partition(".")
+    # a form that nobody asks for costs no import, and needs no library
+    try:
+        writer: Writer = getattr(import_module(f"pytest_cce_precheck.report.{module}"), name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"--cce-report={path} needs {error.name}, which is not installed:"
+            f' pip install "pytest-cce-precheck[report]", or choose another form'
+        ) from None
     return writer
 
 

@@ -17,6 +17,7 @@ from pytest_cce_precheck.report.saved import TOOL, as_finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.plugin.run_log import Outcome
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
@@ -27,7 +28,7 @@ CheckState = Literal["judged", "not-asked-for", "not-judged"]
 RecordedFinding = Mapping[str, Any]
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 # of a run's fields, those that the report file has in another form or not at all
-_NOT_REPORTED: Final = frozenset({"targets", "causes", "warnings", "fail_on", "not_recorded"})
+_NOT_REPORTED: Final = frozenset({"targets", "causes", "warnings", "fail_on", "not_recorded", "language"})
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class RunRecord:
     suite: bool = False
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fail_on: str = "error"
+    language: Language = "en"
     seed: int = 0
     tests: tuple[TestResult, ...] = ()
     checks: tuple[ShippedCheck, ...] = ()

@@ -6,7 +6,7 @@ import re
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.config.options import Mode
@@ -19,12 +19,11 @@ from pytest_cce_precheck.wire.exchange import Headers, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.report.saved import SavedReport
 
     Words = Mapping[str, Any]
-
-Language = Literal["en", "zh"]
 
 # these are about this tool's own files, not about the service
 _OWN: Final = frozenset({"PRE120"})
@@ -45,12 +44,12 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
         raise ConfigurationError(f"{rule.code} is an observation: the contract does not specify it, so no ticket")
     if rule.code in _OWN:
         raise ConfigurationError(f"{rule.code} is not about the service, so there is no ticket: {rule.remedy}")
-    words, said = _table("ticket.toml")[language], _said(rule, language)
+    words, said = _table("ticket.toml")[language], in_language(rule, language)
     first: Mapping[str, Any] = next(iter(found[0].get("exchanges", ())), {})
     sections = (
         _request_lines(report, rule, first, words, redactor),
         _answer_lines(found, words),
-        _contract_lines(rule, said["source"], words),
+        _contract_lines(rule, language),
         _frequency_lines(report, found, words),
         [said["expected"]],
     )
@@ -115,13 +114,12 @@ def _answer_lines(found: Sequence[Mapping[str, Any]], words: Words) -> Iterator[
         yield words["others"].format(number=len(found) - 1)
 
 
-def _contract_lines(rule: Rule, source: str, words: Words) -> Iterator[str]:
-    yield source
-    for letter, document in words["documents"].items():
-        if re.search(rf"\b{letter}\b", rule.source):
-            yield f"[{letter}] {document}"
+def _contract_lines(rule: Rule, language: Language) -> Iterator[str]:
+    yield in_language(rule, language)["source"]
+    for letter, english, chinese in documents(rule):
+        yield f"[{letter}] {chinese if language == 'zh' else english}"
     if rule.kind is Kind.DEVIATION:
-        yield words["contradiction"]
+        yield _table("ticket.toml")[language]["contradiction"]
 
 
 def _frequency_lines(report: SavedReport, found: Sequence[Mapping[str, Any]], words: Words) -> Iterator[str]:
@@ -132,9 +130,18 @@ def _frequency_lines(report: SavedReport, found: Sequence[Mapping[str, Any]], wo
         yield words["requests"].format(number=report.document["requests"])
 
 
-def _said(rule: Rule, language: Language) -> Mapping[str, str]:
+def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
+    """Return a rule's fact, source and what is expected, in English if there is no other text."""
     english = {"fact": rule.title, "source": rule.source, "expected": rule.remedy}
     return english if language == "en" else _table("ticket_zh.toml").get(rule.code, english)
+
+
+def documents(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    """Yield each document that a rule's source names: its letter, its title in English and in Chinese."""
+    english, chinese = (_table("ticket.toml")[language]["documents"] for language in ("en", "zh"))
+    for letter, title in english.items():
+        if re.search(rf"\b{letter}\b", rule.source):
+            yield letter, title, chinese[letter]
 
 
 @cache

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,8 @@ FAULT = "--cce-fault=final-without-expiry"
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("findings.txt", "expected a name that ends in .json, .md, .html"),
-        ("findings", "expected a name that ends in .json, .md, .html"),
+        ("findings.txt", "expected a name that ends in .ctrf.json, *.md, .html"),
+        ("findings", "expected a name that ends in .ctrf.json, *.md, .html"),
         ("nowhere/findings.json", "the folder nowhere does not exist"),
         ("folder.json", "it is a directory; expected a regular file"),
     ],
@@ -80,8 +81,10 @@ def test_the_html_report_is_one_page_that_needs_nothing_else(pytester: pytest.Py
     assert text.startswith("<!doctype html>")
     assert "PRE302" in text
     assert "&lt;script&gt;" in text
-    assert "<script" not in text
-    assert "http" not in text.replace("HTTP", "")
+    assert text.count("<script>") == 1
+    assert not re.search(r"<(?:link|img|iframe|object|video)|@import|url\(", text)
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
 @pytest.mark.parametrize("module", [ORDINARY, VERIFIES])
@@ -151,4 +154,6 @@ def test_each_of_several_reports_is_refused_at_the_start(pytester: pytest.Pytest
     names[number] = "findings.txt"
     result = run(*(f"--cce-report={name}" for name in names))
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --cce-report=findings.txt: expected a name that ends in .json, .md, .html"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: --cce-report=findings.txt: expected a name that ends in .ctrf.json, *.md, .html"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ from pytest_cce_precheck.plugin.run_log import Outcome, ReportedTest, RunLog
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect
 from pytest_cce_precheck.report.conclusion import TITLES, conclude
-from pytest_cce_precheck.report.files import WRITERS
+from pytest_cce_precheck.report.files import FORMS, writer_for
 from pytest_cce_precheck.report.github import write_to_github
 from pytest_cce_precheck.report.record import VERDICTS, CheckState, RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.terminal import lines
@@ -124,9 +125,22 @@ def test_everything_that_is_rendered_says_the_verdict_of_the_record(
     summary = tmp_path_factory.getbasetemp() / "summary.md"
     summary.write_text("")
     write_to_github(ended, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
-    texts = [write(ended) for write in WRITERS.values()]
-    texts += [summary.read_text("utf-8")] if ended.mode != "simulate" else []
-    assert all(ended.headline in text for text in texts)
+    texts = [summary.read_text("utf-8")] if ended.mode != "simulate" else []
+    # GitLab's form is a list of causes alone
+    forms = [ending for ending in FORMS if ending != ".codequality.json"]
+    texts += [writer_for(tmp_path_factory.getbasetemp() / f"report{ending}")(ended) for ending in forms]
+    assert all(ended.reason in html.unescape(text) for text in texts)
+    sarif, ctrf = (json.loads(writer_for(Path(f"report{ending}"))(ended)) for ending in (".sarif", ".ctrf.json"))
+    [run] = sarif["runs"]
+    [invocation] = run["invocations"]
+    assert (invocation["properties"]["verdict"], invocation["exitCode"]) == (ended.verdict, ended.exit_status)
+    failing = [result for result in run["results"] if "suppressions" not in result]
+    quality = json.loads(writer_for(Path("report.codequality.json"))(ended))
+    codes = [cause.finding["code"] for cause in ended.causes]
+    assert [each["ruleId"] for each in failing] == [each["check_name"] for each in quality] == codes
+    assert ctrf["results"]["extra"]["verdict"] == ended.verdict
+    page = writer_for(Path("report.html"))(ended)
+    assert page.count('<article class="cause"') == len(codes)
 
 
 @given(records(), STATUSES)

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -20,7 +21,7 @@ from pytest_cce_precheck.plugin.session import Contract, Harness
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect
-from pytest_cce_precheck.report.files import WRITERS
+from pytest_cce_precheck.report.files import FORMS, writer_for
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -55,7 +56,7 @@ def reports(properties: list[tuple[str, str]]) -> Iterator[str]:
     beside = [("test_it", *each) for each in properties]
     record = collect(RunLog(), Config(mode="replay"), redactor=Redactor([]), beside=beside)
     yield "\n".join(lines(record))
-    yield from (write(record) for write in WRITERS.values())
+    yield from (writer_for(Path(f"report{ending}"))(record) for ending in FORMS)
 
 
 def views(text: str) -> Iterator[str]:

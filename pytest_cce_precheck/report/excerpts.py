@@ -1,0 +1,161 @@
+"""The part of an answer that shows a finding: some lines of its body, with the value in question marked."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck._text import shortened
+from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.redaction.documents import redacted
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+Excerpt = dict[str, Any]
+Steps = tuple[str | int, ...]
+
+_LINES: Final = 48
+_CHARACTERS: Final = 160
+_MARKED: Final = 2
+# the steps that lead to a task
+_TASK: Final = 2
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_RAW: Final = 4096
+
+
+def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:
+    """Return an excerpt of each of the first two answers of a finding, without secrets, as a cassette would hold it.
+
+    An excerpt has ``lines`` and which of them are ``marked``, counted from 0. If a task of one answer is missing in
+    the other, nothing is marked there and ``missing`` is the task's id.
+    """
+    shown = finding.exchanges[:2]
+    ids = _task_ids(finding, shown)
+    found = []
+    for number, exchange in enumerate(shown):
+        try:
+            document = exchange.document
+        except BodyError:
+            text = exchange.response.body[:_RAW].decode("utf-8", "backslashreplace")
+            found.append(_shown(text.splitlines(), [], clean))
+            continue
+        tasks = _places(document, ids)
+        places = [_steps(finding.path)] if number == 0 and finding.path else tasks[:_MARKED]
+        excerpt = _shown(*_excerpt(document, [_narrowed(place, document, finding) for place in places]), clean)
+        missing = ids[0] if ids and len(shown) > 1 and not tasks else ""
+        found.append({**excerpt, **({"missing": missing} if missing else {})})
+    return found
+
+
+def _shown(lines: list[str], marked: list[int], clean: Callable[[str], str]) -> Excerpt:
+    """Return lines as an excerpt; part of a secret would not be recognised, so long lines are shortened at the end."""
+    text = "\n".join(shortened(line, _RAW) for line in lines[:_LINES])
+    shown = [shortened(line, _CHARACTERS) for line in redacted(text, clean, clean).split("\n")]
+    # a secret of several lines is masked as one
+    return {"lines": shown, "marked": marked if len(shown) == len(lines[:_LINES]) else []}
+
+
+def _steps(path: str) -> Steps:
+    """Return a JSON path as the names and numbers that lead to a value."""
+    return tuple(name or int(number) for name, number in _STEP.findall(path))
+
+
+def _items(document: Any) -> Sequence[Any]:
+    items = document.get("items") if isinstance(document, dict) else None
+    return items if isinstance(items, list) else ()
+
+
+def _id(item: Any) -> str:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    found = metadata.get("taskID") if isinstance(metadata, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _places(document: Any, ids: Sequence[str]) -> list[Steps]:
+    return [("items", number) for number, item in enumerate(_items(document)) if _id(item) in ids]
+
+
+def _task_ids(finding: Finding, shown: Sequence[Exchange]) -> list[str]:
+    """Return the ids of the tasks that a finding is about: that of its path, else those that its text names."""
+    text = " ".join((finding.message, *finding.samples, *(each for _, each in finding.evidence)))
+    ids = []
+    for number, exchange in enumerate(shown):
+        try:
+            items = _items(exchange.document)
+        except BodyError:
+            continue
+        steps = _steps(finding.path)
+        if number == 0 and steps[:1] == ("items",) and len(steps) > 1 and isinstance(steps[1], int):
+            return [_id(item) for item in items[steps[1] : steps[1] + 1]]
+        # an id of a few letters is part of ordinary words
+        ids += [_id(item) for item in items if re.search(rf"(?<![\w-]){re.escape(_id(item)) or '$.'}(?![\w-])", text)]
+    return list(dict.fromkeys(ids))
+
+
+def _narrowed(place: Steps, document: Any, finding: Finding) -> Steps:
+    """Return, of a task, the field by which a filter selects it, if the finding is about one filter."""
+    [*named] = [each for each in Filter if each in finding.subject]
+    if len(named) != 1 or len(place) != _TASK or place[0] != "items":
+        return place
+    item = _items(document)[int(place[1])] if int(place[1]) < len(_items(document)) else None
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    is_there = isinstance(metadata, dict) and named[0].field in metadata
+    return (*place, "metadata", named[0].field) if is_there else place
+
+
+def _excerpt(document: Any, places: Sequence[Steps]) -> tuple[list[str], list[int]]:
+    """Return the lines that lead to the places, and which of them hold what is there."""
+    printed = list(islice(_printed(document, (), "", places), _LINES))
+    marked = [
+        number for number, (_, steps) in enumerate(printed) if any(steps[: len(place)] == place for place in places)
+    ]
+    if not marked and len(places) == 1 and places[0]:
+        # the value is missing: its parent shows that
+        return _excerpt(document, [places[0][:-1]])
+    return [text for text, _ in printed], marked
+
+
+def _printed(
+    node: Any, at: Steps, before: str, places: Sequence[Steps], after: str = ""
+) -> Iterator[tuple[str, Steps]]:
+    """Yield each line of a value and where it belongs; objects and lists that lead to no place are folded."""
+    indent = "  " * len(at)
+    if not isinstance(node, dict | list) or not node:
+        yield f"{indent}{before}{json.dumps(node, ensure_ascii=False)}{after}", at
+        return
+    if at and not _leads(at, places):
+        yield f"{indent}{before}{'{…}' if isinstance(node, dict) else f'[… {len(node)} …]'}{after}", at
+        return
+    is_object = isinstance(node, dict)
+    yield f"{indent}{before}{'{' if is_object else '['}", at
+    folded = 0
+    members: Iterable[tuple[str | int, Any]] = node.items() if isinstance(node, dict) else enumerate(node)
+    for number, (name, value) in enumerate(members, 1):
+        comma = "," if number < len(node) else ""
+        inside = (*at, name)
+        if is_object or _leads(inside, places):
+            yield from _folded(folded, indent, at)
+            folded = 0
+            label = f"{json.dumps(name, ensure_ascii=False)}: " if is_object else ""
+            yield from _printed(value, inside, label, places, comma)
+        else:
+            folded += 1
+    yield from _folded(folded, indent, at)
+    yield f"{indent}{'}' if is_object else ']'}{after}", at
+
+
+def _leads(at: Steps, places: Sequence[Steps]) -> bool:
+    """Whether a place is at, within or around a value."""
+    return any(place[: len(at)] == at or at[: len(place)] == place for place in places)
+
+
+def _folded(number: int, indent: str, at: Steps) -> Iterator[tuple[str, Steps]]:
+    if number:
+        yield f"{indent}  … {number} more", at
