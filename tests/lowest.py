@@ -38,6 +38,6 @@ def lowest_version(requirement: Requirement) -> str | None:
 
 
 if __name__ == "__main__":
-    every = (*requirements("fast", "sdk"), *developers_requirements())
+    every = (*requirements("fast", "report", "sdk"), *developers_requirements())
     minima = {canonicalize_name(each.name): lowest_version(each) for each in every}
     print("\n".join(f"{name}=={version}" for name, version in sorted(minima.items()) if version))

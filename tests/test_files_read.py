@@ -210,7 +210,9 @@ OPENS: Final = {
 # what the package itself brings along, and a folder that this process has just made for itself
 OWN: Final = {
     "_files",
+    "cli.printing",
     "contract.rules",
+    "report.html",
     "report.ticket",
     "schema_files",
     "sdk.cases",

@@ -114,7 +114,7 @@ def gathered(findings: Iterable[Finding]) -> list[Finding]:
     """Return each fact once, in the order in which they were found; the contract bounds the number of facts."""
     facts: dict[tuple[str, ...], _Fact] = {}
     for number, finding in enumerate(findings):
-        if not number % STEP:
+        if number and not number % STEP:
             stop_if_over()
         identity = finding.identity
         if identity in facts:

@@ -156,7 +156,7 @@ def _items(validator: Any, items: Mapping[str, Any], instance: Any, _schema: Any
     wrong: Counter[object] = Counter()
     documented = items.get("properties", {}).keys()
     for index, element in enumerate(instance if validator.is_type(instance, "array") else ()):
-        if not index % STEP:
+        if index and not index % STEP:
             stop_if_over()
         kind = frozenset(documented & element.keys()) if isinstance(element, dict) else type(element)
         if wrong[kind] < MANY:
