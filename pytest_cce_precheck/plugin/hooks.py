@@ -63,7 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action = {"flag": "store_true", "list": "append"}.get(option.kind, "store")
         metavar = "{" + ",".join(option.choices) + "}" if option.choices else option.metavar
         extra: dict[str, Any] = {"metavar": metavar} if metavar else {}
-        group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help.replace("%", "%%"), **extra)
+        # argparse formats the text
+        text = option.help.replace("%", "%%")
+        group.addoption(option.flag, dest=option.ini, action=action, default=None, help=text, **extra)
         parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
