@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,12 +35,16 @@ def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:
     """Return an excerpt of each of the first two answers of a finding, without secrets, as a cassette would hold it.
 
     An excerpt has ``lines`` and which of them are ``marked``, counted from 0. If a task of one answer is missing in
-    the other, nothing is marked there and ``missing`` is the task's id.
+    the other, nothing is marked there and ``missing`` is the task's id. Of a refusal nothing is shown.
     """
     shown = finding.exchanges[:2]
     ids = _task_ids(finding, shown)
-    found = []
+    found: list[Excerpt] = []
     for number, exchange in enumerate(shown):
+        if exchange.status >= HTTPStatus.BAD_REQUEST:
+            # the text of a refusal may hold secrets that this run does not know
+            found.append({"lines": [], "marked": []})
+            continue
         try:
             document = exchange.document
         except BodyError:

@@ -58,6 +58,10 @@ class _Service:
 _PORTS: Final = {"http": 80, "https": 443}
 
 
+# seconds; a place that is known is found in less
+_NOTICEABLE: Final = 0.05
+
+
 class Gate:
     """Bounds what this process sends to its services while the ``with`` block runs.
 
@@ -111,8 +115,11 @@ class Gate:
             sent = "CONNECT" if self._is_a_proxy(pool) else method
             service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
             watched(pool)
-            # what the lookup of a name took is part of the call
-            left = None if service.deadline is None else max(service.deadline - (monotonic() - began), 0.0)
+            # what the lookup of a name took is part of the call; without one, messages name the deadline that was set
+            took = monotonic() - began
+            left = service.deadline
+            if left is not None and took > _NOTICEABLE:
+                left = max(left - took, 0.0)
             return self._counted(service, left, pool, lambda: original(pool, method, url, *more, **options))
 
         # urllib3 calls itself by this name if it tries again

@@ -152,6 +152,9 @@ def test_a_lookup_that_takes_too_long_is_not_waited_for_and_its_late_answer_coun
     requests.get(server.endpoint + PATH, timeout=5)
     assert monotonic() - began < 1.5
     named.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "cce-precheck resolves":
+            thread.join(20)
     server.seen.clear()
     refused(lambda: requests.delete(server.endpoint + PATH, timeout=5), server)
     assert named.number == 1

@@ -233,7 +233,8 @@ def test_who_answers_in_time_is_not_cut_off_later_and_nothing_is_left_behind(tra
         # one connection, and no thread for each call
         assert len({each.client_address for each in server.seen}) == 1
         assert threading.active_count() <= threads
-        assert len(os.listdir("/proc/self/fd")) == files
+        # what an earlier test left may be closed meanwhile
+        assert len(os.listdir("/proc/self/fd")) <= files
 
 
 def test_calls_that_are_cut_off_leave_nothing_behind() -> None:
