@@ -55,7 +55,8 @@ def _widened(value: str) -> str:
 
 
 def _accented(value: str) -> str | None:
-    place = next((index for index, letter in enumerate(value) if letter in "aceiou"), None)
+    # in the middle: what is before and behind it is long enough to be known as parts of an id
+    place = next((index for index in range(len(value) // 2, len(value)) if value[index].isalpha()), None)
     return None if place is None else value[: place + 1] + "\u0301" + value[place + 1 :]
 
 
@@ -119,9 +120,9 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("wildcard %", lambda _: "%", 1),
     Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
-    Unselective("suffix", lambda value: value[len(value) // 2 :], 3),
-    Unselective("longer", _respelt("{}0"), 3),
-    Unselective("one letter wild _", _one_wild("_"), 3),
+    Unselective("suffix", lambda value: value[len(value) // 2 :], 3, joined=True),
+    Unselective("longer", _respelt("{}0"), 3, joined=True),
+    Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
     Unselective("regular expression", lambda _: ".*", 3),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),

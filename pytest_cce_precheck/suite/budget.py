@@ -18,7 +18,7 @@ FULL: Final = DEFAULT_BUDGET
 LEAST: Final = LEAST_BUDGET
 BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
-AMPLE: Final = 40
+AMPLE: Final = 38
 """From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
@@ -86,13 +86,13 @@ class Shares:
         authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
-        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 6, 64) if writes else 0
+        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 13, 64) if writes else 0
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
         exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
         brackets = _between(5, 5 + budget // 15, max(24, budget // 20)) + (budget // 25 if rough else 0)
-        retries = budget // (8 if rough else 50)
+        retries = budget // (8 if rough else 60)
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
         return cls(
@@ -112,7 +112,7 @@ class Shares:
         """The part of creation that is for following what was created; the rest is for bad create requests."""
         if self.creation < BAD_CREATIONS:
             return self.creation - 2
-        return max(8, self.creation * 5 // 7 if self.creation >= AMPLE else self.creation // 2)
+        return max(8, self.creation * 3 // 4 if self.creation >= AMPLE else self.creation // 2)
 
     def of_retries(self, questions: int) -> int:
         """Return how many of the retries that are reckoned with are for some of the questions."""

@@ -57,9 +57,8 @@ class Following:
         chosen = list(dict.fromkeys(values))[: max(1, share // 3)]
         found = [(select([FilterValue(name, value, MATCHING)]), name, value) for name, value in chosen]
         self.queries = {query.query: query for query, _, _ in found}
-        # all are found by type and by instance, and one id stands for the others
-        by_id = [query.query for query, name, _ in found if name is Filter.TASK_ID]
-        self.between = [text for text in self.queries if text not in by_id[1:]]
+        # between the first look and the last, one value of each filter stands for the others
+        self.between = list({name: query.query for query, name, _ in reversed(found)}.values())
         self.unseen = {(UNFILTERED, key) for key in ids}
         for query, name, value in found:
             self.unseen |= {(query.query, key) for key, task in ids.items() if task.value_of(name) == value}

@@ -25,18 +25,18 @@ ways = st.fixed_dictionaries({"writes": st.booleans(), "rough": st.booleans(), "
         (30, (6, 4, 4, 0, 8, 0, 1, 0, 0)),
         (41, (15, 5, 4, 0, 8, 0, 2, 0, 0)),
         (42, (14, 5, 4, 2, 8, 0, 2, 0, 0)),
-        (59, (25, 7, 4, 2, 9, 0, 3, 1, 0)),
-        (60, (24, 7, 4, 2, 10, 0, 3, 1, 0)),
-        (70, (31, 8, 4, 2, 11, 0, 4, 1, 0)),
-        (75, (32, 9, 5, 2, 12, 0, 4, 1, 0)),
-        (78, (34, 9, 5, 2, 13, 0, 4, 1, 0)),
-        (79, (35, 9, 5, 2, 13, 0, 4, 1, 0)),
-        (80, (29, 10, 5, 2, 17, 1, 5, 1, 0)),
-        (120, (52, 15, 8, 2, 20, 1, 7, 2, 0)),
-        (177, (80, 21, 13, 2, 29, 2, 11, 3, 0)),
-        (180, (79, 21, 14, 3, 30, 2, 11, 3, 0)),
-        (250, (114, 24, 22, 4, 41, 3, 16, 5, 0)),
-        (1000, (544, 24, 22, 4, 64, 131, 141, 20, 0)),
+        (59, (26, 7, 4, 2, 9, 0, 3, 0, 0)),
+        (60, (24, 7, 4, 2, 9, 1, 3, 1, 0)),
+        (70, (31, 8, 4, 2, 10, 1, 4, 1, 0)),
+        (75, (32, 9, 5, 2, 11, 1, 4, 1, 0)),
+        (78, (34, 9, 5, 2, 12, 1, 4, 1, 0)),
+        (79, (35, 9, 5, 2, 12, 1, 4, 1, 0)),
+        (80, (28, 10, 5, 2, 17, 2, 5, 1, 0)),
+        (120, (52, 15, 8, 2, 18, 3, 7, 2, 0)),
+        (177, (81, 21, 13, 2, 27, 4, 11, 2, 0)),
+        (180, (80, 21, 14, 3, 27, 4, 11, 3, 0)),
+        (250, (115, 24, 22, 4, 38, 6, 16, 4, 0)),
+        (1000, (542, 24, 22, 4, 64, 137, 141, 16, 0)),
     ],
 )
 def test_each_part_of_a_run_has_its_share(budget: int, shares: tuple[int, ...]) -> None:
@@ -47,9 +47,9 @@ def test_each_part_of_a_run_has_its_share(budget: int, shares: tuple[int, ...]) 
     ("budget", "shares"),
     [
         (30, (4, 4, 4, 0, 8, 0, 1, 3, 1)),
-        (60, (13, 7, 4, 2, 10, 0, 3, 7, 3)),
-        (250, (66, 24, 22, 4, 41, 3, 16, 31, 12)),
-        (1000, (349, 24, 22, 4, 64, 131, 141, 125, 50)),
+        (60, (13, 7, 4, 2, 9, 1, 3, 7, 3)),
+        (250, (66, 24, 22, 4, 38, 6, 16, 31, 12)),
+        (1000, (343, 24, 22, 4, 64, 137, 141, 125, 50)),
     ],
 )
 def test_on_a_rough_service_more_is_kept_for_what_is_sent_again(budget: int, shares: tuple[int, ...]) -> None:
@@ -98,7 +98,7 @@ def test_too_small_a_budget_is_refused(budget: int) -> None:
         Shares.of(budget, writes=True)
 
 
-@pytest.mark.parametrize(("budget", "rough", "retries"), [(250, False, [0, 0, 2, 3]), (250, True, [0, 2, 20, 26])])
+@pytest.mark.parametrize(("budget", "rough", "retries"), [(250, False, [0, 0, 2, 2]), (250, True, [0, 2, 20, 26])])
 def test_questions_have_their_part_of_the_retries(budget: int, retries: list[int], *, rough: bool) -> None:
     shares = Shares.of(budget, writes=True, rough=rough)
     of_questions = [shares.of_retries(number) for number in (0, 10, 100, 130)]
