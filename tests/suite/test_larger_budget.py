@@ -8,9 +8,8 @@ import pytest
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.findings import Severity
-from pytest_cce_precheck.simulator.hooks import everything, filtered, given, nothing, refuse_with, when
+from pytest_cce_precheck.simulator.hooks import everything, filtered, given, nothing, when
 from pytest_cce_precheck.simulator.pipeline import Fault
-from pytest_cce_precheck.simulator.refusals import internal_error
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -38,7 +37,6 @@ def _is_second(call: Call) -> bool:
 
 
 FAULTS: dict[str, dict[str, Any]] = {
-    "each 311th request fails": {"before": refuse_with(internal_error(), lambda call: call.number % 311 == 0)},
     "each 293rd request loses a task": {
         "select": when(lambda call: filtered(call) and call.number % 293 == 0, lambda _, tasks: tasks[:-1])
     },
