@@ -52,6 +52,12 @@ or with AK/SK in place of the token:
 
   export HUAWEICLOUD_SDK_AK={access_key}
   export HUAWEICLOUD_SDK_SK={secret_key}
+{region}"""
+
+_REGION: Final = """
+The vendor's SDKs read the endpoint of a region from a variable. So withRegion(CceRegion.valueOf("cn-north-4")) calls this server after
+
+  export HUAWEICLOUD_SDK_REGION_CCE_CN_NORTH_4={endpoint}
 """
 
 _STAGING_TEXT: Final = "\nIt is staging, profile {staging}: {summary}\n"
@@ -81,7 +87,7 @@ Call it from another shell, with any SDK:
   export HUAWEICLOUD_SDK_SK={secret_key}
   export HUAWEICLOUD_SDK_SECURITY_TOKEN={security_token}
   export CCE_AUTH_TOKEN={token}
-"""
+{region}"""
 _CREDENTIALS: Final = ("token", "access_key", "secret_key", "security_token")
 
 
@@ -170,7 +176,7 @@ def _text(simulator: service.Simulator, facts: Mapping[str, Any]) -> str:
     exports = (_ACCOUNT if "iam_path" in facts else _EXPORT).format(**facts)
     replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
     lag = f" --cce-lag={ceil(max(replicas)) + 1}" if replicas else ""
-    text = _TEXT.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
+    text = _TEXT.format(**{**facts, "faults": names, "exports": exports, "lag": lag, "region": _REGION.format(**facts)})
     if isinstance(simulator, Staging):
         text += _STAGING_TEXT.format(summary=simulator.profile.summary, **facts)
     if "iam_path" in facts:
@@ -193,7 +199,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         **{name: getattr(credentials, name).reveal() for name in _CREDENTIALS},
     }
     start = partial(corpus_server, corpus, options.port)
-    return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(**facts))
+    return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(region=_REGION.format(**facts), **facts))
 
 
 def _serve(

@@ -60,12 +60,14 @@ def test_the_text_says_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> N
     try:
         lines = [first_line(process)]
         assert process.stdout is not None
-        while "HUAWEICLOUD_SDK_SK" not in lines[-1]:
+        while "HUAWEICLOUD_SDK_REGION" not in lines[-1]:
             lines.append(process.stdout.readline())
         text = "".join(lines)
         assert text.startswith("The simulated service listens on http://127.0.0.1:")
         assert "pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint=http://127.0.0.1:" in text
         assert "export CCE_AUTH_TOKEN=SIMULATED-TOKEN-" in text
+        endpoint = text.split()[5]
+        assert f"export HUAWEICLOUD_SDK_REGION_CCE_CN_NORTH_4={endpoint}\n" in text
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
     finally:
