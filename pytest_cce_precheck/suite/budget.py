@@ -91,7 +91,7 @@ class Shares:
         more = max(budget - _WHOLE_PLAN, 0) // 4
         exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
         transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
-        brackets = _between(5, 5 + budget // 15, max(24, budget // 20)) + (budget // 25 if rough else 0)
+        brackets = _between(5, 5 + budget // 14, max(24, budget // 20)) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 60)
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again

