@@ -77,4 +77,4 @@ def test_those_that_are_returned_again_and_again_are_known_once(pytester: pytest
             assert len(pytestconfig.stash[returned_key]) == 1
         """
     )
-    run().assert_outcomes(passed=5)
+    run("--cce-mode=live", *PLACE, "--cce-endpoint=https://cce.example").assert_outcomes(passed=5)
