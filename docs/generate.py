@@ -1,7 +1,8 @@
 """Write the parts of the documentation that come from the code.
 
-``python docs/generate.py`` updates docs/findings.md, docs/faults.md, the marked blocks of README.md and every code
-block that names its file; ``--check`` changes nothing, lists what is out of date, and exits with 1 if anything is.
+``python docs/generate.py`` updates docs/findings.md, docs/faults.md, docs/hazards.md, the marked blocks of README.md
+and every code block that names its file; ``--check`` changes nothing, lists what is out of date, and exits with 1 if
+anything is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_cce_precheck.config.options import OPTIONS, Config
 from pytest_cce_precheck.report.explain import page
@@ -20,7 +22,7 @@ from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python docs/generate.py"
@@ -58,6 +60,89 @@ def _fault_lines() -> Iterator[str]:
     yield from ("", "| name | summary |", "|---|---|")
     for variation in VARIATIONS.values():
         yield f"| `{variation.name}` | {_cell(variation.summary)} |"
+
+
+class Hazard(NamedTuple):
+    """What may go wrong with a fact of the contract, and what follows for the checks.
+
+    ``how`` is faults, noticed, none or gap; ``text`` is the reason, the relation, or the codes that would notice it.
+    """
+
+    fact: str
+    word: str
+    how: str
+    text: str = ""
+    faults: tuple[str, ...] = ()
+    is_shared: bool = False
+
+
+def read_hazards() -> dict[str, Any]:
+    """Return docs/hazards.toml."""
+    return tomllib.loads((ROOT / "docs" / "hazards.toml").read_text(encoding="utf-8"))
+
+
+def hazards_of(table: Mapping[str, Any]) -> list[Hazard]:
+    """Return every entry of the table: for each fact those of its own, and those of its kind for all other words."""
+    found = []
+    for fact, entry in table["facts"].items():
+        own = list(_entries(fact, entry))
+        words = {each.word for each in own}
+        shared = _entries(fact, table["shared"][entry["kind"]], is_shared=True)
+        found += [*own, *(each for each in shared if each.word not in words)]
+    return found
+
+
+def _entries(fact: str, entry: Mapping[str, Any], *, is_shared: bool = False) -> Iterator[Hazard]:
+    for how in ("faults", "noticed", "none", "gap"):
+        for words, value in entry.get(how, {}).items():
+            for word in words.split(", "):
+                faults = tuple(value) if how == "faults" else ()
+                yield Hazard(fact, word, how, "" if faults else value, faults, is_shared)
+
+
+def hazards(_: str) -> str:
+    """Return docs/hazards.md."""
+    return "\n".join(_hazard_lines(read_hazards())) + "\n"
+
+
+_SAID: Final = {"none": "no fault: ", "gap": "**not checked yet**: ", "noticed": "", "faults": ""}
+
+
+def _hazard_lines(table: Mapping[str, Any]) -> Iterator[str]:
+    entries = hazards_of(table)
+    number = {how: sum(each.how == how for each in entries) for how in ("faults", "noticed", "none", "gap")}
+    yield "# What may go wrong, and what notices it"
+    yield ""
+    yield "Each fact of the contract, with what may go wrong with it by the guide words of a HAZOP study. The page is"
+    yield "written from `docs/hazards.toml`. A test holds that each fact has an entry for each word, and each fault of"
+    yield "the simulator has its place."
+    yield ""
+    yield f"- {number['faults']} of {len(entries)} entries have faults that the checks find."
+    yield f"- {number['noticed']} are noticed by the codes that are named."
+    yield f"- {number['none']} have no meaning, or no page excludes them."
+    yield f"- {number['gap']} are not checked yet."
+    yield from (
+        "",
+        "| word | meaning |",
+        "|---|---|",
+        *(f"| {word} | {text} |" for word, text in table["words"].items()),
+    )
+    for kind, shared in table["shared"].items():
+        yield from ("", f"## Facts of the kind *{kind}*", "", "Unless the fact's own table says otherwise:", "")
+        yield from _hazard_table(_entries(kind, shared))
+        for fact, entry in table["facts"].items():
+            if entry["kind"] == kind:
+                yield from ("", f"### {_cell(entry['text'])}", "", f"Source: {entry['source']}.", "")
+                yield from _hazard_table(_entries(fact, entry))
+
+
+def _hazard_table(entries: Iterable[Hazard]) -> Iterator[str]:
+    rows = [f"| {each.word} | {_SAID[each.how]}{_cell(each.text)}{_found_as(each.faults)} |" for each in entries]
+    yield from ("| word | noticed by |", "|---|---|", *rows) if rows else ("No entries of its own.",)
+
+
+def _found_as(names: Iterable[str]) -> str:
+    return ", ".join(f"{FAULTS[name].codes[0]} `{name}`" for name in names)
 
 
 def options() -> str:
@@ -124,8 +209,10 @@ def readme(text: str) -> str:
 DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/findings.md": findings,
     "docs/faults.md": faults,
+    "docs/hazards.md": hazards,
     "README.md": readme,
     "docs/deviations.md": with_examples,
+    "docs/how-to-clients.md": with_examples,
     "docs/how-to-dependents.md": with_examples,
     "docs/how-to-driver.md": with_examples,
     "docs/how-to-live.md": with_examples,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.report.text import ContractViolation
     from pytest_cce_precheck.sdk.pytest_support import assert_lossless
     from pytest_cce_precheck.simulator.server import SimulatorServer
-    from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.states import Simulator
     from pytest_cce_precheck.transport.live import HttpTransport
     from pytest_cce_precheck.transport.simulate import InProcessTransport, Interception
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -68,7 +68,7 @@ _HOME = {
     "Request": "wire.exchange",
     "Response": "wire.exchange",
     "Secret": "wire.credentials",
-    "Simulator": "simulator.service",
+    "Simulator": "states",
     "SimulatorServer": "simulator.server",
     "TransportError": "wire.exchange",
     "add_recordings": "cassette.mocks",

@@ -38,6 +38,10 @@ class WriteRefusedError(ConfigurationError):
     """A request that could change something in a real service was not permitted."""
 
 
+class NetworkRefusedError(CcePrecheckError):
+    """A client tried to reach a machine that a simulated or replayed run must not reach."""
+
+
 class BudgetExhaustedError(CcePrecheckError):
     """The run has sent as many requests as its budget allows, or its time is over.
 

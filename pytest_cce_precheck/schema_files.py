@@ -21,6 +21,7 @@ OPENAPI: Final = "openapi"
 CASSETTE: Final = "cassette"
 SNAPSHOT: Final = "snapshot"
 REPORT: Final = "report"
+STATE: Final = "state"
 
 
 def schema_names() -> tuple[str, ...]:
@@ -29,7 +30,7 @@ def schema_names() -> tuple[str, ...]:
     >>> "list_answer" in schema_names(), "cassette" in schema_names()
     (True, False)
     """
-    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE, SNAPSHOT, REPORT))
+    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE, SNAPSHOT, REPORT, STATE))
 
 
 @cache

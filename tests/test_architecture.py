@@ -25,8 +25,8 @@ LEVELS: Final = (
     {"redaction"},
     {"contract", "simulator", "explore", "transport"},
     {"cassette"},
-    {"client", "drift"},
-    {"report", "suite", "sdk"},
+    {"client", "drift", "states"},
+    {"report", "suite", "sdk", "proxy"},
     {"plugin", "cli", ""},
 )
 LEVEL: Final = {part: number for number, parts in enumerate(LEVELS) for part in parts}

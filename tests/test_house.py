@@ -11,6 +11,7 @@ import pytest
 
 import pytest_cce_precheck
 from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.report.explain import entry, page
 from tests.source import MODULES, PACKAGE, TREES, part_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,16 @@ def test_every_code_is_well_formed_and_says_everything() -> None:
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name)
         assert min(map(len, (rule.title, rule.source, rule.remedy))) > 10
     assert len({rule.name for rule in rules().values()}) == len(rules())
+
+
+def test_every_code_that_can_fail_a_run_names_the_sentence_that_excludes_what_it_flags() -> None:
+    # D the list call, C the create call, E the errors, P, G and J the SDKs; the run's own settings; an RFC
+    known = re.compile(r"([DCEPGJ](, [DCEPGJ])*|RFC \d{4}, [\d.]+|The run)(:| lists )")
+    for code, rule in rules().items():
+        assert bool(rule.excluded_by) == (rule.kind is not Kind.OBSERVATION), code
+        assert not rule.excluded_by or known.match(rule.excluded_by), (code, rule.excluded_by)
+        assert not rule.excluded_by or rule.excluded_by in page([]), code
+        assert not rule.excluded_by or rule.excluded_by in entry(code, []), code
 
 
 def test_every_code_in_the_source_is_in_the_table_and_every_code_in_the_table_is_used() -> None:

@@ -54,7 +54,7 @@ func respond(line []byte, clients *clients) (answer answer) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", reason, debug.Stack())
-			answer = message.failed(failure{Class: "panic", Message: fmt.Sprint(reason)})
+			answer = message.failed(failure{Class: "panic", Panic: true, Message: fmt.Sprint(reason)})
 		}
 	}()
 	if err == nil {

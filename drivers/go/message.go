@@ -56,6 +56,7 @@ type outcome struct {
 type failure struct {
 	Class     string `json:"class"`
 	Expected  bool   `json:"expected"`
+	Panic     bool   `json:"panic,omitempty"`
 	Message   string `json:"message,omitempty"`
 	Status    int    `json:"status,omitempty"`
 	Code      string `json:"code,omitempty"`

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cassette.misses import explained
 from pytest_cce_precheck.errors import BodyError, CassetteMissError
+from pytest_cce_precheck.transport.callers import asked_at
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import parameter_octets
 
@@ -52,11 +53,17 @@ class Playback:
 
     Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
     then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
-    request what a miss may show.
+    request what a miss may show, ``record_with`` is the command that records the cassette.
     """
 
-    def __init__(self, cassette: Cassette, shown: Callable[[Request], Request] = lambda request: request) -> None:
+    def __init__(
+        self,
+        cassette: Cassette,
+        shown: Callable[[Request], Request] = lambda request: request,
+        record_with: str | None = None,
+    ) -> None:
         self.cassette = cassette
+        self._record_with = record_with
         self._shown = shown
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[int]] = defaultdict(list)
@@ -82,7 +89,7 @@ class Playback:
             number = self._next(key, request)
             if number is None:
                 used_up = key in self._waiting
-                text = explained(self._shown(request), self.cassette, self._used)
+                text = explained(self._shown(request), self.cassette, self._used, self._record_with, asked_at())
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
             # within the lock: another thread may ask for the same before this one has seen that it repeats

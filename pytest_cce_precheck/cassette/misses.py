@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.transport.guard import READS
 from pytest_cce_precheck.wire.body import parse_json
 
 if TYPE_CHECKING:
@@ -20,12 +22,36 @@ if TYPE_CHECKING:
 _LONGEST: Final = 160
 # of a large cassette, only the first recordings are compared with the request
 _MOST_COMPARED: Final = 2000
+_TOKEN: Final = "CCE_AUTH_TOKEN"  # noqa: S105  the name of a variable
+_KEYS: Final = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
 
 
-def explained(request: Request, cassette: Cassette, used: Collection[int]) -> str:
-    """Return the message of a miss: the request, the cassette, the closest recording, what differs, what to do."""
+def place_of(endpoint: str | None, project_id: str | None, cluster_id: str | None) -> list[str]:
+    """Return the options that name a service and a cluster; what nobody knows is in capitals."""
+    known = endpoint if endpoint and "@" not in endpoint else "https://HOST"
+    ids = f"--cce-project-id={project_id or 'PROJECT_ID'}", f"--cce-cluster-id={cluster_id or 'CLUSTER_ID'}"
+    return [f"--cce-endpoint={known}", *ids]
+
+
+def record_command(test: str, *options: str) -> str:
+    """Return the command that records a test, as a shell takes it; credentials come from the environment."""
+    return " ".join(["pytest --cce-mode=record", *map(shlex.quote, (*options, test))])
+
+
+def explained(
+    request: Request, cassette: Cassette, used: Collection[int], record_with: str | None, asked_at: str | None
+) -> str:
+    """Return the message of a miss: the request, who asked, the cassette, the closest recording, what to do."""
     origin = cassette.origin
-    again = f"record it again (pytest --cce-mode=record '{origin.test}')" if origin.test else "record it again"
+    if record_with is None and origin.test is not None:
+        ids = (None, None) if origin.pseudonyms else (origin.project_id, origin.cluster_id)
+        record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
+    methods = {request.method, *(cassette.request(number).method for number in range(len(cassette)))}
+    if record_with is not None and not methods <= READS:
+        record_with = record_with.replace("=record ", "=record --cce-allow-writes ", 1)
+    again = "record it again"
+    if record_with is not None and origin.credentials:
+        again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"
     number = count_of(len(cassette), "recording")
     lines = [
         f"no recording for {_named(request)}",
@@ -42,7 +68,9 @@ def explained(request: Request, cassette: Cassette, used: Collection[int]) -> st
         if not differences:
             lines.append("  differs:  in nothing, but each recording answers one call, and this is one call more")
             again += ", ask once, or let it repeat (cce(repeats=True), and record it again)"
+    lines += [f"  asked at: {asked_at}"] if asked_at else []
     lines.append(f"  way out:  {again}, or ask what was recorded")
+    lines += [f"    {record_with}"] if record_with else []
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
-from pytest_cce_precheck.errors import CassetteError, CassetteMissError
+from pytest_cce_precheck.errors import CassetteError, CassetteMissError, CcePrecheckError
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.reflected_secrets import repeated
@@ -34,14 +34,22 @@ class Replayer(Interceptor):
 
     Requests and answers go through ``redaction``, as they did when they were recorded. `CassetteMissError` is raised if
     nothing was recorded for a request, `CassetteCorruptError` if that cannot be read; both are kept in ``misses``,
-    since code that catches every exception hides them.
+    since code that catches every exception hides them. ``record_with`` is the command that records the cassette.
     """
 
-    def __init__(self, cassette: Cassette, redaction: Redaction, endpoints: Sequence[str] = (), **more: Any) -> None:
+    def __init__(
+        self,
+        cassette: Cassette,
+        redaction: Redaction,
+        endpoints: Sequence[str] = (),
+        *,
+        record_with: str | None = None,
+        **more: Any,
+    ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
         super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
-        self.playback = Playback(cassette, redaction.shown)
-        self.misses: list[CassetteError] = []
+        self.playback = Playback(cassette, redaction.shown, record_with)
+        self.misses: list[CcePrecheckError] = []
         self._redaction = redaction
 
     def _replay_call(self, adapter: HTTPAdapter, prepared: PreparedRequest, *_: object) -> requests.Response:

@@ -20,13 +20,15 @@ from pytest_cce_precheck.sdk.run import corpus_credentials
 from pytest_cce_precheck.simulator.clock import RunningClock
 from pytest_cce_precheck.simulator.creation import MOST_TASKS
 from pytest_cce_precheck.simulator.server import SimulatorServer
-from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.simulator.tls import private_ca
+from pytest_cce_precheck.states import Simulator
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
+
+    from pytest_cce_precheck.simulator import service
 
 _TEXT: Final = """\
 The simulated service listens on {endpoint} (Ctrl-C ends it).
@@ -50,6 +52,12 @@ or with AK/SK in place of the token:
 
   export HUAWEICLOUD_SDK_AK={access_key}
   export HUAWEICLOUD_SDK_SK={secret_key}
+{region}"""
+
+_REGION: Final = """
+The vendor's SDKs read the endpoint of a region from a variable. So withRegion(CceRegion.valueOf("cn-north-4")) calls this server after
+
+  export HUAWEICLOUD_SDK_REGION_CCE_CN_NORTH_4={endpoint}
 """
 
 _STAGING_TEXT: Final = "\nIt is staging, profile {staging}: {summary}\n"
@@ -79,7 +87,7 @@ Call it from another shell, with any SDK:
   export HUAWEICLOUD_SDK_SK={secret_key}
   export HUAWEICLOUD_SDK_SECURITY_TOKEN={security_token}
   export CCE_AUTH_TOKEN={token}
-"""
+{region}"""
 _CREDENTIALS: Final = ("token", "access_key", "secret_key", "security_token")
 
 
@@ -110,12 +118,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="speak HTTPS, with a CA made for it; needs openssl")
     add("--seed", type=whole("a seed", most=2**63), default=0, metavar="N", help="the seed of ids and tasks")
     tasks = whole("a number of tasks", most=MOST_TASKS)
+    add("--tasks", type=tasks, default=12, metavar="N", help="number of tasks in the main cluster")
+    add("--state", metavar="FILE", help="list the tasks of this file, in the form of a list answer, in place of others")
     add(
-        "--tasks",
-        type=tasks,
-        default=12,
-        metavar="N",
-        help="number of tasks in the main cluster",
+        "--breaks",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="a rule that the state may break, else it is refused (repeatable)",
     )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
@@ -139,7 +149,7 @@ def _serve_simulator(options: argparse.Namespace) -> int:
         return _serve(start, options, {**simulator.describe(), **more}, partial(_text, simulator))
 
 
-def _simulator(options: argparse.Namespace) -> Simulator:
+def _simulator(options: argparse.Namespace) -> service.Simulator:
     settings: dict[str, Any] = {
         "seed": options.seed,
         "tasks": options.tasks,
@@ -147,19 +157,26 @@ def _simulator(options: argparse.Namespace) -> Simulator:
         "variations": options.variation,
         "clock": RunningClock(),
     }
+    if options.breaks and options.state is None:
+        raise ConfigurationError("--breaks permits a state to break a rule: name the state with --state FILE")
     if options.staging is None:
         if options.time_scale != 1:
             raise ConfigurationError("--time-scale is for the other users of staging: give a --staging profile too")
-        return Simulator(**settings)
+        simulator = Simulator(**settings)
+        if options.state is not None:
+            simulator.load(options.state, breaks=options.breaks)
+        return simulator
+    if options.state is not None:
+        raise ConfigurationError("--state is for the simulator alone, whose tasks nobody changes: leave --staging out")
     return Staging(options.staging, **settings, time_scale=options.time_scale)
 
 
-def _text(simulator: Simulator, facts: Mapping[str, Any]) -> str:
+def _text(simulator: service.Simulator, facts: Mapping[str, Any]) -> str:
     names = ", ".join((*facts["faults"], *facts["variations"])) or "none"
     exports = (_ACCOUNT if "iam_path" in facts else _EXPORT).format(**facts)
     replicas = simulator.profile.replicas if isinstance(simulator, Staging) else ()
     lag = f" --cce-lag={ceil(max(replicas)) + 1}" if replicas else ""
-    text = _TEXT.format(**{**facts, "faults": names, "exports": exports, "lag": lag})
+    text = _TEXT.format(**{**facts, "faults": names, "exports": exports, "lag": lag, "region": _REGION.format(**facts)})
     if isinstance(simulator, Staging):
         text += _STAGING_TEXT.format(summary=simulator.profile.summary, **facts)
     if "iam_path" in facts:
@@ -170,6 +187,8 @@ def _text(simulator: Simulator, facts: Mapping[str, Any]) -> str:
 def _serve_corpus(options: argparse.Namespace) -> int:
     if options.fault or options.variation:
         raise ConfigurationError("--corpus has a case for each fault and variation: leave --fault and --variation out")
+    if options.state or options.breaks:
+        raise ConfigurationError("--corpus has answers of its own: leave --state and --breaks out")
     if options.staging or options.tls:
         raise ConfigurationError("--corpus is served without staging, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()
@@ -180,7 +199,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         **{name: getattr(credentials, name).reveal() for name in _CREDENTIALS},
     }
     start = partial(corpus_server, corpus, options.port)
-    return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(**facts))
+    return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(region=_REGION.format(**facts), **facts))
 
 
 def _serve(

@@ -17,14 +17,16 @@ from pytest_cce_precheck.errors import ConfigurationError
 
 FailOn = Literal["error", "warning", "note", "never"]
 Language = Literal["en", "zh"]
-Kind = Literal["text", "number", "flag", "list", "age", "command"]
+Kind = Literal["text", "number", "flag", "list", "age", "seconds", "command"]
 
 DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
+DEFAULT_MAX_CREATED: Final = 8
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
 _DAY: Final = 24 * 3600
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = 86_400
 _FLAGS: Final = {
     "true": True,
     "yes": True,
@@ -110,6 +112,7 @@ class Option:
             "number": f"a whole number from {self.least} to {self.most}",
             "flag": "true or false",
             "list": "a list of texts",
+            "seconds": "a number of seconds above 0, such as 2 or 0.5",
             "age": "a number with h, d or w, such as 30d",
             "command": "a command and its arguments",
         }
@@ -121,6 +124,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "bool": "flag",
     "tuple[str, ...]": "list",
     "timedelta | None": "age",
+    "float | None": "seconds",
     "Words": "command",
 }
 """How the value of a field of `Config` is read, by the field's type; any other is a text."""
@@ -157,6 +161,9 @@ class Config:
         False,
         "let the suite use the create call, and try other methods on a cluster that does not exist (live, record)",
     )
+    max_created_tasks: int = _option(
+        DEFAULT_MAX_CREATED, "number of check tasks that the suite may create, 1 or more (live, record)", "N", least=1
+    )
     allow_destructive: bool = _option(
         False,
         "let the suite send DELETE, PUT and PATCH to the cluster itself, which may lose all its tasks (live, record)",
@@ -165,6 +172,9 @@ class Config:
     cassette_dir: str = _option("cce-cassettes", "the folder of the cassettes (record, replay)", "PATH")
     max_age: timedelta | None = _option(None, "report a cassette that is older: 12h, 30d, 8w (replay)", "AGE")
     pseudonyms: bool = _option(False, "replace project, cluster, instance and task ids with pseudonyms (record)")
+    block_network: bool = _option(
+        False, "refuse connections to other machines in tests that use the plugin (simulate, replay)"
+    )
     record_in_ci: bool = _option(False, "record although CI is set in the environment (record)")
     fault: tuple[str, ...] = _option((), "a fault to inject into the simulator (repeatable; simulate)", "NAME")
     fail_on: FailOn = _option("error", "minimum severity that fails the run", choices=get_args(FailOn))
@@ -190,6 +200,15 @@ class Config:
         "SECONDS",
         least=1,
         most=_DAY,
+    )
+    max_response_time: float | None = _option(
+        None, "report an answer that takes longer; retries and waits are not counted (live, record)", "SECONDS"
+    )
+    require: tuple[str, ...] = _option(
+        (),
+        "fail if less is proved: rules, classes, statuses or fields, a colon, and a share or a number, such as"
+        " rules:95% or statuses:8 (repeatable)",
+        "KIND:N[%]",
     )
     driver: tuple[str, ...] = _option((), "the command of a driver for the fixture cce_sdk (repeatable)", "CMD")
     history: str | None = _option(None, "an SQLite file that records the outcome of each test from run to run", "PATH")
@@ -336,6 +355,14 @@ def _list(given: Any) -> tuple[str, ...] | None:
     return tuple(parts) if all(isinstance(part, str) for part in parts) else None
 
 
+def _seconds(given: Any) -> float | None:
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0 < seconds < _LONGEST else None
+
+
 def _age(given: Any) -> timedelta | None:
     age = re.fullmatch(r"(\d{1,4})([hdw])", str(given).strip())
     return timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else None
@@ -347,6 +374,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "flag": lambda given: _FLAGS.get(str(given).strip().lower()),
     "list": _list,
     "age": _age,
+    "seconds": _seconds,
 }
 
 

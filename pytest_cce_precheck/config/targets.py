@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # the settings that name a service, and the other ones that may differ from target to target
 _PLACE: Final = ("endpoint", "region", "project_id", "other_cluster_id", "foreign_project_id", "foreign_cluster_id")
-_MANNER: Final = ("allow_writes", "budget", "rate", "lag", "timeout", "token_command")
+_MANNER: Final = ("allow_writes", "max_created_tasks", "budget", "rate", "lag", "timeout", "token_command")
 _TOP: Final = ("write_hosts", "defaults", "target")
 _KEYS: Final = ("name", "clusters", *_PLACE, *_MANNER, "accept", "credentials")
 _DEFAULTS: Final = (*_MANNER, "accept")

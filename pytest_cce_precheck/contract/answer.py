@@ -26,6 +26,7 @@ _METADATA = (
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
 _LONGEST = 8000
+_SHORTEST_ID = 8
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -64,6 +65,11 @@ class AnsweredTask:
         return _object(self.raw.get("status"))
 
     @property
+    def spec(self) -> Mapping[str, Any]:
+        """The task's ``spec``, empty if it is not an object."""
+        return _object(self.raw.get("spec"))
+
+    @property
     def id(self) -> str | None:
         """``metadata.taskID``."""
         return _text(self.metadata.get("taskID"))
@@ -100,21 +106,23 @@ class AnsweredTask:
     @cached_property
     def content(self) -> str:
         """Everything documented about the task, as text to compare; risks in any order, no unknown fields."""
-        spec = _object(self.raw.get("spec"))
         documented = {
             **{name: self.metadata.get(name) for name in _METADATA},
-            "addonTargetVersion": spec.get("addonTargetVersion"),
+            "addonTargetVersion": self.spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
             "risks": sorted(([risk.raw.get(name) for name in _RISK] for risk in self.risks), key=json.dumps),
         }
         return json.dumps(documented, sort_keys=True)
 
-    def differences(self, other: AnsweredTask) -> Iterator[str]:
-        """Yield each documented field in which this task differs from ``other``, with both values."""
+    def differences(self, other: AnsweredTask, *, may_gain: bool = False) -> Iterator[str]:
+        """Yield each documented field in which this task differs from ``other``, with both values.
+
+        If it ``may_gain`` fields, those that ``other`` does not have are no difference.
+        """
         mine, theirs = json.loads(self.content), json.loads(other.content)
         for name in mine:
-            if mine[name] != theirs[name]:
+            if mine[name] != theirs[name] and not (may_gain and _has_gained(mine[name], theirs[name])):
                 texts = (json.dumps(each[name], ensure_ascii=False) for each in (mine, theirs))
                 yield f"{name}: {' / '.join(shortened(text, 80) for text in texts)}"
 
@@ -167,11 +175,30 @@ class Answer:
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
+def holds_id(text: str, key: str) -> bool:
+    """Whether a text holds a task's id; a short id may be a part of any word, and is looked for as a JSON string.
+
+    >>> holds_id('{"error_msg": "a token"}', "a"), holds_id('{"taskID":"a"}', "a")
+    (False, True)
+    """
+    return (key if len(key) >= _SHORTEST_ID else json.dumps(key, ensure_ascii=False)) in text
+
+
 def items_of(document: Mapping[str, Any], operation: Operation) -> tuple[str, Any]:
     """Return the JSON path of the list of tasks, and what the document has there."""
     if operation == "list":
         return "$.items", document.get("items")
     return "$.status.items", _object(document.get("status")).get("items")
+
+
+def _has_gained(now: Any, before: Any) -> bool:
+    """Whether a field, or the messages of a list of risks, are there now and were not before."""
+    if not isinstance(now, list) or not before:
+        return before in (None, [])
+    return len(now) == len(before) and all(
+        all(b is None or a == b for a, b in zip(mine, theirs, strict=True))
+        for mine, theirs in zip(now, before, strict=True)
+    )
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -20,7 +20,6 @@ _ALL_FILTERS = _SELECTIONS | {"PRE401", "PRE402", "PRE403", "PRE406"}
 EXPLAINS: Final[dict[str, frozenset[str]]] = {
     "PRE304": _ALL_FILTERS | {"PRE309", "PRE310", "PRE504", "PRE502", "PRE322"},
     "PRE506": _ALL_FILTERS | {"PRE505", "PRE509"},
-    "PRE505": frozenset({"PRE405", "PRE411", "PRE506"}),
     **dict.fromkeys(("PRE501", "PRE502", "PRE503"), frozenset({"PRE403", *_RESPELT})),
     "PRE504": frozenset({"PRE403", "PRE401", "PRE402", "PRE404", *_RESPELT}),
     "PRE403": frozenset({"PRE501", "PRE502", "PRE503", "PRE504", *_RESPELT}),
@@ -28,6 +27,8 @@ EXPLAINS: Final[dict[str, frozenset[str]]] = {
     "PRE402": _SELECTIONS | {"PRE310", "PRE406"},
     "PRE406": _SELECTIONS | {"PRE610"},
     "PRE404": _RESPELT,
+    # what is answered wrongly when it is asked once is so when it is repeated
+    **dict.fromkeys(sorted(_RESPELT - {"PRE411", "PRE414", "PRE415"}), frozenset({"PRE411"})),
     "PRE405": frozenset({"PRE506", "PRE507"}),
     "PRE411": frozenset({"PRE414", "PRE415", "PRE507"}),
     "PRE610": frozenset({"PRE405", "PRE507"}),

@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.answer import Answer, Operation
 from pytest_cce_precheck.contract.documented import unknown_fields
 from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
+from pytest_cce_precheck.contract.http_rules import HTTP_RULES
 from pytest_cce_precheck.contract.schema import MANY, schema_errors
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[
 
     Each fact is one finding, however many places of the answer show it.
     """
-    findings = gathered(chain.from_iterable(rule(exchange) for rule in envelope.ENVELOPE_RULES))
+    findings = gathered(chain.from_iterable(rule(exchange) for rule in (*envelope.ENVELOPE_RULES, *HTTP_RULES)))
     answer: Answer | None = None
     if exchange.status < 300:
         answer, content = _judge_success(exchange)
         findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
         findings = gathered(chain(findings, *(rule(exchange) for rule in envelope.ERROR_RULES)))
-        if expect is not None and exchange.status not in expect and not _says_more(findings, exchange):
+        if expect is not None and exchange.status not in expect and not _says_more(exchange):
             wanted = envelope.operation_status(exchange)
             message = f"status {exchange.status}, but {wanted} was expected: {_excerpt(exchange)}"
             asked = tuple(sorted({name for name, _ in exchange.request.params}))
@@ -88,9 +89,9 @@ def _schema_findings(answer: Answer, schema: str) -> list[Finding]:
     return [replace(finding, evidence=(("counted", note),)) for finding in found]
 
 
-def _says_more(findings: list[Finding], exchange: Exchange) -> bool:
-    # a 5xx has a code of its own, and after a passing status the caller tries again
-    return exchange.status in envelope.PASSING or any(finding.code == "PRE103" for finding in findings)
+def _says_more(exchange: Exchange) -> bool:
+    # a failure has a code of its own, and after a passing status the caller tries again
+    return exchange.status in envelope.PASSING or envelope.has_failed(exchange)
 
 
 def _excerpt(exchange: Exchange) -> str:

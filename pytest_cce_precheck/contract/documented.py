@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -84,6 +84,17 @@ def fields_of(schema_name: str) -> Mapping[str, Documented]:
             for steps, schema in parts.items()
         }
     )
+
+
+def present_paths(node: Any, described: Mapping[str, Documented], path: str = "$") -> Iterator[str]:
+    """Yield the path of each documented field that a document has, once for each place."""
+    for name, below in described[path].fields.items():
+        if isinstance(node, dict) and name in node:
+            yield below
+            yield from present_paths(node[name], described, below)
+    if isinstance(node, list) and f"{path}[*]" in described:
+        for element in node:
+            yield from present_paths(element, described, f"{path}[*]")
 
 
 def unknown_fields(document: Any, schema_name: str) -> Iterable[str]:

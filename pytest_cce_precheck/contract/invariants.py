@@ -23,6 +23,11 @@ AnswerRule = Callable[[Answer], Iterator[Finding]]
 
 # no server's clock is off by so much; a wrong zone is off by more
 _FUTURE_TOLERANCE: Final = 3600
+# more than two clocks of one service are apart, less than any two zones
+_JUST_NOW: Final = 600
+# C: the fields of a create request's spec, and of each of its entries
+_SPEC: Final = frozenset({"clusterID", "addonList"})
+_ENTRY: Final = frozenset({"addonTemplateName", "addonInstanceID", "type", "targetVersion", "values"})
 
 
 def only_final_tasks_expire(answer: Answer) -> Iterator[Finding]:
@@ -82,7 +87,8 @@ def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:
 
 # what the risks of a task in this state can be, and the code of those that cannot
 _FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState]]]] = {
-    TaskState.FAILED: ("PRE311", frozenset({TaskState.FAILED, TaskState.SUCCESS})),
+    # a risk that was never looked at, because another one was fatal, may stay in Init
+    TaskState.FAILED: ("PRE311", frozenset({TaskState.FAILED, TaskState.SUCCESS, TaskState.INIT})),
     TaskState.SUCCESS: ("PRE306", frozenset({TaskState.SUCCESS})),
     TaskState.INIT: ("PRE307", frozenset({TaskState.INIT})),
 }
@@ -130,9 +136,22 @@ def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
             continue
         for risk in task.risks:
             other = risk.state not in (TaskState.INIT, None)
-            if other or "message" in risk.raw:
+            if other or risk.raw.get("message"):
                 fact = f"was just created, and its risk {risk.name} {f'is {risk.state}' if other else 'has a message'}"
                 yield _about(task, "PRE321", fact, ".status.riskList")
+
+
+def created_tasks_are_new(answer: Answer) -> Iterator[Finding]:
+    """D: createTimeStamp is when the task was created, which is now if the answer is new.
+
+    It is not among the rules: an answer that was captured may have any Date.
+    """
+    now = answer_date(answer)
+    for task in answer.tasks:
+        if now is not None and task.created and task.created.seconds < now - _JUST_NOW:
+            age = (now - task.created.seconds) // 60
+            fact = f"was just created, and its createTimeStamp is {age} minutes before the answer's Date"
+            yield _about(task, "PRE324", fact, ".metadata.createTimeStamp")
 
 
 def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
@@ -140,10 +159,10 @@ def spec_is_as_sent(answer: Answer) -> Iterator[Finding]:
     asked = requested(answer)
     if asked is None or not isinstance(answer.document.get("spec"), dict):
         return
-    sent, received = _without_types(asked["spec"]), _without_types(answer.document["spec"])
+    sent = _without_types(asked["spec"])
+    received = _without_types(_as_documented(answer.document["spec"], asked["spec"]))
     if sent != received:
-        # a null field is not a missing one
-        names = sorted(name for name in {**sent, **received} if sent.get(name, ...) != received.get(name, ...))
+        names = sorted(name for name in {**sent, **received} if sent.get(name) != received.get(name))
         fact = f"the answer's spec differs from the request's in {', '.join(names)}"
         yield Finding("PRE320", fact, f"$.spec.{names[0]}")
 
@@ -159,7 +178,7 @@ def created_tasks_are_those_asked_for(answer: Answer) -> Iterator[Finding]:
         yield Finding("PRE322", fact, "$.status.items")
         return
     for entry, task in paired(answer):
-        yield from _created_as_asked(entry, task)
+        yield from created_as_asked(entry, task)
 
 
 def created_type_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
@@ -213,14 +232,14 @@ def _has_other_status(answer: Answer) -> bool:
     return not isinstance(status, dict) or "items" not in status
 
 
-def _created_as_asked(entry: Mapping[str, Any], task: AnsweredTask) -> Iterator[Finding]:
+def created_as_asked(entry: Mapping[str, Any], task: AnsweredTask) -> Iterator[Finding]:
+    """Compare a task with the entry of addonList that it was created for."""
     for name in ("addonTemplateName", "addonInstanceID"):
         got = task.metadata.get(name)
         if got is not None and entry.get(name) != got:
             fact = f"has {name} {got!r}, asked for was {entry.get(name)!r}"
             yield _about(task, "PRE322", fact, f".metadata.{name}")
-    spec = task.raw.get("spec")
-    target = spec.get("addonTargetVersion") if isinstance(spec, dict) else None
+    target = task.spec.get("addonTargetVersion")
     if entry.get("targetVersion") and target is not None and target != entry["targetVersion"]:
         fact = f"has the target version {target!r}, asked for was {entry['targetVersion']!r}"
         yield _about(task, "PRE322", fact, ".spec.addonTargetVersion")
@@ -246,12 +265,26 @@ def _likeness(entry: Mapping[str, Any], task: AnsweredTask) -> tuple[int, bool]:
     return same, entry.get("type") == task.metadata.get("type")
 
 
-def _without_types(spec: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(spec))
+def _as_documented(received: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a spec without the fields that no document names and nobody sent: the documents do not forbid them."""
+    spec = {name: value for name, value in received.items() if name in {*_SPEC, *sent}}
+    entries, asked = spec.get("addonList"), sent.get("addonList")
+    if isinstance(entries, list) and isinstance(asked, list):
+        known = {*_ENTRY, *(name for entry in asked if isinstance(entry, dict) for name in entry)}
+        spec["addonList"] = [
+            {name: value for name, value in entry.items() if name in known} if isinstance(entry, dict) else entry
+            for entry in entries
+        ]
+    return spec
+
+
+def _without_types(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields as JSON texts: unlike in Python, `true` differs from 1; but 1 and 1.0 are the same number."""
+    plain: dict[str, Any] = json.loads(json.dumps(spec), parse_int=float)
     for entry in plain.get("addonList", []) if isinstance(plain.get("addonList"), list) else []:
         if isinstance(entry, dict):
             entry.pop("type", None)
-    return plain
+    return {name: json.dumps(value, sort_keys=True) for name, value in plain.items()}
 
 
 def _about(task: AnsweredTask, code: str, fact: str, below: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import service_time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.wire.exchange import Exchange
 
-_IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp")
+_IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceID", "createTimeStamp")
 # fewer new tasks than this, one for each read, are a coincidence
 _LEAST_CREATED: Final = 5
 _LEAST_INTERVALS: Final = 3
@@ -155,13 +155,22 @@ def _is_once_per_read(intervals: list[_Interval], name: str) -> bool:
     return True
 
 
-def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> list[str]:
-    """Return the immutable fields that differ; the create call may show more of them than the list."""
-    changed = [name for name in _IDENTITY if earlier.metadata.get(name) != later.metadata.get(name)]
+def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> dict[str, tuple[Any, Any]]:
+    """Return the immutable fields that differ, with both values.
+
+    An optional one may appear later; the create call may show more of them than the list.
+    """
+    old, new = earlier.metadata, later.metadata
+    changed: dict[str, tuple[Any, Any]] = {
+        name: (old[name], new.get(name)) for name in _IDENTITY if name in old and old[name] != new.get(name)
+    }
+    before, after = (each.spec.get("addonTargetVersion") for each in (earlier, later))
+    if None not in (before, after) and before != after:
+        changed["addonTargetVersion"] = before, after
     if earlier.created and later.created and earlier.created.agrees_with(later.created):
         # with fewer digits, it is the same moment
-        changed = [name for name in changed if name != "createTimeStamp"]
-    return [name for name in changed if not (created and name not in later.metadata)]
+        changed.pop("createTimeStamp", None)
+    return {name: values for name, values in changed.items() if not (created and values[1] is None)}
 
 
 def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:
@@ -180,16 +189,15 @@ def _changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bool) -> It
     old, new = earlier.metadata, later.metadata
     changed = _identity_changes(earlier, later, created=created)
     if changed:
-        detail = ", ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in changed)
+        detail = ", ".join(f"{name} {before!r} -> {after!r}" for name, (before, after) in changed.items())
         fact = f"task {key} changed {'immutable fields' if len(changed) > 1 else 'an immutable field'}: {detail}"
         yield Finding("PRE504", fact, f"{path}.metadata", subject=tuple(changed))
     if moves_back(earlier, later):
         yield Finding("PRE501", f"task {key} moved from {earlier.state} to {later.state}", f"{path}.status.status")
     elif earlier.state and earlier.state.final:
-        if old.get("expireTimeStamp") != new.get("expireTimeStamp"):
-            moved = f"{old.get('expireTimeStamp')} -> {new.get('expireTimeStamp')}"
+        if "expireTimeStamp" in old and old["expireTimeStamp"] != new.get("expireTimeStamp"):
+            moved = f"{old['expireTimeStamp']} -> {new.get('expireTimeStamp')}"
             fact = f"task {key} is {earlier.state}, and its expiry changed: {moved}"
             yield Finding("PRE503", fact, f"{path}.metadata")
-        elif not changed and earlier.content != later.content:
-            detail = "; ".join(later.differences(earlier))
+        elif not changed and (detail := "; ".join(later.differences(earlier, may_gain=True))):
             yield Finding("PRE502", f"task {key} is {earlier.state} and changed: {detail}", path)

@@ -30,11 +30,15 @@ class _ListRead:
 
 @dataclass
 class _SeenTask:
-    """A task as last seen: when it was first seen, since when it has its content, and when it was gone."""
+    """A task as last seen: when it was first seen, since when it has its content, and when it was gone.
+
+    It is ``listed`` from the first list that shows it on; until then, only the create call has.
+    """
 
     task: AnsweredTask
     first: float
     since: float
+    listed: bool = False
     gone: float | None = None
     earlier: set[str] = field(default_factory=set)
 
@@ -52,7 +56,6 @@ class ReplicaLag:
         self.behind = 0.0
         self._now = now
         self._tasks: dict[str, _SeenTask] = {}
-        self._missing: dict[str, float] = {}
         self._reads: list[_ListRead] = []
 
     def outdated(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
@@ -73,8 +76,8 @@ class ReplicaLag:
                     yield key, seen.gone, True
             elif task is None:
                 if complete:
-                    # a finished task may have left for good
-                    yield key, seen.first, not (seen.task.state and seen.task.state.final)
+                    # a finished task may have left for good, and how soon a list shows a new one, no source says
+                    yield key, seen.first, seen.listed and not (seen.task.state and seen.task.state.final)
             elif task.content != seen.task.content:
                 back = moves_back(seen.task, task)
                 if back or task.content in seen.earlier:
@@ -86,12 +89,12 @@ class ReplicaLag:
         asked = now if asked is None else asked
         older = list(self._older(answer, complete=complete))
         certain = [asked - moment for _, moment, is_certain in older if is_certain and asked - moment <= _LONGEST]
-        missing = [self._missing.pop(key) for key in self._missing.keys() & answer.by_id.keys()]
-        self.behind = max([self.behind, *certain, *missing])
+        self.behind = max([self.behind, *certain])
         outdated = frozenset(key for key, moment, _ in older if moment > asked - self.lag)
         for key, task in answer.by_id.items():
             if key not in outdated:
                 self._update(key, task, now)
+                self._tasks[key].listed |= answer.operation == "list"
         if complete:
             # without a lag, nothing is looked up in lists that were read before
             ids = frozenset(answer.by_id) if self.lag else frozenset()
@@ -108,10 +111,6 @@ class ReplicaLag:
             if seen.gone is None:
                 seen.earlier.add(seen.task.content)
         seen.task, seen.gone = task, None
-
-    def record_missing(self, key: str, asked: float) -> None:
-        """Record that an answer did not show a task that was just created; if a later one does, this one was behind."""
-        self._missing[key] = max(self._missing.get(key, 0.0), asked - self._tasks[key].first)
 
     def changed(self, opening: Answer) -> frozenset[str]:
         """Return the tasks that changed, came or went within the lag before ``opening`` was asked for, or later."""

@@ -43,13 +43,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One code's entry; ``name`` is the fact in kebab-case, and identifies a deviation."""
+    """One code's entry; ``name`` is the fact in kebab-case, and identifies a deviation.
+
+    ``excluded_by`` is the sentence that excludes what the rule flags; an observation has none.
+    """
 
     code: str
     name: str
     title: str
     source: str
     remedy: str
+    excluded_by: str = ""
     kind: Kind = Kind.VIOLATION
     severity: Severity = Severity.ERROR
 

@@ -26,12 +26,15 @@ _DIGITS: Final = "0123456789abcdef"
 class Unselective:
     """A class of values that no task has; ``make`` returns one made from a real value, None if it cannot.
 
-    ``tier`` orders the classes by how often services get them wrong: 1 is sent first.
+    ``tier`` orders the classes by how often services get them wrong: 1 is sent first. A ``joined`` class can be asked
+    for together with others (`explore.groups`): a service that takes such a value for the real one does so by itself,
+    whatever is beside it.
     """
 
     name: str
     make: Callable[[str], str | None]
     tier: int
+    joined: bool = False
 
 
 def unknown_value(value: str, known: Container[str] = ()) -> str:
@@ -51,10 +54,63 @@ def _widened(value: str) -> str:
     return chr(ord(value[0]) + 0xFEE0) + value[1:]
 
 
+def _accented(value: str) -> str | None:
+    # in the middle: what is before and behind it is long enough to be known as parts of an id
+    place = next((index for index in range(len(value) // 2, len(value)) if value[index].isalpha()), None)
+    return None if place is None else value[: place + 1] + "\u0301" + value[place + 1 :]
+
+
+def _respelt(spelling: str) -> Callable[[str], str | None]:
+    """Make values by a format string, such as ``{} `` for a blank behind the value."""
+    return lambda value: spelling.format(value)
+
+
+def _without_hyphens(value: str) -> str | None:
+    return value.replace("-", "") if "-" in value else None
+
+
+def _encoded(value: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in value.encode())
+
+
+def _with_underscores(value: str) -> str:
+    """Return the spelling of an enumeration's constants: ``ADDON_STATIC``."""
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in value).upper()
+
+
 def _everything_odd(value: str) -> str:
     """Return one value with everything that services stumble over; each part has a class of its own too."""
-    return f"{value}插é' OR '1'='1\r\nX-Precheck-Probe: injected{'%' * 1500}"
+    return f"{value}插é\U0001f600' OR '1'='1\r\nX-Precheck-Probe: injected<b>{{{{7*7}}}}{'%' * 1500}"
 
+
+# what is around a value, or instead of one of its letters, and is lost on the way by trimming, unquoting, decoding,
+# normalising, or by a comparison of the database that does not see it
+_LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
+    Unselective("blank after", _respelt("{} "), 2, joined=True),
+    Unselective("non-ASCII", _respelt("{}插é"), 2, joined=True),
+    Unselective("wide letters", _widened, 3, joined=True),
+    Unselective("null byte", _respelt("{}\x00"), 3, joined=True),
+    Unselective("blank before", _respelt(" {}"), 3, joined=True),
+)
+# of ids, which are seldom checked against a list of what there is
+_LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
+    Unselective("long", lambda value: (value * 100)[:2000], 2, joined=True),
+    Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
+    Unselective("accent", _accented, 3, joined=True),
+    Unselective("without hyphens", _without_hyphens, 3, joined=True),
+    Unselective("percent-encoded", _encoded, 3, joined=True),
+    Unselective("leading zero", _respelt("0{}"), 4, joined=True),
+    Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
+    Unselective("invisible letter", _respelt("{}\u200b"), 4, joined=True),
+    Unselective("tab after", _respelt("{}\t"), 4, joined=True),
+    Unselective("quoted", _respelt('"{}"'), 4, joined=True),
+    Unselective("dot after", _respelt("{}."), 4, joined=True),
+    Unselective("slash after", _respelt("{}/"), 4, joined=True),
+    Unselective("next parameter", _respelt("{}&precheck_probe=1"), 4, joined=True),
+    Unselective("semicolon", _respelt("{};precheck_probe=1"), 4, joined=True),
+    Unselective("path", _respelt("./{}"), 4, joined=True),
+    Unselective("markup", _respelt("<b>{}</b>{{{{7*7}}}}${{7*7}}"), 4, joined=True),
+)
 
 ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective(UNKNOWN, unknown_value, 1),
@@ -62,52 +118,35 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("other case", str.swapcase, 1),
     Unselective("prefix", lambda value: value[: max(1, len(value) // 2)], 1),
     Unselective("wildcard %", lambda _: "%", 1),
-    Unselective("quote", lambda value: f"{value}' OR '1'='1", 2),
-    Unselective("suffix", lambda value: value[len(value) // 2 :], 3),
-    Unselective("longer", lambda value: value + "0", 3),
-    Unselective("blank after", lambda value: value + " ", 2),
+    Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
-    Unselective("long", lambda value: (value * 100)[:2000], 2),
-    Unselective("non-ASCII", lambda value: "插件é-" + value, 2),
-    Unselective("wide letters", _widened, 3),
-    Unselective("infix", lambda value: value[len(value) // 4 : len(value) // 4 + max(3, len(value) // 3)], 4),
-    Unselective("blank before", lambda value: " " + value, 4),
-    Unselective("one letter wild _", _one_wild("_"), 3),
+    Unselective("suffix", lambda value: value[len(value) // 2 :], 3, joined=True),
+    Unselective("longer", _respelt("{}0"), 3, joined=True),
+    Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
     Unselective("regular expression", lambda _: ".*", 3),
-    Unselective("one letter wild .", _one_wild("."), 4),
-    Unselective("one letter wild ?", _one_wild("?"), 4),
-    Unselective("path", lambda value: f"../{value}", 4),
-    Unselective("null byte", lambda value: value + "\x00", 3),
-    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 2),
-    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 4),
-    Unselective("null", lambda _: "null", 4),
-    Unselective("number", lambda _: "0", 4),
-    Unselective("comment", lambda value: f"{value}' OR 1=1 -- ", 3),
+    Unselective("null", lambda _: "null", 3),
+    Unselective("number", lambda _: "0", 3),
+    *_LOST_ON_THE_WAY,
+    *_LOST_FROM_IDS,
 )
 
 TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective(UNKNOWN, lambda _: "addonUnknown", 1),
     Unselective("other case", str.lower, 1),
     Unselective("prefix", lambda _: "addon", 1),
-    Unselective("quote", lambda value: f"{value}' OR '1'='1", 2),
+    Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
-    Unselective("blank after", lambda value: value + " ", 2),
-    Unselective("long", lambda value: (value * 200)[:2000], 2),
-    Unselective("non-ASCII", lambda value: value + "é插", 2),
-    Unselective("upper case", str.upper, 4),
-    Unselective("wildcard %", lambda _: "%", 3),
+    Unselective("everything odd", _everything_odd, 2),
     Unselective("list", lambda _: ",".join(TaskType), 2),
-    Unselective("wide letters", _widened, 3),
-    Unselective("longer", lambda value: value + "s", 4),
-    Unselective("suffix", lambda value: value.removeprefix("addon"), 4),
-    Unselective("blank before", lambda value: " " + value, 4),
-    Unselective("all", lambda _: "all", 4),
-    Unselective("null", lambda _: "null", 4),
-    Unselective("null byte", lambda value: value + "\x00", 4),
-    Unselective("line break", lambda value: value + "\r\nX-Precheck-Probe: injected", 4),
+    Unselective("wildcard %", lambda _: "%", 3),
+    Unselective("suffix", lambda value: value.removeprefix("addon"), 3),
+    Unselective("all", lambda _: "all", 3),
+    Unselective("null", lambda _: "null", 3),
+    Unselective("number", lambda _: "0", 3),
+    *_LOST_ON_THE_WAY,
+    Unselective("longer", _respelt("{}s"), 4, joined=True),
+    Unselective("underscores", _with_underscores, 3, joined=True),
     Unselective("regular expression", lambda _: ".*", 4),
-    Unselective("number", lambda _: "0", 4),
-    Unselective("markup", lambda _: "<b>\"'{{7*7}}${7*7}", 4),
 )
 
 CLASSES: Final = {

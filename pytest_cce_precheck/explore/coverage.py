@@ -49,6 +49,11 @@ def all_classes(name: Filter) -> tuple[str, ...]:
     return (ABSENT, MATCHING, OTHER, EMPTY, *(each.name for each in CLASSES[name]))
 
 
+def every_class() -> tuple[str, ...]:
+    """Return each class that a query can cover, with its filter: all but the filter's absence."""
+    return tuple(f"{name}: {each}" for name in Filter for each in all_classes(name) if each != ABSENT)
+
+
 def _class_of(
     name: Filter,
     value: str,

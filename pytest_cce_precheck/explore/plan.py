@@ -2,21 +2,30 @@
 
 Tier 1 holds each filter with a value that exists, the unknown values that services most often get wrong, and each
 pair of filters; tier 2 every value that the cluster shows (each may hide a single bad task), each type with each
-instance, and other spellings; tier 3 the rarer classes and spellings; tier 4 the other triples. No library of covering
-arrays is used: they cover fixed values, while here the value of a class ("exists, but does not match") depends on the
-other filters' values, and the order matters under a budget.
+instance, and other spellings; tier 3 the rarer classes and spellings; tier 4 the other triples. With a budget for
+more, queries are repeated. No library of covering arrays is used: they cover fixed values, while here the value of a
+class ("exists, but does not match") depends on the other filters' values, and the order matters under a budget.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values, unknown_value
-from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue, matching, other_value, select
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
+from pytest_cce_precheck.explore.groups import pair_groups, spelling_groups, value_groups
+from pytest_cce_precheck.explore.queries import (
+    SYNTHETIC,
+    FilterValue,
+    matching,
+    odd_values,
+    of_class,
+    other_value,
+    select,
+)
 from pytest_cce_precheck.explore.spellings import spelling_queries
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
-    from pytest_cce_precheck.explore.classes import Unselective
+    from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.spellings import TieredQuery
 
 Family = Literal["values", "unknown", "combinations", "spelling"]
@@ -62,14 +71,38 @@ class Plan:
         """The classes that the plan reaches."""
         return frozenset(pair for planned in self.asked for pair in planned.question.classes)
 
+    def classes_beyond(self, reached: Container[tuple[Filter, str]]) -> tuple[Query, ...]:
+        """Return one query for each class that is not ``reached``, in the order of the plan."""
+        queries: dict[tuple[Filter, str], Query] = {}
+        for planned in (*self.asked, *self.left_out):
+            if len(planned.question.classes) == 1 and planned.question.classes[0] not in reached:
+                queries.setdefault(planned.question.classes[0], planned.question)
+        return tuple(queries.values())
+
     @property
     def classes_left_out(self) -> frozenset[tuple[Filter, str]]:
         """The classes that only queries beyond the budget would reach."""
         return frozenset(pair for planned in self.left_out for pair in planned.question.classes) - self.classes
 
 
-def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0) -> Plan:
-    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan."""
+def groups_of(tasks: Sequence[AnsweredTask], family: Family, *, seed: int = 0) -> tuple[Group, ...]:
+    """Return the joined queries of a family (`explore.groups`)."""
+    anchors, values = _anchors(tasks, seed), known_values(tasks)
+    groups = {
+        "unknown": value_groups(anchors, values),
+        "combinations": pair_groups(anchors, values),
+        "spelling": spelling_groups(anchors),
+    }
+    return tuple(groups.get(family, ()))
+
+
+def covering_plan(
+    tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0, answered: Iterable[str] = ()
+) -> Plan:
+    """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan.
+
+    ``answered`` are queries that joined ones were asked in place of.
+    """
     anchors = _anchors(tasks, seed)
     values = known_values(tasks)
     families: dict[Family, Iterable[TieredQuery]] = {
@@ -78,7 +111,7 @@ def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 
         "combinations": _combinations(anchors, tasks, values),
         "spelling": spelling_queries(anchors, values),
     }
-    seen: set[str] = set()
+    seen: set[str] = set(answered)
     ranked = []
     for family, queries in families.items():
         planned = []
@@ -94,7 +127,8 @@ def covering_plan(tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 
             ranked.append((each.tier, places[each.tier] / sizes[each.tier], each))
             places[each.tier] += 1
     ordered = [each for *_, each in sorted(ranked, key=lambda item: item[:2])]
-    return Plan(tuple(ordered[:questions]), tuple(ordered[questions:]))
+    again = _once_more(ordered, questions - len(ordered), seed)
+    return Plan(tuple((*ordered, *again)[:questions]), tuple(ordered[questions:]))
 
 
 def _anchors(tasks: Sequence[AnsweredTask], seed: int) -> list[AnsweredTask]:
@@ -121,40 +155,14 @@ def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...
 
 def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     for name in Filter:
-        for index, unselective in enumerate(CLASSES[name]):
-            real = _real_value(name, anchors, index)
-            value = _of_class(unselective, real, values[name])
-            if value and value not in values[name]:
-                # letters and shape matter to the class, the value does not
-                yield unselective.tier, select([FilterValue(name, value, unselective.name)])
-    for tier, name in ((2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
+        for index, odd in enumerate(odd_values(name, anchors, values[name])):
+            # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
+            # the id filters first
+            later = odd.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            yield min(odd.tier, 3) + later, select([odd.value])
+    for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
-    yield from _crossed(anchors)
-
-
-def _of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
-    """Return a value of the class; an unknown one must not be a known one by chance."""
-    value = unselective.make(real)
-    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
-
-
-def _crossed(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
-    """Put an id into the other id's filter: it exists, but not there."""
-    for task in anchors[:1]:
-        key, instance = task.value_of(Filter.TASK_ID), task.value_of(Filter.ADDON_INSTANCE_ID)
-        if key and instance:
-            yield 4, select([FilterValue(Filter.ADDON_INSTANCE_ID, key, "the other filter's id")])
-            yield 3, select([FilterValue(Filter.TASK_ID, instance, "the other filter's id")])
-        for field in ("addonInstanceName", "addonTemplateName"):
-            value = task.metadata.get(field)
-            if isinstance(value, str) and value.isprintable() and value:
-                yield 3, select([FilterValue(Filter.ADDON_INSTANCE_ID, value, "the instance's name")])
-
-
-def _real_value(name: Filter, anchors: Sequence[AnsweredTask], index: int) -> str:
-    having = [value for task in anchors if (value := task.value_of(name))]
-    return having[index % len(having)] if having else SYNTHETIC[name]
 
 
 def _combinations(
@@ -166,10 +174,13 @@ def _combinations(
     yield 1, select(matching(anchors[0], *Filter))
     # a value that exists elsewhere is found among the first tasks or hardly at all; looking at all pairs is quadratic
     yield from _main_combinations(anchors, tasks[:_LOOKED_AT], values)
-    # each type with each instance shows every task again, under two filters at once
-    for index, (kind, instance) in enumerate(product(values[Filter.TYPE], values[Filter.ADDON_INSTANCE_ID])):
+    # each type with each instance shows every task again, under two filters at once; first each instance with one type
+    for (place, kind), (index, instance) in product(
+        enumerate(values[Filter.TYPE]), enumerate(values[Filter.ADDON_INSTANCE_ID])
+    ):
         given = [FilterValue(Filter.TYPE, kind, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
-        yield 2 if index < _MORE else 4, select(given)
+        is_first = index % len(values[Filter.TYPE]) == place and index < _MORE
+        yield 2 if is_first else 4, select(given)
     seen: set[str | None] = set()
     for index, task in enumerate(anchors):
         yield 2 if index < _FIRST else 4, select(matching(task, *Filter))
@@ -198,7 +209,7 @@ def _main_combinations(
             if each == OTHER:
                 value = other_value(name, task, asked, tasks)
             elif each == UNKNOWN:
-                value = _of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
+                value = of_class(CLASSES[name][0], task.value_of(name) or SYNTHETIC[name], values[name])
             if value:
                 asked.append(FilterValue(name, value, each))
         asked.sort(key=lambda item: list(Filter).index(item.name))
@@ -209,9 +220,12 @@ def _main_combinations(
 def _tier_of(classes: tuple[str, ...]) -> int:
     present = [each for each in classes if each != ABSENT]
     if UNKNOWN not in present:
+        if present.count(OTHER) > 1:
+            # shows something only if two filters are ignored at once
+            return 4
         mixed = OTHER in present and MATCHING in present
         return 1 if len(present) == 2 and (mixed or OTHER not in present) else 2
-    return 3 if len(present) == 2 and MATCHING in present else 4
+    return 4
 
 
 def _rare_combinations(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
@@ -223,6 +237,16 @@ def _rare_combinations(anchors: Sequence[AnsweredTask], values: dict[Filter, tup
             beside = matching(task, other)
             if value and value not in values[name] and beside:
                 yield 4, select([FilterValue(name, value, unselective.name), *beside])
+
+
+def _once_more(asked: Sequence[Planned], number: int, seed: int) -> Iterator[Planned]:
+    """Repeat queries, each time in another order, if the budget has room: what fails now and then fails some time."""
+    order = list(asked)
+    while number > 0 and order:
+        random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311  as above
+        for each in order[:number]:
+            yield replace(each, family="spelling", question=replace(each.question, code="PRE411"))
+        number -= len(order)
 
 
 def _combinations_of_nothing() -> Iterator[TieredQuery]:

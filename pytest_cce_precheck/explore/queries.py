@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Query, Selection
-from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, OTHER, refusals
+from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, OTHER, UNKNOWN, refusals, unknown_value
 from pytest_cce_precheck.wire.exchange import encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.answer import AnsweredTask
+    from pytest_cce_precheck.explore.classes import Unselective
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,55 @@ def matching(task: AnsweredTask, *names: Filter) -> tuple[FilterValue, ...]:
     """Return the named filters with the task's own values, without those that it has no value for."""
     values = ((name, task.value_of(name)) for name in names)
     return tuple(FilterValue(name, value, MATCHING) for name, value in values if value)
+
+
+@dataclass(frozen=True)
+class OddValue:
+    """A value that no task has, and the real value that it was made from; tier and ``joined`` as in `Unselective`."""
+
+    value: FilterValue
+    made_from: str
+    tier: int
+    joined: bool
+
+
+def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[str]) -> Iterator[OddValue]:
+    """Yield one value of each class, made from the values of different tasks.
+
+    The first task's value is the control of joined queries (`explore.groups`): no joined class is made from it.
+    """
+    having = [value for task in anchors if (value := task.value_of(name))]
+    others = [value for value in having if value != having[0]]
+    places = {True: 0, False: 0}
+    for unselective in CLASSES[name]:
+        pool = (others if unselective.joined else having) or having or [SYNTHETIC[name]]
+        real = pool[places[unselective.joined] % len(pool)]
+        places[unselective.joined] += 1
+        value = of_class(unselective, real, known)
+        if value and value not in known:
+            odd = FilterValue(name, value, unselective.name)
+            yield OddValue(odd, real, unselective.tier, unselective.joined)
+    for task in anchors[:1]:
+        for value_class, value in _named_elsewhere(name, task):
+            if value not in known:
+                # not joined: a service that looks elsewhere may do so only if nothing is found
+                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 3, joined=False)
+
+
+def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, str]]:
+    """Yield what names the same task in another field: it exists, but is no value of this filter."""
+    ids = {Filter.TASK_ID: Filter.ADDON_INSTANCE_ID, Filter.ADDON_INSTANCE_ID: Filter.TASK_ID}
+    if name in ids and (value := task.value_of(ids[name])):
+        yield "the other filter's id", value
+    if name is Filter.ADDON_INSTANCE_ID:
+        names = (task.metadata.get(field) for field in ("addonInstanceName", "addonTemplateName"))
+        yield from [("the instance's name", each) for each in names if isinstance(each, str) and each.isprintable()][:1]
+
+
+def of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:
+    """Return a value of the class; an unknown one must not be a known one by chance."""
+    value = unselective.make(real)
+    return unknown_value(real, known) if unselective.name == UNKNOWN and value in known else value
 
 
 def other_value(

@@ -27,6 +27,10 @@ _UNKNOWN_PARAMETERS: Final = (
     (4, "sort_key=type&sort_dir=desc"),
     (4, "page=2&page_size=1"),
     (4, "callback=probe"),
+    (4, "per_page=1"),
+    (4, "fields=kind"),
+    (4, "format=xml"),
+    (4, "addon_template_name=probe"),
 )
 
 TieredQuery = tuple[int, Query]
@@ -36,7 +40,7 @@ TieredQuery = tuple[int, Query]
 def spelling_queries(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
     """Yield each query of this family with its tier; ``anchors`` are tasks that exist, the first one used most."""
     yield from _empty(anchors)
-    yield from _unknown_parameters(anchors)
+    yield from unknown_parameters(anchors)
     if anchors:
         yield from _order(anchors)
         yield from _repetition(anchors, values)
@@ -55,7 +59,8 @@ def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
             yield 4, select([FilterValue(name, "", EMPTY), *matching(anchors[0], other)])
 
 
-def _unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
+def unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
+    """Yield queries with parameters that are not documented, alone and beside the type of the first task."""
     for tier, query in _UNKNOWN_PARAMETERS:
         yield tier, everything(query, "PRE409", about=(query.partition("=")[0],))
     for task in anchors[:1]:
@@ -84,7 +89,7 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
         given = matching(anchors[index % len(anchors)], name)
         if given:
             yield 2, _repeated(name, given[0].value, given[0].value)
-    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
+    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, _repeated(name, *values[name][:2])
 
@@ -98,11 +103,16 @@ def _repeated(name: Filter, first: str, second: str) -> Query:
     return Query(query, meanings, frozenset({400}), "PRE408", (str(name),))
 
 
-def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
+def encoded_values(task: AnsweredTask) -> Iterator[tuple[int, FilterValue, str]]:
+    """Yield the task's value of each filter with its tier, and with each byte of it percent-encoded."""
     for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
         for item in matching(task, name):
-            encoded = "".join(f"%{byte:02X}" for byte in item.value.encode())
-            yield tier, select([item], query=f"{name}={encoded}", code="PRE410")
+            yield tier, item, f"{name}=" + "".join(f"%{byte:02X}" for byte in item.value.encode())
+
+
+def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
+    for tier, item, query in encoded_values(task):
+        yield tier, select([item], query=query, code="PRE410")
     for item in matching(task, Filter.TYPE):
         yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
         both = [item, *matching(task, Filter.TASK_ID)]
@@ -110,7 +120,7 @@ def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
         yield 3, select(both, query=doubled, code="PRE410")
         broken = FilterValue(item.name, "\ufffd", "bytes that are not UTF-8")
         yield 3, select([broken], query="type=%FF%FE", code="PRE410")
-    for item in matching(task, Filter.TASK_ID, Filter.TYPE):
+    for item in matching(task, Filter.TASK_ID):
         twice = quote("".join(f"%{byte:02X}" for byte in item.value.encode()), safe="")
         unselective = FilterValue(item.name, item.value, "twice encoded")
         yield 3, select([unselective], query=f"{item.name}={twice}", code="PRE410")
@@ -136,8 +146,8 @@ def _again(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     """Repeat queries, right after each other and after others."""
     for index, value in enumerate(TaskType):
         query = select([FilterValue(Filter.TYPE, value, MATCHING)], code="PRE411")
-        yield 1 if index == 0 else 2, query
-        yield 3, query
+        yield 1 if index == 0 else 4, query
+        yield 4, query
     for task in anchors[:2]:
         for given in (matching(task, Filter.TASK_ID), matching(task, Filter.ADDON_INSTANCE_ID)):
             if given:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, UNKNOWN, unknown_value
 from pytest_cce_precheck.explore.queries import SYNTHETIC, FilterValue
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_cce_precheck.explore.classes import Unselective
 
 Subset = tuple[Filter, ...]
 
+
+def _name(value_class: Unselective | str) -> str:
+    return value_class if isinstance(value_class, str) else value_class.name
+
+
 # Weights are repeated entries of lists to sample from, the simplest first: examples shrink towards the beginning.
 # Hypothesis makes the same choices only once; with the repetition it can repeat the few queries of a small cluster.
 _ONE_TASK, _SEVERAL_TASKS, _ODD = "one task", "several tasks", "odd"
 _ORIGINS: Final = {
-    1: st.sampled_from((_ONE_TASK,) * 56 + (_SEVERAL_TASKS,) * 12 + (_ODD,) * 32),
-    2: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
-    3: st.sampled_from((_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12),
+    1: (_ONE_TASK,) * 56 + (_SEVERAL_TASKS,) * 12 + (_ODD,) * 32,
+    2: (_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12,
+    3: (_ONE_TASK,) * 44 + (_SEVERAL_TASKS,) * 44 + (_ODD,) * 12,
 }
 # the type alone is drawn most often: no other filter selects so many tasks, any of which may be wrong
 _SUBSETS: Final[Mapping[Subset, int]] = {
@@ -42,24 +49,104 @@ _REPLACED: Final = {
     for subset in _SUBSETS
     if subset
 }
-# one odd value is drawn as often as only odd values
-_ODD_PLACES: Final = {
-    1: st.just((0,)),
-    2: st.sampled_from(((0,), (1,), *((0, 1),) * 2)),
-    3: st.sampled_from(((0,), (1,), (2,), *((0, 1, 2),) * 3)),
-}
 _MUTATED: Final = "mutated"
-_ODD_CLASSES: Final[Mapping[Filter, st.SearchStrategy[Unselective | str]]] = {
-    name: st.sampled_from((*classes, EMPTY, _MUTATED, _MUTATED)) for name, classes in CLASSES.items()
+_ODD_CLASSES: Final[Mapping[Filter, tuple[Unselective | str, ...]]] = {
+    name: (*classes, EMPTY, _MUTATED, _MUTATED) for name, classes in CLASSES.items()
 }
+CLASS_NAMES: Final = tuple(dict.fromkeys(_name(each) for classes in _ODD_CLASSES.values() for each in classes))
+"""The classes of values that do not exist; the class of those that do is `classes.MATCHING`."""
 # all characters that a URL can hold
 _TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+_MOST_WEIGHT: Final = 1000
 _MUTATION: Final = st.tuples(st.integers(0, 40), st.integers(0, 3), _TEXT)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which combinations are drawn: of how many filters, with values that exist or of which classes, how often.
+
+    With ``classes``, each combination has a value of one of them; if `classes.MATCHING` is among them, combinations of
+    existing values are drawn too. ``existing`` is the same as that class alone. ``weights`` holds the weight of a
+    combination by the names of its filters, joined by ``+``: "type", "type+task_id", "" for none; 0 means never.
+    """
+
+    at_least: int = 0
+    at_most: int = len(Filter)
+    existing: bool = False
+    classes: tuple[str, ...] | None = None
+    weights: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        at_least: int = 0,
+        at_most: int = len(Filter),
+        existing: bool = False,
+        classes: Iterable[str] | None = None,
+        weights: Mapping[str, int] | None = None,
+    ) -> Wanted:
+        """Return what is wanted; raises `ConfigurationError` if that is nothing, or is not known."""
+        if isinstance(classes, str):
+            raise ConfigurationError(f"classes={classes!r}: expected a list of classes, such as [{classes!r}]")
+        wanted = cls(at_least, at_most, existing, None if classes is None else tuple(classes), ())
+        for each in wanted.classes or ():
+            if each not in (MATCHING, *CLASS_NAMES):
+                near = did_you_mean(str(each), (MATCHING, *CLASS_NAMES)) or f": expected {', '.join(CLASS_NAMES)}"
+                raise ConfigurationError(f"classes: there is no class {each!r}{near}")
+        if existing and classes is not None:
+            raise ConfigurationError("existing=True draws existing values only: leave it or classes out")
+        names = {"+".join(subset): subset for subset in _SUBSETS}
+        for name, weight in (weights or {}).items():
+            if name not in names:
+                raise ConfigurationError(
+                    f"weights: there is no combination {name!r}{did_you_mean(str(name), names)}: expected some of"
+                    f" {', '.join(map(repr, names))}"
+                )
+            if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= _MOST_WEIGHT:
+                raise ConfigurationError(f"weights: {name!r} is {weight!r}: expected a number from 0 to {_MOST_WEIGHT}")
+        wanted = replace(wanted, weights=tuple((weights or {}).items()))
+        if not wanted.subsets:
+            asked = [f"at_least={at_least}", f"at_most={at_most}"]
+            asked += [f"classes={list(wanted.classes)!r}"] if wanted.classes is not None else []
+            asked += [f"weights={dict(wanted.weights)!r}"] if wanted.weights else []
+            raise ConfigurationError(f"{', '.join(asked)}: no combination of the {len(Filter)} filters is such")
+        return wanted
+
+    @property
+    def takes_existing(self) -> bool:
+        """Whether combinations of existing values are drawn."""
+        return self.classes is None or MATCHING in self.classes
+
+    def odd_classes(self, name: Filter) -> tuple[Unselective | str, ...]:
+        """Return the classes of a filter's values that do not exist."""
+        if self.existing:
+            return ()
+        return tuple(each for each in _ODD_CLASSES[name] if self.classes is None or _name(each) in self.classes)
+
+    @property
+    def subsets(self) -> dict[Subset, int]:
+        """The combinations of filters with their weights, the fewest filters first."""
+        given = dict(self.weights)
+        return {
+            subset: weight
+            for subset, usual in _SUBSETS.items()
+            if self.at_least <= len(subset) <= self.at_most
+            and (weight := given.get("+".join(subset), usual))
+            and (self.takes_existing or any(map(self.odd_classes, subset)))
+        }
+
+    def takes(self, asked: Sequence[FilterValue]) -> bool:
+        """Whether a recorded combination is one that is wanted."""
+        odd = {item.value_class for item in asked} - {MATCHING}
+        if tuple(item.name for item in asked) not in self.subsets or (self.existing and odd):
+            return False
+        return self.classes is None or (odd <= set(self.classes) if odd else self.takes_existing)
 
 
 def values(name: Filter, known: Sequence[str]) -> st.SearchStrategy[FilterValue]:
     """Draw a value of one filter with its class: one that exists, one of `explore.classes`, or a mutation of it."""
-    cluster = _Cluster({}, [{name: value} for value in known])
+    cluster = _Cluster({}, [{name: value} for value in known], Wanted())
     return _combinations(cluster, cluster.subsets({(name,): 1})).map(lambda asked: asked[0])
 
 
@@ -67,22 +154,27 @@ def filters(
     known: Mapping[Filter, Sequence[str]] | None = None,
     *,
     tasks: Sequence[Mapping[Filter, str]] = (),
-    at_least: int = 0,
+    **wanted: Any,
 ) -> st.SearchStrategy[tuple[FilterValue, ...]]:
     """Draw a combination of filters.
 
     ``known`` holds values that exist, ``tasks`` the values of each task (`classes.values_of`). With tasks, at least
     half of all combinations select one, with one, two and three filters; ``known`` alone does not say which values
-    belong to one task. Both documented types exist, unless ``known`` lists others.
-    Shrinks towards fewer filters and towards the values of one task. Raises `ConfigurationError` if there are fewer
-    than ``at_least`` filters.
+    belong to one task. Both documented types exist, unless ``known`` lists others. ``wanted`` are the arguments of
+    `Wanted.of`: at_least, at_most, existing, classes, weights.
+    Shrinks towards fewer filters and towards the values of one task. Raises `ConfigurationError` if no combination is
+    as wanted.
     """
-    weights = {subset: weight for subset, weight in _SUBSETS.items() if len(subset) >= at_least}
-    if not weights:
-        raise ConfigurationError(f"at_least={at_least}: there are no more than {len(Filter)} filters")
+    return filters_wanted(Wanted.of(**wanted), known, tasks)
+
+
+def filters_wanted(
+    wanted: Wanted, known: Mapping[Filter, Sequence[str]] | None, tasks: Sequence[Mapping[Filter, str]]
+) -> st.SearchStrategy[tuple[FilterValue, ...]]:
+    """Draw a combination that is ``wanted``; otherwise as `filters`."""
     known = {Filter.TYPE: tuple(map(str, TaskType)), **(known or {})}
-    cluster = _Cluster(known, tasks)
-    return _combinations(cluster, cluster.subsets(weights))
+    cluster = _Cluster(known, tasks, wanted)
+    return _combinations(cluster, cluster.subsets(wanted.subsets))
 
 
 def _side_by_side(known: Mapping[Filter, Sequence[str]]) -> list[dict[Filter, str]]:
@@ -102,7 +194,9 @@ def _by_turns(tasks: Sequence[Mapping[Filter, str]]) -> list[Mapping[Filter, str
 class _Cluster:
     """What exists, as strategies to draw from; made once for many draws."""
 
-    def __init__(self, known: Mapping[Filter, Sequence[str]], tasks: Sequence[Mapping[Filter, str]]) -> None:
+    def __init__(
+        self, known: Mapping[Filter, Sequence[str]], tasks: Sequence[Mapping[Filter, str]], wanted: Wanted
+    ) -> None:
         self._tasks = _by_turns(tasks or _side_by_side(known))
         self._listed = bool(tasks)
         self.existing = {
@@ -117,6 +211,26 @@ class _Cluster:
             subset: st.sampled_from(self._rows(subset) or [tuple(single[name][0] for name in subset)])
             for subset in _SUBSETS
         }
+        odd = {name: wanted.odd_classes(name) for name in Filter}
+        self.odd_classes = {name: st.sampled_from(classes) for name, classes in odd.items() if classes}
+        self.odd_places = {subset: self._odd_places(subset) for subset in _SUBSETS}
+        self.origins = {
+            subset: st.sampled_from(
+                [
+                    origin
+                    for origin in _ORIGINS[len(subset)]
+                    if (self.odd_places[subset] is not None if origin is _ODD else wanted.takes_existing)
+                ]
+            )
+            for subset in wanted.subsets
+            if subset
+        }
+
+    def _odd_places(self, subset: Subset) -> st.SearchStrategy[tuple[int, ...]] | None:
+        """Draw which values are odd: one of them as often as all that can be; None if none can be."""
+        places = [place for place, name in enumerate(subset) if name in self.odd_classes]
+        every = (tuple(places),) * (len(places) if len(places) > 1 else 0)
+        return st.sampled_from((*((place,) for place in places), *every)) if places else None
 
     def subsets(self, weights: Mapping[Subset, int]) -> st.SearchStrategy[Subset]:
         """Draw which filters are given; a combination that no listed task has values for is drawn less often."""
@@ -137,7 +251,7 @@ def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy
     subset = draw(subsets)
     if not subset:
         return ()
-    origin = draw(_ORIGINS[len(subset)])
+    origin = draw(cluster.origins[subset])
     asked = draw(cluster.of_one_task[subset])
     if origin == _ONE_TASK:
         return asked
@@ -145,15 +259,15 @@ def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy
         replaced = draw(_REPLACED[subset])
         other = draw(cluster.values[replaced])
         return tuple(other if item.name is replaced else item for item in asked)
-    places = draw(_ODD_PLACES[len(subset)])
-    return tuple(
-        _odd(draw, item, cluster.existing[item.name]) if place in places else item for place, item in enumerate(asked)
-    )
+    odd_places = cluster.odd_places[subset]
+    assert odd_places is not None
+    places = draw(odd_places)
+    return tuple(_odd(draw, item, cluster) if place in places else item for place, item in enumerate(asked))
 
 
-def _odd(draw: st.DrawFn, real: FilterValue, existing: Container[str]) -> FilterValue:
+def _odd(draw: st.DrawFn, real: FilterValue, cluster: _Cluster) -> FilterValue:
     """Make an odd value from a real one: a service that takes one for the other lists a task."""
-    chosen = draw(_ODD_CLASSES[real.name])
+    chosen, existing = draw(cluster.odd_classes[real.name]), cluster.existing[real.name]
     if chosen == EMPTY:
         return FilterValue(real.name, "", EMPTY)
     if isinstance(chosen, str):

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cce_precheck.cassette.files import place
+from pytest_cce_precheck.cassette.misses import place_of, record_command
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.freshness import too_old
-from pytest_cce_precheck.errors import CassetteError, ConfigurationError
+from pytest_cce_precheck.errors import CassetteError, ConfigurationError, NetworkRefusedError
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
+from pytest_cce_precheck.plugin.settings import SUITE
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.cassette.format import Origin, Recording
     from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.plugin.session import Harness
 
@@ -39,9 +44,11 @@ def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
         pytest.skip(f"marked cce(mode='{wanted.mode}'), and this run is in mode {config.mode}")
     # hypothesis repeats the same call, how often is random
     by_chance = bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
-    test = TestContext(test_id(item), wanted.faults, repeats=wanted.repeats, by_chance=by_chance)
+    test = TestContext(test_id(item), wanted.faults, wanted.tasks, repeats=wanted.repeats, by_chance=by_chance)
+    test.is_alone = bool(wanted.faults or wanted.tasks is not None or "cce_simulator" in request.fixturenames)
     test.allowed = [acceptance_of(marker) for marker in item.iter_markers("cce_allow")]
     test.report = lambda recorded: record(item, *recorded)
+    test.record_with = partial(_record_command, item, config, request.getfixturevalue("_cce_target"))
     if config.mode.records or config.mode.replays:
         test.cassette = place(request.getfixturevalue("cce_cassette_dir"), cassette_name(item, wanted))
 
@@ -51,6 +58,31 @@ def test_context(request: pytest.FixtureRequest, config: Config) -> TestContext:
 
         test.before_record = before_record
     return test
+
+
+def _record_command(item: pytest.Item, config: Config, target: NamedTarget | None, origin: Origin | None) -> str:
+    """Return the command that records a test's cassette, from the folder in which pytest was started."""
+    _, _, name = test_id(item).partition("::")
+    module = getattr(getattr(item, "module", None), "__name__", "")
+    if module.startswith(SUITE):
+        test = ["--pyargs", f"{module}::{name}"]
+    else:
+        test = [f"{os.path.relpath(item.path, item.config.invocation_params.dir)}::{name}"]
+    if config.source("cassette_dir") == "option":
+        test.insert(0, f"--cce-cassette-dir={config.cassette_dir}")
+    if target is not None:
+        return record_command(test[-1], f"--cce-targets={config.targets}", f"--cce-target={target.name}", *test[:-1])
+    known = origin if origin is not None and not origin.pseudonyms else None
+    place = place_of(
+        config.service or (origin.endpoint if origin is not None else None),
+        config.project_id or (known.project_id if known is not None else None),
+        config.cluster_id or (known.cluster_id if known is not None else None),
+    )
+    if config.region:
+        place[0] = f"--cce-region={config.region}"
+    if config.pseudonyms or (origin is not None and origin.pseudonyms):
+        place.append("--cce-pseudonyms")
+    return record_command(test[-1], *place, *test[:-1])
 
 
 def age_finding(test: TestContext, config: Config) -> Finding | None:
@@ -109,6 +141,12 @@ def answers(harness: Harness, test: TestContext) -> str:
     return redactor.text(json.dumps(data))
 
 
+def proved(harness: Harness) -> str | None:
+    """Return what is recorded of how much the answers of a test proved; None if it judged none."""
+    counts = harness.proof.take()
+    return json.dumps(counts) if counts["rules"] else None
+
+
 def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Return whether a test finished, so that what it recorded is complete.
 
@@ -120,12 +158,17 @@ def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
 
 
 def missing_recording(test: TestContext, error: BaseException | None) -> str | None:
-    """Return the message about requests without a recording, if the test failed with that or passed in spite of it."""
-    if isinstance(error, CassetteError):
+    """Return the message about requests that were not answered, if the test failed with that or passed in spite of it.
+
+    They had no recording, or were not permitted, or nobody asked what the test gave an answer for.
+    """
+    if isinstance(error, CassetteError | NetworkRefusedError):
         # the traceback through requests and responses would explain nothing
         return str(error)
     if error is not None or not test.misses:
         return None
-    number = len(test.misses)
-    which = "a request" if number == 1 else f"{number} requests"
-    return f"the test passed, but {which} had no recording:\n" + "\n".join(dict.fromkeys(map(str, test.misses)))
+    said = "the test passed, but"
+    if all(isinstance(each, CassetteError) for each in test.misses):
+        number = len(test.misses)
+        said += f" {'a request' if number == 1 else f'{number} requests'} had no recording"
+    return f"{said}:\n" + "\n".join(dict.fromkeys(map(str, test.misses)))

@@ -14,7 +14,7 @@ from pytest_cce_precheck.explore.classes import values_of
 from pytest_cce_precheck.explore.coverage import covered_classes, named_classes
 from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.explore.recorded import questions_that_list, recorded_questions, weighted
-from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.explore.strategies import Wanted, filters_wanted
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -37,21 +37,23 @@ class Filters:
         self._harness = harness
         self._client = client
         self._source: object = None
-        self._make: Callable[[int], Strategy] | None = None
+        self._make: Callable[[Wanted], Strategy] | None = None
 
-    def __call__(self, *, at_least: int = 0) -> Strategy:
-        """Return a strategy of combinations with ``at_least`` that many filters, to draw from within a test.
+    def __call__(self, **wanted: Any) -> Strategy:
+        """Return a strategy of combinations, to draw from within a test.
 
-        Values are made from the tasks of the service; a real one is asked for its unfiltered list once a session.
-        Raises `CassetteMissingError` if nothing suitable was recorded, `ConfigurationError` if the list is unusable.
+        ``wanted`` are the arguments of `Wanted.of`: ``at_least`` and ``at_most`` so many filters, ``existing`` values
+        only, or values of some ``classes``, and ``weights`` of combinations. Values are made from the tasks of the
+        service; a real one is asked for its unfiltered list once a session. Raises `CassetteMissingError` if nothing
+        suitable was recorded, `ConfigurationError` if nothing is as wanted or the list is unusable.
         """
         # within a test the strategy stays the same, whatever the test does to the service: hypothesis relies on it
         source = self._client if self._harness.config.mode.is_real else self._harness.test
         if self._make is None or source is not self._source:
             self._make, self._source = cache(self._maker()), source
-        return self._make(at_least)
+        return self._make(Wanted.of(**wanted))
 
-    def _maker(self) -> Callable[[int], Strategy]:
+    def _maker(self) -> Callable[[Wanted], Strategy]:
         mode = self._harness.config.mode
         if mode.replays:
             return _recorded(*self._recordings())
@@ -59,8 +61,8 @@ class Filters:
         if tasks is None:
             tasks = self._read()
 
-        def make(at_least: int) -> Strategy:
-            drawn = filters(tasks=tasks, at_least=at_least)
+        def make(wanted: Wanted) -> Strategy:
+            drawn = filters_wanted(wanted, None, tasks)
             return drawn.map(self._noted) if mode.records else drawn
 
         return make
@@ -95,14 +97,15 @@ class Filters:
         return sorted(drawn, key=len), exchanges
 
 
-def _recorded(drawn: Sequence[tuple[FilterValue, ...]], exchanges: Sequence[Exchange]) -> Callable[[int], Strategy]:
+def _recorded(drawn: Sequence[tuple[FilterValue, ...]], exchanges: Sequence[Exchange]) -> Callable[[Wanted], Strategy]:
     listing = questions_that_list(exchanges)
 
-    def make(at_least: int) -> Strategy:
-        fitting = [asked for asked in drawn if len(asked) >= at_least]
+    def make(wanted: Wanted) -> Strategy:
+        fitting = [asked for asked in drawn if wanted.takes(asked)]
         if not fitting:
+            kind = " of these classes" if wanted.existing or wanted.classes is not None else ""
             raise CassetteMissingError(
-                f"no list call with at least {at_least} filters was recorded for this test; record it"
+                f"no list call with at least {wanted.at_least} filters{kind} was recorded for this test; record it"
                 " (--cce-mode=record)"
             )
         return st.sampled_from(weighted(fitting, listing))

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.plugin.filters_fixture import Filters
     from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
+    from pytest_cce_precheck.proxy.service import Service
     from pytest_cce_precheck.sdk.driver import Driver
     from pytest_cce_precheck.simulator.server import SimulatorServer
-    from pytest_cce_precheck.simulator.service import Simulator
+    from pytest_cce_precheck.states import Simulator
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -125,9 +126,23 @@ def cce_filters(_cce_harness: Harness, cce_client: PrecheckClient) -> Filters:
 @pytest.fixture
 def cce_simulator(_cce_harness: Harness, _cce_test: None) -> Simulator:
     """The simulator that answers in this test, with the test's faults: its ids, its clock, its credentials."""
-    if _cce_harness.test is not None:
-        _cce_harness.test.on_simulator = not _cce_harness.config.mode.is_simulated
-    return _cce_harness.mode.simulator
+    test, mode = _cce_harness.test, _cce_harness.mode
+    if test is not None:
+        test.on_simulator = not _cce_harness.config.mode.is_simulated
+        if test.on_simulator or not test.is_alone:
+            mode.simulator = mode.own_simulator(test)
+            test.is_alone = True
+            test.asked_before = 0
+    return mode.simulator
+
+
+@pytest.fixture(scope="session")
+def cce_service(_cce_harness: Harness, cce_client: PrecheckClient) -> Iterator[Service]:
+    """The service in the run's mode as a real HTTP server (`.url`), for every client: ids, headers(), environment."""
+    from pytest_cce_precheck.plugin.service import service_of
+
+    with service_of(_cce_harness, cce_client) as service:
+        yield service
 
 
 @pytest.fixture

@@ -40,11 +40,14 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
 
 MARKERS = (
-    "cce(mode=None, cassette=None, faults=(), repeats=False): mode to run in, cassette, faults, answers repeat",
+    (
+        "cce(mode=None, cassette=None, faults=(), repeats=False, tasks=None): mode to run in, cassette, faults, whether"
+        " answers repeat, the simulator's tasks"
+    ),
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
-_VALIDATED = frozenset({"fault", "accept", "report"})
+_VALIDATED = frozenset({"fault", "accept", "report", "require"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -60,7 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action = {"flag": "store_true", "list": "append"}.get(option.kind, "store")
         metavar = "{" + ",".join(option.choices) + "}" if option.choices else option.metavar
         extra: dict[str, Any] = {"metavar": metavar} if metavar else {}
-        group.addoption(option.flag, dest=option.ini, action=action, default=None, help=option.help, **extra)
+        # argparse formats the text
+        text = option.help.replace("%", "%%")
+        group.addoption(option.flag, dest=option.ini, action=action, default=None, help=text, **extra)
         parser.addini(option.ini, f"as {option.flag}", type=ini_type(option), default=None)
 
 
@@ -225,7 +230,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     if context_key not in item.stash:
         return (yield)
-    from pytest_cce_precheck.plugin.context import age_finding, answers, observed_of_service, use_of_cassette
+    from pytest_cce_precheck.plugin.context import (
+        age_finding,
+        answers,
+        observed_of_service,
+        proved,
+        use_of_cassette,
+    )
     from pytest_cce_precheck.plugin.session import Contract
 
     harness, test = item.stash[context_key]
@@ -237,6 +248,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
         complete = True
+        if test.is_alone:
+            test.misses += map(ConfigurationError, harness.mode.simulator.unused_answers)
         return result
     finally:
         if test.examples is not None:
@@ -245,6 +258,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             "cce_cassette": use_of_cassette(test, complete=complete),
             "cce_live": observed_of_service(harness),
             "cce_answers": answers(harness, test),
+            "cce_proved": proved(harness),
         }
         for name, value in recorded.items():
             if value is not None:
@@ -268,7 +282,7 @@ def pytest_runtest_makereport(
         if message is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", message
         elif test.misses:
-            report.sections.append(("requests without a recording", "\n".join(map(str, test.misses))))
+            report.sections.append(("requests that were not answered", "\n".join(map(str, test.misses))))
     add_records(report, item)
     return report
 

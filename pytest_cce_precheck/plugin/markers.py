@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -18,14 +19,16 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.settings import config_key, uses_the_plugin
 from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.states import arranged_simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from pytest_cce_precheck.config.targets import NamedTarget
 
 T = TypeVar("T")
 
+SIGNATURE: Final = "mode=None, cassette=None, faults=(), repeats=False, tasks=None"
 refusal_key: Final = pytest.StashKey[str]()
 """Why no test that uses the plugin can run; set on a worker of xdist, which would seem to crash if it stopped."""
 
@@ -38,6 +41,7 @@ class CceMarker:
     cassette: str | None = None
     faults: tuple[str, ...] = ()
     repeats: bool = False
+    tasks: tuple[Mapping[str, Any], ...] | None = None
 
 
 def marker_of(item: pytest.Item) -> CceMarker:
@@ -58,11 +62,18 @@ def marker_of(item: pytest.Item) -> CceMarker:
             f"@pytest.mark.cce(faults={[*read.faults]}): only the simulator has faults, and this run is in mode {mode}:"
             ' add mode="simulate"'
         )
+    if read.tasks is not None and not (read.mode or mode).is_simulated:
+        raise ConfigurationError(
+            f"@pytest.mark.cce(tasks=[…]): only the simulator's tasks can be arranged, and this run is in mode {mode}:"
+            ' add mode="simulate"'
+        )
     return read
 
 
 def _read(marker: pytest.Mark) -> CceMarker:
-    def cce(mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False) -> CceMarker:
+    def cce(
+        mode: Any = None, cassette: Any = None, faults: Any = (), repeats: Any = False, tasks: Any = None
+    ) -> CceMarker:
         if mode not in (None, *Mode):
             raise ConfigurationError(f"@pytest.mark.cce(mode={mode!r}): expected one of {', '.join(Mode)}")
         mode = None if mode is None else Mode(mode)
@@ -88,9 +99,29 @@ def _read(marker: pytest.Mark) -> CceMarker:
             )
         if not isinstance(repeats, bool):
             raise ConfigurationError(f"@pytest.mark.cce(repeats={repeats!r}): expected True or False")
-        return CceMarker(mode, cassette, tuple(faults), repeats)
+        return CceMarker(mode, cassette, tuple(faults), repeats, _tasks(tasks, mode))
 
-    return called(cce, marker, "mode=None, cassette=None, faults=(), repeats=False")
+    return called(cce, marker, SIGNATURE)
+
+
+def _tasks(tasks: Any, mode: Mode | None) -> tuple[Mapping[str, Any], ...] | None:
+    if tasks is None:
+        return None
+    if not isinstance(tasks, list | tuple) or not all(isinstance(each, Mapping) for each in tasks):
+        raise ConfigurationError(
+            f"@pytest.mark.cce(tasks={tasks!r}): expected a list of dicts, each with the arguments of"
+            ' cce_simulator.add_task, such as [{"template": "coredns", "state": "Failed"}]'
+        )
+    if mode is not None and not mode.is_simulated:
+        raise ConfigurationError(
+            f"@pytest.mark.cce(mode={mode.value!r}, tasks=[…]): only the simulator's tasks can be arranged, so expected"
+            ' mode="simulate"'
+        )
+    try:
+        arranged_simulator(tasks)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"@pytest.mark.cce(tasks=[…]): {error}") from None
+    return tuple(tasks)
 
 
 def acceptance_of(marker: pytest.Mark) -> Acceptance:

@@ -252,7 +252,10 @@ class Masking:
         """Take note of the credentials that a fixture overriding ``cce_credentials`` returns, whoever uses them."""
         value = yield
         if fixturedef.argname == "cce_credentials" and isinstance(value, Credentials):
-            request.config.stash.setdefault(returned_key, []).append(value)
+            returned = request.config.stash.setdefault(returned_key, [])
+            # the fixture is set up again for each target, and every text is compared with all of them
+            if value not in returned:
+                returned.append(value)
         return value
 
     # ---- arguments of hooks, and exceptions that leave them

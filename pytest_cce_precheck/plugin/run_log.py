@@ -31,6 +31,7 @@ mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
 log_key: pytest.StashKey[RunLog] = pytest.StashKey()
 beside_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
 """What the end of the run recorded and no test did: what stands for the test, a name and a value."""
+_NO_PROPERTIES: Final = frozenset({"cce_proved"})
 _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
 
 
@@ -38,13 +39,14 @@ _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def record(item: pytest.Item, name: str, value: str) -> None:
-    """Record a fact about a test; it becomes a property too, for JUnit's report."""
+    """Record a fact about a test; it becomes a property too, for JUnit's report, unless it is long and of no test."""
     mask = item.config.stash.get(mask_key, None)
     if mask is not None and value.startswith("{"):
         # other values are words of ours, or names that are looked up
         value = json.dumps(mask(json.loads(value)))
     item.stash.setdefault(_records_key, []).append((name, value))
-    item.user_properties.append((name, value))
+    if name not in _NO_PROPERTIES:
+        item.user_properties.append((name, value))
 
 
 def records_of(item: pytest.Item) -> Sequence[Record]:

@@ -15,7 +15,9 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.clock import seconds_ahead, skew_of
 from pytest_cce_precheck.contract.findings import gathered
+from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.time_limit import judging_within
+from pytest_cce_precheck.contract.timing import kind_of_query, too_slow
 from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.recording import RecordMode
 from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
@@ -84,7 +86,9 @@ class Harness:
         self._client: PrecheckClient | None = None
         self._ahead: list[float] = []
         self._created: list[dict[str, Any]] = []
+        self._times: dict[str, list[float]] = {}
         self._observed = (0, 0, 0)
+        self.proof = Proof()
         self._unreported: list[Record] = []
 
     def remaining(self) -> float | None:
@@ -130,6 +134,14 @@ class Harness:
             ahead = seconds_ahead(exchange, datetime.now(UTC))
             self._ahead += [] if ahead is None else [ahead]
             self._created += _created(exchange)
+            if kind := kind_of_query(exchange):
+                self._times.setdefault(kind, []).append(round(exchange.response.elapsed, 4))
+
+    def answered(self, exchange: Exchange) -> None:
+        """Record an exchange of the running test that another client than ours made."""
+        self.exchanges.append(exchange)
+        if self.test is not None:
+            self.test.answered(exchange.request, exchange.response)
 
     @property
     def skew(self) -> float | None:
@@ -139,14 +151,17 @@ class Harness:
     def observations(self) -> dict[str, Any]:
         """Return what was observed of a real service since the last call.
 
-        How far its clock differs, how many tokens were renewed, which tasks were created there.
+        How far its clock differs, how many tokens were renewed, which tasks were created there, how long each answer
+        took.
         """
         renewed = self.mode.tokens.renewed if self.mode.tokens is not None else 0
+        times, self._times = self._times, {}
         (answers, tokens, created), self._observed = self._observed, (len(self._ahead), renewed, len(self._created))
         return {
             "ahead": [round(each, 1) for each in self._ahead[answers:]],
             "renewed": renewed - tokens,
             "created": self._created[created:],
+            "times": times,
         }
 
     @property
@@ -287,7 +302,13 @@ class Contract:
         __tracebackhide__ = True
         if self._harness.test is not None:
             self._harness.test.judged += len(exchanges)
-        self.judge([finding for exchange in exchanges for finding in check(exchange)])
+        for exchange in exchanges:
+            self._harness.proof.see(exchange)
+        self.judge([finding for exchange in exchanges for finding in (*check(exchange), *self._slow(exchange))])
+
+    def _slow(self, exchange: Exchange) -> Iterator[Finding]:
+        config = self._harness.config
+        return too_slow(exchange, config.max_response_time if config.mode.is_real else None)
 
     def judge(self, findings: Sequence[Finding]) -> Verdict:
         """Record findings and return the verdict; raise `ContractViolation` if one of them fails the test."""

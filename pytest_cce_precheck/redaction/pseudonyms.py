@@ -151,7 +151,9 @@ class Pseudonyms:
 
     @cached_property
     def _folded(self) -> Mapping[str, str]:
-        known = {each.translate(_FOLDED): pseudonym.translate(_FOLDED) for each, pseudonym in self._of.items()}
+        folded = {each.translate(_FOLDED): pseudonym.translate(_FOLDED) for each, pseudonym in self._of.items()}
+        # some services write a UUID without its hyphens
+        known = {each.replace("-", ""): other.replace("-", "") for each, other in folded.items()} | folded
         # a pseudonym stays as it is
         return {pseudonym: pseudonym for pseudonym in known.values()} | known
 

@@ -53,8 +53,8 @@ RESPONSE_HEADERS: Final = (SHOWN_HEADERS - {"accept", "user-agent", "x-project-i
 
 PROBES: Final = frozenset(
     {
-        *("limit", "offset", "marker", "page", "page_size", "sort_key", "sort_dir", "status", "callback"),
-        *("cluster_id", "precheck_probe"),
+        *("limit", "offset", "marker", "page", "page_size", "per_page", "sort_key", "sort_dir", "status", "callback"),
+        *("cluster_id", "precheck_probe", "fields", "format", "addon_template_name"),
     }
 )
 """The parameters beside the filters that the suite sends, to check that they are ignored."""

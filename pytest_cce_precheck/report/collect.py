@@ -14,8 +14,10 @@ from pytest_cce_precheck._files import write
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import writer_for
+from pytest_cce_precheck.report.proved import proved_by, requirements, unmet
 from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import as_finding
+from pytest_cce_precheck.report.times import response_times
 from pytest_cce_precheck.report.verdict import useless
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def collect(
         not_recorded=tuple(each.nodeid for each in tests if each.cassette == "left"),
         examples=_sorted("test", ({"test": each.nodeid, **data} for each in tests for data in each.all("examples"))),
         cassettes=_sorted("name", (data for each in everything for data in each.all("cassette"))),
-        **_coverage(everything),
+        **_coverage(everything, config),
         **_acceptances(everything, configs, datetime.now(UTC).date()),
     )
     return conclude(record, stopped, exit_status)
@@ -162,6 +164,7 @@ def _target(config: Config, everything: Sequence[_Recorded], name: str, sent: in
         ahead=tuple(each for data in live for each in data["ahead"]),
         renewed=sum(data["renewed"] for data in live),
         created=tuple(each for data in live for each in data["created"]),
+        times=response_times(data["times"] for data in live),
         not_asked_for=tuple(dict.fromkeys(what for each in own for what in each.from_runs("not_asked"))),
     )
 
@@ -218,7 +221,7 @@ def _sorted(key: str, items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, 
     return tuple(by_key[each] for each in sorted(by_key))
 
 
-def _coverage(everything: Sequence[_Recorded]) -> dict[str, Any]:
+def _coverage(everything: Sequence[_Recorded], config: Config) -> dict[str, Any]:
     """Return what the checks of the suite reached, and what the contract leaves unspecified."""
     observations: dict[str, set[str]] = defaultdict(set)
     for run in (run for each in everything for run in each.runs):
@@ -227,7 +230,14 @@ def _coverage(everything: Sequence[_Recorded]) -> dict[str, Any]:
     reached, planned = (
         {name for each in everything for name in each.from_runs(list_)} for list_ in ("reached", "not_reached")
     )
+    proved = proved_by(
+        (data for each in everything for data in each.all("proved")),
+        (name for each in everything for name in set(each.from_runs("reached"))),
+        planned,
+    )
     return {
+        "proved": proved,
+        "not_proved": tuple(unmet(requirements(config.require), proved)),
         "inconclusive": tuple(
             f"{each.target}: {text}" if each.target else text
             for each in everything

@@ -44,7 +44,12 @@ def conclude(record: RunRecord, stopped: str, exit_status: int) -> RunRecord:
     verdict, reason = _of_run(record, stopped)
     complete = not stopped and not _not_judged(record.checks)
     forgiven = verdict == "does-not-hold" and record.fail_on == "never" and complete
-    if exit_status == 0 and record.suite and verdict != "holds" and not forgiven:
+    too_little = "; ".join(record.not_proved)
+    if too_little and verdict == "holds":
+        verdict, reason = "incomplete", f"too little was proved: {too_little}"
+    elif too_little:
+        reason = f"{reason}; too little was proved: {too_little}"
+    if exit_status == 0 and (too_little or (record.suite and verdict != "holds" and not forgiven)):
         exit_status = 1
     reason = "; ".join([reason, *_notes(record, verdict, stopped, exit_status)])
     # a run of other tests has not checked the contract, and need not judge any answer

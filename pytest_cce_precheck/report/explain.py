@@ -43,6 +43,7 @@ def entry(code: str, shown_by: ShownBy) -> str:
         f"  {rule.title}.",
         f"  kind      {kind}",
         f"  contract  {rule.source}",
+        *([f"  excluded  by {rule.excluded_by}"] if rule.excluded_by else []),
         f"  remedy    {rule.remedy}",
     ]
     if rule.kind is not Kind.OBSERVATION:
@@ -63,6 +64,9 @@ def page(shown_by: ShownBy) -> str:
         "D the vendor's page of the list call, C of the create call, E its error-code appendix, P, G and J its",
         "Python, Go and Java SDKs.",
         "",
+        "What no source excludes is not a violation: *excluded by* quotes the sentence that excludes what the code",
+        "reports. An observation has none.",
+        "",
         'To accept one: `@pytest.mark.cce_allow("PRE302", reason="…", until="2027-01-31")` on a test of yours, or',
         '`--cce-accept="PRE302: reason until 2027-01-31"` for a run (ini: `cce_accept`, one a line).',
     ]
@@ -72,7 +76,9 @@ def page(shown_by: ShownBy) -> str:
             family = rule.code[3]
             parts += ["", f"## PRE{family}xx: {FAMILIES[family]}"]
         parts += ["", f"### {rule.code} {rule.name}", "", f"{rule.title}. ({rule.kind}, {rule.severity})", ""]
-        parts += [f"- Contract: {rule.source}", f"- What to do: {rule.remedy}"]
+        parts.append(f"- Contract: {rule.source}")
+        parts += [f"- Excluded by: {rule.excluded_by}"] if rule.excluded_by else []
+        parts.append(f"- What to do: {rule.remedy}")
         fault = _fault(rule, shown_by)
         if fault:
             parts.append(f"- See it: `pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}`")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
+from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.record import RecordedFinding, RunRecord
-from pytest_cce_precheck.report.text import as_code, as_json_text
+from pytest_cce_precheck.report.text import as_code
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 Writer = Callable[[RunRecord], str]
@@ -20,7 +22,7 @@ Writer = Callable[[RunRecord], str]
 
 def as_json(record: RunRecord) -> str:
     """Render a record for programs."""
-    return as_json_text(record.to_dict())
+    return json.dumps(record.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(record: RunRecord) -> str:
@@ -32,6 +34,10 @@ def as_markdown(record: RunRecord) -> str:
     parts += [as_code(record.how_asked), ""]
     if rows:
         parts += ["| verdict | code | finding | request |", "|---|---|---|---|", *rows, ""]
+    for heading, table in tables(record):
+        cells = [" | ".join(map(as_code, row)) for row in table]
+        rows = [f"| {each} |" for each in cells]
+        parts += [f"## {heading}", "", rows[0], f"|{'---|' * len(table[0])}", *rows[1:], ""]
     for title, items in _lists(record):
         parts += [f"## {title}", "", *(f"- {as_code(item)}" for item in items), ""]
     return "\n".join(parts)
@@ -67,6 +73,30 @@ def writer_for(path: Path) -> Writer:
             f' pip install "pytest-cce-precheck[report]", or choose another form'
         ) from None
     return writer
+
+
+def tables(record: RunRecord) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Yield each table with its heading; the first row names the columns."""
+    if any(each.times for each in record.proved.values()):
+        rows = [
+            (kind, each.ratio, ", ".join(each.nothing) or "-", ", ".join(each.not_asked) or "-")
+            for kind, each in record.proved.items()
+        ]
+        yield "How much was proved", [("kind", "proved", "nothing to judge", "not asked"), *rows]
+        judged = record.proved["rules"].times
+        yield "Rules judged", [("rule", "times"), *((f"{c} {rules()[c].name}", str(n)) for c, n in judged.items())]
+    for name, target in record.targets.items():
+        times = [
+            (
+                each.kind,
+                str(each.answers),
+                *(f"{value:.3f}" for value in (each.median, each.p95, each.p99, each.longest)),
+            )
+            for each in target.times
+        ]
+        if times:
+            columns = ("query", "answers", "median", "95%", "99%", "longest")
+            yield f"Response times in seconds{f', {name}' if name else ''}", [columns, *times]
 
 
 def _lists(record: RunRecord) -> list[tuple[str, Sequence[str]]]:

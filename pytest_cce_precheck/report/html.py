@@ -19,6 +19,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.files import tables
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, in_language, ticket
@@ -52,6 +53,7 @@ def as_html(record: RunRecord) -> str:
         without_tasks=[each["test"] for each in record.examples if not each["listed"]],
         on_simulator=[test.nodeid for test in record.tests if test.on_simulator],
         observations=[f"{what}: {', '.join(seen)}" for what, seen in record.observations.items()],
+        tables=list(tables(record)),
         complete=record.verdict == "holds" and not (record.not_asked_for or record.classes_not_reached),
     )  # fmt: skip
 

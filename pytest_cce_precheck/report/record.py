@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.plugin.run_log import Outcome
+    from pytest_cce_precheck.report.proved import Proved
+    from pytest_cce_precheck.report.times import ResponseTimes
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
@@ -81,6 +83,7 @@ class TargetResult:
     renewed: int = 0
     created: tuple[Mapping[str, Any], ...] = ()
     not_asked_for: tuple[str, ...] = ()
+    times: tuple[ResponseTimes, ...] = ()
     verdict: RunVerdict = "incomplete"
     reason: str = ""
 
@@ -95,6 +98,7 @@ class TargetResult:
             "clock_skew": skew_of(self.ahead),
             "seconds_behind": self.behind,
             "created": _plain(self.created),
+            "response_times": _plain(self.times),
         }
 
 
@@ -115,6 +119,7 @@ class RunRecord:
     set if the shipped suite was asked for: only such a run can say that the contract holds. Each of ``findings`` has a
     ``verdict``: *failing*, *shown*, *accepted*, or *caught* if a user's own test found it and did not fail. `conclude`
     groups those that break the contract (``causes``) and the warnings among those that are shown (``warnings``).
+    ``proved`` says how much was judged of each kind of thing, ``not_proved`` what of ``--cce-require`` is not met.
     """
 
     mode: str
@@ -143,6 +148,8 @@ class RunRecord:
     classes_reached: tuple[str, ...] = ()
     classes_not_reached: tuple[str, ...] = ()
     observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    proved: Mapping[str, Proved] = field(default_factory=dict)
+    not_proved: tuple[str, ...] = ()
     cassettes: tuple[Mapping[str, Any], ...] = ()
     recorded: tuple[str, ...] = ()
     not_recorded: tuple[str, ...] = ()
@@ -214,6 +221,8 @@ class RunRecord:
         """Return what the report file holds: ``schemas/report.json``."""
         names = [each.name for each in fields(self) if each.name not in _NOT_REPORTED]
         copied = {name: _plain(getattr(self, name)) for name in (*names, "not_asked_for")}
+        for kind, each in self.proved.items():
+            copied["proved"][kind] = {"proved": len(each.times), "of": each.of, **copied["proved"][kind]}
         return {"tool": TOOL, **copied, **self._targets_to_dict()}
 
     def _targets_to_dict(self) -> dict[str, Any]:

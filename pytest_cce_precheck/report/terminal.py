@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_cce_precheck.report.record import RecordedCause, RunRecord, TargetResult
+    from pytest_cce_precheck.report.times import ResponseTimes
 
 _SHOWN: Final = 5
 _SHOWN_TASKS: Final = 10
@@ -50,6 +51,8 @@ def lines(record: RunRecord) -> Iterable[str]:
         yield from (f"  {title} acceptance: {each}" for each in acceptances)
     for name, target in record.targets.items():
         yield from _created_lines(name, target.created)
+        yield from _times_lines(name, target.times)
+    yield from _proved_lines(record)
     yield from _coverage_lines(record)
 
 
@@ -145,6 +148,22 @@ def _created_lines(name: str, created: Sequence[Mapping[str, Any]]) -> Iterable[
         yield f"  created {f'on {name} ' if name else ''}{number} listed until expired:"
     tasks = [f"    {one_line('{task_id} ({type}, instance {instance_id})'.format(**each))}" for each in created]
     yield from _first(tasks, _SHOWN_TASKS, _IN_THE_REPORT)
+
+
+def _times_lines(name: str, times: Sequence[ResponseTimes]) -> Iterable[str]:
+    if times:
+        whose = f" of {name}" if name else ""
+        yield f"  response times{whose} in seconds (median, 95%, 99%, longest; retries not counted):"
+    width = max((len(each.kind) for each in times), default=0)
+    for each in times:
+        shown = "  ".join(f"{value:.3f}" for value in (each.median, each.p95, each.p99, each.longest))
+        yield f"    {each.kind:<{width}}  {shown}  of {count_of(each.answers, 'answer')}"
+
+
+def _proved_lines(record: RunRecord) -> Iterable[str]:
+    if any(each.times for each in record.proved.values()):
+        yield f"  proved: {', '.join(f'{each.ratio} {kind}' for kind, each in record.proved.items())}"
+        yield from (f"    required and not proved: {each}" for each in record.not_proved)
 
 
 def _coverage_lines(record: RunRecord) -> Iterable[str]:

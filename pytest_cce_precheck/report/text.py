@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.causes import causes
@@ -26,7 +25,7 @@ _SAMPLES: Final = 3
 _CAUSES: Final = 10
 _HEADER: Final = 100
 # an unexpected status; the refusals of other findings were expected
-_UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113"})
+_UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113", "PRE124"})
 # found with bad credentials or none: the same request with good ones would not show it
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 
@@ -88,11 +87,6 @@ def one_line(text: str) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return _COMMAND.sub(lambda match: f"{match[1] or ''}\\x{ord(match[0][-1]):02x}", text)
-
-
-def as_json_text(document: Any) -> str:
-    """Return a document as the JSON of a report file."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_code(text: str) -> str:

@@ -23,6 +23,7 @@ from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.refusals import method_not_allowed, not_found, refuse
 from pytest_cce_precheck.simulator.server import SimulatorServer
+from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +79,11 @@ class Corpus:
         return replace(answer, headers=answer.headers.replacing("Content-Length", str(len(answer.body))))
 
     def _answer(self, request: Request) -> Response:
-        refusal = self._credentials and check_credentials(request, self._credentials, datetime.now(UTC))
+        credentials = self._credentials
+        if credentials and SECURITY_TOKEN_HEADER not in request.headers:
+            # the same keys are temporary in some cases, and permanent in the others
+            credentials = replace(credentials, security_token=None)
+        refusal = credentials and check_credentials(request, credentials, datetime.now(UTC))
         if refusal:
             return refuse(refusal)
         match = _PATH.fullmatch(request.path)

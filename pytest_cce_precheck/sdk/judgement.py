@@ -36,8 +36,10 @@ class CaseVerdict(StrEnum):
     """A broken answer was accepted as a correct one; nothing of it is lost."""
     ERROR = "error"
     """One of the SDK's documented errors."""
+    UNDOCUMENTED = "undocumented error"
+    """An error of a type that the SDK does not document."""
     CRASH = "crash"
-    """An error that the SDK does not document, or the end of the driver."""
+    """An error of the language itself (a Go panic, a TypeError, a NullPointerException), or the end of the driver."""
     ABSENT = "not offered"
     """The SDK does not offer the call, or the way to authenticate."""
 
@@ -82,7 +84,8 @@ def judge(case: Case, answer: DriverAnswer, request_findings: Sequence[Finding])
     verdict = CaseVerdict.ACCEPTED
     dropped: tuple[str, ...] = ()
     if answer.error is not None:
-        verdict = CaseVerdict.ERROR if answer.error.expected else CaseVerdict.CRASH
+        undocumented = CaseVerdict.CRASH if answer.error.panic else CaseVerdict.UNDOCUMENTED
+        verdict = CaseVerdict.ERROR if answer.error.expected else undocumented
         # the SDK did not see the answer to a request that it never sent
         sent = not any(finding.code == "PRE708" for finding in request_findings)
         found = [*_error_findings(case, answer.error)] if sent else []
@@ -139,7 +142,10 @@ def _error_findings(case: Case, error: SdkError) -> Iterator[Finding]:
     text = f"{error.type}: {error.message.strip()[:200]}"
     expect = case.expect
     if not error.expected:
-        yield Finding("PRE715", f"{case.title} The call ended in {text}", subject=(error.type, expect.outcome))
+        # no document says that a call may take longer than its timeout, nor what type the error then has
+        if error.panic or not case.late:
+            code = "PRE715" if error.panic else "PRE730"
+            yield Finding(code, f"{case.title} The call ended in {text}", subject=(error.type, expect.outcome))
         return
     if expect.outcome == "value":
         message = f"{case.title} The contract allows that, but the call ended in {text}"

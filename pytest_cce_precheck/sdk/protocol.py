@@ -73,10 +73,14 @@ class Introduction:
 
 @dataclass(frozen=True)
 class SdkError:
-    """The error that a call ended in; ``expected`` says whether the SDK documents its type."""
+    """The error that a call ended in.
+
+    ``expected`` says whether the SDK documents its type, ``panic`` whether it is an error of the language itself.
+    """
 
     type: str
     expected: bool
+    panic: bool = False
     message: str = ""
     status: int | None = None
     code: str | None = None
@@ -118,7 +122,7 @@ def read_answer(line: bytes, number: int) -> DriverAnswer:
     if document["outcome"] == "value":
         return DriverAnswer(value=document["value"], status=document.get("status"))
     error = document["error"]
-    details = {name: error[name] for name in ("message", "status", "code", "request_id") if name in error}
+    details = {name: error[name] for name in ("panic", "message", "status", "code", "request_id") if name in error}
     return DriverAnswer(error=SdkError(error["class"], error["expected"], **details))
 
 

@@ -33,6 +33,10 @@ CALLS = {
 }
 
 
+# these are mistakes in the code that raises them; ValueError and OSError are also about what was received
+LANGUAGE_ERRORS = (TypeError, AttributeError, LookupError, NameError, AssertionError, ArithmeticError, RecursionError)
+
+
 class MessageError(Exception):
     """A message is invalid."""
 
@@ -120,6 +124,8 @@ def tree(held: Any) -> Any:
 def described(error: Exception) -> Document:
     """Return what an exception reports; it is `expected` if the SDK documents its type."""
     report: Document = {"class": type(error).__name__, "expected": False, "message": str(error)}
+    if isinstance(error, LANGUAGE_ERRORS):
+        report["panic"] = True
     if isinstance(error, SdkException):
         report |= {"expected": True, "message": str(error.error_msg or "")}
     if isinstance(error, ServiceResponseException):

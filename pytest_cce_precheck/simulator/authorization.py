@@ -31,7 +31,10 @@ def check_credentials(request: Request, credentials: Credentials, wall: datetime
     if not signed:
         return None
     temporary = request.headers.get(SECURITY_TOKEN_HEADER)
-    if temporary is not None and not _same(temporary, credentials.security_token):
+    # keys are temporary or not: they need their security token, or have none
+    if (temporary is None) != (credentials.security_token is None) or (
+        temporary is not None and not _same(temporary, credentials.security_token)
+    ):
         return unauthorized("security-token")
     return check_signature(request, credentials, wall)
 

@@ -18,6 +18,9 @@ class Clock(Protocol):
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
 
+    def start(self, at: datetime) -> None:
+        """Set the clock, before anything is timed by it."""
+
 
 class ManualClock:
     """A clock that stands still until it is advanced.
@@ -41,6 +44,10 @@ class ManualClock:
         """Move the clock forward."""
         self._now += _forward(seconds)
 
+    def start(self, at: datetime) -> None:
+        """Set the clock, before anything is timed by it."""
+        self._now = at.astimezone(UTC)
+
 
 class RunningClock:
     """The real time, plus what it was advanced by."""
@@ -55,6 +62,10 @@ class RunningClock:
     def advance(self, seconds: float) -> None:
         """Move the clock forward, ahead of the real time."""
         self._ahead += _forward(seconds)
+
+    def start(self, at: datetime) -> None:
+        """Set the clock, which runs on from there."""
+        self._ahead = at - datetime.now(UTC)
 
 
 def _forward(seconds: float) -> timedelta:

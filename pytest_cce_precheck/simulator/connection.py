@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import lru_cache
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import socket
     import ssl
     from collections.abc import Callable
+
+    Handle = Callable[[Request, int], Response | Future[Response]]
 
 _CACHED_HEADS: Final = 256
 _MAX_CACHED_HEAD: Final = 4 * 1024
@@ -60,6 +63,8 @@ class Wait(Enum):
     """For the client to read what was sent."""
     LATER = auto()
     """Until the next part of an answer is to be sent."""
+    ANSWER = auto()
+    """For another thread to make the answer."""
     HOLD = auto()
     END = auto()
     """For the client to close its side after ours."""
@@ -77,6 +82,8 @@ class Connection:
     """Parts of an answer, each with the time at which it is to be sent."""
     head: Head | None = None
     """The head of a request whose body is not complete."""
+    awaited: tuple[Future[Response], bool] | None = None
+    """The answer that another thread makes, and whether the client keeps the connection."""
     handshaking: ssl.SSLSocket | None = None
     """The socket, until its TLS handshake is done."""
     ending: Ending | None = None
@@ -101,11 +108,18 @@ class Connection:
             return Wait.READER
         if self.scheduled:
             return Wait.LATER
+        if self.awaited:
+            return Wait.ANSWER
         if self.ending is Ending.HOLD:
             return Wait.HOLD
         if self.drained >= 0:
             return Wait.END
         return Wait.REQUEST if self.received or self.head else Wait.IDLE
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether an answer that another thread makes is ready to be sent."""
+        return self.awaited is not None and self.awaited[0].done()
 
     def refuse(self, response: Response) -> None:
         """Send an error and close."""
@@ -118,7 +132,7 @@ class Connection:
 class Answerer:
     """Answers the requests of all connections; an error on one connection does not affect the others."""
 
-    def __init__(self, handle: Callable[[Request, int], Response], endpoint: str) -> None:
+    def __init__(self, handle: Handle, endpoint: str) -> None:
         self._handle = handle
         self._endpoint = endpoint
         # a client repeats its requests, and to parse one costs as much as to answer it
@@ -127,7 +141,7 @@ class Answerer:
     def answer(self, connection: Connection) -> None:
         """Answer the complete requests in order, as long as not too much is waiting to be sent."""
         while (
-            connection.received
+            (connection.is_answered if connection.awaited else connection.received)
             and not (connection.ending or connection.scheduled)
             and len(connection.to_send) < _MAX_UNSENT
             and self._answer_next(connection)
@@ -137,10 +151,18 @@ class Answerer:
     def _answer_next(self, connection: Connection) -> bool:
         request = None
         try:
-            request, keep_alive = self._next_request(connection)
-            if request is None:
-                return False
-            response = self._handle(request, connection.number)
+            if connection.awaited is None:
+                request, keep_alive = self._next_request(connection)
+                if request is None:
+                    return False
+                response = self._handle(request, connection.number)
+                if isinstance(response, Future):
+                    connection.awaited = response, keep_alive
+                    return True
+            else:
+                future, keep_alive = connection.awaited
+                connection.awaited = None
+                response = future.result()
             close = not keep_alive or _announces_close(response)
             for seconds, data in parts(response, close=close):
                 if seconds or connection.scheduled:
@@ -190,7 +212,7 @@ class Answerer:
 
 def sends_too_much(connection: Connection) -> bool:
     """Return whether a client that waits for an answer has sent more than any request has."""
-    return bool(connection.scheduled) and len(connection.received) > MAX_HEAD + MAX_BODY
+    return bool(connection.scheduled or connection.awaited) and len(connection.received) > MAX_HEAD + MAX_BODY
 
 
 def _announces_close(response: Response) -> bool:

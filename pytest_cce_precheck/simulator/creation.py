@@ -27,6 +27,11 @@ def parse_request(body: bytes) -> Any:
         return None
 
 
+def names_a_cluster(body: bytes) -> bool:
+    """Return whether the body of a create request names any cluster."""
+    return isinstance(parse_request(body)["spec"].get("clusterID"), str)
+
+
 def check_request(document: Any, cluster: Cluster) -> Refusal | None:
     """Refuse a request that the contract does not allow, and name the first mistake."""
     if not isinstance(document, dict):

@@ -22,6 +22,11 @@ class SlowResponse(Response):
     drips: float = 0.0
 
 
+@dataclass(frozen=True)
+class LateResponse(SlowResponse):
+    """A slow answer for which a caller in this process has to wait too."""
+
+
 class Reset(NoAnswer):
     """The connection is reset after ``partial`` is sent."""
 

@@ -84,7 +84,7 @@ def format_response(response: Response, *, close: bool) -> bytes:
     if close and "Connection" not in response.headers:
         lines.append("Connection: close")
     # a fault may copy a parameter into a header, with characters that are not Latin-1
-    return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + response.body
+    return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + response.body + (response.surplus or b"")
 
 
 def _parse_headers(block: bytes) -> Headers:

@@ -36,8 +36,18 @@ def risk_document(risk: SimulatedRisk, now: datetime) -> dict[str, Any]:
     return document
 
 
+def status_document(task: Task, now: datetime) -> dict[str, Any]:
+    """Return a CheckTaskStatus."""
+    state = task.state(now)
+    risks = [risk_document(risk, now) for risk in task.risks]
+    return {"status": str(state), "message": MESSAGES[state], "riskList": risks}
+
+
 def task_document(task: Task, now: datetime) -> dict[str, Any]:
     """Return an AddonCheckTask; a static check has no ``spec``, an unfinished one no expiry."""
+    own = task.document(now)
+    if own is not None:
+        return own
     state = task.state(now)
     metadata = {
         "type": str(task.type),
@@ -52,11 +62,7 @@ def task_document(task: Task, now: datetime) -> dict[str, Any]:
     document: dict[str, Any] = {"metadata": metadata}
     if task.target_version is not None:
         document["spec"] = {"addonTargetVersion": task.target_version}
-    document["status"] = {
-        "status": str(state),
-        "message": MESSAGES[state],
-        "riskList": [risk_document(risk, now) for risk in task.risks],
-    }
+    document["status"] = status_document(task, now)
     return document
 
 

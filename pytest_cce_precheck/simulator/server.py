@@ -1,7 +1,7 @@
-"""The simulator over HTTP/1.1 on the loopback interface, for a client in any language.
+"""HTTP/1.1 on the loopback interface, for a client in any language: the simulator, or whatever else answers.
 
 One thread serves all connections: the simulator only computes, so more threads would wait for each other. It never
-blocks on a connection, whether for a TLS handshake or for an answer that is to be late.
+blocks on a connection, whether for a TLS handshake, for an answer that is to be late or for one that others make.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import threading
+from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,9 @@ from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
+    from pytest_cce_precheck.simulator.connection import Handle
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.exchange import Request, Response
 
@@ -35,6 +38,8 @@ LIMITS: Final = {
     Wait.REQUEST: 60.0,
     Wait.READER: 60.0,
     Wait.LATER: float("inf"),
+    # who makes the answer has limits of its own
+    Wait.ANSWER: float("inf"),
     Wait.HOLD: 60.0,
     Wait.END: 5.0,
 }
@@ -52,24 +57,20 @@ _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 _log = logging.getLogger(__name__)
 
 
-class SimulatorServer:
-    """Serve a simulator at ``endpoint`` while the ``with`` block runs; ``port`` 0 means a free one.
+class LoopbackServer:
+    """Serve what ``handle`` answers at ``endpoint`` while the ``with`` block runs; ``port`` 0 means a free one.
 
-    A fault without an answer closes the connection, cuts it off, or holds it for at most a minute. With ``tls``, the
-    server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by default) is closed; if the
-    process may open no more files, that without one for longest is closed for a new client.
+    ``handle`` gets a request and the number of its connection. It must not block: an answer that takes time is a
+    `Future` that another thread completes. `NoAnswer` closes the connection, cuts it off, or holds it for at most a
+    minute. With ``tls``, the server speaks HTTPS. A connection without a request for ``idle`` seconds (five minutes by
+    default) is closed; if the process may open no more files, that without one for longest is closed for a new client.
     If the server fails, new clients are refused, and the end of the block raises `RuntimeError`.
-
-    >>> from pytest_cce_precheck.simulator.service import Simulator
-    >>> with SimulatorServer(Simulator()) as server:
-    ...     server.endpoint.rpartition(":")[0]
-    'http://127.0.0.1'
     """
 
     def __init__(
-        self, simulator: Simulator, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
+        self, handle: Handle, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
     ) -> None:
-        self.simulator = simulator
+        self._handle = handle
         self._tls = tls
         self._limits = LIMITS if idle is None else {**LIMITS, Wait.IDLE: idle}
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
@@ -77,19 +78,20 @@ class SimulatorServer:
         self.port: int = self._listener.getsockname()[1]
         self.endpoint = f"{'https' if tls else 'http'}://{HOST}:{self.port}"
         self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count(1)
-        self._answerer = Answerer(self._handle, self.endpoint)
+        self._answerer = Answerer(self._begun, self.endpoint)
         self._next_due = float("inf")
         """Neither a connection nor the listener is due before."""
         self._accept_again: float | None = None
         """When to accept clients again after there was no file descriptor for one."""
         self._warned = False
 
-    def __enter__(self) -> SimulatorServer:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._serve_in_thread, name="cce-simulator", daemon=True)
         self._thread.start()
         return self
@@ -105,7 +107,7 @@ class SimulatorServer:
         if self._stopped:
             return
         self._stopped = True
-        self._wake.send(b"x")
+        self._wake_up()
         if self._thread is not None:
             self._thread.join()
         self._selector.close()
@@ -126,6 +128,9 @@ class SimulatorServer:
                         self._guarded(self._serve, key.data, events)
                     elif key.fileobj is self._listener:
                         self._accept()
+                    else:
+                        self._woken.recv(_RECEIVE)
+                        self._answer_late()
                 self._meet_deadlines()
         finally:
             # a client that connects now would wait for ever
@@ -141,9 +146,21 @@ class SimulatorServer:
             self._failure = error
             _log.critical("the simulator's server has stopped", exc_info=True)
 
-    def _handle(self, request: Request, caller: int) -> Response:
-        # looked up for each request: `simulator` may have been replaced
-        return self.simulator.handle(request, caller=caller)
+    def _begun(self, request: Request, caller: int) -> Response | Future[Response]:
+        answer = self._handle(request, caller)
+        if isinstance(answer, Future):
+            answer.add_done_callback(self._wake_up)
+        return answer
+
+    def _wake_up(self, _: object = None) -> None:
+        # a full pipe wakes the server too, and a late answer may find it closed
+        with contextlib.suppress(OSError):
+            self._wake.send(b"x")
+
+    def _answer_late(self) -> None:
+        for connection in self._connections():
+            if connection.is_answered:
+                self._guarded(self._advance, connection)
 
     def _seconds_left(self) -> float | None:
         return max(self._next_due - monotonic(), 0.0) if self._next_due < float("inf") else None
@@ -244,7 +261,7 @@ class SimulatorServer:
             self._answerer.answer(connection)
         # no more requests are read from a client that does not read its answers
         self._watch(connection, selectors.EVENT_WRITE if connection.to_send else selectors.EVENT_READ)
-        if not (connection.to_send or connection.scheduled):
+        if not (connection.to_send or connection.scheduled or connection.awaited):
             self._end(connection)
         self._set_deadline(connection)
 
@@ -314,6 +331,26 @@ class SimulatorServer:
         connection.sock.close()
         if self._accept_again is not None:
             self._resume_accepting()
+
+
+class SimulatorServer(LoopbackServer):
+    """Serve a simulator, or anything else that has its ``handle``, at ``endpoint`` while the ``with`` block runs.
+
+    >>> from pytest_cce_precheck.simulator.service import Simulator
+    >>> with SimulatorServer(Simulator()) as server:
+    ...     server.endpoint.rpartition(":")[0]
+    'http://127.0.0.1'
+    """
+
+    def __init__(
+        self, simulator: Simulator, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
+    ) -> None:
+        self.simulator = simulator
+        super().__init__(self._simulated, port, tls=tls, idle=idle)
+
+    def _simulated(self, request: Request, caller: int) -> Response:
+        # looked up for each request: `simulator` may have been replaced
+        return self.simulator.handle(request, caller=caller)
 
 
 def _end_tls(sock: socket.socket) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -16,6 +16,7 @@ from pytest_cce_precheck.simulator import creation
 from pytest_cce_precheck.simulator.authorization import check_credentials
 from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.own_answers import OwnAnswers
 from pytest_cce_precheck.simulator.pipeline import LIST_STAGES, Behaviour, Call, Fault, Hooks, NoAnswer, Variation
 from pytest_cce_precheck.simulator.population import Population, populate
 from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, json_response, refuse
@@ -83,6 +84,7 @@ class Simulator:
         self.foreign_cluster_id = self._ids.foreign_cluster_id
         self.credentials = _credentials(seed)
         self._hooks = Hooks(behaviours)
+        self._own_answers = OwnAnswers()
         self._number = 0
         self._memory: dict[Hashable, Any] = {}
         self._created_ids: set[str] = set()
@@ -153,6 +155,9 @@ class Simulator:
         if route.cluster_id not in call.state.clusters:
             return refuse(internal_error())
         call.route = route
+        own = self._own_answers.next(call)
+        if own is not None:
+            return own
         if route.call == "create":
             return self._create(call)
         return self._list(call) if self._hooks.any_at(*LIST_STAGES) else self._list_cached(call)
@@ -192,20 +197,23 @@ class Simulator:
 
     def _finish(self, call: Call, response: Response) -> Response:
         headers = Headers((*self._common_headers(call), *response.headers.pairs))
-        response = self._hooks.apply("respond", call, Response(response.status, headers, response.body))
+        response = self._hooks.apply("respond", call, replace(response, headers=headers))
         response = self._hooks.apply("encode", call, response)
         headers = response.headers
         if response.status != HTTPStatus.NO_CONTENT:
             headers = Headers((*headers.pairs, ("Content-Length", str(len(response.body)))))
-        return Response(response.status, headers, b"" if call.request.method == "HEAD" else response.body)
+        return replace(response, headers=headers, body=b"" if call.request.method == "HEAD" else response.body)
 
     def _common_headers(self, call: Call) -> tuple[tuple[str, str], ...]:
         digest = sha256(f"{self.seed}:{call.number}".encode()).hexdigest()
         request_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-        second = call.now.replace(microsecond=0)
+        return ("Date", self._date_of(call.now)), (REQUEST_ID_HEADER, request_id)
+
+    def _date_of(self, now: datetime) -> str:
+        second = now.replace(microsecond=0)
         if self._date is None or self._date[0] != second:
             self._date = (second, format_datetime(second, usegmt=True))
-        return ("Date", self._date[1]), (REQUEST_ID_HEADER, request_id)
+        return self._date[1]
 
 
 def _resolve(given: Iterable[str | B], known: Mapping[str, B], noun: str) -> tuple[B, ...]:

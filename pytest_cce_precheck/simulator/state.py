@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.simulator.addons import risks_of
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
@@ -90,14 +90,12 @@ class Task:
 
     @property
     def leaves(self) -> datetime:
-        """When the task is no longer listed: the first whole second at or after its expiry.
+        """When the task is no longer listed."""
+        return leaving(self.expires)
 
-        Readers take the service's time from the Date header, which has whole seconds; at that time no task may
-        be gone before it expires.
-        """
-        expires = self.expires.at + timedelta(microseconds=1 if self.expires.nanoseconds else 0)
-        whole = expires.replace(microsecond=0)
-        return whole if whole == expires else whole + timedelta(seconds=1)
+    def document(self, now: datetime) -> dict[str, Any] | None:  # noqa: ARG002  an arranged one's depends on it
+        """Return the task's own document, None if it is to be rendered."""
+        return None
 
     def moments(self) -> Iterator[datetime]:
         """Yield every instant at which the document of the task changes."""
@@ -135,7 +133,7 @@ class SimulatorState:
     def __init__(self, rng: Random) -> None:
         self.clusters: dict[str, Cluster] = {}
         self.version = 0
-        self._rng = rng
+        self.rng = rng
         self._unchanged: dict[str, tuple[int, datetime, datetime]] = {}
 
     def tasks_of(self, cluster_id: str, now: datetime) -> list[Task]:
@@ -167,6 +165,11 @@ class SimulatorState:
         cluster.tasks = [task for task in cluster.tasks if task.id != task_id]
         self.version += 1
 
+    def clear(self, cluster_id: str) -> None:
+        """List no task of the cluster any more."""
+        self.clusters[cluster_id].tasks = []
+        self.version += 1
+
     def sweep(self, now: datetime) -> None:
         """Remove the tasks that are no longer listed."""
         for cluster in self.clusters.values():
@@ -196,20 +199,20 @@ class SimulatorState:
     ) -> Task:
         """Make a task with a given timetable; without an outcome, the seed decides."""
         return Task(
-            id=new_id(self._rng),
+            id=new_id(self.rng),
             type=type,
             instance=instance,
-            created=Moment(created, self._rng.randrange(1, 1000)),
+            created=Moment(created, self.rng.randrange(1, 1000)),
             target_version=target_version,
             risks=self._risks(instance.template, timetable, outcome),
             timetable=timetable,
-            expires=Moment(timetable.ends + timedelta(seconds=kept), self._rng.randrange(1, 1000)),
+            expires=Moment(timetable.ends + timedelta(seconds=kept), self.rng.randrange(1, 1000)),
         )
 
     def _risks(self, template: str, timetable: Timetable, outcome: TaskState | None) -> tuple[SimulatedRisk, ...]:
         kinds = risks_of(template)
-        fails = self._rng.random() < 0.5 if outcome is None else outcome is TaskState.FAILED
-        found = {self._rng.choice(kinds).name} | {k.name for k in kinds if self._rng.random() < 0.3} if fails else set()
+        fails = self.rng.random() < 0.5 if outcome is None else outcome is TaskState.FAILED
+        found = {self.rng.choice(kinds).name} | {k.name for k in kinds if self.rng.random() < 0.3} if fails else set()
         step = (timetable.ends - timetable.begins) / len(kinds)
         return tuple(
             SimulatedRisk(
@@ -222,6 +225,17 @@ class SimulatorState:
             )
             for place, kind in enumerate(kinds)
         )
+
+
+def leaving(expires: Moment) -> datetime:
+    """Return when a task that expires is no longer listed: the first whole second at or after that.
+
+    Readers take the service's time from the Date header, which has whole seconds; at that time no task may be gone
+    before it expires.
+    """
+    at = expires.at + timedelta(microseconds=1 if expires.nanoseconds else 0)
+    whole = at.replace(microsecond=0)
+    return whole if whole == at else whole + timedelta(seconds=1)
 
 
 def new_id(rng: Random) -> str:

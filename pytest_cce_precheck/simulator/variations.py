@@ -4,43 +4,63 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import uuid
 from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.busy import busy
 from pytest_cce_precheck.simulator.catalogue import HookTable, load_variations
+from pytest_cce_precheck.simulator.creation import names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import (
+    FINAL,
     INSTANCE,
     TASK_ID,
     accept,
     each,
+    filtered,
     given,
+    hide,
     in_each,
     items_of,
     nothing,
     on_error,
     put,
     refuse_with,
+    select_by_pairs,
     when,
     with_body,
     with_document,
     with_header,
 )
-from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found, throttled, unavailable
+from pytest_cce_precheck.simulator.refusals import (
+    Refusal,
+    bad_request,
+    internal_error,
+    not_found,
+    refuse,
+    throttled,
+    unavailable,
+)
+from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp, parse_timestamp
-from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, TaskState, TaskType
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter, TaskState, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_cce_precheck.simulator.hooks import Change
+    from pytest_cce_precheck.simulator.hooks import Change, TaskCondition
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook, Variation
     from pytest_cce_precheck.simulator.population import Population
     from pytest_cce_precheck.simulator.state import Task
 
+
+# the answer from which on an optional field is there
+_LATER: Final = 8
 
 # ---- the cluster
 
@@ -82,7 +102,46 @@ def _empty_combination_is_404(call: Call, response: Response) -> Response:
     return with_document(replace(response, status=404), document)
 
 
+def _another_cluster_id(call: Call, refusal: Refusal | None) -> Refusal | None:
+    is_another = refusal is not None and refusal.reason == "cluster-id" and names_a_cluster(call.request.body)
+    return None if is_another else refusal
+
+
+def _several_entries_are_409(call: Call, refusal: Refusal | None) -> Refusal | None:
+    document = parse_request(call.request.body)
+    if refusal is None and len(document["spec"]["addonList"]) > 1:
+        return Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
+    return refusal
+
+
+def _any_values_are_400(call: Call, refusal: Refusal | None) -> Refusal | None:
+    document = parse_request(call.request.body)
+    if refusal is None and any(entry.get("values") for entry in document["spec"]["addonList"]):
+        return bad_request("unknown-values", "values has a parameter that the add-on does not know.")
+    return refusal
+
+
+def _unknown_parameter_is_400(call: Call, refusal: Refusal | None) -> Refusal | None:
+    unknown = {name for name, _ in call.query.params} - set(Filter)
+    return bad_request("unknown-parameter", "unknown parameter.") if unknown else refusal
+
+
 # ---- selections and documents
+
+
+def _created_within(seconds: float) -> TaskCondition:
+    return lambda call, task: task.id in call.created_ids and call.now - task.created.at < timedelta(seconds=seconds)
+
+
+def _leaves_early(call: Call, task: Task) -> bool:
+    return FINAL(call, task) and task.id in call.created_ids and call.now >= task.timetable.ends + timedelta(seconds=1)
+
+
+def _fields_appear(call: Call, document: Document) -> Document:
+    """Leave out what is optional in the first answers."""
+    for task in document["items"] if call.number < _LATER else ():
+        _without_optional(task)
+    return document
 
 
 def _not_by_instance(call: Call, tasks: list[Task]) -> list[Task]:
@@ -166,6 +225,11 @@ def _compressed(call: Call, response: Response) -> Response:
     return Response(response.status, Headers(pairs), gzip.compress(response.body, mtime=0))
 
 
+def _throttled_by_the_gateway() -> Response:
+    answer = _gateway_error(refuse(throttled()))
+    return replace(answer, headers=answer.headers.without("Retry-After"))
+
+
 def _gateway_error(response: Response) -> Response:
     document = {
         "error_code": f"APIG.0{response.status % 1000}",
@@ -197,7 +261,45 @@ def _escaped(_call: Call, response: Response) -> Response:
     return with_body(response, json.dumps(response.document).replace("/", "\\/").encode())
 
 
+def _one_of_several(place: int) -> Hook[list[Task]]:
+    def hook(call: Call, _tasks: list[Task]) -> list[Task]:
+        return select_by_pairs(call, [(name, some[place]) for name, some in call.query.values.items()])
+
+    return hook
+
+
+def _is_repeated(call: Call) -> bool:
+    return any(len(some) > 1 for some in call.query.values.values())
+
+
+def _head_as_get(call: Call, route: Route | Refusal) -> Route | Refusal:
+    if isinstance(route, Refusal) and route.reason == "method" and call.request.method == "HEAD":
+        found = find_route(replace(call.request, method="GET"))
+        return admit(found, call.request, call.state, call.ids) if isinstance(found, Route) else found
+    return route
+
+
+def _conditional(call: Call, response: Response) -> Response:
+    if response.status != 200:
+        return response
+    tag = f'"{sha256(response.body).hexdigest()[:16]}"'
+    response = with_header(response, "ETag", tag)
+    if tag in call.request.headers.get("If-None-Match", ""):
+        return Response(304, response.headers.without("Content-Type"))
+    return response
+
+
+def _ranged(call: Call, response: Response) -> Response:
+    found = re.fullmatch(r"bytes=(\d+)-(\d+)", call.request.headers.get("Range", ""))
+    if response.status != 200 or found is None:
+        return response
+    part = response.body[int(found[1]) : int(found[2]) + 1]
+    value = f"bytes {found[1]}-{int(found[1]) + len(part) - 1}/{len(response.body)}"
+    return replace(with_header(response, "Content-Range", value), status=206, body=part)
+
+
 HOOKS: Final[HookTable] = {
+    "route": {"head-answered": _head_as_get},
     "population": {
         "no-tasks": _main_cluster(tasks=0),
         "one-task": _main_cluster(tasks=1),
@@ -207,6 +309,8 @@ HOOKS: Final[HookTable] = {
     },
     "before": {
         "throttled": refuse_with(throttled(), each(5)),
+        "throttled-by-the-gateway": lambda call, answer: _throttled_by_the_gateway() if each(5)(call) else answer,
+        "fails-every-ninth-time": refuse_with(internal_error(), each(9)),
         "sometimes-unavailable": refuse_with(unavailable(), each(7)),
         "busy-cluster": busy,
     },
@@ -215,9 +319,18 @@ HOOKS: Final[HookTable] = {
         "unknown-ids-404": _unknown_id_is_404,
         "empty-value-400": when(_has_empty_value, lambda _call, _refusal: bad_request("empty", "empty parameter.")),
         "malformed-ids-400": _malformed_id_is_400,
+        "repeated-parameters-400": when(_is_repeated, lambda _call, _refusal: bad_request("repeated", "given twice.")),
+        "unknown-parameters-400": _unknown_parameter_is_400,
+    },
+    "observe": {
+        "created-tasks-listed-later": hide(_created_within(6.0)),
+        "finished-tasks-leave-early": hide(_leaves_early),
     },
     "select": {
+        "created-tasks-found-by-filters-later": when(filtered, hide(_created_within(6.0))),
         "empty-value-matches-nothing": when(_has_empty_value, nothing),
+        "first-of-repeated-values": _one_of_several(0),
+        "last-of-repeated-values": _one_of_several(-1),
         "instance-ids-absent": when(given(INSTANCE), _not_by_instance),
     },
     "document": {
@@ -227,14 +340,22 @@ HOOKS: Final[HookTable] = {
         "count-of-the-cluster": _count_of_all,
         "instance-ids-absent": _without_instance,
         "busy-cluster": _shuffled,
+        "optional-fields-appear-later": _fields_appear,
     },
-    "validate": {"create-takes-any-add-on": accept("instance", "template")},
+    "validate": {
+        "create-takes-any-add-on": accept("instance", "template"),
+        "create-takes-another-cluster-id": _another_cluster_id,
+        "create-refuses-several": _several_entries_are_409,
+        "create-refuses-values": _any_values_are_400,
+    },
     "created": _DOCUMENTS,
     "respond": {
         "gateway-errors": on_error(_gateway_error),
         "empty-combinations-404": _empty_combination_is_404,
         "content-type-with-charset": _with_charset,
         "no-request-id": _header(REQUEST_ID_HEADER, None),
+        "conditional-answers": _conditional,
+        "ranges-answered": _ranged,
         "body-spaced": _spaced,
         "body-escaped": _escaped,
     },

@@ -6,8 +6,10 @@ import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pytest_cce_precheck.client import utc_now
+from pytest_cce_precheck.contract.answer import holds_id
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
@@ -15,6 +17,8 @@ from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, matching, select
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import Headers, encode_query
+from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 # FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
 _IN_A_ROW: Final = 4
 _LOOKED_FOR: Final = 100
+# a service behind a gateway may take a request with these for one of its own machine, and ask it for nothing
+_FORWARDED_FOR: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -73,63 +79,87 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
     if (
         status not in REFUSALS
         and status not in PASSING
-        and not any(each.code in ("PRE103", "PRE104") for each in findings)
+        and not any(each.code in ("PRE104", "PRE124") for each in findings)
     ):
         message = f"{asked} with {what} was refused with {status}; 401 or 403 was expected"
         findings.append(Finding("PRE606", message, subject=(str(status),)).seen_in(exchange))
     body = exchange.response.body.decode("utf-8", "replace")
     # a list that is shown in a refusal shows its beginning
-    shown = [key for key in known[:_LOOKED_FOR] if key in body and key not in exchange.request.query]
+    shown = [key for key in known[:_LOOKED_FOR] if holds_id(body, key) and key not in exchange.request.query]
     if shown:
         findings.append(Finding("PRE607", f"the refusal of {what} holds the task {shown[0]}").seen_in(exchange))
     return findings
 
 
 def _probes(run: Inspection) -> Iterator[Probe]:
+    """Yield the probes; those of one kind differ in filter, cluster or header too, since a gap may be in one place."""
     client = run.client
     plain = client.list_request()
     opening = run.lists.opening()
     first = opening.tasks[:1] if opening else ()
     given = matching(first[0], *Filter) if first else (FilterValue(Filter.TYPE, TaskType.STATIC, MATCHING),)
     filtered = client.list_request(select(given).query)
+    # the other cluster if there is one: a gateway may have a rule of its own for each path
+    elsewhere = client.list_request(cluster_id=run.settings.neighbours.other_cluster_id or client.cluster_id)
     yield Probe(1, "PRE601", "no credentials", plain)
     yield Probe(2, "PRE601", "no credentials and every filter", filtered)
-    yield Probe(2, "PRE601", "an empty token", _with_token(plain, ""))
+    by_type = client.list_request(f"{Filter.TYPE}={TaskType.STATIC}")
+    by_id = client.list_request(
+        encode_query([(Filter.TASK_ID, (first[0].id if first else None) or run.unknown_id(""))])
+    )
+    forwarded = f"no credentials, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
+    yield Probe(2, "PRE601", forwarded, _forwarded(by_id))
+    yield Probe(2, "PRE601", "no credentials, in the other cluster", replace(elsewhere, query=filtered.query))
+    yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
     yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
-    malformed = plain.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
-    yield Probe(2, "PRE601", "an Authorization that says nothing", replace(plain, headers=malformed))
+    yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
+    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
+    yield Probe(2, "PRE601", f"an Authorization that says nothing and {Filter.TASK_ID}", by_id.with_headers(malformed))
     credentials = client.credentials
     if credentials.token is not None:
-        yield from _token_probes(plain, credentials.token.reveal())
-    made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(_made_up(run, 40)))
-    yield Probe(1, "PRE603", "an unknown access key", client.authenticated(plain, made_up))
+        yield from _token_probes(plain, by_type, by_id, credentials.token.reveal())
+    # a lookup that finds nothing may return an empty secret
+    made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))
+    yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, made_up))
     if credentials.access_key is not None and credentials.secret_key is not None:
-        yield from _signature_probes(run, plain, filtered)
+        keys = replace(credentials, token=None)
+        yield from _key_probes(run, by_type, by_id, keys)
+        yield from _signature_probes(run, plain, filtered, keys)
+        yield from _tampered(client.authenticated(plain, keys), client.authenticated(by_id, keys))
+        early = client.authenticated(by_type, keys, now=utc_now() + timedelta(days=1))
+        yield Probe(2, "PRE605", f"a signature of tomorrow and {Filter.TYPE}", early)
 
 
-def _token_probes(plain: Request, token: str) -> Iterator[Probe]:
-    yield Probe(
-        1,
-        "PRE602",
-        "a token whose last character differs",
-        _with_token(plain, token[:-1] + ("A" if token[-1] != "A" else "B")),
-    )
-    yield Probe(2, "PRE602", "the first half of the token", _with_token(plain, token[: len(token) // 2]))
+def _token_probes(plain: Request, by_type: Request, by_id: Request, token: str) -> Iterator[Probe]:
+    other = token[:-1] + ("A" if token[-1] != "A" else "B")
+    yield Probe(1, "PRE602", f"a token whose last character differs and {Filter.TYPE}", _with_token(by_type, other))
+    half = _with_token(by_id, token[: len(token) // 2])
+    yield Probe(2, "PRE602", f"the first half of the token and {Filter.TASK_ID}", half)
     yield Probe(2, "PRE602", "the token with more behind it", _with_token(plain, token + "x"))
     if token.swapcase() != token:
         yield Probe(2, "PRE602", "the token in the other letter case", _with_token(plain, token.swapcase()))
 
 
-def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Iterator[Probe]:
+def _key_probes(run: Inspection, by_type: Request, by_id: Request, keys: Credentials) -> Iterator[Probe]:
+    empty = _signed(run, by_type, replace(keys, secret_key=Secret("")))
+    yield Probe(1, "PRE603", f"the signature of an empty secret key and {Filter.TYPE}", empty)
+    borrowed = run.client.authenticated(by_id, replace(keys, access_key=Secret(_made_up(run, 20).upper())))
+    yield Probe(2, "PRE603", f"an unknown access key, a known secret key and {Filter.TASK_ID}", borrowed)
+
+
+def _signature_probes(run: Inspection, plain: Request, filtered: Request, keys: Credentials) -> Iterator[Probe]:
     client = run.client
-    keys = replace(client.credentials, token=None)
-    wrong = replace(keys, secret_key=Secret(_made_up(run, 40)))
-    yield Probe(1, "PRE603", "a wrong secret", client.authenticated(plain, wrong))
-    borrowed = replace(keys, access_key=Secret(_made_up(run, 20).upper()))
-    yield Probe(2, "PRE603", "an unknown access key and a known secret", client.authenticated(plain, borrowed))
     signed = client.authenticated(plain, keys)
-    yield from _tampered(plain, signed)
     yield Probe(1, "PRE604", "the signature of another query", replace(filtered, headers=signed.headers))
+    of_filtered = client.authenticated(filtered, keys).headers
+    yield Probe(2, "PRE604", "the signature of a query that is left out", replace(plain, headers=of_filtered))
+    of_type = client.authenticated(client.list_request(f"{Filter.TYPE}={TaskType.STATIC}"), keys).headers
+    replayed = client.list_request(f"{Filter.TYPE}={TaskType.UPGRADE}")
+    yield Probe(2, "PRE604", "the signature of another value of a filter", replace(replayed, headers=of_type))
+    changed = signed.headers.replacing("Content-Type", "application/json; charset=utf-8")
+    yield Probe(2, "PRE604", "a header changed after signing", replace(plain, headers=changed))
+    if keys.security_token is not None:
+        yield from _temporary_probes(run, plain, keys)
     other_cluster = run.settings.neighbours.other_cluster_id or run.unknown_id(client.cluster_id)
     elsewhere = client.authenticated(client.list_request(cluster_id=other_cluster), keys)
     yield Probe(2, "PRE604", "the signature of another cluster's path", replace(plain, headers=elsewhere.headers))
@@ -137,23 +167,55 @@ def _signature_probes(run: Inspection, plain: Request, filtered: Request) -> Ite
     yield Probe(2, "PRE604", "the signature of another method", replace(plain, headers=other_method.headers))
     old = client.authenticated(plain, keys, now=utc_now() - timedelta(hours=1))
     yield Probe(1, "PRE605", "a signature that is an hour old", old)
-    early = client.authenticated(plain, keys, now=utc_now() + timedelta(days=1))
-    yield Probe(3, "PRE605", "a signature of tomorrow", early)
 
 
-def _tampered(plain: Request, signed: Request) -> Iterator[Probe]:
-    start, _, right = signed.headers["Authorization"].rpartition("=")
+def _temporary_probes(run: Inspection, plain: Request, keys: Credentials) -> Iterator[Probe]:
+    client = run.client
+    without = client.authenticated(plain, replace(keys, security_token=None))
+    yield Probe(1, "PRE603", "temporary keys without their security token", without)
+    wrong = client.authenticated(plain, replace(keys, security_token=Secret(_made_up(run, 48))))
+    yield Probe(1, "PRE603", "temporary keys with another security token", wrong)
 
-    def saying(signature: str) -> Request:
-        return replace(plain, headers=signed.headers.replacing("Authorization", f"{start}={signature}"))
 
-    flipped = right[:-1] + ("0" if right[-1] != "0" else "1")
-    yield Probe(1, "PRE604", "a signature whose last digit differs", saying(flipped), hidden=right)
-    yield Probe(3, "PRE604", "an empty signature", saying(""), hidden=right)
+def _tampered(signed: Request, signed_by_id: Request) -> Iterator[Probe]:
+    right = _signature_of(signed)
+    flipped = _saying(signed, right[:-1] + _flipped(right[-1]))
+    yield Probe(1, "PRE604", "a signature whose last digit differs", flipped, hidden=right)
+    yield Probe(3, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
+    of_id = _signature_of(signed_by_id)
+    middle = len(of_id) // 2
+    half = _saying(signed_by_id, _flipped(of_id[:middle]) + of_id[middle:])
+    yield Probe(2, "PRE604", f"a signature whose first half differs and {Filter.TASK_ID}", half, hidden=of_id)
     undated = signed.headers.without(DATE_HEADER)
-    yield Probe(2, "PRE604", "no date, and a signature over one", replace(plain, headers=undated))
+    # the least telling of these: it is left out first
+    yield Probe(3, "PRE604", "no date, and a signature over one", replace(signed, headers=undated))
     later = signed.headers.replacing(DATE_HEADER, (utc_now() + timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ"))
-    yield Probe(2, "PRE604", "a date changed after signing", replace(plain, headers=later))
+    yield Probe(2, "PRE604", "a date changed after signing", replace(signed, headers=later))
+
+
+def _signed(run: Inspection, request: Request, keys: Credentials) -> Request:
+    # a client refuses to sign without a secret key
+    return sign(request, keys, now=utc_now(), project_id=run.client.project_id)
+
+
+def _signature_of(signed: Request) -> str:
+    return signed.headers["Authorization"].rpartition("=")[2]
+
+
+def _saying(signed: Request, signature: str) -> Request:
+    start = signed.headers["Authorization"].rpartition("=")[0]
+    return signed.with_headers(signed.headers.replacing("Authorization", f"{start}={signature}"))
+
+
+def _flipped(digits: str) -> str:
+    return "".join("1" if each == "0" else "0" for each in digits)
+
+
+def _forwarded(request: Request) -> Request:
+    # another host than the service's own may be unknown to a gateway, and refused in any way
+    host = urlsplit(request.endpoint).netloc
+    added = {"X-Forwarded-For": _FORWARDED_FOR, "X-Real-IP": _FORWARDED_FOR, "X-Forwarded-Host": host}
+    return request.with_headers(Headers((*request.headers.pairs, *added.items())))
 
 
 def _with_token(request: Request, token: str) -> Request:

@@ -88,6 +88,7 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
     answer, alone = judge(exchange, expect=statuses)
     if answer is None or not answer.comparable:
         return JudgedQuery(asked, None, tuple(alone))
+    run.results.proof.see_selection(query, answer, bracket)
     verdict = judge_selection(query, answer, bracket)
     counted = () if verdict.findings else run.count_meaning.judge(answer, bracket)
     compared = (*verdict.findings, *counted)

@@ -18,10 +18,16 @@ FULL: Final = DEFAULT_BUDGET
 LEAST: Final = LEAST_BUDGET
 BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
+AMPLE: Final = 38
+"""From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
-_BAD_CREATIONS_FROM, _METHODS_FROM = 80, 42
+_BAD_CREATIONS_FROM, _METHODS_FROM = 80, 54
+# so many requests ask every query that is planned
+_WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE = 6, 4, 11
+_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 15, 2
+# what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
+_SMALL: Final = 150
 
 
 @dataclass
@@ -69,7 +75,7 @@ class Shares:
     again: int
 
     @classmethod
-    def of(cls, budget: int, *, writes: bool, probes: int = 20, rough: bool = False) -> Shares:
+    def of(cls, budget: int, *, writes: bool, probes: int = 25, rough: bool = False) -> Shares:
         """Share out a budget; what the fixed parts do not need goes to the questions about filters.
 
         ``probes`` is how many ways of bad credentials there are to try; where it is ``rough``, more is kept for what
@@ -77,19 +83,36 @@ class Shares:
         """
         if budget < LEAST:
             raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
-        authentication = _between(4, budget // 8, min(probes, 20))
-        isolation = _between(4, budget // 15, 14)
+        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
+        isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
-        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget // 7, 36) if writes else 0
-        exploration = budget // 40 if budget >= 2 * LEAST else 0
-        transport = _between(0, budget // 16, 13)
-        brackets = _between(5, 5 + budget // 20, 24) + (budget // 25 if rough else 0)
-        retries = budget // (8 if rough else 25)
+        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 13, 64) if writes else 0
+        # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
+        more = max(budget - _WHOLE_PLAN, 0) // 4
+        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
+        transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
+        brackets = _between(5, 5 + budget // 14, max(24, budget // 20)) + (budget // 25 if rough else 0)
+        retries = budget // (8 if rough else 60)
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
         return cls(
-            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries, again
+            max(budget - fixed, 4),
+            authentication,
+            isolation,
+            methods,
+            creation,
+            exploration,
+            transport,
+            retries,
+            again,
         )
+
+    @property
+    def following(self) -> int:
+        """The part of creation that is for following what was created; the rest is for bad create requests."""
+        if self.creation < BAD_CREATIONS:
+            return self.creation - 2
+        return max(8, self.creation * 3 // 4 if self.creation >= AMPLE else self.creation // 2)
 
     def of_retries(self, questions: int) -> int:
         """Return how many of the retries that are reckoned with are for some of the questions."""
@@ -100,7 +123,13 @@ def _between(low: int, wanted: int, high: int) -> int:
     return max(low, min(wanted, high))
 
 
+def _beyond(budget: int, step: int, most: int) -> int:
+    return _between(0, (budget - _SMALL) // step, most)
+
+
 def number_of_probes(credentials: Credentials) -> int:
     """Count the ways of bad credentials that can be tried: a token and a key can each be spoilt in their own ways."""
     signed = credentials.access_key is not None and credentials.secret_key is not None
-    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + _OF_A_SIGNATURE * signed
+    temporary = signed and credentials.security_token is not None
+    of_keys = _OF_A_SIGNATURE * signed + _OF_TEMPORARY_KEYS * temporary
+    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + of_keys

@@ -60,7 +60,7 @@ class Suite:
         mode = self._harness.config.mode
         if self._inspection is None:
             settings = _recorded(test.notes, self._harness) if mode.replays else _settings(self._harness, self._worker)
-            self._inspection = Inspection(self._client, settings)
+            self._inspection = Inspection(self._client, settings, proof=self._harness.proof)
         if mode.records:
             test.notes["suite"] = _as_notes(self._inspection.settings)
         if mode.records or mode.replays:
@@ -82,6 +82,7 @@ def _settings(harness: Harness, worker: str) -> Settings:
         # the simulator is nobody's cluster
         allow_writes=config.allow_writes or simulated,
         allow_destructive=(config.allow_writes and config.allow_destructive) or simulated,
+        max_created=config.max_created_tasks,
         neighbours=neighbours,
         wait=harness.mode.wait,
         lag=float(config.lag) if config.mode.is_real and not config.mode.records else 0.0,
@@ -89,11 +90,12 @@ def _settings(harness: Harness, worker: str) -> Settings:
         replicas=not simulated,
         remaining=harness.remaining,
         worker=worker,
+        max_response_time=config.max_response_time if config.mode.is_real else None,
     )
 
 
 def _as_notes(settings: Settings) -> dict[str, Any]:
-    kept = ("budget", "seed", "allow_writes", "allow_destructive", "kept_back")
+    kept = ("budget", "seed", "allow_writes", "allow_destructive", "max_created", "kept_back")
     return {"neighbours": asdict(settings.neighbours), **{name: getattr(settings, name) for name in kept}}
 
 

@@ -13,7 +13,7 @@ from pytest_cce_precheck.explore.classes import MATCHING, values_of
 from pytest_cce_precheck.explore.queries import select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
-from pytest_cce_precheck.suite.filters import ask_what_was_left_open
+from pytest_cce_precheck.suite.filters import ask_for_classes_beyond, ask_what_was_left_open
 from pytest_cce_precheck.suite.query_log import DRAWN
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
 def questions_beyond_the_plan_are_answered_rightly(run: Inspection) -> None:
     """Draw combinations that are not planned, and report the simplest one that is answered wrongly."""
     ask_what_was_left_open(run)
+    ask_for_classes_beyond(run, kept=run.shares.exploration - _COST)
     if run.shares.exploration < _COST:
         run.results.leave_out("--cce-budget is too small for it")
         return

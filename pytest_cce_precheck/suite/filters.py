@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.joined import ask_joined
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -47,17 +48,24 @@ def each_filter_value_selects_exactly_its_tasks(run: Inspection) -> None:
 
 def unknown_filter_values_select_nothing(run: Inspection) -> None:
     """Ask for values that no task has, in all the ways in which services take them for others."""
+    _ask_joined(run, "unknown")
     _ask_family(run, "unknown")
 
 
 def filters_together_select_what_satisfies_all(run: Inspection) -> None:
     """Ask with two and three filters at once."""
+    _ask_joined(run, "combinations")
     _ask_family(run, "combinations")
 
 
 def the_same_question_in_other_words_has_the_same_answer(run: Inspection) -> None:
     """Ask the same in other words: order, repetition, encoding, unknown parameters, empty values; and once more."""
+    _ask_joined(run, "spelling")
     _ask_family(run, "spelling")
+
+
+def _ask_joined(run: Inspection, family: Family) -> None:
+    ask_joined(run, family, lambda queries: ask_in_brackets(run, queries))
 
 
 def _ask_family(run: Inspection, family: Family, spare: int = 0) -> tuple[Query, ...]:
@@ -74,6 +82,15 @@ def ask_what_was_left_open(run: Inspection) -> None:
         if not queries or run.lists.read_after_the_lag() is None:
             return
         run.left_open = ask_in_brackets(run, queries)
+
+
+def ask_for_classes_beyond(run: Inspection, kept: int) -> None:
+    """Ask for the classes of values that had no room, with what nothing had to be sent again for; ``kept`` is left."""
+    unused = run.shares.retries - run.budget.retried
+    around = 1 + run.budget.left // _MOST + (_AROUND if run.budget.retried else 0)
+    queries = run.classes_beyond()[: max(min(unused, run.budget.left - max(kept, 1) - around), 0)]
+    if queries and run.lists.opening() is not None:
+        ask_in_brackets(run, queries)
 
 
 def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -> tuple[Query, ...]:

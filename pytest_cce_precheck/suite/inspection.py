@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.explore.plan import covering_plan
+from pytest_cce_precheck.explore.plan import covering_plan, groups_of
 from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.suite.budget import LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.lists import TaskLists
@@ -28,17 +29,28 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.plan import Family, Plan
+
+# with fewer queries, the most telling ones are asked one by one
+_JOINED_FROM: Final = 70
 
 
 class Inspection:
     """One run. Its checks send with ``sender``, read lists with ``lists``, and report to ``results``.
 
-    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``creation_refused``
-    tells how the service refused to create tasks.
+    ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
+    of queries that a joined one was asked in place of, ``created`` is the number of tasks that the run has created or
+    may have.
     """
 
-    def __init__(self, client: PrecheckClient, settings: Settings | None = None, sender: type[Sender] = Sender) -> None:
+    def __init__(
+        self,
+        client: PrecheckClient,
+        settings: Settings | None = None,
+        sender: type[Sender] = Sender,
+        proof: Proof | None = None,
+    ) -> None:
         self.client = client
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
@@ -50,15 +62,20 @@ class Inspection:
             rough=self.settings.lag > 0,
         )
         self.lag = ReplicaLag(self.settings.lag, self.settings.now)
-        self.results = Results(self.lag, self.settings.replicas)
+        self.results = Results(self.lag, self.settings.replicas, proof=proof or Proof())
         history = TaskHistory()
         self.sender = sender(client, self.settings, self.budget, self.results, history)
         self.lists = TaskLists(client, self.settings, self.sender, self.results, history)
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
+        self.created = 0
         self.query_log = QueryLog()
+        self.proved: set[str] = set()
+        self._joined = 0
+        self._asked_for: set[tuple[Filter, str]] = set()
         self._plan: Plan | None = None
+        self._families: set[Family] = set()
 
     def begin(self, query_log: QueryLog) -> None:
         """Begin a test whose cassette must be enough for itself: what earlier tests have read is read again."""
@@ -93,7 +110,8 @@ class Inspection:
     def progress(self) -> Progress:
         """Return how far the run has come."""
         results = self.results
-        planned = self._plan.classes_left_out if self._plan is not None else frozenset()
+        # a plan that was made anew may hold queries of a check that has ended
+        beyond = self._plan.classes_beyond(results.reached | self._asked_for) if self._plan is not None else ()
         return Progress(
             requests=self.budget.sent,
             retried=self.budget.retried,
@@ -102,7 +120,7 @@ class Inspection:
             not_asked=tuple(results.not_asked),
             cut_short=tuple(results.cut_short),
             reached=frozenset(results.reached),
-            not_reached=planned - results.reached,
+            not_reached=frozenset(pair for query in beyond for pair in query.classes),
             observations={question: frozenset(seen) for question, seen in results.observations.items()},
             behind=self.lag.behind,
         )
@@ -121,9 +139,38 @@ class Inspection:
         if answer is None:
             return ()
         if self._plan is None and not self.query_log.replaying:
-            self._plan = covering_plan(answer.tasks, questions=self.shares.questions, seed=self.settings.seed)
+            self._plan = covering_plan(
+                answer.tasks,
+                questions=max(self.shares.questions - self._joined, 0),
+                seed=self.settings.seed,
+                answered=self.proved,
+            )
+        self._families.add(family)
         plan = self._plan
-        return self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
+        queries = self.query_log.questions(family, lambda: plan.family(family) if plan is not None else ())
+        self._asked_for.update(pair for query in queries for pair in query.classes)
+        return queries
+
+    def classes_beyond(self) -> Sequence[Query]:
+        """Return queries for the classes of values that the plan has no room for, one each; first ask what it has."""
+        if "unknown" not in self._families:
+            return ()
+        if self._plan is None and not self.query_log.replaying:
+            self.queries("unknown")
+        plan, reached = self._plan, self.results.reached
+        return self.query_log.questions("beyond", lambda: plan.classes_beyond(reached) if plan is not None else ())
+
+    def groups(self, family: Family) -> Sequence[Group]:
+        """Return the joined queries of a family; none on replay, or if the budget is too small for all classes."""
+        answer = self.lists.opening()
+        if answer is None or self.query_log.replaying or self.shares.questions < _JOINED_FROM:
+            return ()
+        return groups_of(answer.tasks, family, seed=self.settings.seed)
+
+    def answered_joined(self, number: int) -> None:
+        """Plan anew after a number of requests for joined queries: what they have proved is not asked again."""
+        self._joined += number
+        self._plan = None
 
 
 Check = Callable[[Inspection], None]

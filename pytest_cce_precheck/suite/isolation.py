@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.http_rules import a_refused_method_is_told_the_others
+from pytest_cce_precheck.explore.queries import matching, select
 from pytest_cce_precheck.transport.guard import UNKNOWN
 from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Request
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 _NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
 
@@ -44,17 +50,21 @@ def other_places_cannot_be_read(run: Inspection) -> None:
             "no foreign project and cluster are given (--cce-foreign-project-id, …)", part="isolation between accounts"
         )
     statuses = set()
-    for probe in probes[: max(3, run.shares.isolation - 5)]:
+    for probe in probes[: max(3, run.shares.isolation // 2)]:
         exchange = run.sender.ask(probe.request, as_is=probe.as_is)
         statuses.add(exchange.status)
         run.results.judged += exchange.status not in PASSING
         if exchange.status < 300:
             tasks, findings = judge(exchange)
             disguised = [finding for finding in findings if finding.code == "PRE109"]
-            shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
-            message = f"{probe.what} was answered with {exchange.status}{shown}"
-            readable = Finding("PRE611", message, subject=("place",)).seen_in(exchange)
-            run.results.report(*(disguised or [readable]))
+            if disguised or tasks is None or tasks.tasks:
+                shown = f" and {len(tasks.tasks)} tasks" if tasks is not None else ""
+                message = f"{probe.what} was answered with {exchange.status}{shown}"
+                readable = Finding("PRE611", message, subject=("place",)).seen_in(exchange)
+                run.results.report(*(disguised or [readable]))
+            else:
+                # that a place is not there, an empty list says too
+                run.results.observe(probe.what, f"{exchange.status}, nothing")
         else:
             run.results.report(*check(exchange, expect=_NO_SUCH_PLACE))
     if HTTPStatus.UNAUTHORIZED in statuses:
@@ -85,10 +95,13 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
         yield Probe(1, "another account's cluster", foreign)
         narrowed = replace(foreign, query=f"{Filter.TYPE}={TaskType.STATIC}")
         yield Probe(2, "another account's cluster, asked with a filter", narrowed)
-        if client.credentials.kind == "token":
-            signed = client.authenticated(foreign)
-            own_header = replace(signed, headers=signed.headers.replacing(PROJECT_HEADER, client.project_id))
-            yield Probe(2, "another account's cluster, with the own X-Project-Id", own_header, as_is=True)
+        own = run.lists.latest.tasks[0].id if run.lists.latest and run.lists.latest.tasks else None
+        asked = replace(foreign, query=encode_query([(Filter.TASK_ID, own or run.unknown_id(""))]))
+        yield Probe(2, "another account's cluster, asked for one task", asked)
+        own_header = authenticate(foreign, client.credentials, now=utc_now(), project_id=client.project_id)
+        own_header = replace(own_header, headers=own_header.headers.replacing(PROJECT_HEADER, client.project_id))
+        yield Probe(2, "another account's cluster, with the own X-Project-Id", own_header, as_is=True)
+        yield Probe(3, "another account's cluster, without credentials", foreign, as_is=True)
     if cluster:
         yield Probe(1, "another account's cluster under the own project", client.list_request(cluster_id=cluster))
     if project:
@@ -113,14 +126,25 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
     if both:
         message = f"task {min(both)} is listed in this cluster and in {other_id}"
         run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
-    for question in islice(_crossed_questions(run, mine, theirs, other_id), max(2, run.shares.isolation // 2)):
-        answer = run.lists.judged(run.sender.ask(question.request), {200, 404})
+    _filters_select_there(run, theirs, other_id)
+    for question in islice(_crossed_questions(run, mine, theirs, other_id), max(2, run.shares.isolation // 3)):
+        answer = run.lists.judged(run.sender.ask(question.request), question.statuses)
         foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
         if foreign and answer:
             message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
             finding = Finding("PRE610", message, foreign[0].path, subject=question.subject)
             run.results.report(finding.seen_in(answer.exchange))
-    run.lists.read()
+    _compare_once_more(run, theirs, other_id)
+
+
+def _compare_once_more(run: Inspection, theirs: Answer, other_id: str) -> None:
+    """Read this cluster's list right after the other's: it must not show the other's tasks now."""
+    after = run.lists.read()
+    foreign = [task for task in after.tasks if task.id in theirs.by_id] if after else []
+    if foreign and after:
+        message = f"task {foreign[0].id} of cluster {other_id} is in this cluster's list, read after the other's"
+        finding = Finding("PRE610", message, foreign[0].path, subject=("list",))
+        run.results.report(finding.seen_in(after.exchange, theirs.exchange))
 
 
 @dataclass(frozen=True)
@@ -129,24 +153,70 @@ class _Crossed:
     request: Request
     foreign: frozenset[str]
     subject: tuple[str, ...]
+    statuses: frozenset[int] = frozenset({200, 404})
 
 
 def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: str) -> Iterator[_Crossed]:
-    their_ids, my_ids = frozenset(theirs.by_id), frozenset(mine.by_id)
-    for task in theirs.tasks[:1]:
-        for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID):
-            value = task.value_of(name)
-            if value:
-                query = encode_query([(name, value)])
-                yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, (str(name),))
-        query = encode_query([(Filter.TYPE, task.value_of(Filter.TYPE) or "")])
-        yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, ("type",))
-    for task in mine.tasks[:1]:
-        query = encode_query([(Filter.TASK_ID, task.id or "")])
-        request = run.client.list_request(query, cluster_id=other_id)
-        yield _Crossed(f"?{query} in the other cluster", request, my_ids, ("task_id",))
+    client = run.client
+    pairs = [(theirs, client.cluster_id, "this"), (mine, other_id, "the other")]
+    for names in ((Filter.TASK_ID,), (Filter.ADDON_INSTANCE_ID,), (Filter.TYPE,), tuple(Filter)):
+        for shown, cluster, which in pairs:
+            given = select(matching(shown.tasks[0], *names)) if shown.tasks else None
+            # the other cluster's types are asked for beside its own tasks
+            if given is not None and given.query and not (which == "the other" and names == (Filter.TYPE,)):
+                request = client.list_request(given.query, cluster_id=cluster)
+                subject = tuple(map(str, names))
+                yield _Crossed(f"{given.title} in {which} cluster", request, frozenset(shown.by_id), subject)
     query = encode_query([("cluster_id", other_id)])
-    yield _Crossed(f"?{query} in this cluster", run.client.list_request(query), their_ids, ("cluster_id",))
+    # a parameter that is not documented may be refused
+    statuses = frozenset({200, 400})
+    request = client.list_request(query)
+    yield _Crossed(f"?{query} in this cluster", request, frozenset(theirs.by_id), ("cluster_id",), statuses)
+
+
+def _filters_select_there(run: Inspection, theirs: Answer, other_id: str) -> None:
+    """Ask the other cluster with each filter, and all: its own unfiltered lists judge the answers.
+
+    If replicas lag, only what is wrong again after the lag is reported.
+    """
+    queries = list(_queries_of(theirs))[: max(0, run.shares.isolation // 3 - 2)]
+    before = theirs
+    for is_last in (False, True) if run.lag.lag else (True,):
+        asked = [
+            (query, run.sender.ask(run.client.list_request(query.query, cluster_id=other_id))) for query in queries
+        ]
+        asked = [(query, exchange) for query, exchange in asked if exchange.status not in PASSING]
+        after = run.lists.judged(run.sender.ask(run.client.list_request(cluster_id=other_id)), {200}) if asked else None
+        if after is None:
+            return
+        bracket = Bracket(before, after)
+        found = {query: _findings_there(query, exchange, bracket) for query, exchange in asked}
+        queries = [query for query, findings in found.items() if findings]
+        if is_last:
+            run.results.judged += len(asked)
+            run.results.report(*chain.from_iterable(found.values()))
+        elif queries:
+            run.sender.wait(run.lag.lag)
+            before = after
+
+
+def _queries_of(listed: Answer) -> Iterator[Query]:
+    # tasks of different types, if there are any
+    tasks = list({task.value_of(Filter.TYPE): task for task in listed.tasks}.values())
+    for index, names in enumerate((tuple(Filter), (Filter.TYPE,), (Filter.TASK_ID,), (Filter.ADDON_INSTANCE_ID,))):
+        given = matching(tasks[index % len(tasks)], *names) if tasks else ()
+        if given:
+            yield select(given)
+
+
+def _findings_there(query: Query, exchange: Exchange, bracket: Bracket) -> list[Finding]:
+    answer, findings = judge(exchange, expect=acceptable_statuses(query, bracket))
+    if answer is not None and answer.comparable:
+        findings += [
+            replace(each, message=f"in the other cluster, {each.message}", subject=(*each.subject, "other cluster"))
+            for each in judge_selection(query, answer, bracket).findings
+        ]
+    return findings
 
 
 def other_methods_are_not_answered_as_get(run: Inspection) -> None:
@@ -185,7 +255,8 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
             results.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
             if not settings.allow_destructive:
                 break
-        elif exchange.status in (405, 500):
-            # other refusals may come from in front of the service, in whatever form
-            results.report(*check(exchange))
+        else:
+            # how, no source says, except for what a 405 must have
+            results.report(*a_refused_method_is_told_the_others(exchange))
+            results.observe(f"{method} on the list path", f"{exchange.status}")
     run.lists.read()

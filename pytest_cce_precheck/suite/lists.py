@@ -93,6 +93,7 @@ class TaskLists:
     def compare(self, answer: Answer, *, complete: bool = True) -> frozenset[str]:
         """Compare the answer to the latest request with all before; return the tasks that a lag lets be older there."""
         outdated = self._lag.observe(answer, self._sender.sent_at, complete=complete)
+        self._results.proof.see_series(self.latest, answer, complete=complete)
         self._results.report(*self._history.observe(answer, complete=complete, outdated=outdated))
         return outdated
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.findings import MESSAGE, Finding
+from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 # findings that compare two answers: one of two replicas may be behind the other
 _CONTRADICTIONS: Final = frozenset(
     {*(f"PRE40{n}" for n in range(2, 10)), *(f"PRE41{n}" for n in range(6)), "PRE310", "PRE501", "PRE502", "PRE503"}
-    | {"PRE505", "PRE506", "PRE507"}
+    | {"PRE505", "PRE506"}
 )
 
 
@@ -75,7 +76,8 @@ class Results:
     """The results of a run; ``check`` is the name of the test whose check is running.
 
     A finding whose identity was reported before is counted and not reported again: one cause, one finding.
-    ``replicas`` tells whether replicas may answer at all; if so, contradictions between answers get a hint.
+    ``replicas`` tells whether replicas may answer at all; if so, contradictions between answers get a hint. ``proof``
+    counts what the answers prove.
     """
 
     lag: ReplicaLag
@@ -87,6 +89,7 @@ class Results:
     cut_short: list[str] = field(default_factory=list)
     reached: set[tuple[Filter, str]] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
+    proof: Proof = field(default_factory=Proof)
     _found: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _times: dict[tuple[str, ...], int] = field(default_factory=dict)
 
@@ -102,6 +105,7 @@ class Results:
     def report(self, *findings: Finding) -> None:
         """Record findings."""
         for finding in map(self._with_hint, findings):
+            self.proof.see_finding(finding.code)
             self._times[finding.identity] = self.times(finding) + finding.times
             if finding.identity not in self._found:
                 self._found[finding.identity] = finding.abridged()

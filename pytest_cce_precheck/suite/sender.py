@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
+from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, has_failed, no_answer
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.proof import Place
+from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
 from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.wire.dates import wait_in_words
@@ -32,6 +34,8 @@ _SHORTEST_SECRET: Final = 8
 _LOST: Final = frozenset({"connection-lost", "timeout", "unreachable", "truncated"})
 _QUICK: Final = _LOST - {"timeout", "unreachable"}
 _NOT_SENT: Final = "unreachable"
+# so many times in turn the list must be answered and the request fail, before that is no coincidence
+_FAILURES: Final = 3
 
 
 class RunStoppedError(CcePrecheckError):
@@ -83,11 +87,15 @@ class Sender:
         self.sent_at = self._settings.now()
         with self.budget.spending():
             exchange = self.client.send(request, as_is=as_is)
-        self.record(exchange)
+        self.record(exchange, as_is=as_is)
         return exchange
 
-    def record(self, exchange: Exchange) -> None:
-        """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429."""
+    def record(self, exchange: Exchange, *, as_is: bool = False) -> None:
+        """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429, its time."""
+        client, near = self.client, self._settings.neighbours
+        place = Place(client.project_id, client.cluster_id, near.other_cluster_id, client.credentials)
+        self._results.proof.see(exchange, place, as_is=as_is)
+        self._results.report(*too_slow(exchange, self._settings.max_response_time))
         self._report_secrets(exchange)
         if exchange.request.method == "GET":
             self._history.asked(exchange)
@@ -97,11 +105,43 @@ class Sender:
             self._results.report(*check(exchange))
 
     def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:
-        """Send a request, and again if a gateway refuses it for now or its answer is lost; return the last answer.
+        """Send a request, and again if a gateway refuses it for now, it fails or its answer is lost.
 
-        Without ``repeat``, it is sent again only if it was refused unread. Raise `BudgetExhaustedError`, and
-        `TransportError` if no answer came.
+        Return the last answer. Without ``repeat``, it is sent again only if it was refused unread. Raise
+        `BudgetExhaustedError`, and `TransportError` if no answer came.
         """
+        exchange = self._ask(request, as_is=as_is, repeat=repeat)
+        if repeat and has_failed(exchange) and _has_documented_answers(request):
+            return self._ask_what_failed(request, exchange, as_is=as_is)
+        return exchange
+
+    def _ask_what_failed(self, request: Request, failed: Exchange, *, as_is: bool) -> Exchange:
+        """Repeat a request that failed, the unfiltered list before each further time; return its last answer.
+
+        E documents a 500, which may come now and then. If only this request fails, each time, it is never answered as
+        D says, and that is reported.
+        """
+        plain = self.client.list_request()
+        about = tuple(sorted({name for name, _ in request.params})) or ("unfiltered",)
+        message = f"{request.method} {request.target} is always answered with {failed.status}"
+        failure = Finding("PRE103", message, subject=about if request.method == "GET" else ("create",))
+        for turn in range(_FAILURES):
+            if turn and request.target == plain.target:
+                self.wait(self._retries.pause(turn))
+            elif turn and self._ask(plain, as_is=False, repeat=True).status >= 300:
+                # the service fails as a whole: that says nothing about this request
+                return failed
+            self.budget.retried += 1
+            exchange = self._ask(request, as_is=as_is, repeat=True)
+            if not has_failed(exchange):
+                self._results.report(*check(failed))
+                return exchange
+            if self._results.times(failure):
+                break
+        self._results.report(failure.seen_in(exchange))
+        return exchange
+
+    def _ask(self, request: Request, *, as_is: bool, repeat: bool) -> Exchange:
         losses = 0
         for attempt in range(1, TRIES + 1):
             try:
@@ -165,3 +205,8 @@ class Sender:
         if self.answers == 0 or self._unanswered >= _GONE:
             self.stopped = f"the endpoint does not answer ({error.detail})"
         self._results.report(no_answer(error))
+
+
+def _has_documented_answers(request: Request) -> bool:
+    # how other methods on the list path are refused, no source says
+    return request.method == "GET" or request.path.endswith("/precheck")

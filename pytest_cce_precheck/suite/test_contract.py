@@ -39,11 +39,6 @@ def test_the_same_question_in_other_words_has_the_same_answer(holds: Holds) -> N
     holds(filters.the_same_question_in_other_words_has_the_same_answer)
 
 
-def test_questions_beyond_the_plan_are_answered_rightly(holds: Holds) -> None:
-    """D: what hypothesis draws is no exception."""
-    holds(exploration.questions_beyond_the_plan_are_answered_rightly)
-
-
 def test_request_headers_do_not_change_the_answer(holds: Holds) -> None:
     """D: GET does not check Content-Type; RFC 9110: header names have no case."""
     holds(transport.request_headers_do_not_change_the_answer)
@@ -82,3 +77,8 @@ def test_created_tasks_are_found_and_finish(holds: Holds) -> None:
 def test_bad_create_requests_are_refused(holds: Holds) -> None:
     """C, E: 400, and nothing is made."""
     holds(creation.bad_create_requests_are_refused)
+
+
+def test_questions_beyond_the_plan_are_answered_rightly(holds: Holds) -> None:
+    """D: what hypothesis draws is no exception."""
+    holds(exploration.questions_beyond_the_plan_are_answered_rightly)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
-from pytest_cce_precheck.wire.exchange import Exchange, TransportError
+from pytest_cce_precheck.suite.lists import REFUSALS
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -19,22 +27,32 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.filters import Query
+    from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Request
 
     _Outcome = tuple[Query, Exchange | TransportError]
 
+
+_MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
+# the share that has room for a condition, a range and HEAD too
+_HTTP_FROM: Final = 15
 # four requests, and the list that closes their bracket
 _HEADERS: Final = 5
 _AT_ONCE: Final = 4
+# rounds of simultaneous queries in one bracket
+_ROUNDS: Final = 6
 # one connection may be lost by chance
 _MANY: Final = 3
 
 
 def request_headers_do_not_change_the_answer(run: Inspection) -> None:
-    """Ask with headers that must not matter: another Content-Type, names in another case, none that can be left out."""
+    """Ask with headers that must not matter: another Content-Type, names in another case, the other credentials.
+
+    A condition that does not hold, a range, and HEAD are answered as HTTP has them, or as if they were not there.
+    """
     if run.shares.transport < _HEADERS:
         run.results.leave_out("--cce-budget is too small for it")
         return
@@ -49,7 +67,36 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
             run.lists.report_unavailable(exchange)
         else:
             asked.append(AskedQuery(query, exchange, variant))
+    head = None
+    if run.shares.transport >= _HTTP_FROM:
+        asked += _conditions_and_ranges(run, query, before)
+        head = run.sender.ask(run.client.list_request(method="HEAD"))
+        run.results.report(*(finding.seen_in(head) for finding in nothing_follows_the_answer(head)))
     _judge(run, before, asked)
+    if head is not None and run.lists.latest is not None:
+        run.results.report(*head_is_as_long_as_get(head, (before.exchange, run.lists.latest.exchange)))
+
+
+def _conditions_and_ranges(run: Inspection, query: Query, before: Answer) -> Iterator[AskedQuery]:
+    """Ask with a condition that does not hold, and for a range; yield what is answered as without them."""
+    plain = run.client.list_request(query.query)
+    tags = ['"precheck-probe"']
+    if any(task.value_of(Filter.TYPE) != TaskType.STATIC for task in before.tasks):
+        # the tag of a list that holds more
+        tags += filter(None, [before.exchange.response.headers.get("ETag")])
+    tomorrow = format_datetime(utc_now() + timedelta(days=1), usegmt=True)
+    condition = {"If-None-Match": ", ".join(tags), "If-Modified-Since": tomorrow}
+    changed = run.sender.ask(replace(plain, headers=Headers([*plain.headers.pairs, *condition.items()])))
+    if changed.status == HTTPStatus.NOT_MODIFIED:
+        message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}"
+        run.results.report(Finding("PRE118", message, subject=("condition",)).seen_in(changed))
+    elif changed.status not in PASSING:
+        yield AskedQuery(query, changed, "a condition that does not hold")
+    part = run.sender.ask(replace(plain, headers=plain.headers.replacing("Range", "bytes=0-9")))
+    if part.status == HTTPStatus.PARTIAL_CONTENT:
+        run.results.report(*(finding.seen_in(part) for finding in partial_content(part)))
+    elif part.status == HTTPStatus.OK:
+        yield AskedQuery(query, part, "a Range")
 
 
 def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None:
@@ -74,6 +121,14 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.sender.ask(plain)
         exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
+    keys = run.client.credentials
+    if keys.kind == "ak/sk" and keys.token is not None and run.shares.transport > _HEADERS:
+        by_token = run.sender.ask(run.client.authenticated(plain, Credentials(token=keys.token)), as_is=True)
+        if by_token.status in REFUSALS:
+            # nothing tells whether it has ended
+            run.results.give_up(f"the token was refused with {by_token.status}, the access key is accepted")
+        else:
+            yield "the token in place of a signature", by_token
 
 
 def _in_lower_case(run: Inspection, plain: Request) -> Request:
@@ -82,7 +137,10 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
 
 
 def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:
-    """Ask different queries at the same time, twice over, so that each new connection carries two of them."""
+    """Ask different queries at the same time, twice over, so that each new connection carries two of them.
+
+    If there is another cluster, its list is asked for in place of one query that would be repeated.
+    """
     if run.shares.transport < 2 * _AT_ONCE:
         run.results.leave_out("--cce-budget is too small for it")
         return
@@ -91,7 +149,55 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
     if before is None or len(queries) < 2:
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
-    outcomes = _ask_together(run, queries) + _ask_together(run, [*queries[1:], queries[0]])
+    outcomes = _ask_together(run, queries)
+    again = [*queries[1:], queries[0]]
+    elsewhere = None
+    if run.settings.neighbours.other_cluster_id is None:
+        outcomes += _ask_together(run, again)
+    else:
+        outcomes_again, elsewhere = _ask_both_clusters(run, again[:-1])
+        outcomes += outcomes_again
+    _judge_together(run, before, outcomes)
+    if elsewhere is not None:
+        _judge_elsewhere(run, before, elsewhere)
+    more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
+    if more > 0:
+        _ask_more_together(run, more)
+
+
+def _ask_both_clusters(run: Inspection, queries: Sequence[Query]) -> tuple[list[_Outcome], Exchange | TransportError]:
+    """Ask queries at the same time as the list of the other cluster, which is sent between them."""
+    requests = [run.client.list_request(query.query) for query in queries]
+    requests.insert(1, run.client.list_request(cluster_id=run.settings.neighbours.other_cluster_id))
+    outcomes = _send_together(run, requests)
+    elsewhere = outcomes.pop(1)
+    return list(zip(queries, outcomes, strict=True)), elsewhere
+
+
+def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
+    if isinstance(outcome, Exchange):
+        run.sender.record(outcome)
+    if isinstance(outcome, TransportError) or outcome.status in PASSING:
+        run.results.give_up(f"the other cluster's list: {_why_not(outcome)} when it was asked for with others")
+        return
+    theirs = run.lists.judged(outcome, {200})
+    both = mine.by_id.keys() & theirs.by_id.keys() if theirs is not None else ()
+    if theirs is not None and both:
+        other = run.settings.neighbours.other_cluster_id
+        message = f"task {min(both)} of this cluster is in the list of {other}, asked for at the same time"
+        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+
+
+def _ask_more_together(run: Inspection, rounds: int) -> None:
+    """Ask all other queries at the same time, as many rounds as a larger budget allows."""
+    others = cycle([replace(query, code="PRE415") for name in _MIXED for query in run.queries(name)])
+    while rounds > 0 and run.budget.left > _ROUNDS * _AT_ONCE and (before := run.lists.opening()) is not None:
+        asked = [_ask_together(run, list(islice(others, _AT_ONCE))) for _ in range(min(rounds, _ROUNDS))]
+        _judge_together(run, before, [outcome for each in asked for outcome in each])
+        rounds -= _ROUNDS
+
+
+def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -> None:
     lost = [query for query, outcome in outcomes if isinstance(outcome, TransportError)]
     if len(lost) >= _MANY:
         # several at a time may still be chance; as many again are not
@@ -102,16 +208,21 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
 
 
 def _ask_together(run: Inspection, queries: Sequence[Query]) -> list[_Outcome]:
-    def ask(query: Query) -> Exchange | TransportError:
+    outcomes = _send_together(run, [run.client.list_request(query.query) for query in queries])
+    return list(zip(queries, outcomes, strict=True))
+
+
+def _send_together(run: Inspection, requests: Sequence[Request]) -> list[Exchange | TransportError]:
+    def send(request: Request) -> Exchange | TransportError:
         try:
-            return run.client.send(run.client.list_request(query.query))
+            return run.client.send(request)
         except TransportError as error:
             return error
 
-    for _ in queries:
+    for _ in requests:
         run.budget.spend()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(zip(queries, pool.map(ask, queries), strict=True))
+        return list(pool.map(send, requests))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:
@@ -124,8 +235,11 @@ def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]
         if isinstance(outcome, TransportError) and many:
             run.sender.report_lost(outcome)
         elif isinstance(outcome, TransportError) or outcome.status in PASSING:
-            why = f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"
-            run.results.give_up(f"{query.title}: {why} when it was asked at the same time as others")
+            run.results.give_up(f"{query.title}: {_why_not(outcome)} when it was asked at the same time as others")
         else:
             asked.append(AskedQuery(query, outcome))
     return asked
+
+
+def _why_not(outcome: Exchange | TransportError) -> str:
+    return f"no answer ({outcome.detail})" if isinstance(outcome, TransportError) else f"{outcome.status}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from responses.registries import FirstMatchRegistry
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
 
+from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 
@@ -90,6 +92,8 @@ class Interceptor:
             response = self._answer(request)
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
+        if isinstance(response, LateResponse):
+            _wait(response.elapsed, prepared)
         self.observe(request, response)
         # a list of pairs keeps repeated headers, which responses accepts but does not annotate
         return response.status, list(response.headers.pairs), response.body
@@ -111,6 +115,17 @@ def _pattern(endpoint: str) -> str:
     # with or without the default port of its scheme, it is the same service
     port = ":443" if endpoint.lower().startswith("https:") else ":80"
     return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
+
+
+def _wait(seconds: float, prepared: PreparedRequest) -> None:
+    """Wait as long as an answer takes, or as its caller waits for one."""
+    timeout = getattr(prepared, "req_kwargs", {}).get("timeout")
+    # for the connection, and for the answer
+    patience = timeout[-1] if isinstance(timeout, tuple) else timeout
+    if isinstance(patience, int | float) and patience < seconds:
+        time.sleep(patience)
+        raise failure("timeout", f"no answer within {patience:g} s")
+    time.sleep(seconds)
 
 
 class _Registry(FirstMatchRegistry):

@@ -11,7 +11,7 @@ import requests
 from pytest_cce_precheck.environment import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter
+from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter, surplus_of
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.hosts import is_loopback, refuse_plain_http
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -67,7 +67,8 @@ class HttpTransport:
                 body = read_body(received.raw)
                 elapsed = monotonic() - watch.began
                 headers = Headers(received.raw.headers.items())
-                return Exchange(request, Response(received.status_code, headers, body, elapsed))
+                surplus = surplus_of(received.raw)
+                return Exchange(request, Response(received.status_code, headers, body, elapsed, surplus=surplus))
         except FAILURES as failure:
             reason, detail = reason_of(failure)
             # `from None`: the failure's frames are among `_HOLDERS`

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 
-def _answer(simulator: Simulator, request: Request) -> Response:
+def simulated(simulator: Simulator, request: Request) -> Response:
+    """Return the simulator's answer; raises `TransportError` if there is none."""
     try:
         return simulator.handle(request)
     except NoAnswer as failure:
@@ -30,15 +31,23 @@ class InProcessTransport:
 
     def send(self, request: Request) -> Exchange:
         """Return the simulator's answer as a client would have received it."""
-        response = _answer(self._simulator, request)
-        return Exchange(request, replace(response, body=_received(response, request)))
+        response = simulated(self._simulator, request)
+        return Exchange(request, received(response, request))
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
 
-def _received(response: Response, request: Request) -> bytes:
+def received(response: Response, request: Request) -> Response:
+    """Return an answer as a client receives it; raises `TransportError` if it cannot be read."""
+    return replace(response, body=_body(response, request), surplus=response.surplus or b"")
+
+
+def _body(response: Response, request: Request) -> bytes:
     length, body = response.headers.get("Content-Length", ""), response.body
+    if request.method == "HEAD":
+        # its Content-Length is that of GET
+        return b""
     if length.isdigit() and int(length) > len(body):
         detail = f"the answer ended after {len(body)} of the {length} bytes of its Content-Length"
         raise TransportError("truncated", detail, request)
@@ -59,4 +68,4 @@ class Interception(Interceptor):
     """
 
     def __init__(self, simulator: Simulator, **more: Any) -> None:
-        super().__init__([simulator.endpoint], answer=lambda request: _answer(simulator, request), **more)
+        super().__init__([simulator.endpoint], answer=lambda request: simulated(simulator, request), **more)

@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
+from http.client import HTTPResponse as PlainResponse
+from http.client import parse_headers
 from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from urllib3 import HTTPConnectionPool, HTTPResponse
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse
     from urllib3.poolmanager import PoolManager
 
+# 101 ends the exchange: another protocol follows
+_INTERIM: Final = frozenset({100, *range(102, 200)})
 T = TypeVar("T")
 
 _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
@@ -172,7 +176,53 @@ class _Watchdog:
 _WATCHDOG: Final = _Watchdog()
 
 
+class _FinalResponse(PlainResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.surplus: bytes | None = None
+        self._sock = sock
+        self._had_last_chunk = False
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # RFC 9110, 15.2: interim answers, such as 103, may come before the answer; http.client skips 100 alone
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+            if status not in _INTERIM:
+                return version, status, reason
+            parse_headers(self.fp)
+
+    def _read_and_discard_trailer(self) -> None:
+        super()._read_and_discard_trailer()  # type: ignore[misc]  # typeshed leaves it out
+        self._had_last_chunk = True
+
+    def _close_conn(self) -> None:
+        # of an answer that was not read to its end, the rest is no surplus
+        if self._had_last_chunk or self.length == 0:
+            self.surplus = self._arrived()
+        super()._close_conn()  # type: ignore[misc]  # typeshed leaves it out
+
+    def _arrived(self) -> bytes:
+        """Return what has arrived and was not read, without waiting for more: it is lost with the buffer."""
+        timeout = self._sock.gettimeout()
+        try:
+            self._sock.settimeout(0)
+            return self.fp.peek(1)
+        except OSError:
+            # TLS has no whole record yet, or the connection was reset
+            return b""
+        finally:
+            self._sock.settimeout(timeout)
+
+
+def surplus_of(response: BaseHTTPResponse) -> bytes | None:
+    """Return the beginning of what arrived after the end of an answer that was read; None if nobody looked for it."""
+    original = getattr(response, "_original_response", None)
+    return original.surplus if isinstance(original, _FinalResponse) else None
+
+
 class _WatchedConnection(HTTPConnection):
+    response_class = _FinalResponse
+
     def _new_conn(self) -> socket.socket:
         watch = Watch.current()
         if watch is None:

@@ -110,6 +110,7 @@ class Response:
     """A response as received; ``elapsed`` is in seconds.
 
     ``released`` is the size of a body of which only the beginning is kept (`Exchange.abridged`), 0 if it is whole.
+    ``surplus`` is the beginning of what was sent after the end of the answer, None if nobody looked for it.
     """
 
     status: int
@@ -117,6 +118,7 @@ class Response:
     body: bytes = field(default=b"", repr=False)
     elapsed: float = 0.0
     released: int = field(default=0, kw_only=True)
+    surplus: bytes | None = field(default=None, repr=False, kw_only=True)
 
     @property
     def size(self) -> int:

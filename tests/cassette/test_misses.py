@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from pytest_cce_precheck.cassette.format import Recording
@@ -10,6 +12,9 @@ from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.recordings import ENDPOINT, PATH, answered, asked, cassette
+
+PLACE = f"--cce-endpoint={ENDPOINT} --cce-project-id=PROJECT_ID --cce-cluster-id=CLUSTER_ID"
+COMMAND = f"pytest --cce-mode=record {PLACE} test_a.py::test_b"
 
 
 def told(request: Request, *recordings: Recording, used: int = 0, test: str | None = "test_a.py::test_b") -> list[str]:
@@ -36,7 +41,9 @@ def test_a_miss_names_request_file_mode_closest_recording_difference_and_way_out
         "  mode:     replay, of tasks.json (2 recordings of 2026-01-02)",
         f"  closest:  recording 2, GET {PATH}?type=addonStatic (not used yet)",
         "  differs:  the parameter type is 'addonUpgrade', recorded 'addonStatic'",
-        "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), or ask what was recorded",
+        f"  asked at: tests/cassette/test_misses.py:{told.__code__.co_firstlineno + 6}, in told",
+        "  way out:  record it again, or ask what was recorded",
+        f"    {COMMAND}",
     ]
 
 
@@ -46,10 +53,12 @@ def test_what_is_used_up_says_that_it_was_given_already_and_how_to_have_it_again
         "  mode:     replay, of tasks.json (1 recording of 2026-01-02)",
         f"  closest:  recording 1, GET {PATH}?type=x (used already)",
         "  differs:  in nothing, but each recording answers one call, and this is one call more",
+        f"  asked at: tests/cassette/test_misses.py:{told.__code__.co_firstlineno + 6}, in told",
         (
-            "  way out:  record it again (pytest --cce-mode=record 'test_a.py::test_b'), ask once, or let it repeat"
-            " (cce(repeats=True), and record it again), or ask what was recorded"
+            "  way out:  record it again, ask once, or let it repeat (cce(repeats=True), and record it again), or ask"
+            " what was recorded"
         ),
+        f"    {COMMAND}",
     ]
 
 
@@ -61,6 +70,30 @@ def test_an_empty_cassette_has_nothing_close() -> None:
 
 def test_a_cassette_that_no_test_recorded_cannot_name_one() -> None:
     assert told(asked(), answered("type=x"), test=None)[-1] == "  way out:  record it again, or ask what was recorded"
+
+
+def test_the_command_names_what_the_cassette_was_recorded_from_and_the_variable_of_its_credentials() -> None:
+    known = cassette(answered(), test="a b.py::t[x]", project_id="p", cluster_id="c", credentials=("token",))
+    with pytest.raises(CassetteMissError) as raised:
+        Playback(known).find(asked("type=x"))
+    *_, words, command = str(raised.value).splitlines()
+    assert words.startswith("  way out:  record it again (with CCE_AUTH_TOKEN in the environment), or ")
+    assert shlex.split(command)[1:] == [
+        "--cce-mode=record", f"--cce-endpoint={ENDPOINT}", "--cce-project-id=p", "--cce-cluster-id=c", "a b.py::t[x]",
+    ]  # fmt: skip
+
+
+def test_the_command_asks_for_permission_if_something_was_created() -> None:
+    assert "--cce-mode=record --cce-allow-writes " in told(posted(b"{}"), answered())[-1]
+
+
+def test_the_command_has_no_pseudonyms_for_ids_and_no_password_of_an_endpoint() -> None:
+    known = cassette(answered(), test="t", project_id="p", endpoint="https://u:secret@h.example", pseudonyms=True)
+    with pytest.raises(CassetteMissError) as raised:
+        Playback(known).find(asked("type=x"))
+    command = str(raised.value).splitlines()[-1]
+    assert "--cce-endpoint=https://HOST --cce-project-id=PROJECT_ID" in command
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,17 @@ import signal
 import socket
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.simulator.staging.profiles import PROFILES
 from tests.processes import first_line, service, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def get(facts: dict[str, Any], token: str) -> Any:
@@ -36,17 +40,34 @@ def test_one_line_of_json_tells_a_program_all_it_needs() -> None:
             assert caught.value.code == 401
 
 
+def test_a_captured_answer_is_served_again(tmp_path: Path) -> None:
+    captured = load_schema("list_answer")["examples"][0]
+    (tmp_path / "state.json").write_text(json.dumps(captured))
+    with service("--state", str(tmp_path / "state.json")) as facts:
+        assert get(facts, facts["token"]) == captured
+
+
+def test_a_state_may_break_a_rule_that_is_named(tmp_path: Path) -> None:
+    captured = load_schema("list_answer")["examples"][0]
+    del captured["items"][0]["metadata"]["expireTimeStamp"]
+    (tmp_path / "state.json").write_text(json.dumps(captured))
+    with service("--state", str(tmp_path / "state.json"), "--breaks", "PRE302") as facts:
+        assert get(facts, facts["token"]) == captured
+
+
 def test_the_text_says_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> None:
     process = start()
     try:
         lines = [first_line(process)]
         assert process.stdout is not None
-        while "HUAWEICLOUD_SDK_SK" not in lines[-1]:
+        while "HUAWEICLOUD_SDK_REGION" not in lines[-1]:
             lines.append(process.stdout.readline())
         text = "".join(lines)
         assert text.startswith("The simulated service listens on http://127.0.0.1:")
         assert "pytest --pyargs pytest_cce_precheck.suite --cce-mode=live --cce-endpoint=http://127.0.0.1:" in text
         assert "export CCE_AUTH_TOKEN=SIMULATED-TOKEN-" in text
+        endpoint = text.split()[5]
+        assert f"export HUAWEICLOUD_SDK_REGION_CCE_CN_NORTH_4={endpoint}\n" in text
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
     finally:
@@ -78,6 +99,11 @@ def test_being_terminated_leaves_nothing_behind() -> None:
     [
         (["--fault", "page-info-mising"], "there is no fault 'page-info-mising'; did you mean page-info-missing"),
         (["--variation", "item-shuffled"], "there is no variation 'item-shuffled'; did you mean items-shuffled"),
+        (["--state", "no-such.json"], "the state file no-such.json cannot be read: No such file or directory"),
+        (["--state", __file__], "the state file "),
+        (["--state", "x", "--staging", "busy"], "--state is for the simulator alone"),
+        (["--state", "x", "--corpus"], "--corpus has answers of its own"),
+        (["--breaks", "PRE302"], "--breaks permits a state to break a rule: name the state with --state FILE"),
     ],
 )
 def test_what_cannot_be_served_exits_with_2(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:

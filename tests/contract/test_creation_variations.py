@@ -58,6 +58,25 @@ CONFORMING: dict[str, Change] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [(1, "1"), (1, True), (True, 1), (0, False), (1.0, True), (1.5, 1), (None, ""), (None, 0), ([], {}), ("", [])],
+)
+def test_a_value_that_is_of_another_type_in_the_answer_is_not_as_sent(sent: object, received: object) -> None:
+    asked, made = creation()
+    asked["spec"]["addonList"][0]["values"] = {"a": [{"b": sent}]}
+    made["spec"]["addonList"][0]["values"] = {"a": [{"b": received}]}
+    assert codes(created(made, asked)) == ["PRE320"]
+
+
+@pytest.mark.parametrize(("sent", "received"), [(1, 1.0), (1.0, 1), (100, 1e2), (0.10, 0.1)])
+def test_one_number_may_be_written_in_two_ways(sent: float, received: float) -> None:
+    asked, made = creation()
+    asked["spec"]["addonList"][0]["values"] = {"a": sent}
+    made["spec"]["addonList"][0]["values"] = {"a": received}
+    assert codes(created(made, asked)) == []
+
+
 @pytest.mark.parametrize("change", CONFORMING.values(), ids=CONFORMING)
 def test_a_create_answer_may_be_so(change: Change) -> None:
     asked, made = creation()
@@ -75,7 +94,10 @@ def test_a_create_answer_whose_request_was_not_kept_is_judged_by_itself(change: 
 WRONG: dict[str, tuple[str, Change]] = {
     "an empty cluster": ("PRE320", lambda asked, made: made["spec"].update(clusterID="")),
     "a field of spec left out": ("PRE320", lambda asked, made: made["spec"].pop("clusterID")),
-    "a field added to spec": ("PRE320", lambda asked, made: made["spec"].update(phase="x")),
+    "a documented field added to spec": (
+        "PRE320",
+        lambda asked, made: made["spec"]["addonList"][0].update(targetVersion="9"),
+    ),
     "a value changed": ("PRE320", lambda asked, made: made["spec"]["addonList"][0]["values"].update(a="1")),
     "the checks swapped in spec": ("PRE320", lambda asked, made: made["spec"]["addonList"].reverse()),
     "a risk that runs": ("PRE321", lambda a, made: items(made)[0]["status"]["riskList"][0].update(status="Running")),

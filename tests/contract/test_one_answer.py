@@ -80,7 +80,11 @@ WRONG: list[tuple[str, str, Change]] = [
     ),
     ("PRE308", "made tomorrow", lambda d: at(INIT, "metadata")(d).update(createTimeStamp="2026-11-24T18:00:00Z")),
     ("PRE309", "one too many counted", lambda d: d["pageInfo"].update(currentCount=9)),
-    ("PRE311", "Failed, one Init", lambda d: at(FAILED, "status")(d).update(riskList=[risk("Failed"), risk("Init")])),
+    (
+        "PRE311",
+        "Failed, one Running",
+        lambda d: at(FAILED, "status")(d).update(riskList=[risk("Failed"), risk("Running")]),
+    ),
 ]
 
 

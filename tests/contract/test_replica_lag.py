@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,15 +130,6 @@ def test_a_list_that_lacks_a_task_just_seen_was_behind_unless_it_may_have_left(s
     assert seen.behind == pytest.approx(behind)
 
 
-def test_a_created_task_that_an_answer_did_not_show_tells_how_far_that_was_behind() -> None:
-    seen, clock = lagging()
-    seen.observe(shows(ONE), complete=False)
-    seen.record_missing(ONE_ID, clock.now + 2.5)
-    clock.now += 3
-    seen.observe(shows(ONE))
-    assert seen.behind == pytest.approx(2.5)
-
-
 @pytest.mark.parametrize(("seconds", "behind"), [(20, 20), (61, 0)])
 def test_more_than_the_lag_is_measured_too_unless_no_replica_is_so_far_behind(seconds: float, behind: float) -> None:
     seen, clock = lagging()
@@ -237,16 +229,6 @@ def test_a_task_that_is_listed_again_after_the_lag_is_gone_no_longer() -> None:
     assert seen.behind == 10
 
 
-def test_of_several_answers_that_lacked_a_task_the_latest_tells_how_far_they_were_behind() -> None:
-    seen, clock = lagging()
-    seen.observe(shows(ONE))
-    seen.record_missing(ONE_ID, 104.0)
-    seen.record_missing(ONE_ID, 102.0)
-    clock.now += 10
-    seen.observe(shows(ONE))
-    assert seen.behind == 4
-
-
 def test_what_changed_exactly_the_lag_before_is_not_fresh() -> None:
     seen, clock = lagging()
     first = shows(ONE)
@@ -255,3 +237,12 @@ def test_what_changed_exactly_the_lag_before_is_not_fresh() -> None:
     second = shows(ONE)
     seen.observe(second)
     assert (seen.changed(first), seen.changed(second)) == ({ONE_ID}, frozenset())
+
+
+def test_a_created_task_that_no_list_shows_tells_nothing_of_replicas() -> None:
+    seen, clock = lagging()
+    made = shows(ONE)
+    seen.observe(replace(made, operation="create"), complete=False)
+    clock.now += 30
+    seen.observe(shows())
+    assert seen.behind == 0.0

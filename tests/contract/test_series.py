@@ -74,8 +74,23 @@ def test_the_create_call_may_show_an_optional_field_that_the_list_leaves_out() -
     history = TaskHistory()
     assert history.observe(answer, complete=False) == []
     assert history.observe(answer_to(listing(listed))) == []
-    listed[0]["metadata"]["addonInstanceName"] = "another"
+    listed[0]["metadata"]["addonInstanceID"] = "another"
     assert [finding.code for finding in history.observe(answer_to(listing(listed)))] == ["PRE504"]
+
+
+def test_an_optional_field_may_appear_later() -> None:
+    later = task(1, "Success")
+    bare = moved(later, lambda d: (d["metadata"].pop("addonInstanceName", None), d["status"].pop("riskList", None)))
+    undated = moved(bare, lambda d: (d["metadata"].pop("expireTimeStamp"), d["metadata"].pop("addonInstanceID", None)))
+    assert codes_of([undated], [bare], [later]) == []
+    assert codes_of([later], [bare]) == ["PRE502"]
+
+
+def test_a_task_keeps_the_target_that_it_has() -> None:
+    one = moved(task(1, "Running"), lambda d: d.update(spec={"addonTargetVersion": "1.0.1"}))
+    other = moved(one, lambda d: d.update(spec={"addonTargetVersion": "1.0.2"}))
+    assert codes_of([one], [other]) == ["PRE504"]
+    assert codes_of([moved(one, lambda d: d.pop("spec"))], [one]) == []
 
 
 def test_a_finished_task_stays_until_its_expiry_and_may_leave_after_it() -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, unknown_value, values_of
+from pytest_cce_precheck.explore.classes import CLASSES, EMPTY, MATCHING, UNKNOWN, unknown_value, values_of
 from pytest_cce_precheck.explore.queries import FilterValue
 from pytest_cce_precheck.explore.recorded import weighted
-from pytest_cce_precheck.explore.strategies import filters
+from pytest_cce_precheck.explore.strategies import Wanted, filters
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 from tests.contract.answers import answer_to, listing, task
 
@@ -179,7 +179,7 @@ def test_an_ignored_type_shrinks_to_the_type_alone() -> None:
 
 
 def test_more_filters_than_there_are_cannot_be_asked_for() -> None:
-    with pytest.raises(ConfigurationError, match="at_least=4: there are no more than 3 filters"):
+    with pytest.raises(ConfigurationError, match="at_least=4, at_most=3: no combination of the 3 filters is such"):
         filters(at_least=4)
 
 
@@ -190,3 +190,81 @@ def test_recorded_questions_that_list_a_task_are_repeated_until_they_are_half() 
     assert len(weighted(questions, listing_one)) == 8
     assert weighted(questions, set()) == questions
     assert weighted(questions[:1], {frozenset({("type", "a")})}) == questions[:1]
+
+
+# ---- what a test wants
+
+
+@pytest.mark.parametrize(("at_least", "at_most"), [(0, 0), (0, 1), (1, 2), (2, 2), (3, 3)])
+def test_only_so_many_filters_are_drawn(at_least: int, at_most: int) -> None:
+    examples = drawn(filters(tasks=cluster(12), at_least=at_least, at_most=at_most), seeds=range(3))
+    assert set(map(len, examples)) == set(range(at_least, at_most + 1))
+
+
+def test_only_existing_values_are_drawn_of_one_task_and_of_several() -> None:
+    tasks = cluster(12)
+    examples = drawn(filters(tasks=tasks, existing=True), seeds=range(4))
+    assert {item.value_class for asked in examples for item in asked} == {MATCHING}
+    assert {lists(asked, tasks) for asked in examples} == {True, False}
+
+
+@pytest.mark.parametrize("classes", [["unknown"], ["other case", "empty"], ["mutated"], ["prefix"], ["null"]])
+def test_only_values_of_some_classes_are_drawn_beside_existing_ones(classes: list[str]) -> None:
+    examples = drawn(filters(tasks=cluster(12), classes=classes), seeds=range(4))
+    found = [{item.value_class for item in asked} for asked in examples]
+    # a mutation may make nothing new
+    assert all(each - {MATCHING, UNKNOWN} <= set(classes) for each in found)
+    assert all(each & {*classes, UNKNOWN} for each in found)
+    assert set().union(*found) >= set(classes)
+
+
+def test_matching_among_the_classes_draws_existing_values_too() -> None:
+    examples = drawn(filters(tasks=cluster(12), classes=[MATCHING, "empty"], at_least=1), seeds=range(4))
+    only = [{item.value_class for item in asked} == {MATCHING} for asked in examples]
+    assert 0.5 < sum(only) / len(only) < 1
+
+
+def test_a_weight_says_how_often_a_combination_is_drawn() -> None:
+    weights = {"task_id": 60, "type": 0, "": 0}
+    examples = drawn(filters(tasks=cluster(12), weights=weights), seeds=range(6))
+    asked = Counter("+".join(item.name for item in each) for each in examples)
+    assert asked["type"] == asked[""] == 0
+    assert asked["task_id"] > sum(asked.values()) / 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"at_least": 4}, "at_least=4, at_most=3: no combination of the 3 filters is such"),
+        ({"at_least": 2, "at_most": 1}, "at_least=2, at_most=1: no combination"),
+        ({"classes": ["unknwon"]}, "classes: there is no class 'unknwon'; did you mean unknown?"),
+        ({"classes": "unknown"}, "classes='unknown': expected a list of classes, such as ['unknown']"),
+        ({"classes": []}, "classes=[]: no combination"),
+        ({"classes": ["underscores"], "weights": {"type": 0}, "at_most": 1}, "no combination of the 3 filters is such"),
+        ({"classes": ["unknown"], "existing": True}, "existing=True draws existing values only"),
+        ({"weights": {"typ": 1}}, "weights: there is no combination 'typ'; did you mean type?"),
+        ({"weights": {"type": -1}}, "weights: 'type' is -1: expected a number from 0 to 1000"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_clear_line(wanted: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        filters(tasks=cluster(3), **wanted)
+    assert told in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_failure_shrinks_to_the_fewest_filters_and_to_existing_values() -> None:
+    tasks = cluster(12)
+    static = next(each for each in tasks if each[Filter.TYPE] == TaskType.STATIC)
+    asked = find(filters(tasks=tasks), lambda each: any(item.name is Filter.TASK_ID for item in each))
+    assert asked == (FilterValue(Filter.TASK_ID, static[Filter.TASK_ID], MATCHING),)
+    asked = find(filters(tasks=tasks, classes=["other case"]), lambda each: len(each) > 1)
+    assert (len(asked), [item.value_class for item in asked].count("other case")) == (2, 1)
+
+
+def test_a_recorded_combination_is_drawn_if_it_is_wanted() -> None:
+    existing = FilterValue(Filter.TYPE, "addonStatic", MATCHING)
+    odd = FilterValue(Filter.TASK_ID, "x", UNKNOWN)
+    assert [Wanted.of(existing=True).takes(each) for each in ((), (existing,), (odd,))] == [True, True, False]
+    assert [Wanted.of(classes=[UNKNOWN]).takes(each) for each in ((), (existing,), (odd,))] == [False, False, True]
+    assert [Wanted.of(at_most=1, weights={"type": 0}).takes(each) for each in ((existing,), (odd,))] == [False, True]

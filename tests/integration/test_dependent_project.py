@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
-from tests.toolchains import require_module
+from tests.integration.conftest import ROOT, execute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PROJECT: Final = {
     "test_their_own.py": "def test_their_own_code():\n    assert 1 + 1 == 2\n",
     "test_prechecks.py": '''
@@ -58,34 +53,6 @@ def test_the_schemas_are_those_of_the_wheel():
 ''',
     "pytest.ini": "[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n",
 }
-
-
-def execute(words: list[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words, cwd=cwd, env=dict(environment), capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require_module("build")
-    require_module("hatchling")
-    folder = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = execute(words, folder, os.environ)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [path] = folder.glob("*.whl")
-    return path
-
-
-@pytest.fixture(scope="module")
-def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel as pip does, and nothing else."""
-    folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", str(folder)]
-    done = execute([*words, str(wheel)], folder, {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 def test_the_wheel_holds_the_package_its_schemas_and_its_entry_points_alone(wheel: Path) -> None:

@@ -83,8 +83,10 @@ class Losing:
 
     @property
     def not_read(self) -> dict[tuple[str, str], int]:
-        """Return how often each method but GET was sent, and where to."""
-        return {(method, self.paths[path]): n for (method, path), n in self.seen.items() if method != "GET"}
+        """Return how often each method that does not only read was sent, and where to."""
+        return {
+            (method, self.paths[path]): n for (method, path), n in self.seen.items() if method not in ("GET", "HEAD")
+        }
 
 
 @contextmanager

@@ -120,10 +120,10 @@ def test_the_marker_of_a_test_replaces_that_of_its_module(pytester: pytest.Pytes
         ("mode='live', faults=['page-info-missing']", '*only the simulator has faults, so expected mode="simulate"'),
         (
             "colour='red'",
-            "@pytest.mark.cce: unexpected argument 'colour': expected (mode=None, cassette=None, *, repeats=False)",
+            "@pytest.mark.cce: unexpected argument 'colour': expected (mode=None, cassette=None, *, tasks=None)",
         ),
         ("fault=['page-info-missing']", "@pytest.mark.cce: unexpected argument 'fault': *; did you mean faults?"),
-        ("'live', 'a', [], True, 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, *)"),
+        ("'live', 'a', [], True, [], 1", "@pytest.mark.cce: too many positional arguments; expected (mode=None, *)"),
     ],
 )
 def test_a_wrong_argument_stops_the_run_before_any_test_and_names_the_test(

@@ -150,7 +150,7 @@ def test_a_test_without_a_cassette_fails_at_its_first_call_and_is_told_how_to_re
     pytester.makepyfile(test_it=ASKS + "\ndef test_asks_nothing(cce_client): pass")
     result = run(*REPLAY)
     result.assert_outcomes(passed=1, failed=1)
-    told = "there is no cassette */test_it/test_it.json; record it: pytest --cce-mode=record 'test_it.py::test_it'"
+    told = "there is no cassette */test_it/test_it.json; record it: pytest --cce-mode=record *test_it.py::test_it"
     result.stdout.fnmatch_lines([told])
 
 
@@ -165,7 +165,9 @@ def test_a_miss_says_what_was_asked_and_what_was_recorded(pytester: pytest.Pytes
             "*  mode:     replay, of cassettes/test_it/test_it.json (2 recordings of 2026-01-02)",
             "*  closest:  recording 1, GET */tasks?type=y (not used yet)",
             "*  differs:  the parameter type is 'x', recorded 'y'",
-            "*  way out:  record it again (pytest --cce-mode=record 'test_it.py::test_it'), or ask what was recorded",
+            "  asked at: test_it.py:*, in test_it",
+            "*  way out:  record it again (with CCE_AUTH_TOKEN in the environment), or ask what was recorded",
+            "    pytest --cce-mode=record --cce-endpoint=https://cce.recorded.example * test_it.py::test_it",
         ]
     )
 

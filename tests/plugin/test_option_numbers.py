@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         ("--cce-seed=1.5", "--cce-seed (from option) is '1.5': expected a whole number from 0 to 18446744073709551615"),
         ("--cce-timeout=soon", "--cce-timeout (from option) is 'soon': expected a whole number from 1 to 86400"),
         ("--cce-timeout=0", "--cce-timeout (from option) is '0': expected a whole number from 1 to 86400"),
+        (
+            "--cce-max-created-tasks=0",
+            "--cce-max-created-tasks (from option) is '0': expected a whole number from 1 to 1000000",
+        ),
     ],
 )
 def test_a_number_that_is_none_or_out_of_range_stops_the_run(

@@ -63,3 +63,18 @@ def test_they_are_kept_out_of_the_cassette_of_a_test_that_uses_no_client(pyteste
     text = cassette.read_text("utf-8")
     assert "hello" in text
     assert TOKEN not in text
+
+
+def test_those_that_are_returned_again_and_again_are_known_once(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeconftest(CONFTEST.replace('scope="session"', ""))
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_cce_precheck.plugin.fixtures import returned_key
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_it(cce_credentials, number, pytestconfig):
+            assert len(pytestconfig.stash[returned_key]) == 1
+        """
+    )
+    run("--cce-mode=live", *PLACE, "--cce-endpoint=https://cce.example").assert_outcomes(passed=5)

@@ -76,7 +76,7 @@ def test_the_help_names_every_option_and_ini_name(run: Run) -> None:
 
 def test_markers_and_fixtures_are_listed_with_what_they_are_for(run: Run) -> None:
     markers = run("--markers").stdout.str()
-    assert "@pytest.mark.cce(mode=None, cassette=None, faults=(), repeats=False): " in markers
+    assert "@pytest.mark.cce(mode=None, cassette=None, faults=(), repeats=False, tasks=None): " in markers
     assert "@pytest.mark.cce_allow(code, reason=..., until=None): " in markers
     fixtures = run("--fixtures")
     for name in ("client", "config", "contract", "credentials", "exchanges", "server", "simulator"):

@@ -90,7 +90,9 @@ def outcome(call: dict[str, Any]) -> dict[str, Any]:
         if DEFECT == "create-repeated" and call["operation"] == "create":
             with contextlib.suppress(OSError, http.client.HTTPException):
                 send(request)
-        return failed("ConnectionFailed", str(error), expected=DEFECT != "crash")
+        return failed(
+            "ConnectionFailed", str(error), expected=DEFECT not in ("crash", "undocumented"), panic=DEFECT == "crash"
+        )
     if status >= 300:
         if DEFECT == "failure-as-success":
             return {"outcome": "value", "value": {}}

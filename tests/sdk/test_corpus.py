@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.sdk.fakes import CREDENTIALS
 
@@ -159,6 +162,15 @@ def test_with_credentials_a_request_without_them_is_refused() -> None:
     assert CREDENTIALS.token is not None
     assert ask(corpus, "no-items").status == 401
     assert ask(corpus, "no-items", {"X-Auth-Token": CREDENTIALS.token.reveal()}).status == 200
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+def test_the_served_keys_are_accepted_as_permanent_and_as_temporary_ones(temporary: bool) -> None:
+    case = find_case("no-items")
+    path = list_path(PROJECT_ID, case.cluster_id)
+    keys = CREDENTIALS if temporary else replace(CREDENTIALS, security_token=None)
+    request = sign(Request("GET", "http://h", path), keys, now=datetime.now(UTC), project_id=PROJECT_ID)
+    assert Corpus([case], CREDENTIALS).handle(request).status == 200
 
 
 # --- as files

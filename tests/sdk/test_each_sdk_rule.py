@@ -42,6 +42,7 @@ BROKEN_BY = {
     "not-readable": "PRE713",
     "code-lost": "PRE714",
     "crash": "PRE715",
+    "undocumented": "PRE730",
     "create-repeated": "PRE717",
     "retry-after-ignored": "PRE718",
     "failure-as-success": "PRE719",

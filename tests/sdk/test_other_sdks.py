@@ -35,9 +35,14 @@ NAMED = {
         "go": ("silent loss", ["PRE707 $.spec.addonList[*].values", "PRE710 $.status.items"]),
         "java": ("silent loss", ["PRE710 $.status.items"]),
     },
-    "error-502-html": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
-    "error-504-empty": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
-    "list-cut-short": {"go": ("crash", ["PRE715"]), "java": ("error", [])},
+    "error-502-html": {"go": ("undocumented error", ["PRE730"]), "java": ("error", [])},
+    "error-504-empty": {"go": ("undocumented error", ["PRE730"]), "java": ("error", [])},
+    "list-cut-short": {"go": ("undocumented error", ["PRE730"]), "java": ("error", [])},
+    "half-a-surrogate": ("whole", []),
+    # Go's timeout limits the whole call, Java's each pause; no document says which
+    "list-drips-past-the-timeout": {"go": ("undocumented error", []), "java": ("whole", [])},
+    # RFC 9112, 6.3: a length beside Transfer-Encoding ought to be handled as an error
+    "framed-in-two-ways": {"go": ("error", []), "java": ("whole", [])},
     # Go's JSON matches names without regard to case
     "create-timestamp-spelling": {
         "go": ("whole", []),
@@ -58,8 +63,8 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def report(language: str) -> SdkReport:
-    """Every case but those that wait."""
-    cases = [case for case in corpus_cases() if case.timeout > 1]
+    """Every case but those that wait for nothing."""
+    cases = [case for case in corpus_cases() if case.timeout > 1 or case.late]
     [report] = run_sdks([require_programs(COMMANDS[language])], cases)
     return report
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import requests
 
+from pytest_cce_precheck.explore.classes import ID_CLASSES, TYPE_CLASSES
 from pytest_cce_precheck.simulator.clock import ManualClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
@@ -110,7 +111,7 @@ def _answer(caller: Caller, request: Request) -> Answer:
         response = caller.send(request)
     except NoAnswer as failure:
         return failure.reason, failure.partial
-    return response.status, response.headers.pairs, response.body
+    return response.status, response.headers.pairs, response.body + (response.surplus or b"")
 
 
 def _questions(caller: Caller) -> Iterator[Request]:
@@ -148,9 +149,10 @@ def _queries(tasks: list[Any], others: list[Any]) -> Iterator[str]:
     yield f"type={last.type}&task_id={first.id}"
     yield f"task_id={others[0].id}"
     yield f"addon_instance_id={others[0].instance.id}"
+    yield from (encode_query([("type", str(each.make(first.type)))]) for each in TYPE_CLASSES)
     yield from (f"type={value}" for value in ("bogus", "ADDONSTATIC", "addonS", "", "addon%53tatic"))
     for name, known in (("task_id", first.id), ("addon_instance_id", first.instance.id)):
-        for value in _values_like(known):
+        for value in (*_values_like(known), *filter(None, (each.make(known) for each in ID_CLASSES))):
             yield encode_query([(name, value)])
         yield f"{name}={known.replace('-', '%2d')}"
     yield f"task_id={first.id}&task_id={first.id}"
@@ -171,6 +173,10 @@ def _places(caller: Caller) -> Iterator[Request]:
     cluster_id = simulator.cluster_id
     for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0"):
         yield caller.with_token(caller.request(cluster=cluster))
+    yield caller.request(cluster=simulator.other_cluster_id)
+    for task in simulator.state.tasks_of(simulator.other_cluster_id, simulator.clock.now()):
+        for query in (f"type={task.type}", f"addon_instance_id={task.instance.id}"):
+            yield caller.with_token(caller.request(query, cluster=simulator.other_cluster_id))
     for cluster in (simulator.cluster_id, simulator.foreign_cluster_id):
         for project in (simulator.foreign_project_id, "nobody"):
             yield caller.with_token(caller.request(project=project, cluster=cluster))
@@ -187,6 +193,10 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     signed = caller.signed(filtered)
     yield signed
     yield replace(signed, query="type=addonUpgrade")
+    task = caller.simulator.state.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[0]
+    every = f"type={task.type}&task_id={task.id}&addon_instance_id={task.instance.id}"
+    yield replace(caller.signed(caller.request(every)), query="")
+    yield signed.with_headers(signed.headers.replacing("Content-Type", "application/json;charset=utf-8"))
     yield replace(signed, path=caller.request(cluster=caller.simulator.other_cluster_id).path)
     authorization = signed.headers["Authorization"]
     last = "0" if authorization[-1] != "0" else "1"
@@ -194,13 +204,25 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield signed.with_headers(signed.headers.replacing("Authorization", "SDK-HMAC-SHA256 Access=x"))
     yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("wrong")))
     yield caller.signed(plain, credentials=replace(keys, access_key=Secret("nobody")))
+    yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("")))
+    yield caller.signed(plain, credentials=replace(keys, secret_key=Secret(""), access_key=Secret("nobody")))
+    by_id = caller.request("task_id=nothing")
+    yield caller.signed(by_id, credentials=replace(keys, access_key=Secret("nobody")))
+    yield caller.signed(by_id, credentials=replace(keys, secret_key=Secret("wrong")))
+    half = authorization[:-64] + "".join("1" if each == "0" else "0" for each in authorization[-64:-32])
+    yield signed.with_headers(signed.headers.replacing("Authorization", half + authorization[-32:]))
+    yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
+    yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
 
 
 def _methods_and_headers(caller: Caller) -> Iterator[Request]:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "HEAD"):
         yield caller.with_token(caller.request(method=method))
     plain = caller.with_token(caller.request())
+    yield plain.with_headers(plain.headers.replacing("Range", "bytes=0-9"))
+    since = plain.headers.replacing("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")
+    yield plain.with_headers(since.replacing("If-None-Match", '"another"'))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
     yield plain.with_headers(Headers((name.lower(), value) for name, value in plain.headers.pairs))
 
@@ -223,13 +245,19 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
+        caller.order(
+            entry(0, values={"text": "<b>", "more": [1.5, True, None, {"none": []}]}),
+            entry(0, "addonUpgrade"),
+            entry(1),
+        ),
     ):
         caller.create(order)
     caller.send = original  # type: ignore[method-assign]
     simulator = caller.simulator
     yield from sent
-    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-2:]
+    posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
     for _ in range(3):
+        yield caller.with_token(caller.request(cluster=simulator.other_cluster_id))
         yield caller.with_token(caller.request())
         for task in posted:
             yield caller.with_token(caller.request(f"task_id={task.id}"))

@@ -12,6 +12,7 @@ from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import creation, filters, isolation, test_contract
+from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
@@ -115,10 +116,47 @@ def test_a_create_that_is_refused_in_another_form_is_a_violation() -> None:
     run = run_of(lambda request, *_: html if is_create(request) else None)
     run.run(creation.created_tasks_are_found_and_finish)
     assert "PRE107" in alarms(run)
-    undocumented = Response(409, refusal(400).headers, b'{"errorCode": "CCE.03409001", "errorMessage": "no"}')
-    run = run_of(lambda request, *_: undocumented if is_create(request) else None)
+    conflict = Response(409, refusal(400).headers, b'{"errorCode": "CCE.03409001", "errorMessage": "no"}')
+    run = run_of(lambda request, *_: conflict if is_create(request) else None)
     run.run(creation.created_tasks_are_found_and_finish)
-    assert alarms(run) == ["PRE102"]
+    assert alarms(run) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_no_more_tasks_are_created_than_allowed(most: int) -> None:
+    simulator = Simulator()
+    before = len(simulator.state.clusters[simulator.cluster_id].tasks)
+    run = run_of(simulator=simulator, max_created=most)
+    run.run(creation.created_tasks_are_found_and_finish)
+    run.run(creation.bad_create_requests_are_refused)
+    made = len(simulator.state.clusters[simulator.cluster_id].tasks) - before
+    assert made == run.created == min(most, 3)
+    assert alarms(run) == []
+
+
+def test_texts_in_the_values_of_a_create_come_back_as_sent() -> None:
+    run = run_of()
+    run.run(creation.created_tasks_are_found_and_finish)
+    request, *_ = [each for each in run.client._transport.sent if is_create(each)]  # type: ignore[attr-defined]
+    entries = json.loads(request.body)["spec"]["addonList"]
+    instances = [entry["addonInstanceID"] for entry in entries]
+    assert len(entries) == 3 > len(set(instances))
+    assert "\u0301" in entries[0]["values"]["letters"]
+
+
+def test_a_created_task_that_never_appears_is_found_and_no_lag_is_blamed() -> None:
+    run = run_of(simulator=Simulator(faults=["created-task-not-listed"]))
+    run.run(creation.created_tasks_are_found_and_finish)
+    findings = [finding for finding in run.results.findings if finding.code == "PRE507"]
+    assert findings
+    assert [finding for finding in findings if finding.evidence] == []
+
+
+def test_a_refusal_in_whatever_words_does_not_hold_the_task_named_a() -> None:
+    refused = refusal_findings(
+        Exchange(Request("GET", "https://x", "/"), refusal(401)), "PRE601", "nothing", ["a", "e"]
+    )
+    assert [each for each in refused if each.code == "PRE607"] == []
 
 
 def test_who_may_not_create_learns_nothing_of_bad_create_requests() -> None:

@@ -43,6 +43,44 @@ def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> N
 
 
 @pytest.mark.parametrize(
+    ("method", "said", "surplus"),
+    [
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b""),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}more", b"more"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}more", b"more"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nmore", b"more"),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nmore", b"more"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\nmore", b"more"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b""),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmore", b"more"),
+        (
+            "HEAD",
+            b"HTTP/1.1 405 No\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n0\r\n\r\n",
+            b"4\r\nmore\r\n0\r\n\r\n",
+        ),
+        # the end of the connection is the end of the answer
+        ("GET", b"HTTP/1.1 200 OK\r\n\r\n{}more", None),
+    ],
+)
+def test_what_was_sent_after_the_end_of_an_answer_is_kept(
+    transport: HttpTransport, method: str, said: bytes, surplus: bytes | None
+) -> None:
+    with talking(saying(said)) as endpoint:
+        assert transport.send(asked(endpoint, method=method)).response.surplus == surplus
+
+
+def test_nobody_waits_for_what_may_follow_an_answer(transport: HttpTransport) -> None:
+    with serving(always(200, b"{}")) as server:
+        for _ in range(3):
+            exchange = transport.send(asked(server.endpoint))
+            assert exchange.response.surplus == b""
+            assert exchange.response.elapsed < 4
+        # on one connection
+        assert len({handler.client_address for handler in server.seen}) == 1
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "",
@@ -119,6 +157,16 @@ def test_a_chunked_body_is_put_together(transport: HttpTransport) -> None:
 def test_a_body_without_length_ends_with_the_connection(transport: HttpTransport) -> None:
     with talking(saying(b'HTTP/1.0 200 OK\r\n\r\n{"a":', b" 1}")) as endpoint:
         assert transport.send(asked(endpoint)).response.body == b'{"a": 1}'
+
+
+def test_interim_answers_are_not_the_answer(transport: HttpTransport) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    going_on = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    final = b"HTTP/1.1 200 OK\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}"
+    with talking(saying(going_on + hints + hints + final)) as endpoint:
+        response = transport.send(asked(endpoint)).response
+    assert (response.status, response.body) == (200, b"{}")
+    assert [name for name, _ in response.headers.pairs] == ["X-Request-Id", "Content-Length"]
 
 
 def test_a_gzipped_body_is_unpacked(transport: HttpTransport) -> None:

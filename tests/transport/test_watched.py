@@ -107,6 +107,26 @@ def test_a_service_that_does_not_read_what_it_is_sent_is_not_waited_for(transpor
         late(transport, talk.endpoint, body=b" " * 2**25)
 
 
+def test_what_follows_an_answer_over_tls_is_kept_and_nothing_is_waited_for(
+    secure: tuple[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, context = secure
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", file)
+
+    def plainly_then_with_more(talk: Talk, connection: socket.socket) -> None:
+        for rest in (b"", b"more"):
+            head_of(connection)
+            connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}" + rest)
+        talk.wait(connection)
+
+    sender = HttpTransport(timeout=8.0)
+    with talking(spoken(plainly_then_with_more, context)) as talk:
+        answers = [sender.send(Request("GET", talk.endpoint, PATH)).response for _ in range(2)]
+        sender.close()
+    assert [(each.body, each.surplus) for each in answers] == [(b"{}", b""), (b"{}", b"more")]
+    assert max(each.elapsed for each in answers) < 4
+
+
 # ---- before the service
 
 

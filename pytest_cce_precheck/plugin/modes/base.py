@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pytest_cce_precheck.simulator.service import Simulator
+from pytest_cce_precheck.proxy.service import local_credentials
+from pytest_cce_precheck.states import Simulator, arranged_simulator
+from pytest_cce_precheck.transport.network import Network
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_cce_precheck.cassette.format import Recording
+    from pytest_cce_precheck.cassette.format import Origin, Recording
     from pytest_cce_precheck.cassette.matching import Playback
+    from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.acceptance import Acceptance
-    from pytest_cce_precheck.errors import CassetteError, TransportReason
+    from pytest_cce_precheck.errors import CcePrecheckError, TransportReason
     from pytest_cce_precheck.plugin.examples import Examples
     from pytest_cce_precheck.plugin.run_log import Record
     from pytest_cce_precheck.transport.tokens import Tokens
@@ -59,10 +62,12 @@ class Traffic:
 class TestContext:
     """The state of one test.
 
-    Known before it runs: ``cassette`` is its file, ``repeats`` whether each of its recordings may be used again and
-    again, as they may if hypothesis repeats calls at random (``by_chance``); ``before_record`` is given each recording,
-    redacted and original, and returns what is kept; ``allowed`` is what its markers accept, ``report`` takes each
-    record of it, ``examples`` counts those of a hypothesis test.
+    Known before it runs: ``tasks`` are those that its marker arranges, ``is_alone`` is set if it has a simulator of its
+    own, so that no other test gets its tasks. ``cassette`` is its file, ``record_with`` returns the command that
+    records it, ``repeats`` says whether each of its recordings may be used again and again, as they may if hypothesis
+    repeats calls at random (``by_chance``); ``before_record`` is given each recording, redacted and original, and
+    returns what is kept; ``allowed`` is what its markers accept,
+    ``report`` takes each record of it, ``examples`` counts those of a hypothesis test.
 
     Learned while it runs: ``finished`` is set before the mode ends the test, and only then is its cassette written;
     ``kept`` says afterwards whether that was done. ``notes`` are stored in the cassette for the replay, ``credentials``
@@ -76,6 +81,9 @@ class TestContext:
 
     name: str
     faults: Sequence[str] = ()
+    tasks: Sequence[Mapping[str, Any]] | None = None
+    is_alone: bool = False
+    record_with: Callable[[Origin | None], str] = lambda _: ""
     cassette: Path | None = None
     repeats: bool = False
     by_chance: bool = False
@@ -87,7 +95,7 @@ class TestContext:
     playback: Playback | None = None
     kept: bool | None = None
     classes: Sequence[str] = ()
-    misses: list[CassetteError] = field(default_factory=list)
+    misses: list[CcePrecheckError] = field(default_factory=list)
     by_client: Traffic = field(default_factory=Traffic)
     by_requests: Traffic = field(default_factory=Traffic)
     judged: int = 0
@@ -157,6 +165,24 @@ class BaseMode(ABC):
     def simulator(self) -> Simulator:
         """The simulator; unless the run is simulated, only the test that asks for it uses it."""
         return Simulator(seed=self.config.seed, faults=self.config.fault)
+
+    def own_simulator(self, test: TestContext) -> Simulator:
+        """Return a new simulator for a test, with its faults and its tasks."""
+        faults = (*self.config.fault, *test.faults)
+        return arranged_simulator(test.tasks, seed=self.config.seed, faults=faults)
+
+    @abstractmethod
+    def answer(self, request: Request, client: PrecheckClient) -> Response:
+        """Return the answer to a request of `cce_service`, which ``client`` may ask for; raises errors as `Answer`."""
+
+    def network(self, services: Sequence[str], test: TestContext) -> Network:
+        """Return what refuses connections to simulated or replayed services; those of `requests` never come so far."""
+        return Network(services, block=self.config.block_network, refused=test.misses.append)
+
+    @cached_property
+    def service_credentials(self) -> Credentials:
+        """What `cce_service` accepts."""
+        return local_credentials()
 
     @property
     def tokens(self) -> Tokens | None:

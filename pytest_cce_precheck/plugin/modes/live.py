@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.plugin.modes.base import BaseMode, ServiceTarget, TestContext
 from pytest_cce_precheck.plugin.validation import refuse_incomplete, tokens_for
+from pytest_cce_precheck.proxy.forwarding import forwarded
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.transport.tokens import Tokens
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 
 class LiveMode(BaseMode):
@@ -50,6 +53,10 @@ class LiveMode(BaseMode):
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Let the call through."""
         return nullcontext()
+
+    def answer(self, request: Request, client: PrecheckClient) -> Response:
+        """Let the client ask the service."""
+        return forwarded(request, client)
 
     def who_answered(self, test: TestContext) -> str | None:
         """Return the endpoint."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_cce_precheck.cassette.format import Origin
-    from pytest_cce_precheck.wire.exchange import Request
+    from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 # if neither the settings nor a cassette name a service
 _NOWHERE: Final = "https://cce.replayed.example"
@@ -32,6 +33,7 @@ class ReplayMode(BaseMode):
     def __init__(self, *settings: Any) -> None:
         super().__init__(*settings)
         self._origin: Origin | None = None
+        self._answer: Callable[[Request], Response] = _no_test
 
     @property
     def target(self) -> ServiceTarget:
@@ -55,14 +57,18 @@ class ReplayMode(BaseMode):
     def running(self, test: TestContext) -> Iterator[None]:
         """Answer from the test's cassette; raises `CassetteCorruptError` if it cannot be read."""
         try:
-            with self._answering(test):
+            with self._answering(test), self.network([self.target.endpoint, _NOWHERE], test):
                 yield
         finally:
-            self._origin = None
+            self._origin, self._answer = None, _no_test
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Refuse the call: no cassette is open."""
         return refused_outside_a_test("replay")
+
+    def answer(self, request: Request, client: PrecheckClient) -> Response:  # noqa: ARG002  nobody else is asked
+        """Answer from the test's cassette."""
+        return self._answer(request)
 
     def who_answered(self, test: TestContext) -> str | None:
         """Return what the cassette was recorded from."""
@@ -76,15 +82,18 @@ class ReplayMode(BaseMode):
         try:
             if test.cassette is None:
                 raise CassetteMissingError(f"{test.name} has no cassette")
-            cassette = files.read(test.cassette, record_with=f"pytest --cce-mode=record '{test.name}'")
+            cassette = files.read(test.cassette, record_with=test.record_with(None))
         except CassetteMissingError as error:
             # a test that makes no call does not need one
-            return Interceptor(endpoints, answer=_missing(test, error))
+            self._answer = _missing(test, error)
+            return Interceptor(endpoints, answer=self._answer)
         self._origin = cassette.origin
         test.notes.update(cassette.origin.notes)
         redaction = _redaction(Credentials.from_environment(self.environment))
-        replayer = Replayer(cassette, redaction, endpoints, observe=test.answered)
-        test.playback, test.misses = replayer.playback, replayer.misses
+        command = test.record_with(cassette.origin)
+        replayer = Replayer(cassette, redaction, endpoints, record_with=command, observe=test.answered)
+        test.playback, replayer.misses = replayer.playback, test.misses
+        self._answer = replayer.answer
         return replayer
 
 
@@ -100,6 +109,11 @@ def _missing(test: TestContext, error: CassetteMissingError) -> Callable[[Reques
         raise error
 
     return answer
+
+
+def _no_test(_: Request) -> NoReturn:
+    with refused_outside_a_test("replay"):
+        raise AssertionError
 
 
 @contextmanager

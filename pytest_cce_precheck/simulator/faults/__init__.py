@@ -18,6 +18,7 @@ from pytest_cce_precheck.simulator.faults import (
     invariants,
     isolation,
     lifecycle,
+    memory,
     robustness,
     schema,
     soundness,
@@ -32,7 +33,7 @@ TABLES: Final = tuple(
     module.HOOKS
     for module in (
         *(schema, soundness, completeness, combination, invariants, isolation),
-        *(authentication, errors, http, lifecycle, creating, robustness),
+        *(authentication, errors, http, lifecycle, creating, robustness, memory),
     )
 )
 """The hooks of all faults."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.authorization import check_signature
-from pytest_cce_precheck.simulator.hooks import TYPE, accept, filtered, when, with_document
+from pytest_cce_precheck.simulator.hooks import TASK_ID, TYPE, accept, filtered, given, when, with_document
 from pytest_cce_precheck.simulator.rendering import list_document
+from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.wire.credentials import Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TaskType, create_path, list_path
+from pytest_cce_precheck.wire.signing import sign
+from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.refusals import Refusal
 
 _ANY_AGE: Final = timedelta(days=36_500)
+_ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
+# of the digits of a signature
+_HALF: Final = 32
 
 
 def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
@@ -62,11 +69,48 @@ def _other_paths(call: Call) -> Iterator[Request]:
             yield replace(call.request, path=path(cluster.project_id, cluster.id))
 
 
+def _other_content_types(call: Call) -> Iterator[Request]:
+    yield call.request.with_headers(call.request.headers.replacing("Content-Type", "application/json"))
+
+
+def _with_every_filter(call: Call) -> Iterator[Request]:
+    """Yield the request with the filters of each task of the cluster: what a replayed signature may have covered."""
+    if call.request.query:
+        return
+    for task in call.state.tasks_of(call.ids.cluster_id, call.now):
+        pairs = [(str(name), field_of(task, name)) for name in Filter]
+        yield replace(call.request, query=encode_query(pairs))
+
+
 def _other_last_digits(call: Call) -> Iterator[Request]:
     headers = call.request.headers
     for digit in "0123456789abcdef":
         text = headers.get("Authorization", "")[:-1] + digit
         yield call.request.with_headers(headers.replacing("Authorization", text))
+
+
+def _other_first_half(call: Call) -> Iterator[Request]:
+    """Yield the request with the right first half of its signature, and the second half that was sent."""
+    headers = call.request.headers
+    sent = headers.get("Authorization", "")
+    names = sent.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    covered = Headers(pair for pair in headers.pairs if pair[0].lower() in names)
+    date = datetime.strptime(headers[DATE_HEADER], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    right = sign(call.request.with_headers(covered), call.credentials, now=date).headers["Authorization"]
+    yield call.request.with_headers(headers.replacing("Authorization", right[:-_HALF] + sent[-_HALF:]))
+
+
+def _accept_secret(reason: str) -> Hook[Refusal | None]:
+    """Accept the signature of an empty secret key in place of a refusal for this reason."""
+
+    def hook(call: Call, refusal: Refusal | None) -> Refusal | None:
+        sent = _ACCESS_KEY.search(call.request.headers.get("Authorization", ""))
+        if refusal is None or refusal.reason != reason or sent is None:
+            return refusal
+        keys = replace(call.credentials, access_key=Secret(sent[1]), secret_key=Secret(""))
+        return refusal if check_signature(call.request, keys, call.now, _ANY_AGE) else None
+
+    return hook
 
 
 def _any_date(call: Call, refusal: Refusal | None) -> Refusal | None:
@@ -113,6 +157,9 @@ HOOKS: Final[HookTable] = {
             lambda call: call.request.headers.get(TOKEN_HEADER) == "", lambda _call, _refusal: None
         ),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
+        "no-credentials-needed-in-the-other-cluster": when(
+            lambda call: call.ids.other_cluster_id in call.request.path, accept("no-credentials")
+        ),
         "any-token-accepted": accept("token"),
         "token-prefix-accepted": _accept_token(lambda sent, token: token.startswith(sent)),
         "token-with-more-accepted": _accept_token(lambda sent, token: sent.startswith(token)),
@@ -125,8 +172,19 @@ HOOKS: Final[HookTable] = {
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
         "path-not-signed": _accept_signature(_other_paths),
+        "content-type-not-signed": _accept_signature(_other_content_types),
+        "parameters-left-out-still-signed": _accept_signature(_with_every_filter),
         "last-digit-of-signature-ignored": _accept_signature(_other_last_digits),
+        "first-half-of-signature-ignored": _accept_signature(_other_first_half),
         "any-date-accepted": _any_date,
+        "forwarded-requests-need-no-credentials": when(
+            lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1", accept("no-credentials")
+        ),
+        "any-token-accepted-under-type": when(given(TYPE), accept("token")),
+        "empty-secret-key-accepted": _accept_secret("signature-mismatch"),
+        "unknown-access-key-has-an-empty-secret": _accept_secret("signature-unknown-key"),
+        "unknown-access-key-accepted-under-task-id": when(given(TASK_ID), accept("signature-unknown-key")),
+        "signature-ignored-under-task-id": when(given(TASK_ID), accept("signature-mismatch")),
     },
     "respond": {
         "refusal-as-404": _as_status(404, "CCE.01404001"),

@@ -52,6 +52,20 @@ def _as_hours_ago(call: Call, document: Document) -> Document:
     return document
 
 
+def _in_another_zone(_call: Call, document: Document) -> Document:
+    for item in document["items"]:
+        if "expireTimeStamp" in item["metadata"]:
+            item["metadata"]["expireTimeStamp"] = item["metadata"]["expireTimeStamp"].replace("+08:", "+09:")
+    return document
+
+
+def _shift_messages(_call: Call, document: Document) -> Document:
+    texts = [item["status"]["message"] for item in document["items"]]
+    for item, text in zip(document["items"], texts[1:] + texts[:1], strict=True):
+        item["status"]["message"] = text
+    return document
+
+
 HOOKS: Final[HookTable] = {
     "select": {
         "one-task-lost-under-type": when(only(TYPE), _lose_match(1)),
@@ -67,10 +81,13 @@ HOOKS: Final[HookTable] = {
         "one-instance-not-found": when(only(INSTANCE), hide(lambda _, task: task.instance.template == "everest")),
         "one-task-missing-from-the-unfiltered-list": when(unfiltered, hide_one(place=4)),
         "unfiltered-list-shows-ten": when(unfiltered, lambda _, tasks: tasks[-10:]),
+        "task-listed-twice-under-instance": when(only(INSTANCE), lambda _, tasks: [*tasks, *tasks[-1:]]),
         "unfiltered-list-hides-init": when(unfiltered, hide(INIT)),
     },
     "document": {
         "filtered-view-is-hours-old": when(filtered, _as_hours_ago),
+        "messages-shifted-under-instance": when(only(INSTANCE), _shift_messages),
+        "expiry-in-another-zone-under-task-id": when(only(TASK_ID), _in_another_zone),
         "message-cut-under-type": when(only(TYPE), in_each(alter("status.message", lambda text: text[:10]))),
         "risks-missing-under-task-id": when(only(TASK_ID), in_each(drop("status.riskList"))),
         "expiry-missing-under-type": when(only(TYPE), in_each(drop("metadata.expireTimeStamp"))),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import html
+import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.simulator.creation import make_tasks, parse_request
+from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
 
 
@@ -85,12 +91,83 @@ def _make_good_entries(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal
 
 
+def _make_again(call: Call, document: Document) -> Document:
+    make_tasks(call, parse_request(call.request.body))
+    return document
+
+
+def _list_with_another_version(call: Call, document: Document) -> Document:
+    for item in document["items"]:
+        if item["metadata"]["taskID"] in call.created_ids:
+            _other_target(item)
+    return document
+
+
+def _in_values(change: Callable[[Any], Any]) -> Hook[Document]:
+    """Change everything that is in the `values` of the answer, however deep, the innermost first."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {name: changed(each) for name, each in value.items()}
+        elif isinstance(value, list):
+            value = [changed(each) for each in value]
+        return change(value)
+
+    def hook(_call: Call, document: Document) -> Document:
+        for entry in document["spec"].get("addonList", ()):
+            if "values" in entry:
+                entry["values"] = changed(entry["values"])
+        return document
+
+    return hook
+
+
+def _without_empty_fields(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: each for name, each in value.items() if each not in ("", [], {}, None)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _make_for_both(call: Call, refusal: Refusal | None) -> Refusal | None:
+    """Carry out a create that names another cluster, and list its tasks in that cluster too."""
+    if refusal is None or refusal.reason != "cluster-id" or not names_a_cluster(call.request.body):
+        return refusal
+    call.memory["for"] = parse_request(call.request.body)["spec"].get("clusterID")
+    return None
+
+
+def _list_in_both(call: Call, document: Document) -> Document:
+    other = call.memory.pop("for", None)
+    for task in call.cluster.tasks if other in call.state.clusters else ():
+        if task.id in {item["metadata"]["taskID"] for item in document["status"]["items"]}:
+            call.state.add(other, task)
+    return document
+
+
+def _made_hours_ago(call: Call, document: Document) -> Document:
+    for item in document["status"]["items"]:
+        task = next(each for each in call.cluster.tasks if each.id == item["metadata"]["taskID"])
+        early = replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8)))
+        call.cluster.tasks[call.cluster.tasks.index(task)] = early
+        item["metadata"]["createTimeStamp"] = timestamp(early.created)
+    return document
+
+
+def _two_only(call: Call, document: Document) -> Document:
+    for item in document["status"]["items"][2:]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+    return document
+
+
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": accept("cluster-id"),
-        "create-accepts-no-add-on": accept("addon-list"),
+        "create-accepts-another-cluster-id": _make_for_both,
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
@@ -109,8 +186,23 @@ HOOKS: Final[HookTable] = {
         "create-answers-one-task-more": _first_twice,
         "created-for-another-instance": _other_instance,
         "created-for-another-version": in_each(_other_target),
+        "create-makes-twins": _make_again,
         "create-type-mismatch": _all_upgrades,
+        "create-spec-escapes-values": _in_values(lambda value: html.escape(value) if isinstance(value, str) else value),
+        "create-spec-writes-numbers-as-texts": _in_values(
+            lambda value: json.dumps(value) if _is_number(value) else value
+        ),
+        "create-spec-writes-booleans-as-numbers": _in_values(
+            lambda value: int(value) if isinstance(value, bool) else value
+        ),
+        "create-spec-cuts-fractions": _in_values(lambda value: int(value) if isinstance(value, float) else value),
+        "create-spec-writes-null-as-an-empty-text": _in_values(lambda value: "" if value is None else value),
+        "create-spec-drops-empty-fields": _in_values(_without_empty_fields),
+        "create-accepts-another-cluster-id": _list_in_both,
+        "created-hours-ago": _made_hours_ago,
+        "third-entry-of-a-create-is-not-made": _two_only,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
+    "document": {"created-task-listed-with-another-version": _list_with_another_version},
     "respond": {"create-answers-200": on_status(201, with_status(200))},
 }

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.state import Task
 
 
+# octets of a body that is sent with the length of a shorter one
+_LEFT_OVER: Final = 20
+
+
 def _content_type(value: str | None) -> ResponseChange:
     return lambda response: with_header(response, "Content-Type", value)
 
@@ -120,6 +124,52 @@ def _mark_messages(item: Any) -> None:
             risk["message"] += "\x00"
 
 
+def _header(name: str, value: str) -> ResponseChange:
+    return lambda response: replace(response, headers=Headers((*response.headers.pairs, (name, value))))
+
+
+def _on_condition(call: Call) -> bool:
+    return "If-Modified-Since" in call.request.headers
+
+
+def _tag_of_the_cluster(call: Call, response: Response) -> Response:
+    """Send a tag that knows nothing of the filters, and compare it with that of the condition."""
+    if response.status != 200 or call.route is None:
+        return response
+    tag = f'"{call.cluster.id}"'
+    if tag in call.request.headers.get("If-None-Match", ""):
+        return Response(304, response.headers.without("Content-Type").replacing("ETag", tag))
+    return with_header(response, "ETag", tag)
+
+
+def _half_of_a_range(call: Call, response: Response) -> Response:
+    if response.status != 200 or "Range" not in call.request.headers:
+        return response
+    return replace(response, status=206, body=response.body[:5])
+
+
+def _head_of_another_length(call: Call, response: Response) -> Response:
+    if call.request.method != "HEAD":
+        return response
+    return with_body(response, b"{}")
+
+
+def _with_body_for_head(call: Call, response: Response) -> Response:
+    return replace(response, surplus=response.body) if call.request.method == "HEAD" else response
+
+
+def _cached_for_signatures(call: Call, response: Response) -> Response:
+    return with_header(response, "Age", "7") if "Authorization" in call.request.headers else response
+
+
+def _head_as_get(call: Call, route: Route | Refusal) -> Route | Refusal:
+    return _method_as_get("HEAD")(call, route)
+
+
+def _lost_by_token(call: Call, tasks: list[Task]) -> list[Task]:
+    return tasks[:-1] if TOKEN_HEADER in call.request.headers and call.query.filters else tasks
+
+
 HOOKS: Final[HookTable] = {
     "authorize": {"header-names-have-a-case": _wants_exact_names},
     "route": {
@@ -128,7 +178,10 @@ HOOKS: Final[HookTable] = {
         "patch-answers-as-get": _method_as_get("PATCH"),
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": _method_as_get("PUT"),
+        "head-has-another-length": _head_as_get,
+        "head-has-a-body": _head_as_get,
     },
+    "select": {"tokens-see-a-task-less": _lost_by_token},
     "observe": {"put-makes-a-task": _put_makes_a_task},
     "check": {"read-needs-a-json-content-type": _wants_json_content},
     "document": {"line-breaks-not-escaped": in_each(_mark_messages)},
@@ -145,6 +198,24 @@ HOOKS: Final[HookTable] = {
         "partial-content-under-type": on_list(with_status(206), only(TYPE)),
         "header-injected-by-any-filter": _inject(*Filter),
         "header-injected-by-task-id": _inject(TASK_ID),
+        "content-type-sent-twice": on_list(_header("Content-Type", "text/plain")),
+        "framed-in-two-ways": on_list(_header("Transfer-Encoding", "identity")),
+        "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
+        "etag-without-quotes": on_list(_header("ETag", "5f3a")),
+        "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
+        "unchanged-whatever-the-tag": lambda call, response: (
+            Response(304, response.headers.without("Content-Type"))
+            if response.status == 200 and _on_condition(call)
+            else response
+        ),
+        "tag-knows-no-filters": _tag_of_the_cluster,
+        "range-without-content-range": _half_of_a_range,
+        "head-has-another-length": _head_of_another_length,
+        "head-has-a-body": _with_body_for_head,
+        "answers-followed-by-more": on_list(
+            lambda response: replace(response, surplus=response.body[-_LEFT_OVER:]), only(TYPE)
+        ),
+        "cache-answers-signed-requests": _cached_for_signatures,
         "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
         "body-in-latin-1": _body(_latin_1),
         "body-in-utf-16": _body(lambda body: body.decode().encode("utf-16"), only(INSTANCE)),

@@ -91,7 +91,7 @@ def _two_finished_risks(item: Any) -> None:
 
 
 def _add_an_unfinished_risk(item: Any) -> None:
-    item["status"]["riskList"].append({"riskName": "PodDisruptionBudget", "status": "Init", "level": "Warning"})
+    item["status"]["riskList"].append({"riskName": "PodDisruptionBudget", "status": "Running", "level": "Warning"})
 
 
 def _count(number: Callable[[Call, Document], int]) -> Hook[Document]:

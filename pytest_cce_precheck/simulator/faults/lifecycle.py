@@ -105,6 +105,29 @@ def _created_runs_again(call: Call, tasks: list[Task]) -> list[Task]:
     return [_run_again(call, task) if task in done else task for task in tasks]
 
 
+def _created(*states: TaskState) -> TaskCondition:
+    return lambda call, task: task.id in call.created_ids and (not states or task.state(call.now) in states)
+
+
+def _created_for_another_version(call: Call, tasks: list[Task]) -> list[Task]:
+    running = _created(TaskState.RUNNING, TaskState.FAILED, TaskState.SUCCESS)
+    return [
+        replace(task, target_version="9.9.9") if task.target_version and running(call, task) else task for task in tasks
+    ]
+
+
+def _last_of_its_instance(call: Call, tasks: list[Task]) -> list[Task]:
+    last = {task.instance.id: task for task in tasks if _is_created(call, task)}
+    return [task for task in tasks if not _is_created(call, task) or last[task.instance.id] is task]
+
+
+def _without_its_other_risks(call: Call, document: Document) -> Document:
+    for item in document["items"]:
+        if item["metadata"]["taskID"] in call.created_ids and item["status"]["status"] in ("Failed", "Success"):
+            item["status"]["riskList"] = item["status"]["riskList"][:1]
+    return document
+
+
 def _add_a_task(call: Call, tasks: list[Task]) -> list[Task]:
     if not tasks:
         return tasks
@@ -140,6 +163,8 @@ HOOKS: Final[HookTable] = {
         "running-task-vanishes": from_the(_LATER, hide_one(RUNNING, 1)),
         "task-vanishes-and-comes-back": when(_four_of_twelve, hide_one(SUCCESS, 1)),
         "created-task-not-listed": hide(_is_created),
+        "created-task-vanishes-while-it-runs": hide(_created(TaskState.RUNNING, TaskState.FAILED, TaskState.SUCCESS)),
+        "created-task-gets-another-version": _created_for_another_version,
         "reads-add-tasks": every(3, _add_a_task),
         "filtered-read-adds-a-task": when(only(INSTANCE), _add_a_task),
     },
@@ -147,10 +172,20 @@ HOOKS: Final[HookTable] = {
         "created-task-not-found-by-id": when(given(TASK_ID), hide(_is_created)),
         "created-task-not-found-by-instance": when(only(INSTANCE), hide(_is_created)),
         "created-task-not-found-by-type": when(only(TYPE), hide(_is_created)),
+        "created-task-lost-under-type-while-it-runs": when(only(TYPE), hide(_created(TaskState.RUNNING))),
+        "last-created-task-of-an-instance-only": when(only(INSTANCE), _last_of_its_instance),
     },
     "document": {
+        "target-version-changes": from_the(
+            _LATER,
+            in_one(
+                put("spec.addonTargetVersion", "9.9.9"),
+                lambda call, task: RUNNING(call, task) and task.type is TaskType.UPGRADE,
+            ),
+        ),
         "final-message-changes": from_the(_LATER, in_one(put("status.message", "Addon task archived"), FINAL, 1)),
         "final-risks-vanish": from_the(_LATER, in_one(put("status.riskList", []), SUCCESS)),
         "expiry-moves-with-every-read": _expiry_by_read,
+        "created-task-loses-risks-under-task-id": when(only(TASK_ID), _without_its_other_risks),
     },
 }

@@ -79,7 +79,6 @@ HOOKS: Final[HookTable] = {
         "fails-on-unknown-types": _fail(_unknown_type),
         "fails-on-line-breaks": _fail(_any_value(lambda value: "\n" in value or "\r" in value)),
         "fails-on-three-filters": _fail(only(*Filter)),
-        "fails-every-ninth-time": _fail(each(9)),
         "fails-on-repeated-parameters": _fail(
             lambda call: len({name for name, _ in call.query.params}) < len(call.query.params)
         ),

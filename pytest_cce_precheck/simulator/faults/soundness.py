@@ -6,6 +6,7 @@ import re
 import unicodedata
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -20,6 +21,7 @@ from pytest_cce_precheck.simulator.hooks import (
     only,
     pick,
     select_by,
+    select_by_pairs,
     select_without,
     when,
 )
@@ -27,6 +29,8 @@ from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_cce_precheck.simulator.catalogue import HookTable
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
@@ -94,13 +98,46 @@ def _folded(sent: str, actual: str) -> bool:
     return unicodedata.normalize("NFKD", sent).encode("ascii", "ignore").decode() == actual
 
 
+def _without_accents(sent: str) -> str:
+    letters = unicodedata.normalize("NFD", sent)
+    return unicodedata.normalize("NFC", "".join(each for each in letters if not unicodedata.combining(each)))
+
+
+def _same_uuid(sent: str, actual: str) -> bool:
+    return bool(sent) and sent.strip("{}").replace("-", "") == actual.replace("-", "") and sent != sent.swapcase()
+
+
+def _first_of(separators: str) -> Callable[[str, str], bool]:
+    return lambda sent, actual: re.split(f"[{separators}]", sent, maxsplit=1)[0] == actual
+
+
+def _word_means_all(*words: str) -> Hook[list[Task]]:
+    def hook(call: Call, tasks: list[Task]) -> list[Task]:
+        meant = [name for name, values in call.query.values.items() if set(values) & set(words)]
+        return select_without(call, *meant) if meant else tasks
+
+    return hook
+
+
+def _as_constant(sent: str, actual: str) -> bool:
+    return sent == "".join(f"_{letter}" if letter.isupper() else letter for letter in actual).upper()
+
+
+_type_by_constant: Final = select_by(_as_constant, TYPE)
+_like: Final = select_by(lambda sent, actual: fnmatchcase(actual, sent.translate(_LIKE)), INSTANCE)
+
+
 HOOKS: Final[HookTable] = {
     "check": {
         "unknown-type-selects-all": accept("unknown-type"),
         "type-in-any-case": _accept_selecting(select_by(_any_case, TYPE)),
         "type-matched-by-prefix": _accept_selecting(select_by(_prefix, TYPE)),
+        "type-as-an-enum-constant": _accept_selecting(_type_by_constant),
     },
     "select": {
+        "last-character-of-ids-ignored": select_by(
+            lambda sent, actual: len(sent) == len(actual) and sent[:-1] == actual[:-1], TASK_ID, INSTANCE
+        ),
         "type-filter-ignored": ignore(TYPE),
         "task-id-filter-ignored": ignore(TASK_ID),
         "instance-filter-ignored": ignore(INSTANCE),
@@ -138,5 +175,26 @@ HOOKS: Final[HookTable] = {
             lambda call: any(len(value) > 255 for _, value in call.query.given), everything
         ),
         "type-matched-by-prefix": select_by(_prefix, TYPE),
+        "type-as-an-enum-constant": _type_by_constant,
+        "accents-in-ids-ignored": select_by(lambda sent, actual: _without_accents(sent) == actual, TASK_ID, INSTANCE),
+        "instance-as-any-uuid-spelling": select_by(_same_uuid, INSTANCE),
+        "quotes-around-ids-stripped": select_by(lambda sent, actual: sent.strip("\"'") == actual, TASK_ID, INSTANCE),
+        "task-id-ends-at-a-delimiter": select_by(_first_of("&;"), TASK_ID),
+        "null-byte-ends-an-instance": select_by(_first_of("\x00"), INSTANCE),
+        "invisible-letters-in-task-id-ignored": select_by(
+            lambda sent, actual: sent.replace("\u200b", "") == actual, TASK_ID
+        ),
+        "dots-and-slashes-after-ids-ignored": select_by(
+            lambda sent, actual: sent.rstrip("./") == actual, TASK_ID, INSTANCE
+        ),
+        "zeros-before-ids-ignored": select_by(
+            lambda sent, actual: sent.lstrip("0") == actual.lstrip("0"), TASK_ID, INSTANCE
+        ),
+        "instance-decoded-again": select_by(lambda sent, actual: unquote(sent) == actual, INSTANCE),
+        "null-means-no-filter": _word_means_all("null", "0"),
+        "task-id-also-selects-by-instance": lambda call, tasks: (
+            tasks or select_by_pairs(call, [(INSTANCE if n == TASK_ID else n, value) for n, value in call.query.params])
+        ),
+        "one-instance-alone-matched-with-like": when(lambda call: len(call.query.values.get(INSTANCE, ())) == 1, _like),
     },
 }

@@ -159,6 +159,9 @@ class _SkewedClock:
     def advance(self, seconds: float) -> None:
         self._clock.advance(seconds)
 
+    def start(self, at: datetime) -> None:
+        self._clock.start(at - self._ahead)
+
 
 def _with_headers(request: Request, answer: Response, now: datetime) -> Response:
     """Return a response of the gateway with the headers that every response has."""

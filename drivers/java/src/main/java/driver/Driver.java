@@ -134,6 +134,9 @@ public final class Driver {
         ObjectNode error = JSON.createObjectNode()
             .put("class", thrown.getClass().getSimpleName())
             .put("expected", expected);
+        if (thrown instanceof Error || thrown.getClass().getPackage() == Object.class.getPackage()) {
+            error.put("panic", true); // NullPointerException, ClassCastException and the like
+        }
         putUnlessNull(error, "message", thrown.getMessage());
         if (thrown instanceof ServiceResponseException) {
             ServiceResponseException refusal = (ServiceResponseException) thrown;

@@ -14,6 +14,11 @@ public class AddonCheckRequest {
     @JsonProperty("spec")
     private AddonCheckSpec spec;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public AddonCheckRequest withKind(String kind) {
         this.kind = kind;
         return this;

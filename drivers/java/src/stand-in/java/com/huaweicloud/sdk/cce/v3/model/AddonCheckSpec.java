@@ -13,6 +13,11 @@ public class AddonCheckSpec {
     @JsonProperty("addonList")
     private List<AddonInfo> addonList;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public AddonCheckSpec withClusterID(String clusterID) {
         this.clusterID = clusterID;
         return this;

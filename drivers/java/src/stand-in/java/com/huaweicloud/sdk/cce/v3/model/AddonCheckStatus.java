@@ -10,4 +10,9 @@ public class AddonCheckStatus {
 
     @JsonProperty("itemsStatus")
     private List<PreCheckItemStatus> itemsStatus;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -11,4 +11,9 @@ public class AddonCheckTask {
 
     @JsonProperty("status")
     private CheckTaskStatus status;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -23,6 +23,11 @@ public class AddonInfo {
     @JsonProperty("values")
     private Map<String, Object> values;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public static final class TypeEnum extends EnumText {
         private TypeEnum(String value) {
             super(value);

@@ -9,6 +9,11 @@ public class BatchCreateAddonPrecheckRequest {
     @JsonProperty("body")
     private AddonCheckRequest body;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public String getClusterId() {
         return clusterId;
     }

@@ -15,4 +15,9 @@ public class BatchCreateAddonPrecheckResponse extends SdkResponse {
 
     @JsonProperty("status")
     private AddonCheckStatus status;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -25,6 +25,11 @@ public class CheckTaskMetadata {
     @JsonProperty("expireTimeStamp")
     private String expireTimeStamp;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public static final class TypeEnum extends EnumText {
         private TypeEnum(String value) {
             super(value);

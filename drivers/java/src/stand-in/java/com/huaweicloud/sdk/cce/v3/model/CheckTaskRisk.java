@@ -16,6 +16,11 @@ public class CheckTaskRisk {
     @JsonProperty("message")
     private String message;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public static final class LevelEnum extends EnumText {
         private LevelEnum(String value) {
             super(value);

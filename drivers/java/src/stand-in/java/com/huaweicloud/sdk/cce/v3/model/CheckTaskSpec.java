@@ -5,4 +5,9 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 public class CheckTaskSpec {
     @JsonProperty("addonTargetVersion")
     private String addonTargetVersion;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -15,6 +15,11 @@ public class CheckTaskStatus {
     @JsonProperty("riskList")
     private List<CheckTaskRisk> riskList;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public static final class StatusEnum extends EnumText {
         private StatusEnum(String value) {
             super(value);

@@ -16,6 +16,11 @@ public class ListAddonPrecheckTasksRequest {
     @JsonProperty("addon_instance_id")
     private String addonInstanceId;
 
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
+
     public static final class TypeEnum extends EnumText {
         private TypeEnum(String value) {
             super(value);

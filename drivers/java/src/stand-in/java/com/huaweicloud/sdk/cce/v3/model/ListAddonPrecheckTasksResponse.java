@@ -17,4 +17,9 @@ public class ListAddonPrecheckTasksResponse extends SdkResponse {
 
     @JsonProperty("items")
     private List<AddonCheckTask> items;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

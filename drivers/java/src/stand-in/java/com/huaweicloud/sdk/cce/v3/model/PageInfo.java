@@ -5,4 +5,9 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 public class PageInfo {
     @JsonProperty("currentCount")
     private Integer currentCount;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -25,4 +25,9 @@ public class PreCheckItemStatus {
 
     @JsonProperty("errorCodes")
     private List<String> errorCodes;
+
+    @Override
+    public String toString() {
+        return ModelText.of(this);
+    }
 }

@@ -1,0 +1,37 @@
+"""How long answers take, by kind of query; and the rule that none takes longer than the user allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.vocabulary import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cce_precheck.wire.exchange import Exchange
+
+
+def kind_of_query(exchange: Exchange) -> str:
+    """Return what was asked, in words; empty for what is sent again, whose time says nothing about the service."""
+    if exchange.status in PASSING:
+        return ""
+    if exchange.request.method != "GET":
+        return "create" if exchange.request.method == "POST" else "other methods"
+    if exchange.status >= 400:
+        return "refusals"
+    given = {name for name, value in exchange.request.params if value and name in set(Filter)}
+    if len(given) > 1:
+        return "several filters"
+    return next(iter(given), "unfiltered list")
+
+
+def too_slow(exchange: Exchange, limit: float | None) -> Iterator[Finding]:
+    """Yield a finding if an answer took longer than ``limit`` seconds; retries and waits are not counted."""
+    kind, elapsed = kind_of_query(exchange), exchange.response.elapsed
+    if limit is not None and kind and elapsed > limit:
+        asked = f"{exchange.request.method} {exchange.request.target}"
+        message = f"{asked} was answered after {elapsed:.3f} s; at most {limit:g} s are allowed"
+        yield Finding("PRE123", message, subject=(kind,)).seen_in(exchange)
