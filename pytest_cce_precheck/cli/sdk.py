@@ -18,7 +18,8 @@ from pytest_cce_precheck.sdk.baseline import (
 )
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
-from pytest_cce_precheck.sdk.reports import bug_reports, defects
+from pytest_cce_precheck.sdk.faults import defects, faults
+from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
 from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_cce_precheck.sdk.baseline import BaselineComparison
+    from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.run import SdkReport
 
 
@@ -45,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
     one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
     one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
+
+    one.add_argument(
+        "--reports",
+        metavar="DIR",
+        help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
+    )
 
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
@@ -80,16 +88,20 @@ def _run(options: argparse.Namespace) -> int:
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = compare_with_baseline(baseline, report) if baseline else None
+    found = faults(compared.new if compared else defects(report))
+    if options.reports:
+        write_reports(Path(options.reports), report.introduction, found)
     if options.json:
         print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
     else:
         print_text(as_markdown([report]) if options.markdown else as_text([report]))
-        print_text("\n" + (bug_reports(report) if options.markdown else ""))
-        print_lines([] if options.markdown else _defect_lines(report))
+        print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
+        new = "new, " if compared else ""
+        print_lines([] if options.markdown else (f"{new}{_fault_line(fault)}" for fault in found))
         print_lines(_baseline_lines(compared, report) if compared else [])
     if options.update_baseline:
         return 0
-    return int(bool(compared.new if compared else defects(report)))
+    return int(bool(found))
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -118,17 +130,15 @@ def _as_data(compared: BaselineComparison) -> dict[str, object]:
     return {"version": compared.version, "new": new, "gone": [list(identity) for identity in compared.gone]}
 
 
-def _defect_lines(report: SdkReport) -> Iterator[str]:
-    for defect in defects(report):
-        cases = f"{len(defect.results)} cases" if len(defect.results) > 1 else defect.sample.case.name
-        yield f"{headline(defect.finding)} [{cases}, {'conforming' if defect.conforming else 'broken'}]"
+def _fault_line(fault: SdkFault) -> str:
+    cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
+    sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
+    return f"{fault.severity}: {fault.title()}\n  {sample}"
 
 
 def _baseline_lines(compared: BaselineComparison, report: SdkReport) -> Iterator[str]:
     if compared.version != report.introduction.version:
         yield f"the baseline is of version {compared.version}"
-    for defect in compared.new:
-        yield f"new: {headline(defect.finding)} [{defect.sample.case.name}]"
     for identity in compared.gone:
         yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
     if not compared.new and not compared.gone:

@@ -15,7 +15,7 @@ from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.reports import SdkDefect, defects
+from pytest_cce_precheck.sdk.faults import SdkDefect, defects
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
