@@ -16,7 +16,7 @@ from pytest_cce_precheck.sdk.baseline import (
     read_baseline,
     write_baseline,
 )
-from pytest_cce_precheck.sdk.cases import corpus_cases
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each, run in ((one, _run), (several, _table), (compare, _compare)):
         each.set_defaults(run=run)
 
+    one.add_argument(
+        "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
+    )
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
     which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
@@ -84,7 +87,8 @@ def _run(options: argparse.Namespace) -> int:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = installed_driver() if options.python else driver_command(options.driver)
-    [report] = run_sdks([command], corpus_cases(), grace=options.patience)
+    cases = [find_case(name) for name in options.case] or corpus_cases()
+    [report] = run_sdks([command], cases, grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = compare_with_baseline(baseline, report) if baseline else None

@@ -127,14 +127,15 @@ def _request_lines(fault: SdkFault, said: Words) -> Iterator[str]:
     result = fault.sample.sample
     yield f"#### {said['received']}"
     if result.received:
-        yield from _fenced("http", _shown_request(result.received[0]))
+        yield from _fenced("http", shown_request(result.received[0]))
     else:
         yield from ("", said["nothing_sent"], "")
     yield f"#### {said['wanted']}"
-    yield from _fenced("http", _shown_request(wanted_request(result.case.call("http://127.0.0.1"))))
+    yield from _fenced("http", shown_request(wanted_request(result.case.call("http://127.0.0.1"))))
 
 
-def _shown_request(request: Request) -> str:
+def shown_request(request: Request) -> str:
+    """Return a request without its credentials."""
     headers = [f"{name}: {request.headers[name]}" for name in _SHOWN_HEADERS if name in request.headers]
     body = request.body.decode("utf-8", "backslashreplace")
     return "\n".join([*map(one_line, [f"{request.method} {request.target} HTTP/1.1", *headers]), "", _shortened(body)])
@@ -142,14 +143,15 @@ def _shown_request(request: Request) -> str:
 
 def _answer_lines(result: CaseResult, said: Words) -> Iterator[str]:
     yield f"#### {said['served']}"
-    yield from _fenced("http" if isinstance(result.case.answer, Response) else "text", _served(result))
+    yield from _fenced("http" if isinstance(result.case.answer, Response) else "text", served(result))
     if answer_length(result) > _SHOWN_CHARACTERS:
         yield from (said["whole"].format(number=result.case.number), "")
     yield f"#### {said['result']}"
-    yield from _fenced("json", _outcome(result))
+    yield from _fenced("json", outcome(result))
 
 
-def _served(result: CaseResult) -> str:
+def served(result: CaseResult) -> str:
+    """Return what was served, shortened."""
     answer = result.case.answer
     if not isinstance(answer, Response):
         ends = "is closed" if answer.connection == "closes" else "is held without another byte"
@@ -158,7 +160,8 @@ def _served(result: CaseResult) -> str:
     return "\n".join([*map(one_line, head), "", _shortened(answer.body.decode("utf-8", "backslashreplace"))])
 
 
-def _outcome(result: CaseResult) -> str:
+def outcome(result: CaseResult) -> str:
+    """Return what the SDK made of it as JSON, shortened: the object, or the error."""
     if result.answer is None:
         return '"the driver ended"'
     error = result.answer.error
