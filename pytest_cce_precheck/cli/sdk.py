@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import prepare
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
@@ -19,18 +20,18 @@ from pytest_cce_precheck.sdk.baseline import (
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults
+from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
-from pytest_cce_precheck.sdk.run import run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
 from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_cce_precheck.sdk.baseline import BaselineComparison
     from pytest_cce_precheck.sdk.faults import SdkFault
-    from pytest_cce_precheck.sdk.run import SdkReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("run", help="test one SDK with every case of the corpus")
     several = actions.add_parser("table", help="test several SDKs side by side, and show the result of each case")
     compare = actions.add_parser("compare", help="show what changed between versions of the Python SDK")
+    one.epilog = (
+        "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
+        " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
+        " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt"
+    )
     for each, run in ((one, _run), (several, _table), (compare, _compare)):
         each.set_defaults(run=run)
 
@@ -56,6 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
     )
+
+    one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
+    for name, what in (("failing", "fail; one that passes fails the run"), ("flaky", "sometimes fail; they never do")):
+        one.add_argument(
+            f"--known-{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)",
+        )
 
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
@@ -79,20 +95,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.update_baseline and not options.baseline:
-        raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
+    _refuse_contradictions(options)
     path = Path(options.baseline) if options.baseline else None
     # a file that cannot be used is reported before the SDK runs
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = installed_driver() if options.python else driver_command(options.driver)
+    if options.junit:
+        prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
+    known = read_known(options.known_failing, options.known_flaky, cases)
     [report] = run_sdks([command], cases, grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = compare_with_baseline(baseline, report) if baseline else None
-    found = faults(compared.new if compared else defects(report))
+    states = {result.case.name: known.state_of(result) for result in report.results}
+    failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
+    found = faults(compared.new if compared else defects(SdkReport(report.introduction, failed)))
+    if options.junit:
+        write_junit(Path(options.junit), report, known)
     if options.reports:
         write_reports(Path(options.reports), report.introduction, found)
     if options.json:
@@ -103,9 +125,31 @@ def _run(options: argparse.Namespace) -> int:
         new = "new, " if compared else ""
         print_lines([] if options.markdown else (f"{new}{_fault_line(fault)}" for fault in found))
         print_lines(_baseline_lines(compared, report) if compared else [])
+        print_lines(_known_lines(states))
     if options.update_baseline:
         return 0
-    return int(bool(found))
+    return int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.update_baseline and not options.baseline:
+        raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
+    if options.baseline and (options.known_failing or options.known_flaky or options.junit):
+        raise ConfigurationError(
+            "--baseline stores faults, --known-failing and --known-flaky name cases, and --junit reports these:"
+            " give the baseline without them"
+        )
+    if options.baseline and options.case:
+        raise ConfigurationError("--baseline is about all cases, and --case names some: give one of them")
+
+
+def _known_lines(states: Mapping[str, CaseState]) -> Iterator[str]:
+    for name, state in states.items():
+        if state is CaseState.FIXED:
+            yield f"{name} is known to fail, but it passes: remove it from the known cases"
+    for state in (CaseState.KNOWN, CaseState.FLAKY):
+        if number := list(states.values()).count(state):
+            yield f"{count_of(number, 'case')} {state}"
 
 
 def _table(options: argparse.Namespace) -> int:
