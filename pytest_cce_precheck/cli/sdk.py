@@ -24,7 +24,7 @@ from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
-from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
+from pytest_cce_precheck.sdk.versions import compare_sdks, installed_driver, versions_of_python
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     one = actions.add_parser("run", help="test one SDK with every case of the corpus")
     several = actions.add_parser("table", help="test several SDKs side by side, and show the result of each case")
-    compare = actions.add_parser("compare", help="show what changed between versions of the Python SDK")
+    compare = actions.add_parser(
+        "compare", help="show what changed from one SDK, or version of the Python SDK, to the next"
+    )
     one.epilog = (
         "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
         " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
@@ -88,9 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
 
-    compare.add_argument(
-        "--python", nargs="+", required=True, metavar="VERSION", help="two or more versions, or a range A..B"
+    compare.epilog = (
+        "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
+        ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"'
     )
+    compared = compare.add_mutually_exclusive_group(required=True)
+    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
+    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
     compare.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -165,12 +171,15 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    steps = compare_versions(options.python)
+    if options.driver and len(options.driver) < 2:
+        raise ConfigurationError("a comparison needs two drivers or more: give --driver once for each")
+    commands = map(driver_command, options.driver) if options.driver else versions_of_python(options.python)
+    steps = compare_sdks([*commands])
     if options.json:
         print_json([step.to_dict() for step in steps])
     else:
         print_text("\n".join(step.text for step in steps))
-    return 0
+    return int(any(step.new for step in steps))
 
 
 def _as_data(compared: BaselineComparison) -> dict[str, object]:

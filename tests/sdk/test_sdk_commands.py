@@ -325,6 +325,7 @@ def test_an_invalid_baseline_exits_with_2(
         (["run", "--driver", "'"], "cannot be read: No closing quotation"),
         (["run", "--driver", " "], "the driver's command is empty"),
         (["table"], "a table needs SDKs: give --python, or --driver once for each"),
+        (["compare", "--driver", RIGHT], "a comparison needs two drivers or more: give --driver once for each"),
         (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "3.1.200", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "latest", "3.1.200"], "'latest' is not a version"),
@@ -335,13 +336,33 @@ def test_invalid_arguments_exit_with_2(capsys: pytest.CaptureFixture[str], words
     assert said in capsys.readouterr().err
 
 
+# --- comparisons
+
+
+def test_two_drivers_are_compared_and_a_new_fault_exits_with_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "corpus_cases", lambda: tuple(map(find_case, NAMES)))
+    assert main(["sdk", "compare", "--driver", RIGHT, "--driver", LOSING]) == 1
+    assert "\nfake 1.0 -> fake 1.0\n  now wrong: `spec` of the answer is lost" in capsys.readouterr().out
+    assert main(["sdk", "compare", "--driver", LOSING, "--driver", RIGHT]) == 0
+    assert "\n  no longer wrong: `spec` of the answer is lost (PRE710, 3 cases" in capsys.readouterr().out
+
+
 # --- the corpus
 
 
 def test_the_corpus_is_written_to_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["corpus", "export", str(tmp_path / "new")]) == 0
     assert capsys.readouterr().out == f"6 cases in {tmp_path / 'new'}\n"
-    assert len(list((tmp_path / "new").iterdir())) == 7
+    assert len(list((tmp_path / "new").glob("[0-9]*.json"))) == 6
+
+
+def test_the_corpus_is_written_as_an_archive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["corpus", "archive", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"\S+/cce-precheck-corpus-\d+\.tar\.gz: number \d+ of the corpus, 6 cases\n", said)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
