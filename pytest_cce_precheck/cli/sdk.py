@@ -42,14 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare = actions.add_parser(
         "compare", help="show what changed from one SDK, or version of the Python SDK, to the next"
     )
+    _add_of_run(one)
+    add = several.add_argument
+    add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
+    add("--python", action="store_true", help="also the Python SDK that is installed here")
+    several.set_defaults(run=_table)
+    for each in (one, several):
+        each.add_argument(
+            "--patience",
+            type=positive("a number of seconds", 3600),
+            default=GRACE_SECONDS,
+            metavar="SECONDS",
+            help=f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})",
+        )
+        form = each.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print JSON")
+        form.add_argument("--markdown", action="store_true", help="print Markdown")
+    _add_of_compare(compare)
+
+
+def _add_of_run(one: argparse.ArgumentParser) -> None:
+    one.set_defaults(run=_run)
     one.epilog = (
         "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
         " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
         " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt"
     )
-    for each, run in ((one, _run), (several, _table), (compare, _compare)):
-        each.set_defaults(run=run)
-
     one.add_argument(
         "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
     )
@@ -66,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
-    for name, what in (("failing", "fail; one that passes fails the run"), ("flaky", "sometimes fail; they never do")):
+    for name, what in (
+        ("failing", "fail; one that passes fails the run"),
+        ("flaky", "fail sometimes, and never fail the run"),
+    ):
         one.add_argument(
             f"--known-{name}",
             action="append",
@@ -75,21 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)",
         )
 
-    add = several.add_argument
-    add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
-    add("--python", action="store_true", help="also the Python SDK that is installed here")
-    for each in (one, several):
-        each.add_argument(
-            "--patience",
-            type=positive("a number of seconds", 3600),
-            default=GRACE_SECONDS,
-            metavar="SECONDS",
-            help=f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})",
-        )
-        form = each.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_true", help="print JSON")
-        form.add_argument("--markdown", action="store_true", help="print Markdown")
 
+def _add_of_compare(compare: argparse.ArgumentParser) -> None:
+    compare.set_defaults(run=_compare)
     compare.epilog = (
         "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
         ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"'
