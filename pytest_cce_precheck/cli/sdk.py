@@ -24,7 +24,7 @@ from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
-from pytest_cce_precheck.sdk.versions import compare_sdks, installed_driver, versions_of_python
+from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, installed_driver, versions_of_python
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
     add("--python", action="store_true", help="also the Python SDK that is installed here")
+    add("--python-async", action="store_true", help="also the asynchronous client of this SDK")
     several.set_defaults(run=_table)
     for each in (one, several):
         each.add_argument(
@@ -74,6 +75,7 @@ def _add_of_run(one: argparse.ArgumentParser) -> None:
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
     which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
+    which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
     one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
     one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
 
@@ -116,7 +118,7 @@ def _run(options: argparse.Namespace) -> int:
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
-    command = installed_driver() if options.python else driver_command(options.driver)
+    command = driver_command(options.driver) if options.driver else _of_python(options)[0]
     if options.junit:
         prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
@@ -146,6 +148,11 @@ def _run(options: argparse.Namespace) -> int:
     return int(bool(found) or CaseState.FIXED in states.values())
 
 
+def _of_python(options: argparse.Namespace) -> list[tuple[str, ...]]:
+    wanted = ((options.python, ()), (options.python_async, (ASYNCHRONOUS,)))
+    return [(*installed_driver(), *words) for is_wanted, words in wanted if is_wanted]
+
+
 def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.update_baseline and not options.baseline:
         raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
@@ -168,7 +175,7 @@ def _known_lines(states: Mapping[str, CaseState]) -> Iterator[str]:
 
 
 def _table(options: argparse.Namespace) -> int:
-    commands = [*([installed_driver()] if options.python else []), *map(driver_command, options.driver)]
+    commands = [*_of_python(options), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
     reports = run_sdks(commands, corpus_cases(), grace=options.patience)

@@ -15,7 +15,7 @@ from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.sdk.judgement import CaseResult
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Facts = Mapping[str, str]
 
 _STEP: Final = re.compile(r"\.([A-Za-z]+)")
+_INTEGER: Final = re.compile(r"-?[0-9]+")
+_DETAILS: Final = "error-details"
+_FREE: Final = "values"
 _HOLLOW: Final = ("{}", "[{}]", "nothing")
 
 
@@ -107,16 +110,26 @@ def faults(found: Iterable[SdkDefect]) -> tuple[SdkFault, ...]:
     for defect in found:
         kind, about, facts = _kind_of(defect.finding)
         grouped.setdefault((kind, about), []).append((defect, facts))
-    each_once = []
-    for (kind, about), pairs in grouped.items():
-        # the facts of an error are told by several findings
-        merged = dict(pairs[0][1])
-        if "names" in merged:
-            merged["names"] = ", ".join(sorted({facts["names"] for _, facts in pairs}))
-        each_once.append(SdkFault(kind, about, merged, tuple(defect for defect, _ in pairs)))
+    each_once = [
+        SdkFault(kind, about, pairs[0][1], tuple(defect for defect, _ in pairs))
+        for (kind, about), pairs in grouped.items()
+        if kind != _DETAILS
+    ]
+    each_once += _faults_of_details({about: pairs for (kind, about), pairs in grouped.items() if kind == _DETAILS})
     order = list(words()["kinds"])
     ranks = list(words()["severities"])
     return tuple(sorted(each_once, key=lambda f: (ranks.index(f.severity), order.index(f.kind), f.about)))
+
+
+def _faults_of_details(by_status: Mapping[str, Sequence[tuple[SdkDefect, Facts]]]) -> Iterator[SdkFault]:
+    """Yield a fault for each set of details that errors lack, with every status whose error lacks just these."""
+    statuses: dict[str, list[str]] = {}
+    for status, pairs in sorted(by_status.items()):
+        names = ", ".join(sorted({facts["names"] for _, facts in pairs}))
+        statuses.setdefault(names, []).append(status)
+    for names, lacking in statuses.items():
+        found = tuple(defect for status in lacking for defect, _ in by_status[status])
+        yield SdkFault(_DETAILS, names, {"names": names, "status": ", ".join(lacking)}, found)
 
 
 def answer_length(result: CaseResult) -> int:
@@ -146,7 +159,8 @@ def _kind_of(finding: Finding) -> tuple[str, str, Facts]:
         kind = "request-field-dropped" if evidence["sent"] == "nothing" else "request-field-changed"
         return kind, subject[0], {"field": field, **evidence}
     if finding.code < "PRE710":
-        return "request-changed", finding.code + subject[0], {"field": finding.rule.title}
+        # the message of a rule about a header or a parameter names it
+        return "request-changed", " ".join((finding.code, *subject[:1])), {"field": finding.message}
     return _kind_of_difference(finding, evidence)
 
 
@@ -154,7 +168,7 @@ def _kind_of(finding: Finding) -> tuple[str, str, Facts]:
 _BY_CODE: Final = {
     "PRE708": ("not-sent", ""),
     "PRE713": ("answer-refused", "type"),
-    "PRE714": ("error-details", "status"),
+    "PRE714": (_DETAILS, "status"),
     "PRE715": ("crash", "type"),
     "PRE717": ("create-repeated", "field"),
     "PRE718": ("retry-after", ""),
@@ -167,6 +181,9 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
         return ("replaced-characters" if finding.code == "PRE711" else "not-json"), "", {}
     sent, held = evidence["sent"], evidence["held"]
     names = _STEP.findall(finding.path)
+    if _FREE in names:
+        # whatever it holds is documented
+        names = names[: names.index(_FREE) + 1]
     documented = [name for name in names if name in _documented_names()]
     # one field, wherever it is: D's own example has one task in place of the list
     field = ".".join(name for name in documented if name != "items" or documented[0] == "status")
@@ -176,7 +193,7 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
         "wrapped": (sent[0] == "{" and held[0] == "[") or len(documented) < len(names),
         "emptied": held in _HOLLOW and held != "nothing",
         "to-text": sent[0] != '"' and held[0] == '"',
-        "to-number": held[0].isdigit() or held[0] == "-",
+        "to-number": _INTEGER.fullmatch(held) and not _INTEGER.fullmatch(sent),
     }
     kind = next((kind for kind, applies in simple.items() if applies), None)
     if kind is not None:
@@ -187,7 +204,7 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
 
 @cache
 def _documented_names() -> frozenset[str]:
-    schemas = (load_schema(name) for name in ("list_answer", "create_answer"))
+    schemas = (load_schema(name) for name in ("list_answer", "create_answer", "create_request"))
     only_in_examples = (name for fields in ONLY_IN_EXAMPLES.values() for name in fields)
     return frozenset((*only_in_examples, *(name for schema in schemas for name in _names(schema))))
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION: Final = "huaweicloudsdkcce"
 DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
+ASYNCHRONOUS: Final = "async"
+"""The argument with which the Python driver uses the SDK's asynchronous client."""
 _INSTALL_SECONDS: Final = 600
 _MAX_OUTPUT: Final = 1024 * 1024
 _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Severity, rules
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.faults import SdkFault, defects, faults, words
@@ -37,6 +38,33 @@ def test_what_an_error_lacks_is_one_fault() -> None:
     assert [fault.title() for fault in found_in(answers)] == [
         "The error for status 429 lacks code, message, request_id"
     ]
+
+
+def test_the_same_details_are_one_fault_whatever_the_status() -> None:
+    def answer(status: int, code: str | None = None) -> DriverAnswer:
+        return DriverAnswer(error=SdkError("E", expected=True, message="no", status=status, code=code))
+
+    answers = {"error-400-cce": answer(400), "error-404-cce": answer(404), "error-500-cce": answer(500, "CCE.01500001")}
+    assert [fault.title() for fault in found_in(answers)] == [
+        "The error for status 400, 404 lacks code, message, request_id",
+        "The error for status 500 lacks message, request_id",
+    ]
+
+
+def test_a_list_call_with_a_body_is_a_fault_of_the_request() -> None:
+    wrong = Finding("PRE707", "a list call was sent with a body of 2 bytes", path="$")
+    result = judge(find_case("no-items"), DriverAnswer(value=find_case("no-items").document), [wrong])
+    [fault] = faults(defects(SdkReport(SDK, (result,))))
+    assert fault.title() == "The request is not sent as it was set: a list call was sent with a body of 2 bytes"
+
+
+def test_a_large_number_that_is_rounded_is_a_changed_value() -> None:
+    def change(body: Any) -> None:
+        body["spec"]["addonList"][0]["values"]["custom"]["big"] -= 1
+
+    [fault] = found_in({"create-values": changed("create-values", change)})
+    assert (fault.kind, fault.severity) == ("value-changed", "high")
+    assert fault.title() == "`spec.addonList.values` is read as another value"
 
 
 def test_one_field_is_one_fault_wherever_it_is_lost() -> None:
