@@ -60,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
     _add_of_compare(compare)
+    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
+    site.epilog = (
+        "Example: cce-precheck sdk table --python --json > python.json; cce-precheck sdk site --out site python.json"
+    )
+    site.add_argument("--out", required=True, metavar="DIR", help="the folder of the pages")
+    site.add_argument("results", nargs="+", metavar="RESULTS", help="what run or table --json wrote")
+    site.set_defaults(run=_site)
 
 
 def _add_of_run(one: argparse.ArgumentParser) -> None:
@@ -183,6 +190,16 @@ def _table(options: argparse.Namespace) -> int:
         print_json(as_document(reports))
     else:
         print_text(as_markdown(reports) if options.markdown else as_text(reports))
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    try:
+        from pytest_cce_precheck.sdk.site import read_results, write_site
+    except ImportError:
+        raise ConfigurationError('the pages need Jinja2: pip install "pytest-cce-precheck[report]"') from None
+    write_site(Path(options.out), [read_results(Path(path)) for path in options.results])
+    print_lines([f"{Path(options.out) / 'index.html'}"])
     return 0
 
 
