@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,12 @@ from pytest_cce_precheck.sdk.baseline import (
     write_baseline,
 )
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
-from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
+from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
+from pytest_cce_precheck.sdk.models import model_differences
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
 from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, installed_driver, versions_of_python
 
@@ -60,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
     _add_of_compare(compare)
+    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
+    models.epilog = (
+        "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe them."
+        " Example: cce-precheck sdk models --driver drivers/go/cce-driver"
+    )
+    _add_which(models)
+    models.add_argument("--json", action="store_true", help="print JSON")
+    models.set_defaults(run=_models, python_async=False)
     site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
     site.epilog = (
         "Example: cce-precheck sdk table --python --json > python.json; cce-precheck sdk site --out site python.json"
@@ -67,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     site.add_argument("--out", required=True, metavar="DIR", help="the folder of the pages")
     site.add_argument("results", nargs="+", metavar="RESULTS", help="what run or table --json wrote")
     site.set_defaults(run=_site)
+
+
+def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
+    which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
+    return which
 
 
 def _add_of_run(one: argparse.ArgumentParser) -> None:
@@ -79,9 +96,7 @@ def _add_of_run(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
     )
-    which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
-    which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
+    which = _add_which(one)
     which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
     one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
     one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
@@ -191,6 +206,23 @@ def _table(options: argparse.Namespace) -> int:
     else:
         print_text(as_markdown(reports) if options.markdown else as_text(reports))
     return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    command = driver_command(options.driver) if options.driver else installed_driver()
+    with Driver(command, corpus_credentials()) as driver:
+        models = driver.models()
+        name = driver.introduction.name
+    if models is None:
+        raise ConfigurationError(f"the driver of {name} cannot describe its models: see docs/how-to-driver.md#models")
+    found = model_differences(models)
+    wrong = [difference for difference in found if difference.kind != "extra"]
+    if options.json:
+        print_json({"sdk": name, "models": models, "differences": [asdict(difference) for difference in found]})
+    else:
+        print_lines(difference.fact for difference in found)
+        print_lines([f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"])
+    return int(bool(wrong))
 
 
 def _site(options: argparse.Namespace) -> int:

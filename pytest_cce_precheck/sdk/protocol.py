@@ -126,6 +126,16 @@ def read_answer(line: bytes, number: int) -> DriverAnswer:
     return DriverAnswer(error=SdkError(error["class"], error["expected"], **details))
 
 
+def read_models(line: bytes, number: int) -> dict[str, dict[str, str]] | None:
+    """Parse a description of models; None if the driver does not know the message."""
+    try:
+        error = read_answer(line, number).error
+    except (ProtocolError, KeyError):
+        error = None
+    models: dict[str, dict[str, str]] | None = None if error else _parse(line, number, "driver_models")["models"]
+    return models
+
+
 def _parse(line: bytes, number: int, schema: str | None) -> dict[str, Any]:
     try:
         document = parse_json(line)

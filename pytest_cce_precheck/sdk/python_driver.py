@@ -22,7 +22,7 @@ from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceRespon
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Document = dict[str, Any]
 
@@ -34,6 +34,12 @@ CALLS = {
 }
 
 
+MODELS = {
+    "list_answer": "ListAddonPrecheckTasksResponse",
+    "create_answer": "BatchCreateAddonPrecheckResponse",
+    "create_request": "AddonCheckRequest",
+}
+TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "datetime": "string"}
 # these are mistakes in the code that raises them; ValueError and OSError are also about what was received
 LANGUAGE_ERRORS = (TypeError, AttributeError, LookupError, NameError, AssertionError, ArithmeticError, RecursionError)
 
@@ -124,6 +130,32 @@ def tree(held: Any) -> Any:
     return held
 
 
+def models() -> Document:
+    """Return the JSON path and type of every field of the SDK's models, without a call."""
+    return {name: dict(fields_of("$", model)) for name, model in MODELS.items() if hasattr(v3, model)}
+
+
+def fields_of(path: str, type_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and type of each field below a model, by the JSON names."""
+    if type_name.startswith("list["):
+        yield from fields_of(f"{path}[*]", type_name[5:-1])
+        return
+    model: Any = getattr(v3, type_name, None)
+    if hasattr(model, "openapi_types"):
+        for attribute, field_type in model.openapi_types.items():
+            field = f"{path}.{model.attribute_map[attribute]}"
+            is_model = hasattr(getattr(v3, field_type, None), "openapi_types")
+            yield (
+                field,
+                "array"
+                if field_type.startswith("list[")
+                else "object"
+                if is_model
+                else TYPES.get(field_type, "object"),
+            )
+            yield from fields_of(field, field_type)
+
+
 def described(error: Exception) -> Document:
     """Return what an exception reports; it is `expected` if the SDK documents its type."""
     report: Document = {"class": type(error).__name__, "expected": False, "message": str(error)}
@@ -160,9 +192,11 @@ def answer_to(line: bytes, calls: Calls, name: str = DISTRIBUTION) -> Document:
             raise MessageError(f"protocol {message['protocol']!r}; this driver speaks {PROTOCOL}")
         if message["do"] == "hello":
             return {**head, **introduction(name)}
+        if message["do"] == "models":
+            return {**head, "models": models()}
         if message["do"] == "call":
             return {**head, **calls.call(message)}
-        raise MessageError(f"do {message['do']!r}; this driver knows hello and call")
+        raise MessageError(f"do {message['do']!r}; this driver knows hello, models and call")
     except (MessageError, ValueError, KeyError, TypeError) as error:
         text = str(error) if isinstance(error, MessageError) else f"{type(error).__name__}: {error}"
         return {**head, "outcome": "error", "error": {"class": "ProtocolError", "expected": False, "message": text}}

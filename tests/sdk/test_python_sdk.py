@@ -149,7 +149,7 @@ def test_the_driver_runs_from_its_file_alone() -> None:
     hello, nonsense, dance = map(json.loads, ran.stdout.splitlines())
     assert (hello["sdk"]["name"], hello["operations"]) == ("huaweicloudsdkcce", ["list", "create"])
     assert (nonsense["outcome"], nonsense["error"]["class"]) == ("error", "ProtocolError")
-    assert dance["error"]["message"] == "do 'dance'; this driver knows hello and call"
+    assert dance["error"]["message"] == "do 'dance'; this driver knows hello, models and call"
 
 
 def test_a_client_of_the_vendors_sdk_is_wired_to_a_service() -> None:
