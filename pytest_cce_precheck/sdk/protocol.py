@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 1
 
+MODEL_TYPES: Final = ("string", "integer", "number", "boolean", "array", "object")
+
 Operation = Literal["list", "create"]
 Authentication = Literal["ak/sk", "temporary", "token"]
 ProtocolReason = Literal["rubbish", "version", "out-of-order", "floods"]
@@ -132,7 +134,12 @@ def read_models(line: bytes, number: int) -> dict[str, dict[str, str]] | None:
         error = read_answer(line, number).error
     except (ProtocolError, KeyError):
         error = None
-    models: dict[str, dict[str, str]] | None = None if error else _parse(line, number, "driver_models")["models"]
+    if error is not None:
+        return None
+    models: dict[str, dict[str, str]] = _parse(line, number, "driver_models")["models"]
+    for path, kind in (field for fields in models.values() for field in fields.items()):
+        if kind not in MODEL_TYPES:
+            raise ProtocolError("rubbish", f"{path} has the type {kind!r}: expected one of {', '.join(MODEL_TYPES)}")
     return models
 
 
