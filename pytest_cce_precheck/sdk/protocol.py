@@ -137,7 +137,7 @@ def read_models(line: bytes, number: int) -> dict[str, dict[str, str]] | None:
     if error is not None:
         return None
     models: dict[str, dict[str, str]] = _parse(line, number, "driver_models")["models"]
-    for path, kind in (field for fields in models.values() for field in fields.items()):
+    for path, kind in (pair for fields in models.values() for pair in fields.items()):
         if kind not in MODEL_TYPES:
             raise ProtocolError("rubbish", f"{path} has the type {kind!r}: expected one of {', '.join(MODEL_TYPES)}")
     return models
