@@ -1,6 +1,6 @@
-"""Send every case through the vendor's three SDKs; write docs/sdk-table.md and the totals in docs/sdk.md.
+"""Send every case through the vendor's SDKs; write docs/sdk-table.md and the totals in docs/sdk.md.
 
-``python docs/sdk_table.py`` needs the extra ``[sdk]`` and both drivers, built as drivers/README.md says.
+``python docs/sdk_table.py`` needs the extra ``[sdk]`` and the drivers, built as drivers/README.md says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.run import run_sdks
 from pytest_cce_precheck.sdk.table import as_markdown
-from pytest_cce_precheck.sdk.versions import installed_driver
+from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, installed_driver
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START: Final = "<!-- verdicts -->\n"
@@ -24,7 +24,7 @@ _HEAD: Final = """\
 # What each SDK makes of each case
 
 Written by `python docs/sdk_table.py`. [The kit](sdk.md) explains the words and shows the most important cases. A case
-that every SDK gets right is not listed. The column `huaweicloud-sdk-core` is Java, with
+that every SDK gets right is not listed. The columns `huaweicloud-sdk-core` are Java and Node.js (with `@`), with
 [a substitute](../drivers/README.md#why-the-java-driver-has-a-stand-in) for the two calls.
 
 """
@@ -35,8 +35,10 @@ def main() -> int:
     try:
         commands = [
             installed_driver(),
+            (*installed_driver(), ASYNCHRONOUS),
             (str(ROOT / "drivers/go/cce-driver"),),
             ("java", "-jar", str(ROOT / "drivers/java/target/cce-driver.jar")),
+            ("node", str(ROOT / "drivers/node/driver.mjs")),
         ]
         started = monotonic()
         table = as_markdown(run_sdks(commands, corpus_cases()))

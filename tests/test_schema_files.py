@@ -27,7 +27,15 @@ NAMES = (
     *("addon_check_task", "check_task_metadata", "check_task_risk", "check_task_spec", "check_task_status"),
     *("create_answer", "create_request", "error_cce", "error_gateway", "list_answer", "page_info"),
 )
-TOOLS = ("corpus_case", "driver_call", "driver_error", "driver_hello", "driver_introduction", "driver_value")
+TOOLS = (
+    "corpus_case",
+    "driver_call",
+    "driver_error",
+    "driver_hello",
+    "driver_introduction",
+    "driver_models",
+    "driver_value",
+)
 """The forms of the project's own files and messages, which are no part of the contract."""
 
 

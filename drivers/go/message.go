@@ -32,6 +32,7 @@ type answer struct {
 	ID       any `json:"id"`
 	*hello
 	*outcome
+	Models map[string]map[string]string `json:"models,omitempty"`
 }
 
 type hello struct {
@@ -88,6 +89,8 @@ func (m message) carryOut(clients *clients) (answer, error) {
 	switch m.Do {
 	case "hello":
 		return answer{Protocol: protocolVersion, ID: m.ID, hello: introduce()}, nil
+	case "models":
+		return answer{Protocol: protocolVersion, ID: m.ID, Models: models()}, nil
 	case "call":
 		status, value, err := m.call.perform(clients)
 		if err != nil {
@@ -95,7 +98,7 @@ func (m message) carryOut(clients *clients) (answer, error) {
 		}
 		return m.answered(outcome{Outcome: "value", Status: status, Value: value}), nil
 	}
-	return answer{}, protocolError(fmt.Sprintf("do %q; this driver knows hello and call", m.Do))
+	return answer{}, protocolError(fmt.Sprintf("do %q; this driver knows hello, models and call", m.Do))
 }
 
 func (m message) answered(outcome outcome) answer {

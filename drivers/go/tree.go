@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // tree is what an object of the SDK holds, by the JSON names of its fields: a nil field is left out, every other
@@ -19,11 +21,13 @@ func walk(v reflect.Value) any {
 	}
 	switch held := v.Interface().(type) {
 	case interface{ Value() string }: // an enum
-		return held.Value()
+		return text(held.Value())
 	case json.Number: // a string in Go, but a number in JSON
 		return held
 	}
 	switch v.Kind() {
+	case reflect.String:
+		return text(v.String())
 	case reflect.Pointer, reflect.Interface:
 		return walk(v.Elem())
 	case reflect.Struct:
@@ -42,6 +46,26 @@ func walk(v reflect.Value) any {
 		return object
 	}
 	return v.Interface()
+}
+
+// text is a JSON text of a string, whose bytes that are not UTF-8 stay visible: 0xe9 is written as \udce9. The encoder
+// would replace them, and the SDK did not.
+func text(held string) any {
+	if utf8.ValidString(held) {
+		return held
+	}
+	var written strings.Builder
+	for len(held) > 0 {
+		_, size := utf8.DecodeRuneInString(held)
+		if utf8.ValidString(held[:size]) {
+			quoted, _ := json.Marshal(held[:size])
+			written.Write(quoted[1 : len(quoted)-1])
+		} else {
+			fmt.Fprintf(&written, `\udc%02x`, held[0])
+		}
+		held = held[size:]
+	}
+	return json.RawMessage(`"` + written.String() + `"`)
 }
 
 func members(v reflect.Value) map[string]any {

@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.output import print_lines
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.corpus import export
+from pytest_cce_precheck.sdk.corpus import corpus_version, export, write_archive
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the action of ``corpus``."""
+    """Add the actions of ``corpus``."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser("export", help="write one JSON file for each case, and index.json")
-    action.add_argument("folder", metavar="DIR", help="a new or empty folder, or that of an earlier export")
-    action.set_defaults(run=run)
+    files = actions.add_parser("export", help="write one JSON file for each case, with index, README and SHA-256 sums")
+    files.add_argument("folder", metavar="DIR", help="a new or empty folder, or that of an earlier export")
+    files.set_defaults(run=_export)
+    archive = actions.add_parser("archive", help="write the same as a .tar.gz, with its SHA-256 beside it")
+    archive.add_argument("folder", metavar="DIR", help="the folder for the two files")
+    archive.set_defaults(run=_archive)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run ``cce-precheck corpus export DIR``."""
+def _export(options: argparse.Namespace) -> int:
     print_lines([f"{export(Path(options.folder), corpus_cases())} cases in {options.folder}"])
+    return 0
+
+
+def _archive(options: argparse.Namespace) -> int:
+    path = write_archive(Path(options.folder), corpus_cases())
+    print_lines([f"{path}: number {corpus_version()} of the corpus, {len(corpus_cases())} cases"])
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import prepare
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
@@ -16,19 +18,22 @@ from pytest_cce_precheck.sdk.baseline import (
     read_baseline,
     write_baseline,
 )
-from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, driver_command
-from pytest_cce_precheck.sdk.reports import bug_reports, defects
-from pytest_cce_precheck.sdk.run import run_sdks
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
+from pytest_cce_precheck.sdk.faults import defects, faults
+from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
+from pytest_cce_precheck.sdk.models import model_differences
+from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
+from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
-from pytest_cce_precheck.sdk.versions import compare_versions, installed_driver
+from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, installed_driver, versions_of_python
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_cce_precheck.sdk.baseline import BaselineComparison
-    from pytest_cce_precheck.sdk.run import SdkReport
+    from pytest_cce_precheck.sdk.faults import SdkFault
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,19 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     one = actions.add_parser("run", help="test one SDK with every case of the corpus")
     several = actions.add_parser("table", help="test several SDKs side by side, and show the result of each case")
-    compare = actions.add_parser("compare", help="show what changed between versions of the Python SDK")
-    for each, run in ((one, _run), (several, _table), (compare, _compare)):
-        each.set_defaults(run=run)
-
-    which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
-    which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
-    one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
-    one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
-
+    compare = actions.add_parser(
+        "compare", help="show what changed from one SDK, or version of the Python SDK, to the next"
+    )
+    _add_of_run(one)
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
     add("--python", action="store_true", help="also the Python SDK that is installed here")
+    add("--python-async", action="store_true", help="also the asynchronous client of this SDK")
+    several.set_defaults(run=_table)
     for each in (one, several):
         each.add_argument(
             "--patience",
@@ -60,40 +61,143 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
-
-    compare.add_argument(
-        "--python", nargs="+", required=True, metavar="VERSION", help="two or more versions, or a range A..B"
+    _add_of_compare(compare)
+    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
+    models.epilog = (
+        "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe them."
+        " Example: cce-precheck sdk models --driver drivers/go/cce-driver"
     )
+    _add_which(models)
+    models.add_argument("--json", action="store_true", help="print JSON")
+    models.set_defaults(run=_models, python_async=False)
+    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
+    site.epilog = (
+        "Example: cce-precheck sdk table --python --json > python.json; cce-precheck sdk site --out site python.json"
+    )
+    site.add_argument("--out", required=True, metavar="DIR", help="the folder of the pages")
+    site.add_argument("results", nargs="+", metavar="RESULTS", help="what run or table --json wrote")
+    site.set_defaults(run=_site)
+
+
+def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--driver", metavar="CMD", help="the command that starts the SDK's driver")
+    which.add_argument("--python", action="store_true", help="the Python SDK that is installed here")
+    return which
+
+
+def _add_of_run(one: argparse.ArgumentParser) -> None:
+    one.set_defaults(run=_run)
+    one.epilog = (
+        "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
+        " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
+        " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt"
+    )
+    one.add_argument(
+        "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
+    )
+    which = _add_which(one)
+    which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
+    one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
+    one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
+
+    one.add_argument(
+        "--reports",
+        metavar="DIR",
+        help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
+    )
+
+    one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
+    for name, what in (
+        ("failing", "fail; one that passes fails the run"),
+        ("flaky", "fail sometimes, and never fail the run"),
+    ):
+        one.add_argument(
+            f"--known-{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)",
+        )
+
+
+def _add_of_compare(compare: argparse.ArgumentParser) -> None:
+    compare.set_defaults(run=_compare)
+    compare.epilog = (
+        "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
+        ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"'
+    )
+    compared = compare.add_mutually_exclusive_group(required=True)
+    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
+    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
     compare.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.update_baseline and not options.baseline:
-        raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
+    _refuse_contradictions(options)
     path = Path(options.baseline) if options.baseline else None
     # a file that cannot be used is reported before the SDK runs
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
-    command = installed_driver() if options.python else driver_command(options.driver)
-    [report] = run_sdks([command], corpus_cases(), grace=options.patience)
+    command = driver_command(options.driver) if options.driver else _of_python(options)[0]
+    if options.junit:
+        prepare(Path(options.junit), f"the JUnit file {options.junit}")
+    cases = [find_case(name) for name in options.case] or corpus_cases()
+    known = read_known(options.known_failing, options.known_flaky, cases)
+    [report] = run_sdks([command], cases, grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
     compared = compare_with_baseline(baseline, report) if baseline else None
+    states = {result.case.name: known.state_of(result) for result in report.results}
+    failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
+    found = faults(compared.new if compared else defects(SdkReport(report.introduction, failed)))
+    if options.junit:
+        write_junit(Path(options.junit), report, known)
+    if options.reports:
+        write_reports(Path(options.reports), report.introduction, found)
     if options.json:
         print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
     else:
         print_text(as_markdown([report]) if options.markdown else as_text([report]))
-        print_text("\n" + (bug_reports(report) if options.markdown else ""))
-        print_lines([] if options.markdown else _defect_lines(report))
+        print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
+        new = "new, " if compared else ""
+        print_lines([] if options.markdown else (f"{new}{_fault_line(fault)}" for fault in found))
         print_lines(_baseline_lines(compared, report) if compared else [])
+        print_lines(_known_lines(states))
     if options.update_baseline:
         return 0
-    return int(bool(compared.new if compared else defects(report)))
+    return int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _of_python(options: argparse.Namespace) -> list[tuple[str, ...]]:
+    wanted = ((options.python, ()), (options.python_async, (ASYNCHRONOUS,)))
+    return [(*installed_driver(), *words) for is_wanted, words in wanted if is_wanted]
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.update_baseline and not options.baseline:
+        raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
+    if options.baseline and (options.known_failing or options.known_flaky or options.junit):
+        raise ConfigurationError(
+            "--baseline stores faults, --known-failing and --known-flaky name cases, and --junit reports these:"
+            " give the baseline without them"
+        )
+    if options.baseline and options.case:
+        raise ConfigurationError("--baseline is about all cases, and --case names some: give one of them")
+
+
+def _known_lines(states: Mapping[str, CaseState]) -> Iterator[str]:
+    for name, state in states.items():
+        if state is CaseState.FIXED:
+            yield f"{name} is known to fail, but it passes: remove it from the known cases"
+    for state in (CaseState.KNOWN, CaseState.FLAKY):
+        if number := list(states.values()).count(state):
+            yield f"{count_of(number, 'case')} {state}"
 
 
 def _table(options: argparse.Namespace) -> int:
-    commands = [*([installed_driver()] if options.python else []), *map(driver_command, options.driver)]
+    commands = [*_of_python(options), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
     reports = run_sdks(commands, corpus_cases(), grace=options.patience)
@@ -104,13 +208,43 @@ def _table(options: argparse.Namespace) -> int:
     return 0
 
 
+def _models(options: argparse.Namespace) -> int:
+    command = driver_command(options.driver) if options.driver else installed_driver()
+    with Driver(command, corpus_credentials()) as driver:
+        models = driver.models()
+        name = driver.introduction.name
+    if models is None:
+        raise ConfigurationError(f"the driver of {name} cannot describe its models: see docs/how-to-driver.md#models")
+    found = model_differences(models)
+    wrong = [difference for difference in found if difference.kind != "extra"]
+    if options.json:
+        print_json({"sdk": name, "models": models, "differences": [asdict(difference) for difference in found]})
+    else:
+        print_lines(difference.fact for difference in found)
+        print_lines([f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"])
+    return int(bool(wrong))
+
+
+def _site(options: argparse.Namespace) -> int:
+    try:
+        from pytest_cce_precheck.sdk.site import read_results, write_site
+    except ImportError:
+        raise ConfigurationError('the pages need Jinja2: pip install "pytest-cce-precheck[report]"') from None
+    write_site(Path(options.out), [read_results(Path(path)) for path in options.results])
+    print_lines([f"{Path(options.out) / 'index.html'}"])
+    return 0
+
+
 def _compare(options: argparse.Namespace) -> int:
-    steps = compare_versions(options.python)
+    if options.driver and len(options.driver) < 2:
+        raise ConfigurationError("a comparison needs two drivers or more: give --driver once for each")
+    commands = map(driver_command, options.driver) if options.driver else versions_of_python(options.python)
+    steps = compare_sdks([*commands])
     if options.json:
         print_json([step.to_dict() for step in steps])
     else:
         print_text("\n".join(step.text for step in steps))
-    return 0
+    return int(any(step.new for step in steps))
 
 
 def _as_data(compared: BaselineComparison) -> dict[str, object]:
@@ -118,17 +252,15 @@ def _as_data(compared: BaselineComparison) -> dict[str, object]:
     return {"version": compared.version, "new": new, "gone": [list(identity) for identity in compared.gone]}
 
 
-def _defect_lines(report: SdkReport) -> Iterator[str]:
-    for defect in defects(report):
-        cases = f"{len(defect.results)} cases" if len(defect.results) > 1 else defect.sample.case.name
-        yield f"{headline(defect.finding)} [{cases}, {'conforming' if defect.conforming else 'broken'}]"
+def _fault_line(fault: SdkFault) -> str:
+    cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
+    sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
+    return f"{fault.severity}: {fault.title()}\n  {sample}"
 
 
 def _baseline_lines(compared: BaselineComparison, report: SdkReport) -> Iterator[str]:
     if compared.version != report.introduction.version:
         yield f"the baseline is of version {compared.version}"
-    for defect in compared.new:
-        yield f"new: {headline(defect.finding)} [{defect.sample.case.name}]"
     for identity in compared.gone:
         yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
     if not compared.new and not compared.gone:

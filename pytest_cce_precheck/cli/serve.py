@@ -55,7 +55,7 @@ or with AK/SK in place of the token:
 {region}"""
 
 _REGION: Final = """
-The vendor's SDKs read the endpoint of a region from a variable. So withRegion(CceRegion.valueOf("cn-north-4")) calls this server after
+The vendor's SDKs read the endpoint of a region from a variable. With it, a program that names a region calls this:
 
   export HUAWEICLOUD_SDK_REGION_CCE_CN_NORTH_4={endpoint}
 """

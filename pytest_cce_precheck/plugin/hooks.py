@@ -170,12 +170,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         over_targets(metafunc, targets)
     if "cce_sdk" in metafunc.fixturenames:
-        from pytest_cce_precheck.sdk.pytest_support import driver_commands
+        from pytest_cce_precheck.sdk.pytest_support import driver_commands, driver_ids
 
         with as_usage_error():
             commands = driver_commands(metafunc.config.stash[config_key].driver)
-        names = [" ".join(Path(word).name for word in command) for command in commands]
-        metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=names)
+        metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=driver_ids(commands))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.sdk.reports import SdkDefect, defects
+from pytest_cce_precheck.sdk.faults import SdkDefect, defects
 
 if TYPE_CHECKING:
     from pathlib import Path

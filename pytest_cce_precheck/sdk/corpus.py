@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import re
+import tarfile
 import threading
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.authorization import check_credentials
@@ -110,27 +115,69 @@ def corpus_server(corpus: Corpus, port: int = 0) -> SimulatorServer:
     return SimulatorServer(cast("Simulator", corpus), port)
 
 
+def corpus_version() -> str:
+    """Return the number of the corpus: the first heading of its changelog."""
+    found = re.search(r"^## (\S+)$", _text("corpus_CHANGELOG.md"), re.MULTILINE)
+    return found[1] if found else "0"
+
+
+def corpus_files(cases: Iterable[Case]) -> dict[str, bytes]:
+    """Return the content of every file of a release: the cases, ``index.json``, a README, a changelog, and the sums."""
+    written: dict[str, bytes] = {}
+    entries = []
+    for case in cases:
+        document = case_document(case)
+        name = f"{case.number:04d}-{case.name}.json"
+        written[name] = _encoded(document)
+        facts = {key: document[key] for key in ("number", "name", "kind", "title", "conforming")}
+        entries.append({**facts, "file": name, "sha256": sha256(written[name]).hexdigest()})
+    index = {"format": FORMAT, "version": corpus_version(), "project_id": PROJECT_ID, "cases": entries}
+    written[INDEX] = _encoded(index)
+    written["corpus_case.schema.json"] = _encoded(load_schema("corpus_case"))
+    written["README.md"] = _text("corpus_README.md").encode()
+    written["CHANGELOG.md"] = _text("corpus_CHANGELOG.md").encode()
+    sums = (f"{sha256(data).hexdigest()}  {name}\n" for name, data in written.items())
+    written["SHA256SUMS"] = "".join(sums).encode()
+    return written
+
+
 def export(folder: Path, cases: Iterable[Case]) -> int:
-    """Write each case to a file of its own, and ``index.json``; return the number of cases.
+    """Write the files of a release to a folder; return the number of cases.
 
     Files of an earlier export are replaced. Raises `ConfigurationError` if the folder holds anything else.
     """
-    documents = [case_document(case) for case in cases]
+    written = corpus_files(cases)
     index = folder / INDEX
     if folder.exists() and not index.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(f"{folder} holds something else than a corpus: give a new or an empty folder")
     before = _exported_names(index) if index.is_file() else []
-    entries = []
-    for document in documents:
-        file = f"{document['number']:04d}-{document['name']}.json"
-        entries.append({**{key: document[key] for key in ("number", "name", "kind", "title")}, "file": file})
-        _write(folder / file, document)
-    _write(index, {"format": FORMAT, "project_id": PROJECT_ID, "cases": entries})
+    for name, data in written.items():
+        _files.write(folder / name, data, f"the corpus file {folder / name}", make_folders=True)
     # old files go last, so that an export that fails loses nothing
-    for name in {*before} - {entry["file"] for entry in entries}:
+    for name in {*before} - written.keys():
         with suppress(OSError):
             (folder / name).unlink()
-    return len(documents)
+    return sum(name[0].isdigit() for name in written)
+
+
+def write_archive(folder: Path, cases: Iterable[Case]) -> Path:
+    """Write a release as a ``.tar.gz`` with its SHA-256 beside it; return its path.
+
+    The same corpus gives the same bytes.
+    """
+    stem = f"cce-precheck-corpus-{corpus_version()}"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in corpus_files(cases).items():
+            member = tarfile.TarInfo(f"{stem}/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    data = gzip.compress(packed.getvalue(), mtime=0)
+    path = folder / f"{stem}.tar.gz"
+    _files.write(path, data, f"the archive {path}", make_folders=True)
+    sums = folder / f"{path.name}.sha256"
+    _files.write(sums, f"{sha256(data).hexdigest()}  {path.name}\n".encode(), f"the sum {sums}")
+    return path
 
 
 def _exported_names(index: Path) -> list[str]:
@@ -183,7 +230,10 @@ def _answer_document(answer: Response | CaseFailure) -> dict[str, Any]:
         return {**head, "body_base64": base64.b64encode(answer.body).decode()}
 
 
-def _write(path: Path, document: Any) -> None:
+def _encoded(document: Any) -> bytes:
     # UTF-8 cannot hold half of a surrogate pair: it stays the escape that JSON writes it with
-    data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
-    _files.write(path, data, f"the corpus file {path}", make_folders=True)
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
+
+
+def _text(name: str) -> str:
+    return files("pytest_cce_precheck.sdk").joinpath("data", name).read_text("utf-8")

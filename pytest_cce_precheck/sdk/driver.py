@@ -16,7 +16,7 @@ from pytest_cce_precheck._programs import signal_group
 from pytest_cce_precheck.environment import PROGRAMS, environment_of_child
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction
+from pytest_cce_precheck.sdk.protocol import ProtocolError, encode, read_answer, read_introduction, read_models
 from pytest_cce_precheck.wire.body import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ class Driver:
     def call(self, call: DriverCall) -> DriverAnswer:
         """Make a call through the SDK and return its result; raise `DriverError` if the driver fails."""
         return self._ask(call.message(), call.timeout * self._tries + self._grace, read_answer)
+
+    def models(self) -> dict[str, dict[str, str]] | None:
+        """Return the fields of the SDK's models with their types; None if the driver cannot describe them."""
+        return self._ask({"do": "models"}, self._grace, read_models)
 
     def close(self) -> None:
         """End the program, by closing its input or else by force; may be called twice."""

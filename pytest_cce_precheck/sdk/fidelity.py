@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS: Final = 80
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # fields that only the vendor's examples or SDKs have: a client that drops them loses what the vendor itself shows
 # (docs/deviations.md)
-_ONLY_IN_EXAMPLES: Final[dict[str, Schema]] = {
+ONLY_IN_EXAMPLES: Final[dict[str, Schema]] = {
     "CheckTaskMetadata": {"createTimestamp": {"type": "string"}},
     "AddonCheckTask": {"riskList": {"type": "array", "items": {"$ref": "check_task_risk.json"}}},
     "CreateAnswerStatus": {"phase": {"type": "string"}, "itemsStatus": {"type": "array"}},
@@ -191,7 +191,7 @@ def _of_field(schema: Schema, name: str) -> Schema | None:
     """Return the schema of a field, None if it is not documented."""
     if "properties" not in schema:
         return {}
-    field = schema["properties"].get(name, _ONLY_IN_EXAMPLES.get(schema.get("title", ""), {}).get(name))
+    field = schema["properties"].get(name, ONLY_IN_EXAMPLES.get(schema.get("title", ""), {}).get(name))
     return None if field is None else _resolved(field)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.driver import DriverError
     from pytest_cce_precheck.sdk.protocol import DriverAnswer, SdkError
+    from pytest_cce_precheck.wire.exchange import Request
 
 _REPLACEMENT: Final = "\ufffd"
 _CODES: Final = {"lost": "PRE710", "coerced": "PRE711", "invented": "PRE712"}
@@ -57,7 +58,8 @@ class CallTiming:
 class CaseResult:
     """One case in one SDK.
 
-    ``dropped`` are the undocumented fields that the SDK's object does not hold, which is no finding.
+    ``dropped`` are the undocumented fields that the SDK's object does not hold, which is no finding; ``received`` are
+    the requests that the SDK sent.
     """
 
     case: Case
@@ -66,6 +68,7 @@ class CaseResult:
     dropped: tuple[str, ...] = ()
     answer: DriverAnswer | None = field(default=None, repr=False)
     timing: CallTiming = CallTiming()
+    received: tuple[Request, ...] = field(default=(), repr=False)
 
     @property
     def right(self) -> bool:

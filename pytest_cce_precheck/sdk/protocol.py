@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 1
 
+MODEL_TYPES: Final = ("string", "integer", "number", "boolean", "array", "object")
+
 Operation = Literal["list", "create"]
 Authentication = Literal["ak/sk", "temporary", "token"]
 ProtocolReason = Literal["rubbish", "version", "out-of-order", "floods"]
@@ -124,6 +126,21 @@ def read_answer(line: bytes, number: int) -> DriverAnswer:
     error = document["error"]
     details = {name: error[name] for name in ("panic", "message", "status", "code", "request_id") if name in error}
     return DriverAnswer(error=SdkError(error["class"], error["expected"], **details))
+
+
+def read_models(line: bytes, number: int) -> dict[str, dict[str, str]] | None:
+    """Parse a description of models; None if the driver does not know the message."""
+    try:
+        error = read_answer(line, number).error
+    except (ProtocolError, KeyError):
+        error = None
+    if error is not None:
+        return None
+    models: dict[str, dict[str, str]] = _parse(line, number, "driver_models")["models"]
+    for path, kind in (pair for fields in models.values() for pair in fields.items()):
+        if kind not in MODEL_TYPES:
+            raise ProtocolError("rubbish", f"{path} has the type {kind!r}: expected one of {', '.join(MODEL_TYPES)}")
+    return models
 
 
 def _parse(line: bytes, number: int, schema: str | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The driver of the vendor's Python SDK, huaweicloudsdkcce: it answers JSON messages, one a line.
 
+With the argument ``async`` it makes the calls with the SDK's CceAsyncClient, and waits for each result.
 It imports nothing of this project, so that this file also runs alone in an environment with another version of the SDK.
 What it reports is read from the SDK's own objects, never from the body that the SDK keeps beside them.
 """
@@ -21,7 +22,7 @@ from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceRespon
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Document = dict[str, Any]
 
@@ -33,6 +34,12 @@ CALLS = {
 }
 
 
+MODELS = {
+    "list_answer": "ListAddonPrecheckTasksResponse",
+    "create_answer": "BatchCreateAddonPrecheckResponse",
+    "create_request": "AddonCheckRequest",
+}
+TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "datetime": "string"}
 # these are mistakes in the code that raises them; ValueError and OSError are also about what was received
 LANGUAGE_ERRORS = (TypeError, AttributeError, LookupError, NameError, AssertionError, ArithmeticError, RecursionError)
 
@@ -44,8 +51,9 @@ class MessageError(Exception):
 class Calls:
     """Makes the calls; keeps a client for each endpoint, project, way to authenticate and timeout."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, asynchronous: bool = False) -> None:
         self._environment = environment
+        self._asynchronous = asynchronous
         self._clients: dict[tuple[Any, ...], Any] = {}
 
     def client(self, endpoint: str, project_id: str, authentication: str, timeout: float) -> Any:
@@ -61,7 +69,8 @@ class Calls:
                 raise MessageError(f"the SDK cannot authenticate with {authentication!r}")
             config = HttpConfig.get_default_config()
             config.timeout = timeout
-            builder = v3.CceClient.new_builder().with_credentials(credentials).with_http_config(config)
+            client = v3.CceAsyncClient if self._asynchronous else v3.CceClient
+            builder = client.new_builder().with_credentials(credentials).with_http_config(config)
             self._clients[key] = builder.with_endpoint(endpoint).build()
         return self._clients[key]
 
@@ -76,11 +85,11 @@ class Calls:
                     setattr(request, name, text)
             else:
                 request.body = create_body(request, message)
-            call = getattr(client, method)
+            call = getattr(client, f"{method}_async" if self._asynchronous else method)
         except (KeyError, AttributeError) as error:
             raise MessageError(f"{type(error).__name__}: {error}") from error
         try:
-            answer = call(request)
+            answer = call(request).result() if self._asynchronous else call(request)
         except Exception as error:
             return {"outcome": "error", "error": described(error)}
         status = answer.status_code
@@ -121,6 +130,32 @@ def tree(held: Any) -> Any:
     return held
 
 
+def models() -> Document:
+    """Return the JSON path and type of every field of the SDK's models, without a call."""
+    return {name: dict(fields_of("$", model)) for name, model in MODELS.items() if hasattr(v3, model)}
+
+
+def fields_of(path: str, type_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and type of each field below a model, by the JSON names."""
+    if type_name.startswith("list["):
+        yield from fields_of(f"{path}[*]", type_name[5:-1])
+        return
+    model: Any = getattr(v3, type_name, None)
+    if hasattr(model, "openapi_types"):
+        for attribute, field_type in model.openapi_types.items():
+            field = f"{path}.{model.attribute_map[attribute]}"
+            is_model = hasattr(getattr(v3, field_type, None), "openapi_types")
+            yield (
+                field,
+                "array"
+                if field_type.startswith("list[")
+                else "object"
+                if is_model
+                else TYPES.get(field_type, "object"),
+            )
+            yield from fields_of(field, field_type)
+
+
 def described(error: Exception) -> Document:
     """Return what an exception reports; it is `expected` if the SDK documents its type."""
     report: Document = {"class": type(error).__name__, "expected": False, "message": str(error)}
@@ -136,18 +171,18 @@ def described(error: Exception) -> Document:
     return report
 
 
-def introduction() -> Document:
+def introduction(name: str = DISTRIBUTION) -> Document:
     """Return the driver's language, its SDK, and what the SDK can do."""
     has = [name for name, (method, request) in CALLS.items() if hasattr(v3.CceClient, method) and hasattr(v3, request)]
     return {
         "language": f"Python {platform.python_version()}",
-        "sdk": {"name": DISTRIBUTION, "version": metadata.version(DISTRIBUTION)},
+        "sdk": {"name": name, "version": metadata.version(DISTRIBUTION)},
         "operations": has,
         "authentication": ["ak/sk", "temporary"],
     }
 
 
-def answer_to(line: bytes, calls: Calls) -> Document:
+def answer_to(line: bytes, calls: Calls, name: str = DISTRIBUTION) -> Document:
     """Return the answer to one line."""
     head: Document = {"protocol": PROTOCOL, "id": None}
     try:
@@ -156,10 +191,12 @@ def answer_to(line: bytes, calls: Calls) -> Document:
         if message["protocol"] != PROTOCOL:
             raise MessageError(f"protocol {message['protocol']!r}; this driver speaks {PROTOCOL}")
         if message["do"] == "hello":
-            return {**head, **introduction()}
+            return {**head, **introduction(name)}
+        if message["do"] == "models":
+            return {**head, "models": models()}
         if message["do"] == "call":
             return {**head, **calls.call(message)}
-        raise MessageError(f"do {message['do']!r}; this driver knows hello and call")
+        raise MessageError(f"do {message['do']!r}; this driver knows hello, models and call")
     except (MessageError, ValueError, KeyError, TypeError) as error:
         text = str(error) if isinstance(error, MessageError) else f"{type(error).__name__}: {error}"
         return {**head, "outcome": "error", "error": {"class": "ProtocolError", "expected": False, "message": text}}
@@ -167,12 +204,14 @@ def answer_to(line: bytes, calls: Calls) -> Document:
 
 def main() -> None:
     """Answer until standard input ends."""
-    calls = Calls(os.environ)
+    asynchronous = sys.argv[1:] == ["async"]
+    calls = Calls(os.environ, asynchronous=asynchronous)
+    name = f"{DISTRIBUTION}.async" if asynchronous else DISTRIBUTION
     answers = sys.stdout
     # what the SDK prints must not come between the messages
     sys.stdout = sys.stderr
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(answer_to(line, calls), separators=(",", ":")) + "\n")
+        answers.write(json.dumps(answer_to(line, calls, name), separators=(",", ":")) + "\n")
         answers.flush()
 
 

@@ -1,100 +1,157 @@
-"""Each defect of an SDK, as the text of a bug report."""
+"""Each distinct fault of an SDK as a bug report in Markdown, in English or in Chinese."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_cce_precheck._text import listed
-from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.report.text import headline, one_line
+from pytest_cce_precheck.report.ticket import documents
+from pytest_cce_precheck.sdk.faults import answer_length, words
 from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.sdk.request_fidelity import wanted_request
 from pytest_cce_precheck.sdk.table import call_summary
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault
     from pytest_cce_precheck.sdk.judgement import CaseResult
-    from pytest_cce_precheck.sdk.run import SdkReport
+    from pytest_cce_precheck.sdk.protocol import Introduction
+    from pytest_cce_precheck.wire.exchange import Request
 
-_SHOWN_CHARACTERS: Final = 800
+    Words = Mapping[str, Any]
+
+Language = Literal["en", "zh"]
+
+_SHOWN_CHARACTERS: Final = 1200
 _SHOWN_CASES: Final = 4
-_HEADING_CHARACTERS: Final = 160
+_SHOWN_DEFECTS: Final = 8
+_SHOWN_HEADERS: Final = ("Content-Type", "X-Project-Id")
+"""The headers of a request that a report shows: none has a secret, and none identifies the machine."""
 
 
-@dataclass(frozen=True)
-class SdkDefect:
-    """One defect of an SDK, with the result of every case that shows it.
+def bug_reports(introduction: Introduction, found: Iterable[SdkFault], language: Language = "en") -> str:
+    """Return a bug report in Markdown for every fault."""
+    return "\n".join(bug_report(introduction, fault, language) for fault in found)
 
-    ``conforming`` says whether those cases' answers follow the contract; ``sample`` is the one with the shortest
-    answer, and ``finding`` is from there.
+
+def write_reports(folder: Path, introduction: Introduction, found: Iterable[SdkFault]) -> int:
+    """Write the reports to files, one for each fault and language, the most severe first; return how many faults.
+
+    Files of an earlier run are replaced, and those of faults that are gone are deleted.
     """
-
-    finding: Finding
-    conforming: bool
-    results: tuple[CaseResult, ...]
-    sample: CaseResult
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What identifies the defect in another run."""
-        return (*self.finding.identity, "conforming" if self.conforming else "broken")
-
-
-def defects(report: SdkReport) -> tuple[SdkDefect, ...]:
-    """Return every defect in a report once, in the order of the codes; notes are not defects."""
-    found: dict[tuple[str, ...], list[tuple[Finding, CaseResult]]] = {}
-    for result in report.results:
-        for finding in result.findings:
-            if finding.severity is not Severity.NOTE:
-                found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
-    each_once = []
-    for pairs in found.values():
-        finding, sample = min(pairs, key=lambda pair: _answer_length(pair[1]))
-        each_once.append(SdkDefect(finding, sample.case.conforming, tuple(result for _, result in pairs), sample))
-    return tuple(sorted(each_once, key=lambda defect: (defect.finding.code, not defect.conforming, defect.identity)))
+    written = set()
+    number = 0
+    for number, fault in enumerate(found, 1):
+        slug = re.sub(r"[^a-z0-9]+", "-", f"{fault.kind} {fault.about}".lower()).strip("-")[:60]
+        for language, suffix in (("en", ""), ("zh", ".zh")):
+            name = f"{number:02d}-{fault.sample.finding.code}-{slug}{suffix}.md"
+            text = bug_report(introduction, fault, language)  # type: ignore[arg-type]  # a literal of the loop
+            _files.write(folder / name, text.encode(), f"the report {folder / name}", make_folders=True)
+            written.add(name)
+    for path in folder.glob("[0-9][0-9]-PRE7*.md"):
+        if path.name not in written:
+            path.unlink()
+    return number
 
 
-def _answer_length(result: CaseResult) -> int:
-    answer = result.case.answer
-    return len(answer.body if isinstance(answer, Response) else answer.raw)
+def bug_report(introduction: Introduction, fault: SdkFault, language: Language = "en") -> str:
+    """Return a bug report in Markdown: what was expected, what happened, what the documents say, how to repeat it."""
+    return "\n".join([*_lines(introduction, fault, language), ""])
 
 
-def bug_reports(report: SdkReport) -> str:
-    """Return a bug report in Markdown for every defect."""
-    return "\n".join(line for defect in defects(report) for line in (*_lines(report, defect), ""))
+def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> Iterator[str]:
+    said, rule = words()["words"][language], fault.sample.finding.rule
+    severity = words()["severities"][fault.severity] if language == "zh" else fault.severity
+    more = ["…"] if len(fault.cases) > _SHOWN_CASES else []
+    names = ", ".join([*(f"`{name}`" for name in fault.cases[:_SHOWN_CASES]), *more])
+    yield from (f"### {fault.title(language)}", "")
+    yield f"- {said['sdk']}: {introduction.name}, {introduction.language}"
+    yield f"- {said['severity']}: {severity}"
+    yield f"- {said['code']}: {rule.code} ({rule.name})"
+    yield f"- {said['seen']}: {said['cases'].format(names=names, count=len(fault.cases))}"
+    if fault.sample.sample.timing.requests > 1:
+        yield f"- {said['calls']}: {call_summary(fault.sample.sample)}"
+    yield from ("", f"#### {said['expected']}", "", words()["kinds"][fault.kind][f"expected_{language}"], "")
+    yield said["conforming" if fault.sample.conforming else "broken"]
+    yield from ("", f"#### {said['actual']}", "")
+    yield from _facts(fault, said)
+    yield from _request_lines(fault, said)
+    yield from _answer_lines(fault.sample.sample, said)
+    yield from (
+        f"#### {said['documents']}",
+        "",
+        words()["source_zh"][rule.code] if language == "zh" else rule.source,
+        "",
+    )
+    yield from (
+        f"- [{letter}] {chinese if language == 'zh' else english}" for letter, english, chinese in documents(rule)
+    )
+    code_language, program = reproducer(introduction, fault.sample.sample.case)
+    note = said["message" if code_language == "json" else "program"]
+    yield from ("", f"#### {said['repeat']}", "", note)
+    yield from _fenced(code_language, program)
 
 
-def _lines(report: SdkReport, defect: SdkDefect) -> Iterator[str]:
-    rule, result, introduction = defect.finding.rule, defect.sample, report.introduction
-    case = result.case
-    cases = [f"`{each.case.name}`" for each in (result, *(each for each in defect.results if each is not result))]
-    yield f"### {headline(defect.finding)[:_HEADING_CHARACTERS]}"
+def _facts(fault: SdkFault, said: Words) -> Iterator[str]:
+    """Yield a table of what was sent and held if that is known, else the findings as sentences."""
+    shown = [fault.sample, *(defect for defect in fault.defects if defect is not fault.sample)][:_SHOWN_DEFECTS]
+    rows = [_difference(defect) for defect in shown]
+    if all(rows):
+        yield f"| {said['place']} | {said['sent']} | {said['held']} |"
+        yield "|---|---|---|"
+        yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows if row)
+    else:
+        yield from (f"- {headline(defect.finding)}" for defect in shown)
     yield ""
-    yield f"- SDK: {introduction.name}, {introduction.language}"
-    yield f"- Rule: {rule.title}"
-    yield f"- Contract: {rule.source}"
-    yield f"- What to do: {rule.remedy}"
-    follows = "follows" if case.conforming else "breaks"
-    yield f"- Shown by: {listed(cases, _SHOWN_CASES)}; the answer {follows} the contract"
-    if result.timing.requests > 1:
-        yield f"- The call: {call_summary(result)}"
-    yield ""
-    yield "What was served:"
-    yield from _fenced("http" if isinstance(case.answer, Response) else "text", _served(result))
-    if _answer_length(result) > _SHOWN_CHARACTERS:
-        yield f"(`cce-precheck corpus export DIR` writes it whole, as case {case.number}.)"
-        yield ""
-    yield "What came out:"
-    yield from _fenced("json", _outcome(result))
-    yield "To repeat it:"
-    yield from _fenced(*reproducer(introduction, case))
 
 
-def _served(result: CaseResult) -> str:
+def _difference(defect: SdkDefect) -> tuple[str, str, str] | None:
+    evidence = dict(defect.finding.evidence)
+    return (defect.finding.path, evidence["sent"], evidence["held"]) if "held" in evidence else None
+
+
+def _cell(text: str) -> str:
+    return f"`{one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def _request_lines(fault: SdkFault, said: Words) -> Iterator[str]:
+    """Yield the request that was sent and the one that was wanted if the fault is in the request."""
+    if fault.sample.finding.code > "PRE708":
+        return
+    result = fault.sample.sample
+    yield f"#### {said['received']}"
+    if result.received:
+        yield from _fenced("http", shown_request(result.received[0]))
+    else:
+        yield from ("", said["nothing_sent"], "")
+    yield f"#### {said['wanted']}"
+    yield from _fenced("http", shown_request(wanted_request(result.case.call("http://127.0.0.1"))))
+
+
+def shown_request(request: Request) -> str:
+    """Return a request without its credentials."""
+    headers = [f"{name}: {request.headers[name]}" for name in _SHOWN_HEADERS if name in request.headers]
+    body = request.body.decode("utf-8", "backslashreplace")
+    return "\n".join([*map(one_line, [f"{request.method} {request.target} HTTP/1.1", *headers]), "", _shortened(body)])
+
+
+def _answer_lines(result: CaseResult, said: Words) -> Iterator[str]:
+    yield f"#### {said['served']}"
+    yield from _fenced("http" if isinstance(result.case.answer, Response) else "text", served(result))
+    if answer_length(result) > _SHOWN_CHARACTERS:
+        yield from (said["whole"].format(number=result.case.number), "")
+    yield f"#### {said['result']}"
+    yield from _fenced("json", outcome(result))
+
+
+def served(result: CaseResult) -> str:
+    """Return what was served, shortened."""
     answer = result.case.answer
     if not isinstance(answer, Response):
         ends = "is closed" if answer.connection == "closes" else "is held without another byte"
@@ -103,14 +160,15 @@ def _served(result: CaseResult) -> str:
     return "\n".join([*map(one_line, head), "", _shortened(answer.body.decode("utf-8", "backslashreplace"))])
 
 
-def _outcome(result: CaseResult) -> str:
+def outcome(result: CaseResult) -> str:
+    """Return what the SDK made of it as JSON, shortened: the object, or the error."""
     if result.answer is None:
         return '"the driver ended"'
     error = result.answer.error
     if error is None:
-        return _shortened(json.dumps(result.answer.value))
+        return _shortened(json.dumps(result.answer.value, ensure_ascii=False))
     fields = {"class": error.type, "message": error.message, "status": error.status, "code": error.code}
-    return _shortened(json.dumps({**fields, "request_id": error.request_id}))
+    return _shortened(json.dumps({**fields, "request_id": error.request_id}, ensure_ascii=False))
 
 
 def _shortened(text: str) -> str:

@@ -1,11 +1,12 @@
-"""A program of a few lines in the SDK's own language that repeats a case."""
+"""A program of a few lines in the SDK's own language that repeats a case; it needs nothing but the SDK."""
 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.sdk.case import PROJECT_ID
+from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.protocol import encode
 
 if TYPE_CHECKING:
@@ -16,27 +17,59 @@ if TYPE_CHECKING:
 
 PORT: Final = 4711
 ENDPOINT: Final = f"http://127.0.0.1:{PORT}"
-SERVE: Final = f"cce-precheck serve --corpus --port {PORT}, and export the keys that it prints"
+"""Where `cce-precheck serve --corpus --port 4711` answers the message of a driver in an unknown language."""
 
 _PYTHON: Final = """\
-# {serve}
-import os
+import re
+import socket
+import threading
+
 from huaweicloudsdkcce.v3 import *
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
-keys = BasicCredentials(os.environ["HUAWEICLOUD_SDK_AK"], os.environ["HUAWEICLOUD_SDK_SK"], "{project}"){token}
-config = HttpConfig(timeout={seconds:g})
-client = CceClient.new_builder().with_credentials(keys).with_endpoint("{endpoint}").with_http_config(config).build()
-{call}"""
+ANSWER = (
+{answer}
+)
+
+
+def serve(listener):
+    held = []
+    while True:
+        connection, _ = listener.accept()
+        received = b""
+        while b"\\r\\n\\r\\n" not in received and (part := connection.recv(65536)):
+            received += part
+        head, _, body = received.partition(b"\\r\\n\\r\\n")
+        length = int((re.findall(rb"(?i)content-length: *(\\d+)", head) or [0])[0])
+        while len(body) < length:
+            body += connection.recv(65536)
+        print("request:", head.split(b"\\r\\n")[0].decode(), body.decode())
+        connection.sendall(ANSWER)
+        {end}
+
+
+listener = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=serve, args=(listener,), daemon=True).start()
+
+keys = BasicCredentials("AK", "SK", "{project}"){token}
+builder = CceClient.new_builder().with_credentials(keys).with_http_config(HttpConfig(timeout={seconds:g}))
+client = builder.with_endpoint("http://127.0.0.1:%d" % listener.getsockname()[1]).build()
+{prepare}try:
+    print("object:", {call})
+except Exception as error:
+    print("error:", type(error).__name__, error)
+"""
 
 _GO: Final = """\
-// {serve}
 package main
 
 import (
+	"bufio"
 {json}	"fmt"
-	"os"
+	"io"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
@@ -45,34 +78,98 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/cce/v3/model"
 )
 
+const answer = "" +
+{answer}
+
+func serve(listener net.Listener) {{
+	for {{
+		connection, err := listener.Accept()
+		if err != nil {{
+			return
+		}}
+		request, err := http.ReadRequest(bufio.NewReader(connection))
+		if err != nil {{
+			connection.Close()
+			continue
+		}}
+		body, _ := io.ReadAll(request.Body)
+		fmt.Printf("request: %s %s HTTP/1.1 %s\\n", request.Method, request.RequestURI, body)
+		io.WriteString(connection, answer)
+		{end}
+	}}
+}}
+
 func main() {{
-	keys, _ := basic.NewCredentialsBuilder().WithAk(os.Getenv("HUAWEICLOUD_SDK_AK")).
-		WithSk(os.Getenv("HUAWEICLOUD_SDK_SK")).WithProjectId("{project}"){token}.SafeBuild()
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	go serve(listener)
+
+	keys, _ := basic.NewCredentialsBuilder().WithAk("AK").WithSk("SK").WithProjectId("{project}"){token}.SafeBuild()
 	timeout := config.DefaultHttpConfig().WithTimeout({milliseconds} * time.Millisecond)
-	builder := cce.CceClientBuilder().WithCredential(keys).WithEndpoint("{endpoint}").WithHttpConfig(timeout)
-	http, _ := builder.SafeBuild()
+	builder := cce.CceClientBuilder().WithCredential(keys).WithEndpoint("http://" + listener.Addr().String())
+	http, _ := builder.WithHttpConfig(timeout).SafeBuild()
 	client := cce.NewCceClient(http)
-{call}}}
+{prepare}	response, err := {call}
+	if err != nil {{
+		fmt.Printf("error: %T %v\\n", err, err)
+	}} else {{
+		fmt.Println("object:", response)
+	}}
+}}
 """
 
 _JAVA: Final = """\
-// {serve}
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.huaweicloud.sdk.cce.v3.CceClient;
 import com.huaweicloud.sdk.cce.v3.model.*;
 import com.huaweicloud.sdk.core.auth.BasicCredentials;
 import com.huaweicloud.sdk.core.http.HttpConfig;
 import com.huaweicloud.sdk.core.utils.JsonUtils;
+import java.io.*;
+import java.net.*;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.regex.Pattern;
 
 class Reproducer {{
-    public static void main(String[] arguments) {{
-        var keys = new BasicCredentials().withAk(System.getenv("HUAWEICLOUD_SDK_AK"))
-            .withSk(System.getenv("HUAWEICLOUD_SDK_SK")).withProjectId("{project}"){token};
+    static final String ANSWER = ""
+{answer};
+
+    static void serve(ServerSocket listener) {{
+        try {{
+            while (true) {{
+                var connection = listener.accept();
+                var input = new BufferedInputStream(connection.getInputStream());
+                var head = "";
+                for (int next; !head.endsWith("\\r\\n\\r\\n") && (next = input.read()) >= 0;) {{
+                    head += (char) next;
+                }}
+                var length = Pattern.compile("(?i)content-length: *(\\\\d+)").matcher(head);
+                var body = input.readNBytes(length.find() ? Integer.parseInt(length.group(1)) : 0);
+                var text = new String(body, StandardCharsets.UTF_8);
+                System.out.println("request: " + head.split("\\r\\n")[0] + " " + text);
+                connection.getOutputStream().write(ANSWER.getBytes(StandardCharsets.ISO_8859_1));
+                {end}
+            }}
+        }} catch (IOException failed) {{
+            throw new UncheckedIOException(failed);
+        }}
+    }}
+
+    public static void main(String[] arguments) throws IOException {{
+        var listener = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+        new Thread(() -> serve(listener)).start();
+
+        var keys = new BasicCredentials().withAk("AK").withSk("SK").withProjectId("{project}"){token};
         var config = HttpConfig.getDefaultHttpConfig().withReadTimeout({whole_seconds});
-        var builder = CceClient.newBuilder().withCredential(keys).withEndpoint("{endpoint}");
-        var client = builder.withHttpConfig(config).build();
-{call}    }}
+        var builder = CceClient.newBuilder().withCredential(keys).withHttpConfig(config);
+        var client = builder.withEndpoint("http://127.0.0.1:" + listener.getLocalPort()).build();
+{prepare}        try {{
+            System.out.println("object: " + JsonUtils.toJSON({call}));
+        }} catch (Throwable error) {{
+            System.out.println("error: " + error);
+        }}
+        System.exit(0);
+    }}
 }}
 """
 
@@ -82,31 +179,68 @@ def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
     language = introduction.language.partition(" ")[0].lower()
     if language not in _LANGUAGES:
         return "json", encode(1, case.call(ENDPOINT).message()).decode().rstrip()
-    template, indentation, token, call_lines = _LANGUAGES[language]
+    template, indentation, token, call_lines, (closes, holds) = _LANGUAGES[language]
+    *prepare, call = call_lines(case)
+    holds_open = isinstance(case.answer, CaseFailure) and case.answer.connection == "holds"
     program = template.format(
-        serve=SERVE,
         project=PROJECT_ID,
-        endpoint=ENDPOINT,
+        answer=_answer_literal(case, language),
+        end=holds if holds_open else closes,
         token=token if case.authentication == "temporary" else "",
         seconds=case.timeout,
         milliseconds=round(case.timeout * 1000),
         whole_seconds=max(1, round(case.timeout)),
         # Go refuses an import that is not used
         json='\t"encoding/json"\n' if case.operation == "create" else "",
-        call="".join(f"{indentation}{line}\n" for line in call_lines(case)),
+        prepare="".join(f"{indentation}{line}\n" for line in prepare),
+        call=call,
     )
     return language, program
+
+
+def _answer_literal(case: Case, language: str) -> str:
+    """Return what is on the wire, as a literal of the language, with a line of the source for each line of the head."""
+    head, gap, body = _on_the_wire(case).partition(b"\r\n\r\n")
+    parts = [line + b"\r\n" for line in (head + gap).split(b"\r\n")[:-1]] if gap else [head]
+    literals = [_escaped(part, octal=language == "java") for part in (*parts, body) if part] or [""]
+    if language == "python":
+        return "\n".join(f'    b"{literal}"' for literal in literals)
+    if language == "go":
+        return " +\n".join(f'\t"{literal}"' for literal in literals)
+    return "\n".join(f'        + "{literal}"' for literal in literals)
+
+
+def _on_the_wire(case: Case) -> bytes:
+    answer = case.answer
+    if isinstance(answer, CaseFailure):
+        return answer.raw
+    # the body of a case is not compressed
+    headers = answer.headers.without("Content-Encoding").without("Content-Length").pairs
+    lines = [
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+        *(f"{name}: {text}" for name, text in headers),
+    ]
+    if answer.status != HTTPStatus.NO_CONTENT:
+        lines.append(f"Content-Length: {len(answer.body)}")
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + answer.body
+
+
+def _escaped(data: bytes, *, octal: bool) -> str:
+    named = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\r"): "\\r", ord("\n"): "\\n"}
+    # Java has no \x, and reads \u before anything else
+    other = "\\{:03o}" if octal else "\\x{:02x}"
+    return "".join(named.get(byte) or (chr(byte) if 32 <= byte < 127 else other.format(byte)) for byte in data)
 
 
 def _python(case: Case) -> Iterator[str]:
     if case.operation == "list":
         filters = "".join(f", {name}={text!r}" for name, text in case.filters.items())
         request = f'ListAddonPrecheckTasksRequest("{case.cluster_id}"{filters})'
-        yield f"print(client.list_addon_precheck_tasks({request}))"
+        yield f"client.list_addon_precheck_tasks({request})"
         return
     yield f"addons = [{', '.join(map(_python_addon, case.addons))}]"
     yield f'body = AddonCheckRequest("AddonCheck", "v3", AddonCheckSpec("{case.cluster_id}", addons))'
-    yield f'print(client.batch_create_addon_precheck(BatchCreateAddonPrecheckRequest("{case.cluster_id}", body)))'
+    yield f'client.batch_create_addon_precheck(BatchCreateAddonPrecheckRequest("{case.cluster_id}", body))'
 
 
 def _python_addon(addon: Mapping[str, Any]) -> str:
@@ -126,14 +260,14 @@ def _go(case: Case) -> Iterator[str]:
                 variable = "taskId" if name == "task_id" else "instanceId"
                 yield f"{variable} := {_go_text(text)}"
                 yield f"request.{'TaskId' if name == 'task_id' else 'AddonInstanceId'} = &{variable}"
-        yield "fmt.Println(client.ListAddonPrecheckTasks(request))"
+        yield "client.ListAddonPrecheckTasks(request)"
         return
     yield f'spec := &model.AddonCheckSpec{{ClusterID: "{case.cluster_id}"}}'
     addons = _go_text(json.dumps([*map(dict, case.addons)], ensure_ascii=False))
     yield f"_ = json.Unmarshal([]byte({addons}), &spec.AddonList)"
     yield 'body := &model.AddonCheckRequest{Kind: "AddonCheck", ApiVersion: "v3", Spec: spec}'
     yield f'request := &model.BatchCreateAddonPrecheckRequest{{ClusterId: "{case.cluster_id}", Body: body}}'
-    yield "fmt.Println(client.BatchCreateAddonPrecheck(request))"
+    yield "client.BatchCreateAddonPrecheck(request)"
 
 
 def _go_text(text: str) -> str:
@@ -151,19 +285,26 @@ def _java(case: Case) -> Iterator[str]:
                 yield f"request.withType(ListAddonPrecheckTasksRequest.TypeEnum.fromValue({json.dumps(text)}));"
             else:
                 yield f"request.with{'TaskId' if name == 'task_id' else 'AddonInstanceId'}({json.dumps(text)});"
-        yield "System.out.println(JsonUtils.toJSON(client.listAddonPrecheckTasks(request)));"
+        yield "client.listAddonPrecheckTasks(request)"
         return
     addons = json.dumps(json.dumps([*map(dict, case.addons)], ensure_ascii=False))
     yield f"var addons = JsonUtils.toObject({addons}, new TypeReference<List<AddonInfo>>() {{}});"
     yield f'var spec = new AddonCheckSpec().withClusterID("{case.cluster_id}").withAddonList(addons);'
     yield 'var body = new AddonCheckRequest().withKind("AddonCheck").withApiVersion("v3").withSpec(spec);'
     yield f'var request = new BatchCreateAddonPrecheckRequest().withClusterId("{case.cluster_id}").withBody(body);'
-    yield "System.out.println(JsonUtils.toJSON(client.batchCreateAddonPrecheck(request)));"
+    yield "client.batchCreateAddonPrecheck(request)"
 
 
-# the program, its indentation, what temporary keys add to it, and what writes its call
+# the program, its indentation, what temporary keys add to it, what writes its call, and how its server ends or holds a
+# connection
 _LANGUAGES: Final = {
-    "python": (_PYTHON, "", '.with_security_token(os.environ["HUAWEICLOUD_SDK_SECURITY_TOKEN"])', _python),
-    "go": (_GO, "\t", '.WithSecurityToken(os.Getenv("HUAWEICLOUD_SDK_SECURITY_TOKEN"))', _go),
-    "java": (_JAVA, "        ", '.withSecurityToken(System.getenv("HUAWEICLOUD_SDK_SECURITY_TOKEN"))', _java),
+    "python": (_PYTHON, "", '.with_security_token("STS")', _python, ("connection.close()", "held.append(connection)")),
+    "go": (_GO, "\t", '.WithSecurityToken("STS")', _go, ("connection.Close()", "// the connection stays open")),
+    "java": (
+        _JAVA,
+        "        ",
+        '.withSecurityToken("STS")',
+        _java,
+        ("connection.close();", "// the connection stays open"),
+    ),
 }

@@ -111,6 +111,7 @@ def _results(
         found = tuple(request_findings(call, received, case.answer, credentials))
         result = crashed(case, answer, found) if isinstance(answer, DriverError) else judge(case, answer, found)
         waits = tuple(after.at - each.at for each, after in pairwise(received))
-        yield replace(result, timing=CallTiming(len(received), waits, monotonic() - began))
+        timing = CallTiming(len(received), waits, monotonic() - began)
+        yield replace(result, timing=timing, received=tuple(each.request for each in received))
         if isinstance(answer, DriverError):
             driver.start()

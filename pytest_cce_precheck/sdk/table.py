@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
+from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.judgement import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.run import SdkReport
 
@@ -52,7 +54,20 @@ def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
         }
         for row in _rows(reports)
     ]
-    return {"format": FORMAT, "sdks": sdks, "cases": cases}
+    found = [[_fault_document(fault) for fault in faults(defects(report))] for report in reports]
+    return {"format": FORMAT, "sdks": sdks, "cases": cases, "faults": found}
+
+
+def _fault_document(fault: SdkFault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind,
+        "about": fault.about,
+        "severity": fault.severity,
+        "title": fault.title(),
+        "title_zh": fault.title("zh"),
+        "codes": sorted({defect.finding.code for defect in fault.defects}),
+        "cases": list(fault.cases),
+    }
 
 
 def _result_document(result: CaseResult) -> dict[str, Any]:
@@ -104,7 +119,9 @@ def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
     counts = [Counter(result.verdict for result in report.results) for report in reports]
     verdicts = [verdict for verdict in CaseVerdict if any(count[verdict] for count in counts)]
     wrong = [sum(not result.right for result in report.results) for report in reports]
+    distinct = [len(faults(defects(report))) for report in reports]
     sums = [*((verdict, [count[verdict] for count in counts]) for verdict in verdicts), ("wrong", wrong)]
+    sums.append(("distinct faults", distinct))
     return [[name, *map(str, numbers)] for name, numbers in sums]
 
 

@@ -1,4 +1,4 @@
-"""Compare versions of the Python SDK: each has a virtual environment of its own, all have the same driver file."""
+"""Compare SDKs, or versions of the Python SDK, each of them in a virtual environment of its own."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _programs
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.reports import SdkDefect, defects
+from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault, defects, faults
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 DISTRIBUTION: Final = "huaweicloudsdkcce"
 DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
+ASYNCHRONOUS: Final = "async"
+"""The argument with which the Python driver uses the SDK's asynchronous client."""
 _INSTALL_SECONDS: Final = 600
 _MAX_OUTPUT: Final = 1024 * 1024
 _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
@@ -30,7 +33,11 @@ _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 @dataclass(frozen=True)
 class VersionChange:
-    """What changed from one version to the next; for the first version, everything is new."""
+    """What changed from one version, or SDK, to the next.
+
+    ``new`` and ``gone`` have nothing of the calls that ``appeared`` or ``vanished``. Of the first
+    version nothing is new.
+    """
 
     before: str | None
     after: SdkReport
@@ -44,25 +51,35 @@ class VersionChange:
         """The change in words."""
         before = "" if self.before is None else f"{self.before} -> "
         changes = [
-            *(f"call appeared: {operation}" for operation in self.appeared),
+            *(f"call appeared: {operation}, {_wrong_with(operation, self.after)}" for operation in self.appeared),
             *(f"call vanished: {operation}" for operation in self.vanished),
-            *(f"now wrong: {defect.finding.code} {defect.finding.message}" for defect in self.new),
-            *(f"no longer wrong: {defect.finding.code} {defect.finding.message}" for defect in self.gone),
+            *(f"now wrong: {_fault_text(fault)}" for fault in faults(self.new)),
+            *(f"no longer wrong: {_fault_text(fault)}" for fault in faults(self.gone)),
         ]
         nothing = "nothing changed" if self.after.introduction.operations else "has neither call"
         lines = (f"  {change}\n" for change in changes or [nothing])
-        return f"{DISTRIBUTION} {before}{self.after.introduction.version}\n{''.join(lines)}"
+        return f"{before}{self.after.introduction.name}\n{''.join(lines)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change for programs."""
         return {
             "before": self.before,
-            "after": self.after.introduction.version,
+            "after": self.after.introduction.name,
             "appeared": list(self.appeared),
             "vanished": list(self.vanished),
             "new": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.new],
             "gone": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.gone],
         }
+
+
+def _wrong_with(operation: str, report: SdkReport) -> str:
+    found = tuple(result for result in report.results if result.case.operation == operation)
+    return count_of(len(faults(defects(SdkReport(report.introduction, found)))), "fault")
+
+
+def _fault_text(fault: SdkFault) -> str:
+    codes = ", ".join(sorted({defect.finding.code for defect in fault.defects}))
+    return f"{fault.title()} ({codes}, {count_of(len(fault.cases), 'case')}: {fault.cases[0]})"
 
 
 def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
@@ -78,11 +95,14 @@ def installed_driver() -> tuple[str, ...]:
     return python_driver()
 
 
-def compare_versions(wanted: Sequence[str]) -> tuple[VersionChange, ...]:
-    """Run every wanted version, and return what changed from each to the next."""
-    # a version that cannot be installed is reported before any is run
-    interpreters = [interpreter_with(version) for version in resolve(wanted, available_versions)]
-    return tuple(version_changes(run_sdks([python_driver(path)], corpus_cases())[0] for path in interpreters))
+def versions_of_python(wanted: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the driver's command for every wanted version of the Python SDK, each installed."""
+    return tuple(python_driver(interpreter_with(version)) for version in resolve(wanted, available_versions))
+
+
+def compare_sdks(commands: Sequence[Sequence[str]]) -> tuple[VersionChange, ...]:
+    """Run every driver, and return what changed from each to the next."""
+    return tuple(version_changes(run_sdks([command], corpus_cases())[0] for command in commands))
 
 
 def version_changes(reports: Iterable[SdkReport]) -> Iterator[VersionChange]:
@@ -93,16 +113,21 @@ def version_changes(reports: Iterable[SdkReport]) -> Iterator[VersionChange]:
         has = set(report.introduction.operations)
         old = {defect.identity: defect for defect in defects(before)} if before else {}
         now = {defect.identity: defect for defect in defects(report)}
+        # what a call that appeared gets wrong is not a regression, and that of one that vanished is not fixed
+        both = had & has
         yield VersionChange(
-            before.introduction.version if before else None,
+            before.introduction.name if before else None,
             report,
             tuple(sorted(has - had)),
             tuple(sorted(had - has)),
-            tuple(defect for identity, defect in now.items() if identity not in old),
-            # the defects of a call that vanished are not fixed
-            tuple(defect for identity, defect in old.items() if identity not in now and has >= had),
+            tuple(defect for identity, defect in now.items() if identity not in old and _shows_in(defect, both)),
+            tuple(defect for identity, defect in old.items() if identity not in now and _shows_in(defect, both)),
         )
         before = report
+
+
+def _shows_in(defect: SdkDefect, operations: Collection[str]) -> bool:
+    return any(result.case.operation in operations for result in defect.results)
 
 
 def resolve(wanted: Sequence[str], available: Callable[[], Iterable[str]]) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +18,21 @@ from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import PROJECT_ID, Case, CaseFailure, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, example, find_case
-from pytest_cce_precheck.sdk.corpus import Corpus, case_document, export
+from pytest_cce_precheck.sdk.corpus import (
+    Corpus,
+    case_document,
+    corpus_files,
+    corpus_version,
+    export,
+    write_archive,
+)
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.sdk.fakes import CREDENTIALS
+from tests.toolchains import require_program
 
 BY_NAME = {case.name: case for case in corpus_cases()}
 
@@ -188,7 +198,7 @@ def test_what_is_exported_twice_is_the_same(tmp_path: Path) -> None:
     assert export(tmp_path / "a", some) == export(tmp_path / "b", some) == 5
     one, other = ({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in "ab")
     assert one == other
-    assert len(one) == 6
+    assert len(one) == 5 + len(("index", "schema", "README", "CHANGELOG", "SHA256SUMS"))
 
 
 def test_a_file_holds_the_question_the_answer_and_what_is_expected(tmp_path: Path) -> None:
@@ -212,7 +222,8 @@ def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> N
     export(tmp_path, [first])
     (tmp_path / "mine.txt").write_text("mine")
     export(tmp_path, [second])
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["0011-no-items.json", "index.json", "mine.txt"]
+    assert [file.name for file in tmp_path.glob("[0-9]*")] == ["0011-no-items.json"]
+    assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("present", ["notes.txt", "index.json"])
@@ -226,3 +237,34 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, presen
 def test_a_case_from_elsewhere_is_served_too() -> None:
     case = Case("mine", CaseKind.EXAMPLE, "Mine.", Response(200, body=b"{}"), number=1)
     assert Corpus([case]).handle(Request("GET", "http://h", list_path("p", "case-0001"))).body == b"{}"
+
+
+def test_the_archive_is_readable_without_python(tmp_path: Path) -> None:
+    tar, sums = require_program("tar"), require_program("sha256sum")
+    path = write_archive(tmp_path, [find_case("gzip"), find_case("half-a-surrogate")])
+    assert path.name == f"cce-precheck-corpus-{corpus_version()}.tar.gz"
+    for command, folder in (
+        ([sums, "--check", f"{path.name}.sha256"], tmp_path),
+        ([tar, "-xzf", path.name], tmp_path),
+        ([sums, "--check", "--strict", "SHA256SUMS"], tmp_path / path.name.removesuffix(".tar.gz")),
+    ):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    index = json.loads((folder / "index.json").read_bytes())
+    assert index["version"] == corpus_version()
+    for entry in index["cases"]:
+        data = (folder / entry["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        assert json.loads(data)["conforming"] == entry["conforming"]
+    assert "## What `conforming` means" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_same_corpus_gives_the_same_archive(tmp_path: Path) -> None:
+    one, other = (write_archive(tmp_path / name, [find_case("gzip")]).read_bytes() for name in "ab")
+    assert one == other
+
+
+def test_the_changelog_of_the_corpus_begins_with_its_number_and_says_how_many_cases_it_has() -> None:
+    text = corpus_files([])["CHANGELOG.md"].decode()
+    newest = text.split("\n## ")[1]
+    assert newest.partition("\n")[0] == corpus_version()
+    assert f"In all {len(corpus_cases())}." in newest

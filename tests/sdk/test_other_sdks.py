@@ -39,6 +39,8 @@ NAMED = {
     "error-504-empty": {"go": ("undocumented error", ["PRE730"]), "java": ("error", [])},
     "list-cut-short": {"go": ("undocumented error", ["PRE730"]), "java": ("error", [])},
     "half-a-surrogate": ("whole", []),
+    # Go keeps the bytes as they were sent
+    "body-in-latin-1": {"go": ("accepted", []), "java": ("coercion", ["PRE711 $"])},
     # Go's timeout limits the whole call, Java's each pause; no document says which
     "list-drips-past-the-timeout": {"go": ("undocumented error", []), "java": ("whole", [])},
     # RFC 9112, 6.3: a length beside Transfer-Encoding ought to be handled as an error

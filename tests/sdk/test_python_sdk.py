@@ -129,6 +129,12 @@ def test_assert_lossless_takes_a_body_or_a_case(driver: Driver) -> None:
         assert_lossless(driver, {**listing(), "pageInfo": {"currentCount": "0"}})
 
 
+def test_a_redirect_and_a_body_that_is_no_object_fail_as_in_the_table(driver: Driver) -> None:
+    for case, code in (("redirect-to-another-host", "PRE719"), ("body-text", "PRE710"), ("body-array", "PRE711")):
+        with pytest.raises(ContractViolation, match=code):
+            assert_lossless(driver, case)
+
+
 def test_what_the_sdk_does_not_offer_fails_and_a_body_as_text_is_refused(driver: Driver) -> None:
     with pytest.raises(ContractViolation, match=r"^huaweicloudsdkcce \S+ has no call create with token: not offered$"):
         assert_lossless(driver, "create-token")
@@ -143,7 +149,7 @@ def test_the_driver_runs_from_its_file_alone() -> None:
     hello, nonsense, dance = map(json.loads, ran.stdout.splitlines())
     assert (hello["sdk"]["name"], hello["operations"]) == ("huaweicloudsdkcce", ["list", "create"])
     assert (nonsense["outcome"], nonsense["error"]["class"]) == ("error", "ProtocolError")
-    assert dance["error"]["message"] == "do 'dance'; this driver knows hello and call"
+    assert dance["error"]["message"] == "do 'dance'; this driver knows hello, models and call"
 
 
 def test_a_client_of_the_vendors_sdk_is_wired_to_a_service() -> None:

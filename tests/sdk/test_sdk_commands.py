@@ -17,6 +17,7 @@ from pytest_cce_precheck.cli import corpus, sdk
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.sdk import driver, versions
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.reports import bug_reports
 from pytest_cce_precheck.sdk.run import run_sdks
 from tests.processes import service
@@ -39,7 +40,8 @@ def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_sdk_without_a_fault_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sdk", "run", "--driver", RIGHT]) == 0
     out = capsys.readouterr().out
-    assert "whole     3\n" in out
+    assert "whole            3\n" in out
+    assert "distinct faults  0\n" in out
     assert "6 cases; 6 are not shown: every SDK reads the answer whole" in out
 
 
@@ -47,10 +49,10 @@ def test_a_loss_fails_and_is_reported_once_with_all_its_cases(capsys: pytest.Cap
     assert main(["sdk", "run", "--driver", LOSING]) == 1
     out = capsys.readouterr().out
     assert re.search(r"^every-field +silent loss PRE710$", out, re.MULTILINE)
-    told = [line for line in out.splitlines() if line.startswith("PRE710")]
-    assert len(told) == 2
-    assert told[0].startswith(
-        'PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone [2 cases'
+    assert "distinct faults  1\n" in out
+    assert out.endswith(
+        "high: `spec` of the answer is lost\n"
+        '  PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone [3 cases, conforming]\n'
     )
 
 
@@ -59,10 +61,14 @@ def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "| `every-field` | Every field is there. | silent loss PRE710 |" in out
     for part in (
-        '### PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone',
+        "### `spec` of the answer is lost",
         "- SDK: fake 1.0, Fake 1",
-        "- Contract: D, C: the fields of the answer",
-        "- Shown by: `every-field`, `twelve-tasks`; the answer follows the contract",
+        "- Severity: high",
+        "The object holds the field as it was sent.",
+        '| `$.items[0].spec` | `{"addonTargetVersion": "1.28.4"}` | `nothing` |',
+        "D, C: the fields of the answer",
+        "https://support.huaweicloud.com/intl/en-us/api-cce/ListAddonPrecheckTasks.html",
+        "- Shown by: `every-field`, `twelve-tasks`, `kind-is-text-cluster` (cases of the corpus: 3)",
         "```http\nHTTP/1.1 200\n",
         '"do":"call","endpoint":"http://127.0.0.1:4711"',
     ):
@@ -73,7 +79,8 @@ def test_a_bug_report_describes_a_repetition(capsys: pytest.CaptureFixture[str])
     main(["sdk", "run", "--driver", shlex.join(fake_sdk("create-repeated")), "--markdown"])
     assert "The call:" not in capsys.readouterr().out
     results = run_sdks([fake_sdk("create-repeated")], [find_case("create-closed")])
-    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", bug_reports(results[0]), re.MULTILINE)
+    text = bug_reports(results[0].introduction, faults(defects(results[0])))
+    assert re.search(r"^- The call: error PRE717, 2 requests after 0\.\d s$", text, re.MULTILINE)
 
 
 def test_a_bug_report_shows_the_shortest_case(
@@ -81,11 +88,44 @@ def test_a_bug_report_shows_the_shortest_case(
 ) -> None:
     monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, ("many-tasks", "twelve-tasks"))))
     main(["sdk", "run", "--driver", LOSING, "--markdown"])
-    [_, report] = capsys.readouterr().out.split("### ")
-    assert "- Shown by: `twelve-tasks`, `many-tasks`; the answer follows the contract" in report
-    whole = f"(`cce-precheck corpus export DIR` writes it whole, as case {find_case('twelve-tasks').number}.)"
+    [_, report] = capsys.readouterr().out.split("\n### ")
+    assert "- Shown by: `twelve-tasks`, `many-tasks` (cases of the corpus: 2)" in report
+    whole = f"`cce-precheck corpus export DIR` writes it whole, as case {find_case('twelve-tasks').number}."
     assert whole in report
     assert find_case("twelve-tasks").cluster_id in report
+
+
+def test_a_report_of_a_request_shows_what_was_sent_and_what_was_wanted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "new" / "reports"
+    assert main(["sdk", "run", "--driver", shlex.join(fake_sdk("values-lost")), "--reports", str(folder)]) == 1
+    names = sorted(path.name for path in folder.iterdir())
+    stem = "01-PRE707-request-field-dropped-spec-addonlist-values"
+    assert names == [f"{stem}.md", f"{stem}.zh.md"]
+    english, chinese = (folder / name for name in names)
+    text = english.read_text(encoding="utf-8")
+    assert text.startswith("### `values: {")
+    sent, wanted = text.partition("#### Request that was sent")[2].split("#### Request that was wanted")
+    assert '"values"' not in sent
+    assert '"values": {"basic"' in wanted.partition("####")[0]
+    assert "Authorization" not in text
+    assert "创建请求中缺少 `values: {" in chinese.read_text(encoding="utf-8")
+
+
+def test_reports_of_faults_that_are_gone_are_deleted_and_other_files_stay(tmp_path: Path) -> None:
+    for name in ("01-PRE710-gone.md", "notes.md"):
+        (tmp_path / name).write_text("x")
+    assert main(["sdk", "run", "--driver", RIGHT, "--reports", str(tmp_path)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.md"]
+
+
+def test_with_a_baseline_only_what_is_new_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, folder = str(tmp_path / "known.json"), tmp_path / "reports"
+    main(["sdk", "run", "--driver", LOSING, "--baseline", file, "--update-baseline"])
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", file, "--reports", str(folder), "--markdown"]) == 0
+    assert not folder.exists()
+    assert "### " not in capsys.readouterr().out
 
 
 def test_json_has_every_result(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +139,13 @@ def test_json_has_every_result(capsys: pytest.CaptureFixture[str]) -> None:
         False,
     )
     assert first["cells"][0]["findings"][0]["path"] == "$.items[0].spec"
+    [[fault]] = document["faults"]
+    assert (fault["severity"], fault["title"], fault["title_zh"]) == (
+        "high",
+        "`spec` of the answer is lost",
+        "响应中的 `spec` 丢失",
+    )
+    assert fault["cases"] == ["every-field", "twelve-tasks", "kind-is-text-cluster"]
 
 
 def test_a_table_sets_sdks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +258,7 @@ def test_what_an_sdk_does_not_offer_is_not_asked(capsys: pytest.CaptureFixture[s
     script = tmp_path / "driver.py"
     script.write_text(script.read_text().replace("hello(message)", "hello(message, operations=[])"))
     assert main(["sdk", "table", "--driver", shlex.join(path)]) == 0
-    assert "not offered  6\n" in capsys.readouterr().out
+    assert "not offered      6\n" in capsys.readouterr().out
 
 
 # --- the baseline
@@ -231,7 +278,7 @@ def test_a_new_defect_fails_and_one_that_is_gone_is_reported(
     main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
     assert json.loads(file.read_bytes())["known"] == []
     assert main(["sdk", "run", "--driver", LOSING, "--baseline", str(file)]) == 1
-    assert "new: PRE710 $.items[0].spec was sent as" in capsys.readouterr().out
+    assert "\nnew, high: `spec` of the answer is lost\n  PRE710 $.items[0].spec was sent as" in capsys.readouterr().out
     main(["sdk", "run", "--driver", LOSING, "--baseline", str(file), "--update-baseline"])
     capsys.readouterr()
     assert main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--json"]) == 0
@@ -278,6 +325,7 @@ def test_an_invalid_baseline_exits_with_2(
         (["run", "--driver", "'"], "cannot be read: No closing quotation"),
         (["run", "--driver", " "], "the driver's command is empty"),
         (["table"], "a table needs SDKs: give --python, or --driver once for each"),
+        (["compare", "--driver", RIGHT], "a comparison needs two drivers or more: give --driver once for each"),
         (["compare", "--python", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "3.1.200", "3.1.200"], "a comparison needs two versions or more: found 3.1.200"),
         (["compare", "--python", "latest", "3.1.200"], "'latest' is not a version"),
@@ -288,13 +336,33 @@ def test_invalid_arguments_exit_with_2(capsys: pytest.CaptureFixture[str], words
     assert said in capsys.readouterr().err
 
 
+# --- comparisons
+
+
+def test_two_drivers_are_compared_and_a_new_fault_exits_with_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "corpus_cases", lambda: tuple(map(find_case, NAMES)))
+    assert main(["sdk", "compare", "--driver", RIGHT, "--driver", LOSING]) == 1
+    assert "\nfake 1.0 -> fake 1.0\n  now wrong: `spec` of the answer is lost" in capsys.readouterr().out
+    assert main(["sdk", "compare", "--driver", LOSING, "--driver", RIGHT]) == 0
+    assert "\n  no longer wrong: `spec` of the answer is lost (PRE710, 3 cases" in capsys.readouterr().out
+
+
 # --- the corpus
 
 
 def test_the_corpus_is_written_to_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["corpus", "export", str(tmp_path / "new")]) == 0
     assert capsys.readouterr().out == f"6 cases in {tmp_path / 'new'}\n"
-    assert len(list((tmp_path / "new").iterdir())) == 7
+    assert len(list((tmp_path / "new").glob("[0-9]*.json"))) == 6
+
+
+def test_the_corpus_is_written_as_an_archive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["corpus", "archive", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"\S+/cce-precheck-corpus-\d+\.tar\.gz: number \d+ of the corpus, 6 cases\n", said)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from pytest_cce_precheck._programs import ProgramResult
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
-from pytest_cce_precheck.sdk.run import run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 from pytest_cce_precheck.sdk.versions import (
     available_versions,
-    compare_versions,
     interpreter_with,
     resolve,
     version_changes,
+    versions_of_python,
 )
 from tests.sdk.fakes import fake_sdk
 
@@ -43,14 +44,28 @@ def test_a_change_lists_the_defects_that_are_new_and_those_that_are_gone() -> No
     cases = [find_case("every-field")]
     before, after = run_sdks([fake_sdk("field-lost"), fake_sdk("count-as-text")], cases)
     first, second = version_changes([before, after])
-    assert first.text.startswith(
-        "huaweicloudsdkcce 1.0\n  call appeared: create\n  call appeared: list\n  now wrong: PRE710"
+    assert first.text == "fake 1.0\n  call appeared: create, 0 faults\n  call appeared: list, 1 fault\n"
+    assert second.text == (
+        "fake 1.0 -> fake 1.0\n"
+        "  now wrong: A value of another type in place of a text becomes a text, without an error"
+        " (PRE711, 1 case: every-field)\n"
+        "  no longer wrong: `spec` of the answer is lost (PRE710, 1 case: every-field)\n"
     )
-    assert second.text.startswith("huaweicloudsdkcce 1.0 -> 1.0\n  now wrong: PRE711 $.pageInfo.currentCount")
-    assert "\n  no longer wrong: PRE710 $.items[0].spec" in second.text
+    assert (first.new, len(second.new), len(second.gone)) == ((), 1, 1)
     assert second.to_dict()["gone"][0]["identity"][0] == "PRE710"
     assert next(version_changes([after])).before is None
     assert list(version_changes([after, after]))[1].text.endswith("  nothing changed\n")
+
+
+def test_a_call_that_only_appeared_is_one_line_and_nothing_new() -> None:
+    cases = [find_case("every-field"), find_case("create-one")]
+    [whole] = run_sdks([fake_sdk("values-lost")], cases)
+    lists_only = SdkReport(replace(whole.introduction, operations=("list",)), whole.results[:1])
+    _, step = version_changes([lists_only, whole])
+    assert step.text.splitlines()[1:] == ["  call appeared: create, 1 fault"]
+    assert step.new == ()
+    _, back = version_changes([whole, lists_only])
+    assert back.text.splitlines()[1:] == ["  call vanished: create"]
 
 
 Ran = list[list[str]]
@@ -120,7 +135,7 @@ def test_a_version_that_cannot_be_installed_is_reported_before_any_is_run(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(versions, "run_sdks", lambda *_: pytest.fail("an SDK was run"))
     with pytest.raises(ConfigurationError, match="version 9 could not be installed"):
-        compare_versions(["3.1.190", "9"])
+        versions_of_python(["3.1.190", "9"])
     assert len(ran) == 4
 
 

@@ -87,13 +87,16 @@ public final class Driver {
             case "hello":
                 introduce(answer);
                 break;
+            case "models":
+                answer.set("models", JSON.valueToTree(Models.described()));
+                break;
             case "call":
                 SdkResponse response = calls.perform(message);
                 JsonNode value = JSON.valueToTree(Tree.of(response));
                 answer.put("outcome", "value").put("status", response.getHttpStatusCode()).set("value", value);
                 break;
             default:
-                throw new ProtocolError("do \"" + task + "\"; this driver knows hello and call");
+                throw new ProtocolError("do \"" + task + "\"; this driver knows hello, models and call");
         }
     }
 

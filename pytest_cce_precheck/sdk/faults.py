@@ -1,0 +1,223 @@
+"""The distinct faults of an SDK: one mistake in its code often shows as many findings, in many cases."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
+from pytest_cce_precheck.wire.exchange import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.sdk.judgement import CaseResult
+    from pytest_cce_precheck.sdk.run import SdkReport
+
+    Facts = Mapping[str, str]
+
+_STEP: Final = re.compile(r"\.([A-Za-z]+)")
+_INTEGER: Final = re.compile(r"-?[0-9]+")
+_DETAILS: Final = "error-details"
+_FREE: Final = "values"
+_HOLLOW: Final = ("{}", "[{}]", "nothing")
+
+
+@dataclass(frozen=True)
+class SdkDefect:
+    """One fact that is wrong with an SDK, with the result of every case that shows it.
+
+    ``conforming`` says whether those cases' answers follow the contract; ``sample`` is the one with the shortest
+    answer, and ``finding`` is from there.
+    """
+
+    finding: Finding
+    conforming: bool
+    results: tuple[CaseResult, ...]
+    sample: CaseResult
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What identifies the defect in another run."""
+        return (*self.finding.identity, "conforming" if self.conforming else "broken")
+
+
+@dataclass(frozen=True)
+class SdkFault:
+    """One mistake of an SDK, of a ``kind`` in ``data/faults.toml``, and the ``defects`` that it shows as.
+
+    ``about`` tells it from others of its kind.
+    """
+
+    kind: str
+    about: str
+    facts: Facts
+    defects: tuple[SdkDefect, ...]
+
+    @property
+    def severity(self) -> str:
+        """How much it matters to a user of the SDK: high, medium or low."""
+        kind = words()["kinds"][self.kind]
+        conforming = any(defect.conforming for defect in self.defects)
+        return str((conforming and kind.get("severity_if_conforming")) or kind["severity"])
+
+    @property
+    def sample(self) -> SdkDefect:
+        """The defect with the shortest answer; one on a conforming answer, if there is any."""
+        return min(self.defects, key=lambda defect: (not defect.conforming, answer_length(defect.sample)))
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The names of the cases that show it, that of the sample first."""
+        results = (self.sample.sample, *(result for defect in self.defects for result in defect.results))
+        return tuple(dict.fromkeys(result.case.name for result in results))
+
+    def title(self, language: str = "en") -> str:
+        """Return the fault in words, in English (``en``) or Chinese (``zh``)."""
+        return str(words()["kinds"][self.kind][language]).format(**self.facts)
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """Return the kinds of faults, and the words of the reports in both languages."""
+    return tomllib.loads(files("pytest_cce_precheck.sdk").joinpath("data/faults.toml").read_text("utf-8"))
+
+
+def defects(report: SdkReport) -> tuple[SdkDefect, ...]:
+    """Return every defect in a report once, in the order of the codes; notes are not defects."""
+    found: dict[tuple[str, ...], list[tuple[Finding, CaseResult]]] = {}
+    for result in report.results:
+        for finding in result.findings:
+            if finding.severity is not Severity.NOTE:
+                found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
+    each_once = []
+    for pairs in found.values():
+        finding, sample = min(pairs, key=lambda pair: answer_length(pair[1]))
+        each_once.append(SdkDefect(finding, sample.case.conforming, tuple(result for _, result in pairs), sample))
+    return tuple(sorted(each_once, key=lambda defect: (defect.finding.code, not defect.conforming, defect.identity)))
+
+
+def faults(found: Iterable[SdkDefect]) -> tuple[SdkFault, ...]:
+    """Return the distinct faults behind defects, the most severe first."""
+    grouped: dict[tuple[str, str], list[tuple[SdkDefect, Facts]]] = {}
+    for defect in found:
+        kind, about, facts = _kind_of(defect.finding)
+        grouped.setdefault((kind, about), []).append((defect, facts))
+    each_once = [
+        SdkFault(kind, about, pairs[0][1], tuple(defect for defect, _ in pairs))
+        for (kind, about), pairs in grouped.items()
+        if kind != _DETAILS
+    ]
+    each_once += _faults_of_details({about: pairs for (kind, about), pairs in grouped.items() if kind == _DETAILS})
+    order = list(words()["kinds"])
+    ranks = list(words()["severities"])
+    return tuple(sorted(each_once, key=lambda f: (ranks.index(f.severity), order.index(f.kind), f.about)))
+
+
+def _faults_of_details(by_status: Mapping[str, Sequence[tuple[SdkDefect, Facts]]]) -> Iterator[SdkFault]:
+    """Yield a fault for each set of details that errors lack, with every status whose error lacks just these."""
+    statuses: dict[str, list[str]] = {}
+    for status, pairs in sorted(by_status.items()):
+        names = ", ".join(sorted({facts["names"] for _, facts in pairs}))
+        statuses.setdefault(names, []).append(status)
+    for names, lacking in statuses.items():
+        found = tuple(defect for status in lacking for defect, _ in by_status[status])
+        yield SdkFault(_DETAILS, names, {"names": names, "status": ", ".join(lacking)}, found)
+
+
+def answer_length(result: CaseResult) -> int:
+    """Return the number of bytes of a case's answer."""
+    answer = result.case.answer
+    return len(answer.body if isinstance(answer, Response) else answer.raw)
+
+
+def _kind_of(finding: Finding) -> tuple[str, str, Facts]:
+    """Return the kind of fault that a finding shows, what it is about, and the facts of its title."""
+    subject, evidence = finding.subject, dict(finding.evidence)
+    if finding.code in _BY_CODE:
+        kind, name = _BY_CODE[finding.code]
+        # the documents' errors are told apart by their type or status, not by what was expected
+        about = subject[-1] if finding.code == "PRE714" else subject[0] if name else ""
+        facts = {name: about} if name else {}
+        return kind, about, {**facts, "names": subject[0]} if finding.code == "PRE714" else facts
+    if finding.code == "PRE719":
+        is_redirect = subject[0].startswith("status 3")
+        return (
+            ("redirect-as-success", "", {})
+            if is_redirect
+            else ("failure-as-success", subject[0], {"field": subject[0]})
+        )
+    if finding.code == "PRE707" and evidence:
+        field = subject[0].rpartition(".")[2]
+        kind = "request-field-dropped" if evidence["sent"] == "nothing" else "request-field-changed"
+        return kind, subject[0], {"field": field, **evidence}
+    if finding.code < "PRE710":
+        # the message of a rule about a header or a parameter names it
+        return "request-changed", " ".join((finding.code, *subject[:1])), {"field": finding.message}
+    return _kind_of_difference(finding, evidence)
+
+
+# the kind of fault that a code is, and the fact of its title that its findings' subject is
+_BY_CODE: Final = {
+    "PRE708": ("not-sent", ""),
+    "PRE713": ("answer-refused", "type"),
+    "PRE714": (_DETAILS, "status"),
+    "PRE715": ("crash", "type"),
+    "PRE717": ("create-repeated", "field"),
+    "PRE718": ("retry-after", ""),
+    "PRE730": ("undocumented-error", "type"),
+}
+
+
+def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Facts]:
+    if not evidence:
+        return ("replaced-characters" if finding.code == "PRE711" else "not-json"), "", {}
+    sent, held = evidence["sent"], evidence["held"]
+    names = _STEP.findall(finding.path)
+    if _FREE in names:
+        # whatever it holds is documented
+        names = names[: names.index(_FREE) + 1]
+    documented = [name for name in names if name in _documented_names()]
+    # one field, wherever it is: D's own example has one task in place of the list
+    field = ".".join(name for name in documented if name != "items" or documented[0] == "status")
+    simple = {
+        "null-text": sent == "null" and held == '"null"',
+        "zero-value": sent in ("null", "nothing") and held[0] in '"0{[',
+        "wrapped": (sent[0] == "{" and held[0] == "[") or len(documented) < len(names),
+        "emptied": held in _HOLLOW and held != "nothing",
+        "to-text": sent[0] != '"' and held[0] == '"',
+        "to-number": _INTEGER.fullmatch(held) and not _INTEGER.fullmatch(sent),
+    }
+    kind = next((kind for kind, applies in simple.items() if applies), None)
+    if kind is not None:
+        return kind, "", {}
+    by_field = {"PRE710": "field-lost", "PRE711": "value-changed", "PRE712": "value-invented"}
+    return by_field[finding.code], field or finding.path, {"field": field or finding.path}
+
+
+@cache
+def _documented_names() -> frozenset[str]:
+    schemas = (load_schema(name) for name in ("list_answer", "create_answer", "create_request"))
+    only_in_examples = (name for fields in ONLY_IN_EXAMPLES.values() for name in fields)
+    return frozenset((*only_in_examples, *(name for schema in schemas for name in _names(schema))))
+
+
+def _names(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _names(part)
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield from _names(load_schema(schema["$ref"].removesuffix(".json")))
+        for name, part in schema.items():
+            if name == "properties":
+                yield from part
+            if name != "examples":
+                yield from _names(part)

@@ -1,0 +1,128 @@
+"""The cases that are known to fail in an SDK, and the result of each case for a CI system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from pytest_cce_precheck import _files
+from pytest_cce_precheck._text import did_you_mean
+from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import headline, one_line
+from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.reports import outcome, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_cce_precheck.sdk.case import Case
+    from pytest_cce_precheck.sdk.judgement import CaseResult
+    from pytest_cce_precheck.sdk.run import SdkReport
+
+
+class CaseState(StrEnum):
+    """What a case's result means to the run."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    KNOWN = "known to fail"
+    FIXED = "known to fail, but it passes"
+    FLAKY = "known to be flaky"
+    NOT_OFFERED = "not offered"
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails the run."""
+        return self in (CaseState.FAILED, CaseState.FIXED)
+
+
+@dataclass(frozen=True)
+class KnownCases:
+    """Patterns of the names of cases that fail (``failing``), and of those that sometimes fail (``flaky``)."""
+
+    failing: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+
+    def state_of(self, result: CaseResult) -> CaseState:
+        """Return what a result means to the run."""
+        name = result.case.name
+        if result.verdict is CaseVerdict.ABSENT:
+            return CaseState.NOT_OFFERED
+        if _matches(name, self.flaky):
+            return CaseState.FLAKY
+        if _matches(name, self.failing):
+            return CaseState.FIXED if result.right else CaseState.KNOWN
+        return CaseState.PASSED if result.right else CaseState.FAILED
+
+
+def read_known(failing: Sequence[str], flaky: Sequence[str], cases: Sequence[Case]) -> KnownCases:
+    """Parse patterns such as ``error-429-*``, and files of them such as ``@known.txt`` with one on each line.
+
+    Raises `ConfigurationError` if a file cannot be read, or if no case has a name that a pattern matches.
+    """
+    names = [case.name for case in cases]
+    known = KnownCases(tuple(_patterns(failing)), tuple(_patterns(flaky)))
+    for pattern in (*known.failing, *known.flaky):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ConfigurationError(f"no case matches the known {pattern!r}{did_you_mean(pattern, names)}")
+    return known
+
+
+def write_junit(path: Path, report: SdkReport, known: KnownCases) -> None:
+    """Write a JUnit file with a test case for each case; known failures, flaky and missing ones are skipped there."""
+    states = [known.state_of(result) for result in report.results]
+    sdk = report.introduction
+    counts = {
+        "errors": 0,
+        "tests": len(states),
+        "failures": sum(state.fails for state in states),
+        "skipped": sum(state not in (CaseState.PASSED, CaseState.FAILED, CaseState.FIXED) for state in states),
+    }
+    root = ET.Element("testsuites")
+    attributes = {"name": f"{sdk.name} ({sdk.language})", **{name: str(number) for name, number in counts.items()}}
+    suite = ET.SubElement(root, "testsuite", attributes)
+    for result, state in zip(report.results, states, strict=True):
+        seconds = f"{result.timing.seconds:.3f}"
+        case = ET.SubElement(suite, "testcase", classname=sdk.name, name=result.case.name, time=seconds)
+        if state is CaseState.FIXED:
+            ET.SubElement(case, "failure", message="it is known to fail, but it passes: remove it from the known cases")
+        elif state is CaseState.FAILED:
+            lines = _wrong(result)
+            text = [*lines, "", "served:", served(result), "", "the SDK's result:", outcome(result)]
+            ET.SubElement(case, "failure", message=lines[0]).text = "\n".join(_lines_of(text))
+        elif state is not CaseState.PASSED:
+            ET.SubElement(case, "skipped", message=state)
+    ET.indent(root)
+    data = ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    _files.write(path, data, f"the JUnit file {path}")
+
+
+def _wrong(result: CaseResult) -> list[str]:
+    return [one_line(headline(each)) for each in result.findings if each.severity is not Severity.NOTE]
+
+
+def _lines_of(texts: Iterable[str]) -> list[str]:
+    # XML has no control characters, not even escaped ones
+    return [one_line(line) for text in texts for line in text.split("\n")]
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _patterns(texts: Iterable[str]) -> list[str]:
+    patterns = []
+    for text in texts:
+        if not text.startswith("@"):
+            patterns.append(text)
+            continue
+        path = Path(text[1:])
+        content = _files.read_bytes(path, f"the file of known cases {path}").decode("utf-8", "replace")
+        lines = (line.partition("#")[0].strip() for line in content.splitlines())
+        patterns += [line for line in lines if line]
+    return patterns

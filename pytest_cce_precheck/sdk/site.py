@@ -1,0 +1,150 @@
+"""Static pages with the results of SDKs side by side, from the JSON that the commands write."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+from markupsafe import Markup
+
+from pytest_cce_precheck import _files
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.sdk.faults import words
+from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.table import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    Document = dict[str, Any]
+
+_BADGE: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="20" role="img" aria-label="{label}: {text}">'
+    '<rect width="90" height="20" fill="#555"/><rect x="90" width="60" height="20" fill="{colour}"/>'
+    '<g fill="#fff" font-family="sans-serif" font-size="11" text-anchor="middle">'
+    '<text x="45" y="14">{label}</text><text x="120" y="14">{text}</text></g></svg>\n'
+)
+_CHINESE: Final = {
+    CaseVerdict.WHOLE: "完整",
+    CaseVerdict.LOSS: "静默丢失",
+    CaseVerdict.COERCION: "值被改变",
+    CaseVerdict.ACCEPTED: "接受了错误的响应",
+    CaseVerdict.ERROR: "报错",
+    CaseVerdict.UNDOCUMENTED: "文档之外的异常",
+    CaseVerdict.CRASH: "崩溃",
+    CaseVerdict.ABSENT: "不支持",
+}
+
+
+def read_results(path: Path) -> Document:
+    """Read what ``sdk run --json`` or ``sdk table --json`` wrote; raise `ConfigurationError` for something else."""
+    way_out = "cce-precheck sdk table --json writes one"
+    try:
+        document = json.loads(_files.read_bytes(path, f"the results {path}", way_out=way_out))
+        if document["format"] != FORMAT:
+            raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
+        count = len(document["sdks"])
+        if not {"language", "sdk", "version"} <= set().union(*document["sdks"]) or len(document["faults"]) != count:
+            raise ValueError("not every SDK has its faults")
+        for case in document["cases"]:
+            if len(case["cells"]) != count:
+                raise ValueError(f"case {case['name']} has not one cell for each SDK")
+            for cell in case["cells"]:
+                CaseVerdict(cell["verdict"])
+        return dict(document)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path} has no results of SDKs ({error}); {way_out}") from None
+
+
+def write_site(folder: Path, documents: Sequence[Document]) -> None:
+    """Write ``index.html`` (English and Chinese), ``summary.json`` and a badge for each SDK."""
+    sdks = [_summary(document, number) for document in documents for number in range(len(document["sdks"]))]
+    names = [sdk["name"] for sdk in sdks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(f"the results of {', '.join(twice)} are there twice: give each file once")
+    rows = _rows(documents)
+    template = _environment().from_string(_text("pytest_cce_precheck.sdk", "data/site.html.j2"))
+    page = template.render(
+        sdks=sdks,
+        rows=rows,
+        wrong=[row for row in rows if any(cell and not cell["right"] for cell in row["cells"])],
+        severities=words()["severities"],
+        verdicts=_CHINESE,
+        style=Markup(_text("pytest_cce_precheck.report", "page/page.css")),  # noqa: S704  our own
+    )
+    _write(folder / "index.html", page)
+    shown = [{name: value for name, value in sdk.items() if name != "found"} for sdk in sdks]
+    _write(folder / "summary.json", json.dumps({"format": FORMAT, "sdks": shown}, indent=1, ensure_ascii=False) + "\n")
+    for sdk in sdks:
+        _write(folder / sdk["badge"], _badge(sdk))
+
+
+def _summary(document: Document, number: int) -> Document:
+    sdk, found = document["sdks"][number], document["faults"][number]
+    cells = [case["cells"][number] for case in document["cases"]]
+    # what an SDK does not offer is neither right nor wrong
+    asked = [cell for cell in cells if cell["verdict"] != CaseVerdict.ABSENT]
+    name = f"{sdk['sdk']} {sdk['version']}"
+    return {
+        "name": name,
+        "language": sdk["language"],
+        "cases": len(asked),
+        "right": sum(cell["right"] for cell in asked),
+        "wrong": sum(not cell["right"] for cell in asked),
+        "verdicts": {str(v): sum(cell["verdict"] == v for cell in cells) for v in CaseVerdict},
+        "faults": {each: sum(fault["severity"] == each for fault in found) for each in words()["severities"]},
+        "badge": f"badge-{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-')}.svg",
+        "found": found,
+    }
+
+
+def _rows(documents: Sequence[Document]) -> list[Document]:
+    """Return a row for each case of any file; a cell is None if the file of its SDK does not have the case."""
+    titles = {case["name"]: case["title"] for document in documents for case in document["cases"]}
+    tables = [{case["name"]: case["cells"] for case in document["cases"]} for document in documents]
+    return [
+        {
+            "name": name,
+            "title": title,
+            "cells": [
+                _cell(cells[name][number]) if name in cells else None
+                for document, cells in zip(documents, tables, strict=True)
+                for number in range(len(document["sdks"]))
+            ],
+        }
+        for name, title in titles.items()
+    ]
+
+
+def _cell(cell: Mapping[str, Any]) -> Document:
+    codes = sorted({finding["code"] for finding in cell["findings"]} if not cell["right"] else ())
+    messages = "; ".join(str(finding["message"]) for finding in cell["findings"])
+    return {**cell, "codes": " ".join(codes), "messages": messages}
+
+
+def _badge(sdk: Document) -> str:
+    colour = "#b3261e" if sdk["faults"]["high"] else "#855300" if sdk["wrong"] else "#11692f"
+    text = f"{sdk['right']}/{sdk['cases']}"
+    return _BADGE.format(label=escape("CCE precheck"), text=escape(text), colour=colour)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["line"] = one_line
+    return environment
+
+
+def _text(package: str, name: str) -> str:
+    return files(package).joinpath(name).read_text("utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    _files.write(path, text.encode(), f"the page {path}", make_folders=True)
