@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.challenge.plan import VARIABLE as CHALLENGE
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
@@ -54,6 +55,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our hook specifications and our fixtures."""
     pluginmanager.add_hookspecs(hookspecs)
     pluginmanager.register(fixtures, "cce-fixtures")
+    if os.environ.get(CHALLENGE):
+        from pytest_cce_precheck.plugin.challenge import Challenger
+
+        with as_usage_error():
+            pluginmanager.register(Challenger(), "cce-challenge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
