@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck import _programs
-from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.challenge.notes import NotedSimulator, with_behaviour
 from pytest_cce_precheck.challenge.outcomes import Score, Trial, trial_of
 from pytest_cce_precheck.challenge.plan import VARIABLE, Plan, patience
@@ -100,10 +99,11 @@ class Challenge:
         if "problem" in said:
             raise ConfigurationError(said["problem"])
         if "failures" in said:
+            number = len(said["failures"])
             failed = "".join(f"\n  {test}: {message}" for test, message in said["failures"].items())
             raise ConfigurationError(
-                f"{count_of(len(said['failures']), 'test')} fail without any fault, and only tests that pass can notice"
-                f" one (each test has a simulator of its own here):{failed}"
+                f"{'1 test fails' if number == 1 else f'{number} tests fail'} without any"
+                f" fault, and only tests that pass can notice one (each test has a simulator of its own here):{failed}"
             )
         if "tests" not in said:
             raise ConfigurationError(f"pytest {_how(ended)} before it ran the tests{_end_of(ended)}")

@@ -70,9 +70,9 @@ def _compared(request: Request, old: Response | NoAnswer, new: Response | NoAnsw
         if _text(before["document"]) != _text(after["document"]):
             return _of_documents(asked, request, before["document"], after["document"])
     elif before.get("text") != after.get("text"):
-        was, now = (_shown(each.get("document", each.get("text"))) for each in (before, after))
+        was, now = (each.get("document", each.get("text")) for each in (before, after))
         wanted = "isinstance(answer.json(), dict)" if "document" in before else f"answer.text == {was!r}"
-        return Difference(asked, "the body", was, now, f"assert {wanted}")
+        return Difference(asked, "the body", _shown(was), _shown(now), f"assert {wanted}")
     if before.get("retry") != after.get("retry"):
         was, now = str(before.get("retry")), str(after.get("retry"))
         return Difference(asked, "Retry-After", was, now, f'assert answer.headers.get("Retry-After") == {was!r}')
@@ -127,7 +127,7 @@ def _of_lists(
     if Counter(was) == Counter(now):
         return None
     more, less = (list((Counter(one) - Counter(other)).elements()) for one, other in ((now, was), (was, now)))
-    changes = [f"{word} {ids[0]}" for word, ids in (("with", more), ("without", less)) if ids]
+    changes = [f"{word} {_shown(ids[0])}" for word, ids in (("with", more), ("without", less)) if ids]
     shown = count_of(len(old), "task"), ", ".join([count_of(len(new), "task"), *changes])
     for name, value in request.params:
         field = next((each.field for each in Filter if each == name), "")
@@ -169,4 +169,4 @@ def _text(value: Any) -> str:
 def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "missing"
-    return shortened(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _LONGEST)
+    return shortened(json.dumps(value, ensure_ascii=False), _LONGEST)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["killed", "survived", "not applicable", "brittle", "tolerated", "not run"]
 VARIATION: Final = "variation"
-_SHOWN: Final = 3
+_SHOWN: Final = 2
 
 
 @dataclass(frozen=True)

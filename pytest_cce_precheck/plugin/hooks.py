@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_cce_precheck.challenge.plan import VARIABLE as CHALLENGE
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
@@ -55,7 +54,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our hook specifications and our fixtures."""
     pluginmanager.add_hookspecs(hookspecs)
     pluginmanager.register(fixtures, "cce-fixtures")
-    if os.environ.get(CHALLENGE):
+    # `challenge.plan.VARIABLE`, which this run would have to import
+    if os.environ.get("CCE_PRECHECK_CHALLENGE"):
         from pytest_cce_precheck.plugin.challenge import Challenger
 
         with as_usage_error():

@@ -78,14 +78,14 @@ def test_the_replay_gives_the_same_answers_each_time(notes: Notes) -> None:
             "12.0",
             'type(document["pageInfo"]["currentCount"]) is',
         ),
-        ("kind-missing", "$.kind", "AddonCheck", "missing", '"kind" in document'),
+        ("kind-missing", "$.kind", '"AddonCheck"', "missing", '"kind" in document'),
         ("errors-as-200", "the status", "401", "200", "answer.status_code == 401"),
         ("always-throttled", "the status", "200", "429", "answer.status_code == 200"),
         ("closes-without-an-answer", "the status", "200", "no answer", "answer.status_code == 200"),
         ("type-filter-ignored", "$.items", "6 tasks", "12 tasks, with", "== {'addonUpgrade'}"),
         ("first-match-only", "$.items", "6 tasks", "1 task, without", 'len(document["items"]) == 6'),
         ("items-object", "$.items", "[{", "{", 'isinstance(document["items"], list)'),
-        ("trailing-comma", "the body", "{", "{", "isinstance(answer.json(), dict)"),
+        ("trailing-comma", "the body", "{", '"{', "isinstance(answer.json(), dict)"),
     ],
 )
 def test_a_difference_names_the_place_the_values_and_an_assertion(
