@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 import time
+import traceback
 import warnings
 from collections import deque
 from contextlib import suppress
@@ -108,6 +109,7 @@ class _Run:
     ends: float
     changes: Mapping[str, Any] | None = None
     test: int | None = None
+    error: str = ""
 
 
 class Challenger:
@@ -119,6 +121,7 @@ class Challenger:
         for name in self._plan.hidden:
             os.environ.pop(name, None)
         self._items: list[pytest.Item] = []
+        self._has_problem = False
         self._context = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
         self._plan.tell("pytest")
 
@@ -178,8 +181,8 @@ class Challenger:
         process.kill()
         if "noted" not in told:
             test = self._items[told["test"]].nodeid if "test" in told else "the first test"
-            over = "the time was over (--time)" if not self._plan.remaining else "the process of the tests ended"
-            self._plan.tell("problem", f"the run without a fault did not end: {over} in {test}")
+            over = "the process of the tests ended" if self._plan.remaining else "the time was over (--time)"
+            self._plan.tell("problem", f"the run without a fault did not end: {told.get('error', over)} in {test}")
             return None, {}
         notes, seconds, failures, modules = told["noted"]
         if failures:
@@ -217,7 +220,7 @@ class Challenger:
 
     def _on_each_fault(self, config: pytest.Config, asked: Asked, seconds: Mapping[int, float]) -> None:
         waiting, running = deque(self._plan.names), dict[Any, _Run]()
-        while self._plan.remaining and (waiting or running):
+        while self._plan.remaining and not self._has_problem and (waiting or running):
             while waiting and len(running) < self._plan.jobs:
                 name = waiting.popleft()
                 process, received = self._start(self._try, config, name, asked, seconds)
@@ -241,6 +244,8 @@ class Challenger:
             return True
         if kind == "test":
             run.test = data
+        elif kind == "error":
+            run.error = data
         else:
             run.changes, allowed = data
             run.ends = min(self._plan.ends, time.time() + allowed)
@@ -250,14 +255,16 @@ class Challenger:
         """Tell the command about a trial that has ended, or has to end."""
         run.process.kill()
         run.process.join()
-        over = run.ends == self._plan.ends and not self._plan.remaining
         changes = run.changes or {}
-        # without its last word, a test hung or took the process down
-        hung = "" if "failed" in changes or run.test is None else self._items[run.test].nodeid
-        if over and hung:
+        if "failed" in changes:
+            self._plan.tell("trial", {"name": run.name, **changes})
+        elif not self._plan.remaining:
             self._plan.tell("trial", {"name": run.name, "ran": False})
+        elif run.test is not None and not run.error:
+            self._plan.tell("trial", {"name": run.name, **changes, "hung": self._items[run.test].nodeid})
         else:
-            self._plan.tell("trial", {"name": run.name, **changes, "hung": hung})
+            self._has_problem = True
+            self._plan.tell("problem", f"{run.name} cannot be tried: {run.error or 'its process ended'}")
 
     def _try(
         self,
@@ -274,6 +281,8 @@ class Challenger:
             "seen_by": [self._items[number].nodeid for number in seen_by],
         }
         allowed = patience(sum(seconds[number] for number in concerned))
+        # the first that fails ends it
+        concerned.sort(key=lambda number: seconds[number])
         tell("concerns", (changes, allowed))
         failures = _Failures()
         config.stash[simulators_key] = NotedSimulators(name)
@@ -300,6 +309,9 @@ class Challenger:
             try:
                 _be_quiet(config)
                 work(config, tell, *more)
+            except Exception:
+                # pytest catches those of tests
+                tell("error", traceback.format_exc())
             finally:
                 # no handler of this process's end is for a run like this
                 os._exit(0)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from pytest_cce_precheck.challenge.differences import difference
 from pytest_cce_precheck.challenge.notes import NotedSimulator, replayed
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.simulator.clock import RunningClock
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, list_path
 
@@ -67,3 +73,46 @@ def test_a_clock_that_runs_is_replayed_by_one_that_stands_still() -> None:
     answers = [ask(simulator), ask(simulator, "type=addonUpgrade")]
     again = [answer for _, answer in replayed(simulator.notes)]
     assert [each.document for each in again if isinstance(each, Response)] == [each.document for each in answers]
+
+
+# captured from a service that left out what it may, and what it may not
+ODD_TASKS = (
+    {"metadata": {"type": "addonUpgrade", "taskID": "a"}, "status": {"status": "Failed"}},
+    {"metadata": {"type": "addonStatic", "taskID": "b", "createTimeStamp": None}, "status": {}},
+    {"metadata": {"type": None, "taskID": None}, "status": {"status": "Success", "riskList": [{}]}},
+    {"metadata": {}},
+)
+
+
+def odd_answers() -> list[NotedSimulator]:
+    """Simulators with odd tasks, with none, and with answers that are no documents."""
+    empty, odd, strange = NotedSimulator(), NotedSimulator(), NotedSimulator()
+    empty.clear()
+    # each of them breaks rules, and which does not matter here
+    document = {"items": list(ODD_TASKS)}
+    rules_broken = re.compile(r'breaks=(\[".*"\])$')
+    breaks: list[str] = []
+    while True:
+        try:
+            odd.load(document, breaks=breaks)
+        except ConfigurationError as error:
+            [found] = rules_broken.findall(str(error))
+            breaks = json.loads(found)
+        else:
+            break
+    for body in (b"", b"[1]", "no JSON", {"items": {}}, {"kind": 3, "items": [None]}):
+        strange.answer(body=body)
+    for simulator in (empty, odd):
+        ask(simulator)
+        ask(simulator, "type=addonUpgrade")
+    for _ in range(5):
+        ask(strange)
+    return [empty, odd, strange]
+
+
+def test_a_fault_can_be_tried_on_whatever_tasks_and_answers_a_test_has_arranged() -> None:
+    for simulator in odd_answers():
+        before = replayed(simulator.notes)
+        assert all(isinstance(answer, Response) for _, answer in before)
+        for name in (*FAULTS, *VARIATIONS):
+            difference(before, replayed(simulator.notes, name))
