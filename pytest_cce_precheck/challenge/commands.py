@@ -98,13 +98,6 @@ class Challenge:
         said = dict(told)
         if "problem" in said:
             raise ConfigurationError(said["problem"])
-        if "failures" in said:
-            number = len(said["failures"])
-            failed = "".join(f"\n  {test}: {message}" for test, message in said["failures"].items())
-            raise ConfigurationError(
-                f"{'1 test fails' if number == 1 else f'{number} tests fail'} without any"
-                f" fault, and only tests that pass can notice one (each test has a simulator of its own here):{failed}"
-            )
         if "tests" not in said:
             raise ConfigurationError(f"pytest {_how(ended)} before it ran the tests{_end_of(ended)}")
         trials = {data["name"]: trial_of(data) for kind, data in told if kind == "trial"}

@@ -64,8 +64,8 @@ def _compared(request: Request, old: Response | NoAnswer, new: Response | NoAnsw
     before, after = _read(request, old), _read(request, new)
     if before["status"] != after["status"]:
         at, was, now = "the status", before["status"], after["status"]
-        wanted = f"answer.status_code == {was}" if isinstance(was, int) else "the call fails"
-        return Difference(asked, at, str(was), str(now), f"assert {wanted}")
+        wanted = f"assert answer.status_code == {was}" if isinstance(was, int) else "with pytest.raises(Exception): …"
+        return Difference(asked, at, str(was), str(now), wanted)
     if "document" in before and "document" in after:
         if _text(before["document"]) != _text(after["document"]):
             return _of_documents(asked, request, before["document"], after["document"])

@@ -178,7 +178,7 @@ def chosen(patterns: Sequence[str]) -> list[str]:
         return [name for name in kinds if name in FAULTS or VARIATIONS[name].population is None]
     found: dict[str, None] = {}
     for pattern in patterns:
-        names = [name for name, kind in kinds.items() if kind == pattern or fnmatchcase(name, pattern)]
+        names = [name for name, kind in kinds.items() if kind.lower() == pattern.lower() or fnmatchcase(name, pattern)]
         if not names:
             near = did_you_mean(pattern, [*dict.fromkeys(kinds.values()), *kinds])
             raise ConfigurationError(

@@ -61,7 +61,9 @@ class Plan:
     def told(self) -> Iterator[tuple[str, Any]]:
         """Yield what pytest has told."""
         path = Path(self.folder) / _ANSWER
-        for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        # the last line may not be there in full
+        complete, _, _ = (path.read_text("utf-8") if path.exists() else "").rpartition("\n")
+        for line in complete.splitlines():
             entry = json.loads(line)
             yield entry["kind"], entry["data"]
 

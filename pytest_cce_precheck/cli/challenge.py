@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
+import sys
 from typing import Final
 
 from pytest_cce_precheck.challenge.commands import Challenge
@@ -54,7 +56,13 @@ def run(options: argparse.Namespace) -> int:
     if not command:
         raise ConfigurationError("there is no command: cce-precheck challenge -- pytest tests")
     jobs = options.jobs or os.cpu_count() or 1
-    score = Challenge(command, chosen(options.faults), jobs, options.time, show_progress).run()
+    challenge = Challenge(command, chosen(options.faults), jobs, options.time, show_progress)
+    # without a handler, what it has started would run on
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        score = challenge.run()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     redactor = Redactor(secrets_in(os.environ))
     if options.json:
         print_json(score.data, redactor)

@@ -25,6 +25,7 @@ import pytest
 from pytest_cce_precheck.challenge.notes import NotedSimulator, with_behaviour
 from pytest_cce_precheck.challenge.plan import VARIABLE, Plan, patience
 from pytest_cce_precheck.challenge.trying import Asked
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.fixtures import simulators_key
 from pytest_cce_precheck.plugin.modes.base import Simulators
 from pytest_cce_precheck.plugin.settings import config_key, uses_the_plugin
@@ -121,7 +122,6 @@ class Challenger:
         for name in self._plan.hidden:
             os.environ.pop(name, None)
         self._items: list[pytest.Item] = []
-        self._has_problem = False
         self._context = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
         self._plan.tell("pytest")
 
@@ -137,42 +137,61 @@ class Challenger:
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         """Run the tests without a fault, then those concerned on each fault, and end this process."""
         self._items = session.items
-        problem = self._refusal(session)
-        if problem:
-            self._plan.tell("problem", problem)
-        else:
+        try:
+            self._refuse_the_unusable(session)
             for name in _NEEDED:
                 import_module(f"pytest_cce_precheck.{name}")
             asked, seconds = self._without_fault(session.config)
-            if asked is not None:
-                self._on_each_fault(session.config, asked, seconds)
-                self._plan.tell("end")
+            self._on_each_fault(session.config, asked, seconds)
+        except ConfigurationError as error:
+            self._plan.tell("problem", str(error))
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
-    def _refusal(self, session: pytest.Session) -> str:
+    def _refuse_the_unusable(self, session: pytest.Session) -> None:
         settings = session.config.stash[config_key]
+        number = len(self._items)
         if self._context is None:
-            return "this system cannot fork processes, which pytest needs here: use Linux, macOS or WSL"
+            raise ConfigurationError(
+                "this system cannot fork processes, which is needed to challenge pytest: use Linux, macOS or WSL"
+            )
         if session.testsfailed:
-            return f"the tests cannot be collected ({session.testsfailed} errors): run pytest alone to see why"
+            raise ConfigurationError(
+                f"the tests cannot be collected ({session.testsfailed} errors): run pytest alone to see why"
+            )
         if not settings.mode.is_simulated:
-            return (
+            raise ConfigurationError(
                 f"the tests run in mode {settings.mode} ({settings.source('mode')}), and only the simulator has"
                 " faults: leave --cce-mode out"
             )
-        if not self._items:
-            return "no test was collected: give pytest the folder or the names of your tests"
+        if not number:
+            raise ConfigurationError("no test was collected: give pytest the folder or the names of your tests")
         if not any(map(uses_the_plugin, self._items)):
-            return (
-                f"none of the {len(self._items)} tests uses a fixture of pytest-cce-precheck: let them ask cce_client,"
+            raise ConfigurationError(
+                f"no test uses a fixture of pytest-cce-precheck ({number} collected): let them ask cce_client,"
                 " cce_service, cce_simulator or cce_server"
             )
-        return ""
 
-    def _without_fault(self, config: pytest.Config) -> tuple[Asked | None, Mapping[int, float]]:
-        process, received = self._start(self._note, config)
+    def _without_fault(self, config: pytest.Config) -> tuple[Asked, Mapping[int, float]]:
+        """Return what each test asked, and how long it took; raises `ConfigurationError` if one does not pass."""
+        notes, seconds, modules = self._noted(config, range(len(self._items)), "")
+        for name in modules:
+            # so that no run has to import it again
+            with suppress(Exception, pytest.skip.Exception):
+                import_module(name)
+        asked = Asked(notes)
+        if not asked.tests:
+            raise ConfigurationError(
+                "no test asked the simulator for anything: there is no answer that a fault changes"
+            )
+        # a test that fails without what others have left behind would seem to notice each fault
+        self._noted(config, asked.tests[::-1], " if the tests run in the opposite order")
+        self._plan.tell("tests", {"tests": len(self._items), "asking": len(asked.tests)})
+        return asked, seconds
+
+    def _noted(self, config: pytest.Config, order: Sequence[int], how: str) -> tuple[Any, Any, Any]:
+        process, received = self._start(self._note, config, order)
         told: dict[str, Any] = {}
         with suppress(EOFError):
             while received.poll(self._plan.remaining):
@@ -182,45 +201,42 @@ class Challenger:
         if "noted" not in told:
             test = self._items[told["test"]].nodeid if "test" in told else "the first test"
             over = "the process of the tests ended" if self._plan.remaining else "the time was over (--time)"
-            self._plan.tell("problem", f"the run without a fault did not end: {told.get('error', over)} in {test}")
-            return None, {}
+            raise ConfigurationError(f"the run without a fault did not end{how}: {told.get('error', over)} in {test}")
         notes, seconds, failures, modules = told["noted"]
         if failures:
-            self._plan.tell("failures", failures)
-            return None, {}
-        for name in modules:
-            # so that no run has to import it again
-            with suppress(Exception, pytest.skip.Exception):
-                import_module(name)
-        asked = Asked(notes)
-        if not asked.tests:
-            self._plan.tell(
-                "problem", "no test asked the simulator for anything: there is no answer that a fault changes"
+            number = "1 test fails" if len(failures) == 1 else f"{len(failures)} tests fail"
+            listed = "".join(f"\n  {test}: {message}" for test, message in failures.items())
+            raise ConfigurationError(
+                f"{number} without any fault{how}, and only tests that pass can notice one (each test has a simulator"
+                f" of its own here):{listed}"
             )
-            return None, {}
-        self._plan.tell("tests", {"tests": len(self._items), "asking": len(asked.tests)})
-        return asked, seconds
+        return notes, seconds, modules
 
-    def _note(self, config: pytest.Config, tell: Callable[..., None]) -> None:
-        """Run all tests, in a process of its own, and tell what each asked, and how long it took."""
+    def _note(self, config: pytest.Config, tell: Callable[..., None], order: Sequence[int]) -> None:
+        """Run tests, in a process of its own, and tell what each asked, and how long it took."""
         before = set(sys.modules)
         simulators, failures = NotedSimulators(), _Failures()
         config.stash[simulators_key] = simulators
         config.pluginmanager.register(failures)
         notes: dict[int, list[Notes]] = {}
         seconds: dict[int, float] = {}
-        for number, item in enumerate(self._items):
+        for place, number in enumerate(order):
             tell("test", number)
             started = time.perf_counter()
-            _run(item, self._items[number + 1] if number + 1 < len(self._items) else None)
+            self._run(number, order[place + 1 : place + 2])
             seconds[number] = time.perf_counter() - started
             notes[number] = simulators.take()
         new = [name for name in sys.modules if name not in before and _is_installed(name)]
         tell("noted", (notes, seconds, failures.messages, new))
 
+    def _run(self, number: int, following: Sequence[int]) -> None:
+        """Run a test, and end the fixtures that the following one does not need."""
+        item, nextitem = self._items[number], self._items[following[0]] if following else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+
     def _on_each_fault(self, config: pytest.Config, asked: Asked, seconds: Mapping[int, float]) -> None:
         waiting, running = deque(self._plan.names), dict[Any, _Run]()
-        while self._plan.remaining and not self._has_problem and (waiting or running):
+        while self._plan.remaining and (waiting or running):
             while waiting and len(running) < self._plan.jobs:
                 name = waiting.popleft()
                 process, received = self._start(self._try, config, name, asked, seconds)
@@ -263,8 +279,7 @@ class Challenger:
         elif run.test is not None and not run.error:
             self._plan.tell("trial", {"name": run.name, **changes, "hung": self._items[run.test].nodeid})
         else:
-            self._has_problem = True
-            self._plan.tell("problem", f"{run.name} cannot be tried: {run.error or 'its process ended'}")
+            raise ConfigurationError(f"{run.name} cannot be tried: {run.error or 'its process ended'}")
 
     def _try(
         self,
@@ -281,20 +296,20 @@ class Challenger:
             "seen_by": [self._items[number].nodeid for number in seen_by],
         }
         allowed = patience(sum(seconds[number] for number in concerned))
-        # the first that fails ends it
-        concerned.sort(key=lambda number: seconds[number])
+        if name not in VARIATIONS:
+            # the first that fails ends it
+            concerned.sort(key=lambda number: seconds[number])
         tell("concerns", (changes, allowed))
         failures = _Failures()
         config.stash[simulators_key] = NotedSimulators(name)
         config.pluginmanager.register(failures)
         for place, number in enumerate(concerned):
             tell("test", number)
-            item, following = self._items[number], concerned[place + 1 : place + 2]
-            _run(item, self._items[following[0]] if following else None)
+            self._run(number, concerned[place + 1 : place + 2])
             if failures.messages and name not in VARIATIONS:
                 # ends the fixtures that the next test would have used
                 with suppress(Exception):
-                    config.hook.pytest_runtest_teardown(item=item, nextitem=None)
+                    config.hook.pytest_runtest_teardown(item=self._items[number], nextitem=None)
                 break
         tell("tried", ({**changes, "failed": list(failures.messages)}, allowed))
 
@@ -325,10 +340,6 @@ class Challenger:
             process.start()
         sent.close()
         return process, received
-
-
-def _run(item: pytest.Item, following: pytest.Item | None) -> None:
-    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
 
 def _is_installed(name: str) -> bool:
