@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,6 +254,41 @@ def test_the_tests_of_a_program_in_go_are_challenged(challenge: Challenge, tmp_p
         "type-filter-ignored": "killed",
         "message-cut-under-type": "survived",
     }
+
+
+def test_the_command_gets_no_credentials_of_a_real_service(
+    challenge: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "the-token-of-a-real-service")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "the-token-of-a-real-service")
+    status, output, errors = challenge("--", "sh", "-c", "env; exit 1")
+    assert (status, output) == (2, "")
+    assert "CCE_ENDPOINT=http://127.0.0.1:" in errors
+    assert "of-a-real-service" not in errors
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_all_that_was_started_ends_with_the_command(tmp_path: Path, name: str, status: int) -> None:
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    test = f"""
+import time
+
+def test_waits(cce_client):
+    with open({str(alive)!r}, "w") as alive:
+        print("here", file=alive, flush=True)
+        time.sleep(600)
+"""
+    (tmp_path / "test_it.py").write_text(test, "utf-8")
+    words = [sys.executable, "-m", "pytest_cce_precheck.cli", "challenge", *PYTEST]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with alive.open() as held:
+            assert held.readline() == "here\n"
+            process.send_signal(getattr(signal, name))
+            # until the process of the test has ended
+            assert held.read() == ""
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (status, b"", b"")
 
 
 # ---- wrong use
