@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -39,6 +40,11 @@ class Difference:
     before: str
     after: str
     assertion: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is, in whichever task or risk."""
+        return self.request, re.sub(r"\[\d+\]", "[]", self.at)
 
 
 def difference(before: Sequence[Answered], after: Sequence[Answered]) -> Difference | None:

@@ -112,15 +112,22 @@ class Score:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield this as a table, then each survivor and each brittle test, then the score."""
+        """Yield this as a table, then the survivors and the brittle tests, then the score.
+
+        Of survivors that change the same place of an answer, the first is shown in full.
+        """
         kinds = dict.fromkeys(trial.kind for trial in self.trials if not trial.is_variation)
         if kinds:
             yield f"{'':<16}{'killed':>8}{'survived':>10}{'not applicable':>16}"
             for kind in kinds:
                 yield self._row(kind, [each for each in self.trials if each.kind == kind])
             yield self._row("all faults", [each for each in self.trials if not each.is_variation])
+        places: dict[Any, list[Trial]] = {}
         for trial in self.of("survived"):
-            yield from _survivor(trial)
+            assert trial.difference is not None
+            places.setdefault(trial.difference.place, []).append(trial)
+        for first, *others in places.values():
+            yield from _survivor(first, [trial.name for trial in others])
         brittle = self.of("brittle")
         for trial in brittle:
             yield ""
@@ -153,7 +160,7 @@ class Score:
         )
 
 
-def _survivor(trial: Trial) -> Iterator[str]:
+def _survivor(trial: Trial, others: Sequence[str]) -> Iterator[str]:
     found = trial.difference
     assert found is not None
     yield ""
@@ -164,6 +171,8 @@ def _survivor(trial: Trial) -> Iterator[str]:
     yield f"    after    {found.after}"
     yield f"    seen by  {listed(trial.seen_by, _SHOWN)}"
     yield f"    notice   {found.assertion}"
+    if others:
+        yield f"    also     {listed(others)}"
 
 
 def chosen(patterns: Sequence[str]) -> list[str]:

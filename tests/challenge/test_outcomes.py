@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_the_table_counts_each_kind_and_names_each_survivor_and_each_brittle_tes
         "not run       1 fault: the time was over (--time)\n"
         "score         50 %: 1 of 2 faults that change an answer are killed"
     )
+
+
+def test_survivors_that_change_the_same_place_are_shown_together() -> None:
+    names = ("task-id-empty-in-one-task", "template-name-empty-in-one-task", "items-object", "count-one-short")
+    places = ("$.items[2].metadata", "$.items[11].metadata", "$.items", "$.items[0].metadata")
+    trials = [Trial(name, replace(COUNT, at=at), ["test_a"]) for name, at in zip(names, places, strict=True)]
+    lines = list(Score(trials, 1, 1, 1.0).lines())
+    assert [line.split(":")[0] for line in lines if line.startswith(("survived", "    also"))] == [
+        "survived  task-id-empty-in-one-task",
+        "    also     template-name-empty-in-one-task, count-one-short",
+        "survived  items-object",
+    ]
 
 
 def test_a_trial_is_the_same_after_it_was_written_as_json() -> None:
