@@ -212,6 +212,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/hazards.md": hazards,
     "README.md": readme,
     "docs/deviations.md": with_examples,
+    "docs/how-to-challenge.md": with_examples,
     "docs/how-to-clients.md": with_examples,
     "docs/how-to-dependents.md": with_examples,
     "docs/how-to-driver.md": with_examples,

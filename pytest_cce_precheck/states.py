@@ -171,12 +171,14 @@ class Simulator(service.Simulator):
             raise ConfigurationError(f"{place}: breaks={list(breaks)!r}: nothing here breaks {', '.join(unbroken)}")
 
 
-def arranged_simulator(tasks: Iterable[Mapping[str, Any]] | None, **settings: Any) -> Simulator:
+def arranged_simulator(
+    tasks: Iterable[Mapping[str, Any]] | None, kind: type[Simulator] = Simulator, **settings: Any
+) -> Simulator:
     """Return a simulator that lists exactly these tasks, each as the arguments of `Simulator.add_task`.
 
     If they are None, it lists those of its seed.
     """
-    simulator = Simulator(**settings)
+    simulator = kind(**settings)
     if tasks is not None:
         simulator.clear()
         for each in tasks:

@@ -26,7 +26,7 @@ LEVELS: Final = (
     {"contract", "simulator", "explore", "transport"},
     {"cassette"},
     {"client", "drift", "states"},
-    {"report", "suite", "sdk", "proxy"},
+    {"report", "suite", "sdk", "proxy", "challenge"},
     {"plugin", "cli", ""},
 )
 LEVEL: Final = {part: number for number, parts in enumerate(LEVELS) for part in parts}

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "explain": ("explain", "show what a finding code means, where it comes from, what to do"),
     "faults": ("faults", "list the simulator's faults and variations"),
     "selftest": ("selftest", "run the checks against every fault and variation, and show what was found"),
+    "challenge": ("challenge", "run your own tests on each fault, and show which faults they do not notice"),
     "cassettes": ("cassettes.command", "list, show, verify, compare, prune, import and export recordings"),
     "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer"),
     "corpus": ("corpus", "write the answers that SDKs are tested with to files"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.plugin.filters_fixture import Filters
-    from pytest_cce_precheck.plugin.modes.base import TestContext
+    from pytest_cce_precheck.plugin.modes.base import Simulators, TestContext
     from pytest_cce_precheck.plugin.session import Contract, Harness
     from pytest_cce_precheck.proxy.service import Service
     from pytest_cce_precheck.sdk.driver import Driver
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 context_key: pytest.StashKey[tuple[Harness, TestContext]] = pytest.StashKey()
 harnesses_key: pytest.StashKey[list[Harness]] = pytest.StashKey()
 """The harness of each target that was tested so far."""
+simulators_key: pytest.StashKey[Simulators] = pytest.StashKey()
+"""What makes the simulators, if others than the usual ones are needed."""
 returned_key: pytest.StashKey[list[Credentials]] = pytest.StashKey()
 """What fixtures that override `cce_credentials` returned so far, in a run against a real service."""
 
@@ -78,7 +80,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
         budgets = pytestconfig.stash.get(budgets_key, None)
         if budgets is None:
-            harness = Harness(cce_config, environment)
+            harness = Harness(cce_config, environment, simulators=pytestconfig.stash.get(simulators_key, None))
         else:
             budgets.apply(cce_config, _cce_target)
             budget, guard = budgets.of(cce_config, _cce_target), budgets.guard_of(cce_config, _cce_target)

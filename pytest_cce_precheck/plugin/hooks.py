@@ -54,6 +54,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our hook specifications and our fixtures."""
     pluginmanager.add_hookspecs(hookspecs)
     pluginmanager.register(fixtures, "cce-fixtures")
+    # `challenge.plan.VARIABLE`, which this run would have to import
+    if os.environ.get("CCE_PRECHECK_CHALLENGE"):
+        from pytest_cce_precheck.plugin.challenge import Challenger
+
+        with as_usage_error():
+            pluginmanager.register(Challenger(), "cce-challenge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import Config
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.errors import TransportReason
-    from pytest_cce_precheck.plugin.modes.base import BaseMode, TestContext, Traffic
+    from pytest_cce_precheck.plugin.modes.base import BaseMode, Simulators, TestContext, Traffic
     from pytest_cce_precheck.plugin.run_log import Record
     from pytest_cce_precheck.transport.guard import WriteGuard
     from pytest_cce_precheck.transport.interception import Send
@@ -72,12 +72,13 @@ class Harness:
         guard: WriteGuard | None = None,
         *,
         workers: int = 1,
+        simulators: Simulators | None = None,
     ) -> None:
         self.config = config
         self.workers = workers
         self._budget = budget
         self._guard = guard
-        self.mode = _MODES[config.mode](config, environment, self.remaining)
+        self.mode = _MODES[config.mode](config, environment, self.remaining, simulators)
         self.exchanges = Received()
         self.acceptances: tuple[Acceptance, ...] = tuple(map(Acceptance.parse, config.accept))
         self.test: TestContext | None = None

@@ -181,7 +181,8 @@ def select_by(same: Callable[[str, str], bool], *loose: Filter) -> Hook[list[Tas
 
     def fits(task: Task, name: Filter, sent: str) -> bool:
         actual = field_of(task, name)
-        return sent == actual or (name in loose and same(sent, actual))
+        # a test may have arranged a task without it
+        return sent == actual or (name in loose and isinstance(actual, str) and same(sent, actual))
 
     def hook(call: Call, _tasks: list[Task]) -> list[Task]:
         values = call.query.values.items()

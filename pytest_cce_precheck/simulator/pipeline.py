@@ -6,6 +6,7 @@ A hook is a small callable ``(call, value) -> value``: it gets the result of its
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -138,7 +139,7 @@ class Variation(Behaviour):
 
 LIST_STAGES: Final = ("observe", "check", "select", "document")
 _STAGES: Final = ("before", "authorize", "route", *LIST_STAGES, "validate", "created", "respond", "encode")
-# at these stages a hook gets what an earlier fault may have broken: a document or a response
+# at these stages a hook gets what an earlier fault or a test may have broken: a document or a response
 _BREAKABLE: Final = ("document", "created", "respond")
 _BROKEN: Final = (
     LookupError,  # a field, a list item or a header is missing
@@ -166,14 +167,10 @@ class Hooks:
     def apply(self, stage: str, call: Call, value: T) -> T:
         """Return ``value`` as the hooks of a stage change it.
 
-        Faults may be combined: a hook that cannot be applied to a document or a response which another fault has
-        broken changes nothing. At other stages, and if it is alone, an error is an error of the hook.
+        A hook that cannot be applied to a document or a response changes nothing: another fault, or a test that
+        arranges tasks or answers, may have left out what it looks at. At other stages an error is one of the hook.
         """
-        hooks = self._of[stage]
-        for hook in hooks:
-            try:
+        for hook in self._of[stage]:
+            with suppress(*(_BROKEN if stage in _BREAKABLE else ())):
                 value = hook(call, value)
-            except _BROKEN:
-                if stage not in _BREAKABLE or len(hooks) == 1:
-                    raise
         return value

@@ -97,7 +97,7 @@ def selftest(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     for row in run_all(names, options.budget, options.seed, options.jobs or os.cpu_count() or 1):
         rows.append(row)
-        _progress(len(rows), len(names))
+        show_progress(len(rows), len(names))
     if options.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
     else:
@@ -172,7 +172,8 @@ def _chosen(names: Iterable[str]) -> list[str]:
     return list(names) or known
 
 
-def _progress(done: int, of: int) -> None:
+def show_progress(done: int, of: int) -> None:
+    """Show how much is done, if somebody looks at it."""
     if sys.stderr.isatty():
         filled = 30 * done // of
         sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{of}" + ("\n" if done == of else ""))

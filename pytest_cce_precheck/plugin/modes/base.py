@@ -125,16 +125,37 @@ class TestContext:
             self.examples = examples
 
 
+class Simulators:
+    """Makes the simulators of a run: that of the session, and those of single tests."""
+
+    def of_session(self, **settings: Any) -> Simulator:
+        """Return the simulator that a session has."""
+        return Simulator(**settings)
+
+    def of_test(self, tasks: Sequence[Mapping[str, Any]] | None, **settings: Any) -> Simulator:
+        """Return the simulator of a test that arranges its state or has faults."""
+        return arranged_simulator(tasks, **settings)
+
+    def shared(self, session: Simulator) -> Simulator:
+        """Return the simulator of every other test."""
+        return session
+
+
 class BaseMode(ABC):
     """Where answers come from; each mode overrides what differs."""
 
     def __init__(
-        self, config: Config, environment: Mapping[str, str], remaining: Callable[[], float | None] = lambda: None
+        self,
+        config: Config,
+        environment: Mapping[str, str],
+        remaining: Callable[[], float | None] = lambda: None,
+        simulators: Simulators | None = None,
     ) -> None:
         """``remaining`` returns how many seconds the run has left, None if there is no limit."""
         self.config = config
         self.environment = environment
         self._remaining = remaining
+        self.simulators = simulators or Simulators()
 
     @property
     @abstractmethod
@@ -164,12 +185,12 @@ class BaseMode(ABC):
     @cached_property
     def simulator(self) -> Simulator:
         """The simulator; unless the run is simulated, only the test that asks for it uses it."""
-        return Simulator(seed=self.config.seed, faults=self.config.fault)
+        return self.simulators.of_session(seed=self.config.seed, faults=self.config.fault)
 
     def own_simulator(self, test: TestContext) -> Simulator:
         """Return a new simulator for a test, with its faults and its tasks."""
         faults = (*self.config.fault, *test.faults)
-        return arranged_simulator(test.tasks, seed=self.config.seed, faults=faults)
+        return self.simulators.of_test(test.tasks, seed=self.config.seed, faults=faults)
 
     @abstractmethod
     def answer(self, request: Request, client: PrecheckClient) -> Response:

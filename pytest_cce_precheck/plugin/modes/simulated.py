@@ -58,8 +58,7 @@ class SimulateMode(BaseMode):
     @contextmanager
     def running(self, test: TestContext) -> Iterator[None]:
         """Answer from the session's simulator, or from the test's own."""
-        if test.is_alone:
-            self.simulator = self.own_simulator(test)
+        self.simulator = self.own_simulator(test) if test.is_alone else self.simulators.shared(self._session)
         test.asked_before = self.simulator.handled
         try:
             # the test's fixtures may replace the simulator
