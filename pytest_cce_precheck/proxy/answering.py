@@ -174,6 +174,7 @@ class Proxy:
         try:
             return self._control(request)
         except CcePrecheckError as error:
+            self.problem(self.rest, error)
             document = {"error": str(error)}
             return sized(_as_json(HTTPStatus.CONFLICT, document), request)
 
@@ -206,10 +207,8 @@ class Proxy:
         self.tests.begin(test)
         try:
             self.mode.begin(test)
-        except CcePrecheckError as error:
-            self._said.add(id(error))
-            self.problem(test, error)
-            self.ended.append(self.tests.end(test.name))
+        except CcePrecheckError:
+            self.tests.end(test.name)
             raise
         return test
 

@@ -90,7 +90,7 @@ class OpenTest:
             "test": self.name,
             "kept": self.kept,
             "cassette": str(self.cassette) if self.cassette else None,
-            "calls": len(self.calls),
+            "calls": self.sent,
             **self.used,
             "problems": self.problems,
             "findings": [{"code": each.code, "message": each.message} for each in self.findings],
