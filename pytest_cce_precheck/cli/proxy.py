@@ -18,7 +18,15 @@ from pytest_cce_precheck.cassette.format import loads
 from pytest_cce_precheck.cassette.importers.har import to_har
 from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.printing import OutputError, print_text
-from pytest_cce_precheck.cli.proxying import Upstream, client_credentials, own_words, record_of, settings_of, text_of
+from pytest_cce_precheck.cli.proxying import (
+    Upstream,
+    client_credentials,
+    own_words,
+    record_of,
+    settings_of,
+    sorted_by_effect,
+    text_of,
+)
 from pytest_cce_precheck.config.options import OPTION_OF
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
@@ -127,6 +135,7 @@ class _Run:
             ids,
             observe=self.observe,
             report=lambda: self.clean(self.record().to_dict()),
+            fails=lambda finding: bool(sorted_by_effect([finding], self.config).failing),
             signers=[each for each in (self.local, self.known, own) if each is not None and each.kind],
             keeps=bool(options.har),
         )

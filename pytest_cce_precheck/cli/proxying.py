@@ -41,12 +41,14 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.plugin.run_log import Record, RunLog
     from pytest_cce_precheck.proxy.answering import Proxy
     from pytest_cce_precheck.proxy.modes import ProxyMode
     from pytest_cce_precheck.proxy.open_tests import OpenTest
     from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.report.record import RunRecord
+    from pytest_cce_precheck.report.verdict import Verdict
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
@@ -173,16 +175,20 @@ def text_of(
 # ---- the record of a run
 
 
+def sorted_by_effect(findings: Sequence[Finding], config: Config) -> Verdict:
+    """Return which findings fail a test by the settings, and which are accepted."""
+    acceptances = [Acceptance.parse(text) for text in config.accept]
+    today = datetime.now(UTC).date()
+    return verdict(gathered(findings), fail_on=config.fail_on, acceptances=acceptances, today=today)
+
+
 def record_of(
     proxy: Proxy, log: RunLog, config: Config, redactor: Redactor, *, kind: AuthKind | None, sent: int
 ) -> RunRecord:
     """Return the record of a run of the proxy: what its tests asked, and what was found."""
-    acceptances = [Acceptance.parse(text) for text in config.accept]
     is_wrong = False
     for test in proxy.all_tests:
-        outcome = verdict(
-            gathered(test.findings), fail_on=config.fail_on, acceptances=acceptances, today=datetime.now(UTC).date()
-        )
+        outcome = sorted_by_effect(test.findings, config)
         failed = bool(outcome.failing or test.problems)
         is_wrong = is_wrong or failed
         records = [("cce_answers", json.dumps(_answers(test, config))), *_cassette_records(test)]

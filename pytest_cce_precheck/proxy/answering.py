@@ -43,7 +43,8 @@ class Proxy:
     """Answers the requests of a `Service` as ``mode`` does, and those below ``/_cce/`` itself.
 
     ``ids`` are a project and a cluster for tests that have none of their own. ``observe`` is given each event as data,
-    which may hold secrets, and ``report`` returns the report of the run so far. Clients authenticate with the
+    which may hold secrets, ``report`` returns the report of the run so far, and ``fails`` whether a finding fails a
+    test. Clients authenticate with the
     credentials of ``signers`` or of a test. With ``keeps``, every call that was answered is kept, for a HAR file.
     """
 
@@ -55,6 +56,7 @@ class Proxy:
         *,
         observe: Observe,
         report: Callable[[], Mapping[str, Any]],
+        fails: Callable[[Finding], bool] = lambda _: True,
         signers: Sequence[Credentials] = (),
         keeps: bool = False,
     ) -> None:
@@ -66,6 +68,7 @@ class Proxy:
         self._ids = ids
         self._observe = observe
         self._report = report
+        self._fails = fails
         self._signers = signers
         self._keeps = keeps
         self._lock, self._beginning = threading.Lock(), threading.Lock()
@@ -185,7 +188,7 @@ class Proxy:
         if method == "DELETE" and path.startswith(f"{_TESTS}/"):
             failed = dict(request.params).get("failed", "") not in ("", "0", "false")
             test = self.end(unquote(path.removeprefix(f"{_TESTS}/")), is_finished=not failed)
-            summary = in_every_text(test.summary(), self.mode.means.redaction(test).text)
+            summary = in_every_text(test.summary(self._fails), self.mode.means.redaction(test).text)
             return sized(_as_json(HTTPStatus.OK, summary), request)
         if method == "GET" and path == _REPORT:
             return sized(_as_json(HTTPStatus.OK, self._report()), request)
@@ -220,7 +223,7 @@ class Proxy:
         except CcePrecheckError as error:
             self.problem(test, error)
         self.ended.append(test)
-        self._tell(test, {"event": "test", **test.summary()})
+        self._tell(test, {"event": "test", **test.summary(self._fails)})
         # what was recorded is in its file now
         test.calls.clear()
         return test

@@ -15,7 +15,7 @@ from pytest_cce_precheck.proxy.service import local_credentials
 from pytest_cce_precheck.wire.vocabulary import TEST_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_cce_precheck.contract.findings import Finding
@@ -84,8 +84,8 @@ class OpenTest:
             module, _, test = self.name.removesuffix(".json").rpartition("/")
         return place(folder, file_name(module, test))
 
-    def summary(self) -> dict[str, Any]:
-        """Return how the test ended, for the program that ran it."""
+    def summary(self, fails: Callable[[Finding], bool]) -> dict[str, Any]:
+        """Return how the test ended, for the program that ran it; ``fails`` says which findings fail a test."""
         return {
             "test": self.name,
             "kept": self.kept,
@@ -93,7 +93,7 @@ class OpenTest:
             "calls": self.sent,
             **self.used,
             "problems": self.problems,
-            "findings": [{"code": each.code, "message": each.message} for each in self.findings],
+            "findings": [{"code": each.code, "message": each.message, "fails": fails(each)} for each in self.findings],
         }
 
 

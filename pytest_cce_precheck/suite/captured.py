@@ -80,13 +80,12 @@ class Captured:
 
     def _joined(self, cluster: _Cluster, timed: Timed) -> Iterator[Finding]:
         exchange = timed.exchange
-        if exchange.request.method == "GET" and exchange.status not in PASSING:
-            cluster.history.asked(exchange)
         answer, _ = judge(exchange) if exchange.status < HTTPStatus.MULTIPLE_CHOICES else (None, [])
         is_list = exchange.request.method == "GET"
         is_whole = is_list and not exchange.request.query and answer is not None and answer.comparable
         if answer is not None and timed.began >= cluster.latest and (is_whole or not is_list or answer.comparable):
             cluster.latest = timed.ended
+            # the history is not told what was asked: other programs create what they have asked for before
             yield from cluster.history.observe(answer, complete=is_whole)
         if is_whole and answer is not None:
             yield from self._close(cluster, answer, timed)
