@@ -112,7 +112,7 @@ class Proxy:
         with self._beginning:
             test, name = self.tests.of(request), named_by(request)
             if test is None and name is not None:
-                test = self._begin(OpenTest(name, ends_itself=True))
+                test = self._begin(OpenTest(name, ends_itself=True, named=True))
         if test is None and self.mode.needs_test:
             raise self.tests.unknown()
         return test or self.rest

@@ -40,12 +40,14 @@ class OpenTest:
     """A test of another program, or all requests that belong to none.
 
     ``credentials`` are its own: who authenticates with them belongs to this test. If its recordings ``repeat``, each
-    answers many calls. With ``ends_itself`` nobody has to end it. ``problems`` say why it must not pass.
+    answers many calls. With ``ends_itself`` nobody has to end it; if it is ``named``, each of its calls has its name.
+    ``problems`` say why it must not pass.
     """
 
     name: str
     repeats: bool = False
     ends_itself: bool = False
+    named: bool = False
     credentials: Credentials = field(default_factory=local_credentials)
     began: float = field(default_factory=monotonic)
     seconds: float = 0.0
@@ -130,7 +132,7 @@ class OpenTests:
         return test
 
     def of(self, request: Request) -> OpenTest | None:
-        """Return the test of a request: named by its header, known by its credentials, or the only one that is open.
+        """Return the test of a request: named by its header, known by its credentials, or the only other one.
 
         None means that no such test is open, or that nobody can tell.
         """
@@ -141,11 +143,12 @@ class OpenTests:
         sent = {request.headers.get(TOKEN_HEADER), signed and signed[1]} - {None}
         tests = list(self)
         known = next((each for each in tests if sent & {*each.credentials.secrets}), None)
-        return known or (tests[0] if len(tests) == 1 else None)
+        others = [each for each in tests if not each.named]
+        return known or (others[0] if len(others) == 1 else None)
 
     def unknown(self) -> CassetteMissError:
         """Return the error about a request whose test nobody knows."""
-        names = [each.name for each in self]
+        names = [each.name for each in self if not each.named]
         return CassetteMissError(
             "no-test",
             (f"{len(names)} tests are open ({', '.join(names[:5])})" if names else "no test is open")

@@ -287,6 +287,15 @@ def test_tests_at_the_same_time_are_told_apart_by_their_header_or_their_own_cred
         assert asked == {f"task_id={name}-{number}" for number in range(6)}
 
 
+def test_a_test_that_is_named_by_a_header_takes_no_calls_without_one(server: SimulatorServer, tmp_path: Path) -> None:
+    with recording(tmp_path, server) as running:
+        assert running.get(tasks_of(server), "by header").status_code == 200
+        assert running.get(tasks_of(server)).status_code == 501
+        running.begin("begun")
+        assert running.get(f"{tasks_of(server)}?type=addonStatic").status_code == 200
+        assert running.end("begun")["calls"] == 1
+
+
 def test_a_name_with_other_letters_is_sent_as_utf_8_and_ended_by_its_path(
     server: SimulatorServer, tmp_path: Path
 ) -> None:
