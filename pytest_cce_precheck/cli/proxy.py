@@ -134,7 +134,7 @@ class _Run:
             self.tests,
             ids,
             observe=self.observe,
-            report=lambda: self.clean(self.record().to_dict()),
+            report=lambda: self.clean(self.record().to_dict(), *self._found),
             fails=lambda finding: bool(sorted_by_effect([finding], self.config).failing),
             signers=[each for each in (self.local, self.known, own) if each is not None and each.kind],
             keeps=bool(options.har),
@@ -143,26 +143,35 @@ class _Run:
     # ---- secrets
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every credential that the run knows, but those of single tests."""
+    def given(self) -> tuple[str, ...]:
+        """The credentials that an answer, or an old cassette, may hold: not those that were made for this run."""
         fetched = self.upstream.secrets if self.upstream is not None else ()
-        return (*secrets_in(self.environment), *fetched, *self.local.secrets, *self.known.secrets)
+        return (*secrets_in(self.environment), *fetched, *self.known.secrets)
+
+    def secrets(self, *tests: OpenTest) -> tuple[str, ...]:
+        """Return every credential that the run knows, of the tests only those of ``tests``."""
+        own = (secret for each in tests for secret in each.credentials.secrets)
+        return (*self.given, *self.local.secrets, *own)
 
     def redaction(self, test: OpenTest | None) -> Redaction:
-        """Return what hides them, and those of a test."""
-        return _redaction((*self.secrets, *(test.credentials.secrets if test is not None else ())))
+        """Return what hides the credentials that were given, and for a test all that its client has."""
+        return _redaction(self.given if test is None else self.secrets(test))
 
-    def clean(self, data: Any) -> Any:
+    def clean(self, data: Any, *tests: OpenTest) -> Any:
         """Return data for people or programs without secrets."""
-        return in_every_text(data, _redactor(self.secrets).text)
+        return in_every_text(data, _redactor(self.secrets(*tests)).text)
+
+    @property
+    def _found(self) -> list[OpenTest]:
+        """The tests with findings, which may quote what their clients sent."""
+        return [each for each in self.proxy.all_tests if each.findings]
 
     # ---- cassettes and reports
 
     def text_of(self, test: OpenTest, recordings: Sequence[Recording], name: str) -> str:
         """Return the text of a test's cassette."""
         credentials = self.upstream.client.credentials if self.upstream is not None else None
-        secrets = (*self.secrets, *test.credentials.secrets)
-        return text_of(test, recordings, name, self.config, credentials, secrets, self.environment)
+        return text_of(test, recordings, name, self.config, credentials, self.secrets(test), self.environment)
 
     def record_with(self, origin: Origin | None) -> str | None:
         """Return the command that records a cassette; None if it is pytest that records it."""
@@ -175,7 +184,8 @@ class _Run:
         """Return the record of the run so far."""
         sent = self.upstream.budget.sent if self.upstream is not None else 0
         kind = self.upstream.client.credentials.kind if self.upstream is not None else None
-        return record_of(self.proxy, self.log, self.config, _redactor(self.secrets), kind=kind, sent=sent)
+        redactor = _redactor(self.secrets(*self._found))
+        return record_of(self.proxy, self.log, self.config, redactor, kind=kind, sent=sent)
 
     # ---- serving
 
@@ -234,13 +244,13 @@ class _Run:
             upstream = f", and asks {to}" if to else ", and asks nobody"
             self._print(_TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports))
 
-    def observe(self, event: dict[str, Any]) -> None:
+    def observe(self, event: dict[str, Any], test: OpenTest) -> None:
         """Print an event."""
         if self.options.json:
-            self._print(json.dumps(self.clean(event)))
+            self._print(json.dumps(self.clean(event, test)))
             return
         for line in _in_words(event):
-            self._print(own_words(self.clean(line)))
+            self._print(own_words(self.clean(line, test)))
 
     def _print(self, text: str) -> None:
         # if nobody reads it any more, clients are served on
@@ -264,7 +274,7 @@ class _Run:
 
     def _write_har(self) -> None:
         name = f"--har={self.options.har}"
-        test = OpenTest("har")
+        test = OpenTest(name)
         document = to_har(loads(self.text_of(test, self.proxy.passed, name), name))
         data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
         _files.write(Path(self.options.har), data, name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Request
 
-    Observe = Callable[[dict[str, Any]], None]
+    Observe = Callable[[dict[str, Any], OpenTest], None]
 
 CONTROL: Final = "/_cce/"
 NO_TEST: Final = "requests of no test"
@@ -43,9 +43,9 @@ class Proxy:
     """Answers the requests of a `Service` as ``mode`` does, and those below ``/_cce/`` itself.
 
     ``ids`` are a project and a cluster for tests that have none of their own. ``observe`` is given each event as data,
-    which may hold secrets, ``report`` returns the report of the run so far, and ``fails`` whether a finding fails a
-    test. Clients authenticate with the
-    credentials of ``signers`` or of a test. With ``keeps``, every call that was answered is kept, for a HAR file.
+    which may hold secrets, with its test; ``report`` returns the report of the run so far, and ``fails`` whether a
+    finding fails a test. Clients authenticate with the credentials of ``signers`` or of a test. With ``keeps``, every
+    call that was answered is kept, redacted, for a HAR file.
     """
 
     def __init__(
@@ -96,14 +96,14 @@ class Proxy:
             test = self._test_of(request)
             response = self.mode.answer(request, test)
         except TransportError as error:
-            self._keep(request, Failure(error.reason, error.detail))
+            self._keep(test, request, Failure(error.reason, error.detail))
             self._count(test, request, None, began)
             raise
         except CcePrecheckError as error:
             self._said.add(id(error))
             self.problem(test, error)
             raise
-        self._keep(request, response)
+        self._keep(test, request, response)
         self._count(test, request, response, began)
         return response
 
@@ -129,9 +129,9 @@ class Proxy:
         status = response.status if response is not None else None
         self._tell(test, {**event, "status": status, "seconds": round(monotonic() - began, 4)})
 
-    def _keep(self, request: Request, outcome: Response | Failure) -> None:
+    def _keep(self, test: OpenTest, request: Request, outcome: Response | Failure) -> None:
         if self._keeps:
-            self.passed.append(Recording(request, outcome))
+            self.passed.append(self.mode.means.redaction(test).recording(Recording(request, outcome)))
 
     def problem(self, test: OpenTest, error: CcePrecheckError) -> None:
         """Report why a test must not pass."""
@@ -237,7 +237,7 @@ class Proxy:
         self.rest.findings += self.mode.findings()
 
     def _tell(self, test: OpenTest, event: dict[str, Any]) -> None:
-        self._observe({**event, "test": test.name if test is not self.rest else None})
+        self._observe({**event, "test": test.name if test is not self.rest else None}, test)
 
 
 _UNKNOWN_TEXTS: Final = {

@@ -448,7 +448,7 @@ def test_planted_secrets_are_in_no_file_and_no_output(tmp_path: Path) -> None:
                 told = running.get(f"{list_path('p', 'c')}?type={planted}", "T")
                 assert planted not in told.text + str(told.headers)
                 begun = running.begin("U")
-                local = [running.facts["token"], begun["token"], running.facts["secret_key"]]
+                local = [each[name] for each in (running.facts, begun) for name in ("token", "secret_key")]
                 asked = {"X-Auth-Token": begun["token"]}
                 requests.get(
                     f"{running.url}{list_path('p', 'c')}?task_id={begun['secret_key']}", headers=asked, timeout=10

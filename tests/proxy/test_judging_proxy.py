@@ -40,7 +40,7 @@ def judged(server: SimulatorServer, folder: Path, **options: Any) -> set[str]:
         folder, lambda request: asked_anew(request, client), lambda _: Redaction(Credentials()),
         lambda *_: "", lambda _: None,
     )  # fmt: skip
-    proxy = Proxy(JudgingProxy(means), OpenTests(), {}, observe=lambda _: None, report=dict)
+    proxy = Proxy(JudgingProxy(means), OpenTests(), {}, observe=lambda *_: None, report=dict)
     local = local_credentials()
     with Service(proxy.answer, lambda: local, lambda: Ids("p", "c"), waits=True) as service:
         url = service.url + list_path(simulator.project_id, simulator.cluster_id)
