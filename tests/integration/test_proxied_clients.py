@@ -239,3 +239,28 @@ def test_a_go_project_is_recorded_replayed_and_judged_by_its_own_tests(tmp_path:
         real = {**ids_of(served), "CCE_AUTH_TOKEN": served["token"], "CCE_PROXY_TO": served["endpoint"]}
         judged = go_test(tmp_path, "-run", "Vendor", CCE_PROXY_MODE="judge", **real)
     assert (judged.returncode, "PRE309 currentCount is " in judged.stdout) == (1, True), judged.stdout
+
+
+def test_a_java_project_replays_with_junit_and_fails_for_what_was_not_recorded(tmp_path: Path) -> None:
+    maven = require_program("mvn")
+    project = tmp_path / "ccetest"
+    shutil.copytree(ROOT / "drivers" / "java" / "ccetest", project, ignore=lambda *_: {"target"})
+    # only what has been downloaded before, unless CI says that everything must run
+    offline = () if os.environ.get("CCE_REQUIRE_TOOLCHAINS") == "1" else ("-o",)
+
+    def test() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [maven, "-q", "-B", *offline, "test"], cwd=project,
+            env=environment(CCE_PRECHECK=f"{sys.executable} -m pytest_cce_precheck.cli"),
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    ran = test()
+    if offline and "in offline mode" in ran.stdout:
+        pytest.skip(f"JUnit has not been downloaded here: {ran.stdout[:200]}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [cassette] = (project / "src" / "test" / "resources").rglob("*.json")
+    cassette.unlink()
+    ran = test()
+    assert ran.returncode == 1
+    assert "there is no cassette src/test/resources/cce-cassettes/UpgradesTest/upgradesAreListed.json" in ran.stdout
