@@ -292,7 +292,8 @@ def _in_words(event: dict[str, Any]) -> Iterator[str]:
         unused = f", {event['unused']} of {event['recordings']} recordings unused" if event.get("unused") else ""
         yield f"{test}{state}, {count_of(event['calls'], 'call')}{unused}" if event["calls"] else f"{test}{state}"
     elif "message" in event:
-        yield f"{test}{event.get('code', event['event'])} {event['message']}"
+        kind = f"{event['severity']} {event['code']}" if "code" in event else event["event"]
+        yield f"{test}{kind}: {event['message']}"
 
 
 def _totals(proxy: Proxy) -> Iterator[str]:

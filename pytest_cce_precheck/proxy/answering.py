@@ -128,6 +128,7 @@ class Proxy:
         event = {"event": "request", "method": request.method, "target": request.target}
         status = response.status if response is not None else None
         self._tell(test, {**event, "status": status, "seconds": round(monotonic() - began, 4)})
+        self._tell_findings(test)
 
     def _keep(self, test: OpenTest, request: Request, outcome: Response | Failure) -> None:
         if self._keeps:
@@ -156,7 +157,7 @@ class Proxy:
         finding = Finding(code, f"{named} was refused: {detail}", subject=(reason,)).seen_in(exchange)
         test = self.tests.of(request) or self.rest
         test.findings.append(finding)
-        self._tell(test, {"event": "finding", "code": code, "message": finding.message})
+        self._tell_findings(test)
 
     def _why(self, request: Request, reason: str) -> str:
         for each in self.accepted:
@@ -235,6 +236,15 @@ class Proxy:
                 self.problem(test, ConfigurationError("the proxy ended before the test: it was not ended with DELETE"))
             self.end(test.name, is_finished=test.ends_itself)
         self.rest.findings += self.mode.findings()
+        self._tell_findings(self.rest)
+
+    def _tell_findings(self, test: OpenTest) -> None:
+        """Report each finding of a test once."""
+        with self._lock:
+            new, test.told = test.findings[test.told :], len(test.findings)
+        for each in new:
+            severity = str(each.severity)
+            self._tell(test, {"event": "finding", "code": each.code, "severity": severity, "message": each.message})
 
     def _tell(self, test: OpenTest, event: dict[str, Any]) -> None:
         self._observe({**event, "test": test.name if test is not self.rest else None}, test)

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pytest_cce_precheck._files import shown
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.importers.foreign import is_call
@@ -125,13 +126,15 @@ class RecordingProxy(ProxyMode):
         return passed_on(response, request, self.means.redaction(None))
 
     def end(self, test: OpenTest, *, is_finished: bool) -> None:
-        """Write the cassette, unless the test did not finish or must not pass."""
+        """Write the cassette, unless the test did not finish or must not pass; raises `ConfigurationError`."""
         recordings = list(test.recordings)
-        if not recordings or test.cassette is None:
+        if not test.calls or test.cassette is None:
             return
-        test.kept = is_finished and not test.problems
-        if test.kept:
-            test.kept = False
+        test.kept = False
+        waiting = len(test.calls) - len(recordings)
+        if waiting:
+            raise ConfigurationError(f"not recorded: {count_of(waiting, 'call')} had no answer when the test ended")
+        if is_finished and not test.problems:
             with self._lock:
                 text = self.means.text_of(test, recordings, shown(test.cassette))
                 files.write(test.cassette, text)
@@ -206,8 +209,9 @@ class JudgingProxy(ProxyMode):
         """Judge an exchange alone, and with all that came before."""
         with self._lock:
             found = [*self.captured.judge(timed), *too_slow(timed.exchange, self.means.max_response_time)]
-        test.judged += is_call(timed.exchange.request.method, timed.exchange.request.path)
-        test.findings += [each.abridged() for each in found]
+            test.judged += is_call(timed.exchange.request.method, timed.exchange.request.path)
+            # of a fact that every answer shows, one finding is kept
+            test.findings[:] = gathered([*test.findings, *(each.abridged() for each in found)])
 
 
 class ComparingProxy(ProxyMode):

@@ -55,6 +55,8 @@ class OpenTest:
     exchanges: list[Exchange] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    told: int = 0
+    """How many of the findings were reported as events."""
     sent: int = 0
     answered: int = 0
     judged: int = 0

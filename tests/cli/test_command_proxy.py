@@ -223,6 +223,26 @@ def test_a_failed_call_is_recorded_and_fails_on_replay_too(tmp_path: Path) -> No
         running.get("/api/v3/x", "T")
 
 
+def test_a_test_that_ends_before_its_calls_do_is_not_recorded(tmp_path: Path) -> None:
+    arrived, over = threading.Event(), threading.Event()
+
+    def slow(handler: Handler) -> None:
+        arrived.set()
+        over.wait(30)
+        handler.reply(200, b"{}")
+
+    with serving(slow) as late:  # noqa: SIM117  the server comes first
+        with proxy(tmp_path, "--mode=record", "--to", late.endpoint, CCE_AUTH_TOKEN="t-0123456789") as running:
+            asking = threading.Thread(target=running.get, args=("/api/v3/x", "T"))
+            asking.start()
+            assert arrived.wait(30)
+            ended = running.end("T")
+            over.set()
+            asking.join()
+    assert (ended["kept"], ended["problems"]) == (False, ["not recorded: 1 call had no answer when the test ended"])
+    assert not (tmp_path / "cce-cassettes").exists()
+
+
 def test_writes_are_passed_on_with_leave_and_to_the_named_cluster_alone(tmp_path: Path) -> None:
     with SimulatorServer(Simulator()) as server:
         service = server.simulator
@@ -495,7 +515,11 @@ def test_a_finding_names_the_test_fails_the_run_and_is_in_every_report(tmp_path:
         with proxy(tmp_path, "--mode=judge", "--to", server.endpoint, *reports, **real(server)) as running:
             running.begin("TestUsual")
             ask_the_usual(running, tasks_of(server))
-            assert {each["code"] for each in running.end("TestUsual")["findings"]} >= {"PRE309", "PRE405"}
+            found = running.end("TestUsual")["findings"]
+            assert {each["code"] for each in found} >= {"PRE309", "PRE405"}
+            # of what each answer shows there is one finding, and one event
+            codes = [each["code"] for each in running.of("finding")]
+            assert (codes.count("PRE309"), len(codes)) == (1, len(found))
             assert running.stop() == 1
     for ending in FORMS:
         assert "PRE309" in (tmp_path / f"out{ending}").read_text(), ending
