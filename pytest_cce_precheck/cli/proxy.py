@@ -39,6 +39,7 @@ from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 from pytest_cce_precheck.report.collect import write_report
 from pytest_cce_precheck.report.terminal import lines
+from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
 
 if TYPE_CHECKING:
@@ -249,8 +250,10 @@ class _Run:
         if self.options.json:
             self._print(json.dumps(self.clean(event, test)))
             return
-        for line in _in_words(event):
-            self._print(own_words(self.clean(line, test)))
+        for text in _in_words(event):
+            # a client may have sent anything
+            for line in own_words(self.clean(text, test)).splitlines():
+                self._print(one_line(line))
 
     def _print(self, text: str) -> None:
         # if nobody reads it any more, clients are served on

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.cassette.format import Failure, Recording
-from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.errors import BodyError, CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.proxy.open_tests import OpenTest, OpenTests, named_by
@@ -142,7 +142,9 @@ class Proxy:
 
     def failed(self, error: CcePrecheckError) -> None:
         """Report an error of the service, unless it was one of ours."""
-        if id(error) not in self._said:
+        if id(error) in self._said:
+            self._said.discard(id(error))
+        else:
             self.problem(self.rest, error)
 
     def refused(self, request: Request, refusal: Refusal) -> None:
@@ -156,7 +158,8 @@ class Proxy:
         named = f"{request.method} {request.path}"
         finding = Finding(code, f"{named} was refused: {detail}", subject=(reason,)).seen_in(exchange)
         test = self.tests.of(request) or self.rest
-        test.findings.append(finding)
+        with self._lock:
+            test.findings[:] = gathered([*test.findings, finding])
         self._tell_findings(test)
 
     def _why(self, request: Request, reason: str) -> str:

@@ -6,10 +6,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
+import time
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -418,7 +420,7 @@ def test_a_wrong_signature_and_a_wrong_token_are_findings_about_the_client(
         found = [(each["code"], each["message"].partition("was refused: ")[2]) for each in running.of("finding")]
     fits = "the signature does not fit the key's secret and method, path, query, body and the headers host, x-sdk-date"
     assert found == [
-        ("PRE720", fits),
+        # two of them are one fact
         ("PRE720", fits),
         ("PRE721", "it is signed with an access key that this proxy does not know"),
         ("PRE721", "its X-Auth-Token is none that this proxy knows"),
@@ -582,7 +584,46 @@ def test_it_passes_nothing_on_to_another_host_and_is_no_proxy_of_others(
     assert server.simulator.handled == before
 
 
-def test_the_budget_and_the_rate_bind_every_client(server: SimulatorServer, tmp_path: Path) -> None:
+def test_the_rate_and_the_deadline_bind_every_client(server: SimulatorServer, tmp_path: Path) -> None:
+    with recording(tmp_path, server, "--rate=2", "--test=T") as running:
+        began = time.monotonic()
+        threads = [threading.Thread(target=running.get, args=(tasks_of(server),)) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        # no more than two in any second
+        assert time.monotonic() - began >= 1
+    over = threading.Event()
+    with serving(lambda handler: over.wait(60) and handler.reply(200, b"{}")) as endless:  # noqa: SIM117
+        with proxy(
+            tmp_path, "--mode=judge", "--to", endless.endpoint, "--timeout=1", CCE_AUTH_TOKEN="t-0123456789"
+        ) as running:
+            with pytest.raises(requests.ReadTimeout):
+                requests.get(running.url + list_path("p", "c"), headers=running.token, timeout=8)
+            assert [each["code"] for each in running.report()["findings"]] == ["PRE101"]
+            over.set()
+
+
+def test_what_a_client_sends_does_not_control_the_terminal(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "pytest_cce_precheck.cli", "proxy", "--mode=replay", "--until-eof"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found is not None
+        with closing(socket.create_connection(("127.0.0.1", int(found[1])), timeout=10)) as connection:
+            connection.sendall(b"GET /\x9b31m::error::x HTTP/1.1\r\nHost: 127.0.0.1:" + found[1].encode() + b"\r\n\r\n")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 401")
+        process.stdin.close()
+        output = process.stdout.read()
+    assert "PRE721" in output
+    assert "\x9b" not in output
+
+
+def test_the_budget_binds_every_client(server: SimulatorServer, tmp_path: Path) -> None:
     with recording(tmp_path, server, "--budget=30", "--test=T") as running:
         statuses = [running.get(tasks_of(server)).status_code for _ in range(31)]
         assert statuses == [200] * 30 + [501]
