@@ -217,6 +217,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/how-to-dependents.md": with_examples,
     "docs/how-to-driver.md": with_examples,
     "docs/how-to-live.md": with_examples,
+    "docs/how-to-proxy.md": with_examples,
     "docs/how-to-recordings.md": with_examples,
     "docs/how-to-strategies.md": with_examples,
     "docs/sdk.md": with_examples,

@@ -24,6 +24,8 @@ from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.credentials import Credentials
+from tests.servers import free_port
+from tests.toolchains import require_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,6 +252,34 @@ def test_the_example_for_every_mode_runs_unchanged_in_each(server, tmp_path):
     assert re.findall(r"^=+ (.*) in ", ran.stdout, re.MULTILINE) == ["1 passed"] * 3
     # of the three runs, only the one that records asks the service
     assert server.simulator.handled == before + 2
+
+
+def test_the_blocks_about_the_proxy_record_replay_and_judge(server, tmp_path):
+    service, shown = server.simulator, []
+    texts = [text for name, _, text in blocks("sh") if name == "docs/how-to-proxy.md"]
+    for text in texts:
+        port = re.search(r"--port (\d+)", text)[1]
+        text = text.replace(port, str(free_port()))
+        for placeholder, value in {"PROJECT_ID": service.project_id, "CLUSTER_ID": service.cluster_id}.items():
+            text = re.sub(rf"(?<=/){placeholder}(?=/)", value, text)
+        ran = shell(filled(text, server), tmp_path)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        shown.append(ran.stdout)
+    recording, replay, judge = shown
+    assert "2 tests, 2 calls, 2 cassettes written" in recording
+    assert '"type":"addonUpgrade"' in replay
+    assert "all judged answers meet the contract: 4 answers" in judge
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["all.json", "run.html", "run.json", "upgrades.json"]
+
+
+def test_the_go_block_is_a_test_that_runs_from_its_cassette():
+    go = require_program("go")
+    offline = {**os.environ, "GOPROXY": "off", "CCE_PRECHECK": f"{sys.executable} -m pytest_cce_precheck.cli"}
+    ran = subprocess.run(
+        [go, "test", "-count=1", "./ccetest"], cwd=ROOT / "drivers" / "go", env=offline, capture_output=True, text=True,
+        timeout=240, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_readme_has_one_command_for_the_suite_and_one_for_the_tests():

@@ -48,7 +48,8 @@ def explained(
         record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
     methods = {request.method, *(cassette.request(number).method for number in range(len(cassette)))}
     if record_with is not None and not methods <= READS:
-        record_with = record_with.replace("=record ", "=record --cce-allow-writes ", 1)
+        flag = "--cce-allow-writes" if record_with.startswith("pytest ") else "--allow-writes"
+        record_with = record_with.replace("=record ", f"=record {flag} ", 1)
     again = "record it again"
     if record_with is not None and origin.credentials:
         again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"

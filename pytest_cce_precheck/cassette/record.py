@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck.cassette.format import Failure, Recording
+from pytest_cce_precheck.cassette.format import Failure, Recording, dumps
+from pytest_cce_precheck.redaction.scan import refuse
 from pytest_cce_precheck.transport.failures import FAILURES, failure, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor, as_request, as_response
 from pytest_cce_precheck.transport.reading import read_body
 from pytest_cce_precheck.transport.watched import Watch, watched
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response, parameter_octets
 from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
+    from pytest_cce_precheck.cassette.format import Origin
     from pytest_cce_precheck.transport.interception import Send
     from pytest_cce_precheck.wire.exchange import Request
 
@@ -69,6 +75,27 @@ class Recorder(Interceptor):
         in_main_thread = threading.current_thread() is threading.main_thread()
         with self._lock:
             self._kept.append((in_main_thread, Recording(request, outcome)))
+
+
+def sealed(
+    origin: Origin,
+    redacted: Iterable[Recording],
+    secrets: Iterable[Credentials | str],
+    name: str,
+    *,
+    repeats: bool = False,
+) -> str:
+    """Return the text of a cassette of redacted recordings; if they ``repeat``, each answers many calls.
+
+    Raises `SecretInCassetteError`, which calls it ``name``, if it would hold one of the ``secrets`` or what looks like
+    one.
+    """
+    kept = [replace(each, repeats=True) if repeats else each for each in redacted]
+    text = dumps(origin, kept, redacted=True)
+    known = (Credentials(token=Secret(each)) if isinstance(each, str) else each for each in secrets if each != "")
+    for each in dict.fromkeys(known):
+        refuse(text, each, name)
+    return text
 
 
 class _RecordingAdapter:

@@ -20,6 +20,7 @@ INTERRUPTED: Final = 130
 # each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
 COMMANDS: Final = {
     "serve": ("serve", "run the simulator as an HTTP server on loopback"),
+    "proxy": ("proxy", "record, replay, judge or compare the calls of any client, in any language"),
     "check": ("check", "judge captured answers without any server"),
     "explain": ("explain", "show what a finding code means, where it comes from, what to do"),
     "faults": ("faults", "list the simulator's faults and variations"),

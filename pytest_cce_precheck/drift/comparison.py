@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.drift.shape import Grade
     from pytest_cce_precheck.drift.traits import Share
 
-_CODES: Final[Mapping[Grade, str]] = MappingProxyType({"error": "PRE520", "warning": "PRE521", "note": "PRE590"})
+CODES: Final[Mapping[Grade, str]] = MappingProxyType({"error": "PRE520", "warning": "PRE521", "note": "PRE590"})
 _DEVIATION_CODE: Final = "PRE522"
 TYPE_FIXED: Final = "type mended"
 """The aspect of a change that is reported once, and known from then on."""
@@ -68,7 +68,7 @@ class Drift:
     @property
     def code(self) -> str:
         """The code of its finding."""
-        return _CODES[self.grade] if self.path else _DEVIATION_CODE
+        return CODES[self.grade] if self.path else _DEVIATION_CODE
 
     @property
     def path(self) -> str:

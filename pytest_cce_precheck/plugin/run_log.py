@@ -170,6 +170,10 @@ class RunLog:
         """Note that tests are collected; ``--fixtures`` and the like end a session without."""
         self.collected = True
 
+    def add(self, test: ReportedTest) -> None:
+        """Add a test that pytest did not run."""
+        self._tests["", test.nodeid] = test
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Add the report of a test's phase, whichever worker ran it."""
         # with --dist=each every worker runs every test

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -24,9 +23,9 @@ from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
 from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
 from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
-from pytest_cce_precheck.redaction.texts import Redactor, curl, in_every_text
-from pytest_cce_precheck.report.excerpts import excerpts
-from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
+from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.report.excerpts import finding_as_data
+from pytest_cce_precheck.report.text import ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
@@ -321,7 +320,7 @@ class Contract:
         redactor, kind = self._harness.redaction
         for each, more in records_of_verdict(outcome):
             # masked before it becomes JSON, which escapes characters of a secret
-            data = in_every_text({**_with_wire(each, redactor, kind), **more}, redactor.text)
+            data = in_every_text({**finding_as_data(each, redactor, kind), **more}, redactor.text)
             # ASCII only: a lone surrogate in an answer could not be sent from a worker to its controller
             report("cce_finding", redactor.text(json.dumps(data)), identity=(more["verdict"], *each.identity))
         for _, acceptance in outcome.accepted:
@@ -346,17 +345,3 @@ def _created(exchange: Exchange) -> list[dict[str, Any]]:
         }
         for task in (answer.tasks if answer is not None and answer.operation == "create" else ())
     ]
-
-
-def _with_wire(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
-    """Return a finding as data, with what reports and tickets show of its exchanges."""
-    data = finding.to_dict()
-    for shown, excerpt in zip(data["exchanges"], excerpts(finding, redactor.text), strict=False):
-        shown["excerpt"] = excerpt
-    for shown, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
-        date = exchange.response.headers.get("Date")
-        shown["date"] = date and shortened(date, 100)
-    if finding.exchanges:
-        own = None if finding.code in OTHER_CREDENTIALS else kind
-        data["exchanges"][0]["curl"] = curl(finding.exchanges[0].request, redactor, kind=own)
-    return data

@@ -13,24 +13,31 @@ from pytest_cce_precheck.wire.vocabulary import (
     DATE_HEADER,
     FRAMING_HEADERS,
     PROJECT_HEADER,
+    TEST_HEADER,
     TOKEN_PATH,
 )
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.wire.exchange import Response
+    from pytest_cce_precheck.wire.exchange import Exchange, Response
 
 _OF_THE_CONNECTION: Final = frozenset(
     {
         *("host", "connection", "keep-alive", "te", "trailer", "upgrade", "expect", "forwarded", "via"),
         *("proxy-authorization", "proxy-connection", "accept-encoding", "cookie", "x-sdk-content-sha256"),
+        TEST_HEADER.lower(),
         *(name.lower() for name in (*FRAMING_HEADERS, DATE_HEADER, PROJECT_HEADER)),
     }
 )
 
 
 def forwarded(request: Request, client: PrecheckClient) -> Response:
-    """Return what the real service answers to a request, which is sent by ``client`` with its credentials.
+    """Return what the real service answers to a request, as the client may have it; raises errors as `asked_anew`."""
+    return passed_on(asked_anew(request, client).response, request, Redaction(client.credentials))
+
+
+def asked_anew(request: Request, client: PrecheckClient) -> Exchange:
+    """Send a request with the credentials of ``client`` in place of its own, and return the exchange.
 
     Raises `TransportError`, or what forbids the request: `WriteRefusedError`, `BudgetExhaustedError`.
     """
@@ -43,8 +50,10 @@ def forwarded(request: Request, client: PrecheckClient) -> Response:
         if name.lower() not in _OF_THE_CONNECTION | CREDENTIAL_HEADERS
     ]
     headers = Headers((*kept, ("Accept-Encoding", "gzip")))
-    asked = Request(request.method, client.endpoint, request.path, request.query, headers, request.body)
-    response = client.send(asked).response
-    redaction = Redaction(client.credentials)
+    return client.send(Request(request.method, client.endpoint, request.path, request.query, headers, request.body))
+
+
+def passed_on(response: Response, request: Request, redaction: Redaction) -> Response:
+    """Return an answer as the client of ``request`` gets it."""
     # a service that repeats a credential would hand it to the client
     return sized(redaction.response(response) if redaction.found_in(response) else response, request)

@@ -22,7 +22,7 @@ from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     Answer = Callable[[Request], Response]
@@ -33,6 +33,8 @@ REGION: Final = "cn-north-4"
 """The region that the vendor's SDKs are told, if there is none."""
 UNANSWERED: Final = "PRECHECK.0501"
 """The error code of an answer that is no answer of the service: the request must not be, or cannot be, answered."""
+UNKNOWN: Final = frozenset({"no-credentials", "token", "security-token", "signature-unknown-key"})
+"""The reasons of refusals for which nobody knows whether the client signed well."""
 _HOSTS: Final = ("127.0.0.1", "localhost")
 _NOT_FOR_CHILDREN: Final = ("CCE_", "HUAWEICLOUD_", "CLOUD_SDK_")
 _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
@@ -50,9 +52,10 @@ class Service:
     """A stand-in for the service at `url`, on loopback, while the ``with`` block runs; every HTTP client can call it.
 
     ``port`` 0 means a free one. ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of
-    its own for each request. With ``verifies``, a request without these ``credentials`` is refused as the service
-    refuses it, and nobody is asked. ``failed`` is called with each error because of which a request is not answered;
-    the client gets its message with status 501. Other hosts than this one, and CONNECT, are refused.
+    its own for each request. With ``verifies``, a request without these ``credentials``, or those that ``also``
+    returns, is refused as the service refuses it, and nobody is asked; ``refused`` is called. ``failed`` is called with
+    each error because of which a request is not answered; the client gets its message with status 501. Other hosts than
+    this one, and CONNECT, are refused.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class Service:
         port: int = 0,
         *,
         verifies: bool = True,
+        also: Callable[[], Iterable[Credentials]] = tuple,
         waits: bool = False,
         failed: Callable[[CcePrecheckError], None] = lambda _: None,
+        refused: Callable[[Request, Refusal], None] = lambda *_: None,
         region: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -72,8 +77,10 @@ class Service:
         self._credentials = credentials
         self._ids = ids
         self._verifies = verifies
+        self._also = also
         self._waits = waits
         self._failed = failed
+        self._refused = refused
         self._environment = environment or {}
         self.region = region or REGION
         self._server = LoopbackServer(self._handle, port)
@@ -182,7 +189,19 @@ class Service:
             text = f"The Host is {host!r}, and this is {self.url}: call it by this URL, not as a proxy of others."
             self._failed(ConfigurationError(f"a client went elsewhere: {text}"))
             return Refusal("host", HTTPStatus.MISDIRECTED_REQUEST, UNANSWERED, text)
-        return check_credentials(request, self.credentials, datetime.now(UTC)) if self._verifies else None
+        return self._unverified(request) if self._verifies else None
+
+    def _unverified(self, request: Request) -> Refusal | None:
+        refusals: list[Refusal] = []
+        for each in (self.credentials, *self._also()):
+            refusal = check_credentials(request, each, datetime.now(UTC))
+            if refusal is None:
+                return None
+            refusals.append(refusal)
+        # what is wrong with known keys says more than that others are not known
+        refusal = min(refusals, key=lambda each: each.reason in UNKNOWN)
+        self._refused(request, refusal)
+        return refusal
 
 
 def local_credentials() -> Credentials:

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.redaction.documents import redacted
+from pytest_cce_precheck.redaction.texts import curl
+from pytest_cce_precheck.report.text import OTHER_CREDENTIALS
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.redaction.texts import Redactor
+    from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Exchange
 
 Excerpt = dict[str, Any]
@@ -29,6 +33,20 @@ _MARKED: Final = 2
 _TASK: Final = 2
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _RAW: Final = 4096
+
+
+def finding_as_data(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
+    """Return a finding as data, with what reports and tickets show of its exchanges."""
+    data = finding.to_dict()
+    for shown, excerpt in zip(data["exchanges"], excerpts(finding, redactor.text), strict=False):
+        shown["excerpt"] = excerpt
+    for shown, exchange in zip(data["exchanges"], finding.exchanges, strict=True):
+        date = exchange.response.headers.get("Date")
+        shown["date"] = date and shortened(date, 100)
+    if finding.exchanges:
+        own = None if finding.code in OTHER_CREDENTIALS else kind
+        data["exchanges"][0]["curl"] = curl(finding.exchanges[0].request, redactor, kind=own)
+    return data
 
 
 def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:

@@ -66,6 +66,8 @@ FRAMING_HEADERS: Final = ("Content-Encoding", "Transfer-Encoding", "Content-Leng
 PROJECT_HEADER: Final = "X-Project-Id"
 DATE_HEADER: Final = "X-Sdk-Date"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+TEST_HEADER: Final = "X-Cce-Test"
+"""The header that names the test of a request to our own proxy; it is not passed on."""
 TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
 """IAM's call that issues a token (POST)."""
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import shown
 from pytest_cce_precheck.cassette import files
-from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
-from pytest_cce_precheck.cassette.record import Recorder
+from pytest_cce_precheck.cassette.format import Origin
+from pytest_cce_precheck.cassette.record import Recorder, sealed
 from pytest_cce_precheck.plugin.modes.live import LiveMode
 from pytest_cce_precheck.plugin.modes.replaying import refused_outside_a_test
 from pytest_cce_precheck.plugin.settings import time_of_writing
 from pytest_cce_precheck.redaction.pseudonyms import pseudonyms_for
 from pytest_cce_precheck.redaction.recordings import Redaction
-from pytest_cce_precheck.redaction.scan import refuse
 from pytest_cce_precheck.redaction.texts import in_every_text
 from pytest_cce_precheck.transport.live import TIMEOUTS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.plugin.modes.base import TestContext
     from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms
     from pytest_cce_precheck.wire.exchange import Request
@@ -72,7 +71,6 @@ class RecordMode(LiveMode):
         pseudonyms = self._pseudonyms(recordings)
         secrets = dict.fromkeys((*self.secrets, *test.secrets))
         redaction = Redaction(credentials, also=secrets, pseudonyms=pseudonyms)
-        kept = [test.before_record(redaction.recording(each), each) for each in recordings]
         origin = Origin(
             tool=f"pytest-cce-precheck {version('pytest-cce-precheck')}",
             recorded_at=time_of_writing(self.environment),
@@ -86,13 +84,13 @@ class RecordMode(LiveMode):
                 test.notes, lambda text: redaction.text(pseudonyms.encoded(text) if pseudonyms else text)
             ),
         )
-        if test.repeats or test.by_chance:
-            kept = [replace(each, repeats=True) for each in kept]
-        text = dumps(origin, kept, redacted=True)
-        others = (Credentials(token=Secret(each)) for each in secrets if each)
-        for each in dict.fromkeys((credentials, found, *others)):
-            refuse(text, each, name)
-        return text
+        return sealed(
+            origin,
+            (test.before_record(redaction.recording(each), each) for each in recordings),
+            (credentials, found, *secrets),
+            name,
+            repeats=test.repeats or test.by_chance,
+        )
 
     def _pseudonyms(self, recordings: Sequence[Recording]) -> Pseudonyms | None:
         if not self.config.pseudonyms:

@@ -1,0 +1,319 @@
+"""``cce-precheck proxy``: record, replay, judge and compare the calls of any client in any language."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck import _files
+from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cassette.format import loads
+from pytest_cce_precheck.cassette.importers.har import to_har
+from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.printing import OutputError, print_text
+from pytest_cce_precheck.cli.proxying import (
+    Upstream,
+    client_credentials,
+    own_words,
+    record_of,
+    settings_of,
+    sorted_by_effect,
+    text_of,
+)
+from pytest_cce_precheck.config.options import OPTION_OF
+from pytest_cce_precheck.environment import Environment
+from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
+from pytest_cce_precheck.plugin.run_log import RunLog
+from pytest_cce_precheck.proxy.answering import Proxy
+from pytest_cce_precheck.proxy.modes import MODES, Means
+from pytest_cce_precheck.proxy.open_tests import OpenTest, OpenTests
+from pytest_cce_precheck.proxy.service import Ids, Service, local_credentials
+from pytest_cce_precheck.redaction.recordings import Redaction
+from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.report.collect import write_report
+from pytest_cce_precheck.report.terminal import lines
+from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from pytest_cce_precheck.cassette.format import Origin, Recording
+    from pytest_cce_precheck.report.record import RunRecord
+
+SETTINGS: Final = (
+    *("cassette_dir", "report", "accept", "fail_on", "allow_writes", "project_id", "cluster_id", "token_command"),
+    *("budget", "rate", "run_time", "timeout", "max_response_time", "lag", "pseudonyms", "record_in_ci"),
+)
+"""The settings of pytest's plugin that the proxy has too, as options without ``cce-``."""
+_NOT_KNOWN: Final = "not-recorded"
+_TEXT: Final = """\
+The proxy listens on {endpoint} in mode {mode}{upstream} (Ctrl-C ends it).
+
+Give the client these credentials; they work here alone:
+
+{exports}
+
+Name the test that calls, with the header X-Cce-Test: NAME, or before and after it:
+
+  curl -X POST -H "X-Auth-Token: $CCE_AUTH_TOKEN" $CCE_ENDPOINT/_cce/tests -d '{{"name": "NAME"}}'
+  curl -X DELETE -H "X-Auth-Token: $CCE_AUTH_TOKEN" $CCE_ENDPOINT/_cce/tests/NAME
+
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``proxy``."""
+    parser.epilog = (
+        "Example: cce-precheck proxy --mode=record --to https://cce.staging.example.com --test first. The real"
+        " credentials come from the environment, and stay here. Ctrl-C (SIGINT) or SIGTERM ends it."
+    )
+    parser.set_defaults(interrupted=0, run=run)
+    add = parser.add_argument
+    add("--mode", choices=tuple(MODES), required=True, help="what happens to the calls of a client")
+    add("--to", metavar="URL", dest="cce_endpoint", help="scheme and host of the real service (record, judge, diff)")
+    add("--port", type=whole("a port", most=65535), default=0, metavar="N", help="the port; default: 0, any free one")
+    add("--test", metavar="NAME", help="the test that calls belong to; it ends when the proxy ends")
+    add("--har", metavar="FILE", help="write what passed to a HAR file, without secrets")
+    add("--json", action="store_true", help="print a line of JSON for each event, for programs")
+    add("--until-eof", action="store_true", help="end when standard input ends, as it does with who started the proxy")
+    for name in SETTINGS:
+        option = OPTION_OF[name]
+        action = {"flag": "store_true", "list": "append"}.get(option.kind, "store")
+        more: dict[str, Any] = {} if option.kind == "flag" else {"metavar": option.metavar or option.key.upper()}
+        text = option.help.replace("%", "%%")
+        add(f"--{option.name}", dest=option.ini, action=action, default=None, help=text, **more)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted; return 1 if a test must not pass, or an answer breaks the contract."""
+    try:
+        with ExitStack() as stack:
+            return _Run(options, stack).serve()
+    except CcePrecheckError as error:
+        raise ConfigurationError(own_words(str(error))) from None
+
+
+class _Run:
+    """One run of the proxy: its parts, what it prints, and its report."""
+
+    def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
+        self.options = options
+        kind = MODES[options.mode]
+        self.environment = Environment(os.environ)
+        self.config = settings_of(options, kind, self.environment)
+        if options.har:
+            _files.prepare(Path(options.har), f"--har={options.har}")
+        self.log = RunLog()
+        self.ended = threading.Event()
+        self._output = threading.Lock()
+        self.local = local_credentials()
+        self.known = client_credentials(self.environment)
+        self.upstream = Upstream(self.config, self.environment, stack) if kind.needs_service else None
+        self.tests = OpenTests()
+        means = Means(
+            folder=Path(self.config.cassette_dir),
+            ask=self.upstream.ask if self.upstream is not None else _nobody,
+            redaction=self.redaction,
+            text_of=self.text_of,
+            record_with=self.record_with,
+            max_response_time=self.config.max_response_time,
+            lag=self.config.lag,
+        )
+        own = self.upstream.own if self.upstream is not None else None
+        ids = {name: getattr(self.config, name) or _NOT_KNOWN for name in ("project_id", "cluster_id")}
+        self.proxy = Proxy(
+            kind(means),
+            self.tests,
+            ids,
+            observe=self.observe,
+            report=lambda: self.clean(self.record().to_dict(), *self._found),
+            fails=lambda finding: bool(sorted_by_effect([finding], self.config).failing),
+            signers=[each for each in (self.local, self.known, own) if each is not None and each.kind],
+            keeps=bool(options.har),
+        )
+
+    # ---- secrets
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The credentials that an answer, or an old cassette, may hold: not those that were made for this run."""
+        fetched = self.upstream.secrets if self.upstream is not None else ()
+        return (*secrets_in(self.environment), *fetched, *self.known.secrets)
+
+    def secrets(self, *tests: OpenTest) -> tuple[str, ...]:
+        """Return every credential that the run knows, of the tests only those of ``tests``."""
+        own = (secret for each in tests for secret in each.credentials.secrets)
+        return (*self.given, *self.local.secrets, *own)
+
+    def redaction(self, test: OpenTest | None) -> Redaction:
+        """Return what hides the credentials that were given, and for a test all that its client has."""
+        return _redaction(self.given if test is None else self.secrets(test))
+
+    def clean(self, data: Any, *tests: OpenTest) -> Any:
+        """Return data for people or programs without secrets."""
+        return in_every_text(data, _redactor(self.secrets(*tests)).text)
+
+    @property
+    def _found(self) -> list[OpenTest]:
+        """The tests with findings, which may quote what their clients sent."""
+        return [each for each in self.proxy.all_tests if each.findings]
+
+    # ---- cassettes and reports
+
+    def text_of(self, test: OpenTest, recordings: Sequence[Recording], name: str) -> str:
+        """Return the text of a test's cassette."""
+        credentials = self.upstream.client.credentials if self.upstream is not None else None
+        return text_of(test, recordings, name, self.config, credentials, self.secrets(test), self.environment)
+
+    def record_with(self, origin: Origin | None) -> str | None:
+        """Return the command that records a cassette; None if it is pytest that records it."""
+        if origin is not None and "::" in (origin.test or ""):
+            return None
+        endpoint = origin.endpoint if origin is not None else self.config.service or "URL"
+        return f"cce-precheck proxy --mode=record --to {endpoint} --cassette-dir {self.config.cassette_dir}"
+
+    def record(self) -> RunRecord:
+        """Return the record of the run so far."""
+        sent = self.upstream.budget.sent if self.upstream is not None else 0
+        kind = self.upstream.client.credentials.kind if self.upstream is not None else None
+        redactor = _redactor(self.secrets(*self._found))
+        return record_of(self.proxy, self.log, self.config, redactor, kind=kind, sent=sent)
+
+    # ---- serving
+
+    def serve(self) -> int:
+        """Serve until interrupted, then end the tests, and report."""
+        for each in (signal.SIGINT, signal.SIGTERM):
+            # a shell makes a process that it starts with & ignore SIGINT
+            signal.signal(each, lambda *_: self.ended.set())
+        if self.options.until_eof:
+            threading.Thread(target=self._wait_for_eof, daemon=True).start()
+        proxy = self.proxy
+        ids = Ids(self.config.project_id or _NOT_KNOWN, self.config.cluster_id or _NOT_KNOWN)
+        service = self._service(ids)
+        if self.options.test:
+            proxy.begin(self.options.test, ends_itself=True)
+        with service:
+            self._say_hello(service)
+            self.ended.wait()
+        proxy.end_all()
+        return self._report()
+
+    def _service(self, ids: Ids) -> Service:
+        proxy, port = self.proxy, self.options.port
+        try:
+            return Service(
+                proxy.answer,
+                lambda: self.local,
+                lambda: ids,
+                port,
+                also=lambda: proxy.accepted,
+                waits=self.upstream is not None,
+                failed=proxy.failed,
+                refused=proxy.refused,
+                region=self.config.region,
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigurationError(f"cannot listen on port {port}: {reason}") from None
+
+    def _wait_for_eof(self) -> None:
+        with suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(4096):
+                pass
+        self.ended.set()
+
+    def _say_hello(self, service: Service) -> None:
+        environment, to = service.environment, self.config.service if self.upstream is not None else None
+        if self.options.json:
+            keys = {name: getattr(self.local, name).reveal() for name in ("token", "access_key", "secret_key")}
+            facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to, **keys}
+            self._print(json.dumps({**facts, "environment": environment}))
+        else:
+            exports = "\n".join(
+                f"  export {name}={value}" for name, value in environment.items() if value != _NOT_KNOWN
+            )
+            upstream = f", and asks {to}" if to else ", and asks nobody"
+            self._print(_TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports))
+
+    def observe(self, event: dict[str, Any], test: OpenTest) -> None:
+        """Print an event."""
+        if self.options.json:
+            self._print(json.dumps(self.clean(event, test)))
+            return
+        for text in _in_words(event):
+            # a client may have sent anything
+            for line in own_words(self.clean(text, test)).splitlines():
+                self._print(one_line(line))
+
+    def _print(self, text: str) -> None:
+        # if nobody reads it any more, clients are served on
+        with self._output, suppress(BrokenPipeError, OutputError):
+            print_text(f"{text}\n")
+
+    def _report(self) -> int:
+        record = self.record()
+        for path in self.config.report:
+            write_report(Path(path), record)
+        if self.options.har:
+            self._write_har()
+        status = record.exit_status
+        if self.options.json:
+            ended = {"event": "ended", "verdict": record.verdict, "headline": record.headline, "exit_status": status}
+            self._print(json.dumps(self.clean(ended)))
+        else:
+            for line in (*_totals(self.proxy), *(lines(record) if self.proxy.mode.judges else ())):
+                self._print(own_words(self.clean(line)))
+        return status
+
+    def _write_har(self) -> None:
+        name = f"--har={self.options.har}"
+        test = OpenTest(name)
+        document = to_har(loads(self.text_of(test, self.proxy.passed, name), name))
+        data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        _files.write(Path(self.options.har), data, name)
+
+
+def _nobody(_: Any) -> Any:
+    raise AssertionError("a replay asks nobody")
+
+
+def _in_words(event: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of an event; a request that was answered is none."""
+    test = f"{event['test']}: " if event["test"] else ""
+    if event["event"] == "test":
+        state = {True: f"recorded in {event['cassette']}", False: "not recorded", None: "ended"}[event["kept"]]
+        unused = f", {event['unused']} of {event['recordings']} recordings unused" if event.get("unused") else ""
+        yield f"{test}{state}, {count_of(event['calls'], 'call')}{unused}" if event["calls"] else f"{test}{state}"
+    elif "message" in event:
+        kind = f"{event['severity']} {event['code']}" if "code" in event else event["event"]
+        yield f"{test}{kind}: {event['message']}"
+
+
+def _totals(proxy: Proxy) -> Iterator[str]:
+    tests = proxy.ended
+    kept = sum(each.kept is True for each in tests)
+    wrong = sum(bool(each.problems) for each in proxy.all_tests)
+    written = f", {count_of(kept, 'cassette')} written" if kept else ""
+    yield f"{count_of(len(tests), 'test')}, {count_of(sum(each.sent for each in proxy.all_tests), 'call')}{written}"
+    if wrong:
+        yield f"{wrong} with a problem: " + ", ".join(each.name for each in proxy.all_tests if each.problems)
+
+
+@lru_cache(maxsize=16)
+def _redactor(secrets: tuple[str, ...]) -> Redactor:
+    return Redactor(secrets)
+
+
+@lru_cache(maxsize=16)
+def _redaction(secrets: tuple[str, ...]) -> Redaction:
+    return Redaction(Credentials(), also=secrets)

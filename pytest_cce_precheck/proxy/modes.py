@@ -1,0 +1,270 @@
+"""What a proxy does with the calls of a test: it records, replays, judges or compares them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pytest_cce_precheck._files import shown
+from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cassette import files
+from pytest_cce_precheck.cassette.format import Failure, Recording
+from pytest_cce_precheck.cassette.importers.foreign import is_call
+from pytest_cce_precheck.cassette.replay import Replayer
+from pytest_cce_precheck.config.options import Mode
+from pytest_cce_precheck.contract.findings import Finding, gathered
+from pytest_cce_precheck.contract.timing import too_slow
+from pytest_cce_precheck.drift.comparison import CODES
+from pytest_cce_precheck.drift.shape import changes_between, shapes_of
+from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
+from pytest_cce_precheck.proxy.forwarding import passed_on
+from pytest_cce_precheck.proxy.service import sized
+from pytest_cce_precheck.suite.captured import Captured, Timed
+from pytest_cce_precheck.wire.exchange import Response, TransportError
+from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_cce_precheck.cassette.format import Origin
+    from pytest_cce_precheck.drift.shape import Change
+    from pytest_cce_precheck.proxy.open_tests import OpenTest
+    from pytest_cce_precheck.redaction.recordings import Redaction
+    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a mode works with.
+
+    ``folder`` has the cassettes, ``ask`` sends a request to the real service, ``redaction`` returns what hides every
+    credential that is known by now, with those of a test, ``text_of`` the text of a cassette (test, recordings, name),
+    ``record_with`` the command that records one; ``max_response_time`` and ``lag`` are in seconds.
+    """
+
+    folder: Path
+    ask: Callable[[Request], Exchange]
+    redaction: Callable[[OpenTest | None], Redaction]
+    text_of: Callable[[OpenTest, Sequence[Recording], str], str]
+    record_with: Callable[[Origin | None], str | None]
+    max_response_time: float | None = None
+    lag: int = 0
+
+
+class ProxyMode:
+    """Asks the real service; each mode overrides what differs."""
+
+    mode: ClassVar[Mode] = Mode.LIVE
+    needs_service: ClassVar[bool] = True
+    needs_test: ClassVar[bool] = False
+    judges: ClassVar[bool] = False
+
+    def __init__(self, means: Means) -> None:
+        self.means = means
+
+    def begin(self, test: OpenTest) -> None:
+        """Prepare for the calls of a test; raises `ConfigurationError` or `CassetteError` if that is impossible."""
+
+    def answer(self, request: Request, test: OpenTest) -> Response:
+        """Return the answer to a call of a test; raises `TransportError` or what forbids the call."""
+        began = monotonic()
+        exchange = self.means.ask(request)
+        self.asked(test, Timed(exchange, began, monotonic()))
+        return passed_on(exchange.response, request, self.means.redaction(None))
+
+    def asked(self, test: OpenTest, timed: Timed) -> None:
+        """Look at an exchange with the real service."""
+
+    def end(self, test: OpenTest, *, is_finished: bool) -> None:
+        """End a test; ``is_finished`` says that it did all that it wanted to do."""
+
+    def findings(self) -> list[Finding]:
+        """Return what all tests together show."""
+        return []
+
+
+class RecordingProxy(ProxyMode):
+    """Keeps the calls of each test, and replaces its cassette with them when it ends."""
+
+    mode = Mode.RECORD
+    needs_test = True
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._lock = threading.Lock()
+        self._written: dict[str, str] = {}
+
+    def begin(self, test: OpenTest) -> None:
+        """Refuse a test whose cassette is that of another."""
+        test.cassette = test.place_in(self.means.folder)
+        # some file systems ignore case
+        other = self._written.get(str(test.cassette).lower(), test.name)
+        if other != test.name:
+            raise ConfigurationError(
+                f"the tests {other} and {test.name} would record the same cassette {shown(test.cassette)}:"
+                " give one of them another name"
+            )
+
+    def answer(self, request: Request, test: OpenTest) -> Response:
+        """Ask the service, and keep what came back in the order in which the requests arrived."""
+        call = test.called(request)
+        try:
+            exchange = self.means.ask(request)
+        except TransportError as error:
+            call.request, call.outcome = error.request, Failure(error.reason, error.detail)
+            raise
+        except Exception:
+            # it was not sent: there is nothing to keep
+            test.calls.remove(call)
+            raise
+        response = exchange.response
+        headers = response.headers.without(*FRAMING_HEADERS)
+        call.request, call.outcome = exchange.request, Response(response.status, headers, response.body)
+        return passed_on(response, request, self.means.redaction(None))
+
+    def end(self, test: OpenTest, *, is_finished: bool) -> None:
+        """Write the cassette, unless the test did not finish or must not pass; raises `ConfigurationError`."""
+        recordings = list(test.recordings)
+        if not test.calls or test.cassette is None:
+            return
+        test.kept = False
+        waiting = len(test.calls) - len(recordings)
+        if waiting:
+            raise ConfigurationError(f"not recorded: {count_of(waiting, 'call')} had no answer when the test ended")
+        if is_finished and not test.problems:
+            with self._lock:
+                text = self.means.text_of(test, recordings, shown(test.cassette))
+                files.write(test.cassette, text)
+                self._written[str(test.cassette).lower()] = test.name
+            test.kept = True
+
+
+class ReplayingProxy(ProxyMode):
+    """Answers from the cassettes of the tests; needs no network and no credentials."""
+
+    mode = Mode.REPLAY
+    needs_service = False
+    needs_test = True
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._replayers: dict[int, Replayer | CassetteMissingError] = {}
+
+    def begin(self, test: OpenTest) -> None:
+        """Read the test's cassette; a test that makes no call does not need one."""
+        means, test.cassette = self.means, test.place_in(self.means.folder)
+        try:
+            cassette = files.read(test.cassette, record_with=means.record_with(None))
+        except CassetteMissingError as error:
+            self._replayers[id(test)] = error
+            return
+        command = means.record_with(cassette.origin)
+        self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=command)
+        origin = cassette.origin
+        ids = {"project_id": origin.project_id, "cluster_id": origin.cluster_id}
+        test.used = {name: value for name, value in ids.items() if value}
+
+    def answer(self, request: Request, test: OpenTest) -> Response:
+        """Return what was recorded."""
+        replayer = self._replayers[id(test)]
+        if isinstance(replayer, CassetteMissingError):
+            raise replayer
+        call = test.called(request)
+        call.outcome = sized(replayer.answer(request), request)
+        return call.outcome
+
+    def end(self, test: OpenTest, *, is_finished: bool) -> None:
+        """Report how much of the cassette was used."""
+        replayer = self._replayers.pop(id(test), None)
+        if isinstance(replayer, Replayer):
+            unused = replayer.playback.unused if is_finished else ()
+            origin = replayer.playback.cassette.origin
+            test.used |= {"recordings": len(replayer.playback.cassette), "unused": len(unused)}
+            test.used |= {"recorded_at": origin.recorded_at.isoformat(), "endpoint": origin.endpoint}
+
+
+class JudgingProxy(ProxyMode):
+    """Passes on the real answers, and judges them by the contract: each alone, and all together."""
+
+    judges = True
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._lock = threading.Lock()
+        self.captured = Captured(together=not means.lag)
+
+    def answer(self, request: Request, test: OpenTest) -> Response:
+        """Return the real answer; that there is none is a finding too."""
+        try:
+            return super().answer(request, test)
+        except TransportError as error:
+            if is_call(request.method, request.path):
+                test.findings.append(Finding("PRE101", str(error), subject=(error.reason,)))
+            raise
+
+    def asked(self, test: OpenTest, timed: Timed) -> None:
+        """Judge an exchange alone, and with all that came before."""
+        with self._lock:
+            found = [*self.captured.judge(timed), *too_slow(timed.exchange, self.means.max_response_time)]
+            test.judged += is_call(timed.exchange.request.method, timed.exchange.request.path)
+            # of a fact that every answer shows, one finding is kept
+            test.findings[:] = gathered([*test.findings, *(each.abridged() for each in found)])
+
+
+class ComparingProxy(ProxyMode):
+    """Passes on the real answers, and compares their shape with that of the answers in the cassettes."""
+
+    judges = True
+    needs_test = True
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._recorded: dict[str, list[Exchange]] = {}
+        self._seen: dict[str, list[Exchange]] = {}
+
+    def begin(self, test: OpenTest) -> None:
+        """Read the test's cassette, without which there is nothing to compare; raises `CassetteError`."""
+        test.cassette = test.place_in(self.means.folder)
+        cassette = files.read(test.cassette, record_with=self.means.record_with(None))
+        exchanges = (each.exchange for each in cassette)
+        self._recorded[test.name] = [each for each in exchanges if each and _is_call(each)]
+        self._seen[test.name] = []
+
+    def asked(self, test: OpenTest, timed: Timed) -> None:
+        """Keep an answer for the comparison."""
+        if _is_call(timed.exchange):
+            self._seen[test.name].append(timed.exchange)
+            test.judged += 1
+
+    def findings(self) -> list[Finding]:
+        """Return what differs in all tests together: a single test sees little of a shape."""
+        asked = [name for name, seen in self._seen.items() if seen]
+        sides: list[Mapping[str, list[Exchange]]] = [self._recorded, self._seen]
+        before, now = (shapes_of(each for name in asked for each in side[name]) for side in sides)
+        return gathered(_finding(change) for change in changes_between(before, now))
+
+
+def _is_call(exchange: Exchange) -> bool:
+    return is_call(exchange.request.method, exchange.request.path)
+
+
+def _finding(change: Change) -> Finding:
+    return Finding(
+        CODES[change.grade],
+        f"{change.about} {change.path} {change.what}: {change.old} → {change.new} (recorded → now)",
+        path=change.path,
+        subject=(change.about, change.path, change.what),
+        evidence=(("recorded", change.old), ("now", change.new)),
+    )
+
+
+MODES: Final[Mapping[str, type[ProxyMode]]] = {
+    "record": RecordingProxy,
+    "replay": ReplayingProxy,
+    "judge": JudgingProxy,
+    "diff": ComparingProxy,
+}
+"""The modes by the names that users give them."""
