@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -11,7 +10,7 @@ from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.record import RecordedFinding, RunRecord
-from pytest_cce_precheck.report.text import as_code
+from pytest_cce_precheck.report.text import as_code, as_json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ Writer = Callable[[RunRecord], str]
 
 def as_json(record: RunRecord) -> str:
     """Render a record for programs."""
-    return json.dumps(record.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    return as_json_text(record.to_dict())
 
 
 def as_markdown(record: RunRecord) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.report.sarif import fingerprint
 from pytest_cce_precheck.report.saved import TOOL
-from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.text import as_json_text, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def as_ctrf(record: RunRecord) -> str:
         ],
         "extra": {"verdict": record.verdict, "reason": one_line(record.reason)},
     }  # fmt: skip
-    return _json({"reportFormat": "CTRF", "specVersion": "0.0.0", "results": results})
+    return as_json_text({"reportFormat": "CTRF", "specVersion": "0.0.0", "results": results})
 
 
 def _ctrf_test(record: RunRecord, test: TestResult, status: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _ctrf_test(record: RunRecord, test: TestResult, status: str) -> dict[str, An
 
 def as_code_quality(record: RunRecord) -> str:
     """Render the causes of a record as GitLab's code quality report."""
-    return _json([_quality(cause.finding) for cause in record.causes])
+    return as_json_text([_quality(cause.finding) for cause in record.causes])
 
 
 def _quality(finding: RecordedFinding) -> dict[str, Any]:
@@ -87,7 +87,3 @@ def _events(record: RunRecord) -> Iterator[dict[str, Any]]:
     for event, members in (("test", document.pop("tests")), ("finding", document.pop("findings"))):
         yield from ({"event": event, **each} for each in members)
     yield {"event": "run", **document}
-
-
-def _json(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.rules import Kind, find_rule
 from pytest_cce_precheck.report.saved import as_finding
-from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.text import as_json_text, one_line
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.report.record import RecordedFinding, RunRecord
@@ -42,7 +41,7 @@ def as_sarif(record: RunRecord) -> str:
         ],
         "results": [_result(finding, codes) for finding in shown],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return as_json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(code: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.causes import causes
@@ -87,6 +88,11 @@ def one_line(text: str) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return _COMMAND.sub(lambda match: f"{match[1] or ''}\\x{ord(match[0][-1]):02x}", text)
+
+
+def as_json_text(document: Any) -> str:
+    """Return a document as the JSON of a report file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_code(text: str) -> str:
