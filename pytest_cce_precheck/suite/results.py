@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -83,6 +84,7 @@ class Results:
     lag: ReplicaLag
     replicas: bool = True
     check: str = ""
+    special: str = ""
     judged: int = 0
     inconclusive: list[str] = field(default_factory=list)
     not_asked: list[str] = field(default_factory=list)
@@ -110,7 +112,18 @@ class Results:
             if finding.identity not in self._found:
                 self._found[finding.identity] = finding.abridged()
 
+    @contextmanager
+    def asking_with(self, what: str) -> Iterator[None]:
+        """Name in the evidence of each finding what was special about the request, unless its message does."""
+        self.special = what
+        try:
+            yield
+        finally:
+            self.special = ""
+
     def _with_hint(self, finding: Finding) -> Finding:
+        if self.special and self.special not in finding.message:
+            finding = replace(finding, evidence=(*finding.evidence, ("asked with", self.special)))
         behind = self.lag.behind
         if behind <= self.lag.lag or not self.replicas or finding.code not in _CONTRADICTIONS:
             return finding
