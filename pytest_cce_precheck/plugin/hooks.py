@@ -47,7 +47,7 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
-_VALIDATED = frozenset({"fault", "accept", "report", "require"})
+_VALIDATED = frozenset({"fault", "accept", "baseline", "report", "require"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
