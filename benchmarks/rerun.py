@@ -10,34 +10,17 @@ import random
 import sys
 from collections import Counter
 
-from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.simulator.faults import FAULTS
-from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.rerun import KeptCause, keep, rerun
-from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
-from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.suite.selftest import inspection_of
 
 
-def inspection(*faults: str) -> Inspection:
-    simulator = Simulator(faults=faults)
-    client = PrecheckClient(
-        InProcessTransport(simulator),
-        endpoint=simulator.endpoint,
-        project_id=simulator.project_id,
-        cluster_id=simulator.cluster_id,
-        credentials=simulator.credentials,
-    )
-    neighbours = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
-    wait = simulator.clock.advance
-    return Inspection(client, Settings(allow_writes=True, allow_destructive=True, neighbours=neighbours, wait=wait))
-
-
-def kept_causes(fault: str) -> list[KeptCause]:
-    run = inspection(fault)
+def kept_causes(*faults: str) -> list[KeptCause]:
+    """Run the whole suite on a simulator with these faults; return its causes, the first that explains most first."""
+    run = inspection_of(faults)
     kept = {}
     for check in CHECKS:
         for finding in run.run(check):
@@ -57,7 +40,7 @@ def main() -> None:
         counts["faults without a cause"] += not found
         for number, each in enumerate(found):
             others = [other.finding for other in found if other is not each]
-            with_it, without = rerun(inspection(fault), each, others), rerun(inspection(), each, others)
+            with_it, without = rerun(inspection_of([fault]), each, others), rerun(inspection_of(), each, others)
             if each.why_not:
                 counts["causes that need creates"] += 1
                 continue

@@ -92,7 +92,7 @@ def prune(path: Path, today: date, seen: Sequence[Finding] | None = None) -> lis
         if entry.expired(today) or (seen is not None and not any(map(entry.matches, seen)))
     ]
     starts = [found.start() for found in _HEADS.finditer(text)]
-    blocks = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    blocks = [text[start:end] for start, end in zip(starts, [*starts, len(text)][1:], strict=True)]
     kept = [entry for entry in ledger.entries if entry not in removed]
     left = text[: min(starts, default=len(text))]
     if len(blocks) == len(ledger.entries):
