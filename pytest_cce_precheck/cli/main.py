@@ -61,7 +61,7 @@ COMMANDS: Final = {
     "sdk": (
         "sdk",
         "test what the vendor's SDKs send, and what they keep of an answer",
-        "cce-precheck sdk run --driver='python my_driver.py'",
+        "cce-precheck sdk table",
     ),
     "corpus": ("corpus", "write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
     "ledger": ("ledger", "keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
