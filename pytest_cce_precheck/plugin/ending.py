@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.github import write_to_github
+from pytest_cce_precheck.report.history import latest_runs
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
 from pytest_cce_precheck.suite.kept_failures import FOLDER
@@ -36,6 +38,7 @@ SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("
 
 record_key: pytest.StashKey[RunRecord] = pytest.StashKey()
 """The record of the run, once it has ended."""
+_RUNS: Final = 30
 # members of the record that hold words of our own
 _CHOSEN: Final = frozenset({"code", "fail_on", "mode", "outcome", "severity", "state", "verdict"})
 
@@ -64,6 +67,10 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
     record = _without_secrets(record, stash.get(mask_key, redactor.known))
     record = replace(record, language=config.lang or ("zh" if prefers_chinese(os.environ) else "en"))
     record, unkept = keep_causes(session.config.invocation_params.dir / FOLDER, record, log)
+    if config.history:
+        with suppress(ConfigurationError):
+            # that it cannot be used was said when it was written
+            record = replace(record, runs=latest_runs(Path(config.history), _RUNS))
     stash[record_key] = record
     written, problems = _written(record, config.report)
     session.exitstatus = written.exit_status

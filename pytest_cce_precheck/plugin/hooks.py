@@ -235,6 +235,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         answers,
         observed_of_service,
         proved,
+        timeline,
         use_of_cassette,
     )
     from pytest_cce_precheck.plugin.session import Contract
@@ -259,6 +260,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             "cce_live": observed_of_service(harness),
             "cce_answers": answers(harness, test),
             "cce_proved": proved(harness),
+            "cce_timeline": timeline(harness),
         }
         for name, value in recorded.items():
             if value is not None:

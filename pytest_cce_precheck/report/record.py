@@ -128,6 +128,8 @@ class RunRecord:
     ``verdict``: *failing*, *shown*, *accepted*, or *caught* if a user's own test found it and did not fail. `conclude`
     groups those that break the contract (``causes``) and the warnings among those that are shown (``warnings``).
     ``proved`` says how much was judged of each kind of thing, ``not_proved`` what of ``--cce-require`` is not met.
+    ``combinations`` has the classes of filter values that were asked together, ``timeline`` each request, ``lives`` the
+    states of tasks that changed, both in seconds since the start; ``runs`` are the latest runs (``--cce-history``).
     """
 
     mode: str
@@ -162,6 +164,10 @@ class RunRecord:
     recorded: tuple[str, ...] = ()
     not_recorded: tuple[str, ...] = ()
     examples: tuple[Mapping[str, Any], ...] = ()
+    combinations: tuple[Mapping[str, Any], ...] = ()
+    timeline: tuple[Mapping[str, Any], ...] = ()
+    lives: tuple[Mapping[str, Any], ...] = ()
+    runs: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def service(self) -> str:

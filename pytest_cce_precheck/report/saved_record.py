@@ -134,6 +134,10 @@ def _joined(one: RunRecord, other: RunRecord) -> RunRecord:
             for each in questions
         },
         classes_not_reached=tuple(sorted(not_reached)),
+        combinations=_summed_combinations((*one.combinations, *other.combinations)),
+        timeline=(*one.timeline, *other.timeline),
+        lives=(*one.lives, *other.lives),
+        runs=one.runs or other.runs,
         cassettes=(*one.cassettes, *other.cassettes),
         examples=(*one.examples, *other.examples),
         **both,
@@ -177,6 +181,15 @@ def _merged_findings(findings: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str
         known["times"] += data["times"]
         if "targets" in data:
             known["targets"] = list(dict.fromkeys((*known.get("targets", ()), *data["targets"])))
+    return tuple(found.values())
+
+
+def _summed_combinations(combinations: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    for data in combinations:
+        total = found.setdefault(tuple(sorted(data["classes"].items())), {**data, "judged": 0, "red": 0})
+        total["judged"] += data["judged"]
+        total["red"] += data["red"]
     return tuple(found.values())
 
 

@@ -124,6 +124,8 @@ class Inspection:
             not_reached=frozenset(pair for query in beyond for pair in query.classes),
             observations={question: frozenset(seen) for question, seen in results.observations.items()},
             behind=self.lag.behind,
+            combinations=dict(results.combinations),
+            lives=self.lists.changed_lives(),
         )
 
     def chosen(self, probes: Sequence[Probed], number: int, name: Callable[[Probed], str]) -> Sequence[Probed]:
