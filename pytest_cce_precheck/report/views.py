@@ -110,7 +110,7 @@ def contract_tree(record: RunRecord) -> list[FieldRow]:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The course of a run as shapes: ``marks`` are requests, ``spans`` the states of tasks, all within 1000 in width."""
+    """The course of a run as shapes, 1000 wide: ``marks`` are requests, ``spans`` the states of tasks."""
 
     seconds: float
     again: int
