@@ -122,10 +122,7 @@ def collect(
         checks=tuple(_check(name, target, tests) for target in configs for name in suite),
         findings=tuple(_merged(everything)),
         accepted={data["code"]: data["reason"] for each in everything for data in each.all("accepted")},
-        recorded=tuple(sorted(each.nodeid for each in tests if each.cassette == "kept")),
-        not_recorded=tuple(each.nodeid for each in tests if each.cassette == "left"),
-        examples=_sorted("test", ({"test": each.nodeid, **data} for each in tests for data in each.all("examples"))),
-        cassettes=_sorted("name", (data for each in everything for data in each.all("cassette"))),
+        **_cassettes(everything, tests),
         **_course(everything, log.started.timestamp()),
         **_coverage(everything, config),
         **_acceptances(everything, configs, datetime.now(UTC).date()),
@@ -220,6 +217,16 @@ def _sorted(key: str, items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, 
     """Sort items by a key; of several with the same key, return the last."""
     by_key = {each[key]: each for each in items}
     return tuple(by_key[each] for each in sorted(by_key))
+
+
+def _cassettes(everything: Sequence[_Recorded], tests: Sequence[_Recorded]) -> dict[str, Any]:
+    """Return what was recorded and replayed, and the examples of hypothesis tests."""
+    return {
+        "recorded": tuple(sorted(each.nodeid for each in tests if each.cassette == "kept")),
+        "not_recorded": tuple(each.nodeid for each in tests if each.cassette == "left"),
+        "examples": _sorted("test", ({"test": each.nodeid, **data} for each in tests for data in each.all("examples"))),
+        "cassettes": _sorted("name", (data for each in everything for data in each.all("cassette"))),
+    }
 
 
 def _course(everything: Sequence[_Recorded], began: float) -> dict[str, Any]:
