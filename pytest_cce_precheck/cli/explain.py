@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.cli.output import print_json
 from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.report.explain import entry, overview
 from pytest_cce_precheck.simulator.faults import FAULTS
 
@@ -15,11 +18,15 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the entries of the codes, or the list of all codes."""
+    if options.json:
+        print_json([asdict(find_rule(code)) for code in options.codes or rules()])
+        return 0
     shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
     print_text("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
     return 0

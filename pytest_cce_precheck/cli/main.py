@@ -4,35 +4,85 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import CcePrecheckError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 OK: Final = 0
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
+INCOMPLETE: Final = 3
+NOT_REACHABLE: Final = 4
+INTERNAL: Final = 5
 # each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
 COMMANDS: Final = {
-    "serve": ("serve", "run the simulator as an HTTP server on loopback"),
-    "proxy": ("proxy", "record, replay, judge or compare the calls of any client, in any language"),
-    "check": ("check", "judge captured answers without any server"),
-    "explain": ("explain", "show what a finding code means, where it comes from, what to do"),
-    "faults": ("faults", "list the simulator's faults and variations"),
-    "selftest": ("selftest", "run the checks against every fault and variation, and show what was found"),
-    "challenge": ("challenge", "run your own tests on each fault, and show which faults they do not notice"),
-    "cassettes": ("cassettes.command", "list, show, verify, compare, prune, import and export recordings"),
-    "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer"),
-    "corpus": ("corpus", "write the answers that SDKs are tested with to files"),
-    "ledger": ("ledger", "keep the list of known failures, write tickets about them"),
-    "history": ("history", "show how reliable each check was over the last runs"),
-    "snapshot": ("snapshot", "show, compare and accept what runs saw of a service's answers"),
+    "run": (
+        "run",
+        "check a service with the shipped contract tests",
+        "cce-precheck run --mode=live --endpoint=https://cce.example.com --project-id=P --cluster-id=C",
+    ),
+    "rerun": (
+        "rerun",
+        "ask again for the causes that a run found: FIXED, STILL or CHANGED",
+        "cce-precheck rerun PRE401-3f2a9c --until-fixed=2h --every=5m",
+    ),
+    "report": ("report", "show, compare and merge JSON reports", "cce-precheck report diff old.json new.json"),
+    "serve": ("serve", "run the simulator as an HTTP server on loopback", "cce-precheck serve --port=8080 --tasks=50"),
+    "proxy": (
+        "proxy",
+        "record, replay, judge or compare the calls of any client, in any language",
+        "cce-precheck proxy --mode=record --to=https://cce.example.com --cassette-dir=cassettes",
+    ),
+    "check": (
+        "check",
+        "judge captured answers without any server",
+        "cce-precheck check answer.json --query=type=addonUpgrade",
+    ),
+    "explain": (
+        "explain",
+        "show what a finding code means, where it comes from, what to do",
+        "cce-precheck explain PRE401",
+    ),
+    "faults": ("faults", "list the simulator's faults and variations", "cce-precheck faults --json"),
+    "selftest": (
+        "selftest",
+        "run the checks against every fault and variation, and show what was found",
+        "cce-precheck selftest type-filter-ignored --budget=250",
+    ),
+    "challenge": (
+        "challenge",
+        "run your own tests on each fault, and show which faults they do not notice",
+        "cce-precheck challenge --faults='type-*' -- pytest tests",
+    ),
+    "cassettes": (
+        "cassettes.command",
+        "list, show, verify, compare, prune, import and export recordings",
+        "cce-precheck cassettes verify cce-cassettes",
+    ),
+    "sdk": (
+        "sdk",
+        "test what the vendor's SDKs send, and what they keep of an answer",
+        "cce-precheck sdk table",
+    ),
+    "corpus": ("corpus", "write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
+    "ledger": ("ledger", "keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
+    "history": ("history", "show how reliable each check was over the last runs", "cce-precheck history runs.sqlite"),
+    "snapshot": (
+        "snapshot",
+        "show, compare and accept what runs saw of a service's answers",
+        "cce-precheck snapshot show shape.json",
+    ),
 }
+"""The module, the description and an example of each command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,18 +108,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line; it has the arguments of the command that is given, and not of others."""
-    parser = _Parser(prog="cce-precheck", description="Contract checks of CCE's ListAddonPrecheckTasks.")
+    parser = _Parser(
+        prog="cce-precheck",
+        description="Contract checks of CCE's ListAddonPrecheckTasks.",
+        epilog="Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cce-precheck {version('pytest-cce-precheck')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (module, description) in COMMANDS.items():
-        command = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
+    for name, (module, description, example) in COMMANDS.items():
+        said = f"{description[0].upper()}{description[1:]}."
+        command = commands.add_parser(name, help=description, description=said, allow_abbrev=False)
         if [name] == list(given[:1]):
             import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
+            command.epilog = f"Example: {example}".replace("%", "%%") + (
+                f" -- {command.epilog}" if command.epilog else ""
+            )
     return parser
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        super().error(_without_secrets(message))
+        super().error(_without_secrets(f"{message}{self._near(message)}"))
+
+    def _near(self, message: str) -> str:
+        """Return what a mistyped command, action or option may have been."""
+        what, _, known = message.partition(" (choose from ")
+        if known:
+            return did_you_mean(what.rpartition(": ")[2].strip("'"), re.findall(r"[\w-]+", known))
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        flags = [word.partition("=")[0] for word in unknown.split() if word.startswith("-")]
+        return did_you_mean(flags[0], set(_flags_of(self))) if flags else ""
+
+
+def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        for command in (action.choices or {}).values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from _flags_of(command)
 
 
 def _without_secrets(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, get_args
 from pytest_cce_precheck.environment import Words
 from pytest_cce_precheck.errors import ConfigurationError
 
-FailOn = Literal["error", "warning", "note", "never"]
+FailOn = Literal["error", "warning", "note", "never", "new"]
 Language = Literal["en", "zh"]
 Kind = Literal["text", "number", "flag", "list", "age", "seconds", "command"]
 
@@ -28,14 +28,8 @@ _DAY: Final = 24 * 3600
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _LONGEST: Final = 86_400
 _FLAGS: Final = {
-    "true": True,
-    "yes": True,
-    "1": True,
-    "on": True,
-    "false": False,
-    "no": False,
-    "0": False,
-    "off": False,
+    **dict.fromkeys(("true", "yes", "1", "on"), True),
+    **dict.fromkeys(("false", "no", "0", "off"), False),
 }
 
 
@@ -177,7 +171,10 @@ class Config:
     )
     record_in_ci: bool = _option(False, "record although CI is set in the environment (record)")
     fault: tuple[str, ...] = _option((), "a fault to inject into the simulator (repeatable; simulate)", "NAME")
-    fail_on: FailOn = _option("error", "minimum severity that fails the run", choices=get_args(FailOn))
+    fail_on: FailOn = _option(
+        "error", "minimum severity that fails the run; new: errors that the baseline has not", choices=get_args(FailOn)
+    )
+    baseline: str | None = _option(None, "an earlier JSON report, whose findings are known (--cce-fail-on=new)", "PATH")
     accept: tuple[str, ...] = _option(
         (), "CODE: REASON [until YYYY-MM-DD], a finding that does not fail the run (repeatable)", "TEXT"
     )
@@ -304,6 +301,10 @@ def refuse_contradictions(config: Config, names: Mapping[str, str], where: str =
     if config.endpoint and config.region:
         raise ConfigurationError(
             f"{where}{names['endpoint']} and {names['region']} are both given, and both name the service: leave one out"
+        )
+    if bool(config.baseline) != (config.fail_on == "new"):
+        raise ConfigurationError(
+            f"{where}{names['baseline']} and {names['fail_on']}=new belong together: give both or neither"
         )
     if bool(config.foreign_project_id) != bool(config.foreign_cluster_id):
         raise ConfigurationError(

@@ -119,6 +119,13 @@ def observed_of_service(harness: Harness) -> str | None:
     return redactor.text(json.dumps(observed)) if any(observed.values()) else None
 
 
+def timeline(harness: Harness) -> str | None:
+    """Return what is recorded of the requests since the last call; None if there were none."""
+    sent, harness.timeline = harness.timeline, []
+    redactor, _ = harness.redaction
+    return redactor.text(json.dumps({"requests": sent})) if sent else None
+
+
 def answers(harness: Harness, test: TestContext) -> str:
     """Return what is recorded of the answers to a test's calls: by whom, how many, whether access was refused."""
     path = list_path(harness.mode.target.project_id, harness.mode.target.cluster_id)

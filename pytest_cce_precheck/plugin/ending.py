@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,14 +14,17 @@ import pytest
 from pytest_cce_precheck.config.targets import secrets_of
 from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.plugin.failures import keep_causes
 from pytest_cce_precheck.plugin.request_budget import budgets_key
 from pytest_cce_precheck.plugin.run_log import beside_key, mask_key
 from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.github import write_to_github
+from pytest_cce_precheck.report.history import latest_runs
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
+from pytest_cce_precheck.suite.kept_failures import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("test_"))
 """The names of the suite's tests: each is one check, and all of them together check the contract."""
 
+record_key: pytest.StashKey[RunRecord] = pytest.StashKey()
+"""The record of the run, once it has ended."""
+_RUNS: Final = 30
 # members of the record that hold words of our own
 _CHOSEN: Final = frozenset({"code", "fail_on", "mode", "outcome", "severity", "state", "verdict"})
 
@@ -59,10 +66,16 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
     )
     record = _without_secrets(record, stash.get(mask_key, redactor.known))
     record = replace(record, language=config.lang or ("zh" if prefers_chinese(os.environ) else "en"))
+    record, unkept = keep_causes(session.config.invocation_params.dir / FOLDER, record, log)
+    if config.history:
+        with suppress(ConfigurationError):
+            # that it cannot be used was said when it was written
+            record = replace(record, runs=latest_runs(Path(config.history), _RUNS))
+    stash[record_key] = record
     written, problems = _written(record, config.report)
     session.exitstatus = written.exit_status
     yield from lines(written)
-    yield from problems
+    yield from (*unkept, *problems)
     # a second report of the same run replaces a file, but would be added to the page of the job
     if log.exit_status is None:
         yield from write_to_github(written, os.environ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from pytest_cce_precheck.plugin.settings import config_key, uses_the_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.config.options import Config
@@ -75,6 +75,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
     from pytest_cce_precheck.contract.ledger import known_failures
     from pytest_cce_precheck.plugin.request_budget import budgets_key
     from pytest_cce_precheck.plugin.session import Harness
+    from pytest_cce_precheck.report.baseline import baseline
 
     with as_setup_error():
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))
@@ -88,6 +89,9 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
         # those of a fixture that overrides ours, made before or after this
         harness.returned = pytestconfig.stash.setdefault(returned_key, [])
         harness.acceptances += known_failures(cce_config.ledger, pytestconfig.rootpath)
+        if cce_config.baseline:
+            name = _cce_target.name if _cce_target is not None else ""
+            harness.acceptances += baseline(Path(cce_config.baseline), name)
     pytestconfig.stash.setdefault(harnesses_key, []).append(harness)
     with harness.session():
         yield harness

@@ -47,7 +47,7 @@ MARKERS = (
     "cce_allow(code, reason=..., until=None): accept a finding code (or a rule's name) in this test, until YYYY-MM-DD",
 )
 # only the heavier modules know which values of these are valid
-_VALIDATED = frozenset({"fault", "accept", "report", "require"})
+_VALIDATED = frozenset({"fault", "accept", "baseline", "report", "require"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -240,6 +240,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         answers,
         observed_of_service,
         proved,
+        timeline,
         use_of_cassette,
     )
     from pytest_cce_precheck.plugin.session import Contract
@@ -264,6 +265,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             "cce_live": observed_of_service(harness),
             "cce_answers": answers(harness, test),
             "cce_proved": proved(harness),
+            "cce_timeline": timeline(harness),
         }
         for name, value in recorded.items():
             if value is not None:

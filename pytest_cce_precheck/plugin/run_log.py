@@ -31,7 +31,7 @@ mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
 log_key: pytest.StashKey[RunLog] = pytest.StashKey()
 beside_key: pytest.StashKey[list[tuple[str, str, str]]] = pytest.StashKey()
 """What the end of the run recorded and no test did: what stands for the test, a name and a value."""
-_NO_PROPERTIES: Final = frozenset({"cce_proved"})
+_NO_PROPERTIES: Final = frozenset({"cce_kept", "cce_proved", "cce_timeline"})
 _records_key: Final = pytest.StashKey[list[tuple[str, str]]]()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.client import PrecheckClient
@@ -60,6 +60,11 @@ _MODES: Final[dict[Mode, type[BaseMode]]] = {
 }
 
 
+# requests of one worker that the timeline of the report shows, and the characters of each
+_MOST_NOTED: Final = 2000
+_NOTED: Final = 160
+
+
 class Harness:
     """The mode and the client of a session, and the running test with its exchanges."""
 
@@ -89,6 +94,7 @@ class Harness:
         self._times: dict[str, list[float]] = {}
         self._observed = (0, 0, 0)
         self.proof = Proof()
+        self.timeline: list[dict[str, Any]] = []
         self._unreported: list[Record] = []
 
     def remaining(self) -> float | None:
@@ -128,6 +134,7 @@ class Harness:
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.add(exchange)
+        self.note(exchange.request, kind_of_query(exchange), exchange.status, exchange.response.elapsed)
         if self.config.mode.is_real:
             if self.test is not None:
                 self.test.answered(exchange.request, exchange.response)
@@ -136,6 +143,13 @@ class Harness:
             self._created += _created(exchange)
             if kind := kind_of_query(exchange):
                 self._times.setdefault(kind, []).append(round(exchange.response.elapsed, 4))
+
+    def note(self, request: Request, kind: str, status: int, took: float) -> None:
+        """Add a request to the timeline; ``kind`` is empty if it must be sent again, ``status`` is 0 if it was lost."""
+        if len(self.timeline) < _MOST_NOTED:
+            asked = shortened(f"{request.method} ?{request.query}" if request.query else request.method, _NOTED)
+            times = {"at": round(time() - took, 3), "took": round(took, 4)}
+            self.timeline.append({**times, "kind": kind, "status": status, "asked": asked})
 
     def answered(self, exchange: Exchange) -> None:
         """Record an exchange of the running test that another client than ours made."""
@@ -269,6 +283,7 @@ class _CountedTransport:
             try:
                 exchange = self._transport.send(request)
             except TransportError:
+                self._harness.note(request, "", 0, monotonic() - began)
                 was_short = monotonic() - began < self._harness.config.timeout
                 if budget is not None and budget.is_over and (budget.has_answered or was_short):
                     raise budget.over() from None

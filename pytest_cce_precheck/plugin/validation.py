@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.proved import requirements
+from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, TokenCommand, Tokens
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -44,6 +45,8 @@ def refuse_the_unusable(
     for text in config.accept:
         Acceptance.parse(text)
     requirements(config.require)
+    if config.baseline:
+        SavedReport.read(Path(config.baseline))
     for path in config.report:
         writer_for(Path(path))
     _refuse_for_mode(config, environment, of_the_suite, [target.config for target in targets] or [config])

@@ -122,10 +122,8 @@ def collect(
         checks=tuple(_check(name, target, tests) for target in configs for name in suite),
         findings=tuple(_merged(everything)),
         accepted={data["code"]: data["reason"] for each in everything for data in each.all("accepted")},
-        recorded=tuple(sorted(each.nodeid for each in tests if each.cassette == "kept")),
-        not_recorded=tuple(each.nodeid for each in tests if each.cassette == "left"),
-        examples=_sorted("test", ({"test": each.nodeid, **data} for each in tests for data in each.all("examples"))),
-        cassettes=_sorted("name", (data for each in everything for data in each.all("cassette"))),
+        **_cassettes(everything, tests),
+        **_course(everything, log.started.timestamp()),
         **_coverage(everything, config),
         **_acceptances(everything, configs, datetime.now(UTC).date()),
     )
@@ -219,6 +217,42 @@ def _sorted(key: str, items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, 
     """Sort items by a key; of several with the same key, return the last."""
     by_key = {each[key]: each for each in items}
     return tuple(by_key[each] for each in sorted(by_key))
+
+
+def _cassettes(everything: Sequence[_Recorded], tests: Sequence[_Recorded]) -> dict[str, Any]:
+    """Return what was recorded and replayed, and the examples of hypothesis tests."""
+    return {
+        "recorded": tuple(sorted(each.nodeid for each in tests if each.cassette == "kept")),
+        "not_recorded": tuple(each.nodeid for each in tests if each.cassette == "left"),
+        "examples": _sorted("test", ({"test": each.nodeid, **data} for each in tests for data in each.all("examples"))),
+        "cassettes": _sorted("name", (data for each in everything for data in each.all("cassette"))),
+    }
+
+
+def _course(everything: Sequence[_Recorded], began: float) -> dict[str, Any]:
+    """Return what was asked together, and the requests and tasks' lives in seconds since the start."""
+    combinations: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(lambda: [0, 0])
+    lives: dict[tuple[str, str], Any] = {}
+    timeline = []
+    for each in everything:
+        for data in each.from_runs("combinations"):
+            total = combinations[tuple(sorted(data["classes"].items()))]
+            total[0] += data["judged"]
+            total[1] += data["red"]
+        for data in each.from_runs("lives"):
+            # a later check knows more
+            lives[each.target, data["task"]] = [[round(at - began, 3), state] for at, state in data["states"]]
+        for part in each.all("timeline"):
+            sent = part["requests"]
+            timeline += [{**one, "at": round(one["at"] - began, 3), "target": each.target} for one in sent]
+    return {
+        "combinations": tuple(
+            {"classes": dict(classes), "judged": judged, "red": red}
+            for classes, (judged, red) in sorted(combinations.items())
+        ),
+        "timeline": tuple(sorted(timeline, key=lambda one: one["at"])),
+        "lives": tuple({"task": task, "target": target, "states": states} for (target, task), states in lives.items()),
+    }
 
 
 def _coverage(everything: Sequence[_Recorded], config: Config) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck._files import refuse_odd
 from pytest_cce_precheck.errors import ConfigurationError
@@ -97,6 +97,18 @@ def latest(path: Path, last: int) -> tuple[CheckOutcome, ...]:
             (last,),
         )
         return tuple(CheckOutcome(*row) for row in rows)
+
+
+def latest_runs(path: Path, last: int) -> tuple[dict[str, Any], ...]:
+    """Return the newest ``last`` runs of all, the oldest first: when, and how many tests had which result."""
+    with _opened(path) as connection:
+        rows = connection.execute(
+            "SELECT run, min(at), count(*), sum(result = 'failed'), sum(result = 'inconclusive') FROM outcome"
+            " WHERE result != 'skipped' GROUP BY run ORDER BY max(id) DESC LIMIT ?",
+            (last,),
+        )
+        names = ("run", "at", "tests", "failed", "inconclusive")
+        return tuple(dict(zip(names, row, strict=True)) for row in rows)[::-1]
 
 
 @contextmanager

@@ -19,10 +19,12 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, in_language, ticket
+from pytest_cce_precheck.wire.vocabulary import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,13 @@ def as_html(record: RunRecord) -> str:
         on_simulator=[test.nodeid for test in record.tests if test.on_simulator],
         observations=[f"{what}: {', '.join(seen)}" for what, seen in record.observations.items()],
         tables=list(tables(record)),
+        matrices=views.matrices(record),
+        tree=views.contract_tree(record),
+        columns=views.COLUMNS,
+        states=[str(state) for state in TaskState],
+        timeline=views.timeline(record),
+        slowest=list(views.slowest(record)),
+        open_rules=views.open_rules(record),
         complete=record.verdict == "holds" and not (record.not_asked_for or record.classes_not_reached),
     )  # fmt: skip
 

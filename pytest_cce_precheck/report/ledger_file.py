@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
 
 _SOON: Final = 30
+# the header of an entry, with the comments right above it
+_HEADS: Final = re.compile(r"(?m)^(?:[ \t]*#.*\r?\n)*[ \t]*\[\[[ \t]*known[ \t]*\]\]")
 
 
 def add(path: Path, entry: Known, findings: Sequence[Finding], today: date) -> None:
@@ -63,8 +66,49 @@ def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
     return added
 
 
+def for_all(findings: Sequence[Finding], entry: Known, known: Ledger, today: date) -> list[Known]:
+    """Return entries for all findings that a ledger does not cover, each at a place if possible.
+
+    ``entry`` has the reason, owner and day of each.
+    """
+    added: list[Known] = []
+    for cause in causes(findings):
+        for finding in (cause.finding, *cause.consequences):
+            if known.apply([finding], today).rest and not any(each.matches(finding) for each in added):
+                added.append(_at_its_place(finding, entry, entry.reason))
+    return added
+
+
+def prune(path: Path, today: date, seen: Sequence[Finding] | None = None) -> list[Known]:
+    """Remove the entries that have expired, and those that match nothing of what was ``seen``; return them.
+
+    Each goes with the comment right above it. Raises `ConfigurationError` if the file could not be read afterwards.
+    """
+    text = _files.read_text(path, f"the ledger {path}")
+    ledger = Ledger.parse(text, str(path))
+    removed = [
+        entry
+        for entry in ledger.entries
+        if entry.expired(today) or (seen is not None and not any(map(entry.matches, seen)))
+    ]
+    starts = [found.start() for found in _HEADS.finditer(text)]
+    blocks = [text[start:end] for start, end in zip(starts, [*starts, len(text)][1:], strict=True)]
+    kept = [entry for entry in ledger.entries if entry not in removed]
+    left = text[: min(starts, default=len(text))]
+    if len(blocks) == len(ledger.entries):
+        left += "".join(block for entry, block in zip(ledger.entries, blocks, strict=True) if entry in kept)
+    if Ledger.parse(left, str(path)).entries != tuple(kept):
+        raise ConfigurationError(f"{path} cannot be pruned: write each entry under a [[known]] of its own")
+    if removed:
+        _files.write(path, left.encode(), f"the ledger {path}")
+    return removed
+
+
 def _following(entry: Known, finding: Finding) -> Known:
-    reason = f"follows from {entry.title}: {entry.reason}"
+    return _at_its_place(finding, entry, f"follows from {entry.title}: {entry.reason}")
+
+
+def _at_its_place(finding: Finding, entry: Known, reason: str) -> Known:
     # the same filter if the finding is about it, otherwise the first place that an entry can name
     for where in (entry.where, *finding.subject, ""):
         with suppress(ConfigurationError):

@@ -26,11 +26,13 @@ RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
 """From the best to the worst: the worst verdict of a target is that of the run."""
 
+FORMAT: Final = 2
+"""The version of the report file: it grows by one if members are added; none is removed or changes its meaning."""
 CheckState = Literal["judged", "not-asked-for", "not-judged"]
 RecordedFinding = Mapping[str, Any]
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 # of a run's fields, those that the report file has in another form or not at all
-_NOT_REPORTED: Final = frozenset({"targets", "causes", "warnings", "fail_on", "not_recorded", "language"})
+_NOT_REPORTED: Final = frozenset({"targets", "causes", "warnings", "not_recorded", "language"})
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,15 @@ class TargetResult:
         """Return the result as the report file has it."""
         return {
             "service": self.service,
+            "cluster": self.cluster,
+            "lag": self.lag,
             "requests": self.requests,
+            "tried": self.tried,
             "retried": self.retried,
             "answered": self.answered,
+            "listed": self.listed,
+            "refused": self.refused,
+            "not_asked_for": list(self.not_asked_for),
             "tokens_renewed": self.renewed,
             "clock_skew": skew_of(self.ahead),
             "seconds_behind": self.behind,
@@ -120,6 +128,8 @@ class RunRecord:
     ``verdict``: *failing*, *shown*, *accepted*, or *caught* if a user's own test found it and did not fail. `conclude`
     groups those that break the contract (``causes``) and the warnings among those that are shown (``warnings``).
     ``proved`` says how much was judged of each kind of thing, ``not_proved`` what of ``--cce-require`` is not met.
+    ``combinations`` has the classes of filter values that were asked together, ``timeline`` each request, ``lives`` the
+    states of tasks that changed, both in seconds since the start; ``runs`` are the latest runs (``--cce-history``).
     """
 
     mode: str
@@ -154,6 +164,10 @@ class RunRecord:
     recorded: tuple[str, ...] = ()
     not_recorded: tuple[str, ...] = ()
     examples: tuple[Mapping[str, Any], ...] = ()
+    combinations: tuple[Mapping[str, Any], ...] = ()
+    timeline: tuple[Mapping[str, Any], ...] = ()
+    lives: tuple[Mapping[str, Any], ...] = ()
+    runs: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def service(self) -> str:
@@ -223,13 +237,13 @@ class RunRecord:
         copied = {name: _plain(getattr(self, name)) for name in (*names, "not_asked_for")}
         for kind, each in self.proved.items():
             copied["proved"][kind] = {"proved": len(each.times), "of": each.of, **copied["proved"][kind]}
-        return {"tool": TOOL, **copied, **self._targets_to_dict()}
+        return {"tool": TOOL, "format": FORMAT, **copied, **self._targets_to_dict()}
 
     def _targets_to_dict(self) -> dict[str, Any]:
         if "" in self.targets:
             return self.targets[""].to_dict()
         targets = [
-            {"name": name, "cluster": each.cluster, "verdict": each.verdict, "reason": each.reason, **each.to_dict()}
+            {"name": name, "verdict": each.verdict, "reason": each.reason, **each.to_dict()}
             for name, each in self.targets.items()
         ]
         return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}

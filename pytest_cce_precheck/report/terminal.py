@@ -132,6 +132,8 @@ def _cause_lines(cause: RecordedCause) -> Iterable[str]:
     if cause.consequences:
         codes = ", ".join(dict.fromkeys(cause.consequences))
         yield f"    and {len(cause.consequences)} more that follow from it ({codes})"
+    if "rerun" in cause.finding:
+        yield f"    ask again: cce-precheck rerun {cause.finding['rerun']}"
 
 
 def _shown_lines(record: RunRecord) -> Iterable[str]:

@@ -26,13 +26,17 @@ class Verdict:
 
 
 def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date) -> Verdict:
-    """Sort findings: an accepted one never fails, the others fail if they have at least the severity ``fail_on``."""
+    """Sort findings: an accepted one never fails, the others fail if they have at least the severity ``fail_on``.
+
+    With ``new``, what is known from the baseline is accepted, and other errors fail.
+    """
+    least = None if fail_on == "never" else Severity.ERROR if fail_on == "new" else Severity(fail_on)
     failing, shown, accepted = [], [], []
     for finding in findings:
         acceptance = next((each for each in acceptances if each.covers(finding, today)), None)
         if acceptance is not None:
             accepted.append((finding, acceptance))
-        elif fail_on != "never" and finding.severity.rank <= Severity(fail_on).rank:
+        elif least is not None and finding.severity.rank <= least.rank:
             failing.append(finding)
         else:
             shown.append(finding)

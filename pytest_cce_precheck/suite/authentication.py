@@ -52,15 +52,16 @@ def bad_credentials_are_refused(run: Inspection) -> None:
     known = [task.id for task in opening.tasks if task.id] if opening else []
     key = run.client.credentials.access_key
     in_a_row = 0
-    for probe in probes[: run.shares.authentication]:
+    for probe in run.chosen(probes, run.shares.authentication, lambda probe: probe.what):
         if key and key.reveal() in probe.request.headers.get("Authorization", ""):
             in_a_row += 1
         if in_a_row > _IN_A_ROW:
             run.lists.read()
             in_a_row = 1
-        exchange = run.sender.ask(probe.request, as_is=True)
+        with run.results.asking_with(probe.what):
+            exchange = run.sender.ask(probe.request, as_is=True)
+            run.results.report(*refusal_findings(exchange, probe.code, probe.what, known))
         run.results.judged += exchange.status not in PASSING
-        run.results.report(*refusal_findings(exchange, probe.code, probe.what, known))
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
             message = f"the refusal of {probe.what} shows the right signature"
             run.results.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.plugin.failures import recorded
 from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.inspection import Check, Inspection
@@ -59,7 +60,9 @@ class Suite:
         """Return the inspection, ready for a test; on replay it has the settings that it was recorded with."""
         mode = self._harness.config.mode
         if self._inspection is None:
-            settings = _recorded(test.notes, self._harness) if mode.replays else _settings(self._harness, self._worker)
+            settings = (
+                _recorded(test.notes, self._harness) if mode.replays else settings_for(self._harness, self._worker)
+            )
             self._inspection = Inspection(self._client, settings, proof=self._harness.proof)
         if mode.records:
             test.notes["suite"] = _as_notes(self._inspection.settings)
@@ -68,7 +71,8 @@ class Suite:
         return self._inspection
 
 
-def _settings(harness: Harness, worker: str) -> Settings:
+def settings_for(harness: Harness, worker: str = "") -> Settings:
+    """Return the settings of the suite in a session."""
     config, service = harness.config, harness.mode.simulator
     simulated = config.mode.is_simulated
     neighbours = Neighbours(
@@ -128,6 +132,7 @@ def holds(
         test.notes["questions"] = inspection.query_log.as_data()
         progress = inspection.progress() - before
         record(request.node, "cce_run", json.dumps(progress.to_dict()))
+        record(request.node, "cce_kept", recorded(_cce_harness, inspection, findings, check.__name__))
         cce_contract.judge(findings)
         if progress.why_not_judged:
             pytest.skip(progress.why_not_judged)

@@ -121,5 +121,6 @@ class _Answers:
         [judged] = closed[1]
         run.results.judged += bool(judged.findings) or not judged.open_ids
         run.results.reached.update(query.classes)
+        run.results.see_combination(query.classes, red=bool(judged.findings))
         run.results.report(*judged.alone)
         return judged.compared

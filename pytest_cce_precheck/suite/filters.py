@@ -190,6 +190,8 @@ def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket, open_ids: di
     # a task that was judged once is judged, though it may have been changing another time
     open_ids[query.query] = judged.open_ids & open_ids.get(query.query, judged.open_ids)
     run.results.judged += bool(judged.findings) or not open_ids[query.query]
+    if judged.findings or not judged.open_ids:
+        run.results.see_combination(query.classes, red=bool(judged.findings))
     return bool(open_ids[query.query])
 
 

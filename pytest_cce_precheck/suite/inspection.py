@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.plan import Family, Plan
 
+Probed = TypeVar("Probed")
 # with fewer queries, the most telling ones are asked one by one
 _JOINED_FROM: Final = 70
 
@@ -41,7 +42,7 @@ class Inspection:
 
     ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
     of queries that a joined one was asked in place of, ``created`` is the number of tasks that the run has created or
-    may have.
+    may have. ``again`` is the message of the one finding that a rerun asks for.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Inspection:
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
         self.created = 0
+        self.again = ""
         self.query_log = QueryLog()
         self.proved: set[str] = set()
         self._joined = 0
@@ -123,7 +125,16 @@ class Inspection:
             not_reached=frozenset(pair for query in beyond for pair in query.classes),
             observations={question: frozenset(seen) for question, seen in results.observations.items()},
             behind=self.lag.behind,
+            combinations=dict(results.combinations),
+            lives=self.lists.changed_lives(),
         )
+
+    def chosen(self, probes: Sequence[Probed], number: int, name: Callable[[Probed], str]) -> Sequence[Probed]:
+        """Return the first ``number`` of probes; in a rerun, those up to the one that its finding names."""
+        named = [place for place, probe in enumerate(probes) if self.again and name(probe) in self.again]
+        # "no credentials" is the beginning of others
+        last = max(named, key=lambda place: len(name(probes[place])), default=number - 1)
+        return probes[max(last + 1 - number, 0) : last + 1]
 
     def unknown_id(self, real: str) -> str:
         """Return an id of the same shape that nothing has."""

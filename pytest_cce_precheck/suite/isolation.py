@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import utc_now
@@ -50,7 +50,7 @@ def other_places_cannot_be_read(run: Inspection) -> None:
             "no foreign project and cluster are given (--cce-foreign-project-id, …)", part="isolation between accounts"
         )
     statuses = set()
-    for probe in probes[: max(3, run.shares.isolation // 2)]:
+    for probe in run.chosen(probes, max(3, run.shares.isolation // 2), lambda probe: probe.what):
         exchange = run.sender.ask(probe.request, as_is=probe.as_is)
         statuses.add(exchange.status)
         run.results.judged += exchange.status not in PASSING
@@ -127,7 +127,8 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
         message = f"task {min(both)} is listed in this cluster and in {other_id}"
         run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
     _filters_select_there(run, theirs, other_id)
-    for question in islice(_crossed_questions(run, mine, theirs, other_id), max(2, run.shares.isolation // 3)):
+    crossed = list(_crossed_questions(run, mine, theirs, other_id))
+    for question in run.chosen(crossed, max(2, run.shares.isolation // 3), lambda each: each.what):
         answer = run.lists.judged(run.sender.ask(question.request), question.statuses)
         foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
         if foreign and answer:
@@ -179,7 +180,7 @@ def _filters_select_there(run: Inspection, theirs: Answer, other_id: str) -> Non
 
     If replicas lag, only what is wrong again after the lag is reported.
     """
-    queries = list(_queries_of(theirs))[: max(0, run.shares.isolation // 3 - 2)]
+    queries = run.chosen(list(_queries_of(theirs)), max(0, run.shares.isolation // 3 - 2), lambda query: query.title)
     before = theirs
     for is_last in (False, True) if run.lag.lag else (True,):
         asked = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import satisfies
 from pytest_cce_precheck.contract.occasions import REFUSED
+from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 
@@ -76,6 +77,9 @@ def _report(
     # an answer that shows the control was made from every value
     if answer is not None and answer.tasks and not judged.compared and not judged.open_ids:
         run.results.reached.update(query.classes)
+        beside = tuple(pair for pair in query.meanings[0][0] if pair[0] not in {name for name, _ in query.classes})
+        for each in query.classes:
+            run.results.see_combination((each, *((name, MATCHING) for name, _ in beside)), red=False)
         run.proved.update(each.query for _, each in (group.members if group is not None else ()))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED
 from pytest_cce_precheck.contract.filters import Bracket
@@ -34,6 +37,9 @@ _REFUSED: Final = {
 }
 # so many times in turn the list must be answered and the question not, before that is no coincidence
 _IN_TURN: Final = 3
+_MOST_LIVES: Final = 100
+_GONE: Final = "gone"
+_LONGEST: Final = 80
 
 
 class TaskLists:
@@ -51,6 +57,8 @@ class TaskLists:
         self._history = history
         self._lag = results.lag
         self._was_read = self._caught_up = False
+        # each task's states, with the time at which each was first seen
+        self._lives: dict[str, list[tuple[float, str]]] = {}
 
     def read(self) -> Answer | None:
         """Read the unfiltered list and compare it with all earlier ones; None if it cannot be used.
@@ -93,9 +101,25 @@ class TaskLists:
     def compare(self, answer: Answer, *, complete: bool = True) -> frozenset[str]:
         """Compare the answer to the latest request with all before; return the tasks that a lag lets be older there."""
         outdated = self._lag.observe(answer, self._sender.sent_at, complete=complete)
+        self._follow(answer, complete=complete)
         self._results.proof.see_series(self.latest, answer, complete=complete)
         self._results.report(*self._history.observe(answer, complete=complete, outdated=outdated))
         return outdated
+
+    def _follow(self, answer: Answer, *, complete: bool) -> None:
+        now = round(time.time(), 3)
+        shown = {shortened(key, _LONGEST): shortened(task.state or "?", _LONGEST) for key, task in answer.by_id.items()}
+        gone = dict.fromkeys(self._lives.keys() - shown.keys() if complete else (), _GONE)
+        for key, state in {**shown, **gone}.items():
+            states = self._lives.setdefault(key, [])
+            if not states or states[-1][1] != state:
+                states.append((now, state))
+
+    def changed_lives(self) -> dict[str, list[tuple[float, str]]]:
+        """Return the states of each task that came, went or changed while the run looked: when each was first seen."""
+        first = min((states[0][0] for states in self._lives.values()), default=0.0)
+        changed = {key: states for key, states in self._lives.items() if len(states) > 1 or states[0][0] > first}
+        return dict(islice(changed.items(), _MOST_LIVES))
 
     def bracket(self, before: Answer, after: Answer) -> Bracket:
         """Return the bracket of what was asked between two lists."""

@@ -23,7 +23,7 @@ class QueryLog:
     def __init__(self, recorded: Mapping[str, Any] | None = None) -> None:
         self.replaying = recorded is not None
         self._questions = {
-            name: [_question(data) for data in questions] for name, questions in (recorded or {}).items()
+            name: [query_from_data(data) for data in questions] for name, questions in (recorded or {}).items()
         }
 
     def questions(self, name: str, planned: Callable[[], Sequence[Query]]) -> Sequence[Query]:
@@ -37,15 +37,26 @@ class QueryLog:
         if not self.replaying:
             self._questions.setdefault(DRAWN, []).append(question)
 
+    def up_to(self, query: str, number: int) -> tuple[Query, ...]:
+        """Return a query that was asked, with those planned just before it; none if it is not known here."""
+        for asked in reversed(self._questions.values()):
+            for place, question in enumerate(asked):
+                if question.query == query:
+                    return tuple(asked[max(place + 1 - number, 0) : place + 1])
+        return ()
+
     def as_data(self) -> dict[str, Any]:
         """Return what the cassette keeps."""
-        return {
-            name: [{**asdict(question), "statuses": sorted(question.statuses)} for question in asked]
-            for name, asked in self._questions.items()
-        }
+        return {name: list(map(query_as_data, asked)) for name, asked in self._questions.items()}
 
 
-def _question(data: Mapping[str, Any]) -> Query:
+def query_as_data(query: Query) -> dict[str, Any]:
+    """Return a query in the types that JSON has."""
+    return {**asdict(query), "statuses": sorted(query.statuses)}
+
+
+def query_from_data(data: Mapping[str, Any]) -> Query:
+    """Return the query of what `query_as_data` returned."""
     return Query(
         query=data["query"],
         meanings=tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,9 +12,14 @@ from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.wire.vocabulary import Filter
+
+Classes = tuple[tuple["Filter", str], ...]
+"""The class of each filter's value in a query."""
+Judged = tuple[int, int]
+"""How many answers were judged, and how many of them were wrong."""
 
 # findings that compare two answers: one of two replicas may be behind the other
 _CONTRADICTIONS: Final = frozenset(
@@ -40,11 +46,24 @@ class Progress:
     not_reached: frozenset[tuple[Filter, str]]
     observations: Mapping[str, frozenset[str]]
     behind: float = 0.0
+    combinations: Mapping[Classes, Judged] = field(default_factory=dict)
+    lives: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
 
     def __sub__(self, earlier: Progress) -> Progress:
         counts = {name: getattr(self, name) - getattr(earlier, name) for name in ("requests", "retried", "judged")}
         texts = ("inconclusive", "not_asked", "cut_short")
-        return replace(self, **counts, **{name: getattr(self, name)[len(getattr(earlier, name)) :] for name in texts})
+        before = earlier.combinations
+        judged = {
+            classes: (number - before.get(classes, (0, 0))[0], red - before.get(classes, (0, 0))[1])
+            for classes, (number, red) in self.combinations.items()
+            if before.get(classes) != (number, red)
+        }
+        return replace(
+            self,
+            combinations=judged,
+            **counts,
+            **{name: getattr(self, name)[len(getattr(earlier, name)) :] for name in texts},
+        )
 
     @property
     def why_not_judged(self) -> str:
@@ -68,6 +87,11 @@ class Progress:
             "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
             "observations": {question: sorted(seen) for question, seen in self.observations.items()},
             "behind": round(self.behind, 1),
+            "combinations": [
+                {"classes": {str(name): each for name, each in classes}, "judged": number, "red": red}
+                for classes, (number, red) in self.combinations.items()
+            ],
+            "lives": [{"task": key, "states": list(map(list, states))} for key, states in self.lives.items()],
         }
 
 
@@ -83,12 +107,14 @@ class Results:
     lag: ReplicaLag
     replicas: bool = True
     check: str = ""
+    special: str = ""
     judged: int = 0
     inconclusive: list[str] = field(default_factory=list)
     not_asked: list[str] = field(default_factory=list)
     cut_short: list[str] = field(default_factory=list)
     reached: set[tuple[Filter, str]] = field(default_factory=set)
     observations: dict[str, set[str]] = field(default_factory=dict)
+    combinations: dict[Classes, Judged] = field(default_factory=dict)
     proof: Proof = field(default_factory=Proof)
     _found: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _times: dict[tuple[str, ...], int] = field(default_factory=dict)
@@ -110,11 +136,27 @@ class Results:
             if finding.identity not in self._found:
                 self._found[finding.identity] = finding.abridged()
 
+    @contextmanager
+    def asking_with(self, what: str) -> Iterator[None]:
+        """Name in the evidence of each finding what was special about the request, unless its message does."""
+        self.special = what
+        try:
+            yield
+        finally:
+            self.special = ""
+
     def _with_hint(self, finding: Finding) -> Finding:
+        if self.special and self.special not in finding.message:
+            finding = replace(finding, evidence=(*finding.evidence, ("asked with", self.special)))
         behind = self.lag.behind
         if behind <= self.lag.lag or not self.replicas or finding.code not in _CONTRADICTIONS:
             return finding
         return replace(finding, evidence=(*finding.evidence, ("replicas?", may_be_replicas(behind))))
+
+    def see_combination(self, classes: Classes, *, red: bool) -> None:
+        """Count a judged answer to a query for these classes of values, and whether it was wrong."""
+        judged, wrong = self.combinations.get(classes, (0, 0))
+        self.combinations[classes] = judged + 1, wrong + red
 
     def observe(self, question: str, behaviour: str) -> None:
         """Record how the endpoint answers a question that the contract leaves open."""

@@ -57,10 +57,11 @@ class Row:
         return self.conforming or bool(set(self.causes) & set(self.expected))
 
 
-def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
-    """Inspect the simulator with one fault or variation, in this process and without HTTP."""
-    fault = FAULTS.get(name)
-    simulator = Simulator(seed=seed, faults=[name] if fault else [], variations=[] if fault else [name])
+def inspection_of(
+    faults: Sequence[str] = (), variations: Sequence[str] = (), budget: int = DEFAULT_BUDGET, seed: int = 0
+) -> Inspection:
+    """Return an inspection of a new simulator, in this process and without HTTP."""
+    simulator = Simulator(seed=seed, faults=faults, variations=variations)
     client = PrecheckClient(
         InProcessTransport(simulator),
         endpoint=simulator.endpoint,
@@ -72,8 +73,15 @@ def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
     settings = Settings(
         budget, seed, allow_writes=True, allow_destructive=True, neighbours=neighbours, wait=simulator.clock.advance
     )
+    return Inspection(client, settings)
+
+
+def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
+    """Inspect the simulator with one fault or variation, in this process and without HTTP."""
+    fault = FAULTS.get(name)
+    inspection = inspection_of([name] if fault else [], [] if fault else [name], budget, seed)
     started = time.perf_counter()
-    run = inspect(Inspection(client, settings))
+    run = inspect(inspection)
     known_by = fault.codes if fault else ()
     telling = [each for each in run.results.findings if each.severity is not Severity.NOTE or each.code in known_by]
     groups = causes(telling)

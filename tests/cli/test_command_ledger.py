@@ -177,3 +177,87 @@ def test_no_number_of_runs_is_refused(command: Command, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         command("history", "history.sqlite", "--last", "0")
     assert "'0' is not a number of runs: expected from 1 to 1000000" in capsys.readouterr().err
+
+
+# ---- add --all, prune
+
+
+def test_all_findings_of_a_report_are_added_each_at_its_place_and_once(
+    command: Command, report: str, tmp_path: Path
+) -> None:
+    everything = ("--all", "--reason", "before us", "--owner", "team-cce", "--until", LATER)
+    status, out = command("ledger", "add", report, *everything)
+    assert (status, len(out.splitlines())) == (0, 3)
+    ledger = Ledger.read(tmp_path / "cce-known.toml")
+    assert [entry.title for entry in ledger.entries] == ["PRE302", "PRE401 at task_id", "PRE401 at type"] or [
+        entry.title for entry in ledger.entries
+    ] == ["PRE401 at task_id", "PRE401 at type", "PRE302 at final-without-expiry"]
+    assert ledger.apply([NO_EXPIRY, UNSOUND, UNSOUND_TASK], TODAY).rest == ()
+    assert command("ledger", "add", report, *everything) == (
+        0, f"cce-known.toml covers every finding of {report} already: nothing is added\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [("--where", "type"), ("--consequences",)])
+def test_all_and_a_place_exclude_each_other(command: Command, report: str, more: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="--all finds the places"):
+        command("ledger", "add", report, "--all", "--reason", "r", "--owner", "o", "--until", LATER, *more)
+
+
+PRUNED: Final = """\
+# what staging lacks
+
+# fixed long ago
+[[known]]
+code = "PRE302"
+reason = "r"
+owner = "o"
+until = 2020-01-01
+
+[[known]]
+code = "PRE401"
+where = "type"
+reason = "r"
+owner = "o"
+until = {later}  # with the release
+# the other one
+[[known]]
+code = "PRE309"
+reason = "r"
+owner = "o"
+until = {later}
+"""
+
+
+def test_pruning_removes_what_has_expired_with_its_comment(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "cce-known.toml"
+    path.write_text(PRUNED.format(later=LATER))
+    assert command("ledger", "prune") == (
+        0, "removed: PRE302 (r (o, until 2020-01-01))\ncce-known.toml: 1 removed\n"
+    )  # fmt: skip
+    assert path.read_text() == PRUNED.format(later=LATER).replace(
+        PRUNED[PRUNED.index("# fixed") : PRUNED.index('[[known]]\ncode = "PRE401"')], ""
+    )
+    assert command("ledger", "prune") == (0, "cce-known.toml: 0 removed\n")
+
+
+def test_pruning_by_a_report_removes_what_it_lacks_if_its_run_was_complete(
+    command: Command, report: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cce-known.toml"
+    path.write_text(PRUNED.format(later=LATER))
+    command("ledger", "prune", "--report", report)
+    assert [entry.title for entry in Ledger.read(path).entries] == ["PRE401 at type"]
+    document = json.loads((tmp_path / "findings.json").read_text("utf-8"))
+    (tmp_path / "findings.json").write_text(json.dumps({**document, "verdict": "incomplete"}))
+    with pytest.raises(ConfigurationError, match="of a run that was incomplete"):
+        command("ledger", "prune", "--report", report)
+
+
+def test_entries_that_cannot_be_told_apart_in_the_text_are_not_pruned(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "cce-known.toml"
+    text = 'known = [{code = "PRE302", reason = "r", owner = "o", until = 2020-01-01}]\n'
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="cannot be pruned: write each entry under a"):
+        command("ledger", "prune")
+    assert path.read_text() == text

@@ -241,7 +241,7 @@ def test_what_is_no_choice_is_named_with_the_choices(key: str, word: str) -> Non
         ("allow_writes", ["true"], "true or false"),
         ("accept", ["PRE302: why", 3], "a list of texts"),
         ("endpoint", ["https://cce.example"], "a text"),
-        ("fail_on", ["note"], "one of error, warning, note, never"),
+        ("fail_on", ["note"], "one of error, warning, note, never, new"),
         ("max_age", ["30d"], "a number with h, d or w, such as 30d"),
     ],
 )

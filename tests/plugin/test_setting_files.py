@@ -106,7 +106,7 @@ def test_a_setting_of_the_file_is_overridden_by_minus_o(pytester: pytest.Pyteste
         ("budget", "-1", "a whole number from 30 to 1000000"),
         ("timeout", "2.5", "a whole number from 1 to 86400"),
         ("allow_writes", "maybe", "true or false"),
-        ("fail_on", "often", "one of error, warning, note, never"),
+        ("fail_on", "often", "one of error, warning, note, never, new"),
         ("max_age", "30", "a number with h, d or w, such as 30d"),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_text_is_no_number_and_no_flag_where_toml_has_types(
         ("allow_writes", "2", "2", "true or false"),
         ("allow_writes", "[true]", "[True]", "true or false"),
         ("accept", '["PRE302: one", 2]', "2", "a list of texts"),
-        ("fail_on", '["note"]', "['note']", "one of error, warning, note, never"),
+        ("fail_on", '["note"]', "['note']", "one of error, warning, note, never, new"),
         ("max_age", "30", "30", "a number with h, d or w, such as 30d"),
         ("endpoint", '["https://cce.example"]', "['https://cce.example']", "a text"),
     ],

@@ -203,7 +203,9 @@ def test_a_shipped_check_that_passed_only_when_it_was_run_again_breaks_the_contr
     # nothing is found twice, so a second attempt always passes
     found = ("cce_finding", json.dumps({**Finding("PRE302", "it is so").to_dict(), "verdict": "failing"}))
     run = {"requests": 1, "retried": 0, "judged": 1, "behind": 0.0, "observations": {}}
-    nothing = dict.fromkeys(("reached", "not_reached", "inconclusive", "not_asked", "cut_short"), ())
+    nothing = dict.fromkeys(
+        ("reached", "not_reached", "inconclusive", "not_asked", "cut_short", "combinations", "lives"), ()
+    )
     judged = ("cce_run", json.dumps({**run, **nothing}))
     log = RunLog()
     shipped = [("cce_check", "test_a"), judged, found]
@@ -220,7 +222,7 @@ def test_a_shipped_check_that_passed_only_when_it_was_run_again_breaks_the_contr
 
 
 def test_a_shipped_check_that_was_cut_short_was_not_made_whatever_it_judged() -> None:
-    nothing = dict.fromkeys(("reached", "not_reached", "not_asked"), ())
+    nothing = dict.fromkeys(("reached", "not_reached", "not_asked", "combinations", "lives"), ())
     why = ["test_a: all 30 requests of the budget are sent"]
     run = {"requests": 1, "retried": 0, "judged": 5, "behind": 0.0, "observations": {}, "inconclusive": why}
     log = RunLog()

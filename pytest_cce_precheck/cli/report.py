@@ -1,0 +1,91 @@
+"""``cce-precheck report``: show, compare and merge JSON reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
+from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.baseline import difference
+from pytest_cce_precheck.report.collect import write_report
+from pytest_cce_precheck.report.saved import SavedReport
+from pytest_cce_precheck.report.saved_record import merged, record_of
+from pytest_cce_precheck.report.terminal import lines
+from pytest_cce_precheck.report.text import one_line
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from pytest_cce_precheck.report.record import RunRecord
+
+_STATUSES: Final = {"holds": 0, "does-not-hold": 1, "incomplete": INCOMPLETE}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of ``report``."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="print a report as the end of its run did, or write it in other forms")
+    diff = actions.add_parser("diff", help="show what is new, still there and fixed; status 1 if anything is new")
+    merge = actions.add_parser("merge", help="make one report of those of several shards or targets")
+    show.add_argument("report", metavar="REPORT", help="what --report=….json has written")
+    diff.add_argument("old", metavar="OLD", help="an earlier report, as JSON")
+    diff.add_argument("new", metavar="NEW", help="a later report, as JSON")
+    merge.add_argument("reports", nargs="+", metavar="REPORT", help="reports, as JSON")
+    for each in (show, diff, merge):
+        each.add_argument("--json", action="store_true", help="print JSON")
+    for each in (show, merge):
+        written = "write it to a file, in the form that its name ends in (repeatable)"
+        each.add_argument("--report", dest="paths", action="append", default=[], metavar="PATH", help=written)
+        each.add_argument("--lang", choices=("en", "zh"), default="en", help="language of an HTML report; default: en")
+    for each, run in ((show, _show), (diff, _diff), (merge, _merge)):
+        each.set_defaults(run=run)
+
+
+def _show(options: argparse.Namespace) -> int:
+    _put_out(record_of(SavedReport.read(Path(options.report))), options)
+    return 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    if len(set(options.reports)) < len(options.reports):
+        raise ConfigurationError("a report is given twice: each counts once")
+    record = merged([SavedReport.read(Path(path)) for path in options.reports])
+    _put_out(record, options)
+    return _STATUSES.get(record.verdict, NOT_REACHABLE)
+
+
+def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
+    record = replace(record, language=options.lang)
+    for path in options.paths:
+        write_report(Path(path), record)
+    if options.json:
+        print_json(record.to_dict())
+    else:
+        print_lines(lines(record))
+        print_lines(f"report written to {path}" for path in options.paths)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    found = difference(SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new)))
+    groups = {name: getattr(found, name) for name in ("new", "still", "fixed", "unknown")}
+    if options.json:
+        print_json(groups)
+    else:
+        for name, findings in groups.items():
+            print_lines(_lines(name, data) for data in findings)
+        print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())])
+        if found.unknown:
+            print_lines(
+                [f"{count_of(len(found.unknown), 'finding')} unknown: the later run did not judge their checks"]
+            )
+    return int(bool(found.new))
+
+
+def _lines(name: str, data: Mapping[str, Any]) -> str:
+    where = f" (on {', '.join(data['targets'])})" if data.get("targets") else ""
+    return one_line(f"{name:<8} {data['code']} {data['message']}{where}")

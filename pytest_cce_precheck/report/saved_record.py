@@ -1,0 +1,202 @@
+"""The record of a run, made again from its JSON report; several, such as those of shards, are merged to one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.conclusion import conclude
+from pytest_cce_precheck.report.proved import Proved
+from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.saved import SavedReport, as_finding
+from pytest_cce_precheck.report.times import ResponseTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Loaded = TypeVar("Loaded")
+
+# from the best to the worst
+_STATES: Final = ("judged", "not-asked-for", "not-judged")
+_RENAMED: Final = {"tokens_renewed": "renewed", "seconds_behind": "behind", "response_times": "times"}
+
+
+def record_of(report: SavedReport) -> RunRecord:
+    """Return the record that a report was written from; raises `ConfigurationError` if the report is not complete."""
+    document = report.document
+    try:
+        given = document.get("targets")
+        targets = {each["name"]: _target(each) for each in given} if given else {"": _target(document)}
+        record = RunRecord(
+            **{
+                **_known(RunRecord, document),
+                "targets": targets,
+                "started": datetime.fromisoformat(document["started"]).astimezone(UTC),
+                "tests": tuple(_of(TestResult, each) for each in document["tests"]),
+                "checks": tuple(_of(ShippedCheck, each) for each in document["checks"]),
+                "proved": {kind: _of(Proved, each) for kind, each in document["proved"].items()},
+                "observations": {name: tuple(each) for name, each in document["observations"].items()},
+            }
+        )
+        return conclude_again(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{report.name} is not a complete report of a run: {error!r}") from None
+
+
+def conclude_again(record: RunRecord) -> RunRecord:
+    """Return a record with its causes; its verdict, reason and headline stay."""
+    concluded = conclude(record, "", record.exit_status)
+    return replace(record, causes=concluded.causes, warnings=concluded.warnings)
+
+
+def merged(reports: Sequence[SavedReport]) -> RunRecord:
+    """Return one record of several runs: of shards of one suite, or of several targets.
+
+    Runs without a file of targets that asked different services are named by their files. Raises `ConfigurationError`
+    if the runs were in different modes.
+    """
+    records = [record_of(each) for each in reports]
+    modes = sorted({record.mode for record in records})
+    if len(modes) > 1:
+        raise ConfigurationError(f"runs in mode {' and '.join(modes)} cannot be merged to one: give those of one mode")
+    plain = {(each.service, each.cluster) for record in records if (each := record.targets.get("")) is not None}
+    if len(plain) > 1 or (plain and any("" not in record.targets for record in records)):
+        names = _unique_names([report.name for report in reports])
+        records = [_named(record, name) for record, name in zip(records, names, strict=True)]
+    record = reduce(_joined, records)
+    # that a shard alone was incomplete is no failure; that it was interrupted, or a test failed, is one
+    failed = any(test.outcome in ("failed", "error") for test in record.tests)
+    return conclude(record, "", max([int(failed), *(each.exit_status for each in records if each.exit_status > 1)]))
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: tuple(each) if isinstance(each, list) else each for name, each in data.items() if name in names}
+
+
+def _of(kind: type[Loaded], data: Mapping[str, Any]) -> Loaded:
+    return kind(**_known(kind, data))
+
+
+def _target(data: Mapping[str, Any]) -> TargetResult:
+    named = {_RENAMED.get(name, name): each for name, each in data.items()}
+    known = {**_known(TargetResult, named), "times": tuple(_of(ResponseTimes, each) for each in data["response_times"])}
+    # the first format had neither
+    known.setdefault("tried", known["requests"])
+    known.setdefault("not_asked_for", ())
+    # the report has what the clocks showed together
+    skew = data.get("clock_skew")
+    return TargetResult(**{**known, "ahead": () if skew is None else (skew,)})
+
+
+def _unique_names(paths: Sequence[str]) -> list[str]:
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+
+
+def _named(record: RunRecord, name: str) -> RunRecord:
+    if "" not in record.targets:
+        return record
+    return replace(
+        record,
+        targets={name: record.targets[""]},
+        tests=tuple(replace(each, target=name) for each in record.tests),
+        checks=tuple(replace(each, target=name) for each in record.checks),
+        findings=tuple({**each, "targets": [name]} for each in record.findings),
+    )
+
+
+def _joined(one: RunRecord, other: RunRecord) -> RunRecord:
+    targets = {name: _both(one.targets.get(name), each) for name, each in other.targets.items()}
+    names = ("acceptances_expired", "acceptances_never_met", "inconclusive", "classes_reached", "recorded")
+    both: dict[str, Any] = {name: tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name)))) for name in names}
+    not_reached = {*one.classes_not_reached, *other.classes_not_reached} - {*both["classes_reached"]}
+    questions = sorted({*one.observations, *other.observations})
+    return replace(
+        one,
+        targets={**one.targets, **targets},
+        started=min(one.started, other.started),
+        duration=one.duration + other.duration,
+        suite=one.suite or other.suite,
+        settings={**other.settings, **one.settings},
+        tests=(*one.tests, *other.tests),
+        checks=_best_checks((*one.checks, *other.checks)),
+        findings=_merged_findings((*one.findings, *other.findings)),
+        accepted={**one.accepted, **other.accepted},
+        proved={kind: _both_proved(each, other.proved.get(kind)) for kind, each in one.proved.items()},
+        observations={
+            each: tuple(sorted({*one.observations.get(each, ()), *other.observations.get(each, ())}))
+            for each in questions
+        },
+        classes_not_reached=tuple(sorted(not_reached)),
+        combinations=_summed_combinations((*one.combinations, *other.combinations)),
+        timeline=(*one.timeline, *other.timeline),
+        lives=(*one.lives, *other.lives),
+        runs=one.runs or other.runs,
+        cassettes=(*one.cassettes, *other.cassettes),
+        examples=(*one.examples, *other.examples),
+        **both,
+    )
+
+
+def _both(one: TargetResult | None, other: TargetResult) -> TargetResult:
+    if one is None:
+        return other
+    return replace(
+        one,
+        requests=one.requests + other.requests,
+        tried=one.tried + other.tried,
+        retried=one.retried + other.retried,
+        answered=one.answered + other.answered,
+        renewed=one.renewed + other.renewed,
+        listed=one.listed or other.listed,
+        refused=one.refused if other.refused else None,
+        created=(*one.created, *other.created),
+        behind=max(one.behind, other.behind),
+        # percentiles of two runs do not add up
+        times=one.times or other.times,
+        not_asked_for=tuple(each for each in one.not_asked_for if each in other.not_asked_for),
+    )
+
+
+def _best_checks(checks: Iterable[ShippedCheck]) -> tuple[ShippedCheck, ...]:
+    best: dict[tuple[str, str], ShippedCheck] = {}
+    for check in checks:
+        known = best.setdefault((check.name, check.target), check)
+        if _STATES.index(check.state) < _STATES.index(known.state):
+            best[check.name, check.target] = check
+    return tuple(best.values())
+
+
+def _merged_findings(findings: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for data in findings:
+        identity = (data["verdict"], *as_finding(data).identity)
+        known = found.setdefault(identity, {**data, "times": 0})
+        known["times"] += data["times"]
+        if "targets" in data:
+            known["targets"] = list(dict.fromkeys((*known.get("targets", ()), *data["targets"])))
+    return tuple(found.values())
+
+
+def _summed_combinations(combinations: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    for data in combinations:
+        total = found.setdefault(tuple(sorted(data["classes"].items())), {**data, "judged": 0, "red": 0})
+        total["judged"] += data["judged"]
+        total["red"] += data["red"]
+    return tuple(found.values())
+
+
+def _both_proved(one: Proved, other: Proved | None) -> Proved:
+    if other is None:
+        return one
+    times = Counter(one.times) + Counter(other.times)
+    nothing = [name for name in dict.fromkeys((*one.nothing, *other.nothing)) if name not in times]
+    left = [name for name in dict.fromkeys((*one.not_asked, *other.not_asked)) if name not in times]
+    return Proved(dict(times), tuple(nothing), tuple(name for name in left if name not in nothing))

@@ -1,0 +1,131 @@
+"""``cce-precheck report``: a saved report is shown as its run was, compared with another, merged with others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_cce_precheck.cli.main import main
+from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, as_data, record_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_cce_precheck.contract.findings import Finding
+    from tests.conftest import Captured
+
+CHECK: Final = "test_it"
+RULES: Final = {"rules": {"proved": 1, "of": 3, "times": {"PRE401": 2}, "nothing": ["PRE402"], "not_asked": ["PRE403"]}}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def saved(path: Path, *findings: Finding, state: str = "judged", **members: Any) -> str:
+    """Write a report of these findings; its one check was judged unless another ``state`` is given."""
+    document = record_of(*map(as_data, findings)).to_dict()
+    document["checks"] = [{"name": CHECK, "target": "", "state": state, "why": ""}]
+    path.write_text(json.dumps({**document, **members}), "utf-8")
+    return str(path)
+
+
+def test_two_reports_are_compared_fact_by_fact(tmp_path: Path, capsys: Captured) -> None:
+    old, new = saved(tmp_path / "old.json", UNSOUND, NO_EXPIRY), saved(tmp_path / "new.json", UNSOUND, UNSOUND_TASK)
+    assert main(["report", "diff", old, new]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "new      PRE401 ?task_id=t1 shows task t2",
+        "still    PRE401 ?type=addonStatic shows task t1",
+        "fixed    PRE302 A finished task has no `expireTimeStamp` in 6 places (final-without-expiry)",
+        "1 new, 1 still, 1 fixed, 0 unknown",
+    ]
+    assert main(["report", "diff", new, new, "--json"]) == 0
+    assert {name: len(each) for name, each in json.loads(capsys.readouterr().out).items()} == {
+        "new": 0, "still": 2, "fixed": 0, "unknown": 0
+    }  # fmt: skip
+
+
+def test_what_a_later_run_did_not_judge_is_not_called_fixed(tmp_path: Path, capsys: Captured) -> None:
+    old, new = saved(tmp_path / "old.json", UNSOUND), saved(tmp_path / "new.json", state="not-judged")
+    assert main(["report", "diff", old, new]) == 0
+    assert "unknown  PRE401 ?type=addonStatic shows task t1" in capsys.readouterr().out
+
+
+def test_a_report_that_is_shown_and_written_again_is_the_same(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["run", "--budget=60", "--fault=type-filter-ignored", "--report=r.json"]) == 1
+    printed = capsys.readouterr().out
+    assert main(["report", "show", "r.json", "--report=again.json", "--report=page.html", "--report=r.sarif"]) == 0
+    shown = capsys.readouterr().out.replace("again.json", "r.json").splitlines()
+    assert shown[0].startswith("the contract does not hold: 1 cause")
+    assert [line for line in shown[:-3] if line not in printed] == []
+    assert json.loads((tmp_path / "again.json").read_text("utf-8")) == json.loads(
+        (tmp_path / "r.json").read_text("utf-8")
+    )
+    assert "PRE401" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_shards_of_a_suite_are_merged_to_a_complete_run(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["run", "-k", "filter", "--report=one.json"]) == 3
+    assert main(["run", "-k", "not filter", "--report=two.json"]) == 3
+    one, two = (json.loads((tmp_path / name).read_text("utf-8")) for name in ("one.json", "two.json"))
+    capsys.readouterr()
+    assert main(["report", "merge", "one.json", "two.json", "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert (both["verdict"], both["exit_status"]) == ("holds", 0)
+    assert both["requests"] == one["requests"] + two["requests"]
+    assert {check["state"] for check in both["checks"]} == {"judged"}
+    assert len(both["tests"]) == len(one["tests"]) + len(two["tests"])
+    assert both["proved"]["rules"]["proved"] >= max(each["proved"]["rules"]["proved"] for each in (one, two))
+
+
+def test_a_fault_that_one_shard_found_is_a_fault_of_the_whole(capsys: Captured) -> None:
+    main(["run", "-k", "filter", "--fault=type-filter-ignored", "--report=one.json"])
+    main(["run", "-k", "not filter", "--report=two.json"])
+    capsys.readouterr()
+    assert main(["report", "merge", "two.json", "one.json"]) == 1
+    assert capsys.readouterr().out.startswith("the contract does not hold: 1 cause")
+
+
+def test_reports_of_several_services_become_targets_by_the_names_of_their_files(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    one = saved(tmp_path / "beijing.json", UNSOUND)
+    two = saved(tmp_path / "paris.json", service="https://cce.paris.example", proved=RULES)
+    main(["report", "merge", one, two, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert [target["name"] for target in document["targets"]] == ["beijing", "paris"]
+    assert [each["targets"] for each in document["findings"]] == [["beijing"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["show", "none.json"], "the report none.json cannot be read: No such file"),
+        (["merge", "a.json", "a.json"], "a report is given twice"),
+        (["merge", "a.json", "b.json"], "runs in mode live and replay cannot be merged"),
+        (["show", "c.json"], "c.json is not a complete report of a run: KeyError('tests')"),
+        (["show", "a.json", "--report=x.pdf"], "expected a name that ends in"),
+    ],
+    ids=["missing", "twice", "modes", "incomplete", "form"],
+)
+def test_wrong_use_is_named_with_the_way_out(tmp_path: Path, capsys: Captured, words: list[str], expected: str) -> None:
+    saved(tmp_path / "a.json")
+    saved(tmp_path / "b.json", mode="replay")
+    document = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    del document["tests"]
+    (tmp_path / "c.json").write_text(json.dumps(document), "utf-8")
+    assert main(["report", *words]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_only_what_the_baseline_does_not_have_fails_a_run(capsys: Captured) -> None:
+    known = "--fault=type-in-any-case"
+    assert main(["run", known, "--report=base.json"]) == 1
+    baseline = ("--baseline=base.json", "--fail-on=new")
+    assert main(["run", known, *baseline]) == 0
+    assert "  accepted: PRE406 ?type=addonstatic shows 6 tasks" in capsys.readouterr().out
+    assert main(["run", known, "--fault=count-one-short", *baseline]) == 1
+    assert "the contract does not hold: 1 cause\n" in capsys.readouterr().out

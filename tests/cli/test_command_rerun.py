@@ -1,0 +1,139 @@
+"""``cce-precheck rerun``: asks for kept causes, and says by its status whether they are fixed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.server import SimulatorServer
+from pytest_cce_precheck.simulator.service import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Captured
+
+FAULT: Final = "type-in-any-case"
+
+
+class Service:
+    """A simulator over HTTP that can be repaired."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.simulator = Simulator(faults=[FAULT])
+        self.server = SimulatorServer(self)  # type: ignore[arg-type]  handle is all that it needs
+        facts = self.simulator.describe()
+        monkeypatch.setenv("CCE_AUTH_TOKEN", facts["token"])
+        self.flags = [
+            "--mode=live",
+            f"--endpoint={self.server.endpoint}",
+            f"--project-id={facts['project_id']}",
+            f"--cluster-id={facts['cluster_id']}",
+        ]
+
+    def handle(self, *arguments: Any, **options: Any) -> Any:
+        return self.simulator.handle(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.simulator, name)
+
+    def repair(self) -> None:
+        self.simulator = Simulator()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+    monkeypatch.chdir(tmp_path)
+    service = Service(monkeypatch)
+    with closing(service.server):
+        thread = threading.Thread(target=service.server.serve, daemon=True)
+        thread.start()
+        yield service
+
+
+@pytest.fixture
+def name(service: Service, capsys: Captured) -> str:
+    assert FAULT in FAULTS
+    assert main(["run", *service.flags, "-k", "unknown"]) == 1
+    return next(
+        line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines() if "cce-precheck rerun" in line
+    )
+
+
+def test_a_cause_is_still_there_until_the_service_is_repaired(service: Service, name: str, capsys: Captured) -> None:
+    # where it was found is in the file
+    assert main(["rerun", name]) == 1
+    assert capsys.readouterr().out.startswith(f"STILL      {name}  ?type=addonstatic shows ")
+    service.repair()
+    assert main(["rerun", name.lower(), "--json"]) == 0
+    [result] = json.loads(capsys.readouterr().out)
+    assert (result["id"], result["outcome"]) == (name, "FIXED")
+    assert 0 < result["requests"] <= 15
+
+
+def test_a_deploy_is_waited_for(service: Service, name: str, capsys: Captured) -> None:
+    repaired = threading.Timer(1.5, service.repair)
+    repaired.start()
+    assert main(["rerun", "--until-fixed=60s", "--every=1s"]) == 0
+    repaired.join()
+    out = capsys.readouterr().out
+    assert out.startswith("STILL ")
+    assert "1 cause not fixed, asked again in 1 s" in out
+    assert f"FIXED      {name}" in out
+
+
+def test_nobody_there_is_a_status_of_its_own(service: Service, name: str, capsys: Captured) -> None:
+    service.server.close()
+    assert main(["rerun", name, "--timeout=1"]) == 4
+    assert capsys.readouterr().out.startswith(f"UNDECIDED  {name}  ")
+
+
+def test_the_kept_causes_are_listed_without_a_request(service: Service, name: str, capsys: Captured) -> None:
+    handled = service.simulator.handled
+    assert main(["rerun", "--list"]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}  20")
+    assert service.simulator.handled == handled
+
+
+def test_credentials_go_to_no_host_that_only_a_file_names(
+    service: Service, name: str, capsys: Captured, tmp_path: Path
+) -> None:
+    path = tmp_path / ".cce-precheck" / "failures" / f"{name}.json"
+    path.write_text(path.read_text("utf-8").replace(service.server.endpoint, "https://evil.example"), "utf-8")
+    assert main(["rerun"]) == 2
+    said = capsys.readouterr().err
+    assert "credentials are sent to no host that only a file names: add --endpoint=https://evil.example" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["PRE406-000000"], "there is no kept failure 'PRE406-000000'"),
+        (["--mode=replay"], "--mode=replay asks nobody"),
+        (["--folder=elsewhere"], "elsewhere holds no failure: a run of the suite keeps each cause"),
+    ],
+)
+def test_wrong_use_is_named_with_the_way_out(name: str, capsys: Captured, arguments: list[str], expected: str) -> None:
+    assert main(["rerun", *arguments]) == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["2", "0s", "2 h", "h", "1d"])
+def test_a_time_needs_a_number_and_a_unit(capsys: Captured, text: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["rerun", f"--until-fixed={text}"])
+    assert f"{text!r} is not a time: expected a number with s, m or h, such as 30s or 2h" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_kept_failure_is_named(name: str, capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / ".cce-precheck" / "failures" / f"{name}.json"
+    path.write_text("{}", "utf-8")
+    assert main(["rerun"]) == 2
+    assert f"{name}.json is not a kept failure" in capsys.readouterr().err
