@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.report.explain import entry, overview
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.simulator.faults import FAULTS
 
 if TYPE_CHECKING:
@@ -15,11 +17,15 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
+    parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
+    parser.epilog = "For example: cce-precheck explain PRE305 --lang=zh"
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the entries of the codes, or the list of all codes."""
     shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
-    print_text("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
+    language = language_of(options.lang, os.environ)
+    entries = "\n".join(entry(code, shown_by, language) for code in options.codes)
+    print_text(entries if options.codes else overview(language))
     return 0
