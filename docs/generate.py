@@ -153,6 +153,28 @@ def _found_as(names: Iterable[str]) -> str:
     return ", ".join(f"{FAULTS[name].codes[0]} `{name}`" for name in names)
 
 
+def trust(_: str) -> str:
+    """Return docs/trust.md: each figure as the page that has it says, and the command that repeats it."""
+    parts: dict[str, list[tuple[str, str, str]]] = {}
+    for each in tomllib.loads((ROOT / "docs" / "trust.toml").read_text("utf-8"))["figure"]:
+        found = re.search(each["pattern"], (ROOT / each["page"]).read_text("utf-8"))
+        if not found:
+            raise SystemExit(f"docs/trust.toml: {each['page']} no longer has the figure: {each['text']}")
+        figures = [found[name] for name in each["order"]] if "order" in each else found.groups()
+        page, command = Path(each["page"]).name, each["command"]
+        row = (each["text"].format(*figures), f"[{page}]({page})", f"`{command}`" if command else "")
+        parts.setdefault(each["part"], []).append(row)
+    sections = (f"## {part}\n\n{_table(('figure', 'page', 'repeat it'), rows)}\n" for part, rows in parts.items())
+    return f"{TRUST}\n{chr(10).join(sections)}"
+
+
+TRUST: Final = """# Figures, and the command that repeats each
+
+Every figure is taken from the page that describes how it was measured, bad ones too. The catalogue of faults is the project's own, so a
+full score there proves little: read the server of somebody else, and what is not checked yet.
+"""
+
+
 def options() -> str:
     """Return the table of options."""
     lines = ["| option | ini | environment | default | meaning |", "|---|---|---|---|---|"]
@@ -305,6 +327,7 @@ WHOLE: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/zh/findings.md": partial(findings, language="zh"),
     "docs/faults.md": faults,
     "docs/hazards.md": hazards,
+    "docs/trust.md": trust,
 }
 
 
@@ -337,12 +360,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Bring the documentation up to date with the code.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a document is out of date")
     check = parser.parse_args().check
-    found = list(outdated())
-    for path, wanted in found:
+    found = 0
+    # one after the other, because a page takes figures from another one
+    for path, wanted in outdated():
+        found += 1
         if not check:
             path.write_text(wanted, encoding="utf-8")
         sys.stdout.write(f"{path.relative_to(ROOT)}: {f'out of date, run {COMMAND}' if check else 'written'}\n")
-    return int(check and bool(found))
+    return int(check and found > 0)
 
 
 if __name__ == "__main__":
