@@ -170,8 +170,8 @@ def trust(_: str) -> str:
 
 TRUST: Final = """# Figures, and the command that repeats each
 
-Every figure is taken from the page that describes how it was measured, bad ones too. The catalogue of faults is the project's own, so a
-full score there proves little: read the server of somebody else, and what is not checked yet.
+Every figure is taken from the page that describes how it was measured, bad ones too. The catalogue of faults is the
+project's own, so a full score there proves little: read the server of somebody else, and what is not checked yet.
 """
 
 
@@ -264,7 +264,8 @@ def _argument(action: argparse.Action) -> str:
 def detection() -> str:
     """Return the table of what is found, from the figures in docs/benchmarks.md."""
     text = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
-    rows = re.findall(r"^\| \**([\w ]+?)\** \| (\d+) \| (\d+) \(\d+%\) \| (\d+) \(\d+%\) \|$", text, re.MULTILINE)
+    row = r"^\| \**([\w ]+?)\** \| (\d+) \| (\d+) \(\d+%\) \| (\d+) \(\d+%\) \|$"
+    rows = re.findall(row, text, re.MULTILINE)
     counts = {name: tuple(map(int, numbers)) for name, *numbers in rows}
     shown = []
     for title, names in SHOWN.items():

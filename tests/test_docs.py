@@ -195,6 +195,13 @@ def test_a_written_page_is_up_to_date(name):
     assert load_generator().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
 
 
+def test_each_figure_names_a_command_of_the_project():
+    figures = tomllib.loads((ROOT / "docs" / "trust.toml").read_text())["figure"]
+    files = [file for each in figures for file in re.findall(r"\S+\.py", each["command"])]
+    assert len(files) > 8
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
 # ---- the examples run
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 project = PROJECT["name"]
 version = release = PROJECT["version"]
-copyright = "The pytest-cce-precheck maintainers, Apache-2.0"
+copyright = "The pytest-cce-precheck maintainers, Apache-2.0"  # noqa: A001  the name is Sphinx's
 extensions = ["myst_parser"]
 include_patterns = ["*.md", "docs/**.md", "drivers/README.md"]
 exclude_patterns = [".*", "**/node_modules", "docs/site"]
@@ -60,7 +61,7 @@ function splitQuery(query) {
         words = []
         for word in re.findall(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]+", input):
             is_chinese = len(word) > 1 and "\u4e00" <= word[0] <= "\u9fff"
-            words += map("".join, zip(word, word[1:], strict=False)) if is_chinese else [word]
+            words += map("".join, pairwise(word)) if is_chinese else [word]
         return words
 
     def word_filter(self, stemmed_word: str) -> bool:
@@ -68,7 +69,7 @@ function splitQuery(query) {
         return stemmed_word not in self.stopwords
 
 
-def contents(app: Sphinx, docname: str, source: list[str]) -> None:
+def contents(_: Sphinx, docname: str, source: list[str]) -> None:
     """Add what the list of docs/index.md links to as the contents of the site, a part for each heading."""
     if docname != root_doc:
         return

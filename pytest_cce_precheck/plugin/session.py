@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from time import monotonic
@@ -26,6 +27,7 @@ from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
 from pytest_cce_precheck.redaction.texts import Redactor, curl, in_every_text
 from pytest_cce_precheck.report.excerpts import excerpts
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
@@ -328,9 +330,9 @@ class Contract:
         for name, text in properties(outcome.failing, skew=self._harness.skew):
             report(name, redactor.text(text))
         if outcome.failing:
-            raise ContractViolation(
-                describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing
-            )
+            language = language_of(config.lang, os.environ)
+            text = describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew, language=language)
+            raise ContractViolation(text, outcome.failing)
         return outcome
 
 

@@ -93,7 +93,7 @@ def action_jobs() -> Iterator[Job]:
 def component_jobs() -> Iterator[Job]:
     spec, jobs = yaml.safe_load_all(COMPONENT.read_text("utf-8"))
     inputs = spec["spec"]["inputs"]
-    for name, job in yaml.safe_load(_filled(yaml.safe_dump(jobs), inputs)).items():
+    for name, job in yaml.safe_load(_filled(yaml.safe_dump(jobs, width=10_000), inputs)).items():
         yield Job(f"component {name}", tuple(job["script"]), {})
 
 
@@ -106,7 +106,9 @@ def codearts_jobs() -> Iterator[Job]:
         if "python" in step:
             lines = step["python"]["inputs"]["command"].splitlines()
             # the task's own parameters are put in place of what is exported
-            kept = [line for line in lines if not line.startswith(("#", "pip ", "export CCE_ENDPOINT", "export HUAWEI"))]
+            kept = [
+                line for line in lines if not line.startswith(("#", "pip ", "export CCE_ENDPOINT", "export HUAWEI"))
+            ]
             yield Job("codearts", ("\n".join(kept),), {})
 
 
@@ -230,7 +232,7 @@ def test_a_component_filled_in_is_a_file_that_gitlab_takes(tmp_path: Path) -> No
     asked = set(re.findall(r"inputs\.(\w+)", COMPONENT.read_text("utf-8")))
     assert asked == set(spec["spec"]["inputs"])
     file = tmp_path / "component.yml"
-    file.write_text(_filled(yaml.safe_dump(jobs), spec["spec"]["inputs"]))
+    file.write_text(_filled(yaml.safe_dump(jobs, width=10_000), spec["spec"]["inputs"]))
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(file)]
     told = subprocess.run(words, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout
@@ -292,8 +294,6 @@ def test_a_pipeline_of_one_line_fails_if_nobody_is_let_in(job: Job, server: Simu
     done = run(command, environment_of(job, given, tmp_path), tmp_path)
     assert done.returncode != 0, done.stdout
     assert "replay" in job.name or "not let in" in done.stdout
-
-
 
 
 @pytest.mark.parametrize("job", LIVE, ids=lambda job: job.name)
