@@ -94,13 +94,16 @@ def shown_after(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```sh\n(.*?)^```\n\n```text\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
 
 
-def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
-    for example in re.findall(r"^```python file=(\S+)$", text_of("docs/tutorial.md"), re.MULTILINE):
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/how-to-contract.md"])
+def test_each_command_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path) -> None:
+    for example in re.findall(r"^```python file=(\S+)$", text_of(page), re.MULTILINE):
         (tmp_path / Path(example).name).write_text(text_of(example))
+    for text in re.findall(r"^```json\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL):
+        (tmp_path / "newer.json").write_text(text)
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("CCE_", "PYTEST_", "CI"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    blocks = shown_after("docs/tutorial.md")
-    assert len(blocks) == 7
+    blocks = shown_after(page)
+    assert blocks
     for command, printed in blocks:
         # to install anew would change the environment that the tests run in
         script = command.partition("pip install -e . && ")[2] or command

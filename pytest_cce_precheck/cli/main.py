@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "corpus": ("corpus", "write the answers that SDKs are tested with to files"),
     "ledger": ("ledger", "keep the list of known failures, write tickets about them"),
     "history": ("history", "show how reliable each check was over the last runs"),
+    "contract": ("contract", "compare a definition of the vendor with the contract that is checked"),
     "snapshot": ("snapshot", "show, compare and accept what runs saw of a service's answers"),
 }
 
