@@ -169,6 +169,31 @@ def test_every_check_of_the_suite_that_is_mentioned_exists_and_one_alone_is_an_i
         assert "\nincomplete: 13 of 14 checks not judged" in ran.stdout
 
 
+def test_every_page_is_in_the_list_of_pages():
+    # the site is built from this list
+    listed = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", PAGES["docs/index.md"])}
+    missing = [name for name in PAGES if (ROOT / name).resolve() not in listed and name != "docs/index.md"]
+    # these are for who opens the folder on the repository's page
+    assert set(missing) - {".github/PULL_REQUEST_TEMPLATE.md"} == set(), "add them to docs/index.md"
+
+
+def test_the_page_for_language_models_links_to_pages_that_are_there():
+    text = (ROOT / "llms.txt").read_text("utf-8")
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(targets) > 10
+    assert [each for each in targets if not (ROOT / each).is_file()] == []
+
+
+@pytest.mark.parametrize("command", re.findall(r"`(cce-precheck [^`]+|pytest [^`]+)`", PAGES["SKILL.md"]))
+def test_each_command_for_assistants_has_arguments_that_exist(command, capsys):
+    words = command.split()
+    known = {option.flag for option in OPTIONS} | {"--pyargs"}
+    if words[0] == "cce-precheck":
+        action = [word for word in words[1:3] if word.isalpha() and word.islower()]
+        known = set(re.findall(r"--[a-z-]+", help_of(capsys, *action)))
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} - known == set()
+
+
 def test_every_link_between_pages_leads_somewhere():
     broken = [
         (name, target)
