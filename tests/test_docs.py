@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,7 @@ import pytest
 
 import pytest_cce_precheck
 from pytest_cce_precheck import Simulator, SimulatorServer
-from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.cli.main import main, parser_of
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.plugin import fixtures, hooks, hookspecs
@@ -41,8 +42,8 @@ EXAMPLES = sorted(path for path in (ROOT / "tests" / "examples").glob("*.py") if
 REGENERATE = "out of date; run: python docs/generate.py"
 
 
-def load_generator():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def load(name: str = "generate"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -204,6 +205,34 @@ def test_every_link_between_pages_leads_somewhere():
     assert broken == []
 
 
+def commands_of(text: str) -> Iterator[list[str]]:
+    """Return the words of each `cce-precheck` command of a shell block."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for part in re.split(r"&&|\||>|&|;", line.partition(" #")[0]):
+            if part.strip().startswith("cce-precheck "):
+                yield shlex.split(part)
+
+
+SHOWN = sorted({(name, *words) for name, _, text in blocks("sh") for words in commands_of(text)})
+
+
+def test_many_commands_are_shown():
+    assert len({words[1] for _, *words in SHOWN}) >= 8
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: " ".join(shown))
+def test_each_command_of_a_page_is_one_that_its_parser_takes(shown):
+    _, _, *arguments = shown
+    if "--help" not in arguments:
+        assert parser_of(arguments).parse_args(arguments)
+
+
+@pytest.mark.parametrize("code", ["PRE305", "PRE401", "PRE602"])
+def test_what_the_page_of_codes_shows_is_what_a_run_prints_today(code):
+    stored = json.loads((ROOT / "docs" / "samples.json").read_text("utf-8"))
+    assert load("samples").sample(code) == stored[code], "run: python docs/samples.py && python docs/generate.py"
+
+
 # ---- what is written from the code is up to date
 
 
@@ -215,9 +244,9 @@ def test_a_sample_of_each_code_that_a_fault_shows_is_on_the_page():
     assert shown - set(samples) == set(), "run: python docs/samples.py"
 
 
-@pytest.mark.parametrize("name", load_generator().DOCUMENTS)
+@pytest.mark.parametrize("name", load().DOCUMENTS)
 def test_a_written_page_is_up_to_date(name):
-    assert load_generator().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
+    assert load().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
 
 
 def test_each_figure_names_a_command_of_the_project():
