@@ -64,9 +64,9 @@ def facts_of(document: Mapping[str, Any], call: str, name: str) -> Facts:
     paths = reader.members(document.get("paths"))
     for path, item in paths.items():
         operation = reader.resolved(item).get(METHODS[call])
-        if path.rstrip("/").endswith(PATHS[call]) and operation is not None:
+        if str(path).rstrip("/").endswith(PATHS[call]) and operation is not None:
             return dict(reader.operation(reader.resolved(item), reader.resolved(operation)))
-    defined = listed(list(paths), 5) or "no path"
+    defined = listed([*map(str, paths)], 5) or "no path"
     raise ConfigurationError(f"{name} does not define {METHODS[call].upper()} …{PATHS[call]}; it defines: {defined}")
 
 
@@ -91,7 +91,7 @@ class _Reader:
         raise ConfigurationError(f"{self._name} refers in a circle")
 
     def operation(self, item: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[tuple[str, Fact]]:
-        for each in (*item.get("parameters", ()), *operation.get("parameters", ())):
+        for each in (*_list(item.get("parameters")), *_list(operation.get("parameters"))):
             parameter = self.resolved(each)
             where, schema = parameter.get("in"), self.resolved(parameter.get("schema", parameter))
             if where in _PARAMETERS:
@@ -110,7 +110,7 @@ class _Reader:
         return self.resolved(part.get("schema") or self.members(media).get("schema"))
 
     def _below(self, place: str, schema: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Fact]]:
-        properties, required = self.members(schema.get("properties")), schema.get("required")
+        properties, required = self.members(schema.get("properties")), _list(schema.get("required"))
         if depth > _DEEPEST:
             raise ConfigurationError(f"{self._name} nests deeper than {_DEEPEST} levels at {place}")
         for name, each in properties.items():
@@ -122,14 +122,22 @@ class _Reader:
             part = self.resolved(each)
             # a definition without any list of required fields does not say which they are
             yield f"{place}.{name}", self._fact(part, required=name in required if required else None)
-            inner = self.resolved(part.get("items")) if part.get("type") == "array" else part
-            suffix = "[*]" if part.get("type") == "array" else ""
+            is_array = "array" in (part.get("type"), *_list(part.get("type")))
+            inner, suffix = (self.resolved(part.get("items")), "[*]") if is_array else (part, "")
             yield from self._below(f"{place}.{name}{suffix}", inner, depth + 1)
 
     def _fact(self, schema: Mapping[str, Any], *, required: bool | None) -> Fact:
-        values = [schema["const"]] if "const" in schema else schema.get("enum")
+        values = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
         kind = schema.get("type") or ("object" if "properties" in schema else None)
-        return Fact(str(kind) if kind else None, required, frozenset(map(str, values)) if values else None)
+        # OpenAPI 3.1 writes a type that may be null as a list
+        kinds = (
+            [str(each) for each in kind if each != "null"] if isinstance(kind, list) else [str(kind)] if kind else []
+        )
+        return Fact(" or ".join(kinds) or None, required, frozenset(map(str, values)) if values else None)
+
+
+def _list(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else []
 
 
 def differences(ours: Facts, theirs: Facts) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""Read a saved page of the vendor, HTML or its text, in Chinese or English, into the facts of `definition`.
+"""Read a saved page of the vendor, HTML, Markdown or its text, in Chinese or English, into the facts of `definition`.
 
 A page describes each object in a table of its own. A table is recognised by its fields, or by the object's name in the
 line above it; a page's text may have lost either.
@@ -28,13 +28,13 @@ _STATUS: Final = re.compile(r"(?:状态码|Status code)\s*[:：]\s*(\d{3})", re.
 _STATUS_HEAD: Final = ("状态码", "status code")
 _FIELD: Final = re.compile(r"[A-Za-z_][\w-]*")
 _RANGE: Final = re.compile(
-    r"(?:取值范围|Range|Value range|Options|Enumeration values?)\s*[:：](.*?)(?=默认取值|Default|\Z)",
+    r"(?:取值范围|\b(?:Range|Value range|Options)\b)\s*[:：]?(.*?)(?=默认取值|Default value|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _FIXED: Final = re.compile(r'(?:固定值|fixed value|fixed at|fixed to)\s*[:：]?\s*["“”]?(\w+)', re.IGNORECASE)
-_VALUE: Final = re.compile(r"^\s*[-–•*]\s*([A-Za-z]\w*)", re.MULTILINE)
+_VALUE: Final = re.compile(r"(?:^|\s)[-–•*]\s*([A-Za-z]\w*)(?=\s*(?:[:：(（]|$))", re.MULTILINE)
 _TYPES: Final = {"string": "string", "integer": "integer", "int": "integer", "long": "integer", "boolean": "boolean"}
-_TITLE: Final = re.compile(r"(?:表|Table)\s*\d+\s+(\w+)$")
+_TITLE: Final = re.compile(r"(?:表|Table)\s*\d+\s*(\w+)$")
 _RULE: Final = re.compile(r"\|(?:\s*:?-{3,}:?\s*\|)+")
 
 

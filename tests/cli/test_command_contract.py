@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import yaml
 
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.contract.rules import rules
@@ -142,6 +143,31 @@ What to do |
 """
 
 
+MARKDOWN: Final = """
+表2Query参数
+| 参数 | 是否必选 | 参数类型 | 描述 |
+|:---|:---|:---|:---|
+| type | 否 | String | **取值范围：** - addonStatic：巡检 - addonUpgrade：升级前检查 **默认取值：** 不涉及 |
+| task_id | 是 | String | **参数解释：** 筛选 **取值范围：** 不涉及 **默认取值：** 不涉及 |
+| addon_instance_id | 否 | String | **取值范围：** 不涉及 |
+
+表9CheckTaskRisk
+| 参数 | 参数类型 | 描述 |
+|:---|:---|:---|
+| riskName | String | 名称 |
+| level | String | **取值范围：** - Warning：警告 - Fatal：严重 - Info：提示 |
+| status | String | 状态 |
+| message | String | 信息 |
+"""
+ENGLISH_PAGE: Final = """
+<div>Table 5 CheckTaskMetadata</div>
+<table><tr><th><p>Parameter</p></th><th><p>Type</p></th><th><p>Description</p></th></tr>
+<tr><td><p>type</p></td><td><p>String</p></td><td><p>Definition</p><p>Check type</p><p>Range</p>
+<ul><li><p>addonStatic: inspection</p></li></ul><p>Default Value</p><p>N/A</p></td></tr>
+<tr><td><p>taskID</p></td><td><p>String</p></td><td><p>Range</p><p>N/A</p></td></tr></table>
+"""
+
+
 @pytest.fixture
 def diff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     def compare(text: str, *more: str, name: str = "definition") -> tuple[int, str]:
@@ -243,6 +269,19 @@ def test_a_saved_page_in_chinese_is_read_by_its_tables(diff: Any) -> None:
     assert "answer.items[*].metadata has no table or schema: type, taskID" in said
 
 
+def test_the_page_in_markdown_is_read_with_values_on_one_line(diff: Any) -> None:
+    _, said = diff(MARKDOWN, name="page.md")
+    assert "query.task_id is: optional → required" in said
+    assert "riskList[*].level has other values: Fatal or Warning → Fatal or Info or Warning" in said
+    assert "query.type" not in said
+
+
+def test_a_page_in_english_has_its_values_below_the_word_range(diff: Any) -> None:
+    _, said = diff(ENGLISH_PAGE, name="page.html")
+    assert "answer.items[*].metadata.type has other values: addonStatic or addonUpgrade → addonStatic\n" in said
+    assert "answer.items[*].metadata.createTimeStamp is no longer described" in said
+
+
 def test_a_table_of_few_fields_is_known_by_the_name_above_it(diff: Any) -> None:
     head = "<tr><th>Parameter</th><th>Type</th><th>Description</th></tr>"
     table = f"<table>{head}<tr><td>{{}}</td><td>{{}}</td><td></td></tr></table>"
@@ -301,6 +340,26 @@ def test_what_is_no_definition_is_refused_with_what_was_expected(diff: Any, text
     status, said = diff(text)
     assert status == 2
     assert expected in said
+
+
+def with_member(part: Any, name: str, value: Any) -> Any:
+    """Return a document with another value for each member of a name."""
+    if isinstance(part, dict):
+        return {key: value if key == name else with_member(each, name, value) for key, each in part.items()}
+    return [with_member(each, name, value) for each in part] if isinstance(part, list) else part
+
+
+@pytest.mark.parametrize(
+    "name", ["parameters", "required", "200", "properties", "items", "get", "paths", "enum", "schema"]
+)
+@pytest.mark.parametrize("value", [3, [], "text", None, {3: 4}, [None]], ids=str)
+def test_a_definition_of_another_shape_ends_with_a_message_or_with_differences(
+    diff: Any, name: str, value: Any
+) -> None:
+    document = with_member(yaml.safe_load(SWAGGER), name, value)
+    status, said = diff(yaml.safe_dump(document, sort_keys=False))
+    assert status in (1, 2)
+    assert said.strip()
 
 
 def test_a_missing_file_and_one_that_is_not_utf_8_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
