@@ -25,7 +25,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("zizmor", "--offline", "--quiet", ".github", "docs/ci/github")
+    session.run("zizmor", "--offline", "--quiet", ".github", "action.yml", "docs/ci/github")
 
 
 @nox.session(python=PYTHONS)
@@ -57,9 +57,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Check that the generated pages are up to date; ``nox -s docs -- write`` writes them."""
-    install(session)
+    """Check that the generated pages are up to date, and build the site; ``nox -s docs -- write`` writes them."""
+    install(session, "docs")
     session.run("python", "docs/generate.py", *([] if session.posargs == ["write"] else ["--check"]))
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-c", "docs/site", ".", "build/site")
 
 
 @nox.session

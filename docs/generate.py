@@ -1,6 +1,6 @@
 """Write the parts of the documentation that come from the code.
 
-``python docs/generate.py`` updates docs/findings.md, docs/faults.md, docs/hazards.md, the marked blocks of README.md
+``python docs/generate.py`` updates docs/findings.md, docs/faults.md, docs/hazards.md, the marked blocks of every page
 and every code block that names its file; ``--check`` changes nothing, lists what is out of date, and exits with 1 if
 anything is.
 """
@@ -8,21 +8,28 @@ anything is.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
 import tempfile
 import tomllib
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_cce_precheck.cli.main import COMMANDS, parser_of
 from pytest_cce_precheck.config.options import OPTIONS, Config
+from pytest_cce_precheck.plugin import fixtures as plugin_fixtures
+from pytest_cce_precheck.plugin import hooks
 from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_cce_precheck.config.options import Language
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python docs/generate.py"
@@ -31,9 +38,10 @@ _EXAMPLE: Final = re.compile(r"^```(?P<language>\w+) file=(?P<file>\S+)\n(?:.*?\
 _FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.MULTILINE | re.DOTALL)
 
 
-def findings(_: str) -> str:
-    """Return docs/findings.md."""
-    return page([(fault.name, fault.codes) for fault in FAULTS.values()])
+def findings(_: str, language: Language = "en") -> str:
+    """Return docs/findings.md, or docs/zh/findings.md."""
+    samples = json.loads((ROOT / "docs" / "samples.json").read_text("utf-8"))
+    return page([(fault.name, fault.codes) for fault in FAULTS.values()], language, samples)
 
 
 def faults(_: str) -> str:
@@ -145,6 +153,28 @@ def _found_as(names: Iterable[str]) -> str:
     return ", ".join(f"{FAULTS[name].codes[0]} `{name}`" for name in names)
 
 
+def trust(_: str) -> str:
+    """Return docs/trust.md: each figure as the page that has it says, and the command that repeats it."""
+    parts: dict[str, list[tuple[str, str, str]]] = {}
+    for each in tomllib.loads((ROOT / "docs" / "trust.toml").read_text("utf-8"))["figure"]:
+        found = re.search(each["pattern"], (ROOT / each["page"]).read_text("utf-8"))
+        if not found:
+            raise SystemExit(f"docs/trust.toml: {each['page']} no longer has the figure: {each['text']}")
+        figures = [found[name] for name in each["order"]] if "order" in each else found.groups()
+        page, command = Path(each["page"]).name, each["command"]
+        row = (each["text"].format(*figures), f"[{page}]({page})", f"`{command}`" if command else "")
+        parts.setdefault(each["part"], []).append(row)
+    sections = (f"## {part}\n\n{_table(('figure', 'page', 'repeat it'), rows)}\n" for part, rows in parts.items())
+    return f"{TRUST}\n{chr(10).join(sections)}"
+
+
+TRUST: Final = """# Figures, and the command that repeats each
+
+Every figure is taken from the page that describes how it was measured, bad ones too. The catalogue of faults is the
+project's own, so a full score there proves little: read the server of somebody else, and what is not checked yet.
+"""
+
+
 def options() -> str:
     """Return the table of options."""
     lines = ["| option | ini | environment | default | meaning |", "|---|---|---|---|---|"]
@@ -182,47 +212,134 @@ def sample() -> str:
     return f"```text\n{printed}\n```"
 
 
-BLOCKS: Final[Mapping[str, Callable[[], str]]] = {"options": options, "finding": sample}
+def fixtures() -> str:
+    """Return the table of fixtures."""
+    names = [name for name in vars(plugin_fixtures) if name.startswith("cce_")]
+    texts = {name: " ".join((getattr(plugin_fixtures, name).__doc__ or "").split()) for name in sorted(names)}
+    return _table(("fixture", "what it provides"), ((f"`{name}`", text) for name, text in texts.items()))
 
 
-def with_examples(text: str) -> str:
-    """Return ``text`` with the present content in each code block that names its file."""
+def markers() -> str:
+    """Return the list of markers."""
+    parts = (marker.partition("): ") for marker in hooks.MARKERS)
+    return "\n".join(f"- `@pytest.mark.{signature})`: {text}" for signature, _, text in parts)
+
+
+def commands() -> str:
+    """Return a section for each command, with its arguments."""
+    return "\n\n".join("\n".join(_command_lines(f"cce-precheck {name}", parser)) for name, parser in parsers().items())
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command, and of each of its actions."""
+    found = {}
+    for name in COMMANDS:
+        (choices,) = (each.choices for each in parser_of([name])._actions if isinstance(each.choices, dict))
+        found[name] = choices[name]
+        for below in choices[name]._actions:
+            if isinstance(below, argparse._SubParsersAction):
+                for action in below._choices_actions:
+                    found[f"{name} {action.dest}"] = parser = below.choices[action.dest]
+                    parser.description = f"{str(action.help)[0].upper()}{str(action.help)[1:]}."
+    return found
+
+
+def _command_lines(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from (f"### `{name}`", "", str(parser.description or ""))
+    rows = [
+        (_argument(each), (each.help or "").replace("%%", "%"))
+        for each in parser._actions
+        if not isinstance(each, argparse._HelpAction | argparse._SubParsersAction)
+    ]
+    if rows:
+        yield from ("", _table(("argument", "meaning"), rows))
+
+
+def _argument(action: argparse.Action) -> str:
+    shown = action.metavar or (str(action.dest).upper() if action.nargs != 0 else "")
+    value = "\\|".join(map(str, action.choices)) if action.choices else str(shown)
+    return f"`{' '.join([*action.option_strings[-1:], *([value] if value else [])])}`"
+
+
+def detection() -> str:
+    """Return the table of what is found, from the figures in docs/benchmarks.md."""
+    text = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    row = r"^\| \**([\w ]+?)\** \| (\d+) \| (\d+) \(\d+%\) \| (\d+) \(\d+%\) \|$"
+    rows = re.findall(row, text, re.MULTILINE)
+    counts = {name: tuple(map(int, numbers)) for name, *numbers in rows}
+    shown = []
+    for title, names in SHOWN.items():
+        all_of, ours, theirs = (sum(column) for column in zip(*(counts[name] for name in names), strict=True))
+        shown.append((title, str(all_of), f"{ours} ({ours / all_of:.0%})", f"{theirs} ({theirs / all_of:.0%})"))
+    return _table(("faults", "number", "pytest-cce-precheck", "schemathesis"), shown, numbers=3)
+
+
+SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "filters: `type`, `task_id`, `addon_instance_id`, alone and together": ("soundness", "completeness", "combination"),
+    "`pageInfo.currentCount`": ("count",),
+    "isolation of clusters and projects": ("isolation",),
+    "life cycle of tasks": ("life cycle",),
+    "authentication": ("authentication",),
+    "schema": ("schema",),
+    "all 13 categories": ("all",),
+}
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> str:
+    head = list(head)
+    rule = ["---"] * (len(head) - numbers) + ["--:"] * numbers
+    lines = [" | ".join(head), "|".join(rule), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"|{line}|" if line.startswith("-") else f"| {line} |" for line in lines)
+
+
+BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "options": options,
+    "fixtures": fixtures,
+    "markers": markers,
+    "commands": commands,
+    "detection": detection,
+    "finding": cache(sample),
+}
+# docs/sdk_table.py writes it, with the SDKs in three languages
+_OF_OTHERS: Final = frozenset({"verdicts"})
+_BLOCK: Final = re.compile(r"^<!-- (?P<name>[a-z]+) -->\n.*?^<!-- /(?P=name) -->$", re.MULTILINE | re.DOTALL)
+
+
+def with_blocks(text: str) -> str:
+    """Return a page with new text between ``<!-- NAME -->`` and ``<!-- /NAME -->``, and new examples."""
 
     def block(found: re.Match[str]) -> str:
-        return f"```{found['language']} file={found['file']}\n{(ROOT / found['file']).read_text()}```"
+        name = found["name"]
+        if name in _OF_OTHERS:
+            return found[0]
+        if name not in BLOCKS:
+            raise SystemExit(f"no block is named {name}; there are: {', '.join(BLOCKS)}")
+        return f"<!-- {name} -->\n{BLOCKS[name]()}\n<!-- /{name} -->"
 
-    return _EXAMPLE.sub(block, text)
-
-
-def readme(text: str) -> str:
-    """Return README.md with new text between ``<!-- NAME -->`` and ``<!-- /NAME -->``, and new examples."""
-    for name, write in BLOCKS.items():
-        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, found, rest = text.partition(start)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise SystemExit(f"README.md has no block {start.strip()} … {end}")
-        text = f"{before}{start}{write()}\n{end}{after}"
-    return with_examples(text)
+    return _EXAMPLE.sub(_example, _BLOCK.sub(block, text))
 
 
-DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {
+def _example(found: re.Match[str]) -> str:
+    return f"```{found['language']} file={found['file']}\n{(ROOT / found['file']).read_text(encoding='utf-8')}```"
+
+
+WHOLE: Final[Mapping[str, Callable[[str], str]]] = {
     "docs/findings.md": findings,
+    "docs/zh/findings.md": partial(findings, language="zh"),
     "docs/faults.md": faults,
     "docs/hazards.md": hazards,
-    "README.md": readme,
-    "docs/deviations.md": with_examples,
-    "docs/how-to-challenge.md": with_examples,
-    "docs/how-to-clients.md": with_examples,
-    "docs/how-to-dependents.md": with_examples,
-    "docs/how-to-driver.md": with_examples,
-    "docs/how-to-live.md": with_examples,
-    "docs/how-to-proxy.md": with_examples,
-    "docs/how-to-recordings.md": with_examples,
-    "docs/how-to-strategies.md": with_examples,
-    "docs/sdk.md": with_examples,
-    "docs/staging.md": with_examples,
+    "docs/trust.md": trust,
 }
+
+
+def _pages() -> Iterator[str]:
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        text, name = path.read_text("utf-8"), str(path.relative_to(ROOT))
+        if name not in WHOLE and (_BLOCK.search(text) or _EXAMPLE.search(text)):
+            yield name
+
+
+DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = {**WHOLE, **dict.fromkeys(sorted(_pages()), with_blocks)}
 
 
 def outdated() -> Iterator[tuple[Path, str]]:
@@ -244,12 +361,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Bring the documentation up to date with the code.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a document is out of date")
     check = parser.parse_args().check
-    found = list(outdated())
-    for path, wanted in found:
+    found = 0
+    # one after the other, because a page takes figures from another one
+    for path, wanted in outdated():
+        found += 1
         if not check:
             path.write_text(wanted, encoding="utf-8")
         sys.stdout.write(f"{path.relative_to(ROOT)}: {f'out of date, run {COMMAND}' if check else 'written'}\n")
-    return int(check and bool(found))
+    return int(check and found > 0)
 
 
 if __name__ == "__main__":

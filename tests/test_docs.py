@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -16,11 +18,10 @@ import pytest
 
 import pytest_cce_precheck
 from pytest_cce_precheck import Simulator, SimulatorServer
-from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.cli.main import main, parser_of
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.plugin import fixtures, hooks, hookspecs
-from pytest_cce_precheck.report.explain import page
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.credentials import Credentials
@@ -37,13 +38,14 @@ PAGES = {
     for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 }
 README = PAGES["README.md"]
+REFERENCE = PAGES["docs/reference.md"]
 EVERYTHING = "\n".join(PAGES.values())
 EXAMPLES = sorted(path for path in (ROOT / "tests" / "examples").glob("*.py") if path.name != "conftest.py")
 REGENERATE = "out of date; run: python docs/generate.py"
 
 
-def load_generator():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def load(name: str = "generate"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -67,7 +69,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_is_documented_with_its_ini_name_and_its_variables(option):
-    row = next((line for line in README.splitlines() if re.match(rf"\| `{option.flag}[`=]", line)), "")
+    row = next((line for line in REFERENCE.splitlines() if re.match(rf"\| `{option.flag}[`=]", line)), "")
     elsewhere = [] if option.command_line_only else [option.ini, *option.variables]
     missing = [name for name in elsewhere if f"`{name}`" not in row]
     assert ("command line only" in row) == option.command_line_only
@@ -93,13 +95,13 @@ def test_every_variable_that_credentials_are_read_from_is_documented():
 
 def test_every_marker_is_documented_with_its_signature():
     signatures = [marker.partition("): ")[0] + ")" for marker in hooks.MARKERS]
-    assert [each for each in signatures if f"`@pytest.mark.{each}`" not in README] == []
+    assert [each for each in signatures if f"`@pytest.mark.{each}`" not in REFERENCE] == []
 
 
 def test_every_fixture_is_documented():
     names = [name for name in vars(fixtures) if name.startswith("cce_")]
     assert names
-    assert [name for name in names if f"\n| `{name}` |" not in README] == []
+    assert [name for name in names if f"\n| `{name}` |" not in REFERENCE] == []
 
 
 def test_every_hook_is_documented():
@@ -126,11 +128,11 @@ def test_every_deviation_is_documented_by_code_and_name():
 
 def test_every_subcommand_is_documented_with_exactly_its_flags(capsys):
     commands = re.findall(r"^    ([a-z]+)\b", help_of(capsys), re.MULTILINE)
-    rows = dict(re.findall(r"^\| `cce-precheck ([a-z]+)[^`]*` \|(.*)$", README, re.MULTILINE))
-    assert set(rows) == set(commands)
-    for command in commands:
+    sections = re.findall(r"^### `cce-precheck ([a-z]+)`$(.*?)(?=^### |^<!-- )", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in sections] == commands
+    for command, section in sections:
         flags = set(re.findall(r"--[a-z-]+", help_of(capsys, command))) - {"--help"}
-        assert set(re.findall(r"--[a-z-]+", rows[command])) == flags, command
+        assert set(re.findall(r"--[a-z][a-z-]+", section)) == flags, command
 
 
 # ---- nothing is documented that is not there
@@ -170,6 +172,31 @@ def test_every_check_of_the_suite_that_is_mentioned_exists_and_one_alone_is_an_i
         assert "\nincomplete: 13 of 14 checks not judged" in ran.stdout
 
 
+def test_every_page_is_in_the_list_of_pages():
+    # the site is built from this list
+    listed = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", PAGES["docs/index.md"])}
+    missing = [name for name in PAGES if (ROOT / name).resolve() not in listed and name != "docs/index.md"]
+    # these are for who opens the folder on the repository's page
+    assert set(missing) - {".github/PULL_REQUEST_TEMPLATE.md"} == set(), "add them to docs/index.md"
+
+
+def test_the_page_for_language_models_links_to_pages_that_are_there():
+    text = (ROOT / "llms.txt").read_text("utf-8")
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(targets) > 10
+    assert [each for each in targets if not (ROOT / each).is_file()] == []
+
+
+@pytest.mark.parametrize("command", re.findall(r"`(cce-precheck [^`]+|pytest [^`]+)`", PAGES["SKILL.md"]))
+def test_each_command_for_assistants_has_arguments_that_exist(command, capsys):
+    words = command.split()
+    known = {option.flag for option in OPTIONS} | {"--pyargs"}
+    if words[0] == "cce-precheck":
+        action = [word for word in words[1:3] if word.isalpha() and word.islower()]
+        known = set(re.findall(r"--[a-z-]+", help_of(capsys, *action)))
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} - known == set()
+
+
 def test_every_link_between_pages_leads_somewhere():
     broken = [
         (name, target)
@@ -180,17 +207,55 @@ def test_every_link_between_pages_leads_somewhere():
     assert broken == []
 
 
+def commands_of(text: str) -> Iterator[list[str]]:
+    """Return the words of each `cce-precheck` command of a shell block."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for part in re.split(r"&&|\||>|&|;", line.partition(" #")[0]):
+            if part.strip().startswith("cce-precheck "):
+                yield shlex.split(part)
+
+
+SHOWN = sorted({(name, *words) for name, _, text in blocks("sh") for words in commands_of(text)})
+
+
+def test_many_commands_are_shown():
+    assert len({words[1] for _, *words in SHOWN}) >= 8
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: " ".join(shown))
+def test_each_command_of_a_page_is_one_that_its_parser_takes(shown):
+    _, _, *arguments = shown
+    if "--help" not in arguments:
+        assert parser_of(arguments).parse_args(arguments)
+
+
+@pytest.mark.parametrize("code", ["PRE305", "PRE401", "PRE602"])
+def test_what_the_page_of_codes_shows_is_what_a_run_prints_today(code):
+    stored = json.loads((ROOT / "docs" / "samples.json").read_text("utf-8"))
+    assert load("samples").sample(code) == stored[code], "run: python docs/samples.py && python docs/generate.py"
+
+
 # ---- what is written from the code is up to date
 
 
-def test_the_page_of_codes_is_what_the_code_says():
-    wanted = page([(fault.name, fault.codes) for fault in FAULTS.values()])
-    assert PAGES["docs/findings.md"] == wanted, REGENERATE
+def test_a_sample_of_each_code_that_a_fault_shows_is_on_the_page():
+    samples = json.loads((ROOT / "docs" / "samples.json").read_text("utf-8"))
+    assert [code for code, text in samples.items() if not text.startswith(f"{code} ")] == []
+    # no suite judges SDKs, recordings or earlier runs
+    shown = {fault.codes[0] for fault in FAULTS.values()}
+    assert shown - set(samples) == set(), "run: python docs/samples.py"
 
 
-@pytest.mark.parametrize("name", load_generator().DOCUMENTS)
+@pytest.mark.parametrize("name", load().DOCUMENTS)
 def test_a_written_page_is_up_to_date(name):
-    assert load_generator().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
+    assert load().DOCUMENTS[name](PAGES[name]) == PAGES[name], REGENERATE
+
+
+def test_each_figure_names_a_command_of_the_project():
+    figures = tomllib.loads((ROOT / "docs" / "trust.toml").read_text())["figure"]
+    files = [file for each in figures for file in re.findall(r"\S+\.py", each["command"])]
+    assert len(files) > 8
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 # ---- the examples run
@@ -217,7 +282,12 @@ def test_the_script_without_pytest_prints_what_it_finds(tmp_path):
     assert (ran.returncode, ran.stdout) == (0, "PRE309 currentCount is 11, and 12 tasks are listed\n"), ran.stderr
 
 
-COMMANDS = [(name, text) for name, _, text in blocks("sh") if "pytest --pyargs" in text and name != "CONTRIBUTING.md"]
+# pages in two languages have the same blocks
+COMMANDS = [
+    (name, text)
+    for text, name in {text: name for name, _, text in [*blocks("sh")][::-1]}.items()
+    if "pytest --pyargs" in text and name not in ("CONTRIBUTING.md", "docs/tutorial.md")
+][::-1]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from pytest_cce_precheck.cli.output import print_json
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.report.explain import entry, overview
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.simulator.faults import FAULTS
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
+
     parser.set_defaults(run=run)
 
 
@@ -28,5 +32,7 @@ def run(options: argparse.Namespace) -> int:
         print_json([asdict(find_rule(code)) for code in options.codes or rules()])
         return 0
     shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
-    print_text("\n".join(entry(code, shown_by) for code in options.codes) if options.codes else overview())
+    language = language_of(options.lang, os.environ)
+    entries = "\n".join(entry(code, shown_by, language) for code in options.codes)
+    print_text(entries if options.codes else overview(language))
     return 0

@@ -76,6 +76,11 @@ COMMANDS: Final = {
     "corpus": ("corpus", "write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
     "ledger": ("ledger", "keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
     "history": ("history", "show how reliable each check was over the last runs", "cce-precheck history runs.sqlite"),
+    "contract": (
+        "contract",
+        "compare a definition of the vendor with the contract that is checked",
+        "cce-precheck contract diff swagger.json",
+    ),
     "snapshot": (
         "snapshot",
         "show, compare and accept what runs saw of a service's answers",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import describe, headline
 from pytest_cce_precheck.report.verdict import useless
 
@@ -44,7 +46,8 @@ def verdict_lines(
     """Yield what was found in a file, then the number of ``errors``; ``where`` says in which part of the file."""
     if verdict.failing:
         # what was on the wire is in the file
-        yield describe([replace(finding, exchanges=()) for finding in verdict.failing], redactor, kind=None) + "\n"
+        bare = [replace(finding, exchanges=()) for finding in verdict.failing]
+        yield describe(bare, redactor, kind=None, language=language_of(None, os.environ)) + "\n"
     for finding, _ in verdict.accepted:
         yield f"accepted: {where(finding)}{headline(finding)}"
     for finding in verdict.shown:

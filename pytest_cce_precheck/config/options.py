@@ -215,7 +215,7 @@ class Config:
     report: tuple[str, ...] = _option(
         (), "write the record of the run to a file, in the form that its name ends in (repeatable)", "PATH"
     )
-    lang: Language | None = _option(None, "language of the HTML report: en or zh; by default that of LANG")
+    lang: Language | None = _option(None, "language of the summary and HTML report", choices=get_args(Language))
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_cce_precheck.config.targets import secrets_of
-from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.failures import keep_causes
 from pytest_cce_precheck.plugin.request_budget import budgets_key
@@ -22,6 +21,7 @@ from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.github import write_to_github
 from pytest_cce_precheck.report.history import latest_runs
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
 from pytest_cce_precheck.suite.kept_failures import FOLDER
@@ -65,7 +65,7 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
         exit_status=int(session.exitstatus),
     )
     record = _without_secrets(record, stash.get(mask_key, redactor.known))
-    record = replace(record, language=config.lang or ("zh" if prefers_chinese(os.environ) else "en"))
+    record = replace(record, language=language_of(config.lang, os.environ))
     record, unkept = keep_causes(session.config.invocation_params.dir / FOLDER, record, log)
     if config.history:
         with suppress(ConfigurationError):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -25,6 +27,7 @@ from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 from pytest_cce_precheck.report.excerpts import finding_as_data
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import ContractViolation, describe, properties
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
@@ -343,9 +346,9 @@ class Contract:
         for name, text in properties(outcome.failing, skew=self._harness.skew):
             report(name, redactor.text(text))
         if outcome.failing:
-            raise ContractViolation(
-                describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew), outcome.failing
-            )
+            language = language_of(config.lang, os.environ)
+            text = describe(outcome.failing, redactor, kind=kind, skew=self._harness.skew, language=language)
+            raise ContractViolation(text, outcome.failing)
         return outcome
 
 

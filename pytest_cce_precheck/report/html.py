@@ -21,9 +21,10 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
+from pytest_cce_precheck.report.language import in_language
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.report.ticket import documents, in_language, ticket
+from pytest_cce_precheck.report.ticket import documents, ticket
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 if TYPE_CHECKING:

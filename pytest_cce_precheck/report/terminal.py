@@ -12,11 +12,13 @@ from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.report.conclusion import TITLES
+from pytest_cce_precheck.report.language import in_language, table
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.report.record import RecordedCause, RunRecord, TargetResult
     from pytest_cce_precheck.report.times import ResponseTimes
 
@@ -29,6 +31,8 @@ _IN_THE_REPORT: Final = ", in --cce-report=FILE.json"
 def lines(record: RunRecord) -> Iterable[str]:
     """Yield the lines of the section of a run."""
     yield one_line(record.headline)
+    if record.language == "zh" and (record.suite or record.verdict != "incomplete"):
+        yield table("page/words.toml")[record.verdict][1]
     yield record.how_asked
     for name, target in record.targets.items():
         yield from _target_lines(name, target, record.mode)
@@ -37,7 +41,7 @@ def lines(record: RunRecord) -> Iterable[str]:
     yield from _cassette_lines(record.cassettes, datetime.now(UTC))
     yield from _example_lines(record.examples)
     for cause in record.causes[:_SHOWN_CAUSES]:
-        yield from _cause_lines(cause)
+        yield from _cause_lines(cause, record.language)
     if len(record.causes) > _SHOWN_CAUSES:
         yield f"  … and {len(record.causes) - _SHOWN_CAUSES} more causes{_IN_THE_REPORT}"
     for finding in record.of_verdict("accepted"):
@@ -126,9 +130,11 @@ def _example_lines(examples: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield from _first([f"  no example listed a task, so none was checked: {test}" for test in without])
 
 
-def _cause_lines(cause: RecordedCause) -> Iterable[str]:
+def _cause_lines(cause: RecordedCause, language: Language) -> Iterable[str]:
     where = "" if cause.targets == ("",) else f" (on {', '.join(cause.targets)})"
     yield f"  {one_line('{code} {message}'.format(**cause.finding))}{where}"
+    if language == "zh":
+        yield "    {fact}。{expected}".format(**in_language(rules()[cause.finding["code"]], language))
     if cause.consequences:
         codes = ", ".join(dict.fromkeys(cause.consequences))
         yield f"    and {len(cause.consequences)} more that follow from it ({codes})"

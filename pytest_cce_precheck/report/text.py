@@ -11,11 +11,13 @@ from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.redaction.texts import curl
+from pytest_cce_precheck.report.language import in_language, table
 from pytest_cce_precheck.report.triage import triage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.contract.causes import Cause
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.redaction.texts import Redactor
@@ -46,16 +48,24 @@ class ContractViolation(AssertionError):  # noqa: N818  the domain's word; pytes
 
 
 def describe(
-    findings: Sequence[Finding], redactor: Redactor, *, kind: AuthKind | None, skew: float | None = None
+    findings: Sequence[Finding],
+    redactor: Redactor,
+    *,
+    kind: AuthKind | None,
+    skew: float | None = None,
+    language: Language = "en",
 ) -> str:
     """Return findings as text: the first line is the first cause's code and fact, then comes the evidence.
 
     ``kind`` is how requests were authenticated, for the curl lines; they contain no credentials. ``skew`` is by how
-    many seconds the local clock is ahead of the service's, if that is known.
+    many seconds the local clock is ahead of the service's, if that is known. ``language`` is that of
+    the rule's fact, of the sentence of the contract and of what to do; the rest of a finding is in English.
     """
     groups = causes(findings)
     shown, rest = groups[:_CAUSES], groups[_CAUSES:]
-    blocks = ["\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew)) for group in shown]
+    blocks = [
+        "\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew, language)) for group in shown
+    ]
     if rest:
         codes = ", ".join(dict.fromkeys(group.finding.code for group in rest))
         blocks.append(f"… and {len(rest):,} more causes ({codes})")
@@ -115,9 +125,13 @@ def _code_span(text: str) -> str:
     return f"{fence}{blank}{text}{blank}{fence}"
 
 
-def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: float | None) -> Iterator[str]:
+def _cause_lines(
+    cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: float | None, language: Language
+) -> Iterator[str]:
     finding = cause.finding
     yield headline(finding)
+    if language != "en":
+        yield f"  {table('explain.toml')[language]['fact']} {in_language(finding.rule, language)['fact']}"
     if finding.exchanges:
         yield from _exchange_lines(finding.exchanges[0], redactor, None if finding.code in OTHER_CREDENTIALS else kind)
     advice = _triage(finding, skew)
@@ -129,10 +143,7 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
     for label, text in finding.evidence:
         if text != finding.rule.source:
             yield f"  {label:<9} {text}"
-    word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open"}.get(finding.kind, "contract")
-    yield f"  {word:<9} {finding.rule.source}"
-    if not advice:
-        yield f"  remedy    {finding.rule.remedy}"
+    yield from _contract_lines(finding, language, advice)
     if cause.consequences:
         yield f"  also seen, which follows from it ({len(cause.consequences)}):"
         for effect in cause.consequences[:_SAMPLES]:
@@ -140,6 +151,14 @@ def _cause_lines(cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: 
         if len(cause.consequences) > _SAMPLES:
             yield f"    … and {len(cause.consequences) - _SAMPLES} more"
     yield f"  more      cce-precheck explain {finding.code}"
+
+
+def _contract_lines(finding: Finding, language: Language, advice: str | None) -> Iterator[str]:
+    said, words = in_language(finding.rule, language), table("explain.toml")[language]
+    word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open     "}.get(finding.kind, "contract ")
+    yield f"  {word if language == 'en' else words['contract']} {said['source']}"
+    if not advice:
+        yield f"  {words['remedy']} {said['expected']}"
 
 
 def _triage(finding: Finding, skew: float | None) -> str | None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
@@ -13,6 +10,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import curl
+from pytest_cce_precheck.report.language import in_language, table
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, one_line
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
@@ -44,7 +42,7 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
         raise ConfigurationError(f"{rule.code} is an observation: the contract does not specify it, so no ticket")
     if rule.code in _OWN:
         raise ConfigurationError(f"{rule.code} is not about the service, so there is no ticket: {rule.remedy}")
-    words, said = _table("ticket.toml")[language], in_language(rule, language)
+    words, said = table("ticket.toml")[language], in_language(rule, language)
     first: Mapping[str, Any] = next(iter(found[0].get("exchanges", ())), {})
     sections = (
         _request_lines(report, rule, first, words, redactor),
@@ -119,7 +117,7 @@ def _contract_lines(rule: Rule, language: Language) -> Iterator[str]:
     for letter, english, chinese in documents(rule):
         yield f"[{letter}] {chinese if language == 'zh' else english}"
     if rule.kind is Kind.DEVIATION:
-        yield _table("ticket.toml")[language]["contradiction"]
+        yield table("ticket.toml")[language]["contradiction"]
 
 
 def _frequency_lines(report: SavedReport, found: Sequence[Mapping[str, Any]], words: Words) -> Iterator[str]:
@@ -130,20 +128,9 @@ def _frequency_lines(report: SavedReport, found: Sequence[Mapping[str, Any]], wo
         yield words["requests"].format(number=report.document["requests"])
 
 
-def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
-    """Return a rule's fact, source and what is expected, in English if there is no other text."""
-    english = {"fact": rule.title, "source": rule.source, "expected": rule.remedy}
-    return english if language == "en" else _table("ticket_zh.toml").get(rule.code, english)
-
-
 def documents(rule: Rule) -> Iterator[tuple[str, str, str]]:
     """Yield each document that a rule's source names: its letter, its title in English and in Chinese."""
-    english, chinese = (_table("ticket.toml")[language]["documents"] for language in ("en", "zh"))
+    english, chinese = (table("ticket.toml")[language]["documents"] for language in ("en", "zh"))
     for letter, title in english.items():
         if re.search(rf"\b{letter}\b", rule.source):
             yield letter, title, chinese[letter]
-
-
-@cache
-def _table(name: str) -> Mapping[str, Any]:
-    return tomllib.loads(files("pytest_cce_precheck.report").joinpath(name).read_text("utf-8"))

@@ -86,7 +86,8 @@ class Shares:
         authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
-        creation = _between(BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8, budget * 2 // 13, 64) if writes else 0
+        fewest = BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8
+        creation = _between(fewest, budget * 2 // 13, 64) if writes else 0
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
         exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0

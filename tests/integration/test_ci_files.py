@@ -27,6 +27,10 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "ci"
 WORKFLOWS: Final = sorted(FOLDER.glob("github/*.yml"))
 OWN_WORKFLOWS: Final = sorted((FOLDER.parents[1] / ".github" / "workflows").glob("*.yml"))
 GITLAB: Final = FOLDER / "gitlab-ci.yml"
+COMPONENT: Final = FOLDER / "gitlab-component.yml"
+CODEARTS: Final = FOLDER / "codearts-build.yml"
+ACTION: Final = FOLDER.parents[1] / "action.yml"
+CONTAINER: Final = FOLDER.parents[1] / "Containerfile"
 JENKINS: Final = FOLDER / "Jenkinsfile"
 OURS: Final = ("CCE_", "HUAWEICLOUD_SDK_", "CLOUD_SDK_", "PYTEST_", "GITHUB_", "CI")
 CREDENTIALS: Final = {"CCE_AUTH_TOKEN", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", PASSWORD}
@@ -76,12 +80,45 @@ def jenkins_jobs() -> Iterator[Job]:
             yield Job(f"jenkins {name}", plain, variables)
 
 
+def action_jobs() -> Iterator[Job]:
+    steps = read(ACTION)["runs"]["steps"]
+    defaults = {name: each["default"] for name, each in read(ACTION)["inputs"].items()}
+    (check,) = [step for step in steps if step.get("name") == "Check the contract"]
+    names = {name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", r"\1", text) for name, text in check["env"].items()}
+    for mode in ("live", "replay"):
+        given = {**defaults, "mode": mode, "tests": defaults["tests"] if mode == "live" else "."}
+        yield Job(f"action {mode}", (check["run"],), {name: given[each] for name, each in names.items()})
+
+
+def component_jobs() -> Iterator[Job]:
+    spec, jobs = yaml.safe_load_all(COMPONENT.read_text("utf-8"))
+    inputs = spec["spec"]["inputs"]
+    for name, job in yaml.safe_load(_filled(yaml.safe_dump(jobs, width=10_000), inputs)).items():
+        yield Job(f"component {name}", tuple(job["script"]), {})
+
+
+def _filled(text: str, inputs: dict[str, Any]) -> str:
+    return re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda found: str(inputs[found[1]].get("default", "none")), text)
+
+
+def codearts_jobs() -> Iterator[Job]:
+    for step in read(CODEARTS)["steps"]["BUILD"]:
+        if "python" in step:
+            lines = step["python"]["inputs"]["command"].splitlines()
+            # the task's own parameters are put in place of what is exported
+            kept = [
+                line for line in lines if not line.startswith(("#", "pip ", "export CCE_ENDPOINT", "export HUAWEI"))
+            ]
+            yield Job("codearts", ("\n".join(kept),), {})
+
+
 def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
 JOBS: Final = (*github_jobs(), *gitlab_jobs(), *jenkins_jobs())
 LIVE: Final = [job for job in JOBS if job.live]
+ONE_LINE: Final = (*action_jobs(), *component_jobs(), *codearts_jobs())
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +169,7 @@ def run(command: str, environment: dict[str, str], folder: Path) -> subprocess.C
 # ---- the files
 
 
-@pytest.mark.parametrize("path", [*WORKFLOWS, *OWN_WORKFLOWS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *OWN_WORKFLOWS, ACTION], ids=lambda path: path.stem)
 def test_zizmor_finds_no_weakness(path: Path) -> None:
     program = require_program("zizmor")
     audit = subprocess.run([program, "--offline", "--quiet", str(path)], capture_output=True, text=True, check=False)
@@ -148,7 +185,11 @@ def test_actionlint_has_nothing_to_say(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "path"),
-    [*(("github-workflows", each) for each in (*WORKFLOWS, *OWN_WORKFLOWS)), ("gitlab-ci", GITLAB)],
+    [
+        *(("github-workflows", each) for each in (*WORKFLOWS, *OWN_WORKFLOWS)),
+        ("github-actions", ACTION),
+        ("gitlab-ci", GITLAB),
+    ],
     ids=str,
 )
 def test_the_ci_systems_schema_is_met(schema: str, path: Path) -> None:
@@ -185,7 +226,74 @@ def test_credentials_are_given_to_the_step_that_needs_them_alone(path: Path) -> 
             assert all("--cce-mode=live" in step["run"] for step in given)
 
 
+def test_a_component_filled_in_is_a_file_that_gitlab_takes(tmp_path: Path) -> None:
+    require_module("check_jsonschema")
+    spec, jobs = yaml.safe_load_all(COMPONENT.read_text("utf-8"))
+    asked = set(re.findall(r"inputs\.(\w+)", COMPONENT.read_text("utf-8")))
+    assert asked == set(spec["spec"]["inputs"])
+    file = tmp_path / "component.yml"
+    file.write_text(_filled(yaml.safe_dump(jobs, width=10_000), spec["spec"]["inputs"]))
+    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(file)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
+
+
+def test_every_action_of_others_is_named_by_its_commit() -> None:
+    paths = [*WORKFLOWS, *OWN_WORKFLOWS, ACTION]
+    used = [each for path in paths for each in re.findall(r"uses: (\S+)(.*)", path.read_text("utf-8"))]
+    assert len(used) > 10
+    assert [name for name, rest in used if not re.search(r"@[0-9a-f]{40}$", name) or "# v" not in rest] == []
+
+
+def test_the_steps_for_codearts_are_those_of_its_pages() -> None:
+    document = read(CODEARTS)
+    assert document["version"] == 2.0
+    assert set(document["steps"]) == {"PRE_BUILD", "BUILD"}
+    steps = [name for part in document["steps"].values() for step in part for name in step]
+    assert steps == ["checkout", "python", "upload_artifact"]
+
+
+def test_the_container_runs_as_somebody_without_rights_and_holds_what_it_names() -> None:
+    text = CONTAINER.read_text("utf-8")
+    assert text.rindex("\nUSER 10001\n") < text.index("\nCMD ")
+    assert "latest" not in text
+    copied = [name for names in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.MULTILINE) for name in names.split()]
+    kept = set(re.findall(r"^!(.*)$", (CONTAINER.parent / ".dockerignore").read_text("utf-8"), re.MULTILINE))
+    assert set(copied) == kept
+    assert [name for name in copied if not (CONTAINER.parent / name).exists()] == []
+
+
+def test_hadolint_finds_nothing_in_the_container() -> None:
+    program = require_program("hadolint")
+    told = subprocess.run([program, str(CONTAINER)], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, "")
+
+
 # ---- the commands
+
+
+@pytest.mark.parametrize("job", ONE_LINE, ids=lambda job: job.name)
+def test_a_pipeline_of_one_line_checks_what_it_says(job: Job, server: SimulatorServer, tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(VERIFIES)
+    given = facts(server)
+    if "replay" in job.name:
+        recording = environment_of(LIVE[-1], given, tmp_path)
+        assert run("pytest --cce-mode=record --cce-record-in-ci", recording, tmp_path).returncode == 0
+        given = dict.fromkeys(given, "")
+    environment = environment_of(job, given, tmp_path)
+    (command,) = job.commands
+    done = run(command, environment, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(tmp_path.glob("*findings*")), done.stdout
+
+
+@pytest.mark.parametrize("job", ONE_LINE, ids=lambda job: job.name)
+def test_a_pipeline_of_one_line_fails_if_nobody_is_let_in(job: Job, server: SimulatorServer, tmp_path: Path) -> None:
+    given = {**facts(server), "HUAWEICLOUD_SDK_SK": "wrong"}
+    (command,) = job.commands
+    done = run(command, environment_of(job, given, tmp_path), tmp_path)
+    assert done.returncode != 0, done.stdout
+    assert "replay" in job.name or "not let in" in done.stdout
 
 
 @pytest.mark.parametrize("job", LIVE, ids=lambda job: job.name)

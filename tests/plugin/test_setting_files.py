@@ -177,13 +177,13 @@ def assert_refused(result: pytest.RunResult, setting: str, where: str, shown: st
 
 
 @pytest.mark.parametrize("where", ["pyproject.toml [tool.pytest]", "pytest.toml"])
-def test_the_examples_of_the_readme_are_read_in_the_file_that_they_name(
+def test_the_examples_of_the_reference_are_read_in_the_file_that_they_name(
     pytester: pytest.Pytester, run: Run, where: str
 ) -> None:
     needs(where)
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
     file = where.partition(" ")[0]
-    [text] = re.findall(rf"^```toml\n(# {re.escape(file)}\n.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    [text] = re.findall(rf"^```toml\n(# {re.escape(file)}\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
     pytester.makepyfile(ORDINARY)
     (pytester.path / file).write_text(text)
     [line] = [line for line in run().outlines if line.startswith("cce-precheck: mode")]

@@ -240,5 +240,5 @@ def test_a_shipped_check_that_was_cut_short_was_not_made_whatever_it_judged() ->
 
 
 def test_every_verdict_is_documented_with_its_words() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    assert [verdict for verdict in VERDICTS if f"\n| {TITLES[verdict]} | `{verdict}` |" not in readme] == []
+    page = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
+    assert [verdict for verdict in VERDICTS if f"\n| {TITLES[verdict]} | `{verdict}` |" not in page] == []

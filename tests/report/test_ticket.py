@@ -12,12 +12,13 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.language import table
 from pytest_cce_precheck.report.saved import SavedReport
-from pytest_cce_precheck.report.ticket import _table, ticket
+from pytest_cce_precheck.report.ticket import ticket
 from tests.saved_reports import CREATED, NO_EXPIRY, OPEN, REQUEST_ID, SERVICE, UNSOUND, UNSOUND_TASK, report_of
 
 LANGUAGES: Final = ("en", "zh")
-WORDS, CHINESE = _table("ticket.toml"), _table("ticket_zh.toml")
+WORDS, CHINESE = table("ticket.toml"), table("ticket_zh.toml")
 # what a saved report can hold of a code, and what is for the vendor
 FOR_THE_VENDOR: Final = {
     code for code, rule in rules().items() if code[3] in "123456" and rule.kind is not Kind.OBSERVATION
@@ -72,7 +73,7 @@ def test_only_the_documents_that_the_rule_rests_on_are_named(language: str) -> N
 
 
 def test_every_code_that_a_ticket_can_be_about_is_put_in_chinese() -> None:
-    assert set(CHINESE) == FOR_THE_VENDOR, "put the rule in Chinese, in report/ticket_zh.toml"
+    assert FOR_THE_VENDOR <= set(CHINESE) <= set(rules()), "put the rule in Chinese, in report/ticket_zh.toml"
 
 
 def test_both_languages_have_the_same_words() -> None:
@@ -84,7 +85,7 @@ def test_both_languages_have_the_same_words() -> None:
             assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese[name])), name
 
 
-@pytest.mark.parametrize("code", sorted(FOR_THE_VENDOR))
+@pytest.mark.parametrize("code", sorted(CHINESE))
 def test_a_chinese_rule_names_the_documents_that_the_english_one_names(code: str) -> None:
     said = CHINESE[code]
     assert said.keys() == {"fact", "source", "expected"}
@@ -94,7 +95,7 @@ def test_a_chinese_rule_names_the_documents_that_the_english_one_names(code: str
         ), letter
 
 
-@pytest.mark.parametrize("code", sorted(FOR_THE_VENDOR))
+@pytest.mark.parametrize("code", sorted(CHINESE))
 def test_chinese_stands_with_chinese_punctuation(code: str) -> None:
     chinese = "[\u4e00-\u9fff]"
     for text in CHINESE[code].values():
