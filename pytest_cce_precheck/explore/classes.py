@@ -89,7 +89,7 @@ _LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
     Unselective("blank after", _respelt("{} "), 2, joined=True),
     Unselective("non-ASCII", _respelt("{}插é"), 2, joined=True),
     Unselective("wide letters", _widened, 3, joined=True),
-    Unselective("null byte", _respelt("{}\x00"), 3, joined=True),
+    Unselective("null byte", _respelt("{}\x00"), 2, joined=True),
     Unselective("blank before", _respelt(" {}"), 3, joined=True),
 )
 # of ids, which are seldom checked against a list of what there is
@@ -98,7 +98,7 @@ _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
     Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
     Unselective("accent", _accented, 3, joined=True),
     Unselective("without hyphens", _without_hyphens, 3, joined=True),
-    Unselective("percent-encoded", _encoded, 3, joined=True),
+    Unselective("percent-encoded", _encoded, 2, joined=True),
     Unselective("leading zero", _respelt("0{}"), 4, joined=True),
     Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
     Unselective("invisible letter", _respelt("{}\u200b"), 4, joined=True),

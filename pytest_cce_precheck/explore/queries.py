@@ -85,7 +85,7 @@ def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[st
         for value_class, value in _named_elsewhere(name, task):
             if value not in known:
                 # not joined: a service that looks elsewhere may do so only if nothing is found
-                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 3, joined=False)
+                yield OddValue(FilterValue(name, value, value_class), task.value_of(name) or "", 2, joined=False)
 
 
 def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, str]]:
