@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_cce_precheck.challenge.plan import VARIABLE
 from pytest_cce_precheck.cli.main import main
 from tests.toolchains import require_program
 
@@ -351,6 +352,14 @@ def test_what_cannot_be_challenged_is_one_clear_message(
     status, output, errors = challenge(*few, test=test)
     assert (status, output) == (2, "")
     assert errors.startswith(f"cce-precheck: {message}"), errors
+
+
+def test_pytest_does_not_run_by_itself_with_the_variable_of_the_command(tmp_path: Path) -> None:
+    words = PYTEST[1:]
+    environment = {**os.environ, VARIABLE: str(tmp_path / "missing")}
+    ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4
+    assert ended.stderr.startswith(f"ERROR: {VARIABLE} is for cce-precheck challenge, which sets it itself: unset it")
 
 
 @pytest.mark.parametrize("words", [["--time=10"], ["--time=0m"], ["--jobs=0"], ["--fail-under=101"]], ids=" ".join)
