@@ -79,11 +79,14 @@ def test_each_block_of_the_page_does_what_the_page_shows(challenge: Challenge, m
     for words, shown in blocks:
         status, output, errors = challenge(*words.replace("'", "").split())
         assert (status, errors) == (0, "")
-        lines = [re.sub(r"^time .*", "time", line) for line in output.splitlines()]
-        missing = [
-            line for line in shown.splitlines() if line != "…" and re.sub(r"^time .*", "time", line) not in lines
-        ]
+        lines = set(map(without_numbers, output.splitlines()))
+        missing = [line for line in shown.splitlines() if line != "…" and without_numbers(line) not in lines]
         assert (shown != "", missing) == (True, []), output
+
+
+def without_numbers(line: str) -> str:
+    # the catalogue of faults grows, and no run takes as long as another
+    return re.sub(r" *\d+", " #", line)
 
 
 # ---- good tests, and others
