@@ -16,6 +16,7 @@ import pytest
 
 from pytest_cce_precheck.challenge.plan import VARIABLE
 from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.simulator.faults import FAULTS
 from tests.toolchains import require_program
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ def test_each_block_of_the_page_does_what_the_page_shows(challenge: Challenge, m
         lines = set(map(without_numbers, output.splitlines()))
         missing = [line for line in shown.splitlines() if line != "…" and without_numbers(line) not in lines]
         assert (shown != "", missing) == (True, []), output
+
+
+def test_the_page_names_each_kind_of_fault() -> None:
+    kinds = {fault.category for fault in FAULTS.values()}
+    assert {kind for kind in kinds if f"`{kind}`" not in PAGE} == set()
 
 
 def without_numbers(line: str) -> str:
