@@ -223,10 +223,9 @@ class Mask:
         if thread is not None:
             thread.name = self.text(thread.name)
         found = self.anything(getattr(caught, "object", None))
-        if found is not getattr(caught, "object", None):
-            # as Python's own hook wants it
-            return type(caught)((*caught[:-1], found))
-        return caught
+        same = found is getattr(caught, "object", None)
+        # as Python's own hook wants it
+        return caught if same else type(caught)((*caught[:-1], found))
 
     def _texts_of(self, held: Any) -> Any:
         # other objects stay as they are: their owners go on using them
@@ -253,9 +252,8 @@ class Masking:
         value = yield
         if fixturedef.argname == "cce_credentials" and isinstance(value, Credentials):
             returned = request.config.stash.setdefault(returned_key, [])
-            # the fixture is set up again for each target, and every text is compared with all of them
-            if value not in returned:
-                returned.append(value)
+            # each once, however often the fixture is set up: every text is compared with all of them
+            returned += [] if value in returned else [value]
         return value
 
     # ---- arguments of hooks, and exceptions that leave them
