@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import Simulator, SimulatorServer
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.report.files import FORMS
+from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.proxies import RunningProxy, environment, proxy
 from tests.servers import Handler, always, serving
@@ -526,6 +528,7 @@ def test_a_finding_names_the_test_fails_the_run_and_is_in_every_report(tmp_path:
     for ending in FORMS:
         assert "PRE309" in (tmp_path / f"out{ending}").read_text(), ending
     report = json.loads((tmp_path / "out.json").read_text())
+    assert list(Draft202012Validator(load_schema("report")).iter_errors(report)) == []
     assert report["verdict"] == "does-not-hold"
     assert [each["nodeid"] for each in report["tests"]] == ["TestUsual"]
 
@@ -684,6 +687,11 @@ def test_a_har_of_what_passed_can_be_imported_and_has_no_secrets(server: Simulat
             ["--mode=judge", "--to=http://127.0.0.1:1", "--allow-writes"],
             {"CCE_AUTH_TOKEN": "t"},
             "--allow-writes permits the create call of one cluster: name it with --project-id and --cluster-id",
+        ),
+        (
+            ["--mode=judge", "--to=http://127.0.0.1:1"],
+            {"CCE_AUTH_TOKEN": "t", "CCE_REGION": "eu"},
+            "--to and --region are both given",
         ),
         (["--mode=replay", "--budget=many"], {}, "--budget (from option) is 'many': expected a whole number"),
         (["--mode=replay", "--report=x.txt"], {}, "--report=x.txt: expected a name that ends in"),
