@@ -153,6 +153,13 @@ def test_replicas_that_lag_leave_each_answer_to_itself() -> None:
     assert codes(LIST, answer([], "type=addonStatic"), LIST, together=False) == []
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_a_gateway_answers_for_an_unavailable_service_says_nothing(status: int) -> None:
+    request = Request("GET", "https://cce.example", list_path("p", "c"))
+    page = Response(status, Headers([("Content-Type", "text/html")]), b"<html>Bad Gateway</html>")
+    assert codes(LIST, Exchange(request, page), LIST) == []
+
+
 def test_other_calls_are_not_judged() -> None:
     def calls() -> Iterator[Exchange]:
         for method, path in (("GET", "/api/v3/projects"), ("OPTIONS", list_path("p", "c"))):
