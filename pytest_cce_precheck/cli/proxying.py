@@ -88,7 +88,7 @@ def own_words(text: str) -> str:
     """Return a message of the plugin as the proxy has to say it: its options have no ``cce-``."""
     text = text.replace(" (cce_contract.verify)", "")
     # of a cassette that pytest recorded, the command is pytest's
-    return text if "pytest --cce" in text else text.replace("--cce-", "--")
+    return text if "pytest --cce" in text else text.replace("--cce-endpoint", "--to").replace("--cce-", "--")
 
 
 class Upstream:

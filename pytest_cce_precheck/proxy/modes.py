@@ -14,6 +14,7 @@ from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.config.options import Mode
+from pytest_cce_precheck.contract.envelope import no_answer
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.drift.comparison import CODES
@@ -195,15 +196,28 @@ class JudgingProxy(ProxyMode):
         super().__init__(means)
         self._lock = threading.Lock()
         self.captured = Captured(together=not means.lag)
+        self._lost: dict[tuple[str, str], Finding] = {}
+        self._has_answered = False
 
     def answer(self, request: Request, test: OpenTest) -> Response:
-        """Return the real answer; that there is none is a finding too."""
+        """Return the real answer; that there is none, again, is a finding too."""
+        asked = request.method, request.target
         try:
-            return super().answer(request, test)
+            response = super().answer(request, test)
         except TransportError as error:
-            if is_call(request.method, request.path):
-                test.findings.append(Finding("PRE101", str(error), subject=(error.reason,)))
+            finding = no_answer(error)
+            with self._lock:
+                # one connection may be lost anywhere on the way
+                if is_call(request.method, request.path) and self._lost.setdefault(asked, finding) is not finding:
+                    test.findings[:] = gathered([*test.findings, finding])
             raise
+        self._has_answered = True
+        self._lost.pop(asked, None)
+        return response
+
+    def findings(self) -> list[Finding]:
+        """Return the losses if there was nothing else."""
+        return [] if self._has_answered else gathered(self._lost.values())
 
     def asked(self, test: OpenTest, timed: Timed) -> None:
         """Judge an exchange alone, and with all that came before."""

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import Simulator, SimulatorServer
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.report.files import FORMS
+from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.proxies import RunningProxy, environment, proxy
 from tests.servers import Handler, always, serving
@@ -526,6 +528,7 @@ def test_a_finding_names_the_test_fails_the_run_and_is_in_every_report(tmp_path:
     for ending in FORMS:
         assert "PRE309" in (tmp_path / f"out{ending}").read_text(), ending
     report = json.loads((tmp_path / "out.json").read_text())
+    assert list(Draft202012Validator(load_schema("report")).iter_errors(report)) == []
     assert report["verdict"] == "does-not-hold"
     assert [each["nodeid"] for each in report["tests"]] == ["TestUsual"]
 
@@ -542,12 +545,18 @@ def test_no_answer_is_a_finding_of_judge(tmp_path: Path) -> None:
     def lost(handler: Handler) -> None:
         handler.close_connection = True
 
-    with serving(lost) as broken:  # noqa: SIM117  the server comes first
+    with serving(lost) as broken:
+        with proxy(tmp_path, "--mode=judge", "--to", broken.endpoint, CCE_AUTH_TOKEN="t-0123456789") as running:
+            for number in range(2):
+                with pytest.raises(requests.ConnectionError):
+                    running.get(list_path("p", "c"))
+                # one connection may be lost anywhere on the way
+                assert [each["code"] for each in running.report()["findings"]] == ["PRE101"] * number
         with proxy(tmp_path, "--mode=judge", "--to", broken.endpoint, CCE_AUTH_TOKEN="t-0123456789") as running:
             with pytest.raises(requests.ConnectionError):
                 running.get(list_path("p", "c"))
-            report = running.report()
-    assert [each["code"] for each in report["findings"]] == ["PRE101"]
+            assert running.stop() == 1
+            assert [each["code"] for each in running.of("finding")] == ["PRE101"]
 
 
 def test_diff_reports_what_differs_from_the_recorded_answers(recorded: Path, server: SimulatorServer) -> None:
@@ -601,8 +610,9 @@ def test_the_rate_and_the_deadline_bind_every_client(server: SimulatorServer, tm
         ) as running:
             with pytest.raises(requests.ReadTimeout):
                 requests.get(running.url + list_path("p", "c"), headers=running.token, timeout=8)
-            assert [each["code"] for each in running.report()["findings"]] == ["PRE101"]
             over.set()
+            assert running.stop() == 1
+            assert [each["code"] for each in running.of("finding")] == ["PRE101"]
 
 
 def test_what_a_client_sends_does_not_control_the_terminal(tmp_path: Path) -> None:
@@ -684,6 +694,11 @@ def test_a_har_of_what_passed_can_be_imported_and_has_no_secrets(server: Simulat
             ["--mode=judge", "--to=http://127.0.0.1:1", "--allow-writes"],
             {"CCE_AUTH_TOKEN": "t"},
             "--allow-writes permits the create call of one cluster: name it with --project-id and --cluster-id",
+        ),
+        (
+            ["--mode=judge", "--to=http://127.0.0.1:1"],
+            {"CCE_AUTH_TOKEN": "t", "CCE_REGION": "eu"},
+            "--to and --region are both given",
         ),
         (["--mode=replay", "--budget=many"], {}, "--budget (from option) is 'many': expected a whole number"),
         (["--mode=replay", "--report=x.txt"], {}, "--report=x.txt: expected a name that ends in"),

@@ -53,6 +53,7 @@ def judged(server: SimulatorServer, folder: Path, **options: Any) -> set[str]:
             return Response(told.status_code, body=told.content)
 
         ask_ten_usual_questions(ask)
+    proxy.end_all()
     client.close()
     return {each.code for each in proxy.rest.findings if each.severity == "error"}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_cce_precheck import Exchange, Headers, PrecheckClient, Request, Response, Simulator
+from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.captured import Captured, Timed
 from pytest_cce_precheck.transport.simulate import InProcessTransport
@@ -52,6 +54,41 @@ def test_ten_usual_questions_find_a_fault(fault: str) -> None:
 def test_no_variation_is_flagged(variation: str) -> None:
     findings = judged(Simulator(variations=[variation]))
     assert [str(each.message) for each in findings if each.severity == "error" and each.kind == "violation"] == []
+
+
+@pytest.mark.parametrize("profile", ["calm", "busy", "throttled", "flaky", "locking", "skewed", "lagging", "hostile"])
+def test_a_client_of_a_shared_service_is_told_no_violation_that_is_none(profile: str) -> None:
+    staging = Staging(profile, seed=1, time_scale=5.0)
+    clock, answers = staging.clock, []
+    client = PrecheckClient(
+        InProcessTransport(staging), endpoint=staging.endpoint, project_id=staging.project_id,
+        cluster_id=staging.cluster_id, credentials=staging.credentials, observe=answers.append,
+    )  # fmt: skip
+    # where replicas lag, an answer may be older than the one before it
+    captured = Captured(together=profile not in ("lagging", "hostile"))
+    filters, tasks = random.Random(0), [{"taskID": "t-1", "addonInstanceID": "i-1", "type": "addonStatic"}]
+    found = []
+    for _ in range(200):
+        one = filters.choice(tasks)
+        began = clock.now().timestamp()
+        asked = filters.choice(
+            [
+                {},
+                {},
+                {"type": "addonUpgrade"},
+                {"task_id": one["taskID"]},
+                {"addon_instance_id": one["addonInstanceID"]},
+            ]
+        )
+        try:
+            exchange = client.list_tasks(**asked)
+        except TransportError:
+            continue
+        found += captured.judge(Timed(exchange, began, clock.now().timestamp()))
+        if not asked and exchange.status == 200:
+            tasks = [task["metadata"] for task in exchange.document["items"]] or tasks
+    assert any(each.status == 200 for each in answers)
+    assert [each.message for each in found if each.severity == "error"] == []
 
 
 # ---- what proves nothing
@@ -151,6 +188,13 @@ def test_clusters_are_not_compared_with_each_other() -> None:
 
 def test_replicas_that_lag_leave_each_answer_to_itself() -> None:
     assert codes(LIST, answer([], "type=addonStatic"), LIST, together=False) == []
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_a_gateway_answers_for_an_unavailable_service_says_nothing(status: int) -> None:
+    request = Request("GET", "https://cce.example", list_path("p", "c"))
+    page = Response(status, Headers([("Content-Type", "text/html")]), b"<html>Bad Gateway</html>")
+    assert codes(LIST, Exchange(request, page), LIST) == []
 
 
 def test_other_calls_are_not_judged() -> None:
