@@ -34,9 +34,11 @@ _NEEDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("PRE611",), "--cce-foreign-project-id, --cce-foreign-cluster-id"),
     **dict.fromkeys(("PRE603", "PRE604", "PRE605"), "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK"),
     **dict.fromkeys(("PRE602",), "CCE_AUTH_TOKEN"),
-    **dict.fromkeys(("PRE117", "PRE609"), "--cce-allow-writes"),
+    **dict.fromkeys(
+        ("PRE117", "PRE214", "PRE320", "PRE321", "PRE322", "PRE323", "PRE324", "PRE507", "PRE508", "PRE510", "PRE609"),
+        "--cce-allow-writes",
+    ),
 }
-_OF_THE_CREATE_CALL: Final = "C:"
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,4 @@ def open_rules(record: RunRecord) -> list[OpenRule]:
 
 
 def _open(code: str, *, asked: bool) -> OpenRule:
-    rule = find_rule(code)
-    by_create = "--cce-allow-writes" if rule.source.startswith(_OF_THE_CREATE_CALL) else ""
-    return OpenRule(code, rule.title, asked, _NEEDS.get(code, by_create))
+    return OpenRule(code, find_rule(code).title, asked, _NEEDS.get(code, ""))

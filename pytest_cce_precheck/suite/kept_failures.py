@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +83,8 @@ def as_text(
     answers = [
         redaction.recording(Recording(each.request, each.response))
         for each in kept.finding.exchanges[:_ANSWERS]
-        if len(each.response.body) <= _LARGEST
+        # the text of a refusal may hold secrets that this run does not know
+        if each.status < HTTPStatus.BAD_REQUEST and len(each.response.body) <= _LARGEST
     ]
     known = (client.credentials, *(Credentials(token=Secret(each)) for each in secrets if each))
     for recordings in (answers, []):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -13,6 +12,7 @@ from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,7 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
     monkeypatch.chdir(tmp_path)
     service = Service(monkeypatch)
-    with closing(service.server):
-        thread = threading.Thread(target=service.server.serve, daemon=True)
-        thread.start()
+    with service.server:
         yield service
 
 
@@ -90,8 +88,7 @@ def test_a_deploy_is_waited_for(service: Service, name: str, capsys: Captured) -
 
 
 def test_nobody_there_is_a_status_of_its_own(service: Service, name: str, capsys: Captured) -> None:
-    service.server.close()
-    assert main(["rerun", name, "--timeout=1"]) == 4
+    assert main(["rerun", name, f"--endpoint=http://127.0.0.1:{free_port()}"]) == 4
     assert capsys.readouterr().out.startswith(f"UNDECIDED  {name}  ")
 
 

@@ -132,7 +132,7 @@ def test_without_permission_the_suite_sends_get_and_nothing_else(
     ("mode", "budget", "methods", "creates"),
     [
         ("live", 60, 2, 1),
-        ("live", 250, 4, 16),
+        ("live", 250, 4, 17),
         ("live", 1000, 4, 17),
         # each test reads the list for itself, which leaves less for the rest
         ("record", 60, 2, 1),

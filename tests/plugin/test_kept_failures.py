@@ -51,6 +51,13 @@ def test_no_credential_is_kept(pytester: pytest.Pytester, run: Run) -> None:
         assert leaks(text, Credentials(token=Secret("nobody"))) == []
 
 
+def test_nothing_of_a_refusal_is_kept(pytester: pytest.Pytester, run: Run) -> None:
+    run(*SUITE, "--cce-fault=refusal-reveals-the-secret-key")
+    cassettes = [files.read(path) for path in kept(pytester)]
+    assert cassettes
+    assert [each for cassette in cassettes for each in cassette if each.exchange and each.exchange.status >= 400] == []
+
+
 def test_a_cause_is_removed_by_a_run_that_does_not_find_it_any_more(pytester: pytest.Pytester, run: Run) -> None:
     run(*SUITE, "--cce-fault=type-in-any-case", "--cce-fault=count-one-short")
     assert [path.name[:6] for path in kept(pytester)] == ["PRE309", "PRE406"]

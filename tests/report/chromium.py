@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 AXE: Final = "axe-core@4.10.3"
 OPEN_ALL: Final = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
@@ -25,7 +27,7 @@ OPEN_ALL: Final = "document.querySelectorAll('details').forEach(each => each.ope
 def browser() -> Iterator[Any]:
     """Start Chromium, as the system installs it, for the time of the block."""
     playwright = require_module("playwright.sync_api")
-    chromium = require_program("chromium")
+    chromium = next(filter(None, map(shutil.which, _NAMES)), None) or require_program("chromium")
     with playwright.sync_playwright() as running:
         # a container has no user namespaces
         started = running.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
