@@ -54,16 +54,29 @@ def model_differences(models: Models) -> tuple[ModelDifference, ...]:
 
 def documented_fields(document: str) -> dict[str, str]:
     """Return the JSON path and type of every field of one of `DOCUMENTS`; empty for another name."""
-    return dict(_fields("$", load_schema(document))) if document in DOCUMENTS else {}
+    return {path: str(schema.get("type", "object")) for path, schema in _documented(document)}
 
 
-def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def description_of(document: str, path: str) -> str:
+    """Return what the documents say about a field, with its type; empty if they do not describe it."""
+    for field, schema in _documented(document):
+        if field == path and "description" in schema:
+            return f"`{path}`, {schema.get('type', 'object')}: {schema['description']}"
+    return ""
+
+
+def _documented(document: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if document in DOCUMENTS:
+        yield from _fields("$", load_schema(document))
+
+
+def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     schema = _resolved(schema)
     if schema.get("type") == "array":
         yield from _fields(f"{path}[*]", schema.get("items", {}))
     for name, field in schema.get("properties", {}).items():
         place = f"{path}.{name}"
-        yield place, str(_resolved(field).get("type", "object"))
+        yield place, {**_resolved(field), **field}
         yield from _fields(place, field)
 
 

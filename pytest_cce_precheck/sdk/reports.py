@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.report.ticket import documents
 from pytest_cce_precheck.sdk.faults import answer_length, words
+from pytest_cce_precheck.sdk.models import description_of
 from pytest_cce_precheck.sdk.reproducer import reproducer
 from pytest_cce_precheck.sdk.request_fidelity import wanted_request
 from pytest_cce_precheck.sdk.table import call_summary
@@ -89,6 +91,9 @@ def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> I
         words()["source_zh"][rule.code] if language == "zh" else rule.source,
         "",
     )
+    document = "create_request" if rule.code == "PRE707" else fault.sample.sample.case.schema
+    if described := description_of(document, everywhere(fault.sample.finding.path)):
+        yield from (described, "")
     yield from (
         f"- [{letter}] {chinese if language == 'zh' else english}" for letter, english, chinese in documents(rule)
     )

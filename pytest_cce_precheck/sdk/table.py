@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
@@ -142,8 +143,8 @@ def _written(
     if wrong:
         blocks.append(table("case", wrong, verdict_summary))
     blocks.append(
-        f"{total} cases; {total - len(wrong)} are not shown: every SDK reads the answer whole, refuses it with an error"
-        " of its own, takes a broken one without losing anything, or does not offer what is asked."
+        f"{count_of(total, 'case')}; {total - len(wrong)} are not shown: every SDK reads the answer whole, refuses it"
+        " with an error of its own, takes a broken one without losing anything, or does not offer what is asked."
     )
     if calls:
         blocks.append(table(CALLS_HEADING, calls, call_summary))

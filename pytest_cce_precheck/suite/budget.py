@@ -21,7 +21,7 @@ BAD_CREATIONS: Final = 17
 AMPLE: Final = 38
 """From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
-_BAD_CREATIONS_FROM, _METHODS_FROM = 80, 54
+_BAD_CREATIONS_FROM, _METHODS_FROM = 80, 44
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt

@@ -108,6 +108,7 @@ def test_a_report_of_a_request_shows_what_was_sent_and_what_was_wanted(
     assert text.startswith("### `values: {")
     sent, wanted = text.partition("#### Request that was sent")[2].split("#### Request that was wanted")
     assert '"values"' not in sent
+    assert "\n`$.spec.addonList[*].values`, object: " in text
     assert '"values": {"basic"' in wanted.partition("####")[0]
     assert "Authorization" not in text
     assert "创建请求中缺少 `values: {" in chinese.read_text(encoding="utf-8")
