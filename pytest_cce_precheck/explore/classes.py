@@ -56,7 +56,8 @@ def _widened(value: str) -> str:
 
 def _accented(value: str) -> str | None:
     # in the middle: what is before and behind it is long enough to be known as parts of an id
-    place = next((index for index in range(len(value) // 2, len(value)) if value[index].isalpha()), None)
+    middle = len(value) // 2
+    place = next((index for index in (*range(middle, len(value)), *range(middle)) if value[index].isalpha()), None)
     return None if place is None else value[: place + 1] + "\u0301" + value[place + 1 :]
 
 

@@ -41,7 +41,7 @@ def test_a_field_that_is_missing_explains_the_filter_that_selects_by_it() -> Non
 def test_an_acceptance_needs_a_known_code_and_a_reason() -> None:
     assert Acceptance.parse("PRE302: known since May until 2027-01-31").until == date(2027, 1, 31)
     assert Acceptance.parse("items-object: the staging build is old").code == "PRE210"
-    with pytest.raises(ConfigurationError, match="did you mean PRE3"):
+    with pytest.raises(ConfigurationError, match="did you mean PRE"):
         Acceptance.parse("PRE30: why")
     with pytest.raises(ConfigurationError, match="reason"):
         Acceptance.parse("PRE302:")
