@@ -261,7 +261,7 @@ def _argument(action: argparse.Action) -> str:
     return f"`{' '.join([*action.option_strings[-1:], *([value] if value else [])])}`"
 
 
-def detection() -> str:
+def detection(*, chinese: bool = False) -> str:
     """Return the table of what is found, from the figures in docs/benchmarks.md."""
     text = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
     row = r"^\| \**([\w ]+?)\** \| (\d+) \| (\d+) \(\d+%\) \| (\d+) \(\d+%\) \|$"
@@ -270,8 +270,16 @@ def detection() -> str:
     shown = []
     for title, names in SHOWN.items():
         all_of, ours, theirs = (sum(column) for column in zip(*(counts[name] for name in names), strict=True))
-        shown.append((title, str(all_of), f"{ours} ({ours / all_of:.0%})", f"{theirs} ({theirs / all_of:.0%})"))
-    return _table(("faults", "number", "pytest-cce-precheck", "schemathesis"), shown, numbers=3)
+        shown.append(
+            (
+                IN_CHINESE[title] if chinese else title,
+                str(all_of),
+                f"{ours} ({ours / all_of:.0%})",
+                f"{theirs} ({theirs / all_of:.0%})",
+            )
+        )
+    head = ("故障类别", "数量") if chinese else ("faults", "number")
+    return _table((*head, "pytest-cce-precheck", "schemathesis"), shown, numbers=3)
 
 
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -282,6 +290,15 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "authentication": ("authentication",),
     "schema": ("schema",),
     "all 13 categories": ("all",),
+}
+IN_CHINESE: Final[Mapping[str, str]] = {
+    "filters: `type`, `task_id`, `addon_instance_id`, alone and together": "过滤（三个参数单独或同时使用）",
+    "`pageInfo.currentCount`": "`pageInfo.currentCount`",
+    "isolation of clusters and projects": "集群之间、项目之间的隔离",
+    "life cycle of tasks": "任务生命周期",
+    "authentication": "认证",
+    "schema": "字段与类型",
+    "all 13 categories": "全部 13 类",
 }
 
 
@@ -298,6 +315,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "markers": markers,
     "commands": commands,
     "detection": detection,
+    "detectionchinese": partial(detection, chinese=True),
     "finding": cache(sample),
 }
 # docs/sdk_table.py writes it, with the SDKs in three languages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule, rules
 from pytest_cce_precheck.report.language import in_language, table
@@ -60,10 +60,10 @@ def page(shown_by: ShownBy, language: Language = "en", samples: Mapping[str, str
     return "\n".join(parts) + "\n"
 
 
-def _rule_lines(rule: Rule, fault: str | None, words: Mapping[str, str], said: Mapping[str, str]) -> Iterator[str]:
+def _rule_lines(rule: Rule, fault: str | None, words: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[str]:
     yield f"### {rule.code} {rule.name}"
     yield ""
-    yield words["line"].format(title=said["fact"], kind=rule.kind, severity=rule.severity)
+    yield words["line"].format(title=said["fact"], kind=words["kinds"][rule.kind], severity=rule.severity)
     yield ""
     command = f"`pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}`" if fault else None
     texts = (said["source"], rule.excluded_by, said["expected"], command)

@@ -21,7 +21,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
-from pytest_cce_precheck.report.language import in_language
+from pytest_cce_precheck.report.language import in_language, reason_in
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, ticket
@@ -44,6 +44,7 @@ def as_html(record: RunRecord) -> str:
     return _environment().get_template("page.html.j2").render(
         record=record,
         lang=record.language,
+        reason_zh=reason_in(record.reason, "zh"),
         words=tomllib.loads(_file("words.toml")),
         style=Markup(_file("page.css")),  # noqa: S704  our own
         script=Markup(script),  # noqa: S704  our own
@@ -53,6 +54,7 @@ def as_html(record: RunRecord) -> str:
         command=_command(record) if record.suite else "",
         causes=list(_causes(record)),
         findings=record.findings[:_FINDINGS],
+        facts={code: in_language(find_rule(code), "zh")["fact"] for code in {each["code"] for each in record.findings}},
         without_tasks=[each["test"] for each in record.examples if not each["listed"]],
         on_simulator=[test.nodeid for test in record.tests if test.on_simulator],
         observations=[f"{what}: {', '.join(seen)}" for what, seen in record.observations.items()],

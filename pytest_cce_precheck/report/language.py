@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -25,6 +26,24 @@ def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
     """Return a rule's fact, source and what is expected, in English if there is no other text."""
     english = {"fact": rule.title, "source": rule.source, "expected": rule.remedy}
     return english if language == "en" else table("ticket_zh.toml").get(rule.code, english)
+
+
+def reason_in(reason: str, language: Language) -> str:
+    """Return the reason for a verdict, in English if a part of it has no Chinese text."""
+    parts = re.split("(; |, )", reason)
+    said = [_part(part) for part in parts[::2]]
+    if language == "en" or None in said:
+        return reason
+    joints = ["\N{FULLWIDTH SEMICOLON}" if joint == "; " else "\N{FULLWIDTH COMMA}" for joint in parts[1::2]]
+    return "".join(f"{part}{joint}" for part, joint in zip(said, [*joints, ""], strict=True))
+
+
+def _part(text: str) -> str | None:
+    for pattern, said in table("reasons_zh.toml").items():
+        found = re.fullmatch(pattern, text)
+        if found:
+            return str(said).format(*found.groups())
+    return None
 
 
 @cache

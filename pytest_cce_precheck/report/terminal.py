@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.report.conclusion import TITLES
-from pytest_cce_precheck.report.language import in_language, table
+from pytest_cce_precheck.report.language import in_language, reason_in, table
 from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _IN_THE_REPORT: Final = ", in --cce-report=FILE.json"
 def lines(record: RunRecord) -> Iterable[str]:
     """Yield the lines of the section of a run."""
     yield one_line(record.headline)
-    if record.language == "zh" and (record.suite or record.verdict != "incomplete"):
-        yield table("page/words.toml")[record.verdict][1]
+    if record.language == "zh":
+        yield from _headline_in_chinese(record)
     yield record.how_asked
     for name, target in record.targets.items():
         yield from _target_lines(name, target, record.mode)
@@ -49,8 +49,7 @@ def lines(record: RunRecord) -> Iterable[str]:
     for finding in record.of_verdict("caught"):
         yield f"  not counted, its test did not fail: {finding['code']} {one_line(finding['message'])}"
     yield from _shown_lines(record)
-    for question, behaviours in record.observations.items():
-        yield f"  unspecified by the contract: {question} is answered with {' or '.join(behaviours)}"
+    yield from _observation_lines(record)
     for title, acceptances in (("unused", record.acceptances_never_met), ("expired", record.acceptances_expired)):
         yield from (f"  {title} acceptance: {each}" for each in acceptances)
     for name, target in record.targets.items():
@@ -58,6 +57,14 @@ def lines(record: RunRecord) -> Iterable[str]:
         yield from _times_lines(name, target.times)
     yield from _proved_lines(record)
     yield from _coverage_lines(record)
+
+
+def _headline_in_chinese(record: RunRecord) -> Iterable[str]:
+    words, reason = table("page/words.toml"), reason_in(record.reason, "zh")
+    title = [words[record.verdict][1]] if record.suite or record.verdict != "incomplete" else []
+    said = [*title, *([reason] if reason != record.reason else [])]
+    if said:
+        yield one_line(words["colon"][1].join(said))
 
 
 def _first(texts: Sequence[str], most: int = _SHOWN, rest: str = "") -> Iterable[str]:
@@ -148,6 +155,16 @@ def _shown_lines(record: RunRecord) -> Iterable[str]:
     for (code, severity), number in sorted(Counter((each["code"], each["severity"]) for each in shown).items()):
         times = f" ({number})" if number > 1 else ""
         yield f"  {severity}: {code} {rules()[code].title}{times}"
+        if record.language == "zh":
+            yield f"    {in_language(rules()[code], record.language)['fact']}"
+
+
+def _observation_lines(record: RunRecord) -> Iterable[str]:
+    if record.language == "zh" and record.observations:
+        words = table("page/words.toml")
+        yield f"  {words['observations'][1]}{words['colon'][1]}"
+    for question, behaviours in record.observations.items():
+        yield f"  unspecified by the contract: {question} is answered with {' or '.join(behaviours)}"
 
 
 def _created_lines(name: str, created: Sequence[Mapping[str, Any]]) -> Iterable[str]:

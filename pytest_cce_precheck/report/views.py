@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.documented import fields_of
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.explore.classes import ABSENT
 from pytest_cce_precheck.explore.plan import MAIN_CLASSES
+from pytest_cce_precheck.report.language import in_language
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
 
 if TYPE_CHECKING:
@@ -179,10 +180,14 @@ def slowest(record: RunRecord) -> Iterator[tuple[str, int, list[Mapping[str, Any
 
 @dataclass(frozen=True)
 class OpenRule:
-    """A rule without a verdict: it was asked and had nothing to judge, or was not asked; ``option`` may change that."""
+    """A rule without a verdict, with its title in Chinese too; ``asked`` if the answers had nothing for it to judge.
+
+    ``option`` is what may change that.
+    """
 
     code: str
     title: str
+    zh: str
     asked: bool
     option: str
 
@@ -198,4 +203,5 @@ def open_rules(record: RunRecord) -> list[OpenRule]:
 
 
 def _open(code: str, *, asked: bool) -> OpenRule:
-    return OpenRule(code, find_rule(code).title, asked, _NEEDS.get(code, ""))
+    rule = find_rule(code)
+    return OpenRule(code, rule.title, in_language(rule, "zh")["fact"], asked, _NEEDS.get(code, ""))

@@ -27,6 +27,7 @@ def arguments(cce_simulator):
     return cce_simulator.endpoint, cce_simulator.project_id, cce_simulator.cluster_id, token
 
 
+@pytest.mark.cce(mode="simulate")
 def test_the_risks_of_upgrades_are_found(arguments):
     assert risky_upgrades(*arguments) == {"everest"}
 
