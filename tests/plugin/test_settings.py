@@ -12,12 +12,14 @@ from tests.plugin.projects import ORDINARY
 if TYPE_CHECKING:
     from tests.conftest import Run
 
-SAMPLES = {"mode": "live", "fail-on": "note", "endpoint": "https://cce.example", "region": "eu-west-101"}
-EVERYWHERE = [each for each in OPTIONS if "foreign" not in each.name and not each.command_line_only]
+SAMPLES = {"mode": "live", "fail-on": "note", "endpoint": "https://cce.example", "region": "eu-west-101", "lang": "zh"}
+# those that need no other beside them
+ALONE = [each for each in OPTIONS if "foreign" not in each.name and each.name != "baseline"]
+EVERYWHERE = [each for each in ALONE if not each.command_line_only]
 
 
 def sample(option: Option) -> str:
-    by_kind = {"number": "77", "flag": "true", "list": "one", "age": "30d"}
+    by_kind = {"number": "77", "flag": "true", "list": "one", "age": "30d", "seconds": "2.5"}
     return SAMPLES.get(option.name) or by_kind.get(option.kind, "words")
 
 
@@ -25,11 +27,7 @@ def nothing(option: Option) -> Any:
     return None
 
 
-@pytest.mark.parametrize(
-    "option",
-    [each for each in OPTIONS if "foreign" not in each.name and not each.command_line_only],
-    ids=lambda each: each.name,
-)
+@pytest.mark.parametrize("option", EVERYWHERE, ids=lambda each: each.name)
 def test_every_setting_goes_by_option_then_environment_then_ini_then_default(option: Option) -> None:
     def given(each: Option) -> Any:
         return sample(each) if each is option else None
