@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.findings import everywhere
+from pytest_cce_precheck.report.language import in_language
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.report.ticket import documents
 from pytest_cce_precheck.sdk.faults import answer_length, words
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault
     from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Introduction
     from pytest_cce_precheck.wire.exchange import Request
 
     Words = Mapping[str, Any]
-
-Language = Literal["en", "zh"]
 
 _SHOWN_CHARACTERS: Final = 1200
 _SHOWN_CASES: Final = 4
@@ -85,12 +85,7 @@ def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> I
     yield from _facts(fault, said)
     yield from _request_lines(fault, said)
     yield from _answer_lines(fault.sample.sample, said)
-    yield from (
-        f"#### {said['documents']}",
-        "",
-        words()["source_zh"][rule.code] if language == "zh" else rule.source,
-        "",
-    )
+    yield from (f"#### {said['documents']}", "", in_language(rule, language)["source"], "")
     document = "create_request" if rule.code == "PRE707" else fault.sample.sample.case.schema
     if described := description_of(document, everywhere(fault.sample.finding.path)):
         yield from (described, "")
