@@ -229,9 +229,8 @@ class _Run:
     def _say_hello(self, service: Service) -> None:
         environment, to = service.environment, self.config.service if self.upstream is not None else None
         if self.options.json:
-            keys = {name: getattr(self.local, name).reveal() for name in ("token", "access_key", "secret_key")}
-            facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to, **keys}
-            self._print(json.dumps({**facts, "environment": environment}))
+            facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to}
+            self._print(json.dumps({**facts, **self.local.revealed(), "environment": environment}))
         else:
             exports = "\n".join(
                 f"  export {name}={value}" for name, value in environment.items() if value != _NOT_KNOWN

@@ -203,12 +203,8 @@ class Proxy:
         """Begin a test, and return what its program has to know; raises `CcePrecheckError` if it cannot begin."""
         with self._beginning:
             test = self._begin(OpenTest(name, repeats=repeats, ends_itself=ends_itself))
-        keys = test.credentials
-        token, access_key, secret_key = (
-            each.reveal() if each else "" for each in (keys.token, keys.access_key, keys.secret_key)
-        )
         ids = {**self._ids, **{key: test.used[key] for key in self._ids if key in test.used}}
-        return {"test": name, **ids, "token": token, "access_key": access_key, "secret_key": secret_key}
+        return {"test": name, **ids, **test.credentials.revealed()}
 
     def _begin(self, test: OpenTest) -> OpenTest:
         self.tests.begin(test)

@@ -78,7 +78,7 @@ def test_the_text_says_how_to_run_the_suite_and_control_c_ends_it_cleanly() -> N
 def test_the_help_says_how_a_service_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    assert "Ctrl-C (SIGINT) or SIGTERM ends it" in capsys.readouterr().out
+    assert "Ctrl-C (SIGINT) or SIGTERM ends it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_being_terminated_leaves_nothing_behind() -> None:
