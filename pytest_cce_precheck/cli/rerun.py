@@ -103,16 +103,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(services: _Services, kept: KeptFailure, others: Sequence[Any]) -> Rerun:
     if kept.cause.why_not:
-        return rerun_impossible(kept)
+        why = f"{kept.cause.why_not}; run its check: cce-precheck run -k {kept.origin.test or ''}"
+        return Rerun("UNDECIDED", why)
     harness = services.of(kept)
     inspection = Inspection(harness.client(harness.mode.credentials()), settings_for(harness))
     return rerun(inspection, kept.cause, others)
-
-
-def rerun_impossible(kept: KeptFailure) -> Rerun:
-    """Return the result for a cause that requests alone cannot repeat."""
-    check = kept.origin.test or ""
-    return Rerun("UNDECIDED", f"{kept.cause.why_not}; run its check: cce-precheck run -k {check}")
 
 
 class _Services:

@@ -192,10 +192,8 @@ def open_rules(record: RunRecord) -> list[OpenRule]:
     if "rules" not in record.proved:
         return []
     proved = record.proved["rules"]
-    return [_open(code, asked=True) for code in proved.nothing] + [
-        _open(code, asked=False) for code in proved.not_asked
+    return [
+        OpenRule(code, find_rule(code).title, asked, _NEEDS.get(code, ""))
+        for codes, asked in ((proved.nothing, True), (proved.not_asked, False))
+        for code in codes
     ]
-
-
-def _open(code: str, *, asked: bool) -> OpenRule:
-    return OpenRule(code, find_rule(code).title, asked, _NEEDS.get(code, ""))

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
 from pytest_cce_precheck.sdk.models import DOCUMENTS
@@ -95,9 +94,8 @@ def defects(report: SdkReport) -> tuple[SdkDefect, ...]:
     """Return every defect in a report once, in the order of the codes; notes are not defects."""
     found: dict[tuple[str, ...], list[tuple[Finding, CaseResult]]] = {}
     for result in report.results:
-        for finding in result.findings:
-            if finding.severity is not Severity.NOTE:
-                found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
+        for finding in result.wrong:
+            found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
     each_once = []
     for pairs in found.values():
         finding, sample = min(pairs, key=lambda pair: answer_length(pair[1]))

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
 from pytest_cce_precheck.sdk.faults import defects, faults
@@ -87,8 +86,7 @@ def _result_document(result: CaseResult) -> dict[str, Any]:
 
 def verdict_summary(result: CaseResult) -> str:
     """Return the verdict and the codes of what is wrong."""
-    codes = {finding.code for finding in result.findings if finding.severity is not Severity.NOTE}
-    return " ".join([result.verdict, *sorted(codes)])
+    return " ".join([result.verdict, *sorted({finding.code for finding in result.wrong})])
 
 
 def call_summary(result: CaseResult) -> str:
