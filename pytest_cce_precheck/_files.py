@@ -71,10 +71,10 @@ def read_text(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "",
             raise ValueError(f"byte {error.start} is not UTF-8") from None
 
 
-def read_stream(stream: IO[bytes], name: str, *, limit: int = LARGEST) -> bytes:
-    """Return the content of a stream; raises `ConfigurationError` if it has more than ``limit`` bytes."""
+def read_stream(stream: IO[bytes], name: str) -> bytes:
+    """Return the content of a stream; raises `ConfigurationError` if it has more than `LARGEST` bytes."""
     with _naming(name, "read"):
-        return _bounded(stream, limit)
+        return _bounded(stream, LARGEST)
 
 
 def refuse_odd(path: Path, name: str) -> None:

@@ -13,11 +13,7 @@ from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import (
-    compare_with_baseline,
-    read_baseline,
-    write_baseline,
-)
+from pytest_cce_precheck.sdk.baseline import compare_with_baseline, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults

@@ -109,16 +109,11 @@ def _linked(text: str) -> Any:
 
 def _command(record: RunRecord, *more: str) -> str:
     given = [
-        word
+        flag if setting["value"] in ("true", "True") else f"{flag}={setting['value']}"
         for flag, setting in record.settings.items()
         if flag != "--cce-report"
-        for word in _flag(flag, setting["value"])
     ]
     return shlex.join(["pytest", "--pyargs", "pytest_cce_precheck.suite", *more, *given])
-
-
-def _flag(flag: str, value: str) -> list[str]:
-    return [flag] if value in ("true", "True") else [f"{flag}={value}"]
 
 
 def _causes(record: RunRecord) -> Iterator[dict[str, Any]]:

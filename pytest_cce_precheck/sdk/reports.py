@@ -14,7 +14,6 @@ from pytest_cce_precheck.report.ticket import documents
 from pytest_cce_precheck.sdk.faults import answer_length, words
 from pytest_cce_precheck.sdk.models import description_of
 from pytest_cce_precheck.sdk.reproducer import reproducer
-from pytest_cce_precheck.sdk.request_fidelity import wanted_request
 from pytest_cce_precheck.sdk.table import call_summary
 from pytest_cce_precheck.wire.exchange import Response
 
@@ -128,7 +127,7 @@ def _request_lines(fault: SdkFault, said: Words) -> Iterator[str]:
     else:
         yield from ("", said["nothing_sent"], "")
     yield f"#### {said['wanted']}"
-    yield from _fenced("http", shown_request(wanted_request(result.case.call("http://127.0.0.1"))))
+    yield from _fenced("http", shown_request(result.case.call("http://127.0.0.1").request))
 
 
 def shown_request(request: Request) -> str:
