@@ -6,14 +6,13 @@ import base64
 import hashlib
 import re
 import shlex
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from markupsafe import Markup, escape
 
+from pytest_cce_precheck._files import packaged
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, find_rule
@@ -21,7 +20,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
-from pytest_cce_precheck.report.language import in_language
+from pytest_cce_precheck.report.language import in_language, table
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, ticket
@@ -44,7 +43,7 @@ def as_html(record: RunRecord) -> str:
     return _environment().get_template("page.html.j2").render(
         record=record,
         lang=record.language,
-        words=tomllib.loads(_file("words.toml")),
+        words=table("page/words.toml"),
         style=Markup(_file("page.css")),  # noqa: S704  our own
         script=Markup(script),  # noqa: S704  our own
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -84,7 +83,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _file(name: str) -> str:
-    return files("pytest_cce_precheck.report").joinpath("page", name).read_text("utf-8")
+    return packaged(f"report/page/{name}")
 
 
 def _lines(text: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.environment import prefers_chinese
 
 if TYPE_CHECKING:
@@ -30,4 +29,4 @@ def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
 @cache
 def table(name: str) -> Mapping[str, Any]:
     """Return a file of words of this folder."""
-    return tomllib.loads(files("pytest_cce_precheck.report").joinpath(name).read_text("utf-8"))
+    return packaged_table(f"report/{name}")

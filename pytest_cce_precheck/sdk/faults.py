@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
 from pytest_cce_precheck.sdk.models import DOCUMENTS
@@ -87,7 +86,7 @@ class SdkFault:
 @cache
 def words() -> Mapping[str, Any]:
     """Return the kinds of faults, and the words of the reports in both languages."""
-    return tomllib.loads(files("pytest_cce_precheck.sdk").joinpath("data/faults.toml").read_text("utf-8"))
+    return packaged_table("sdk/data/faults.toml")
 
 
 def defects(report: SdkReport) -> tuple[SdkDefect, ...]:

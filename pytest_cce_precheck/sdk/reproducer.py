@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import packaged
 from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.protocol import encode
 
@@ -29,7 +29,7 @@ def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
     ending, indentation, token, call_lines, (closes, holds) = _LANGUAGES[language]
     *prepare, call = call_lines(case)
     holds_open = isinstance(case.answer, CaseFailure) and case.answer.connection == "holds"
-    template = files("pytest_cce_precheck.sdk").joinpath(f"data/reproducer.{ending}.txt").read_text("utf-8")
+    template = packaged(f"sdk/data/reproducer.{ending}.txt")
     program = template.format(
         project=PROJECT_ID,
         answer=_answer_literal(case, language),

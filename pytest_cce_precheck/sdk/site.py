@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -52,14 +51,14 @@ def write_site(folder: Path, documents: Sequence[Document]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"the results of {', '.join(twice)} are there twice: give each file once")
     rows = _rows(documents)
-    template = _environment().from_string(_text("pytest_cce_precheck.sdk", "data/site.html.j2"))
+    template = _environment().from_string(_files.packaged("sdk/data/site.html.j2"))
     page = template.render(
         sdks=sdks,
         rows=rows,
         wrong=[row for row in rows if any(cell and not cell["right"] for cell in row["cells"])],
         severities=words()["severities"],
         verdicts=words()["verdicts"],
-        style=Markup(_text("pytest_cce_precheck.report", "page/page.css")),  # noqa: S704  our own
+        style=Markup(_files.packaged("report/page/page.css")),  # noqa: S704  our own
     )
     _write(folder / "index.html", page)
     shown = [{name: value for name, value in sdk.items() if name != "found"} for sdk in sdks]
@@ -114,7 +113,7 @@ def _cell(cell: Mapping[str, Any]) -> Document:
 def _badge(sdk: Document) -> str:
     colour = "#b3261e" if sdk["faults"]["high"] else "#855300" if sdk["wrong"] else "#11692f"
     text = f"{sdk['right']}/{sdk['cases']}"
-    badge = _text("pytest_cce_precheck.sdk", "data/badge.svg")
+    badge = _files.packaged("sdk/data/badge.svg")
     return badge.format(label="CCE precheck", text=escape(text), colour=colour)
 
 
@@ -124,10 +123,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["line"] = one_line
     return environment
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text("utf-8")
 
 
 def _write(path: Path, text: str) -> None:
