@@ -40,7 +40,7 @@ _ADDRESS: Final = re.compile(r"https://[\w./-]+")
 def as_html(record: RunRecord) -> str:
     """Render a record as one page that needs no other file."""
     script = _file("page.js")
-    return _environment().get_template("page.html.j2").render(
+    return environment().get_template("page.html.j2").render(
         record=record,
         lang=record.language,
         words=table("page/words.toml"),
@@ -68,18 +68,19 @@ def as_html(record: RunRecord) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return what renders pages; nothing in what they show is taken for HTML."""
+    found = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FunctionLoader(_file),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
+    found.filters.update(
         line=one_line, text=_lines, linked=_linked, query=_query, short=lambda text: shortened(text, _MESSAGE)
     )
-    return environment
+    return found
 
 
 def _file(name: str) -> str:

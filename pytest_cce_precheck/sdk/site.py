@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.html import environment
 from pytest_cce_precheck.sdk.faults import words
 from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.table import FORMAT
@@ -51,7 +49,7 @@ def write_site(folder: Path, documents: Sequence[Document]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"the results of {', '.join(twice)} are there twice: give each file once")
     rows = _rows(documents)
-    template = _environment().from_string(_files.packaged("sdk/data/site.html.j2"))
+    template = environment().from_string(_files.packaged("sdk/data/site.html.j2"))
     page = template.render(
         sdks=sdks,
         rows=rows,
@@ -114,15 +112,7 @@ def _badge(sdk: Document) -> str:
     colour = "#b3261e" if sdk["faults"]["high"] else "#855300" if sdk["wrong"] else "#11692f"
     text = f"{sdk['right']}/{sdk['cases']}"
     badge = _files.packaged("sdk/data/badge.svg")
-    return badge.format(label="CCE precheck", text=escape(text), colour=colour)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["line"] = one_line
-    return environment
+    return badge.format(label="CCE precheck", text=text, colour=colour)
 
 
 def _write(path: Path, text: str) -> None:

@@ -94,10 +94,9 @@ def call_summary(result: CaseResult) -> str:
     timing = result.timing
     if timing.requests == 0:
         return result.verdict if result.verdict is CaseVerdict.ABSENT else f"{verdict_summary(result)}, nothing sent"
-    requests = "1 request" if timing.requests == 1 else f"{timing.requests} requests"
     waits = f" after {', '.join(f'{seconds:.1f} s' for seconds in timing.waits)}" if timing.waits else ""
     long = f", {timing.seconds:.0f} s" if timing.seconds >= _LONG_SECONDS else ""
-    return f"{verdict_summary(result)}, {requests}{waits}{long}"
+    return f"{verdict_summary(result)}, {count_of(timing.requests, 'request')}{waits}{long}"
 
 
 def _rows(reports: Sequence[SdkReport]) -> list[Row]:
