@@ -10,9 +10,11 @@ import os
 import re
 import secrets
 import stat
+import tomllib
 from contextlib import contextmanager, suppress
+from importlib import resources
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 
@@ -40,6 +42,19 @@ _KINDS: Final = (
 def shown(path: Path) -> str:
     """Return a path for a message: relative to the working directory if it lies below it."""
     return str(path).removeprefix(os.getcwd() + os.sep)
+
+
+# ---- what the package brings along
+
+
+def packaged(name: str) -> str:
+    """Return the text of a file of this package, by its path within it."""
+    return resources.files("pytest_cce_precheck").joinpath(name).read_text("utf-8")
+
+
+def packaged_table(name: str) -> dict[str, Any]:
+    """Return the content of a TOML file of this package, by its path within it."""
+    return tomllib.loads(packaged(name))
 
 
 # ---- reading
@@ -71,10 +86,10 @@ def read_text(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "",
             raise ValueError(f"byte {error.start} is not UTF-8") from None
 
 
-def read_stream(stream: IO[bytes], name: str, *, limit: int = LARGEST) -> bytes:
-    """Return the content of a stream; raises `ConfigurationError` if it has more than ``limit`` bytes."""
+def read_stream(stream: IO[bytes], name: str) -> bytes:
+    """Return the content of a stream; raises `ConfigurationError` if it has more than `LARGEST` bytes."""
     with _naming(name, "read"):
-        return _bounded(stream, limit)
+        return _bounded(stream, LARGEST)
 
 
 def refuse_odd(path: Path, name: str) -> None:

@@ -73,11 +73,7 @@ class PrecheckClient:
         self._tokens = tokens
 
     def list_tasks(
-        self,
-        *,
-        type: str | None = None,
-        task_id: str | None = None,
-        addon_instance_id: str | None = None,
+        self, *, type: str | None = None, task_id: str | None = None, addon_instance_id: str | None = None
     ) -> Exchange:
         """List the cluster's add-on check tasks (GET …/addons/precheck/tasks); filters that are None are left out.
 

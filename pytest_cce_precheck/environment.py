@@ -11,18 +11,8 @@ if TYPE_CHECKING:
 
 PROGRAMS: Final = frozenset(
     {
-        *(
-            "PATH",
-            "LD_LIBRARY_PATH",
-            "DYLD_LIBRARY_PATH",
-            "HOME",
-            "LANG",
-            "LC_ALL",
-            "LC_CTYPE",
-            "TMPDIR",
-            "TEMP",
-            "TMP",
-        ),
+        *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE"),
+        *("TMPDIR", "TEMP", "TMP"),
         *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "PATHEXT"),
     }
 )

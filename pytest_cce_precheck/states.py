@@ -15,14 +15,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Kind, find_rule
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.simulator import service
-from pytest_cce_precheck.simulator.arranging import (
-    TaskFields,
-    arranged,
-    document_of,
-    filled,
-    instant,
-    refuse_unknown,
-)
+from pytest_cce_precheck.simulator.arranging import TaskFields, arranged, document_of, filled, instant, refuse_unknown
 from pytest_cce_precheck.simulator.own_answers import Lost, OwnAnswer, own_response, refuse_odd_question
 from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.state import Instance

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck import _files
 from pytest_cce_precheck._files import shown
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Cassette, loads
-from pytest_cce_precheck.errors import (
-    CassetteCorruptError,
-    CassetteMissingError,
-    ConfigurationError,
-    MissingFileError,
-)
+from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingError, ConfigurationError, MissingFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

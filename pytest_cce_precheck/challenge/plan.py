@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class Plan:
 
     def write(self) -> None:
         """Write the plan."""
-        (Path(self.folder) / _PLAN).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        _files.write(Path(self.folder, _PLAN), json.dumps(asdict(self)).encode(), "the plan")
 
     @classmethod
     def read(cls, folder: str) -> Plan:
         """Return the plan of a folder; raises `ConfigurationError` if there is none."""
         try:
-            return cls(**json.loads((Path(folder) / _PLAN).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+            return cls(**json.loads(_files.read_text(Path(folder, _PLAN), "the plan")))
+        except (ConfigurationError, ValueError, TypeError):
             raise ConfigurationError(
                 f"{VARIABLE} is for cce-precheck challenge, which sets it itself: unset it"
             ) from None
@@ -55,15 +56,15 @@ class Plan:
 
     def tell(self, kind: str, data: Any = None) -> None:
         """Tell the command something."""
-        with (Path(self.folder) / _ANSWER).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "data": data}) + "\n")
+        line = json.dumps({"kind": kind, "data": data}) + "\n"
+        _files.append(Path(self.folder, _ANSWER), line.encode(), "the answer")
 
     def told(self) -> Iterator[tuple[str, Any]]:
         """Yield what pytest has told."""
-        path = Path(self.folder) / _ANSWER
+        path = Path(self.folder, _ANSWER)
+        text = _files.read_text(path, "the answer") if path.exists() else ""
         # the last line may not be there in full
-        complete, _, _ = (path.read_text("utf-8") if path.exists() else "").rpartition("\n")
-        for line in complete.splitlines():
+        for line in text.rpartition("\n")[0].splitlines():
             entry = json.loads(line)
             yield entry["kind"], entry["data"]
 

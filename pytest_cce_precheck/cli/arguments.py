@@ -38,13 +38,9 @@ def positive(what: str, most: float) -> Callable[[str], float]:
     return read
 
 
-def duration(what: str) -> Callable[[str], float]:
-    """Return an argparse type for times such as 30s, 5m and 2h, in seconds."""
-
-    def read(text: str) -> float:
-        found = re.fullmatch(r"(\d{1,5})([smh])", text, re.ASCII)
-        if found and int(found[1]):
-            return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected a number with s, m or h, such as 30s or 2h")
-
-    return read
+def duration(text: str) -> float:
+    """Parse a time such as 30s, 5m and 2h, in seconds."""
+    found = re.fullmatch(r"(\d{1,5})([smh])", text, re.ASCII)
+    if found and int(found[1]):
+        return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time: expected a number with s, m or h, such as 30s or 2h")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import sys
-from typing import Final
 
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
-from pytest_cce_precheck.cli.arguments import positive, whole
+from pytest_cce_precheck.cli.arguments import duration, positive, whole
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.suite.selftest import show_progress
 from pytest_cce_precheck.wire.credentials import secrets_in
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="try only these: a name, with * for any letters, or a kind, such as schema or variation (repeatable)",
     )
-    add("--time", type=_duration, default=600.0, metavar="TIME", help="the time for all of it: 90s, 10m (default), 1h")
+    add("--time", type=duration, default=600.0, metavar="TIME", help="the time for all of it: 90s, 10m (default), 1h")
     add("--jobs", type=whole("a number of processes", least=1), metavar="N", help="processes (default: one a core)")
     add(
         "--fail-under",
@@ -69,10 +65,3 @@ def run(options: argparse.Namespace) -> int:
     else:
         print_lines(score.lines(), redactor)
     return 0 if options.fail_under is None or score.reaches(options.fail_under) else 1
-
-
-def _duration(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,5})([smh])", text)
-    if found is None or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: expected a number with s, m or h, such as 10m")
-    return float(int(found[1]) * _UNITS[found[2]])

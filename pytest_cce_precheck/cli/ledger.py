@@ -75,13 +75,7 @@ def _add(options: argparse.Namespace) -> int:
     # with --all, only what is common to all entries counts of this one
     code = failing[0].code if options.all else options.code
     entry = Known.checked(
-        code,
-        options.reason,
-        until,
-        owner=options.owner,
-        where=options.where,
-        since=_today(),
-        ticket=options.ticket,
+        code, options.reason, until, owner=options.owner, where=options.where, since=_today(), ticket=options.ticket
     )
     if options.all:
         entries = for_all(failing, entry, Ledger.read(path) if path.exists() else Ledger(), _today())

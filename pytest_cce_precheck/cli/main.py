@@ -68,11 +68,7 @@ COMMANDS: Final = {
         "list, show, verify, compare, prune, import and export recordings",
         "cce-precheck cassettes verify cce-cassettes",
     ),
-    "sdk": (
-        "sdk",
-        "test what the vendor's SDKs send, and what they keep of an answer",
-        "cce-precheck sdk table",
-    ),
+    "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer", "cce-precheck sdk table"),
     "corpus": ("corpus", "write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
     "ledger": ("ledger", "keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
     "history": ("history", "show how reliable each check was over the last runs", "cce-precheck history runs.sqlite"),

@@ -27,7 +27,7 @@ from pytest_cce_precheck.cli.proxying import (
     sorted_by_effect,
     text_of,
 )
-from pytest_cce_precheck.config.options import OPTION_OF
+from pytest_cce_precheck.cli.settings import add_settings
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.plugin.run_log import RunLog
@@ -49,11 +49,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Origin, Recording
     from pytest_cce_precheck.report.record import RunRecord
 
-SETTINGS: Final = (
-    *("cassette_dir", "report", "accept", "fail_on", "allow_writes", "project_id", "cluster_id", "token_command"),
-    *("budget", "rate", "run_time", "timeout", "max_response_time", "lag", "pseudonyms", "record_in_ci"),
+_SETTINGS: Final = (
+    *("cassette-dir", "report", "accept", "fail-on", "allow-writes", "project-id", "cluster-id", "token-command"),
+    *("budget", "rate", "run-time", "timeout", "max-response-time", "lag", "pseudonyms", "record-in-ci"),
 )
-"""The settings of pytest's plugin that the proxy has too, as options without ``cce-``."""
 _NOT_KNOWN: Final = "not-recorded"
 _TEXT: Final = """\
 The proxy listens on {endpoint} in mode {mode}{upstream} (Ctrl-C ends it).
@@ -85,12 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--har", metavar="FILE", help="write what passed to a HAR file, without secrets")
     add("--json", action="store_true", help="print a line of JSON for each event, for programs")
     add("--until-eof", action="store_true", help="end when standard input ends, as it does with who started the proxy")
-    for name in SETTINGS:
-        option = OPTION_OF[name]
-        action = {"flag": "store_true", "list": "append"}.get(option.kind, "store")
-        more: dict[str, Any] = {} if option.kind == "flag" else {"metavar": option.metavar or option.key.upper()}
-        text = option.help.replace("%", "%%")
-        add(f"--{option.name}", dest=option.ini, action=action, default=None, help=text, **more)
+    add_settings(parser, _SETTINGS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -235,9 +229,8 @@ class _Run:
     def _say_hello(self, service: Service) -> None:
         environment, to = service.environment, self.config.service if self.upstream is not None else None
         if self.options.json:
-            keys = {name: getattr(self.local, name).reveal() for name in ("token", "access_key", "secret_key")}
-            facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to, **keys}
-            self._print(json.dumps({**facts, "environment": environment}))
+            facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to}
+            self._print(json.dumps({**facts, **self.local.revealed(), "environment": environment}))
         else:
             exports = "\n".join(
                 f"  export {name}={value}" for name, value in environment.items() if value != _NOT_KNOWN

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from pytest_cce_precheck.cassette.format import Origin
 from pytest_cce_precheck.cassette.record import sealed
+from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.config.options import resolve
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -88,7 +89,7 @@ def own_words(text: str) -> str:
     """Return a message of the plugin as the proxy has to say it: its options have no ``cce-``."""
     text = text.replace(" (cce_contract.verify)", "")
     # of a cassette that pytest recorded, the command is pytest's
-    return text if "pytest --cce" in text else text.replace("--cce-endpoint", "--to").replace("--cce-", "--")
+    return text if "pytest --cce" in text else as_option(text.replace("--cce-endpoint", "--to"))
 
 
 class Upstream:

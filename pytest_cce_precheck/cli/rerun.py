@@ -59,9 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("names", nargs="*", metavar="ID", help="the causes to ask for, such as PRE401-3f2a9c; without any, all")
     add("--list", action="store_true", help="list the kept causes, and ask nothing")
     add("--folder", default=str(FOLDER), metavar="DIR", help=f"where they are kept; default: {FOLDER}")
-    wait, every = duration("a time"), duration("a time")
-    add("--until-fixed", type=wait, metavar="TIME", help="ask again and again, for so long at most: 30s, 5m, 2h")
-    add("--every", type=every, default=_EVERY, metavar="TIME", help="with --until-fixed, the pause; default: 5m")
+    add("--until-fixed", type=duration, metavar="TIME", help="ask again and again, for so long at most: 30s, 5m, 2h")
+    add("--every", type=duration, default=_EVERY, metavar="TIME", help="with --until-fixed, the pause; default: 5m")
     add("--json", action="store_true", help="print JSON")
     add_settings(parser, _SETTINGS)
     parser.set_defaults(run=run)
@@ -104,16 +103,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(services: _Services, kept: KeptFailure, others: Sequence[Any]) -> Rerun:
     if kept.cause.why_not:
-        return rerun_impossible(kept)
+        why = f"{kept.cause.why_not}; run its check: cce-precheck run -k {kept.origin.test or ''}"
+        return Rerun("UNDECIDED", why)
     harness = services.of(kept)
     inspection = Inspection(harness.client(harness.mode.credentials()), settings_for(harness))
     return rerun(inspection, kept.cause, others)
-
-
-def rerun_impossible(kept: KeptFailure) -> Rerun:
-    """Return the result for a cause that requests alone cannot repeat."""
-    check = kept.origin.test or ""
-    return Rerun("UNDECIDED", f"{kept.cause.why_not}; run its check: cce-precheck run -k {check}")
 
 
 class _Services:

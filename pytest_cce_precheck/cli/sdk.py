@@ -13,11 +13,7 @@ from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import (
-    compare_with_baseline,
-    read_baseline,
-    write_baseline,
-)
+from pytest_cce_precheck.sdk.baseline import compare_with_baseline, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults
@@ -100,13 +96,11 @@ def _add_of_run(one: argparse.ArgumentParser) -> None:
     which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
     one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
     one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
-
     one.add_argument(
         "--reports",
         metavar="DIR",
         help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
     )
-
     one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
     for name, what in (
         ("failing", "fail; one that passes fails the run"),

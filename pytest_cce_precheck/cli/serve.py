@@ -88,7 +88,6 @@ Call it from another shell, with any SDK:
   export HUAWEICLOUD_SDK_SECURITY_TOKEN={security_token}
   export CCE_AUTH_TOKEN={token}
 {region}"""
-_CREDENTIALS: Final = ("token", "access_key", "secret_key", "security_token")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -193,11 +192,7 @@ def _serve_corpus(options: argparse.Namespace) -> int:
         raise ConfigurationError("--corpus is served without staging, over plain HTTP: leave --staging and --tls out")
     credentials = corpus_credentials()
     corpus = Corpus(credentials=credentials)
-    facts = {
-        "project_id": PROJECT_ID,
-        "cases": len(corpus.cases),
-        **{name: getattr(credentials, name).reveal() for name in _CREDENTIALS},
-    }
+    facts = {"project_id": PROJECT_ID, "cases": len(corpus.cases), **credentials.revealed()}
     start = partial(corpus_server, corpus, options.port)
     return _serve(start, options, facts, lambda facts: _CORPUS_TEXT.format(region=_REGION.format(**facts), **facts))
 

@@ -27,10 +27,7 @@ SIMULATED_SERVICE: Final = "the simulator"
 _DAY: Final = 24 * 3600
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _LONGEST: Final = 86_400
-_FLAGS: Final = {
-    **dict.fromkeys(("true", "yes", "1", "on"), True),
-    **dict.fromkeys(("false", "no", "0", "off"), False),
-}
+_FLAGS: Final = {**dict.fromkeys(("true", "yes", "1", "on"), True), **dict.fromkeys(("false", "no", "0", "off"), False)}
 
 
 class Mode(StrEnum):

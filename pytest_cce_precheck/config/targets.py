@@ -11,13 +11,7 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck._files import read_text
 from pytest_cce_precheck._text import did_you_mean
-from pytest_cce_precheck.config.options import (
-    OPTION_OF,
-    Config,
-    not_on_the_command_line,
-    parsed,
-    refuse_contradictions,
-)
+from pytest_cce_precheck.config.options import OPTION_OF, Config, not_on_the_command_line, parsed, refuse_contradictions
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.credentials import SECRET_VARIABLES, secrets_in
 

@@ -70,7 +70,7 @@ def documented(kind: str) -> Mapping[str, Documented]:
 def fields_of(schema_name: str) -> Mapping[str, Documented]:
     """Return what a schema says of each field, by path."""
     parts = dict(subschemas(inlined_schema(schema_name)))
-    paths = {steps: "$" + "".join("[*]" if step == "*" else member(step) for step in steps) for steps in parts}
+    paths = {steps: path_of(steps) for steps in parts}
     return MappingProxyType(
         {
             paths[steps]: Documented(
@@ -84,6 +84,11 @@ def fields_of(schema_name: str) -> Mapping[str, Documented]:
             for steps, schema in parts.items()
         }
     )
+
+
+def path_of(steps: Iterable[str]) -> str:
+    """Return the path of the part of a schema that these steps lead to."""
+    return "$" + "".join("[*]" if step == "*" else member(step) for step in steps)
 
 
 def present_paths(node: Any, described: Mapping[str, Documented], path: str = "$") -> Iterator[str]:

@@ -59,11 +59,6 @@ class SelectionVerdict:
     findings: tuple[Finding, ...] = ()
     open_ids: frozenset[str] = frozenset()
 
-    @property
-    def conclusive(self) -> bool:
-        """Whether every task that matters to the query was judged."""
-        return not self.open_ids
-
 
 @dataclass(frozen=True)
 class Bracket:

@@ -5,14 +5,13 @@ The texts are data, in ``rules.toml`` beside this module; codes are permanent an
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 
@@ -61,7 +60,7 @@ class Rule:
 @cache
 def rules() -> Mapping[str, Rule]:
     """Return every rule by its code, in the order of the codes."""
-    table = tomllib.loads(files("pytest_cce_precheck.contract").joinpath("rules.toml").read_text("utf-8"))
+    table = packaged_table("contract/rules.toml")
     found = {}
     for code, entry in sorted(table.items()):
         kind = Kind(entry.pop("kind", Kind.VIOLATION))

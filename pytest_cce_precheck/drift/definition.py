@@ -19,10 +19,7 @@ from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATHS: Final = {
-    "list": "/addons/precheck/tasks",
-    "create": "/addons/precheck",
-}
+PATHS: Final = {"list": "/addons/precheck/tasks", "create": "/addons/precheck"}
 METHODS: Final = {"list": "get", "create": "post"}
 _MOST: Final = 5_000
 _DEEPEST: Final = 30

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.documented import CALLS, TYPES, documented, kind_of
 from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.errors import BodyError
@@ -77,7 +78,7 @@ class Shape:
 
     def __str__(self) -> str:
         """Return how many answers there are."""
-        return f"{self.documents} answer{'s' if self.documents != 1 else ''}"
+        return count_of(self.documents, "answer")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.targets import secrets_of
 from pytest_cce_precheck.contract.ledger import Ledger, find_ledger
 from pytest_cce_precheck.errors import ConfigurationError
@@ -84,8 +85,7 @@ class Bookkeeper:
                 self._lines.append(f"ERROR: {error}")
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
             else:
-                number = f"{len(rows)} test{'s' if len(rows) > 1 else ''}"
-                self._lines.append(f"history of {number} written to {self._history}")
+                self._lines.append(f"history of {count_of(len(rows), 'test')} written to {self._history}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
@@ -153,7 +153,7 @@ def ledger_lines(settled: LedgerResult, name: str, partial: str) -> Iterator[str
     if settled.known:
         number = len({finding.identity for finding, _ in settled.known})
         entries = ", ".join(dict.fromkeys(entry.title for _, entry in settled.known))
-        yield f"  known from {name}: {number} finding{'s' if number > 1 else ''} ({entries})"
+        yield f"  known from {name}: {count_of(number, 'finding')} ({entries})"
     for entry in settled.expired:
         found = any(entry.matches(finding) for finding in settled.rest)
         still = "it still occurs" if found else "it did not occur"

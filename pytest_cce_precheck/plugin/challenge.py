@@ -282,12 +282,7 @@ class Challenger:
             raise ConfigurationError(f"{run.name} cannot be tried: {run.error or 'its process ended'}")
 
     def _try(
-        self,
-        config: pytest.Config,
-        tell: Callable[..., None],
-        name: str,
-        asked: Asked,
-        seconds: Mapping[int, float],
+        self, config: pytest.Config, tell: Callable[..., None], name: str, asked: Asked, seconds: Mapping[int, float]
     ) -> None:
         """Run the tests that a fault concerns, in a process of its own, until one fails; all of them on a variation."""
         found, concerned, seen_by = asked.changed_by(name)

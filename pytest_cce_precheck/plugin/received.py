@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.wire.exchange import LARGE, Exchange
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MOST_BYTES: Final = 256 << 20
 """How many bytes of large bodies are kept for a test."""
@@ -17,8 +14,8 @@ MOST_BYTES: Final = 256 << 20
 class Received(list[Exchange]):
     """Exchanges in their order; only the latest large bodies are kept, `MOST_BYTES` together."""
 
-    def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
-        super().__init__(exchanges)
+    def __init__(self) -> None:
+        super().__init__()
         self._bytes = self._next = 0
         self._released_a_task = False
 

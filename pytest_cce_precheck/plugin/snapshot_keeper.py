@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.acceptance import Acceptance
@@ -227,12 +228,11 @@ def _findings_of(outcomes: Mapping[SnapshotTarget, RememberedRun]) -> Iterator[F
 def _lines_of(target: SnapshotTarget, answers: int, outcome: RememberedRun, *, first: bool) -> Iterator[str]:
     memory = outcome.memory
     if first:
-        number = "1 answer" if answers == 1 else f"{answers} answers"
-        yield f"  {target.name}: seen for the first time; later runs are compared with {number}"
+        yield f"  {target.name}: seen for the first time; later runs are compared with {count_of(answers, 'answer')}"
         return
     grades = Counter(drift.grade for drift in outcome.drifts)
-    graded = [f"{grades[g]} {g}{'s' if grades[g] > 1 else ''}" for g in ("error", "warning", "note") if grades[g]]
-    compared = f"{answers} answer{'s' if answers > 1 else ''} compared with what was seen since {memory.first}"
+    graded = [count_of(grades[g], g) for g in ("error", "warning", "note") if grades[g]]
+    compared = f"{count_of(answers, 'answer')} compared with what was seen since {memory.first}"
     yield f"  {target.name}: {compared}: {', '.join(graded) or 'nothing differs'}"
     for drift in outcome.drifts:
         day = "today" if drift.since == memory.last else str(drift.since)

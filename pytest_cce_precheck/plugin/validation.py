@@ -30,11 +30,7 @@ _TO_COME: Final = Credentials(token=Secret("to-come"))
 
 
 def refuse_the_unusable(
-    config: Config,
-    environment: Mapping[str, str],
-    *,
-    of_the_suite: bool = False,
-    targets: Sequence[NamedTarget] = (),
+    config: Config, environment: Mapping[str, str], *, of_the_suite: bool = False, targets: Sequence[NamedTarget] = ()
 ) -> None:
     """Raise `ConfigurationError` for the first setting that no test could use.
 

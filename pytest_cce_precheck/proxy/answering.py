@@ -179,36 +179,32 @@ class Proxy:
     def _controlled(self, request: Request) -> Response:
         """Answer a call that controls the proxy."""
         try:
-            return self._control(request)
+            response = self._control(request)
         except CcePrecheckError as error:
             self.problem(self.rest, error)
-            document = {"error": str(error)}
-            return sized(_as_json(HTTPStatus.CONFLICT, document), request)
+            response = _as_json(HTTPStatus.CONFLICT, {"error": str(error)})
+        return sized(response, request)
 
     def _control(self, request: Request) -> Response:
         method, path = request.method, request.path
         if method == "POST" and path == _TESTS:
-            return sized(_as_json(HTTPStatus.CREATED, self.begin(**_arguments(request.body))), request)
+            return _as_json(HTTPStatus.CREATED, self.begin(**_arguments(request.body)))
         if method == "DELETE" and path.startswith(f"{_TESTS}/"):
             failed = dict(request.params).get("failed", "") not in ("", "0", "false")
             test = self.end(unquote(path.removeprefix(f"{_TESTS}/")), is_finished=not failed)
-            summary = in_every_text(test.summary(self._fails), self.mode.means.redaction(test).text)
-            return sized(_as_json(HTTPStatus.OK, summary), request)
+            summary = test.summary(self._fails)
+            return _as_json(HTTPStatus.OK, in_every_text(summary, self.mode.means.redaction(test).text))
         if method == "GET" and path == _REPORT:
-            return sized(_as_json(HTTPStatus.OK, self._report()), request)
+            return _as_json(HTTPStatus.OK, self._report())
         text = f"{method} {path} is no call: expected POST {_TESTS}, DELETE {_TESTS}/NAME or GET {_REPORT}"
-        return sized(refuse(Refusal("control", HTTPStatus.NOT_FOUND, UNANSWERED, text)), request)
+        return refuse(Refusal("control", HTTPStatus.NOT_FOUND, UNANSWERED, text))
 
     def begin(self, name: str, *, repeats: bool = False, ends_itself: bool = False) -> dict[str, Any]:
         """Begin a test, and return what its program has to know; raises `CcePrecheckError` if it cannot begin."""
         with self._beginning:
             test = self._begin(OpenTest(name, repeats=repeats, ends_itself=ends_itself))
-        keys = test.credentials
-        token, access_key, secret_key = (
-            each.reveal() if each else "" for each in (keys.token, keys.access_key, keys.secret_key)
-        )
         ids = {**self._ids, **{key: test.used[key] for key in self._ids if key in test.used}}
-        return {"test": name, **ids, "token": token, "access_key": access_key, "secret_key": secret_key}
+        return {"test": name, **ids, **test.credentials.revealed()}
 
     def _begin(self, test: OpenTest) -> OpenTest:
         self.tests.begin(test)

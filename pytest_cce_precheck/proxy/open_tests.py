@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
+    from pytest_cce_precheck.wire.exchange import Request, Response
 
 _ACCESS: Final = re.compile(r"Access=([^\s,]+)")
 _LONGEST: Final = 1000
@@ -32,7 +32,6 @@ class Call:
 
     request: Request
     outcome: Response | Failure | None = None
-    began: float = field(default_factory=monotonic)
 
 
 @dataclass
@@ -52,7 +51,6 @@ class OpenTest:
     began: float = field(default_factory=monotonic)
     seconds: float = 0.0
     calls: list[Call] = field(default_factory=list)
-    exchanges: list[Exchange] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     told: int = 0

@@ -140,16 +140,14 @@ class Service:
             for name, value in self._environment.items()
             if not name.startswith(_NOT_FOR_CHILDREN) and name not in SECRET_VARIABLES and name.lower() not in _PROXIES
         }
-        credentials = self.credentials
-        keys = (credentials.token, credentials.access_key, credentials.secret_key)
-        token, access_key, secret_key = (each.reveal() if each else "" for each in keys)
+        keys = self.credentials.revealed()
         return shown | {
             "CCE_ENDPOINT": self.url,
             "CCE_PROJECT_ID": self.project_id,
             "CCE_CLUSTER_ID": self.cluster_id,
-            "CCE_AUTH_TOKEN": token,
-            "HUAWEICLOUD_SDK_AK": access_key,
-            "HUAWEICLOUD_SDK_SK": secret_key,
+            "CCE_AUTH_TOKEN": keys.get("token", ""),
+            "HUAWEICLOUD_SDK_AK": keys.get("access_key", ""),
+            "HUAWEICLOUD_SDK_SK": keys.get("secret_key", ""),
             "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
             f"HUAWEICLOUD_SDK_REGION_CCE_{self.region.replace('-', '_').upper()}": self.url,
             "NO_PROXY": ",".join(_HOSTS),

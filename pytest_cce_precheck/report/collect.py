@@ -16,7 +16,7 @@ from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.proved import proved_by, requirements, unmet
 from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
-from pytest_cce_precheck.report.saved import as_finding
+from pytest_cce_precheck.report.saved_record import merged_findings, summed_combinations
 from pytest_cce_precheck.report.times import response_times
 from pytest_cce_precheck.report.verdict import useless
 
@@ -200,17 +200,12 @@ def _check(name: str, target: str, tests: Sequence[_Recorded]) -> ShippedCheck:
 
 
 def _merged(everything: Iterable[_Recorded]) -> list[RecordedFinding]:
-    """Merge findings that say the same: how often they were made, and on which targets."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for each in everything:
-        for data in each.findings:
-            # one fact may fail in one test and be accepted in another
-            identity = (data["verdict"], *as_finding(data).identity)
-            merged = found.setdefault(identity, {**data, "test": each.nodeid, "times": 0})
-            merged["times"] += data["times"]
-            if each.target and each.target not in merged.setdefault("targets", []):
-                merged["targets"].append(each.target)
-    return sorted(found.values(), key=lambda data: (_VERDICTS.index(data["verdict"]), data["code"], data["message"]))
+    found = merged_findings(
+        {**data, "test": each.nodeid, **({"targets": [each.target]} if each.target else {})}
+        for each in everything
+        for data in each.findings
+    )
+    return sorted(found, key=lambda data: (_VERDICTS.index(data["verdict"]), data["code"], data["message"]))
 
 
 def _sorted(key: str, items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
@@ -231,14 +226,9 @@ def _cassettes(everything: Sequence[_Recorded], tests: Sequence[_Recorded]) -> d
 
 def _course(everything: Sequence[_Recorded], began: float) -> dict[str, Any]:
     """Return what was asked together, and the requests and tasks' lives in seconds since the start."""
-    combinations: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(lambda: [0, 0])
     lives: dict[tuple[str, str], Any] = {}
     timeline = []
     for each in everything:
-        for data in each.from_runs("combinations"):
-            total = combinations[tuple(sorted(data["classes"].items()))]
-            total[0] += data["judged"]
-            total[1] += data["red"]
         for data in each.from_runs("lives"):
             # a later check knows more
             lives[each.target, data["task"]] = [[round(at - began, 3), state] for at, state in data["states"]]
@@ -246,10 +236,7 @@ def _course(everything: Sequence[_Recorded], began: float) -> dict[str, Any]:
             sent = part["requests"]
             timeline += [{**one, "at": round(one["at"] - began, 3), "target": each.target} for one in sent]
     return {
-        "combinations": tuple(
-            {"classes": dict(classes), "judged": judged, "red": red}
-            for classes, (judged, red) in sorted(combinations.items())
-        ),
+        "combinations": summed_combinations(data for each in everything for data in each.from_runs("combinations")),
         "timeline": tuple(sorted(timeline, key=lambda one: one["at"])),
         "lives": tuple({"task": task, "target": target, "states": states} for (target, task), states in lives.items()),
     }

@@ -6,14 +6,13 @@ import base64
 import hashlib
 import re
 import shlex
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from markupsafe import Markup, escape
 
+from pytest_cce_precheck._files import packaged
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, find_rule
@@ -21,7 +20,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
-from pytest_cce_precheck.report.language import in_language, reason_in
+from pytest_cce_precheck.report.language import in_language, reason_in, table
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, ticket
@@ -41,11 +40,11 @@ _ADDRESS: Final = re.compile(r"https://[\w./-]+")
 def as_html(record: RunRecord) -> str:
     """Render a record as one page that needs no other file."""
     script = _file("page.js")
-    return _environment().get_template("page.html.j2").render(
+    return environment().get_template("page.html.j2").render(
         record=record,
         lang=record.language,
         reason_zh=reason_in(record.reason, "zh"),
-        words=tomllib.loads(_file("words.toml")),
+        words=table("page/words.toml"),
         style=Markup(_file("page.css")),  # noqa: S704  our own
         script=Markup(script),  # noqa: S704  our own
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -71,22 +70,23 @@ def as_html(record: RunRecord) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return what renders pages; nothing in what they show is taken for HTML."""
+    found = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FunctionLoader(_file),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
+    found.filters.update(
         line=one_line, text=_lines, linked=_linked, query=_query, short=lambda text: shortened(text, _MESSAGE)
     )
-    return environment
+    return found
 
 
 def _file(name: str) -> str:
-    return files("pytest_cce_precheck.report").joinpath("page", name).read_text("utf-8")
+    return packaged(f"report/page/{name}")
 
 
 def _lines(text: str) -> str:
@@ -111,16 +111,11 @@ def _linked(text: str) -> Any:
 
 def _command(record: RunRecord, *more: str) -> str:
     given = [
-        word
+        flag if setting["value"] in ("true", "True") else f"{flag}={setting['value']}"
         for flag, setting in record.settings.items()
         if flag != "--cce-report"
-        for word in _flag(flag, setting["value"])
     ]
     return shlex.join(["pytest", "--pyargs", "pytest_cce_precheck.suite", *more, *given])
-
-
-def _flag(flag: str, value: str) -> list[str]:
-    return [flag] if value in ("true", "True") else [f"{flag}={value}"]
 
 
 def _causes(record: RunRecord) -> Iterator[dict[str, Any]]:

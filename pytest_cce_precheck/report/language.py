@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.environment import prefers_chinese
 
 if TYPE_CHECKING:
@@ -49,4 +48,4 @@ def _part(text: str) -> str | None:
 @cache
 def table(name: str) -> Mapping[str, Any]:
     """Return a file of words of this folder."""
-    return tomllib.loads(files("pytest_cce_precheck.report").joinpath(name).read_text("utf-8"))
+    return packaged_table(f"report/{name}")

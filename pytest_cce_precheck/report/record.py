@@ -91,16 +91,9 @@ class TargetResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the report file has it."""
+        names = ("service", "cluster", "lag", "requests", "tried", "retried", "answered", "listed", "refused")
         return {
-            "service": self.service,
-            "cluster": self.cluster,
-            "lag": self.lag,
-            "requests": self.requests,
-            "tried": self.tried,
-            "retried": self.retried,
-            "answered": self.answered,
-            "listed": self.listed,
-            "refused": self.refused,
+            **{name: getattr(self, name) for name in names},
             "not_asked_for": list(self.not_asked_for),
             "tokens_renewed": self.renewed,
             "clock_skew": skew_of(self.ahead),

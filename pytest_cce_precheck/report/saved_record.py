@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -13,11 +13,13 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.proved import Proved
 from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
-from pytest_cce_precheck.report.saved import SavedReport, as_finding
+from pytest_cce_precheck.report.saved import as_finding
 from pytest_cce_precheck.report.times import ResponseTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_cce_precheck.report.saved import SavedReport
 
 Loaded = TypeVar("Loaded")
 
@@ -126,7 +128,7 @@ def _joined(one: RunRecord, other: RunRecord) -> RunRecord:
         settings={**other.settings, **one.settings},
         tests=(*one.tests, *other.tests),
         checks=_best_checks((*one.checks, *other.checks)),
-        findings=_merged_findings((*one.findings, *other.findings)),
+        findings=tuple(merged_findings((*one.findings, *other.findings))),
         accepted={**one.accepted, **other.accepted},
         proved={kind: _both_proved(each, other.proved.get(kind)) for kind, each in one.proved.items()},
         observations={
@@ -134,7 +136,7 @@ def _joined(one: RunRecord, other: RunRecord) -> RunRecord:
             for each in questions
         },
         classes_not_reached=tuple(sorted(not_reached)),
-        combinations=_summed_combinations((*one.combinations, *other.combinations)),
+        combinations=summed_combinations((*one.combinations, *other.combinations)),
         timeline=(*one.timeline, *other.timeline),
         lives=(*one.lives, *other.lives),
         runs=one.runs or other.runs,
@@ -173,24 +175,28 @@ def _best_checks(checks: Iterable[ShippedCheck]) -> tuple[ShippedCheck, ...]:
     return tuple(best.values())
 
 
-def _merged_findings(findings: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def merged_findings(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Merge findings that say the same: how often they were made, and on which targets."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for data in findings:
-        identity = (data["verdict"], *as_finding(data).identity)
-        known = found.setdefault(identity, {**data, "times": 0})
-        known["times"] += data["times"]
+        # one fact may fail in one test and be accepted in another
+        merged = found.setdefault((data["verdict"], *as_finding(data).identity), {**data, "times": 0})
+        merged["times"] += data["times"]
         if "targets" in data:
-            known["targets"] = list(dict.fromkeys((*known.get("targets", ()), *data["targets"])))
-    return tuple(found.values())
+            merged["targets"] = list(dict.fromkeys((*merged.get("targets", ()), *data["targets"])))
+    return list(found.values())
 
 
-def _summed_combinations(combinations: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+def summed_combinations(combinations: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Add up how often the same classes were asked together, sorted by them."""
+    found: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(lambda: [0, 0])
     for data in combinations:
-        total = found.setdefault(tuple(sorted(data["classes"].items())), {**data, "judged": 0, "red": 0})
-        total["judged"] += data["judged"]
-        total["red"] += data["red"]
-    return tuple(found.values())
+        total = found[tuple(sorted(data["classes"].items()))]
+        total[0] += data["judged"]
+        total[1] += data["red"]
+    return tuple(
+        {"classes": dict(classes), "judged": judged, "red": red} for classes, (judged, red) in sorted(found.items())
+    )
 
 
 def _both_proved(one: Proved, other: Proved | None) -> Proved:

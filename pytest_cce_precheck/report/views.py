@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_cce_precheck.contract.documented import fields_of
 from pytest_cce_precheck.contract.rules import find_rule
@@ -26,7 +26,6 @@ _CLASSES: Final = (*MAIN_CLASSES, ODD)
 _SLOWEST: Final = 5
 _SENT: Final = 3000
 _WIDTH: Final = 1000.0
-_ROW: Final = 14
 _AGAIN: Final = "sent again"
 _FIELD: Final = re.compile(r"list (?P<path>\S+) \((?P<type>\w+), (?P<state>\w+)\)")
 # what gives these rules something to judge
@@ -123,16 +122,13 @@ class Timeline:
     spans: Sequence[tuple[float, float, int, str]]
     tasks: tuple[str, ...]
     left_out: int
+    row: ClassVar[int] = 14
+    """The height of a row."""
 
     @property
     def height(self) -> int:
         """The height of all rows."""
-        return _ROW * (len(self.kinds) + len(self.tasks)) + _ROW
-
-    @property
-    def row(self) -> int:
-        """The height of a row."""
-        return _ROW
+        return self.row * (len(self.kinds) + len(self.tasks) + 1)
 
 
 def timeline(record: RunRecord) -> Timeline | None:
@@ -197,11 +193,8 @@ def open_rules(record: RunRecord) -> list[OpenRule]:
     if "rules" not in record.proved:
         return []
     proved = record.proved["rules"]
-    return [_open(code, asked=True) for code in proved.nothing] + [
-        _open(code, asked=False) for code in proved.not_asked
+    return [
+        OpenRule(code, find_rule(code).title, in_language(find_rule(code), "zh")["fact"], asked, _NEEDS.get(code, ""))
+        for codes, asked in ((proved.nothing, True), (proved.not_asked, False))
+        for code in codes
     ]
-
-
-def _open(code: str, *, asked: bool) -> OpenRule:
-    rule = find_rule(code)
-    return OpenRule(code, rule.title, in_language(rule, "zh")["fact"], asked, _NEEDS.get(code, ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -14,8 +14,8 @@ from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.sdk.fidelity import documented, has_lone_surrogate
 from pytest_cce_precheck.sdk.protocol import DriverCall
 from pytest_cce_precheck.simulator.delivery import SlowResponse
-from pytest_cce_precheck.wire.exchange import Exchange, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, create_path, list_path
+from pytest_cce_precheck.wire.exchange import Exchange, Response
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,8 +124,7 @@ class Case:
         """Whether the contract allows the answer's form; it allows what the vendor's contradicting examples have."""
         if isinstance(self.answer, CaseFailure):
             return False
-        method, path = ("GET", list_path) if self.operation == "list" else ("POST", create_path)
-        request = Request(method, "", path(PROJECT_ID, self.cluster_id), encode_query(self.filters.items()))
+        request = replace(self.call("").request, body=b"")
         codes = {finding.code for finding in check(Exchange(request, self.answer)) if finding.kind is Kind.VIOLATION}
         return not any(code in _FORM or code.startswith("PRE2") for code in codes)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import tomllib
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import packaged, packaged_table
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.case import Case, CaseFailure, CaseKind
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-_DATA: Final = files("pytest_cce_precheck.sdk").joinpath("data")
 _HEADERS: Final[Mapping[str, str]] = {
     "Date": "Wed, 13 Aug 2025 03:24:37 GMT",
     REQUEST_ID_HEADER: "5dbe9a1c-0f4e-4c5a-9d33-6a1f0c2b7e48",
@@ -60,7 +58,7 @@ def find_case(name: str) -> Case:
 
 def example(name: str) -> Any:
     """Return one of the vendor's own examples, ``list`` or ``create``."""
-    return json.loads(_DATA.joinpath(f"example_{name}_response.json").read_bytes())
+    return json.loads(packaged(f"sdk/data/example_{name}_response.json"))
 
 
 def task() -> Document:
@@ -75,7 +73,7 @@ def listing(*tasks: Any) -> Document:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    return tomllib.loads(_DATA.joinpath("cases.toml").read_text(encoding="utf-8"))
+    return packaged_table("sdk/data/cases.toml")
 
 
 def _written_cases() -> Iterator[Case]:

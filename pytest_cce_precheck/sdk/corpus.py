@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_cce_precheck import _files
@@ -117,7 +116,7 @@ def corpus_server(corpus: Corpus, port: int = 0) -> SimulatorServer:
 
 def corpus_version() -> str:
     """Return the number of the corpus: the first heading of its changelog."""
-    found = re.search(r"^## (\S+)$", _text("corpus_CHANGELOG.md"), re.MULTILINE)
+    found = re.search(r"^## (\S+)$", _files.packaged("sdk/data/corpus_CHANGELOG.md"), re.MULTILINE)
     return found[1] if found else "0"
 
 
@@ -134,8 +133,8 @@ def corpus_files(cases: Iterable[Case]) -> dict[str, bytes]:
     index = {"format": FORMAT, "version": corpus_version(), "project_id": PROJECT_ID, "cases": entries}
     written[INDEX] = _encoded(index)
     written["corpus_case.schema.json"] = _encoded(load_schema("corpus_case"))
-    written["README.md"] = _text("corpus_README.md").encode()
-    written["CHANGELOG.md"] = _text("corpus_CHANGELOG.md").encode()
+    written["README.md"] = _files.packaged("sdk/data/corpus_README.md").encode()
+    written["CHANGELOG.md"] = _files.packaged("sdk/data/corpus_CHANGELOG.md").encode()
     sums = (f"{sha256(data).hexdigest()}  {name}\n" for name, data in written.items())
     written["SHA256SUMS"] = "".join(sums).encode()
     return written
@@ -167,7 +166,7 @@ def write_archive(folder: Path, cases: Iterable[Case]) -> Path:
     """
     stem = f"cce-precheck-corpus-{corpus_version()}"
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+    with tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in corpus_files(cases).items():
             member = tarfile.TarInfo(f"{stem}/{name}")
             member.size = len(data)
@@ -233,7 +232,3 @@ def _answer_document(answer: Response | CaseFailure) -> dict[str, Any]:
 def _encoded(document: Any) -> bytes:
     # UTF-8 cannot hold half of a surrogate pair: it stays the escape that JSON writes it with
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
-
-
-def _text(name: str) -> str:
-    return files("pytest_cce_precheck.sdk").joinpath("data", name).read_text("utf-8")

@@ -255,12 +255,12 @@ class _Process:
 
 def _variables(credentials: Credentials) -> dict[str, str]:
     named = {
-        "HUAWEICLOUD_SDK_AK": credentials.access_key,
-        "HUAWEICLOUD_SDK_SK": credentials.secret_key,
-        "HUAWEICLOUD_SDK_SECURITY_TOKEN": credentials.security_token,
-        "CCE_AUTH_TOKEN": credentials.token,
+        "access_key": "HUAWEICLOUD_SDK_AK",
+        "secret_key": "HUAWEICLOUD_SDK_SK",
+        "security_token": "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+        "token": "CCE_AUTH_TOKEN",
     }
-    return {name: secret.reveal() for name, secret in named.items() if secret}
+    return {named[name]: text for name, text in credentials.revealed().items() if text}
 
 
 def driver_command(text: str) -> tuple[str, ...]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck._files import packaged_table
+from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
+from pytest_cce_precheck.sdk.models import DOCUMENTS
 from pytest_cce_precheck.wire.exchange import Response
 
 if TYPE_CHECKING:
@@ -87,16 +86,15 @@ class SdkFault:
 @cache
 def words() -> Mapping[str, Any]:
     """Return the kinds of faults, and the words of the reports in both languages."""
-    return tomllib.loads(files("pytest_cce_precheck.sdk").joinpath("data/faults.toml").read_text("utf-8"))
+    return packaged_table("sdk/data/faults.toml")
 
 
 def defects(report: SdkReport) -> tuple[SdkDefect, ...]:
     """Return every defect in a report once, in the order of the codes; notes are not defects."""
     found: dict[tuple[str, ...], list[tuple[Finding, CaseResult]]] = {}
     for result in report.results:
-        for finding in result.findings:
-            if finding.severity is not Severity.NOTE:
-                found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
+        for finding in result.wrong:
+            found.setdefault((*finding.identity, str(result.case.conforming)), []).append((finding, result))
     each_once = []
     for pairs in found.values():
         finding, sample = min(pairs, key=lambda pair: answer_length(pair[1]))
@@ -204,20 +202,6 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
 
 @cache
 def _documented_names() -> frozenset[str]:
-    schemas = (load_schema(name) for name in ("list_answer", "create_answer", "create_request"))
+    steps = (each for name in DOCUMENTS for each, _ in subschemas(inlined_schema(name)))
     only_in_examples = (name for fields in ONLY_IN_EXAMPLES.values() for name in fields)
-    return frozenset((*only_in_examples, *(name for schema in schemas for name in _names(schema))))
-
-
-def _names(schema: Any) -> Iterator[str]:
-    if isinstance(schema, list):
-        for part in schema:
-            yield from _names(part)
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield from _names(load_schema(schema["$ref"].removesuffix(".json")))
-        for name, part in schema.items():
-            if name == "properties":
-                yield from part
-            if name != "examples":
-                yield from _names(part)
+    return frozenset((*only_in_examples, *(name for each in steps for name in each[-1:] if name != "*")))

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.contract.schema import json_path
-from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.schema_files import inlined_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-Path = tuple[str | int, ...]
-Schema = dict[str, Any]
+    Path = tuple[str | int, ...]
+    Schema = Mapping[str, Any]
 
 _SHOWN_CHARACTERS: Final = 80
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -24,7 +23,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # (docs/deviations.md)
 ONLY_IN_EXAMPLES: Final[dict[str, Schema]] = {
     "CheckTaskMetadata": {"createTimestamp": {"type": "string"}},
-    "AddonCheckTask": {"riskList": {"type": "array", "items": {"$ref": "check_task_risk.json"}}},
+    "AddonCheckTask": {"riskList": {"type": "array", "items": inlined_schema("check_task_risk")}},
     "CreateAnswerStatus": {"phase": {"type": "string"}, "itemsStatus": {"type": "array"}},
 }
 
@@ -72,7 +71,7 @@ def compare(sent: Any, held: Any, schema_name: str) -> tuple[FieldDifference, ..
     ['$.currentCount was sent as "1", and is 1']
     """
     found: dict[tuple[str, str], FieldDifference] = {}
-    for difference in _differences((), sent, held, _load(schema_name)):
+    for difference in _differences((), sent, held, inlined_schema(schema_name)):
         key = (difference.kind, difference.place)
         first = found.setdefault(key, replace(difference, count=0))
         found[key] = replace(first, count=first.count + 1)
@@ -85,7 +84,7 @@ def documented(document: Any, schema_name: str) -> Any:
     >>> documented({"currentCount": "1", "total": 3}, "page_info")
     {'currentCount': '1'}
     """
-    return _pruned(document, _load(schema_name))
+    return _pruned(document, inlined_schema(schema_name))
 
 
 def has_lone_surrogate(text: str) -> bool:
@@ -138,7 +137,7 @@ def _array_differences(path: Path, sent: list[Any], held: Any, schema: Schema) -
         return
     for index, value in enumerate(sent):
         element = held[index] if index < len(held) else ABSENT
-        yield from _differences((*path, index), value, element, _of_element(schema))
+        yield from _differences((*path, index), value, element, schema.get("items", {}))
     for index in range(len(sent), len(held)):
         yield FieldDifference("invented", json_path((*path, index)), ABSENT, held[index])
 
@@ -167,7 +166,7 @@ def _type(value: Any) -> type:
 
 def _pruned(node: Any, schema: Schema) -> Any:
     if isinstance(node, list):
-        return [_pruned(element, _of_element(schema)) for element in node]
+        return [_pruned(element, schema.get("items", {})) for element in node]
     if not isinstance(node, dict):
         return node
     schema = _of_object(schema, node)
@@ -178,30 +177,17 @@ def _pruned(node: Any, schema: Schema) -> Any:
 # --- the schema of a part: {} if nothing is said about it
 
 
-@cache
-def _load(name: str) -> Schema:
-    return load_schema(name)
-
-
-def _resolved(schema: Schema) -> Schema:
-    return _load(schema["$ref"].removesuffix(".json")) if "$ref" in schema else schema
-
-
 def _of_field(schema: Schema, name: str) -> Schema | None:
     """Return the schema of a field, None if it is not documented."""
     if "properties" not in schema:
         return {}
-    field = schema["properties"].get(name, ONLY_IN_EXAMPLES.get(schema.get("title", ""), {}).get(name))
-    return None if field is None else _resolved(field)
-
-
-def _of_element(schema: Schema) -> Schema:
-    return _resolved(schema.get("items", {}))
+    field: Schema | None = schema["properties"].get(name, ONLY_IN_EXAMPLES.get(schema.get("title", ""), {}).get(name))
+    return field
 
 
 def _of_object(schema: Schema, node: Schema) -> Schema:
     # D's example has one task in place of the documented list of tasks; other objects in place of a list are unknown
     if schema.get("type") != "array":
         return schema
-    element = _of_element(schema)
+    element = schema.get("items", {})
     return element if element.get("properties", {}).keys() & node.keys() else {}

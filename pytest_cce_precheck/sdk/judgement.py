@@ -73,7 +73,12 @@ class CaseResult:
     @property
     def right(self) -> bool:
         """Whether there are no findings but notes."""
-        return all(finding.severity is Severity.NOTE for finding in self.findings)
+        return not self.wrong
+
+    @property
+    def wrong(self) -> list[Finding]:
+        """The findings that are more than notes."""
+        return [finding for finding in self.findings if finding.severity is not Severity.NOTE]
 
 
 def crashed(case: Case, error: DriverError, request_findings: Sequence[Finding]) -> CaseResult:

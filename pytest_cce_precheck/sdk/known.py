@@ -11,7 +11,6 @@ from xml.etree import ElementTree as ET
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck._text import did_you_mean
-from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.sdk.judgement import CaseVerdict
@@ -92,7 +91,7 @@ def write_junit(path: Path, report: SdkReport, known: KnownCases) -> None:
         if state is CaseState.FIXED:
             ET.SubElement(case, "failure", message="it is known to fail, but it passes: remove it from the known cases")
         elif state is CaseState.FAILED:
-            lines = _wrong(result)
+            lines = [one_line(headline(each)) for each in result.wrong]
             text = [*lines, "", "served:", served(result), "", "the SDK's result:", outcome(result)]
             ET.SubElement(case, "failure", message=lines[0]).text = "\n".join(_lines_of(text))
         elif state is not CaseState.PASSED:
@@ -100,10 +99,6 @@ def write_junit(path: Path, report: SdkReport, known: KnownCases) -> None:
     ET.indent(root)
     data = ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
     _files.write(path, data, f"the JUnit file {path}")
-
-
-def _wrong(result: CaseResult) -> list[str]:
-    return [one_line(headline(each)) for each in result.findings if each.severity is not Severity.NOTE]
 
 
 def _lines_of(texts: Iterable[str]) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.contract.documented import path_of
+from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,22 +67,9 @@ def description_of(document: str, path: str) -> str:
 
 
 def _documented(document: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if document in DOCUMENTS:
-        yield from _fields("$", load_schema(document))
-
-
-def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    schema = _resolved(schema)
-    if schema.get("type") == "array":
-        yield from _fields(f"{path}[*]", schema.get("items", {}))
-    for name, field in schema.get("properties", {}).items():
-        place = f"{path}.{name}"
-        yield place, {**_resolved(field), **field}
-        yield from _fields(place, field)
-
-
-def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    return load_schema(schema["$ref"].removesuffix(".json")) if "$ref" in schema else schema
+    for steps, schema in subschemas(inlined_schema(document)) if document in DOCUMENTS else ():
+        if steps and steps[-1] != "*":
+            yield path_of(steps), schema
 
 
 def _tops(fields: Mapping[str, str], others: Mapping[str, str]) -> Iterator[str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError, CcePrecheckError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.exchange import Headers, Request, encode_query
+from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, PROJECT_HEADER, create_path, list_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +57,22 @@ class DriverCall:
         message = {"do": "call", **asdict(self)}
         del message["addons" if self.operation == "list" else "filters"]
         return message
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of a create call."""
+        spec = {"clusterID": self.cluster_id, "addonList": [dict(addon) for addon in self.addons]}
+        return {"kind": KIND, "apiVersion": API_VERSION, "spec": spec}
+
+    @property
+    def request(self) -> Request:
+        """The request that this asks for, without credentials."""
+        headers = Headers({"Content-Type": "application/json", PROJECT_HEADER: self.project_id})
+        if self.operation == "list":
+            path = list_path(self.project_id, self.cluster_id)
+            return Request("GET", self.endpoint, path, encode_query(self.filters.items()), headers)
+        body = json.dumps(self.body, ensure_ascii=False).encode(errors="backslashreplace")
+        return Request("POST", self.endpoint, create_path(self.project_id, self.cluster_id), "", headers, body)
 
 
 @dataclass(frozen=True)

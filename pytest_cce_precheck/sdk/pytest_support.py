@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.rules import Severity, rules
+from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.report.text import ContractViolation, headline, one_line
 from pytest_cce_precheck.sdk.case import Case, CaseKind
@@ -89,11 +89,10 @@ def assert_lossless(driver: Driver, answer: str | bytes | dict[str, Any], *, ope
 def _failure(driver: Driver, result: CaseResult) -> Iterator[str]:
     sdk, name = driver.introduction, result.case.name
     yield f"{sdk.name} ({sdk.language}) with {name}: {result.verdict}"
-    wrong = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
-    yield from map(headline, wrong)
-    for code in sorted({finding.code for finding in wrong}):
+    yield from map(headline, result.wrong)
+    for code in sorted({finding.code for finding in result.wrong}):
         yield f"  documents: {rules()[code].source} ({code})"
-    if result.received and any(finding.code < "PRE710" for finding in wrong):
+    if result.received and any(finding.code < "PRE710" for finding in result.wrong):
         yield f"  sent: {one_line(shown_request(result.received[0]))[:_SHOWN]}"
     yield f"  served: {one_line(served(result))[:_SHOWN]}"
     yield f"  the SDK's result: {one_line(outcome(result))[:_SHOWN]}"

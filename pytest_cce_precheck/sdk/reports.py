@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.findings import everywhere
-from pytest_cce_precheck.report.text import headline, one_line
+from pytest_cce_precheck.report.language import in_language
+from pytest_cce_precheck.report.text import as_code, headline, one_line
 from pytest_cce_precheck.report.ticket import documents
 from pytest_cce_precheck.sdk.faults import answer_length, words
 from pytest_cce_precheck.sdk.models import description_of
 from pytest_cce_precheck.sdk.reproducer import reproducer
-from pytest_cce_precheck.sdk.request_fidelity import wanted_request
 from pytest_cce_precheck.sdk.table import call_summary
 from pytest_cce_precheck.wire.exchange import Response
 
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault
     from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Introduction
     from pytest_cce_precheck.wire.exchange import Request
 
     Words = Mapping[str, Any]
-
-Language = Literal["en", "zh"]
 
 _SHOWN_CHARACTERS: Final = 1200
 _SHOWN_CASES: Final = 4
@@ -37,9 +36,9 @@ _SHOWN_HEADERS: Final = ("Content-Type", "X-Project-Id")
 """The headers of a request that a report shows: none has a secret, and none identifies the machine."""
 
 
-def bug_reports(introduction: Introduction, found: Iterable[SdkFault], language: Language = "en") -> str:
-    """Return a bug report in Markdown for every fault."""
-    return "\n".join(bug_report(introduction, fault, language) for fault in found)
+def bug_reports(introduction: Introduction, found: Iterable[SdkFault]) -> str:
+    """Return a bug report in Markdown and English for every fault."""
+    return "\n".join(bug_report(introduction, fault) for fault in found)
 
 
 def write_reports(folder: Path, introduction: Introduction, found: Iterable[SdkFault]) -> int:
@@ -49,11 +48,12 @@ def write_reports(folder: Path, introduction: Introduction, found: Iterable[SdkF
     """
     written = set()
     number = 0
+    suffixes: dict[Language, str] = {"en": "", "zh": ".zh"}
     for number, fault in enumerate(found, 1):
         slug = re.sub(r"[^a-z0-9]+", "-", f"{fault.kind} {fault.about}".lower()).strip("-")[:60]
-        for language, suffix in (("en", ""), ("zh", ".zh")):
+        for language, suffix in suffixes.items():
             name = f"{number:02d}-{fault.sample.finding.code}-{slug}{suffix}.md"
-            text = bug_report(introduction, fault, language)  # type: ignore[arg-type]  # a literal of the loop
+            text = bug_report(introduction, fault, language)
             _files.write(folder / name, text.encode(), f"the report {folder / name}", make_folders=True)
             written.add(name)
     for path in folder.glob("[0-9][0-9]-PRE7*.md"):
@@ -85,12 +85,7 @@ def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> I
     yield from _facts(fault, said)
     yield from _request_lines(fault, said)
     yield from _answer_lines(fault.sample.sample, said)
-    yield from (
-        f"#### {said['documents']}",
-        "",
-        words()["source_zh"][rule.code] if language == "zh" else rule.source,
-        "",
-    )
+    yield from (f"#### {said['documents']}", "", in_language(rule, language)["source"], "")
     document = "create_request" if rule.code == "PRE707" else fault.sample.sample.case.schema
     if described := description_of(document, everywhere(fault.sample.finding.path)):
         yield from (described, "")
@@ -110,7 +105,7 @@ def _facts(fault: SdkFault, said: Words) -> Iterator[str]:
     if all(rows):
         yield f"| {said['place']} | {said['sent']} | {said['held']} |"
         yield "|---|---|---|"
-        yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows if row)
+        yield from (f"| {' | '.join(map(as_code, row))} |" for row in rows if row)
     else:
         yield from (f"- {headline(defect.finding)}" for defect in shown)
     yield ""
@@ -119,10 +114,6 @@ def _facts(fault: SdkFault, said: Words) -> Iterator[str]:
 def _difference(defect: SdkDefect) -> tuple[str, str, str] | None:
     evidence = dict(defect.finding.evidence)
     return (defect.finding.path, evidence["sent"], evidence["held"]) if "held" in evidence else None
-
-
-def _cell(text: str) -> str:
-    return f"`{one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def _request_lines(fault: SdkFault, said: Words) -> Iterator[str]:
@@ -136,7 +127,7 @@ def _request_lines(fault: SdkFault, said: Words) -> Iterator[str]:
     else:
         yield from ("", said["nothing_sent"], "")
     yield f"#### {said['wanted']}"
-    yield from _fenced("http", shown_request(wanted_request(result.case.call("http://127.0.0.1"))))
+    yield from _fenced("http", shown_request(result.case.call("http://127.0.0.1").request))
 
 
 def shown_request(request: Request) -> str:

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck._files import packaged
 from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.protocol import encode
 
@@ -19,169 +20,16 @@ PORT: Final = 4711
 ENDPOINT: Final = f"http://127.0.0.1:{PORT}"
 """Where `cce-precheck serve --corpus --port 4711` answers the message of a driver in an unknown language."""
 
-_PYTHON: Final = """\
-import re
-import socket
-import threading
-
-from huaweicloudsdkcce.v3 import *
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.http.http_config import HttpConfig
-
-ANSWER = (
-{answer}
-)
-
-
-def serve(listener):
-    held = []
-    while True:
-        connection, _ = listener.accept()
-        received = b""
-        while b"\\r\\n\\r\\n" not in received and (part := connection.recv(65536)):
-            received += part
-        head, _, body = received.partition(b"\\r\\n\\r\\n")
-        length = int((re.findall(rb"(?i)content-length: *(\\d+)", head) or [0])[0])
-        while len(body) < length:
-            body += connection.recv(65536)
-        print("request:", head.split(b"\\r\\n")[0].decode(), body.decode())
-        connection.sendall(ANSWER)
-        {end}
-
-
-listener = socket.create_server(("127.0.0.1", 0))
-threading.Thread(target=serve, args=(listener,), daemon=True).start()
-
-keys = BasicCredentials("AK", "SK", "{project}"){token}
-builder = CceClient.new_builder().with_credentials(keys).with_http_config(HttpConfig(timeout={seconds:g}))
-client = builder.with_endpoint("http://127.0.0.1:%d" % listener.getsockname()[1]).build()
-{prepare}try:
-    print("object:", {call})
-except Exception as error:
-    print("error:", type(error).__name__, error)
-"""
-
-_GO: Final = """\
-package main
-
-import (
-	"bufio"
-{json}	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"time"
-
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/config"
-	cce "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/cce/v3"
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/cce/v3/model"
-)
-
-const answer = "" +
-{answer}
-
-func serve(listener net.Listener) {{
-	for {{
-		connection, err := listener.Accept()
-		if err != nil {{
-			return
-		}}
-		request, err := http.ReadRequest(bufio.NewReader(connection))
-		if err != nil {{
-			connection.Close()
-			continue
-		}}
-		body, _ := io.ReadAll(request.Body)
-		fmt.Printf("request: %s %s HTTP/1.1 %s\\n", request.Method, request.RequestURI, body)
-		io.WriteString(connection, answer)
-		{end}
-	}}
-}}
-
-func main() {{
-	listener, _ := net.Listen("tcp", "127.0.0.1:0")
-	go serve(listener)
-
-	keys, _ := basic.NewCredentialsBuilder().WithAk("AK").WithSk("SK").WithProjectId("{project}"){token}.SafeBuild()
-	timeout := config.DefaultHttpConfig().WithTimeout({milliseconds} * time.Millisecond)
-	builder := cce.CceClientBuilder().WithCredential(keys).WithEndpoint("http://" + listener.Addr().String())
-	http, _ := builder.WithHttpConfig(timeout).SafeBuild()
-	client := cce.NewCceClient(http)
-{prepare}	response, err := {call}
-	if err != nil {{
-		fmt.Printf("error: %T %v\\n", err, err)
-	}} else {{
-		fmt.Println("object:", response)
-	}}
-}}
-"""
-
-_JAVA: Final = """\
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.huaweicloud.sdk.cce.v3.CceClient;
-import com.huaweicloud.sdk.cce.v3.model.*;
-import com.huaweicloud.sdk.core.auth.BasicCredentials;
-import com.huaweicloud.sdk.core.http.HttpConfig;
-import com.huaweicloud.sdk.core.utils.JsonUtils;
-import java.io.*;
-import java.net.*;
-import java.nio.charset.StandardCharsets;
-import java.util.List;
-import java.util.regex.Pattern;
-
-class Reproducer {{
-    static final String ANSWER = ""
-{answer};
-
-    static void serve(ServerSocket listener) {{
-        try {{
-            while (true) {{
-                var connection = listener.accept();
-                var input = new BufferedInputStream(connection.getInputStream());
-                var head = "";
-                for (int next; !head.endsWith("\\r\\n\\r\\n") && (next = input.read()) >= 0;) {{
-                    head += (char) next;
-                }}
-                var length = Pattern.compile("(?i)content-length: *(\\\\d+)").matcher(head);
-                var body = input.readNBytes(length.find() ? Integer.parseInt(length.group(1)) : 0);
-                var text = new String(body, StandardCharsets.UTF_8);
-                System.out.println("request: " + head.split("\\r\\n")[0] + " " + text);
-                connection.getOutputStream().write(ANSWER.getBytes(StandardCharsets.ISO_8859_1));
-                {end}
-            }}
-        }} catch (IOException failed) {{
-            throw new UncheckedIOException(failed);
-        }}
-    }}
-
-    public static void main(String[] arguments) throws IOException {{
-        var listener = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
-        new Thread(() -> serve(listener)).start();
-
-        var keys = new BasicCredentials().withAk("AK").withSk("SK").withProjectId("{project}"){token};
-        var config = HttpConfig.getDefaultHttpConfig().withReadTimeout({whole_seconds});
-        var builder = CceClient.newBuilder().withCredential(keys).withHttpConfig(config);
-        var client = builder.withEndpoint("http://127.0.0.1:" + listener.getLocalPort()).build();
-{prepare}        try {{
-            System.out.println("object: " + JsonUtils.toJSON({call}));
-        }} catch (Throwable error) {{
-            System.out.println("error: " + error);
-        }}
-        System.exit(0);
-    }}
-}}
-"""
-
 
 def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
     """Return the language, as Markdown names it, and the program; for an unknown language the driver's own message."""
     language = introduction.language.partition(" ")[0].lower()
     if language not in _LANGUAGES:
         return "json", encode(1, case.call(ENDPOINT).message()).decode().rstrip()
-    template, indentation, token, call_lines, (closes, holds) = _LANGUAGES[language]
+    ending, indentation, token, call_lines, (closes, holds) = _LANGUAGES[language]
     *prepare, call = call_lines(case)
     holds_open = isinstance(case.answer, CaseFailure) and case.answer.connection == "holds"
+    template = packaged(f"sdk/data/reproducer.{ending}.txt")
     program = template.format(
         project=PROJECT_ID,
         answer=_answer_literal(case, language),
@@ -295,13 +143,13 @@ def _java(case: Case) -> Iterator[str]:
     yield "client.batchCreateAddonPrecheck(request)"
 
 
-# the program, its indentation, what temporary keys add to it, what writes its call, and how its server ends or holds a
-# connection
+# the ending of the program in data/, its indentation, what temporary keys add to it, what writes its call, and how its
+# server ends or holds a connection
 _LANGUAGES: Final = {
-    "python": (_PYTHON, "", '.with_security_token("STS")', _python, ("connection.close()", "held.append(connection)")),
-    "go": (_GO, "\t", '.WithSecurityToken("STS")', _go, ("connection.Close()", "// the connection stays open")),
+    "python": ("py", "", '.with_security_token("STS")', _python, ("connection.close()", "held.append(connection)")),
+    "go": ("go", "\t", '.WithSecurityToken("STS")', _go, ("connection.Close()", "// the connection stays open")),
     "java": (
-        _JAVA,
+        "java",
         "        ",
         '.withSecurityToken("STS")',
         _java,

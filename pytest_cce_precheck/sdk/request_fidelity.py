@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,17 +12,9 @@ from pytest_cce_precheck.contract.findings import Finding, everywhere
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.sdk.fidelity import shown
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
+from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.signing import SignatureError, verify
-from pytest_cce_precheck.wire.vocabulary import (
-    API_VERSION,
-    KIND,
-    PROJECT_HEADER,
-    SECURITY_TOKEN_HEADER,
-    TOKEN_HEADER,
-    create_path,
-    list_path,
-)
+from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.sdk.corpus import ReceivedRequest
     from pytest_cce_precheck.sdk.protocol import DriverCall
     from pytest_cce_precheck.wire.credentials import Credentials, Secret
+    from pytest_cce_precheck.wire.exchange import Request
 
 # timers may end this much early
 _EARLY_SECONDS: Final = 0.1
@@ -59,8 +51,7 @@ def request_findings(
 
 
 def _path(call: DriverCall, request: Request) -> Iterator[Finding]:
-    method, path = ("GET", list_path) if call.operation == "list" else ("POST", create_path)
-    expected = f"{method} {path(call.project_id, call.cluster_id)}"
+    expected = f"{call.request.method} {call.request.path}"
     sent = f"{request.method} {request.path}"
     if sent != expected:
         yield Finding("PRE701", f"{sent} was sent, expected {expected}", subject=(call.operation,))
@@ -89,25 +80,10 @@ def _body(call: DriverCall, request: Request) -> Iterator[Finding]:
     except BodyError as error:
         yield Finding("PRE707", f"the create call's body cannot be read: {error}", path="$")
         return
-    for path, expected, came in _unequal("$", _wanted_body(call), sent):
+    for path, expected, came in _unequal("$", call.body, sent):
         message = f"{came} was sent for {path}, expected {expected}"
         evidence = (("wanted", expected), ("sent", came))
         yield Finding("PRE707", message, path=path, subject=(everywhere(path),), evidence=evidence)
-
-
-def _wanted_body(call: DriverCall) -> dict[str, Any]:
-    spec = {"clusterID": call.cluster_id, "addonList": [dict(addon) for addon in call.addons]}
-    return {"kind": KIND, "apiVersion": API_VERSION, "spec": spec}
-
-
-def wanted_request(call: DriverCall) -> Request:
-    """Return the request that a call asks for, without credentials."""
-    headers = Headers({"Content-Type": "application/json", PROJECT_HEADER: call.project_id})
-    if call.operation == "list":
-        path = list_path(call.project_id, call.cluster_id)
-        return Request("GET", call.endpoint, path, encode_query(call.filters.items()), headers)
-    body = json.dumps(_wanted_body(call), ensure_ascii=False).encode(errors="backslashreplace")
-    return Request("POST", call.endpoint, create_path(call.project_id, call.cluster_id), "", headers, body)
 
 
 def _unequal(path: str, expected: Any, sent: Any) -> Iterator[tuple[str, str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -11,23 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck.sdk.case import Case, CaseFailure, CaseKind
+from pytest_cce_precheck.sdk.protocol import DriverCall
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.pipeline import Fault, Variation
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.simulator.variations import VARIATIONS
-from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
-from pytest_cce_precheck.wire.vocabulary import (
-    API_VERSION,
-    KIND,
-    REQUEST_ID_HEADER,
-    TOKEN_HEADER,
-    create_path,
-    list_path,
-)
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.sdk.protocol import Operation
     from pytest_cce_precheck.simulator.pipeline import Behaviour
 
     Answer = Response | CaseFailure
@@ -45,6 +39,10 @@ class _Call:
     addons: Sequence[Mapping[str, Any]] = ()
     cluster_id: str | None = None
     token: bool = True
+
+    @property
+    def operation(self) -> Operation:
+        return "create" if self.addons else "list"
 
 
 def simulated_cases() -> Iterator[Case]:
@@ -74,7 +72,7 @@ def _cases_of(behaviour: Behaviour, calls: Sequence[_Call], usual: Sequence[Answ
     # every call is made before the first case is: the simulator's answers depend on the calls before
     answers = [_answer(simulator, call) for call in calls]
     for call, answer, plain in zip(calls, answers, usual, strict=True):
-        operation = "create" if call.addons else "list"
+        operation = call.operation
         # a behaviour that changes only the simulator's state gives a create nothing but other ids
         applies = operation == "list" or behaviour.created or behaviour.respond or behaviour.encode
         if applies and operation not in shown and _content(answer) != _content(plain):
@@ -104,14 +102,9 @@ def _request(simulator: Simulator, call: _Call) -> Request:
     headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
     if call.token and simulator.credentials.token is not None:
         headers[TOKEN_HEADER] = simulator.credentials.token.reveal()
-    cluster_id = call.cluster_id or simulator.cluster_id
-    if not call.addons:
-        path = list_path(simulator.project_id, cluster_id)
-        return Request("GET", simulator.endpoint, path, encode_query(call.filters.items()), Headers(headers))
-    spec = {"clusterID": cluster_id, "addonList": list(call.addons)}
-    body = json.dumps({"kind": KIND, "apiVersion": API_VERSION, "spec": spec}).encode()
-    path = create_path(simulator.project_id, cluster_id)
-    return Request("POST", simulator.endpoint, path, "", Headers(headers), body)
+    cluster_id, operation = call.cluster_id or simulator.cluster_id, call.operation
+    wanted = DriverCall(simulator.endpoint, simulator.project_id, cluster_id, operation, call.filters, call.addons)
+    return wanted.request.with_headers(Headers(headers))
 
 
 def _answer(simulator: Simulator, call: _Call) -> Answer:
@@ -137,7 +130,7 @@ def _case(name: str, kind: CaseKind, title: str, call: _Call, answer: Answer) ->
         CaseKind.TRANSPORT if isinstance(answer, CaseFailure) else kind,
         title,
         answer,
-        operation="create" if call.addons else "list",
+        operation=call.operation,
         filters=call.filters,
         addons=call.addons,
         timeout=1.0 if isinstance(answer, CaseFailure) and answer.connection == "holds" else 10.0,

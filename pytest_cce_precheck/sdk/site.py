@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.html import environment
 from pytest_cce_precheck.sdk.faults import words
 from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.table import FORMAT
@@ -23,23 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Document = dict[str, Any]
-
-_BADGE: Final = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="20" role="img" aria-label="{label}: {text}">'
-    '<rect width="90" height="20" fill="#555"/><rect x="90" width="60" height="20" fill="{colour}"/>'
-    '<g fill="#fff" font-family="sans-serif" font-size="11" text-anchor="middle">'
-    '<text x="45" y="14">{label}</text><text x="120" y="14">{text}</text></g></svg>\n'
-)
-_CHINESE: Final = {
-    CaseVerdict.WHOLE: "完整",
-    CaseVerdict.LOSS: "静默丢失",
-    CaseVerdict.COERCION: "值被改变",
-    CaseVerdict.ACCEPTED: "接受了错误的响应",
-    CaseVerdict.ERROR: "报错",
-    CaseVerdict.UNDOCUMENTED: "文档之外的异常",
-    CaseVerdict.CRASH: "崩溃",
-    CaseVerdict.ABSENT: "不支持",
-}
 
 
 def read_results(path: Path) -> Document:
@@ -69,14 +49,14 @@ def write_site(folder: Path, documents: Sequence[Document]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"the results of {', '.join(twice)} are there twice: give each file once")
     rows = _rows(documents)
-    template = _environment().from_string(_text("pytest_cce_precheck.sdk", "data/site.html.j2"))
+    template = environment().from_string(_files.packaged("sdk/data/site.html.j2"))
     page = template.render(
         sdks=sdks,
         rows=rows,
         wrong=[row for row in rows if any(cell and not cell["right"] for cell in row["cells"])],
         severities=words()["severities"],
-        verdicts=_CHINESE,
-        style=Markup(_text("pytest_cce_precheck.report", "page/page.css")),  # noqa: S704  our own
+        verdicts=words()["verdicts"],
+        style=Markup(_files.packaged("report/page/page.css")),  # noqa: S704  our own
     )
     _write(folder / "index.html", page)
     shown = [{name: value for name, value in sdk.items() if name != "found"} for sdk in sdks]
@@ -131,19 +111,8 @@ def _cell(cell: Mapping[str, Any]) -> Document:
 def _badge(sdk: Document) -> str:
     colour = "#b3261e" if sdk["faults"]["high"] else "#855300" if sdk["wrong"] else "#11692f"
     text = f"{sdk['right']}/{sdk['cases']}"
-    return _BADGE.format(label=escape("CCE precheck"), text=escape(text), colour=colour)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["line"] = one_line
-    return environment
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text("utf-8")
+    badge = _files.packaged("sdk/data/badge.svg")
+    return badge.format(label="CCE precheck", text=text, colour=colour)
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
 from pytest_cce_precheck.sdk.faults import defects, faults
@@ -87,8 +86,7 @@ def _result_document(result: CaseResult) -> dict[str, Any]:
 
 def verdict_summary(result: CaseResult) -> str:
     """Return the verdict and the codes of what is wrong."""
-    codes = {finding.code for finding in result.findings if finding.severity is not Severity.NOTE}
-    return " ".join([result.verdict, *sorted(codes)])
+    return " ".join([result.verdict, *sorted({finding.code for finding in result.wrong})])
 
 
 def call_summary(result: CaseResult) -> str:
@@ -96,10 +94,9 @@ def call_summary(result: CaseResult) -> str:
     timing = result.timing
     if timing.requests == 0:
         return result.verdict if result.verdict is CaseVerdict.ABSENT else f"{verdict_summary(result)}, nothing sent"
-    requests = "1 request" if timing.requests == 1 else f"{timing.requests} requests"
     waits = f" after {', '.join(f'{seconds:.1f} s' for seconds in timing.waits)}" if timing.waits else ""
     long = f", {timing.seconds:.0f} s" if timing.seconds >= _LONG_SECONDS else ""
-    return f"{verdict_summary(result)}, {requests}{waits}{long}"
+    return f"{verdict_summary(result)}, {count_of(timing.requests, 'request')}{waits}{long}"
 
 
 def _rows(reports: Sequence[SdkReport]) -> list[Row]:

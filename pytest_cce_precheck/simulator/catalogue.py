@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.simulator.pipeline import Document, Fault, Hook, Variation
 
 if TYPE_CHECKING:
@@ -72,4 +71,4 @@ def hooks_by_name(tables: Iterable[HookTable]) -> dict[str, dict[str, Any]]:
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    return tomllib.loads(files("pytest_cce_precheck.simulator").joinpath("catalogue.toml").read_text("utf-8"))
+    return packaged_table("simulator/catalogue.toml")

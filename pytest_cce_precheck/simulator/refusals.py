@@ -28,9 +28,9 @@ def bad_request(reason: str, problem: str) -> Refusal:
     return Refusal(reason, 400, "CCE.03400001", f"Request is invalid: {problem}")
 
 
-def unauthorized(reason: str, message: str = "Authorization failed.") -> Refusal:
+def unauthorized(reason: str) -> Refusal:
     """Refuse with 401; the message does not say which credential is wrong."""
-    return Refusal(reason, 401, "CCE.01401001", message)
+    return Refusal(reason, 401, "CCE.01401001", "Authorization failed.")
 
 
 def forbidden(reason: str, message: str) -> Refusal:

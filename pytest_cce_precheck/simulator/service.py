@@ -102,12 +102,10 @@ class Simulator:
 
     def describe(self) -> dict[str, Any]:
         """Return what a client needs to call: endpoint, ids, and the (simulated) credentials in plain text."""
-        keys = self.credentials
-        shown = {name: getattr(keys, name).reveal() for name in ("token", "access_key", "secret_key")}
         return {
             "endpoint": self.endpoint,
             **asdict(self._ids),
-            **shown,
+            **self.credentials.revealed(),
             "seed": self.seed,
             "faults": [fault.name for fault in self.faults],
             "variations": [variation.name for variation in self.variations],

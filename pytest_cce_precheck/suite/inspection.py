@@ -66,7 +66,7 @@ class Inspection:
         self.results = Results(self.lag, self.settings.replicas, proof=proof or Proof())
         history = TaskHistory()
         self.sender = sender(client, self.settings, self.budget, self.results, history)
-        self.lists = TaskLists(client, self.settings, self.sender, self.results, history)
+        self.lists = TaskLists(client, self.sender, self.results, history)
         self.count_meaning = CountMeaning()
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()

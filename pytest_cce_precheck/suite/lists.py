@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.results import Results
-    from pytest_cce_precheck.suite.run_settings import Settings
     from pytest_cce_precheck.suite.sender import Sender
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -45,13 +44,10 @@ _LONGEST: Final = 80
 class TaskLists:
     """Reads the unfiltered list; ``outdated`` are the tasks that the latest one shows as they were, within the lag."""
 
-    def __init__(
-        self, client: PrecheckClient, settings: Settings, sender: Sender, results: Results, history: TaskHistory
-    ) -> None:
+    def __init__(self, client: PrecheckClient, sender: Sender, results: Results, history: TaskHistory) -> None:
         self.outdated: frozenset[str] = frozenset()
         self.latest: Answer | None = None
         self._client = client
-        self._settings = settings
         self._sender = sender
         self._results = results
         self._history = history

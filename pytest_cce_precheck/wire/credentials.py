@@ -88,12 +88,16 @@ class Credentials:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be shown, for the redactor."""
-        return tuple(getattr(self, name).reveal() for name in self.names)
+        return tuple(self.revealed().values())
 
     @property
     def names(self) -> tuple[str, ...]:
         """The fields that are set."""
         return tuple(each.name for each in fields(self) if getattr(self, each.name) is not None)
+
+    def revealed(self) -> dict[str, str]:
+        """Return the fields that are set, in plain text."""
+        return {name: getattr(self, name).reveal() for name in self.names}
 
     def only(self, names: Iterable[str]) -> Credentials:
         """Return these credentials with the fields of ``names`` alone; unknown names are ignored."""

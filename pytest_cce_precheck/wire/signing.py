@@ -103,11 +103,7 @@ def sign(request: Request, credentials: Credentials, *, now: datetime, project_i
 
 
 def verify(
-    request: Request,
-    *,
-    secret_of: Callable[[str], str | None],
-    now: datetime,
-    window: timedelta = WINDOW,
+    request: Request, *, secret_of: Callable[[str], str | None], now: datetime, window: timedelta = WINDOW
 ) -> str:
     """Return the access key that signed ``request``, or raise `SignatureError`.
 

@@ -51,11 +51,7 @@ class Filter(StrEnum):
         return _FIELD_OF[self]
 
 
-_FIELD_OF: Final = {
-    Filter.TYPE: "type",
-    Filter.TASK_ID: "taskID",
-    Filter.ADDON_INSTANCE_ID: "addonInstanceID",
-}
+_FIELD_OF: Final = {Filter.TYPE: "type", Filter.TASK_ID: "taskID", Filter.ADDON_INSTANCE_ID: "addonInstanceID"}
 
 TOKEN_HEADER: Final = "X-Auth-Token"  # noqa: S105  a header's name, not a secret
 SECURITY_TOKEN_HEADER: Final = "X-Security-Token"  # noqa: S105  as above
