@@ -64,7 +64,7 @@ def test_a_ledger_without_entries_covers_nothing() -> None:
         (f"[[known]]\n{ENTRY}when = 1", "entry 1 (line 1): unknown key 'when'; an entry may have code, where, reason"),
         (f"[[known]]\n{ENTRY}tickt = 'x'", "since, ticket; did you mean ticket?"),
         (f"\n[[known]]\n{ENTRY}\n[[known]]\ncode = 'PRE302'", "entry 2 (line 8): reason and owner and until missing"),
-        (f"[[known]]\n{ENTRY}".replace("PRE302", "PRE30"), "unknown finding code 'PRE30'; did you mean PRE3"),
+        (f"[[known]]\n{ENTRY}".replace("PRE302", "PRE30"), "unknown finding code 'PRE30'; did you mean PRE"),
         (f"[[known]]\n{ENTRY}".replace("fixed in 24.1", " "), "entry 1 (line 1): accepting PRE302 needs a reason"),
         (f"[[known]]\n{ENTRY}".replace("team-cce", ""), "accepting PRE302 needs an owner"),
         (f"[[known]]\n{ENTRY}".replace('"team-cce"', "7"), "owner is 7: expected a text"),
