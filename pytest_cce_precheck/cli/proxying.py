@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -67,6 +68,8 @@ def settings_of(options: argparse.Namespace, kind: type[ProxyMode], environment:
         raise ConfigurationError(f"--mode={options.mode} needs --to URL, the real service")
     if not kind.needs_service and options.cce_endpoint:
         raise ConfigurationError(f"--mode={options.mode} asks nobody: leave --to out")
+    if not kind.needs_service and options.cce_cassette_dir and not Path(options.cce_cassette_dir).is_dir():
+        raise ConfigurationError(f"--cassette-dir={options.cce_cassette_dir}: there is no such folder to replay")
     if config.allow_writes and not (config.project_id and config.cluster_id):
         raise ConfigurationError(
             "--allow-writes permits the create call of one cluster: name it with --project-id and --cluster-id"

@@ -196,6 +196,7 @@ def _print_list(kept: Sequence[KeptFailure], *, as_json: bool) -> None:
         return
     for each in kept:
         print_lines([one_line(f"{each.name}  {each.origin.recorded_at:%Y-%m-%d %H:%M}  {each.cause.finding.message}")])
+        print_lines([f"    on {each.origin.endpoint}"])
         if each.cause.why_not:
             print_lines([f"    cannot be asked again by requests alone: {each.cause.why_not}"])
 

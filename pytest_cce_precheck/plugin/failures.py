@@ -61,7 +61,8 @@ def keep_causes(folder: Path, record: RunRecord, log: RunLog) -> tuple[RunRecord
             places[(test.recorded("cce_target") or [""])[0]] = tuple(data["place"])
             texts = {**data["kept"], **texts}
             budget = data["budget"]
-    if not places:
+    if not places or record.verdict in ("not-reachable", "not-let-in"):
+        # a wrong address or token is no cause, and no later run of the right one would remove it
         return record, []
     try:
         written = _write(folder, record, places, texts)

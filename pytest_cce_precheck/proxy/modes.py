@@ -115,6 +115,10 @@ class RecordingProxy(ProxyMode):
         try:
             exchange = self.means.ask(request)
         except TransportError as error:
+            if error.reason == "unreachable":
+                # a wrong address, which must not replace a good recording
+                test.calls.remove(call)
+                raise ConfigurationError(f"{error}: is --to the service, and does it run?") from None
             call.request, call.outcome = error.request, Failure(error.reason, error.detail)
             raise
         except Exception:
@@ -129,7 +133,7 @@ class RecordingProxy(ProxyMode):
     def end(self, test: OpenTest, *, is_finished: bool) -> None:
         """Write the cassette, unless the test did not finish or must not pass; raises `ConfigurationError`."""
         recordings = list(test.recordings)
-        if not test.calls or test.cassette is None:
+        if not (test.calls or test.problems) or test.cassette is None:
             return
         test.kept = False
         waiting = len(test.calls) - len(recordings)

@@ -196,6 +196,11 @@ class RunRecord:
         retried = f", {again} of them {'a retry' if again == 1 else 'retries'}" if again else ""
         return f"{line}, {count_of(self.requests, 'request')}{retried}, seed {self.seed}"
 
+    def command_to_ask_again(self, name: str) -> str:
+        """Return the command that asks again for the cause that is kept under ``name``, with the faults of the run."""
+        faults = self.settings.get("--cce-fault", {}).get("value", "")
+        return " ".join([f"cce-precheck rerun {name}", *(f"--fault={each}" for each in faults.split(", ") if each)])
+
     def of_verdict(self, verdict: str) -> list[RecordedFinding]:
         """Return the findings of one verdict."""
         return [finding for finding in self.findings if finding["verdict"] == verdict]

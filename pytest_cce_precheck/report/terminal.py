@@ -18,7 +18,6 @@ from pytest_cce_precheck.report.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.report.record import RecordedCause, RunRecord, TargetResult
     from pytest_cce_precheck.report.times import ResponseTimes
 
@@ -41,7 +40,7 @@ def lines(record: RunRecord) -> Iterable[str]:
     yield from _cassette_lines(record.cassettes, datetime.now(UTC))
     yield from _example_lines(record.examples)
     for cause in record.causes[:_SHOWN_CAUSES]:
-        yield from _cause_lines(cause, record.language)
+        yield from _cause_lines(cause, record)
     if len(record.causes) > _SHOWN_CAUSES:
         yield f"  … and {len(record.causes) - _SHOWN_CAUSES} more causes{_IN_THE_REPORT}"
     for finding in record.of_verdict("accepted"):
@@ -137,16 +136,16 @@ def _example_lines(examples: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield from _first([f"  no example listed a task, so none was checked: {test}" for test in without])
 
 
-def _cause_lines(cause: RecordedCause, language: Language) -> Iterable[str]:
+def _cause_lines(cause: RecordedCause, record: RunRecord) -> Iterable[str]:
     where = "" if cause.targets == ("",) else f" (on {', '.join(cause.targets)})"
     yield f"  {one_line('{code} {message}'.format(**cause.finding))}{where}"
-    if language == "zh":
-        yield "    {fact}。{expected}".format(**in_language(rules()[cause.finding["code"]], language))
+    if record.language == "zh":
+        yield "    {fact}。{expected}".format(**in_language(rules()[cause.finding["code"]], record.language))
     if cause.consequences:
         codes = ", ".join(dict.fromkeys(cause.consequences))
         yield f"    and {len(cause.consequences)} more that follow from it ({codes})"
     if "rerun" in cause.finding:
-        yield f"    ask again: cce-precheck rerun {cause.finding['rerun']}"
+        yield f"    ask again: {record.command_to_ask_again(cause.finding['rerun'])}"
 
 
 def _shown_lines(record: RunRecord) -> Iterable[str]:

@@ -222,7 +222,9 @@ def _resolve(given: Iterable[str | B], known: Mapping[str, B], noun: str) -> tup
         elif entry in known:
             chosen.append(known[entry])
         else:
-            raise ConfigurationError(f"there is no {noun} {entry!r}{did_you_mean(entry, known)}")
+            is_other = noun == "fault" and entry in VARIATIONS
+            near = "; it is a conforming variation" if is_other else did_you_mean(entry, known)
+            raise ConfigurationError(f"there is no {noun} {entry!r}{near}: cce-precheck faults lists both")
     return tuple(chosen)
 
 

@@ -215,6 +215,25 @@ def test_a_test_that_failed_or_was_refused_something_keeps_its_old_cassette(
         assert cassette(tmp_path, "T.json") == old
 
 
+def test_a_service_that_cannot_be_reached_is_named_and_keeps_the_old_cassette(
+    server: SimulatorServer, tmp_path: Path
+) -> None:
+    with recording(tmp_path, server) as running:
+        running.get(tasks_of(server), "T")
+        assert running.end("T")["kept"] is True
+    old = cassette(tmp_path, "T.json")
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with proxy(tmp_path, "--mode=record", "--to", gone, **real(server)) as running:
+            answer = running.get(tasks_of(server), "T")
+            assert answer.status_code == 501
+            assert "Connection refused: is --to the service, and does it run?" in answer.json()["errorMessage"]
+            assert running.end("T")["kept"] is False
+            assert running.stop() == 1
+    assert cassette(tmp_path, "T.json") == old
+
+
 def test_a_failed_call_is_recorded_and_fails_on_replay_too(tmp_path: Path) -> None:
     def lost(handler: Handler) -> None:
         handler.close_connection = True
@@ -705,6 +724,7 @@ def test_a_har_of_what_passed_can_be_imported_and_has_no_secrets(server: Simulat
         (["--mode=replay", "--report=x.txt"], {}, "--report=x.txt: expected a name that ends in"),
         (["--mode=replay", "--accept=nonsense"], {}, "nonsense"),
         (["--mode=replay", "--har=no/such/folder.har"], {}, "--har=no/such/folder.har"),
+        (["--mode=replay", "--cassette-dir=nope"], {}, "--cassette-dir=nope: there is no such folder to replay"),
         (["--mode=replay", "--test=../x"], {}, "the cassette '../x' is not usable"),
         (["--mode=replay"], {"CCE_CLIENT_AK": "a"}, "CCE_CLIENT_AK and CCE_CLIENT_SK belong together"),
     ],

@@ -95,7 +95,9 @@ def test_nobody_there_is_a_status_of_its_own(service: Service, name: str, capsys
 def test_the_kept_causes_are_listed_without_a_request(service: Service, name: str, capsys: Captured) -> None:
     handled = service.simulator.handled
     assert main(["rerun", "--list"]) == 0
-    assert capsys.readouterr().out.startswith(f"{name}  20")
+    out = capsys.readouterr().out
+    assert out.startswith(f"{name}  20")
+    assert f"    on {service.server.endpoint}\n" in out
     assert service.simulator.handled == handled
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -28,7 +30,8 @@ def kept(pytester: pytest.Pytester) -> list[Path]:
 def test_each_cause_is_kept_as_a_cassette_and_named_in_every_report(pytester: pytest.Pytester, run: Run) -> None:
     result = run(*SUITE, "--cce-fault=type-in-any-case", "--cce-report=r.json", "--cce-report=r.html")
     [path] = kept(pytester)
-    result.stdout.fnmatch_lines([f"    ask again: cce-precheck rerun {path.stem}"])
+    # without the fault there would be nothing to ask for
+    result.stdout.fnmatch_lines([f"    ask again: cce-precheck rerun {path.stem} --fault=type-in-any-case"])
     report = json.loads((pytester.path / "r.json").read_text("utf-8"))
     assert [each["rerun"] for each in report["findings"] if each["verdict"] == "failing"] == [path.stem]
     assert f"cce-precheck rerun {path.stem}" in (pytester.path / "r.html").read_text("utf-8")
@@ -37,6 +40,16 @@ def test_each_cause_is_kept_as_a_cassette_and_named_in_every_report(pytester: py
     assert len(cassette) == 3
     assert load_schema("cassette")["properties"].keys() >= json.loads(path.read_text("utf-8")).keys()
     assert (pytester.path / ".cce-precheck" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_wrong_address_is_no_cause(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCE_AUTH_TOKEN", "t-0123456789")
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        where = (f"--cce-endpoint=http://127.0.0.1:{nobody.getsockname()[1]}", "--cce-project-id=p")
+        result = run(*SUITE, "--cce-mode=live", *where, "--cce-cluster-id=c")
+    result.stdout.fnmatch_lines(["not reachable: *"])
+    assert kept(pytester) == []
 
 
 def test_no_credential_is_kept(pytester: pytest.Pytester, run: Run) -> None:

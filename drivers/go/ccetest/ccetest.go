@@ -144,7 +144,7 @@ func start() error {
 		return err
 	}
 	if err := command.Start(); err != nil {
-		return fmt.Errorf("%q cannot be started: %w; pip install pytest-cce-precheck, or name the command in CCE_PRECHECK",
+		return fmt.Errorf("%q cannot be started: %w; install pytest-cce-precheck as its README says, or name the command in CCE_PRECHECK",
 			words[0], err)
 	}
 	lines := bufio.NewReader(output)

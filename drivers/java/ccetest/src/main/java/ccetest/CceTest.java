@@ -128,7 +128,7 @@ public final class CceTest implements BeforeEachCallback, AfterEachCallback, Par
                 return new Proxy(process, first);
             } catch (IOException error) {
                 throw new UncheckedIOException(
-                        "pip install pytest-cce-precheck, or name the command in CCE_PRECHECK", error);
+                        "install pytest-cce-precheck as its README says, or name the command in CCE_PRECHECK", error);
             }
         }
 
