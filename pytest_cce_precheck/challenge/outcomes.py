@@ -132,7 +132,8 @@ class Score:
         for trial in brittle:
             yield ""
             yield f"brittle   {trial.name}: {VARIATIONS[trial.name].summary}"
-            yield from (f"    fails{' (does not end)' * (test == trial.hung)}  {test}" for test in trial.noticed_by)
+            yield from _changed(trial)
+            yield from (f"    fails    {test}{' (does not end)' * (test == trial.hung)}" for test in trial.noticed_by)
         yield ""
         if any(trial.is_variation for trial in self.trials):
             yield (
@@ -160,15 +161,21 @@ class Score:
         )
 
 
+def _changed(trial: Trial) -> Iterator[str]:
+    found = trial.difference
+    if found is not None:
+        yield f"    request  {found.request}"
+        yield f"    at       {found.at}"
+        yield f"    before   {found.before}"
+        yield f"    after    {found.after}"
+
+
 def _survivor(trial: Trial, others: Sequence[str]) -> Iterator[str]:
     found = trial.difference
     assert found is not None
     yield ""
     yield f"survived  {trial.name}: {FAULTS[trial.name].summary}"
-    yield f"    request  {found.request}"
-    yield f"    at       {found.at}"
-    yield f"    before   {found.before}"
-    yield f"    after    {found.after}"
+    yield from _changed(trial)
     yield f"    seen by  {listed(trial.seen_by, _SHOWN)}"
     yield f"    notice   {found.assertion}"
     if others:
