@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,7 +72,14 @@ def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    found = difference(SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new)))
+    old, new = SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new))
+    found = difference(old, new)
+    places = [
+        " ".join(filter(None, (each.document.get("service"), each.document.get("cluster")))) for each in (old, new)
+    ]
+    if places[0] != places[1]:
+        # what is fixed elsewhere is not fixed
+        print(one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}"), file=sys.stderr)
     groups = {name: getattr(found, name) for name in ("new", "still", "fixed", "unknown")}
     if options.json:
         print_json(groups)

@@ -48,6 +48,15 @@ def test_two_reports_are_compared_fact_by_fact(tmp_path: Path, capsys: Captured)
     }  # fmt: skip
 
 
+def test_reports_of_different_services_are_compared_with_a_warning(tmp_path: Path, capsys: Captured) -> None:
+    old = saved(tmp_path / "old.json", UNSOUND, service="https://a.example", cluster="c")
+    new = saved(tmp_path / "new.json", service="the simulator", cluster="")
+    assert main(["report", "diff", old, new]) == 0
+    assert capsys.readouterr().err == "WARNING: the reports are of https://a.example c and of the simulator\n"
+    assert main(["report", "diff", old, old]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_what_a_later_run_did_not_judge_is_not_called_fixed(tmp_path: Path, capsys: Captured) -> None:
     old, new = saved(tmp_path / "old.json", UNSOUND), saved(tmp_path / "new.json", state="not-judged")
     assert main(["report", "diff", old, new]) == 0
