@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.baseline import difference
 from pytest_cce_precheck.report.collect import write_report
@@ -79,7 +78,7 @@ def _diff(options: argparse.Namespace) -> int:
     ]
     if places[0] != places[1]:
         # what is fixed elsewhere is not fixed
-        print(one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}"), file=sys.stderr)
+        complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")])
     groups = {name: getattr(found, name) for name in ("new", "still", "fixed", "unknown")}
     if options.json:
         print_json(groups)
