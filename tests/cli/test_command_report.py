@@ -52,7 +52,8 @@ def test_reports_of_different_services_are_compared_with_a_warning(tmp_path: Pat
     old = saved(tmp_path / "old.json", UNSOUND, service="https://a.example", cluster="c")
     new = saved(tmp_path / "new.json", service="the simulator", cluster="")
     assert main(["report", "diff", old, new]) == 0
-    assert capsys.readouterr().err == "cce-precheck: WARNING: the reports are of https://a.example c and of the simulator\n"
+    said = "WARNING: the reports are of https://a.example c and of the simulator"
+    assert capsys.readouterr().err == f"cce-precheck: {said}\n"
     assert main(["report", "diff", old, old]) == 0
     assert capsys.readouterr().err == ""
 
