@@ -11,7 +11,7 @@ import pytest
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite import creation, filters, isolation, test_contract
+from pytest_cce_precheck.suite import creation, exploration, filters, isolation, test_contract
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -219,6 +219,16 @@ def test_a_check_that_the_end_of_the_budget_cuts_short_was_not_made() -> None:
     assert run.budget.left <= 2
     assert any("budget" in each for each in run.results.cut_short)
     assert run.progress().why_not_judged.startswith("inconclusive: ")
+
+
+def test_draws_for_which_retries_have_left_no_request_are_left_out_and_not_incomplete() -> None:
+    run = run_of()
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.budget.sent = run.budget.limit - 1
+    run.run(exploration.questions_beyond_the_plan_are_answered_rightly)
+    progress = run.progress()
+    assert progress.not_asked
+    assert (progress.cut_short, progress.inconclusive) == ((), ())
 
 
 # ---- passing states
