@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from pytest_cce_precheck.wire.vocabulary import list_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_cce_precheck import SimulatorServer
 
 SECONDS: Final = 60
 _OURS: Final = ("CCE_", "HUAWEICLOUD_", "CLOUD_SDK_", "CI")
@@ -104,3 +108,24 @@ def proxy(folder: Path, *arguments: str, **variables: str) -> Iterator[RunningPr
         with suppress(OSError):
             running.process.terminate()
         running.stop()
+
+
+def real(server: SimulatorServer) -> dict[str, str]:
+    token = server.simulator.credentials.token
+    assert token is not None
+    return {"CCE_AUTH_TOKEN": token.reveal()}
+
+
+def tasks_of(server: SimulatorServer) -> str:
+    return list_path(server.simulator.project_id, server.simulator.cluster_id)
+
+
+@contextmanager
+def recording(folder: Path, server: SimulatorServer, *more: str, **variables: str) -> Iterator[RunningProxy]:
+    with proxy(folder, "--mode=record", "--to", server.endpoint, *more, **{**real(server), **variables}) as running:
+        yield running
+
+
+def cassette(folder: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "cce-cassettes" / name).read_text("utf-8"))
+    return found

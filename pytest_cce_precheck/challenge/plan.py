@@ -55,7 +55,7 @@ class Plan:
         return max(0.0, self.ends - time.time())
 
     def tell(self, kind: str, data: Any = None) -> None:
-        """Tell the command something."""
+        """Send the command a message."""
         line = json.dumps({"kind": kind, "data": data}) + "\n"
         _files.append(Path(self.folder, _ANSWER), line.encode(), "the answer")
 

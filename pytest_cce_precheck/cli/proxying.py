@@ -63,6 +63,10 @@ _ANY: Final = "any"
 def settings_of(options: argparse.Namespace, kind: type[ProxyMode], environment: Mapping[str, str]) -> Config:
     """Return the settings of a run, from its options and the environment; raises `ConfigurationError`."""
     given = {**vars(options), "cce_mode": str(kind.mode)}
+    if options.cce_fail_on == "new":
+        raise ConfigurationError(
+            "--fail-on=new needs an earlier report, and the proxy compares with none: leave it out"
+        )
     config = resolve(lambda option: given.get(option.ini), environment, lambda _: None)
     if kind.needs_service and config.service is None:
         raise ConfigurationError(f"--mode={options.mode} needs --to URL, the real service")

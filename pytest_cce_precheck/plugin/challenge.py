@@ -268,7 +268,7 @@ class Challenger:
         return bool(kind == "tried")
 
     def _end(self, run: _Run) -> None:
-        """Tell the command about a trial that has ended, or has to end."""
+        """Send the command the trial that has ended, or has to end."""
         run.process.kill()
         run.process.join()
         changes = run.changes or {}
