@@ -117,7 +117,7 @@ def test_every_copy_button_copies_the_text_above_it(chromium: Any, address: str,
         assert copied[-1].rstrip() == block.locator("code").text_content().rstrip()
     names = {finding["rerun"] for finding in record.findings if "rerun" in finding}
     assert names
-    assert {f"cce-precheck rerun {name}" for name in names} <= set(copied)
+    assert {record.command_to_ask_again(name) for name in names} <= set(copied)
 
 
 def test_without_javascript_all_is_there(chromium: Any, address: str) -> None:
