@@ -5,6 +5,7 @@ How long a body was on the wire, only the transport sees: it says what came afte
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from http import HTTPStatus
@@ -113,6 +114,24 @@ HTTP_RULES: Final = (
     no_shared_cache_answers,
     nothing_follows_the_answer,
 )
+
+
+class EntityTags:
+    """The strong entity tags of answers, to see whether two different answers to one request have the same."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[bytes, Exchange]] = {}
+
+    def observe(self, exchange: Exchange) -> Iterator[Finding]:
+        """RFC 9110, 8.8.1: a strong validator changes whenever the content of a 200 to GET does."""
+        request, tag = exchange.request, exchange.response.headers.get("ETag", "")
+        if request.method != "GET" or exchange.status != HTTPStatus.OK or not tag.startswith('"'):
+            return
+        content = hashlib.sha256(exchange.response.body).digest()
+        before, earlier = self._seen.setdefault((request.target, tag), (content, exchange.abridged()))
+        if before != content:
+            message = f"two different answers to GET {request.target} have the entity tag {tag[:60]}"
+            yield Finding("PRE126", message).seen_in(exchange, earlier)
 
 
 def partial_content(exchange: Exchange) -> Iterator[Finding]:

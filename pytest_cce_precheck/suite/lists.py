@@ -12,6 +12,7 @@ from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.http_rules import EntityTags
 from pytest_cce_precheck.suite.sender import TRIES
 from pytest_cce_precheck.wire.exchange import TransportError
 
@@ -52,6 +53,7 @@ class TaskLists:
         self._results = results
         self._history = history
         self._lag = results.lag
+        self._tags = EntityTags()
         self._was_read = self._caught_up = False
         # each task's states, with the time at which each was first seen
         self._lives: dict[str, list[tuple[float, str]]] = {}
@@ -164,7 +166,7 @@ class TaskLists:
 
     def _judged_alone(self, exchange: Exchange, statuses: Container[int]) -> Answer | None:
         answer, findings = judge(exchange, expect=statuses)
-        self._results.report(*findings)
+        self._results.report(*findings, *self._tags.observe(exchange))
         return answer if answer is not None and answer.comparable else None
 
     def _stop_if_credentials_ended(self, exchange: Exchange) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, partial_content
+from pytest_cce_precheck.contract.http_rules import EntityTags, head_is_as_long_as_get, partial_content
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 
 PATH = "/api/v3/projects/p/clusters/c/addons/precheck/tasks"
@@ -137,3 +137,27 @@ def test_head_has_the_length_of_get(head: str | None, before: str | None, after:
 
     findings = list(head_is_as_long_as_get(of(head, "HEAD"), (of(before), of(after))))
     assert [each.code for each in findings] == ["PRE122"] * found
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ('"1"', '"1"', ["PRE126"]),
+        ('"1"', '"2"', []),
+        # a weak tag may stay when little changes
+        ('W/"1"', 'W/"1"', []),
+    ],
+)
+def test_a_strong_entity_tag_belongs_to_one_answer(first: str, second: str, found: list[str]) -> None:
+    tags = EntityTags()
+    assert list(tags.observe(answer(("ETag", first)))) == []
+    assert list(tags.observe(answer(("ETag", first)))) == []
+    changed = answer(("ETag", second), body=GOOD.replace(b"0", b"1"))
+    assert [finding.code for finding in tags.observe(changed)] == found
+
+
+def test_entity_tags_are_those_of_an_address() -> None:
+    tags = EntityTags()
+    plain, filtered = answer(("ETag", '"1"')), answer(("ETag", '"1"'), body=b"{}")
+    filtered = replace(filtered, request=replace(filtered.request, query="type=addonStatic"))
+    assert list(tags.observe(plain)) == list(tags.observe(filtered)) == []

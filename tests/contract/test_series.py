@@ -29,6 +29,11 @@ def moved(document: Document, change: Callable[[Document], Any]) -> Document:
     return other
 
 
+def just_made(number: int, state: str = "Init") -> Document:
+    """Return a task that no earlier list can have had: it was made at the answers' Date."""
+    return moved(task(number, state), lambda d: d["metadata"].update(createTimeStamp="2026-11-23T10:00:00Z"))
+
+
 def test_a_task_that_goes_its_way_is_silent() -> None:
     assert codes_of(*([task(1, state)] for state in STATES)) == []
     assert codes_of([task(1, "Init")], [task(1, "Success")]) == []
@@ -105,6 +110,15 @@ def test_a_task_does_not_come_back() -> None:
     assert codes_of([due], [], [due]) == ["PRE506"]
 
 
+def test_a_task_that_was_made_long_ago_is_in_every_unfiltered_list() -> None:
+    old, other = task(1), task(2)
+    assert codes_of([], [old]) == ["PRE506"]
+    assert codes_of([other], [other, old]) == ["PRE506"]
+    # a list may be a moment behind, and a task may have been made since
+    recent = moved(old, lambda d: d["metadata"].update(createTimeStamp="2026-11-23T09:58:00Z"))
+    assert codes_of([], [recent]) == []
+
+
 def test_an_unfinished_task_that_is_gone_proves_nothing_by_itself() -> None:
     assert codes_of([task(1, "Running"), task(2)], [task(2)]) == []
 
@@ -114,7 +128,7 @@ def test_reads_that_add_a_task_each_are_found_and_other_peoples_tasks_are_not() 
         history, listed, found = TaskHistory(), 0, []
         for step, questions in zip(steps, asked, strict=True):
             listed += step
-            answer = answer_to(listing([task(number, "Init") for number in range(listed)]))
+            answer = answer_to(listing([just_made(number) for number in range(listed)]))
             for _ in range(questions):
                 history.asked(answer.exchange)
             found += [finding.code for finding in history.observe(answer)]
@@ -140,7 +154,7 @@ def test_legal_histories_of_any_shape_are_silent(plans: list[tuple[int, int, int
             state = STATES[min((step - made) // (pace + 1), 2)] if step >= made else None
             done = made + 2 * (pace + 1)
             if state is not None and step < done + stays:
-                document = task(number, state)
+                document = just_made(number, state)
                 if state == "Failed":
                     document["metadata"]["expireTimeStamp"] = "2026-11-23T09:30:00Z"
                 shown.append(document)
@@ -160,7 +174,7 @@ class Cluster:
         self.listed: list[Document] = []
 
     def read(self, *queries: str, come: int = 0, state: str = "Init") -> list[str]:
-        self.listed += [task(len(self.listed) + number, state) for number in range(come)]
+        self.listed += [just_made(len(self.listed) + number, state) for number in range(come)]
         for query in queries:
             self.history.asked(a_read(query))
         return [each.code for each in self.history.observe(answer_to(listing(self.listed)))]
@@ -207,7 +221,7 @@ def test_a_task_that_comes_into_being_when_it_was_asked_for_is_told_with_what_wa
     history = TaskHistory()
     history.observe(answer_to(listing([])))
     history.asked(a_read(f"task_id={task(1)['metadata']['taskID']}"))
-    [finding] = history.observe(answer_to(listing([task(1)])))
+    [finding] = history.observe(answer_to(listing([just_made(1)])))
     assert (finding.code, finding.path) == ("PRE509", "$.items[0]")
     assert f"was created after a query for {task(1)['metadata']['taskID']!r}, which no task had" in finding.message
 
