@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
@@ -107,7 +108,8 @@ class _Run:
         if options.har:
             _files.prepare(Path(options.har), f"--har={options.har}")
         self.log = RunLog()
-        self.ended = threading.Event()
+        # a signal handler may put something into it at any time; an Event, whose lock is held for a moment, would hang
+        self.ended: SimpleQueue[None] = SimpleQueue()
         self._output = threading.Lock()
         self.local = local_credentials()
         self.known = client_credentials(self.environment)
@@ -188,7 +190,7 @@ class _Run:
         """Serve until interrupted, then end the tests, and report."""
         for each in (signal.SIGINT, signal.SIGTERM):
             # a shell makes a process that it starts with & ignore SIGINT
-            signal.signal(each, lambda *_: self.ended.set())
+            signal.signal(each, lambda *_: self.ended.put(None))
         if self.options.until_eof:
             threading.Thread(target=self._wait_for_eof, daemon=True).start()
         proxy = self.proxy
@@ -198,7 +200,7 @@ class _Run:
             proxy.begin(self.options.test, ends_itself=True)
         with service:
             self._say_hello(service)
-            self.ended.wait()
+            self.ended.get()
         proxy.end_all()
         return self._report()
 
@@ -224,7 +226,7 @@ class _Run:
         with suppress(OSError, ValueError):
             while sys.stdin.buffer.read(4096):
                 pass
-        self.ended.set()
+        self.ended.put(None)
 
     def _say_hello(self, service: Service) -> None:
         environment, to = service.environment, self.config.service if self.upstream is not None else None

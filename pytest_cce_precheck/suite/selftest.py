@@ -133,6 +133,8 @@ def run_all(names: Sequence[str], budget: int, seed: int, jobs: int) -> Iterator
 def _end_with_the_parent() -> None:
     # the terminal sends Ctrl-C to all processes, and the first of them ends the others; unless it was killed itself
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a handler that the first has would raise in the middle of a run, which the pool takes for its result
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_wait_for_the_parent, daemon=True).start()
 
 

@@ -306,6 +306,39 @@ def test_a_name_that_no_cassette_can_have_is_refused(tmp_path: Path, name: objec
         assert (told.status_code, why in told.json()["error"]) == (409, True), told.text
 
 
+# a signal at the worst time: while the main thread holds the lock of what it waits with
+AT_THE_WORST_TIME = """
+import os, signal, sys
+from pytest_cce_precheck.cli import proxy
+from pytest_cce_precheck.cli.main import main
+
+def says_hello(command, service):
+    hello(command, service)
+    sys.setprofile(hook)
+
+def hook(frame, event, argument):
+    if event == "return" and frame.f_code.co_qualname == "Condition.__enter__":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+hello, proxy._Run._say_hello = proxy._Run._say_hello, says_hello
+sys.exit(main(["proxy", "--mode=replay", "--json"]))
+"""
+
+
+def test_a_signal_ends_it_whenever_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "cce-cassettes").mkdir()
+    command = [sys.executable, "-c", AT_THE_WORST_TIME]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            assert json.loads(running.stdout.readline())["event"] == "started"
+            running.terminate()
+            assert running.wait(20) == 0
+        finally:
+            running.kill()
+
+
 def test_two_tests_cannot_record_the_same_cassette(server: SimulatorServer, tmp_path: Path) -> None:
     with recording(tmp_path, server) as running:
         running.get(tasks_of(server), "Same")
