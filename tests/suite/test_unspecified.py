@@ -11,13 +11,14 @@ import pytest
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite import creation, exploration, filters, isolation, test_contract
+from pytest_cce_precheck.suite import creation, exploration, filters, isolation, test_contract, transport
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
+from pytest_cce_precheck.wire.signing import CONTENT_HASH_HEADER
 from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
@@ -293,3 +294,12 @@ def test_how_bytes_that_are_not_utf_8_are_signed_is_unspecified(kind: str, codes
     sent = [request.query for request in run.client._transport.sent]  # type: ignore[attr-defined]
     assert "type=%FF%FE" in sent
     assert alarms(run) == codes
+
+
+def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
+    """No source says how the SDKs sign a request whose content type is not JSON."""
+    run = run_of(lambda request, *_: refusal(401) if CONTENT_HASH_HEADER in request.headers else None, kind="ak/sk")
+    run.run(transport.request_headers_do_not_change_the_answer)
+    sent = [request.headers.get("Content-Type", "") for request in run.client._transport.sent]  # type: ignore[attr-defined]
+    assert any(each.startswith("text/") for each in sent)
+    assert alarms(run) == []
