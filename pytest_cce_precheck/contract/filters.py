@@ -7,7 +7,6 @@ leaves unspecified is a `Query` with several acceptable meanings.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -117,9 +116,10 @@ def unsound(answer: Answer) -> Iterator[Finding]:
 
     A filter that is empty, or given twice, may mean several things and is not judged here.
     """
-    given = Counter(name for name, _ in answer.exchange.request.params)
-    for name, value in answer.exchange.request.params:
-        if given[name] > 1 or not value or name not in set(Filter):
+    params = answer.exchange.request.params
+    given = [name for name, _ in params]
+    for name, value in params:
+        if given.count(name) > 1 or not value or name not in set(Filter):
             continue
         wrong = [task for task in answer.tasks if task.value_of(Filter(name)) != value]
         if wrong:
