@@ -25,6 +25,7 @@ _METADATA = (
 )  # fmt: skip
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
+_SORTED = json.JSONEncoder(sort_keys=True)
 _LONGEST = 8000
 _SHORTEST_ID = 8
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -52,12 +53,21 @@ class AnsweredTask:
         self.risks = [risk for risk in risks if isinstance(risk, dict)] if isinstance(risks, list) else []
 
     def value_of(self, name: Filter) -> str | None:
-        """Return the value that a filter selects this task by; None if no URL can hold it.
+        """Return the value that a filter selects this task by; None if no URL can hold it."""
+        return self.values.get(name)
+
+    @cached_property
+    def values(self) -> Mapping[Filter, str]:
+        """The values that filters select this task by, as far as a URL can hold them.
 
         No URL can hold half of a surrogate pair, or a value that is longer than any server takes.
         """
-        value = _text(self.metadata.get(name.field))
-        return None if value is None or len(value) > _LONGEST or _SURROGATE.search(value) else value
+        found = ((name, self.metadata.get(name.field)) for name in Filter)
+        return {
+            name: value
+            for name, value in found
+            if isinstance(value, str) and len(value) <= _LONGEST and not _SURROGATE.search(value)
+        }
 
     @cached_property
     def content(self) -> str:
@@ -67,9 +77,9 @@ class AnsweredTask:
             "addonTargetVersion": self.spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
-            "risks": sorted(([risk.get(name) for name in _RISK] for risk in self.risks), key=json.dumps),
+            "risks": sorted(([risk.get(name) for name in _RISK] for risk in self.risks), key=repr),
         }
-        return json.dumps(documented, sort_keys=True)
+        return _SORTED.encode(documented)
 
     def differences(self, other: AnsweredTask, *, may_gain: bool = False) -> Iterator[str]:
         """Yield each documented field in which this task differs from ``other``, with both values.

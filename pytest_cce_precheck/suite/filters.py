@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # queries between two unfiltered lists: many while the cluster is quiet, few while it changes
 _MOST, _FEWEST = 24, 6
 # so many bytes of answers wait for the list that closes their bracket; if replicas lag, they wait in parsed form
-_MOST_BYTES, _MOST_BYTES_PARSED = 256 << 20, 32 << 20
+_MOST_BYTES, _MOST_BYTES_PARSED = 64 << 20, 32 << 20
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
 # the lists around queries that are asked once more, and what may have to be sent again

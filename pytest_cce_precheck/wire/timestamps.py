@@ -90,7 +90,8 @@ class Timestamp:
         return (_EPOCH + local).replace(tzinfo=zone)
 
 
-@lru_cache(maxsize=4096)
+# the same tasks are read again and again, up to 20,000 of them
+@lru_cache(maxsize=1 << 16)
 def parse_timestamp(text: str) -> Timestamp:
     """Parse an RFC 3339 timestamp; raises `ValueError` that says what is wrong with it.
 
