@@ -113,3 +113,17 @@ def test_of_an_id_that_stands_twice_the_first_task_counts() -> None:
 def test_a_count_is_a_number_or_none(count: Any, read: int | None) -> None:
     document = put(listing(), "pageInfo", "currentCount", count)
     assert Answer(answered(document), "list", document).count == read
+
+
+def test_of_two_lists_only_tasks_that_are_the_same_in_the_same_place_are_held_once() -> None:
+    def read(document: Any) -> Answer:
+        return Answer(answered(document), "list", document)
+
+    tasks = [task(1), put(task(2), "metadata", "x", 1), task(3), task(4)]
+    changed = [task(1), put(task(2), "metadata", "x", 2), put(task(3), "status", "message", "now"), task(5), task(4)]
+    earlier, later = read(listing(tasks)), read(listing(changed))
+    later.share_tasks(earlier)
+    assert [new is old for new, old in zip(later.tasks, earlier.tasks, strict=False)] == [True, False, False, False]
+    assert [each.raw for each in later.tasks] == later.document["items"] == changed
+    assert later.document["items"][0] is earlier.document["items"][0]
+    assert [each.path for each in later.tasks] == [f"$.items[{place}]" for place in range(5)]
