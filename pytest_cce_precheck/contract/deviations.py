@@ -89,16 +89,21 @@ def normalise(document: dict[str, Any], operation: Operation) -> tuple[dict[str,
 
     ``final-without-expiry`` and ``create-type-mismatch`` change no shape: they are found among the invariants.
     """
-    normal = copy.deepcopy(document) if _may_deviate(document, operation) else document
+    # a copy of every answer would be expensive
+    if not _may_deviate(document, operation):
+        return document, []
+    normal = copy.deepcopy(document)
     found = ((code, list(fix(normal, operation))) for code, fix in _FIXES)
     return normal, [deviation(code, paths) for code, paths in found if paths]
 
 
 def _may_deviate(document: dict[str, Any], operation: Operation) -> bool:
-    # a copy of every answer would be expensive
-    if not isinstance(document.get("items"), list):
+    items = document.get("items")
+    if operation == "create" or not isinstance(items, list):
         return True
-    for _, task in _tasks(document, operation):
+    for task in items:
+        if not isinstance(task, dict):
+            continue
         metadata, status = task.get("metadata"), task.get("status")
         if "riskList" in task or (isinstance(metadata, dict) and "createTimestamp" in metadata):
             return True

@@ -57,15 +57,18 @@ def operation_status(exchange: Exchange) -> int:
 def status_is_documented(exchange: Exchange) -> Iterator[Finding]:
     """D, C, E: one success status each, and the error statuses."""
     status = exchange.status
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     if 300 <= status < 400:
         location = exchange.response.headers.get("Location", "nowhere")
         yield Finding("PRE104", f"status {status}, a redirect to {location}", subject=(str(status),))
     elif has_failed(exchange):
-        yield Finding("PRE124", f"status {status} {phrase}", subject=(str(status),))
+        yield Finding("PRE124", f"status {_named(status)}", subject=(str(status),))
     elif status < 300 and status != operation_status(exchange):
-        message = f"status {status} {phrase}, but {operation_status(exchange)} is documented"
+        message = f"status {_named(status)}, but {operation_status(exchange)} is documented"
         yield Finding("PRE102", message, subject=(str(status),))
+
+
+def _named(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase if status in set(HTTPStatus) else ''}"
 
 
 def content_type_is_json(exchange: Exchange) -> Iterator[Finding]:

@@ -7,7 +7,6 @@ leaves unspecified is a `Query` with several acceptable meanings.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -80,9 +79,7 @@ class Bracket:
         return {
             key: task
             for key, task in self.before.by_id.items()
-            if key in later
-            and key not in self.came_or_went
-            and all(task.value_of(name) == later[key].value_of(name) for name in Filter)
+            if key in later and key not in self.came_or_went and task.values == later[key].values
         }
 
     @cached_property
@@ -109,7 +106,8 @@ class Bracket:
 
 def satisfies(task: AnsweredTask, selection: Selection) -> bool:
     """Whether the task's own fields have the values of one of the conjunctions."""
-    return any(all(task.value_of(name) == value for name, value in conjunction) for conjunction in selection)
+    values = task.values
+    return any(all(values.get(name) == value for name, value in conjunction) for conjunction in selection)
 
 
 def unsound(answer: Answer) -> Iterator[Finding]:
@@ -117,11 +115,12 @@ def unsound(answer: Answer) -> Iterator[Finding]:
 
     A filter that is empty, or given twice, may mean several things and is not judged here.
     """
-    given = Counter(name for name, _ in answer.exchange.request.params)
-    for name, value in answer.exchange.request.params:
-        if given[name] > 1 or not value or name not in set(Filter):
+    params = answer.exchange.request.params
+    given = [name for name, _ in params]
+    for name, value in params:
+        if given.count(name) > 1 or not value or name not in set(Filter):
             continue
-        wrong = [task for task in answer.tasks if task.value_of(Filter(name)) != value]
+        wrong = [task for task in answer.tasks if task.values.get(Filter(name)) != value]
         if wrong:
             code = "PRE406" if name == Filter.TYPE and value not in set(TaskType) else "PRE401"
             fact = f"?{name}={value} shows {_named(tuple(wrong))} ({_values(wrong[0], [name])})"

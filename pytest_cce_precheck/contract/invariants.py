@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pytest_cce_precheck._text import listed
-from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, state_of
 from pytest_cce_precheck.contract.deviations import deviation
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import BodyError
@@ -73,24 +73,25 @@ def verdict_follows_risks(answer: Answer) -> Iterator[Finding]:
     for task in answer.tasks:
         if not task.risks or task.state not in _FITTING_RISKS:
             continue
+        code, fitting = _FITTING_RISKS[task.state]
+        states = list(map(state_of, task.risks))
         # a status that the schema refuses may mean any
-        if task.state is TaskState.FAILED and not {TaskState.FAILED, None} & {risk.state for risk in task.risks}:
+        if task.state is TaskState.FAILED and TaskState.FAILED not in states and None not in states:
             fact = f"is Failed, and of its {len(task.risks)} listed risks none is"
             yield _about(task, "PRE305", fact, ".status.riskList")
             continue
-        code, fitting = _FITTING_RISKS[task.state]
-        for risk in task.risks:
-            if risk.state is not None and risk.state not in fitting:
-                fact = f"is {task.state}, and its risk {risk.name} is {risk.state}"
+        for risk, state in zip(task.risks, states, strict=True):
+            if state not in fitting:
+                fact = f"is {task.state}, and its risk {_name(risk)} is {state}"
                 yield _about(task, code, fact, ".status.riskList")
 
 
-# what the risks of a task in this state can be, and the code of those that cannot
-_FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState]]]] = {
+# what the risks of a task in this state can be, besides what the schema refuses, and the code of those that cannot
+_FITTING_RISKS: Final[Mapping[TaskState | None, tuple[str, frozenset[TaskState | None]]]] = {
     # a risk that was never looked at, because another one was fatal, may stay in Init
-    TaskState.FAILED: ("PRE311", frozenset({TaskState.FAILED, TaskState.SUCCESS, TaskState.INIT})),
-    TaskState.SUCCESS: ("PRE306", frozenset({TaskState.SUCCESS})),
-    TaskState.INIT: ("PRE307", frozenset({TaskState.INIT})),
+    TaskState.FAILED: ("PRE311", frozenset({TaskState.FAILED, TaskState.SUCCESS, TaskState.INIT, None})),
+    TaskState.SUCCESS: ("PRE306", frozenset({TaskState.SUCCESS, None})),
+    TaskState.INIT: ("PRE307", frozenset({TaskState.INIT, None})),
 }
 
 
@@ -135,9 +136,10 @@ def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
             yield _about(task, "PRE321", f"was just created and is {task.state}", ".status.status")
             continue
         for risk in task.risks:
-            other = risk.state not in (TaskState.INIT, None)
-            if other or risk.raw.get("message"):
-                fact = f"was just created, and its risk {risk.name} {f'is {risk.state}' if other else 'has a message'}"
+            state = state_of(risk)
+            other = state not in (TaskState.INIT, None)
+            if other or risk.get("message"):
+                fact = f"was just created, and its risk {_name(risk)} {f'is {state}' if other else 'has a message'}"
                 yield _about(task, "PRE321", fact, ".status.riskList")
 
 
@@ -285,6 +287,10 @@ def _without_types(spec: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(entry, dict):
             entry.pop("type", None)
     return {name: json.dumps(value, sort_keys=True) for name, value in plain.items()}
+
+
+def _name(risk: Mapping[str, Any]) -> str:
+    return str(risk.get("riskName", "?"))
 
 
 def _about(task: AnsweredTask, code: str, fact: str, below: str) -> Finding:

@@ -99,7 +99,7 @@ class TaskHistory:
             findings += self._side_effects(answer)
             self._latest = answer
             self._listed = (self._listed & outdated) | current.keys()
-        self._existing_values |= {value for task in answer.tasks for name in Filter if (value := task.value_of(name))}
+        self._existing_values |= {value for task in answer.tasks for value in task.values.values()}
         kept, created = answer.exchange.abridged(), answer.operation == "create"
         self._seen.update({key: (task, kept, created) for key, task in current.items()})
         return findings
@@ -122,7 +122,7 @@ class TaskHistory:
     def _created_by_asking(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
         for key in new:
             task = answer.by_id[key]
-            named = {value for name in Filter if (value := task.value_of(name))} & self._unknown_values
+            named = self._unknown_values.intersection(task.values.values())
             if named:
                 message = f"task {key} was created after a query for {named.pop()!r}, which no task had until then"
                 yield Finding("PRE509", message, task.path).seen_in(answer.exchange)

@@ -91,6 +91,12 @@ def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
         yield SchemaError(_code(error), json_path(error.absolute_path), _message(error), str(error.validator))
 
 
+def is_as_documented(document: Any, schema_name: str) -> bool:
+    """Return whether a document breaks nothing and has documented fields only; without jsonschema-rs nobody knows."""
+    judge = _judge(schema_name, closed=True)
+    return judge is not None and judge(document)
+
+
 def _one_for_each_path(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
     # a value of the wrong type is not one of the documented values either, which is no second fact
     for _, found in groupby(errors, key=lambda error: tuple(error.absolute_path)):
@@ -266,12 +272,15 @@ def _shown_text(text: str) -> str:
 
 
 @cache
-def _judge(schema_name: str) -> Callable[[Any], bool] | None:
-    """Compile a verdict that is True only for what jsonschema accepts too; None without jsonschema-rs."""
+def _judge(schema_name: str, closed: bool = False) -> Callable[[Any], bool] | None:
+    """Compile a verdict that is True only for what jsonschema accepts too; None without jsonschema-rs.
+
+    A ``closed`` one accepts documented fields alone.
+    """
     if jsonschema_rs is None:
         return None
     schema = inlined_schema(schema_name)
-    is_valid = jsonschema_rs.Draft202012Validator(_hardened(schema), validate_formats=True).is_valid
+    is_valid = jsonschema_rs.Draft202012Validator(_hardened(schema, closed), validate_formats=True).is_valid
     integers = [steps for steps, part in subschemas(schema) if part.get("type") == "integer" and "*" not in steps]
 
     def judge(document: Any) -> bool:
@@ -283,12 +292,14 @@ def _judge(schema_name: str) -> Callable[[Any], bool] | None:
     return judge
 
 
-def _hardened(schema: Any) -> Any:
+def _hardened(schema: Any, closed: bool) -> Any:
     if isinstance(schema, list):
-        return [_hardened(part) for part in schema]
+        return [_hardened(part, closed) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    hardened = {keyword: _hardened(part) for keyword, part in schema.items()}
+    hardened = {keyword: _hardened(part, closed) for keyword, part in schema.items()}
+    if closed and "properties" in schema:
+        hardened["additionalProperties"] = False
     return {**hardened, "pattern": _FAST_TIMESTAMP} if schema.get("format") == "date-time" else hardened
 
 

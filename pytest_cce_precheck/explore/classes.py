@@ -182,4 +182,4 @@ def known_values(tasks: Iterable[AnsweredTask]) -> dict[Filter, tuple[str, ...]]
 
 def values_of(tasks: Iterable[AnsweredTask]) -> list[dict[Filter, str]]:
     """Return for each task the values that select it; a value that it does not have is left out."""
-    return [{name: value for name in Filter if (value := task.value_of(name))} for task in tasks]
+    return [{name: value for name, value in task.values.items() if value} for task in tasks]

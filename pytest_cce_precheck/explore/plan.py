@@ -44,6 +44,7 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 # how many of the cluster's own values are in the first tiers; the others are in the last
 _FIRST, _MORE = 3, 16
 _LOOKED_AT: Final = 64
+_PLANNED: Final = 500
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,14 @@ def covering_plan(
 
     ``answered`` are queries that joined ones were asked in place of.
     """
-    anchors = _anchors(tasks, seed)
+    # more tasks than there are queries add none that are asked: of 20,000, a hundred thousand queries would be planned
+    most = max(questions, _PLANNED)
+    anchors = _anchors(tasks, seed)[:most]
     values = known_values(tasks)
     families: dict[Family, Iterable[TieredQuery]] = {
         "values": _values(anchors, values),
         "unknown": _unknown(anchors, values),
-        "combinations": _combinations(anchors, tasks, values),
+        "combinations": _combinations(anchors, tasks, values, most),
         "spelling": spelling_queries(anchors, values),
     }
     seen: set[str] = set(answered)
@@ -166,7 +169,7 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
 
 
 def _combinations(
-    anchors: Sequence[AnsweredTask], tasks: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]
+    anchors: Sequence[AnsweredTask], tasks: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]], most: int
 ) -> Iterator[TieredQuery]:
     if not anchors:
         yield from _combinations_of_nothing()
@@ -176,7 +179,7 @@ def _combinations(
     yield from _main_combinations(anchors, tasks[:_LOOKED_AT], values)
     # each type with each instance shows every task again, under two filters at once; first each instance with one type
     for (place, kind), (index, instance) in product(
-        enumerate(values[Filter.TYPE]), enumerate(values[Filter.ADDON_INSTANCE_ID])
+        enumerate(values[Filter.TYPE]), enumerate(values[Filter.ADDON_INSTANCE_ID][:most])
     ):
         given = [FilterValue(Filter.TYPE, kind, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
         is_first = index % len(values[Filter.TYPE]) == place and index < _MORE

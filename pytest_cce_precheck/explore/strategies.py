@@ -203,14 +203,10 @@ class _Cluster:
             name: dict.fromkeys((*known.get(name, ()), *(task[name] for task in tasks if name in task)))
             for name in Filter
         }
-        single = {
-            name: [self._asked(name, each) for each in self.existing[name] or [SYNTHETIC[name]]] for name in Filter
-        }
-        self.values = {name: st.sampled_from(each) for name, each in single.items()}
-        self.of_one_task = {
-            subset: st.sampled_from(self._rows(subset) or [tuple(single[name][0] for name in subset)])
-            for subset in _SUBSETS
-        }
+        values = {name: [*self.existing[name]] or [SYNTHETIC[name]] for name in Filter}
+        self.values = {name: st.sampled_from(each) for name, each in values.items()}
+        first = {name: each[0] for name, each in values.items()}
+        self.of_one_task = {subset: st.sampled_from(self._having(subset) or [first]) for subset in wanted.subsets}
         odd = {name: wanted.odd_classes(name) for name in Filter}
         self.odd_classes = {name: st.sampled_from(classes) for name, classes in odd.items() if classes}
         self.odd_places = {subset: self._odd_places(subset) for subset in _SUBSETS}
@@ -234,15 +230,15 @@ class _Cluster:
 
     def subsets(self, weights: Mapping[Subset, int]) -> st.SearchStrategy[Subset]:
         """Draw which filters are given; a combination that no listed task has values for is drawn less often."""
-        rare = {each for each in weights if self._listed and not self._rows(each)}
+        rare = {each for each in weights if self._listed and not self._having(each)}
         return st.sampled_from([each for each, weight in weights.items() for _ in range(1 if each in rare else weight)])
 
-    def _rows(self, subset: Subset) -> list[tuple[FilterValue, ...]]:
+    def _having(self, subset: Subset) -> list[Mapping[Filter, str]]:
         # the same index is the same task in all subsets, so that shrinking can drop a filter and keep the values
-        rows = (tuple(self._asked(name, task[name]) for name in subset if name in task) for task in self._tasks)
-        return [row for row in rows if len(row) == len(subset)]
+        return [task for task in self._tasks if task.keys() >= set(subset)]
 
-    def _asked(self, name: Filter, value: str) -> FilterValue:
+    def asked(self, name: Filter, value: str) -> FilterValue:
+        """Return a value with its class, made only when it is drawn: there may be many."""
         return FilterValue(name, value, MATCHING if value in self.existing[name] else UNKNOWN)
 
 
@@ -252,12 +248,13 @@ def _combinations(draw: st.DrawFn, cluster: _Cluster, subsets: st.SearchStrategy
     if not subset:
         return ()
     origin = draw(cluster.origins[subset])
-    asked = draw(cluster.of_one_task[subset])
+    task = draw(cluster.of_one_task[subset])
+    asked = tuple(cluster.asked(name, task[name]) for name in subset)
     if origin == _ONE_TASK:
         return asked
     if origin == _SEVERAL_TASKS:
         replaced = draw(_REPLACED[subset])
-        other = draw(cluster.values[replaced])
+        other = cluster.asked(replaced, draw(cluster.values[replaced]))
         return tuple(other if item.name is replaced else item for item in asked)
     odd_places = cluster.odd_places[subset]
     assert odd_places is not None

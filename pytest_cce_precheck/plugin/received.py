@@ -7,7 +7,7 @@ from typing import Final
 from pytest_cce_precheck.explore.recorded import lists_a_task
 from pytest_cce_precheck.wire.exchange import LARGE, Exchange
 
-MOST_BYTES: Final = 256 << 20
+MOST_BYTES: Final = 64 << 20
 """How many bytes of large bodies are kept for a test."""
 
 

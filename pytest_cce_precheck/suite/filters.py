@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # queries between two unfiltered lists: many while the cluster is quiet, few while it changes
 _MOST, _FEWEST = 24, 6
-# so many bytes of answers wait for the list that closes their bracket; if replicas lag, they wait in parsed form
-_MOST_BYTES, _MOST_BYTES_PARSED = 256 << 20, 32 << 20
+# so many bytes of answers wait for the list that closes their bracket
+_MOST_BYTES = 32 << 20
 # the unfiltered list that closes a bracket must still be affordable, one retry included
 _CLOSING: Final = 2
 # the lists around queries that are asked once more, and what may have to be sent again
@@ -147,7 +147,7 @@ def _ask_batch(
 ) -> tuple[int, list[AskedQuery]]:
     """Ask queries until their answers are many bytes; return how many were asked, and the answers to judge."""
     asked: list[AskedQuery] = []
-    left = _MOST_BYTES_PARSED if run.lag.lag else _MOST_BYTES
+    left = _MOST_BYTES
     for number, query in enumerate(batch, 1):
         item = _ask(run, query, limit, open_ids)
         if item is not None:

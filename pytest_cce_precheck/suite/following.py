@@ -140,7 +140,7 @@ class Following:
             self.run.results.report(*judged.alone)
 
     def _saw(self, text: str, exchange: Exchange, answer: Answer | None) -> None:
-        self.latest[text] = exchange
+        self.latest[text] = exchange.abridged()
         for key, entry in self._entries.items():
             task = answer.by_id.get(key or "") if answer is not None else None
             if task is not None and key is not None:

@@ -74,6 +74,8 @@ class TaskLists:
             self._sender.stop(f"the endpoint {_REFUSED[exchange.status]} ({exchange.status})")
         if answer is not None:
             self._was_read = True
+            if self.latest is not None:
+                answer.share_tasks(self.latest)
             self.outdated = self.compare(answer)
         self.latest = answer
         return answer

@@ -97,8 +97,12 @@ class HttpTransport:
         return self._longest if left is None else min(self._longest, max(left, 0.0))
 
     def _environment_settings(self, url: str) -> dict[str, Any]:
-        settings = dict(self._session.merge_environment_settings(url, {}, True, None, None))
-        if is_loopback(urlsplit(url).hostname or ""):
+        host = urlsplit(url).hostname or ""
+        is_here = is_loopback(host)
+        # told so, requests does not search the whole environment for a proxy, for each request
+        proxies = {"no_proxy": host} if is_here else {}
+        settings = dict(self._session.merge_environment_settings(url, proxies, True, None, None))
+        if is_here:
             # requests avoids a proxy for NO_PROXY alone, and this machine's address would mean the proxy's own machine
             settings["proxies"] = {}
         return settings

@@ -9,6 +9,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _SHAPE: Final = re.compile(
@@ -89,6 +90,8 @@ class Timestamp:
         return (_EPOCH + local).replace(tzinfo=zone)
 
 
+# the same tasks are read again and again, up to 20,000 of them
+@lru_cache(maxsize=1 << 16)
 def parse_timestamp(text: str) -> Timestamp:
     """Parse an RFC 3339 timestamp; raises `ValueError` that says what is wrong with it.
 

@@ -28,7 +28,10 @@ class TaskState(StrEnum):
     @property
     def final(self) -> bool:
         """Whether the task is finished: ``Failed`` (risks found) or ``Success`` (none found)."""
-        return self in (TaskState.FAILED, TaskState.SUCCESS)
+        return self in _FINAL
+
+
+_FINAL: Final = frozenset({TaskState.FAILED, TaskState.SUCCESS})
 
 
 class RiskLevel(StrEnum):

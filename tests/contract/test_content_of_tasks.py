@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Risk
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
+from pytest_cce_precheck.contract.invariants import verdict_follows_risks
 from tests.contract.answers import answered, created, creation, listing, risk, task
 from tests.contract.documents import drop, put
 
@@ -61,12 +62,16 @@ def test_unknown_fields_and_the_order_of_the_risks_are_no_part_of_the_content() 
 @pytest.mark.parametrize("value", [None, [], "x", 1])
 def test_what_is_no_object_reads_as_an_empty_one(value: Any) -> None:
     bare = AnsweredTask("$", {"metadata": value, "spec": value, "status": value})
-    assert (bare.id, bare.state, bare.created, bare.expires, bare.risks) == (None, None, None, None, ())
+    assert (bare.id, bare.state, bare.created, bare.expires, bare.risks) == (None, None, None, None, [])
     assert bare.content == AnsweredTask("$", {}).content
 
 
 def test_a_risk_is_known_by_its_name_if_it_has_one() -> None:
-    assert (Risk(risk(name="AddonStatus")).name, Risk({}).name) == ("AddonStatus", "?")
+    risks = [risk("Failed", name="AddonStatus"), {"status": "Failed"}]
+    document = listing([put(task(1, "Success"), "status", "riskList", risks)])
+    found = verdict_follows_risks(Answer(answered(document), "list", document))
+    told = [finding.message.partition("its risk ")[2] for finding in found]
+    assert told == ["AddonStatus is Failed", "? is Failed"]
 
 
 def test_tasks_and_risks_know_where_they_stand_and_what_is_no_object_is_left_out() -> None:
@@ -74,7 +79,7 @@ def test_tasks_and_risks_know_where_they_stand_and_what_is_no_object_is_left_out
     document = put(document, "items", 1, "status", "riskList", 0, "no risk")
     [second] = Answer(answered(document), "list", document).tasks
     assert second.path == "$.items[1]"
-    assert [each.raw for each in second.risks] == document["items"][1]["status"]["riskList"][1:]
+    assert second.risks == document["items"][1]["status"]["riskList"][1:]
     asked, made = creation()
     paths = [each.path for each in Answer(created(made, asked), "create", made).tasks]
     assert paths == ["$.status.items[0]", "$.status.items[1]"]
@@ -108,3 +113,17 @@ def test_of_an_id_that_stands_twice_the_first_task_counts() -> None:
 def test_a_count_is_a_number_or_none(count: Any, read: int | None) -> None:
     document = put(listing(), "pageInfo", "currentCount", count)
     assert Answer(answered(document), "list", document).count == read
+
+
+def test_of_two_lists_only_tasks_that_are_the_same_in_the_same_place_are_held_once() -> None:
+    def read(document: Any) -> Answer:
+        return Answer(answered(document), "list", document)
+
+    tasks = [task(1), put(task(2), "metadata", "x", 1), task(3), task(4)]
+    changed = [task(1), put(task(2), "metadata", "x", 2), put(task(3), "status", "message", "now"), task(5), task(4)]
+    earlier, later = read(listing(tasks)), read(listing(changed))
+    later.share_tasks(earlier)
+    assert [new is old for new, old in zip(later.tasks, earlier.tasks, strict=False)] == [True, False, False, False]
+    assert [each.raw for each in later.tasks] == later.document["items"] == changed
+    assert later.document["items"][0] is earlier.document["items"][0]
+    assert [each.path for each in later.tasks] == [f"$.items[{place}]" for place in range(5)]

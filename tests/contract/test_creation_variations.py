@@ -165,6 +165,14 @@ def test_another_calls_status_is_one_deviation_and_not_a_number_of_tasks() -> No
         assert codes(created({**made, "status": status}, asked)) == ["PRE214"]
 
 
+def test_what_is_normalised_stays_in_the_answer_as_it_was_sent() -> None:
+    asked, made = creation()
+    exchange = created({**made, "items": [], "status": {"phase": "Running"}}, asked)
+    assert "PRE214" in codes(exchange)
+    assert codes(exchange) == codes(exchange)
+    assert exchange.document["status"] == {"phase": "Running"}
+
+
 def test_the_document_that_was_sent_is_not_mended_in_place() -> None:
     document = json.loads(example("list"))
     exchange = created(copy.deepcopy(document))

@@ -73,6 +73,15 @@ def test_the_plan_keeps_to_its_budget_and_says_what_it_leaves_out(questions: int
     assert sum(len(plan.family(name)) for name in FAMILIES) == questions
 
 
+def test_of_very_many_tasks_no_more_are_planned_for_than_queries_can_ask() -> None:
+    plan = covering_plan(cluster(1_200), questions=125)
+    assert len(plan.asked) == 125
+    # each task has five queries of its own
+    assert len(plan.left_out) < 4_000
+    asked = {planned.question.query for planned in covering_plan(cluster(600), questions=AMPLE).asked}
+    assert {f"task_id={each.id}" for each in cluster(600)} <= asked
+
+
 def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
     first, second, other = (covering_plan(cluster(), questions=60, seed=seed) for seed in (1, 1, 2))
     assert first == second
