@@ -1,4 +1,4 @@
-"""Credentials that should not be accepted, and refusals that say too much."""
+"""Credentials that should not be accepted, refusals that say too much, and inputs and connections that fail."""
 
 from __future__ import annotations
 
@@ -9,7 +9,24 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.authorization import check_signature
-from pytest_cce_precheck.simulator.hooks import TASK_ID, TYPE, accept, filtered, given, when, with_document
+from pytest_cce_precheck.simulator.hooks import (
+    INSTANCE,
+    TASK_ID,
+    TYPE,
+    accept,
+    each,
+    filtered,
+    given,
+    on_status,
+    only,
+    refuse_with,
+    several_filters,
+    when,
+    with_document,
+)
+from pytest_cce_precheck.simulator.http1 import format_response
+from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
+from pytest_cce_precheck.simulator.refusals import internal_error, refuse
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.credentials import Secret
@@ -20,9 +37,12 @@ from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filte
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.hooks import Condition
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
+
 
 _ANY_AGE: Final = timedelta(days=36_500)
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
@@ -150,7 +170,61 @@ def _reveal_secret(call: Call, response: Response) -> Response:
     return with_document(response, {**response.document, "errorMessage": expected})
 
 
+def _any_value(condition: Callable[[str], bool]) -> Condition:
+    return lambda call: any(condition(value) for _, value in call.query.params)
+
+
+_LONG: Final = _any_value(lambda value: len(value) > 255)
+
+
+def _is_list(call: Call) -> bool:
+    return call.route is not None and call.route.call == "list"
+
+
+def _fail(condition: Condition) -> Hook[Response | None]:
+    return refuse_with(internal_error(), condition)
+
+
+def _fail_if_empty(response: Response) -> Response:
+    """Put an error in place of an empty list, under the headers that every answer has."""
+    error = refuse(internal_error())
+    return replace(error, headers=response.headers) if b'"items":[]' in response.body else response
+
+
+def _break(
+    condition: Condition, reason: TransportReason, partial: Callable[[Response], bytes] = lambda _: b""
+) -> Hook[Response]:
+    def hook(call: Call, response: Response) -> Response:
+        if condition(call):
+            raise NoAnswer(reason, partial(response))
+        return response
+
+    return hook
+
+
+def _declaring(response: Response, length: int) -> bytes:
+    headers = Headers((*response.headers.pairs, ("Content-Length", str(length))))
+    return format_response(replace(response, headers=headers), close=False)
+
+
+def _half(response: Response) -> bytes:
+    return _declaring(response, len(response.body))[: -len(response.body) // 2]
+
+
 HOOKS: Final[HookTable] = {
+    "before": {
+        "fails-on-long-values": _fail(_LONG),
+        "fails-on-non-ascii": _fail(_any_value(lambda value: not value.isascii())),
+        "fails-on-quotes": _fail(_any_value(lambda value: "'" in value)),
+        "fails-on-percent-signs": _fail(_any_value(lambda value: "%" in value)),
+        "fails-on-empty-values": _fail(_any_value(lambda value: value == "")),
+        "fails-on-unknown-types": _fail(lambda call: not set(TaskType).issuperset(call.query.values.get(TYPE, ()))),
+        "fails-on-line-breaks": _fail(_any_value(lambda value: "\n" in value or "\r" in value)),
+        "fails-on-three-filters": _fail(only(*Filter)),
+        "fails-on-repeated-parameters": _fail(
+            lambda call: len({name for name, _ in call.query.params}) < len(call.query.params)
+        ),
+    },
     "authorize": {
         "no-credentials-needed": accept("no-credentials"),
         "empty-token-accepted": when(
@@ -197,5 +271,17 @@ HOOKS: Final[HookTable] = {
         "refusal-echoes-the-token": _on_refusal(_echo_token),
         "answers-echo-the-credentials": _echo_authorization,
         "refusal-reveals-the-secret-key": _on_refusal(_reveal_secret),
+        "fails-on-unknown-ids": when(only(TASK_ID), on_status(200, _fail_if_empty)),
+        "closes-without-an-answer": _break(_is_list, "connection-lost"),
+        "closes-on-combinations": _break(several_filters, "connection-lost"),
+        "closes-on-long-values": _break(_LONG, "connection-lost"),
+        "never-answers-under-instance": _break(only(INSTANCE), "timeout"),
+        "never-answers": _break(_is_list, "timeout"),
+        "answers-half": _break(_is_list, "truncated", _half),
+        "content-length-too-large": _break(
+            only(TYPE), "truncated", lambda response: _declaring(response, len(response.body) + 10)
+        ),
+        "answers-in-another-protocol": _break(_is_list, "not-http", lambda _: b"\x15\x03\x03\x00\x02\x02\x46"),
+        "every-eighth-connection-breaks": _break(each(8), "connection-lost"),
     },
 }
