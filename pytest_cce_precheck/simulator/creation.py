@@ -27,9 +27,9 @@ def parse_request(body: bytes) -> Any:
         return None
 
 
-def names_a_cluster(body: bytes) -> bool:
+def names_a_cluster(call: Call) -> bool:
     """Return whether the body of a create request names any cluster."""
-    return isinstance(parse_request(body)["spec"].get("clusterID"), str)
+    return isinstance(parse_request(call.request.body)["spec"].get("clusterID"), str)
 
 
 def check_request(document: Any, cluster: Cluster) -> Refusal | None:

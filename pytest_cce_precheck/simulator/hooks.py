@@ -133,6 +133,13 @@ def accept(*reasons: str) -> Hook[Refusal | None]:
     return lambda _, refusal: None if refusal is not None and refusal.reason in reasons else refusal
 
 
+def accept_if(condition: Condition, reason: str) -> Hook[Refusal | None]:
+    """Accept what would be refused for a reason if the call meets a condition, which is looked at only then."""
+    return lambda call, refusal: (
+        None if refusal is not None and refusal.reason == reason and condition(call) else refusal
+    )
+
+
 # ---- the tasks that are selected
 
 
@@ -298,6 +305,11 @@ def by_call(make: Callable[[Call], Edit]) -> Edit:
 def with_document(response: Response, document: object) -> Response:
     """Return the response with another JSON document."""
     return replace(response, body=dumps(document))
+
+
+def with_fields(response: Response, **fields: object) -> Response:
+    """Return the response with other fields in its JSON document."""
+    return with_document(response, {**response.document, **fields})
 
 
 def with_header(response: Response, name: str, value: str | None) -> Response:

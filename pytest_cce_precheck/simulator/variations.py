@@ -19,6 +19,7 @@ from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TASK_ID,
     accept,
+    accept_if,
     alter,
     by_call,
     drop,
@@ -93,11 +94,6 @@ def _empty_combination_is_404(call: Call, response: Response) -> Response:
         return response
     document = {"errorCode": not_found("none").code, "errorMessage": "No task matches."}
     return with_document(replace(response, status=404), document)
-
-
-def _another_cluster_id(call: Call, refusal: Refusal | None) -> Refusal | None:
-    is_another = refusal is not None and refusal.reason == "cluster-id" and names_a_cluster(call.request.body)
-    return None if is_another else refusal
 
 
 def _entries(call: Call) -> list[Any]:
@@ -293,7 +289,7 @@ HOOKS: Final[HookTable] = {
     },
     "validate": {
         "create-takes-any-add-on": accept("instance", "template"),
-        "create-takes-another-cluster-id": _another_cluster_id,
+        "create-takes-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
         "create-refuses-several": _several_entries_are_409,
         "create-refuses-values": _any_values_are_400,
     },

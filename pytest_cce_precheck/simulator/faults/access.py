@@ -14,6 +14,7 @@ from pytest_cce_precheck.simulator.hooks import (
     TASK_ID,
     TYPE,
     accept,
+    accept_if,
     each,
     filtered,
     given,
@@ -23,6 +24,7 @@ from pytest_cce_precheck.simulator.hooks import (
     several_filters,
     when,
     with_document,
+    with_fields,
 )
 from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.hooks import Condition
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
+    from pytest_cce_precheck.wire.credentials import Credentials
 
 
-_ANY_AGE: Final = timedelta(days=36_500)
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
 # of the digits of a signature
 _HALF: Final = 32
@@ -53,23 +55,23 @@ _HALF: Final = 32
 def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
     """Accept a wrong token that is like the right one."""
 
-    def hook(call: Call, refusal: Refusal | None) -> Refusal | None:
+    def is_like(call: Call) -> bool:
         sent, token = call.request.headers.get(TOKEN_HEADER), call.credentials.token
-        return accept("token")(call, refusal) if sent and token and same(sent, token.reveal()) else refusal
+        return bool(sent and token and same(sent, token.reveal()))
 
-    return hook
+    return accept_if(is_like, "token")
+
+
+def _is_signed(call: Call, request: Request, credentials: Credentials) -> bool:
+    """Return whether a request is signed with these credentials, whenever that was."""
+    return check_signature(request, credentials, call.now, timedelta(days=36_500)) is None
 
 
 def _accept_signature(variants: Callable[[Call], Iterator[Request]]) -> Hook[Refusal | None]:
     """Accept a signature that is right for a variant of the request: the difference is not covered."""
-
-    def hook(call: Call, refusal: Refusal | None) -> Refusal | None:
-        if refusal is None or refusal.reason != "signature-mismatch":
-            return refusal
-        fits = (check_signature(other, call.credentials, call.now, _ANY_AGE) is None for other in variants(call))
-        return None if any(fits) else refusal
-
-    return hook
+    return accept_if(
+        lambda call: any(_is_signed(call, other, call.credentials) for other in variants(call)), "signature-mismatch"
+    )
 
 
 def _other_queries(call: Call) -> Iterator[Request]:
@@ -120,23 +122,11 @@ def _other_first_half(call: Call) -> Iterator[Request]:
     yield call.request.with_headers(headers.replacing("Authorization", right[:-_HALF] + sent[-_HALF:]))
 
 
-def _accept_secret(reason: str) -> Hook[Refusal | None]:
-    """Accept the signature of an empty secret key in place of a refusal for this reason."""
-
-    def hook(call: Call, refusal: Refusal | None) -> Refusal | None:
-        sent = _ACCESS_KEY.search(call.request.headers.get("Authorization", ""))
-        if refusal is None or refusal.reason != reason or sent is None:
-            return refusal
-        keys = replace(call.credentials, access_key=Secret(sent[1]), secret_key=Secret(""))
-        return refusal if check_signature(call.request, keys, call.now, _ANY_AGE) else None
-
-    return hook
-
-
-def _any_date(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if refusal is not None and refusal.reason == "signature-expired":
-        return check_signature(call.request, call.credentials, call.now, _ANY_AGE)
-    return refusal
+def _has_empty_secret(call: Call) -> bool:
+    """Return whether the request is signed with an empty secret key."""
+    sent = _ACCESS_KEY.search(call.request.headers.get("Authorization", ""))
+    keys = replace(call.credentials, access_key=Secret(sent[1] if sent else ""), secret_key=Secret(""))
+    return sent is not None and _is_signed(call, call.request, keys)
 
 
 def _on_refusal(change: Callable[[Call, Response], Response]) -> Hook[Response]:
@@ -149,13 +139,7 @@ def _as_status(status: int, code: str) -> Hook[Response]:
 
 
 def _with_tasks(call: Call, response: Response) -> Response:
-    tasks = call.state.tasks_of(call.ids.cluster_id, call.now)
-    return with_document(response, {**response.document, **list_document(tasks, call.now)})
-
-
-def _echo_token(call: Call, response: Response) -> Response:
-    sent = call.request.headers.get(TOKEN_HEADER, "")
-    return with_document(response, {**response.document, "errorMessage": f"Token {sent} is invalid."})
+    return with_fields(response, **list_document(call.state.tasks_of(call.ids.cluster_id, call.now), call.now))
 
 
 def _echo_authorization(call: Call, response: Response) -> Response:
@@ -167,7 +151,7 @@ def _reveal_secret(call: Call, response: Response) -> Response:
     if call.credentials.secret_key is None or "Authorization" not in call.request.headers:
         return response
     expected = f"Signed with the wrong key, expected {call.credentials.secret_key.reveal()}."
-    return with_document(response, {**response.document, "errorMessage": expected})
+    return with_fields(response, errorMessage=expected)
 
 
 def _any_value(condition: Callable[[str], bool]) -> Condition:
@@ -250,13 +234,15 @@ HOOKS: Final[HookTable] = {
         "parameters-left-out-still-signed": _accept_signature(_with_every_filter),
         "last-digit-of-signature-ignored": _accept_signature(_other_last_digits),
         "first-half-of-signature-ignored": _accept_signature(_other_first_half),
-        "any-date-accepted": _any_date,
+        "any-date-accepted": accept_if(
+            lambda call: _is_signed(call, call.request, call.credentials), "signature-expired"
+        ),
         "forwarded-requests-need-no-credentials": when(
             lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1", accept("no-credentials")
         ),
         "any-token-accepted-under-type": when(given(TYPE), accept("token")),
-        "empty-secret-key-accepted": _accept_secret("signature-mismatch"),
-        "unknown-access-key-has-an-empty-secret": _accept_secret("signature-unknown-key"),
+        "empty-secret-key-accepted": accept_if(_has_empty_secret, "signature-mismatch"),
+        "unknown-access-key-has-an-empty-secret": accept_if(_has_empty_secret, "signature-unknown-key"),
         "unknown-access-key-accepted-under-task-id": when(given(TASK_ID), accept("signature-unknown-key")),
         "signature-ignored-under-task-id": when(given(TASK_ID), accept("signature-mismatch")),
     },
@@ -268,7 +254,11 @@ HOOKS: Final[HookTable] = {
             lambda call, response: with_document(replace(response, status=200), list_document([], call.now))
         ),
         "refusal-carries-the-tasks": _on_refusal(_with_tasks),
-        "refusal-echoes-the-token": _on_refusal(_echo_token),
+        "refusal-echoes-the-token": _on_refusal(
+            lambda call, response: with_fields(
+                response, errorMessage=f"Token {call.request.headers.get(TOKEN_HEADER, '')} is invalid."
+            )
+        ),
         "answers-echo-the-credentials": _echo_authorization,
         "refusal-reveals-the-secret-key": _on_refusal(_reveal_secret),
         "fails-on-unknown-ids": when(only(TASK_ID), on_status(200, _fail_if_empty)),

@@ -10,7 +10,17 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
-from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.hooks import (
+    accept,
+    accept_if,
+    alter,
+    drop,
+    in_document,
+    in_each,
+    on_status,
+    put,
+    with_status,
+)
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
@@ -111,17 +121,9 @@ def _in_values(kind: type | UnionType, change: Callable[[Any], Any]) -> Edit:
     return in_document(alter("spec.addonList.*.values", changed))
 
 
-def _make_for_both(call: Call, refusal: Refusal | None) -> Refusal | None:
-    """Carry out a create that names another cluster, and list its tasks in that cluster too."""
-    if refusal is None or refusal.reason != "cluster-id" or not names_a_cluster(call.request.body):
-        return refusal
-    call.memory["for"] = parse_request(call.request.body)["spec"].get("clusterID")
-    return None
-
-
 def _list_in_both(call: Call, document: Document) -> None:
-    other = call.memory.pop("for", None)
-    for task in call.cluster.tasks if other in call.state.clusters else ():
+    other = document["spec"].get("clusterID")
+    for task in call.cluster.tasks if other in call.state.clusters.keys() - {call.cluster.id} else ():
         if task.id in {item["metadata"]["taskID"] for item in document["status"]["items"]}:
             call.state.add(other, task)
 
@@ -139,7 +141,7 @@ HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": _make_for_both,
+        "create-accepts-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),

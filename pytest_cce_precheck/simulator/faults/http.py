@@ -23,6 +23,7 @@ from pytest_cce_precheck.simulator.hooks import (
     refuse_with,
     when,
     with_document,
+    with_fields,
     with_header,
     with_status,
 )
@@ -163,7 +164,7 @@ def _plain(response: Response) -> Response:
 
 
 def _with(**fields: object) -> ResponseChange:
-    return lambda response: with_document(response, {**response.document, **fields})
+    return lambda response: with_fields(response, **fields)
 
 
 def _without(name: str) -> ResponseChange:
