@@ -64,7 +64,7 @@ def bad_credentials_are_refused(run: Inspection) -> None:
         run.results.judged += exchange.status not in PASSING
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
             message = f"the refusal of {probe.what} shows the right signature"
-            run.results.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))
+            run.results.found("PRE608", message, exchange, subject="signature")
 
 
 def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING, has_failed
 from pytest_cce_precheck.contract.filters import Bracket
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
@@ -175,7 +174,7 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
         if exchange.status < 300:
             run.created += 1
             message = f"a create request with {bad.what} was answered with {exchange.status}"
-            run.results.report(Finding("PRE508", message, subject=("create",)).seen_in(exchange))
+            run.results.found("PRE508", message, exchange, subject="create")
         elif exchange.status in REFUSALS:
             # who may not create is refused whatever the request holds
             unread += 1
@@ -209,8 +208,7 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     if answer is not None and here is not None and there is not None:
         for key in sorted(answer.by_id.keys() & here.by_id.keys() & there.by_id.keys()):
             message = f"task {key} is in this cluster and in {other}, which the body of its create request named"
-            finding = Finding("PRE610", message, subject=("clusterID",))
-            run.results.report(finding.seen_in(exchange, here.exchange, there.exchange))
+            run.results.found("PRE610", message, exchange, here.exchange, there.exchange, subject="clusterID")
 
 
 def _send_with_bad_credentials(
@@ -251,7 +249,7 @@ def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
         made = new
     if made:
         message = f"{len(made)} tasks came into being with {refused} refused create requests"
-        run.results.report(Finding("PRE510", message, made[0].path).seen_in(answer.exchange, before.exchange))
+        run.results.found("PRE510", message, answer.exchange, before.exchange, path=made[0].path)
 
 
 def _models(answer: Answer | None) -> list[AnsweredTask]:
@@ -288,8 +286,7 @@ def _report_known(run: Inspection, before: Answer, created: Answer) -> None:
     for task in created.tasks:
         if task.id in before.by_id:
             message = f"the create call returned task {task.id}, which was listed before"
-            finding = Finding("PRE322", message, task.path, subject=("id",))
-            run.results.report(finding.seen_in(created.exchange, before.exchange))
+            run.results.found("PRE322", message, created.exchange, before.exchange, subject="id", path=task.path)
 
 
 def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
@@ -308,7 +305,7 @@ def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
     if answer is not None and later is not None and _have_twins(answer, after, later):
         number = len(answer.tasks)
         message = f"{answer.exchange.request.target} made {2 * number} tasks or more, and its answer shows {number}"
-        run.results.report(Finding("PRE322", message, subject=("twins",)).seen_in(answer.exchange, later.exchange))
+        run.results.found("PRE322", message, answer.exchange, later.exchange, subject="twins")
 
 
 def _have_twins(created: Answer, before: Answer, after: Answer) -> bool:
@@ -342,13 +339,13 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
         if exchange.status < 300:
             run.created += 1
             message = f"POST on the list path was answered with {exchange.status}"
-            run.results.report(Finding("PRE609", message, subject=("POST",)).seen_in(exchange))
+            run.results.found("PRE609", message, exchange, subject="POST")
     after = run.lists.read_after_the_lag()
     if before is None or after is None:
         return
     if task_id in before.by_id.keys() - after.by_id.keys() - run.lists.outdated:
         message = f"task {task_id} was gone after DELETE on the list path"
-        run.results.report(Finding("PRE609", message, subject=("DELETE",)).seen_in(after.exchange, before.exchange))
+        run.results.found("PRE609", message, after.exchange, before.exchange, subject="DELETE")
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
     both = mine.by_id.keys() & theirs.by_id.keys()
     if both:
         message = f"task {min(both)} is listed in this cluster and in {other_id}"
-        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+        run.results.found("PRE610", message, theirs.exchange, mine.exchange, subject="list")
     _filters_select_there(run, theirs, other_id)
     crossed = list(_crossed_questions(run, mine, theirs, other_id))
     for question in run.chosen(crossed, max(2, run.shares.isolation // 3), lambda each: each.what):
@@ -144,8 +144,7 @@ def _compare_once_more(run: Inspection, theirs: Answer, other_id: str) -> None:
     foreign = [task for task in after.tasks if task.id in theirs.by_id] if after else []
     if foreign and after:
         message = f"task {foreign[0].id} of cluster {other_id} is in this cluster's list, read after the other's"
-        finding = Finding("PRE610", message, foreign[0].path, subject=("list",))
-        run.results.report(finding.seen_in(after.exchange, theirs.exchange))
+        run.results.found("PRE610", message, after.exchange, theirs.exchange, subject="list", path=foreign[0].path)
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
         results.judged += exchange.status not in PASSING
         if exchange.status < 300:
             message = f"{method} on the list path was answered with {exchange.status}"
-            results.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
+            results.found("PRE609", message, exchange, subject=method)
             if not settings.allow_destructive:
                 break
         else:

@@ -146,7 +146,7 @@ class TaskLists:
     def _report_never_answered(self, exchange: Exchange) -> str:
         asked = f"{exchange.request.method} {exchange.request.target}"
         message = f"{asked} was answered with {exchange.status} in all of {TRIES} tries"
-        self._results.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+        self._results.found("PRE113", message, exchange, subject=str(exchange.status))
         return asked
 
     def _fails_alone(self, exchange: Exchange) -> bool:

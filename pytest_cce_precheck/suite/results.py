@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.wire.exchange import Exchange
     from pytest_cce_precheck.wire.vocabulary import Filter
 
 Classes = tuple[tuple["Filter", str], ...]
@@ -135,6 +136,10 @@ class Results:
             self._times[finding.identity] = self.times(finding) + finding.times
             if finding.identity not in self._found:
                 self._found[finding.identity] = finding.abridged()
+
+    def found(self, code: str, message: str, *exchanges: Exchange, subject: str = "", path: str = "") -> None:
+        """Record a finding with the exchanges that it was seen in."""
+        self.report(Finding(code, message, path, (subject,) if subject else ()).seen_in(*exchanges))
 
     @contextmanager
     def asking_with(self, what: str) -> Iterator[None]:

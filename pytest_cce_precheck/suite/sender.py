@@ -181,7 +181,7 @@ class Sender:
             wanted = f"to come again after {wait_in_words(seconds)}, and a run waits for {LONGEST:.0f} s at most"
             asked = f"{exchange.request.method} {exchange.request.target}"
             message = f"{asked} was answered with {exchange.status}, and {wanted}"
-            self._results.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+            self._results.found("PRE113", message, exchange, subject=str(exchange.status))
             self.stop(f"the service said {wanted}")
         self.wait(seconds)
 
@@ -191,7 +191,7 @@ class Sender:
             text = secret.reveal() if secret else ""
             if len(text) >= _SHORTEST_SECRET and text.encode() in exchange.response.body:
                 message = f"the answer to {exchange.request.method} {exchange.request.target} holds a credential"
-                self._results.report(Finding("PRE608", message, subject=("secret",)).seen_in(exchange))
+                self._results.found("PRE608", message, exchange, subject="secret")
 
     def report_lost(self, error: TransportError) -> None:
         """Report an answer that never came; raise the error again if the endpoint seems to be gone."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
@@ -89,7 +88,7 @@ def _conditions_and_ranges(run: Inspection, query: Query, before: Answer) -> Ite
     changed = run.sender.ask(replace(plain, headers=Headers([*plain.headers.pairs, *condition.items()])))
     if changed.status == HTTPStatus.NOT_MODIFIED:
         message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}"
-        run.results.report(Finding("PRE118", message, subject=("condition",)).seen_in(changed))
+        run.results.found("PRE118", message, changed, subject="condition")
     elif changed.status not in PASSING:
         yield AskedQuery(query, changed, "a condition that does not hold")
     part = run.sender.ask(replace(plain, headers=plain.headers.replacing("Range", "bytes=0-9")))
@@ -185,7 +184,7 @@ def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | Transpor
     if theirs is not None and both:
         other = run.settings.neighbours.other_cluster_id
         message = f"task {min(both)} of this cluster is in the list of {other}, asked for at the same time"
-        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+        run.results.found("PRE610", message, theirs.exchange, mine.exchange, subject="list")
 
 
 def _ask_more_together(run: Inspection, rounds: int) -> None:
