@@ -328,6 +328,11 @@ def on_status(status: int, change: ResponseChange) -> Hook[Response]:
     return lambda _, response: change(response) if response.status == status else response
 
 
+def when_empty(change: ResponseChange) -> Hook[Response]:
+    """Change the list answers without a task."""
+    return lambda _, response: change(response) if b'"items":[]' in response.body else response
+
+
 def on_error(change: ResponseChange) -> Hook[Response]:
     """Change the responses with a status from 400 on."""
     return lambda _, response: change(response) if response.status >= 400 else response

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.authorization import check_signature
@@ -18,11 +19,11 @@ from pytest_cce_precheck.simulator.hooks import (
     each,
     filtered,
     given,
-    on_status,
     only,
     refuse_with,
     several_filters,
     when,
+    when_empty,
     with_document,
     with_fields,
 )
@@ -37,7 +38,7 @@ from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.catalogue import HookTable
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
 # of the digits of a signature
 _HALF: Final = 32
+
+
+def _authorization(call: Call) -> str:
+    return call.request.headers.get("Authorization", "")
 
 
 def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
@@ -67,7 +72,7 @@ def _is_signed(call: Call, request: Request, credentials: Credentials) -> bool:
     return check_signature(request, credentials, call.now, timedelta(days=36_500)) is None
 
 
-def _accept_signature(variants: Callable[[Call], Iterator[Request]]) -> Hook[Refusal | None]:
+def _accept_signature(variants: Callable[[Call], Iterable[Request]]) -> Hook[Refusal | None]:
     """Accept a signature that is right for a variant of the request: the difference is not covered."""
     return accept_if(
         lambda call: any(_is_signed(call, other, call.credentials) for other in variants(call)), "signature-mismatch"
@@ -91,8 +96,8 @@ def _other_paths(call: Call) -> Iterator[Request]:
             yield replace(call.request, path=path(cluster.project_id, cluster.id))
 
 
-def _other_content_types(call: Call) -> Iterator[Request]:
-    yield call.request.with_headers(call.request.headers.replacing("Content-Type", "application/json"))
+def _with_header(call: Call, name: str, value: str) -> Request:
+    return call.request.with_headers(call.request.headers.replacing(name, value))
 
 
 def _with_every_filter(call: Call) -> Iterator[Request]:
@@ -104,27 +109,20 @@ def _with_every_filter(call: Call) -> Iterator[Request]:
         yield replace(call.request, query=encode_query(pairs))
 
 
-def _other_last_digits(call: Call) -> Iterator[Request]:
-    headers = call.request.headers
-    for digit in "0123456789abcdef":
-        text = headers.get("Authorization", "")[:-1] + digit
-        yield call.request.with_headers(headers.replacing("Authorization", text))
-
-
 def _other_first_half(call: Call) -> Iterator[Request]:
     """Yield the request with the right first half of its signature, and the second half that was sent."""
     headers = call.request.headers
-    sent = headers.get("Authorization", "")
+    sent = _authorization(call)
     names = sent.partition("SignedHeaders=")[2].partition(",")[0].split(";")
     covered = Headers(pair for pair in headers.pairs if pair[0].lower() in names)
     date = datetime.strptime(headers[DATE_HEADER], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     right = sign(call.request.with_headers(covered), call.credentials, now=date).headers["Authorization"]
-    yield call.request.with_headers(headers.replacing("Authorization", right[:-_HALF] + sent[-_HALF:]))
+    yield _with_header(call, "Authorization", right[:-_HALF] + sent[-_HALF:])
 
 
 def _has_empty_secret(call: Call) -> bool:
     """Return whether the request is signed with an empty secret key."""
-    sent = _ACCESS_KEY.search(call.request.headers.get("Authorization", ""))
+    sent = _ACCESS_KEY.search(_authorization(call))
     keys = replace(call.credentials, access_key=Secret(sent[1] if sent else ""), secret_key=Secret(""))
     return sent is not None and _is_signed(call, call.request, keys)
 
@@ -136,10 +134,6 @@ def _on_refusal(change: Callable[[Call, Response], Response]) -> Hook[Response]:
 def _as_status(status: int, code: str) -> Hook[Response]:
     document = {"errorCode": code, "errorMessage": "Request refused."}
     return _on_refusal(lambda _, response: with_document(replace(response, status=status), document))
-
-
-def _with_tasks(call: Call, response: Response) -> Response:
-    return with_fields(response, **list_document(call.state.tasks_of(call.ids.cluster_id, call.now), call.now))
 
 
 def _echo_authorization(call: Call, response: Response) -> Response:
@@ -169,12 +163,6 @@ def _fail(condition: Condition) -> Hook[Response | None]:
     return refuse_with(internal_error(), condition)
 
 
-def _fail_if_empty(response: Response) -> Response:
-    """Put an error in place of an empty list, under the headers that every answer has."""
-    error = refuse(internal_error())
-    return replace(error, headers=response.headers) if b'"items":[]' in response.body else response
-
-
 def _break(
     condition: Condition, reason: TransportReason, partial: Callable[[Response], bytes] = lambda _: b""
 ) -> Hook[Response]:
@@ -189,10 +177,6 @@ def _break(
 def _declaring(response: Response, length: int) -> bytes:
     headers = Headers((*response.headers.pairs, ("Content-Length", str(length))))
     return format_response(replace(response, headers=headers), close=False)
-
-
-def _half(response: Response) -> bytes:
-    return _declaring(response, len(response.body))[: -len(response.body) // 2]
 
 
 HOOKS: Final[HookTable] = {
@@ -230,9 +214,13 @@ HOOKS: Final[HookTable] = {
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
         "path-not-signed": _accept_signature(_other_paths),
-        "content-type-not-signed": _accept_signature(_other_content_types),
+        "content-type-not-signed": _accept_signature(
+            lambda call: [_with_header(call, "Content-Type", "application/json")]
+        ),
         "parameters-left-out-still-signed": _accept_signature(_with_every_filter),
-        "last-digit-of-signature-ignored": _accept_signature(_other_last_digits),
+        "last-digit-of-signature-ignored": _accept_signature(
+            lambda call: [_with_header(call, "Authorization", _authorization(call)[:-1] + each) for each in hexdigits]
+        ),
         "first-half-of-signature-ignored": _accept_signature(_other_first_half),
         "any-date-accepted": accept_if(
             lambda call: _is_signed(call, call.request, call.credentials), "signature-expired"
@@ -253,7 +241,11 @@ HOOKS: Final[HookTable] = {
         "refusal-as-an-empty-list": _on_refusal(
             lambda call, response: with_document(replace(response, status=200), list_document([], call.now))
         ),
-        "refusal-carries-the-tasks": _on_refusal(_with_tasks),
+        "refusal-carries-the-tasks": _on_refusal(
+            lambda call, response: with_fields(
+                response, **list_document(call.state.tasks_of(call.ids.cluster_id, call.now), call.now)
+            )
+        ),
         "refusal-echoes-the-token": _on_refusal(
             lambda call, response: with_fields(
                 response, errorMessage=f"Token {call.request.headers.get(TOKEN_HEADER, '')} is invalid."
@@ -261,13 +253,17 @@ HOOKS: Final[HookTable] = {
         ),
         "answers-echo-the-credentials": _echo_authorization,
         "refusal-reveals-the-secret-key": _on_refusal(_reveal_secret),
-        "fails-on-unknown-ids": when(only(TASK_ID), on_status(200, _fail_if_empty)),
+        "fails-on-unknown-ids": when(
+            only(TASK_ID), when_empty(lambda response: replace(refuse(internal_error()), headers=response.headers))
+        ),
         "closes-without-an-answer": _break(_is_list, "connection-lost"),
         "closes-on-combinations": _break(several_filters, "connection-lost"),
         "closes-on-long-values": _break(_LONG, "connection-lost"),
         "never-answers-under-instance": _break(only(INSTANCE), "timeout"),
         "never-answers": _break(_is_list, "timeout"),
-        "answers-half": _break(_is_list, "truncated", _half),
+        "answers-half": _break(
+            _is_list, "truncated", lambda response: _declaring(response, len(response.body))[: -len(response.body) // 2]
+        ),
         "content-length-too-large": _break(
             only(TYPE), "truncated", lambda response: _declaring(response, len(response.body) + 10)
         ),

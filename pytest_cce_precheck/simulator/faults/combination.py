@@ -48,11 +48,6 @@ _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _NAMES: Final = frozenset(str(name) for name in Filter)
 
 
-def _any_of(call: Call, _tasks: list[Task]) -> list[Task]:
-    values = call.query.values.items()
-    return [task for task in call.listed if any(field_of(task, name) in some for name, some in values)]
-
-
 def _cached_by(key_of: Callable[[Call], Hashable]) -> Edit:
     """Answer from a cache that keeps the first answer for ever."""
 
@@ -99,11 +94,6 @@ def _raw_values(call: Call) -> list[str]:
 def _other_case(call: Call) -> dict[str, str]:
     """Return the filters whose names are written in another case."""
     return {n.lower(): v for n, v in call.query.params if n not in _NAMES and n.lower() in _NAMES}
-
-
-def _other_type(call: Call, tasks: list[Task]) -> list[Task]:
-    value = _other_case(call).get("type")
-    return tasks if value is None else [task for task in tasks if task.type != value]
 
 
 def _empty(name: Filter) -> Condition:
@@ -177,7 +167,12 @@ HOOKS: Final[HookTable] = {
         )
     },
     "select": {
-        "or-for-and": when(filtered, _any_of),
+        "or-for-and": when(
+            filtered,
+            lambda call, _: [
+                task for task in call.listed if any(field_of(task, n) in some for n, some in call.query.values.items())
+            ],
+        ),
         "last-filter-wins": lambda call, _: select_by_pairs(call, call.query.asked[-1:]),
         "first-filter-only": _by_first,
         "task-id-overrides-type": when(only(TYPE, TASK_ID), ignore(TYPE)),
@@ -214,7 +209,9 @@ HOOKS: Final[HookTable] = {
         "read-by-id-ends-a-task": when(only(TASK_ID), _end_the_running),
         "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
         "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),
-        "other-case-of-a-name-inverts": _other_type,
+        "other-case-of-a-name-inverts": when(
+            lambda call: "type" in _other_case(call), hide(lambda call, task: task.type == _other_case(call)["type"])
+        ),
         "other-case-of-a-name-selects-one": when(lambda call: bool(_other_case(call)), lambda _, tasks: tasks[-1:]),
     },
     "document": {

@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.state import Task
 
 
-def _running(item: Any) -> None:
-    item["status"]["status"] = item["status"]["riskList"][0]["status"] = "Running"
-
-
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 
 
@@ -45,6 +41,11 @@ def _lose_last(call: Call, document: Document) -> None:
     items = document["status"]["items"]
     if len(items) > 1:
         call.state.remove(call.cluster.id, items.pop()["metadata"]["taskID"])
+
+
+def _two_only(call: Call, document: Document) -> None:
+    for item in document["status"]["items"][2:]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
 
 
 def _first_twice(_call: Call, document: Document) -> None:
@@ -128,15 +129,6 @@ def _list_in_both(call: Call, document: Document) -> None:
             call.state.add(other, task)
 
 
-def _two_only(call: Call, document: Document) -> None:
-    for item in document["status"]["items"][2:]:
-        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
-
-
-def _hours_ago(task: Task) -> Task:
-    return replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8)))
-
-
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
@@ -153,7 +145,7 @@ HOOKS: Final[HookTable] = {
         "create-status-shape": _other_shape,
         "create-spec-loses-values": in_document(drop("spec.addonList.*.values")),
         "create-spec-loses-cluster": in_document(drop("spec.clusterID")),
-        "created-task-is-running": in_each(_running),
+        "created-task-is-running": in_each(put("status.status", "Running"), put("status.riskList.0.status", "Running")),
         "created-risk-has-a-message": in_each(put("status.riskList.0.message", "waiting")),
         "created-risk-is-running": in_each(put("status.riskList.0.status", "Running")),
         "create-makes-one-task-less": _lose_last,
@@ -173,7 +165,11 @@ HOOKS: Final[HookTable] = {
             dict, lambda value: {name: each for name, each in value.items() if each not in ("", [], {}, None)}
         ),
         "create-accepts-another-cluster-id": _list_in_both,
-        "created-hours-ago": _change_made(_hours_ago, "createTimeStamp", lambda task: timestamp(task.created)),
+        "created-hours-ago": _change_made(
+            lambda task: replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8))),
+            "createTimeStamp",
+            lambda task: timestamp(task.created),
+        ),
         "third-entry-of-a-create-is-not-made": _two_only,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },

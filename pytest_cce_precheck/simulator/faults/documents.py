@@ -65,43 +65,18 @@ def _count_as(written: bytes) -> Hook[Response]:
     )
 
 
-def _go_time(text: str) -> str:
-    return f"{parse_timestamp(text).datetime:%Y-%m-%d %H:%M:%S.%f} +0800 CST"
-
-
 def _no_message_in_init(item: Any) -> None:
     if item["status"]["status"] == "Init":
         item["status"].pop("message", None)
-
-
-def _one_match_as_object(_call: Call, document: Document) -> None:
-    if len(document["items"]) == 1:
-        document["items"] = document["items"][0]
-
-
-def _risks_beside_status(item: Any) -> None:
-    item["riskList"] = item["status"].pop("riskList")
 
 
 def _in_days(call: Call, days: int, nanoseconds: int) -> str:
     return timestamp(Moment(call.now + timedelta(days=days), nanoseconds))
 
 
-def _tomorrow(call: Call) -> str:
-    return timestamp(Moment(call.now.replace(microsecond=0, second=0) + timedelta(days=1)))
-
-
-def _expiry_of_creation(item: Any) -> None:
-    item["metadata"]["expireTimeStamp"] = item["metadata"]["createTimeStamp"]
-
-
 def _swap_times(item: Any) -> None:
     times = item["metadata"]
     times["createTimeStamp"], times["expireTimeStamp"] = times["expireTimeStamp"], times["createTimeStamp"]
-
-
-def _year_before_in_utc(text: str) -> str:
-    return f"{int(text[:4]) - 1}{text[4:].replace('+08:00', 'Z')}"
 
 
 def _twice(call: Call, document: Document) -> None:
@@ -117,16 +92,8 @@ def _two_finished_risks(item: Any) -> None:
         risk["status"] = state
 
 
-def _add_an_unfinished_risk(item: Any) -> None:
-    item["status"]["riskList"].append({"riskName": "PodDisruptionBudget", "status": "Running", "level": "Warning"})
-
-
 def _count(number: Callable[[Call, Document], int]) -> Edit:
     return lambda call, document: in_document(put(_COUNT, number(call, document)))(call, document)
-
-
-def _of_asked_type(call: Call, _document: Document) -> int:
-    return sum(task.type in call.query.values[TYPE] for task in call.listed)
 
 
 _ONE_MORE: Final = in_document(alter(_COUNT, lambda count: count + 1))
@@ -161,7 +128,9 @@ HOOKS: Final[HookTable] = {
         "level-undocumented-in-one-risk": in_one(put("status.riskList.0.level", "Info"), FAILED, 1),
         "type-in-lower-case-in-one-task": in_one(put("metadata.type", "addonstatic"), of_type(TaskType.STATIC), 2),
         "create-time-without-offset": in_each(alter(_CREATED, lambda text: text[:-6])),
-        "create-time-in-go-form": in_each(alter(_CREATED, _go_time)),
+        "create-time-in-go-form": in_each(
+            alter(_CREATED, lambda text: f"{parse_timestamp(text).datetime:%Y-%m-%d %H:%M:%S.%f} +0800 CST")
+        ),
         "create-time-in-unix-seconds": in_each(alter(_CREATED, lambda text: str(parse_timestamp(text).seconds))),
         "offset-without-colon-in-one-task": in_one(
             alter(_EXPIRES, lambda text: text.replace("+08:00", "+0800")), FAILED
@@ -172,19 +141,25 @@ HOOKS: Final[HookTable] = {
         "count-over-32-bits": in_document(alter(_COUNT, lambda count: count + 2**32)),
         "task-id-empty-in-one-task": in_one(put("metadata.taskID", ""), place=5),
         "template-name-empty-in-one-task": in_one(put("metadata.addonTemplateName", ""), place=2),
-        "items-object": _one_match_as_object,
+        "items-object": lambda _, document: (
+            {**document, "items": document["items"][0]} if len(document["items"]) == 1 else None
+        ),
         "create-timestamp-spelling": in_each(rename(_CREATED, "createTimestamp")),
-        "risk-list-beside-status": in_each(_risks_beside_status),
+        "risk-list-beside-status": in_each(lambda item: item.update(riskList=item["status"].pop("riskList"))),
         "status-without-message": in_each(_no_message_in_init),
-        "expiry-on-a-running-task": by_call(lambda call: in_one(put(_EXPIRES, _tomorrow(call)), RUNNING, 1)),
+        "expiry-on-a-running-task": by_call(lambda call: in_one(put(_EXPIRES, _in_days(call, 1, 500)), RUNNING, 1)),
         "expiry-on-every-task": by_call(
             lambda call: in_each(lambda item: item["metadata"].setdefault("expireTimeStamp", _in_days(call, 1, 500)))
         ),
         "final-without-expiry": in_each(drop(_EXPIRES)),
         "one-final-task-without-expiry": in_one(drop(_EXPIRES), SUCCESS, 1),
         "expiry-before-creation": in_one(_swap_times, FINAL, 2),
-        "expiry-is-the-creation": in_one(_expiry_of_creation, FINAL),
-        "expiry-loses-its-offset": in_each(alter(_EXPIRES, _year_before_in_utc)),
+        "expiry-is-the-creation": in_one(
+            lambda item: item["metadata"].update(expireTimeStamp=item["metadata"]["createTimeStamp"]), FINAL
+        ),
+        "expiry-loses-its-offset": in_each(
+            alter(_EXPIRES, lambda text: f"{int(text[:4]) - 1}{text[4:].replace('+08:00', 'Z')}")
+        ),
         "task-listed-twice": _twice,
         "two-tasks-share-an-id": by_call(lambda call: in_one(put("metadata.taskID", call.listed[1].id), place=5)),
         "failed-without-a-failed-risk": in_one(put("status.riskList.*.status", "Success"), FAILED),
@@ -194,7 +169,13 @@ HOOKS: Final[HookTable] = {
         "init-with-a-running-risk": in_one(put("status.riskList.0.status", "Running"), INIT),
         "init-with-finished-risks": in_one(_two_finished_risks, INIT, 1),
         "created-in-three-days": by_call(lambda call: in_one(put(_CREATED, _in_days(call, 3, 1)), INIT, 1)),
-        "failed-with-an-unfinished-risk": in_one(_add_an_unfinished_risk, FAILED),
+        "failed-with-an-unfinished-risk": in_one(
+            alter(
+                "status.riskList",
+                lambda risks: [*risks, {"riskName": "PodDisruptionBudget", "status": "Running", "level": "Warning"}],
+            ),
+            FAILED,
+        ),
         "count-one-short": in_document(alter(_COUNT, lambda count: max(count - 1, 0))),
         "count-always-zero": in_document(put(_COUNT, 0)),
         "count-of-the-unfiltered-list-one-more": when(unfiltered, _ONE_MORE),
@@ -204,7 +185,8 @@ HOOKS: Final[HookTable] = {
         "count-of-all-clusters": when(unfiltered, _count(lambda call, _: len(call.state.everything(call.now)))),
         "count-changes-its-meaning": when(only(INSTANCE), _count(lambda call, _: len(call.listed))),
         "count-by-type-alone": when(
-            lambda call: TYPE in call.query.filters and several_filters(call), _count(_of_asked_type)
+            lambda call: TYPE in call.query.filters and several_filters(call),
+            _count(lambda call, _: sum(task.type in call.query.values[TYPE] for task in call.listed)),
         ),
         "count-one-more-under-a-filter": when(filtered, _ONE_MORE),
         "page-of-ten-counted": lambda _, document: {**document, "items": document["items"][:10]},

@@ -22,6 +22,7 @@ from pytest_cce_precheck.simulator.hooks import (
     only,
     refuse_with,
     when,
+    when_empty,
     with_document,
     with_fields,
     with_header,
@@ -51,11 +52,6 @@ def _content_type(value: str | None) -> ResponseChange:
 
 def _redirect(location: str) -> ResponseChange:
     return lambda response: Response(302, response.headers.without("Content-Type").replacing("Location", location))
-
-
-def _no_content(response: Response) -> Response:
-    is_empty = b'"items":[]' in response.body
-    return Response(204, response.headers.without("Content-Type")) if is_empty else response
 
 
 def _inject(*filters: Filter) -> Hook[Response]:
@@ -100,27 +96,12 @@ def _put_makes_a_task(call: Call, tasks: list[Task]) -> list[Task]:
     return [*tasks, task]
 
 
-def _wants_json_content(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if call.request.headers.get("Content-Type") == JSON:
-        return refusal
-    return Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
-
-
-def _wants_exact_names(call: Call, refusal: Refusal | None) -> Refusal | None:
-    names = {name for name, _ in call.request.headers.pairs}
-    return refusal if names & {TOKEN_HEADER, "Authorization"} else unauthorized("no-credentials")
-
-
 def _body(change: Callable[[bytes], bytes], condition: Condition = always) -> Hook[Any]:
     return on_list(lambda response: replace(response, body=change(response.body)), condition)
 
 
 def _text(change: Callable[[str], str], condition: Condition = always) -> Hook[Any]:
     return _body(lambda body: change(body.decode()).encode(), condition)
-
-
-def _latin_1(body: bytes) -> bytes:
-    return body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
 
 
 def _header(name: str, value: str) -> ResponseChange:
@@ -154,13 +135,8 @@ _STACK: Final = (
 _SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
-def _html(response: Response) -> Response:
-    return replace(with_header(response, "Content-Type", "text/html"), body=_HTML)
-
-
-def _plain(response: Response) -> Response:
-    text = str(response.document["errorMessage"])
-    return replace(with_header(response, "Content-Type", "text/plain"), body=text.encode())
+def _as(content_type: str, body: bytes, response: Response) -> Response:
+    return replace(with_header(response, "Content-Type", content_type), body=body)
 
 
 def _with(**fields: object) -> ResponseChange:
@@ -171,15 +147,6 @@ def _without(name: str) -> ResponseChange:
     return lambda response: with_document(
         response, {key: value for key, value in response.document.items() if key != name}
     )
-
-
-def _nested(response: Response) -> Response:
-    old = response.document
-    return with_document(response, {"error": {"code": old["errorCode"], "message": old["errorMessage"]}})
-
-
-def _gateway_without_message(response: Response) -> Response:
-    return with_document(response, {"error_code": "APIG.0301", "request_id": response.headers["X-Request-Id"]})
 
 
 def _message_with_query(call: Call, response: Response) -> Response:
@@ -202,7 +169,10 @@ HOOKS: Final[HookTable] = {
         "type-and-instance-never-available": refuse_with(unavailable(), only(TYPE, INSTANCE)),
     },
     "authorize": {
-        "header-names-have-a-case": _wants_exact_names,
+        "header-names-have-a-case": when(
+            lambda call: dict(call.request.headers.pairs).keys().isdisjoint({TOKEN_HEADER, "Authorization"}),
+            lambda _call, _refusal: unauthorized("no-credentials"),
+        ),
     },
     "route": {
         "post-answers-as-get": _method_as_get("POST"),
@@ -217,7 +187,10 @@ HOOKS: Final[HookTable] = {
         "put-makes-a-task": _put_makes_a_task,
     },
     "check": {
-        "read-needs-a-json-content-type": _wants_json_content,
+        "read-needs-a-json-content-type": when(
+            lambda call: call.request.headers.get("Content-Type") != JSON,
+            lambda _call, _refusal: Refusal("content-type", 415, "CCE.03415001", "Unsupported media type."),
+        ),
     },
     "select": {
         "tokens-see-a-task-less": when(
@@ -235,7 +208,9 @@ HOOKS: Final[HookTable] = {
         "redirect-to-another-host": on_list(_redirect("https://elsewhere.example/tasks")),
         "filters-redirect-to-a-slash": on_list(_redirect("tasks/"), filtered),
         "refusal-redirects-to-login": on_status(401, _redirect("https://auth.example/login")),
-        "no-content-when-nothing-matches": on_list(_no_content),
+        "no-content-when-nothing-matches": when_empty(
+            lambda response: Response(204, response.headers.without("Content-Type"))
+        ),
         "accepted-instead-of-ok": on_list(with_status(202)),
         "partial-content-under-type": on_list(with_status(206), only(TYPE)),
         "header-injected-by-any-filter": _inject(*Filter),
@@ -262,7 +237,9 @@ HOOKS: Final[HookTable] = {
             _has("Authorization"), lambda _, response: with_header(response, "Age", "7")
         ),
         "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
-        "body-in-latin-1": _body(_latin_1),
+        "body-in-latin-1": _body(
+            lambda body: body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
+        ),
         "body-in-utf-16": _body(lambda body: body.decode().encode("utf-16"), only(INSTANCE)),
         "kind-written-twice": _text(lambda text: '{"kind":"AddonCheck",' + text[1:]),
         "task-id-written-twice": _text(lambda text: text.replace('"taskID":', '"taskID":"","taskID":')),
@@ -277,15 +254,27 @@ HOOKS: Final[HookTable] = {
         "line-breaks-not-escaped": _body(lambda body: body.replace(b"\\u0000", b"\n")),
         "padding-before-the-body": _text(lambda text: ")]}',\n" + text, filtered),
         "html-on-success": _body(lambda _: b"<html><body>Maintenance</body></html>"),
-        "errors-in-html": on_error(_html),
+        "errors-in-html": on_error(lambda response: _as("text/html", _HTML, response)),
         "not-found-in-html-as-json": on_status(404, lambda response: replace(response, body=_HTML)),
         "errors-without-body": on_error(lambda response: replace(response, body=b"")),
-        "errors-in-plain-text": on_error(_plain),
+        "errors-in-plain-text": on_error(
+            lambda response: _as("text/plain", str(response.document["errorMessage"]).encode(), response)
+        ),
         "errors-without-message": on_error(_without("errorMessage")),
         "bad-request-without-code": on_status(400, _without("errorCode")),
-        "errors-nested": on_error(_nested),
+        "errors-nested": on_error(
+            lambda response: with_document(
+                response,
+                {"error": {"code": response.document["errorCode"], "message": response.document["errorMessage"]}},
+            )
+        ),
         "error-code-is-a-number": on_error(lambda response: _with(errorCode=response.status)(response)),
-        "gateway-refusal-without-message": on_status(401, _gateway_without_message),
+        "gateway-refusal-without-message": on_status(
+            401,
+            lambda response: with_document(
+                response, {"error_code": "APIG.0301", "request_id": response.headers["X-Request-Id"]}
+            ),
+        ),
         "not-found-with-the-code-of-500": on_status(404, _with(errorCode="CCE.01500001")),
         "refusal-with-the-code-of-403": on_status(401, _with(errorCode="CCE.01403001")),
         "error-codes-malformed": on_error(_with(errorCode="CCE.Error")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.state import Task
 
 
-_LATER: Final = 4
-"""From which answer on a task changes: late enough that it was seen before."""
+def _later(hook: Hook[Any]) -> Hook[Any]:
+    """Apply a hook from the fourth answer on: late enough that a task was seen before it changes."""
+    return from_the(4, hook)
 
 
 def _change_one(
@@ -79,14 +80,6 @@ def _run_again(call: Call, task: Task) -> Task:
 def _other_verdict(_call: Call, task: Task) -> Task:
     outcome = TaskState.SUCCESS if task.outcome is TaskState.FAILED else TaskState.FAILED
     return replace(task, risks=tuple(replace(risk, outcome=outcome) for risk in task.risks))
-
-
-def _expire_later(_call: Call, task: Task) -> Task:
-    return replace(task, expires=replace(task.expires, at=task.expires.at + timedelta(hours=1)))
-
-
-def _create_later_each_time(call: Call, task: Task) -> Task:
-    return replace(task, created=Moment(task.created.at + timedelta(milliseconds=call.number), 1))
 
 
 def _expiry_by_read(call: Call) -> Edit:
@@ -169,10 +162,6 @@ def _main_for_like(same: Callable[[str, str], bool]) -> Hook[Route | Refusal]:
     )
 
 
-def _main_for_any(call: Call, route: Route | Refusal) -> Route | Refusal:
-    return replace(route, cluster_id=call.ids.cluster_id) if isinstance(route, Route) else route
-
-
 def _cluster_of_the_call_before(call: Call, route: Route | Refusal) -> Route | Refusal:
     """Read the cluster of the call before, as with one variable for all; on the first connection, all goes well."""
     if not isinstance(route, Route) or route.call != "list":
@@ -221,7 +210,9 @@ def _list_of_the_cluster_before(call: Call, tasks: list[Task]) -> list[Task]:
 
 HOOKS: Final[HookTable] = {
     "route": {
-        "cluster-ignored": _main_for_any,
+        "cluster-ignored": lambda call, route: (
+            replace(route, cluster_id=call.ids.cluster_id) if isinstance(route, Route) else route
+        ),
         "unknown-cluster-answered": _instead_of_refusal("cluster", lambda ids, *_: (ids.project_id, ids.cluster_id)),
         "project-ignored": _instead_of_refusal("project"),
         "foreign-project-readable": _instead_of_refusal(
@@ -233,23 +224,33 @@ HOOKS: Final[HookTable] = {
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
     },
     "observe": {
-        "running-task-begins-anew": from_the(_LATER, _change_one(_begin_again, RUNNING)),
-        "finished-task-runs-again": from_the(_LATER, _change_one(_run_again, FAILED)),
+        "running-task-begins-anew": _later(_change_one(_begin_again, RUNNING)),
+        "finished-task-runs-again": _later(_change_one(_run_again, FAILED)),
         "state-flickers": every(3, _change_all(RUNNING, _begin_again)),
         "created-task-runs-again": _again,
-        "verdict-flips": from_the(_LATER, _change_one(_other_verdict, FAILED, 1)),
-        "expiry-moves-once": from_the(_LATER, _change_one(_expire_later, FINAL, 2)),
-        "create-time-moves": _change_one(_create_later_each_time, place=7),
-        "type-changes": from_the(
-            _LATER, _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4)
+        "verdict-flips": _later(_change_one(_other_verdict, FAILED, 1)),
+        "expiry-moves-once": _later(
+            _change_one(
+                lambda _, task: replace(
+                    task, expires=Moment(task.expires.at + timedelta(hours=1), task.expires.nanoseconds)
+                ),
+                FINAL,
+                2,
+            )
         ),
-        "template-changes": from_the(
-            _LATER,
+        "create-time-moves": _change_one(
+            lambda call, task: replace(task, created=Moment(task.created.at + timedelta(milliseconds=call.number), 1)),
+            place=7,
+        ),
+        "type-changes": _later(
+            _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4)
+        ),
+        "template-changes": _later(
             _change_one(lambda _, task: replace(task, instance=replace(task.instance, template="npd2")), place=3),
         ),
-        "instance-changes": from_the(_LATER, _move_to_first_instance),
-        "finished-task-vanishes-early": from_the(_LATER, hide_one(FINAL, 3)),
-        "running-task-vanishes": from_the(_LATER, hide_one(RUNNING, 1)),
+        "instance-changes": _later(_move_to_first_instance),
+        "finished-task-vanishes-early": _later(hide_one(FINAL, 3)),
+        "running-task-vanishes": _later(hide_one(RUNNING, 1)),
         "task-vanishes-and-comes-back": when(_four_of_twelve, hide_one(SUCCESS, 1)),
         "created-task-not-listed": hide(_is_created),
         "created-task-vanishes-while-it-runs": hide(_is_running_or_final),
@@ -280,15 +281,14 @@ HOOKS: Final[HookTable] = {
         "instance-found-in-other-clusters": when(only(INSTANCE), _also_elsewhere),
     },
     "document": {
-        "target-version-changes": from_the(
-            _LATER,
+        "target-version-changes": _later(
             in_one(
                 put("spec.addonTargetVersion", "9.9.9"),
                 lambda call, task: RUNNING(call, task) and task.type is TaskType.UPGRADE,
             ),
         ),
-        "final-message-changes": from_the(_LATER, in_one(put("status.message", "Addon task archived"), FINAL, 1)),
-        "final-risks-vanish": from_the(_LATER, in_one(put("status.riskList", []), SUCCESS)),
+        "final-message-changes": _later(in_one(put("status.message", "Addon task archived"), FINAL, 1)),
+        "final-risks-vanish": _later(in_one(put("status.riskList", []), SUCCESS)),
         "expiry-moves-with-every-read": by_call(_expiry_by_read),
         "created-task-loses-risks-under-task-id": when(only(TASK_ID), _without_its_other_risks),
     },
