@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.refusals import refuse, throttled
-from pytest_cce_precheck.simulator.state import Pace
+from pytest_cce_precheck.simulator.state import Pace, SimulatorState
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Call
     from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.simulator.state import SimulatorState
     from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5

@@ -5,20 +5,18 @@ A hook is a small callable ``(call, value) -> value``: it gets the result of its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.errors import BodyError, TransportReason
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
     from datetime import datetime
 
-    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.clock import Clock
     from pytest_cce_precheck.simulator.population import Population, SeededIds
     from pytest_cce_precheck.simulator.refusals import Refusal

@@ -18,6 +18,8 @@ from pytest_cce_precheck.simulator.hooks import (
     FINAL,
     INSTANCE,
     TASK_ID,
+    Condition,
+    TaskCondition,
     accept,
     accept_if,
     alter,
@@ -57,7 +59,6 @@ from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter, TaskS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_cce_precheck.simulator.hooks import Condition, TaskCondition
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, Variation
     from pytest_cce_precheck.simulator.state import Task
 

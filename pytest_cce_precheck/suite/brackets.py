@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from pytest_cce_precheck.contract.check import judge
-from pytest_cce_precheck.contract.filters import acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.filters import Bracket, Query, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.suite.lists import REFUSALS
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange
 

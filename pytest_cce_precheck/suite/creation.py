@@ -16,7 +16,7 @@ from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
-from pytest_cce_precheck.wire.exchange import TransportError, encode_query
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 # a version that nobody asks for: tasks with it were made by this run, whoever else works in the cluster
 _MARK: Final = "0.0.0-precheck-probe"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
-from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
 from pytest_cce_precheck.suite.joined import ask_joined
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.explore.plan import Family
-    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
 
 # queries between two unfiltered lists: many while the cluster is quiet, few while it changes

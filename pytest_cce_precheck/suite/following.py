@@ -9,7 +9,7 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.invariants import created_as_asked, paired
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
-from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
-    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange
 

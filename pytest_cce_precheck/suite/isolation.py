@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.filters import Bracket, Query, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import a_refused_method_is_told_the_others
 from pytest_cce_precheck.explore.queries import matching, select
 from pytest_cce_precheck.transport.guard import UNKNOWN
-from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.exchange import Exchange, Request, encode_query
 from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter, TaskType
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 _NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
 

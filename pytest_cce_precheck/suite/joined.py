@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import satisfies
+from pytest_cce_precheck.contract.filters import Query, satisfies
 from pytest_cce_precheck.contract.occasions import REFUSED
 from pytest_cce_precheck.explore.classes import MATCHING
-from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.explore.groups import Group
     from pytest_cce_precheck.explore.plan import Family
-    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
 
 # what a joined query, the list that closes its bracket, and a retry cost

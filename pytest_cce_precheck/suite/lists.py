@@ -12,8 +12,8 @@ from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.suite.sender import TRIES
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.suite.sender import TRIES, Sender
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.results import Results
-    from pytest_cce_precheck.suite.sender import Sender
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 REFUSALS: Final = frozenset({401, 403})
 """How credentials are refused."""

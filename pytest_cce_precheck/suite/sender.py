@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
 from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.wire.dates import wait_in_words
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.wire.exchange import Exchange, Request, TransportError
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.suite.budget import Budget
     from pytest_cce_precheck.suite.results import Results
     from pytest_cce_precheck.suite.run_settings import Settings
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 # with the pauses between them, more seconds than a gateway needs to restart, and one loss by chance thereafter
 TRIES: Final = 7

@@ -18,7 +18,7 @@ from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, TransportError
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Request
 
     _Outcome = tuple[Query, Exchange | TransportError]
 

@@ -14,6 +14,7 @@ from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TASK_ID,
     TYPE,
+    Condition,
     accept,
     accept_if,
     each,
@@ -29,10 +30,10 @@ from pytest_cce_precheck.simulator.hooks import (
 )
 from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
-from pytest_cce_precheck.simulator.refusals import internal_error, refuse
+from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, refuse
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
-from pytest_cce_precheck.wire.credentials import Secret
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition
-    from pytest_cce_precheck.simulator.pipeline import Call, Hook
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.wire.credentials import Credentials
 
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")

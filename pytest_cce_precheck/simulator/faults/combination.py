@@ -13,6 +13,7 @@ from pytest_cce_precheck.simulator.hooks import (
     SUCCESS,
     TASK_ID,
     TYPE,
+    Condition,
     alter,
     by_call,
     every,
@@ -31,7 +32,7 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
-from pytest_cce_precheck.simulator.refusals import bad_request
+from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
-    from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
 
 _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")

@@ -6,7 +6,7 @@ import html
 import json
 from dataclasses import replace
 from datetime import timedelta
-from types import NoneType
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
@@ -26,7 +26,6 @@ from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import UnionType
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit

@@ -15,6 +15,7 @@ from pytest_cce_precheck.simulator.hooks import (
     RUNNING,
     SUCCESS,
     TYPE,
+    Change,
     alter,
     by_call,
     drop,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Change
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
     from pytest_cce_precheck.wire.exchange import Response
 

@@ -17,6 +17,7 @@ from pytest_cce_precheck.simulator.hooks import (
     RUNNING,
     TASK_ID,
     TYPE,
+    Condition,
     accept,
     alter,
     drop,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task

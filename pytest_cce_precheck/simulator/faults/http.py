@@ -10,6 +10,8 @@ from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TASK_ID,
     TYPE,
+    Condition,
+    ResponseChange,
     alter,
     always,
     each,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition, ResponseChange
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
     from pytest_cce_precheck.simulator.state import Task
 

@@ -35,7 +35,7 @@ from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
-from pytest_cce_precheck.simulator.state import Moment, Timetable
+from pytest_cce_precheck.simulator.state import Moment, Task, Timetable
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.catalogue import HookTable
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
     from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.simulator.state import Task
 
 
 def _later(hook: Hook[Any]) -> Hook[Any]:

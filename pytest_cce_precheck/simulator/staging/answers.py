@@ -9,13 +9,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.refusals import json_response, refuse, throttled, unauthorized, unavailable
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from random import Random
 
-    from pytest_cce_precheck.wire.exchange import Request
 
 _OUTAGES: Final = {502: ("APIG.0202", "Backend unavailable."), 504: ("APIG.0203", "Backend timeout.")}
 _PAGE: Final = """\

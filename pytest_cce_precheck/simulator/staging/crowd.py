@@ -7,12 +7,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
-from pytest_cce_precheck.simulator.pipeline import Variation
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Variation
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from pytest_cce_precheck.simulator.pipeline import Call, Document
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
     from pytest_cce_precheck.wire.exchange import Response
