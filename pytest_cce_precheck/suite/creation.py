@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import check, judge
@@ -78,7 +79,10 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
     run.results.judged += 1
     if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
-    _report_known(run, before, answer)
+    for task in answer.tasks:
+        if task.id in before.by_id:
+            message = f"the create call returned task {task.id}, which was listed before"
+            run.results.found("PRE322", message, exchange, before.exchange, subject="id", path=task.path)
     run.lists.compare(answer, complete=False)
     Following(run, answer).to_the_end()
     if run.shares.creation >= AMPLE:
@@ -164,15 +168,15 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
     # the life cycle has its share first: creation, three questions for each task, some polls
     number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
     refused = unread = 0
-    for bad in sorted(_bad(good), key=lambda each: each.tier)[:number]:
+    for what, body in islice(_bad(good), number):
         if run.created >= run.settings.max_created:
             run.results.end_early(f"no more may be created (--cce-max-created-tasks={run.settings.max_created})")
             return
-        exchange = run.sender.ask(run.client.create_request(bad.body))
+        exchange = run.sender.ask(run.client.create_request(body))
         refused += exchange.status >= 300 and exchange.status not in PASSING
         if exchange.status < 300:
             run.created += 1
-            message = f"a create request with {bad.what} was answered with {exchange.status}"
+            message = f"a create request with {what} was answered with {exchange.status}"
             run.results.found("PRE508", message, exchange, subject="create")
         elif exchange.status in REFUSALS:
             # who may not create is refused whatever the request holds
@@ -281,13 +285,6 @@ def _body(run: Inspection, addons: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _report_known(run: Inspection, before: Answer, created: Answer) -> None:
-    for task in created.tasks:
-        if task.id in before.by_id:
-            message = f"the create call returned task {task.id}, which was listed before"
-            run.results.found("PRE322", message, created.exchange, before.exchange, subject="id", path=task.path)
-
-
 def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
     """Look for tasks that were made beside those in the answer: a twin for each of them, two times over."""
     after = run.lists.opening()
@@ -347,32 +344,27 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
         run.results.found("PRE609", message, after.exchange, before.exchange, subject="DELETE")
 
 
-@dataclass(frozen=True)
-class _Bad:
-    tier: int
-    what: str
-    body: Any
+def _bad(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield bodies that break the contract, each with its mistake in words, the most telling first."""
 
-
-def _bad(good: dict[str, Any]) -> Iterator[_Bad]:
     def changed(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> dict[str, Any]:
         body = copy.deepcopy(good)
         change(body, body["spec"]["addonList"][0])
         return body
 
     half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "type": "addonUnknown"}))
-    yield _Bad(1, "a good add-on and one of an unknown type", half_good)
-    yield _Bad(1, "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion")))
-    yield _Bad(1, "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown")))
-    yield _Bad(1, "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID")))
-    yield _Bad(2, "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName")))
-    yield _Bad(2, "no type", changed(lambda _, addon: addon.pop("type")))
-    yield _Bad(2, "another kind", changed(lambda body, _: body.update(kind="Cluster")))
-    yield _Bad(2, "a body that is not JSON", b'{"kind": "AddonCheck",')
-    yield _Bad(3, "no kind", changed(lambda body, _: body.pop("kind")))
-    yield _Bad(3, "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1")))
-    yield _Bad(3, "no apiVersion", changed(lambda body, _: body.pop("apiVersion")))
-    yield _Bad(3, "no spec", changed(lambda body, _: body.pop("spec")))
-    yield _Bad(3, "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID")))
-    yield _Bad(4, "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5)))
-    yield _Bad(4, "an array as body", [good])
+    yield "a good add-on and one of an unknown type", half_good
+    yield "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion"))
+    yield "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown"))
+    yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))
+    yield "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName"))
+    yield "no type", changed(lambda _, addon: addon.pop("type"))
+    yield "another kind", changed(lambda body, _: body.update(kind="Cluster"))
+    yield "a body that is not JSON", b'{"kind": "AddonCheck",'
+    yield "no kind", changed(lambda body, _: body.pop("kind"))
+    yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
+    yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
+    yield "no spec", changed(lambda body, _: body.pop("spec"))
+    yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
+    yield "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5))
+    yield "an array as body", [good]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
 from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
 from pytest_cce_precheck.suite.joined import ask_joined
@@ -173,10 +172,7 @@ def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, froze
     except TransportError as error:
         run.sender.report_lost(error)
         return None
-    if exchange.status in PASSING:
-        run.lists.report_unavailable(exchange)
-        return None
-    return AskedQuery(query, exchange)
+    return AskedQuery(query, exchange) if run.lists.answered(exchange) else None
 
 
 def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket, open_ids: dict[str, frozenset[str]]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.invariants import created_as_asked, paired
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
@@ -115,9 +114,7 @@ class Following:
         asked = []
         for text in only or self.queries:
             exchange = run.sender.ask(run.client.list_request(text))
-            if exchange.status in PASSING:
-                run.lists.report_unavailable(exchange)
-            else:
+            if run.lists.answered(exchange):
                 asked.append(AskedQuery(self.queries[text], exchange))
         closed = close_bracket(run, before, asked)
         if closed is None:

@@ -128,16 +128,11 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
     crossed = list(_crossed_questions(run, mine, theirs, other_id))
     for question in run.chosen(crossed, max(2, run.shares.isolation // 3), lambda each: each.what):
         answer = run.lists.judged(run.sender.ask(question.request), question.statuses)
-        foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
-        if foreign and answer:
-            message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
-            finding = Finding("PRE610", message, foreign[0].path, subject=question.subject)
-            run.results.report(finding.seen_in(answer.exchange))
-    _compare_once_more(run, theirs, other_id)
-
-
-def _compare_once_more(run: Inspection, theirs: Answer, other_id: str) -> None:
-    """Read this cluster's list right after the other's: it must not show the other's tasks now."""
+        task = next((task for task in answer.tasks if task.id in question.foreign), None) if answer else None
+        if task and answer:
+            message = f"{question.what} shows task {task.id}, which is another cluster's"
+            run.results.report(Finding("PRE610", message, task.path, question.subject).seen_in(answer.exchange))
+    # right after the other's list, it must not show the other's tasks
     after = run.lists.read()
     foreign = [task for task in after.tasks if task.id in theirs.by_id] if after else []
     if foreign and after:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.filters import Query, satisfies
 from pytest_cce_precheck.contract.occasions import REFUSED
 from pytest_cce_precheck.explore.classes import MATCHING
@@ -44,10 +43,8 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
         except TransportError as error:
             lost.append((query, error))
             continue
-        if exchange.status in PASSING:
-            run.lists.report_unavailable(exchange)
-        elif exchange.status not in REFUSED:
-            # no source says in which order a signature covers repeated values, encoded or not: a refusal proves nothing
+        # no source says in which order a signature covers repeated values, encoded or not: a refusal proves nothing
+        if run.lists.answered(exchange) and exchange.status not in REFUSED:
             asked.append(AskedQuery(query, exchange))
     closed = close_bracket(run, before, asked) if before is not None and asked else None
     for judged in closed[1] if closed is not None else ():

@@ -121,13 +121,18 @@ class TaskLists:
 
     def judged(self, exchange: Exchange, statuses: Container[int]) -> Answer | None:
         """Judge an answer on its own and report what it shows; None if it is no list of tasks that can be compared."""
-        if exchange.status in PASSING:
-            self.report_unavailable(exchange)
+        if not self.answered(exchange):
             return None
         if exchange.status in REFUSALS and exchange.status not in statuses:
             # if the list is refused too, the credentials have ended
             self.read()
         return self._judged_alone(exchange, statuses)
+
+    def answered(self, exchange: Exchange) -> bool:
+        """Return whether a question was answered, and not refused for now in all of its tries; report it if not."""
+        if exchange.status in PASSING:
+            self.report_unavailable(exchange)
+        return exchange.status not in PASSING
 
     def report_unavailable(self, exchange: Exchange) -> None:
         """Report a question that was never answered, because each try was throttled or found no service.

@@ -59,12 +59,11 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
     if before is None:
         run.results.give_up("the unfiltered list cannot be read, so there is nothing to compare with")
         return
-    asked = []
-    for variant, exchange in _with_other_headers(run, query):
-        if exchange.status in PASSING:
-            run.lists.report_unavailable(exchange)
-        else:
-            asked.append(AskedQuery(query, exchange, variant))
+    asked = [
+        AskedQuery(query, exchange, variant)
+        for variant, exchange in _with_other_headers(run, query)
+        if run.lists.answered(exchange)
+    ]
     head = None
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
