@@ -42,13 +42,13 @@ from pytest_cce_precheck.simulator.hooks import (
     with_header,
 )
 from pytest_cce_precheck.simulator.refusals import (
+    INTERNAL_ERROR,
+    THROTTLED,
+    UNAVAILABLE,
     Refusal,
     bad_request,
-    internal_error,
     not_found,
     refuse,
-    throttled,
-    unavailable,
 )
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
@@ -244,12 +244,12 @@ HOOKS: Final[HookTable] = {
         "upgrade-tasks-only": lambda population: replace(population, types=(TaskType.UPGRADE,)),
     },
     "before": {
-        "throttled": refuse_with(throttled(), each(5)),
+        "throttled": refuse_with(THROTTLED, each(5)),
         "throttled-by-the-gateway": when(
-            each(5), lambda _call, _answer: with_header(_gateway_error(refuse(throttled())), "Retry-After", None)
+            each(5), lambda _call, _answer: with_header(_gateway_error(refuse(THROTTLED)), "Retry-After", None)
         ),
-        "fails-every-ninth-time": refuse_with(internal_error(), each(9)),
-        "sometimes-unavailable": refuse_with(unavailable(), each(7)),
+        "fails-every-ninth-time": refuse_with(INTERNAL_ERROR, each(9)),
+        "sometimes-unavailable": refuse_with(UNAVAILABLE, each(7)),
         "busy-cluster": busy,
     },
     "check": {

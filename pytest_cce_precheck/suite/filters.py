@@ -6,8 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
-from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
-from pytest_cce_precheck.suite.joined import ask_joined
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, ask_joined, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 

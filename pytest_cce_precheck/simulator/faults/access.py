@@ -30,7 +30,7 @@ from pytest_cce_precheck.simulator.hooks import (
 )
 from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
-from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -157,7 +157,7 @@ def _is_list(call: Call) -> bool:
 
 
 def _fail(condition: Condition) -> Hook[Response | None]:
-    return refuse_with(internal_error(), condition)
+    return refuse_with(INTERNAL_ERROR, condition)
 
 
 def _break(
@@ -251,7 +251,7 @@ HOOKS: Final[HookTable] = {
         "answers-echo-the-credentials": _echo_authorization,
         "refusal-reveals-the-secret-key": _on_refusal(_reveal_secret),
         "fails-on-unknown-ids": when(
-            only(TASK_ID), when_empty(lambda response: replace(refuse(internal_error()), headers=response.headers))
+            only(TASK_ID), when_empty(lambda response: replace(refuse(INTERNAL_ERROR), headers=response.headers))
         ),
         "closes-without-an-answer": _break(_is_list, "connection-lost"),
         "closes-on-combinations": _break(several_filters, "connection-lost"),

@@ -30,7 +30,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_header,
     with_status,
 )
-from pytest_cce_precheck.simulator.refusals import JSON, Refusal, throttled, unauthorized, unavailable
+from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
@@ -158,7 +158,7 @@ def _message_with_query(call: Call, response: Response) -> Response:
 
 def _throttle(number: int, *headers: tuple[str, str]) -> Hook[Response | None]:
     """Throttle each ``number``-th call, with these headers instead of a right Retry-After."""
-    return refuse_with(replace(throttled(), headers=headers), each(number))
+    return refuse_with(replace(THROTTLED, headers=headers), each(number))
 
 
 HOOKS: Final[HookTable] = {
@@ -166,8 +166,8 @@ HOOKS: Final[HookTable] = {
         "throttled-without-retry-after": _throttle(5),
         "retry-after-in-words": _throttle(5, ("Retry-After", "soon")),
         "retry-after-is-negative": _throttle(7, ("Retry-After", "-1")),
-        "always-throttled": refuse_with(throttled()),
-        "type-and-instance-never-available": refuse_with(unavailable(), only(TYPE, INSTANCE)),
+        "always-throttled": refuse_with(THROTTLED),
+        "type-and-instance-never-available": refuse_with(UNAVAILABLE, only(TYPE, INSTANCE)),
     },
     "authorize": {
         "header-names-have-a-case": when(

@@ -13,9 +13,8 @@ from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
 from pytest_cce_precheck.simulator.pipeline import Fault, NoAnswer, Variation
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.simulator.staging.answers import as_gateway_refusal
 from pytest_cce_precheck.simulator.staging.crowd import Crowd, Replicas
-from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage
+from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage, as_gateway_refusal
 from pytest_cce_precheck.simulator.staging.iam import (
     TOKEN_PATH,
     Account,
