@@ -173,7 +173,7 @@ HOOKS: Final[HookTable] = {
         "header-names-have-a-case": when(
             lambda call: dict(call.request.headers.pairs).keys().isdisjoint({TOKEN_HEADER, "Authorization"}),
             lambda _call, _refusal: unauthorized("no-credentials"),
-        ),
+        )
     },
     "route": {
         "post-answers-as-get": _method_as_get("POST"),
@@ -184,23 +184,19 @@ HOOKS: Final[HookTable] = {
         "head-has-another-length": _method_as_get("HEAD"),
         "head-has-a-body": _method_as_get("HEAD"),
     },
-    "observe": {
-        "put-makes-a-task": _put_makes_a_task,
-    },
+    "observe": {"put-makes-a-task": _put_makes_a_task},
     "check": {
         "read-needs-a-json-content-type": when(
             lambda call: call.request.headers.get("Content-Type") != JSON,
             lambda _call, _refusal: Refusal("content-type", 415, "CCE.03415001", "Unsupported media type."),
-        ),
+        )
     },
     "select": {
         "tokens-see-a-task-less": when(
             lambda call: TOKEN_HEADER in call.request.headers and filtered(call), lambda _, tasks: tasks[:-1]
-        ),
+        )
     },
-    "document": {
-        "line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00")),
-    },
+    "document": {"line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00"))},
     "respond": {
         "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
         "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),

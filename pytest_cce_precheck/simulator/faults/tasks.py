@@ -63,17 +63,19 @@ def _change_one(
     return hook
 
 
-def _reschedule(task: Task, timetable: Timetable) -> Task:
-    risks = tuple(replace(risk, timetable=timetable) for risk in task.risks)
-    return replace(task, timetable=timetable, risks=risks)
+def _reschedule(begins: timedelta, ends: timedelta) -> Callable[[Call, Task], Task]:
+    """Let a task begin and end so long from now."""
+
+    def change(call: Call, task: Task) -> Task:
+        timetable = Timetable(call.now + begins, call.now + ends)
+        risks = tuple(replace(risk, timetable=timetable) for risk in task.risks)
+        return replace(task, timetable=timetable, risks=risks)
+
+    return change
 
 
-def _begin_again(call: Call, task: Task) -> Task:
-    return _reschedule(task, Timetable(call.now + timedelta(hours=2), call.now + timedelta(hours=3)))
-
-
-def _run_again(call: Call, task: Task) -> Task:
-    return _reschedule(task, Timetable(call.now - timedelta(minutes=5), call.now + timedelta(hours=3)))
+_begin_again: Final = _reschedule(timedelta(hours=2), timedelta(hours=3))
+_run_again: Final = _reschedule(-timedelta(minutes=5), timedelta(hours=3))
 
 
 def _other_verdict(_call: Call, task: Task) -> Task:
@@ -245,7 +247,7 @@ HOOKS: Final[HookTable] = {
             _change_one(lambda _, task: replace(task, type=TaskType.STATIC, target_version=None), place=4)
         ),
         "template-changes": _later(
-            _change_one(lambda _, task: replace(task, instance=replace(task.instance, template="npd2")), place=3),
+            _change_one(lambda _, task: replace(task, instance=replace(task.instance, template="npd2")), place=3)
         ),
         "instance-changes": _later(_move_to_first_instance),
         "finished-task-vanishes-early": _later(hide_one(FINAL, 3)),
@@ -284,7 +286,7 @@ HOOKS: Final[HookTable] = {
             in_one(
                 put("spec.addonTargetVersion", "9.9.9"),
                 lambda call, task: RUNNING(call, task) and task.type is TaskType.UPGRADE,
-            ),
+            )
         ),
         "final-message-changes": _later(in_one(put("status.message", "Addon task archived"), FINAL, 1)),
         "final-risks-vanish": _later(in_one(put("status.riskList", []), SUCCESS)),
