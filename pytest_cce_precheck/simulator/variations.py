@@ -38,6 +38,7 @@ from pytest_cce_precheck.simulator.hooks import (
     refuse_with,
     select_by_pairs,
     when,
+    when_empty,
     with_document,
     with_header,
 )
@@ -89,28 +90,11 @@ def _has_empty_value(call: Call) -> bool:
     return any(not value and name not in call.query.filters for name, value in call.query.given)
 
 
-def _empty_combination_is_404(call: Call, response: Response) -> Response:
-    ids = call.query.filters & {TASK_ID, INSTANCE}
-    if response.status != 200 or not ids or response.document.get("items") != []:
-        return response
-    document = {"errorCode": not_found("none").code, "errorMessage": "No task matches."}
-    return with_document(replace(response, status=404), document)
-
-
-def _entries(call: Call) -> list[Any]:
-    return list(parse_request(call.request.body)["spec"]["addonList"])
-
-
-def _several_entries_are_409(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if refusal is None and len(_entries(call)) > 1:
-        return Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
-    return refusal
-
-
-def _any_values_are_400(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if refusal is None and any(entry.get("values") for entry in _entries(call)):
-        return bad_request("unknown-values", "values has a parameter that the add-on does not know.")
-    return refusal
+def _refuse_creation_if(condition: Callable[[list[Any]], bool], refusal: Refusal) -> Hook[Refusal | None]:
+    """Refuse a good create request if its entries meet a condition."""
+    return lambda call, given: (
+        refusal if given is None and condition(parse_request(call.request.body)["spec"]["addonList"]) else given
+    )
 
 
 def _refuse_if(condition: Condition, reason: str, problem: str) -> Hook[Refusal | None]:
@@ -291,13 +275,23 @@ HOOKS: Final[HookTable] = {
     "validate": {
         "create-takes-any-add-on": accept("instance", "template"),
         "create-takes-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
-        "create-refuses-several": _several_entries_are_409,
-        "create-refuses-values": _any_values_are_400,
+        "create-refuses-several": _refuse_creation_if(
+            lambda entries: len(entries) > 1, Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
+        ),
+        "create-refuses-values": _refuse_creation_if(
+            lambda entries: any(each.get("values") for each in entries),
+            bad_request("unknown-values", "values has a parameter that the add-on does not know."),
+        ),
     },
     "created": _DOCUMENTS,
     "respond": {
         "gateway-errors": on_error(_gateway_error),
-        "empty-combinations-404": _empty_combination_is_404,
+        "empty-combinations-404": when(
+            lambda call: bool(call.query.filters & {TASK_ID, INSTANCE}),
+            when_empty(
+                lambda response: replace(response, status=404, body=refuse(not_found("none", "No task matches.")).body)
+            ),
+        ),
         "content-type-with-charset": _headers(
             lambda name, value: (name, f"{value};charset=UTF-8" if name == "Content-Type" else value)
         ),
