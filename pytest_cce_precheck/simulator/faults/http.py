@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 
 # octets of a body that is sent with the length of a shorter one
 _LEFT_OVER: Final = 20
+_HTML: Final = b"<html><head><title>Error</title></head><body><h1>nginx</h1></body></html>"
+_STACK: Final = (
+    "java.lang.NullPointerException\n"
+    "\tat com.huawei.cce.addon.PrecheckService.list(PrecheckService.java:118)\n"
+    "\tat com.huawei.cce.addon.PrecheckResource.get(PrecheckResource.java:57)"
+)
+_SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
 def _content_type(value: str | None) -> ResponseChange:
@@ -125,15 +132,6 @@ def _is_head(call: Call) -> bool:
 
 def _has(name: str) -> Condition:
     return lambda call: name in call.request.headers
-
-
-_HTML: Final = b"<html><head><title>Error</title></head><body><h1>nginx</h1></body></html>"
-_STACK: Final = (
-    "java.lang.NullPointerException\n"
-    "\tat com.huawei.cce.addon.PrecheckService.list(PrecheckService.java:118)\n"
-    "\tat com.huawei.cce.addon.PrecheckResource.get(PrecheckResource.java:57)"
-)
-_SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
 def _as(content_type: str, body: bytes, response: Response) -> Response:
