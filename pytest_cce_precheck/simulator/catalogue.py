@@ -39,14 +39,7 @@ def load_faults(tables: Iterable[HookTable]) -> dict[str, Fault]:
     """Return the faults by name, in the order of the catalogue."""
     hooks = hooks_by_name(tables)
     return {
-        name: Fault(
-            name=name,
-            category=category,
-            codes=tuple(entry["codes"]),
-            subtle=entry.get("subtle", False),
-            summary=entry["summary"],
-            **hooks.get(name, {}),
-        )
+        name: Fault(name=name, category=category, **entry | {"codes": tuple(entry["codes"])}, **hooks.get(name, {}))
         for category, entries in _catalogue()["faults"].items()
         for name, entry in entries.items()
     }

@@ -45,24 +45,22 @@ def each_filter_value_selects_exactly_its_tasks(run: Inspection) -> None:
 
 def unknown_filter_values_select_nothing(run: Inspection) -> None:
     """Ask for values that no task has, in all the ways in which services take them for others."""
-    _ask_joined(run, "unknown")
-    _ask_family(run, "unknown")
+    _ask_joined_and_alone(run, "unknown")
 
 
 def filters_together_select_what_satisfies_all(run: Inspection) -> None:
     """Ask with two and three filters at once."""
-    _ask_joined(run, "combinations")
-    _ask_family(run, "combinations")
+    _ask_joined_and_alone(run, "combinations")
 
 
 def the_same_question_in_other_words_has_the_same_answer(run: Inspection) -> None:
     """Ask the same in other words: order, repetition, encoding, unknown parameters, empty values; and once more."""
-    _ask_joined(run, "spelling")
-    _ask_family(run, "spelling")
+    _ask_joined_and_alone(run, "spelling")
 
 
-def _ask_joined(run: Inspection, family: Family) -> None:
+def _ask_joined_and_alone(run: Inspection, family: Family) -> None:
     ask_joined(run, family, lambda queries: ask_in_brackets(run, queries))
+    _ask_family(run, family)
 
 
 def _ask_family(run: Inspection, family: Family, spare: int = 0) -> tuple[Query, ...]:
