@@ -8,7 +8,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     _Outcome = tuple[Query, Exchange | TransportError]
 
-
+Q = TypeVar("Q", bound="Query | None")
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
@@ -147,28 +147,18 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
     outcomes = _ask_together(run, queries)
-    again = [*queries[1:], queries[0]]
-    elsewhere = None
-    if run.settings.neighbours.other_cluster_id is None:
-        outcomes += _ask_together(run, again)
-    else:
-        outcomes_again, elsewhere = _ask_both_clusters(run, again[:-1])
-        outcomes += outcomes_again
+    again: list[Query | None] = [*queries[1:], queries[0]]
+    if run.settings.neighbours.other_cluster_id is not None:
+        again[1:] = [None, *again[1:-1]]
+    outcomes_again = _ask_together(run, again)
+    outcomes += [(query, outcome) for query, outcome in outcomes_again if query is not None]
     _judge_together(run, before, outcomes)
-    if elsewhere is not None:
-        _judge_elsewhere(run, before, elsewhere)
+    for query, outcome in outcomes_again:
+        if query is None:
+            _judge_elsewhere(run, before, outcome)
     more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
     if more > 0:
         _ask_more_together(run, more)
-
-
-def _ask_both_clusters(run: Inspection, queries: Sequence[Query]) -> tuple[list[_Outcome], Exchange | TransportError]:
-    """Ask queries at the same time as the list of the other cluster, which is sent between them."""
-    requests = [run.client.list_request(query.query) for query in queries]
-    requests.insert(1, run.client.list_request(cluster_id=run.settings.neighbours.other_cluster_id))
-    outcomes = _send_together(run, requests)
-    elsewhere = outcomes.pop(1)
-    return list(zip(queries, outcomes, strict=True)), elsewhere
 
 
 def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
@@ -204,22 +194,20 @@ def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -
     _judge(run, before, _answered(run, outcomes))
 
 
-def _ask_together(run: Inspection, queries: Sequence[Query]) -> list[_Outcome]:
-    outcomes = _send_together(run, [run.client.list_request(query.query) for query in queries])
-    return list(zip(queries, outcomes, strict=True))
+def _ask_together(run: Inspection, queries: Sequence[Q]) -> list[tuple[Q, Exchange | TransportError]]:
+    """Ask queries at the same time; None stands for the list of the other cluster."""
 
-
-def _send_together(run: Inspection, requests: Sequence[Request]) -> list[Exchange | TransportError]:
-    def send(request: Request) -> Exchange | TransportError:
+    def send(query: Q) -> tuple[Q, Exchange | TransportError]:
+        text, cluster_id = ("", run.settings.neighbours.other_cluster_id) if query is None else (query.query, None)
         try:
-            return run.client.send(request)
+            return query, run.client.send(run.client.list_request(text, cluster_id=cluster_id))
         except TransportError as error:
-            return error
+            return query, error
 
-    for _ in requests:
+    for _ in queries:
         run.budget.spend()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(send, requests))
+        return list(pool.map(send, queries))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:
