@@ -203,6 +203,15 @@ def select_by(same: Callable[[str, str], bool], *loose: Filter) -> Hook[list[Tas
     return hook
 
 
+def add_a_task(call: Call, tasks: list[Task]) -> list[Task]:
+    """Make one more task of the first one's instance, for good."""
+    if not tasks:
+        return tasks
+    task = call.state.make(tasks[0].instance, TaskType.STATIC, None, call.now)
+    call.state.add(call.cluster.id, task)
+    return [*tasks, task]
+
+
 # ---- parts of documents
 
 

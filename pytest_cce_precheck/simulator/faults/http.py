@@ -12,6 +12,7 @@ from pytest_cce_precheck.simulator.hooks import (
     TYPE,
     Condition,
     ResponseChange,
+    add_a_task,
     alter,
     always,
     each,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
-    from pytest_cce_precheck.simulator.state import Task
 
 
 # octets of a body that is sent with the length of a shorter one
@@ -94,14 +94,6 @@ def _delete_newest(call: Call, route: Route | Refusal) -> Route | Refusal:
         for task in call.state.tasks_of(call.ids.cluster_id, call.now)[-1:]:
             call.state.remove(call.ids.cluster_id, task.id)
     return answered
-
-
-def _put_makes_a_task(call: Call, tasks: list[Task]) -> list[Task]:
-    if call.request.method != "PUT" or not tasks:
-        return tasks
-    task = call.state.make(tasks[0].instance, tasks[0].type, tasks[0].target_version, call.now)
-    call.state.add(call.ids.cluster_id, task)
-    return [*tasks, task]
 
 
 def _body(change: Callable[[bytes], bytes], condition: Condition = always) -> Hook[Any]:
@@ -182,7 +174,7 @@ HOOKS: Final[HookTable] = {
         "head-has-another-length": _method_as_get("HEAD"),
         "head-has-a-body": _method_as_get("HEAD"),
     },
-    "observe": {"put-makes-a-task": _put_makes_a_task},
+    "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
     "check": {
         "read-needs-a-json-content-type": when(
             lambda call: call.request.headers.get("Content-Type") != JSON,

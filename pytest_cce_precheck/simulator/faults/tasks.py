@@ -16,6 +16,7 @@ from pytest_cce_precheck.simulator.hooks import (
     TASK_ID,
     TYPE,
     TaskCondition,
+    add_a_task,
     any_task,
     by_call,
     every,
@@ -124,14 +125,6 @@ def _without_its_other_risks(call: Call, document: Document) -> None:
     for item in document["items"]:
         if item["metadata"]["taskID"] in call.created_ids and item["status"]["status"] in ("Failed", "Success"):
             item["status"]["riskList"] = item["status"]["riskList"][:1]
-
-
-def _add_a_task(call: Call, tasks: list[Task]) -> list[Task]:
-    if not tasks:
-        return tasks
-    task = call.state.make(tasks[0].instance, TaskType.STATIC, None, call.now)
-    call.state.add(call.cluster.id, task)
-    return [*tasks, task]
 
 
 def _four_of_twelve(call: Call) -> bool:
@@ -259,8 +252,8 @@ HOOKS: Final[HookTable] = {
             lambda call, task: bool(task.target_version) and _is_running_or_final(call, task),
             lambda _, task: replace(task, target_version="9.9.9"),
         ),
-        "reads-add-tasks": every(3, _add_a_task),
-        "filtered-read-adds-a-task": when(only(INSTANCE), _add_a_task),
+        "reads-add-tasks": every(3, add_a_task),
+        "filtered-read-adds-a-task": when(only(INSTANCE), add_a_task),
         "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
         "created-tasks-in-every-cluster": lambda call, tasks: [*tasks, *_main_created(call, any_task)],
         "finished-task-moves-to-another-cluster": _finished_moves,
