@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,6 @@ from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, REQUEST_ID_HE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
 
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.simulator.arranging import ArrangedTask, Document

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.transport.simulate import received
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.wire.exchange import Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.challenge.notes import Answered
     from pytest_cce_precheck.simulator.pipeline import NoAnswer
-    from pytest_cce_precheck.wire.exchange import Request, Response
 
 _VARY: Final = ("Date", REQUEST_ID_HEADER)
 _ITEMS: Final = 'document["items"]'

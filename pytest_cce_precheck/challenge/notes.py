@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.errors import CcePrecheckError
-from pytest_cce_precheck.simulator.clock import ManualClock
+from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.states import Simulator
@@ -18,7 +18,6 @@ from pytest_cce_precheck.states import Simulator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_cce_precheck.simulator.clock import Clock
     from pytest_cce_precheck.wire.exchange import Request, Response
 
     Answered = tuple[Request, Response | NoAnswer]

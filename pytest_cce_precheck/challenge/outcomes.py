@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_cce_precheck._text import count_of, did_you_mean, listed
 from pytest_cce_precheck.challenge.differences import Difference
@@ -87,24 +88,26 @@ class Score:
         return [each for each in self.trials if each.verdict == verdict]
 
     @property
+    def verdicts(self) -> Counter[Verdict]:
+        """The number of trials with each verdict."""
+        return Counter(each.verdict for each in self.trials)
+
+    @property
     def percent(self) -> float | None:
         """The share of the faults that change an answer which were killed; None if there is none."""
-        killed, survived = len(self.of("killed")), len(self.of("survived"))
+        killed, survived = self.verdicts["killed"], self.verdicts["survived"]
         return 100 * killed / (killed + survived) if killed + survived else None
 
     def reaches(self, least: float) -> bool:
         """Whether all was run, and ``least`` per cent of the faults were killed."""
-        return self.percent is not None and self.percent >= least and not self.of("not run")
+        return self.percent is not None and self.percent >= least and not self.verdicts["not run"]
 
     @property
     def data(self) -> dict[str, Any]:
         """This for programs."""
-        verdicts = dict.fromkeys(("killed", "survived", "not applicable", "brittle", "tolerated", "not run"), 0)
-        for trial in self.trials:
-            verdicts[trial.verdict] += 1
         return {
             "score": None if self.percent is None else round(self.percent, 1),
-            "verdicts": verdicts,
+            "verdicts": {each: self.verdicts[each] for each in get_args(Verdict)},
             "tests": self.tests,
             "tests_that_ask": self.asking,
             "seconds": round(self.seconds, 1),
@@ -120,8 +123,8 @@ class Score:
         if kinds:
             yield f"{'':<16}{'killed':>8}{'survived':>10}{'not applicable':>16}"
             for kind in kinds:
-                yield self._row(kind, [each for each in self.trials if each.kind == kind])
-            yield self._row("all faults", [each for each in self.trials if not each.is_variation])
+                yield _row(kind, [each.verdict for each in self.trials if each.kind == kind])
+            yield _row("all faults", [each.verdict for each in self.trials if not each.is_variation])
         places: dict[Any, list[Trial]] = {}
         for trial in self.of("survived"):
             assert trial.difference is not None
@@ -137,28 +140,22 @@ class Score:
         yield ""
         if any(trial.is_variation for trial in self.trials):
             yield (
-                f"variations    {len(self.of('tolerated'))} change an answer and no test fails; tests are brittle on"
+                f"variations    {self.verdicts['tolerated']} change an answer and no test fails; tests are brittle on"
                 f" {len(brittle)}"
             )
         yield f"tests         {self.asking} of {self.tests} ask the simulator for something"
         yield f"time          {self.seconds:.0f} s"
-        if self.of("not run"):
-            yield f"not run       {count_of(len(self.of('not run')), 'fault')}: the time was over (--time)"
-        yield f"score         {self._score()}"
+        if left := self.verdicts["not run"]:
+            yield f"not run       {count_of(left, 'fault')}: the time was over (--time)"
+        killed, survived = self.verdicts["killed"], self.verdicts["survived"]
+        changing = f"{killed} of {count_of(killed + survived, 'fault')} that change an answer are killed"
+        none = "none: no fault that was run changes an answer that a test got"
+        yield f"score         {none if self.percent is None else f'{self.percent:.0f} %: {changing}'}"
 
-    def _row(self, title: str, trials: Sequence[Trial]) -> str:
-        counts = [
-            sum(each.verdict == verdict for each in trials) for verdict in ("killed", "survived", "not applicable")
-        ]
-        return f"{title:<16}{counts[0]:>8}{counts[1]:>10}{counts[2]:>16}"
 
-    def _score(self) -> str:
-        if self.percent is None:
-            return "none: no fault that was run changes an answer that a test got"
-        killed, survived = len(self.of("killed")), len(self.of("survived"))
-        return (
-            f"{self.percent:.0f} %: {killed} of {count_of(killed + survived, 'fault')} that change an answer are killed"
-        )
+def _row(title: str, verdicts: Sequence[Verdict]) -> str:
+    killed, survived, other = map(verdicts.count, ("killed", "survived", "not applicable"))
+    return f"{title:<16}{killed:>8}{survived:>10}{other:>16}"
 
 
 def _changed(trial: Trial) -> Iterator[str]:

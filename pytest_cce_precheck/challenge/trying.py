@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.challenge.differences import Difference, difference
-from pytest_cce_precheck.challenge.notes import replayed
+from pytest_cce_precheck.challenge.notes import Notes, replayed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from pytest_cce_precheck.challenge.notes import Answered, Notes
+    from pytest_cce_precheck.challenge.notes import Answered
 
 
 class Asked:

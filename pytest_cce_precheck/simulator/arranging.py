@@ -135,14 +135,11 @@ def _when(given: When | None) -> str | None:
 
 
 def _usual_risks(fields: TaskFields) -> list[Risk]:
-    kinds = risks_of(fields.template)
-    # the first risk is found, the others are not
-    failed = fields.state == TaskState.FAILED
+    # of a task that failed, the first risk is found, the others are not
+    found = fields.state == TaskState.FAILED
     return [
-        (kind.name, str(kind.level), str(TaskState.FAILED if place == 0 else TaskState.SUCCESS))
-        if failed
-        else (kind.name, str(kind.level))
-        for place, kind in enumerate(kinds)
+        (kind.name, str(kind.level), *([str(TaskState.SUCCESS)] if found and place else []))
+        for place, kind in enumerate(risks_of(fields.template))
     ]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.refusals import refuse, throttled
-from pytest_cce_precheck.simulator.state import Pace
+from pytest_cce_precheck.simulator.refusals import THROTTLED, refuse
+from pytest_cce_precheck.simulator.state import Pace, SimulatorState
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.simulator.pipeline import Call
     from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.simulator.state import SimulatorState
     from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5
@@ -43,7 +42,7 @@ def busy(call: Call, answer: Response | None) -> Response | None:
     call.state.sweep(call.now)
     if rng.random() < _CHANCE_OF_A_TASK:
         add_task(call.state, call.ids, call.now, rng)
-    return refuse(throttled()) if call.number % _THROTTLED_EVERY == 0 else answer
+    return refuse(THROTTLED) if call.number % _THROTTLED_EVERY == 0 else answer
 
 
 def add_task(state: SimulatorState, ids: SeededIds, created: datetime, rng: Random, scale: float = 1.0) -> None:

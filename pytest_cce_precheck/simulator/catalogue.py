@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from pytest_cce_precheck._files import packaged_table
-from pytest_cce_precheck.simulator.pipeline import Document, Fault, Hook, Variation
+from pytest_cce_precheck.simulator.pipeline import Edit, Fault, Hook, Variation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,9 +28,9 @@ class HookTable(TypedDict, total=False):
     observe: Mapping[str, Hook[list[Task]]]
     check: Mapping[str, Hook[Refusal | None]]
     select: Mapping[str, Hook[list[Task]]]
-    document: Mapping[str, Hook[Document]]
+    document: Mapping[str, Edit]
     validate: Mapping[str, Hook[Refusal | None]]
-    created: Mapping[str, Hook[Document]]
+    created: Mapping[str, Edit]
     respond: Mapping[str, Hook[Response]]
     encode: Mapping[str, Hook[Response]]
 
@@ -39,14 +39,7 @@ def load_faults(tables: Iterable[HookTable]) -> dict[str, Fault]:
     """Return the faults by name, in the order of the catalogue."""
     hooks = hooks_by_name(tables)
     return {
-        name: Fault(
-            name=name,
-            category=category,
-            codes=tuple(entry["codes"]),
-            subtle=entry.get("subtle", False),
-            summary=entry["summary"],
-            **hooks.get(name, {}),
-        )
+        name: Fault(name=name, category=category, **entry | {"codes": tuple(entry["codes"])}, **hooks.get(name, {}))
         for category, entries in _catalogue()["faults"].items()
         for name, entry in entries.items()
     }

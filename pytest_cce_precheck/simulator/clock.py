@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A fixed start makes the same seed give the same bytes.
 START: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
@@ -22,7 +25,29 @@ class Clock(Protocol):
         """Set the clock, before anything is timed by it."""
 
 
-class ManualClock:
+class _AdvancedClock:
+    """Another time, plus what the clock was advanced by."""
+
+    def __init__(self, time: Callable[[], datetime]) -> None:
+        self._time = time
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time, aware and in UTC."""
+        return self._time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        if seconds < 0:
+            raise ValueError(f"a clock only moves forward, not by {seconds} s")
+        self._ahead += timedelta(seconds=seconds)
+
+    def start(self, at: datetime) -> None:
+        """Set the clock, before anything is timed by it."""
+        self._ahead = at - self._time()
+
+
+class ManualClock(_AdvancedClock):
     """A clock that stands still until it is advanced.
 
     >>> clock = ManualClock()
@@ -34,41 +59,12 @@ class ManualClock:
     def __init__(self, start: datetime = START) -> None:
         if start.utcoffset() is None:
             raise ValueError("the clock's start has no time zone; give an aware datetime")
-        self._now = start.astimezone(UTC)
-
-    def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
-        self._now += _forward(seconds)
-
-    def start(self, at: datetime) -> None:
-        """Set the clock, before anything is timed by it."""
-        self._now = at.astimezone(UTC)
+        start = start.astimezone(UTC)
+        super().__init__(lambda: start)
 
 
-class RunningClock:
+class RunningClock(_AdvancedClock):
     """The real time, plus what it was advanced by."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock forward, ahead of the real time."""
-        self._ahead += _forward(seconds)
-
-    def start(self, at: datetime) -> None:
-        """Set the clock, which runs on from there."""
-        self._ahead = at - datetime.now(UTC)
-
-
-def _forward(seconds: float) -> timedelta:
-    if seconds < 0:
-        raise ValueError(f"a clock only moves forward, not by {seconds} s")
-    return timedelta(seconds=seconds)
+        super().__init__(lambda: datetime.now(UTC))

@@ -25,7 +25,7 @@ from pytest_cce_precheck.simulator.http1 import (
     parse_head,
 )
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
-from pytest_cce_precheck.simulator.refusals import internal_error, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
 from pytest_cce_precheck.wire.exchange import Request, Response
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Answerer:
             asked = f"{request.method} {request.path:.200}" if request else "a request that could not be read"
             _log.exception("the simulator failed on %a", asked)
             connection.scheduled.clear()
-            connection.refuse(refuse(internal_error()))
+            connection.refuse(refuse(INTERNAL_ERROR))
         return True
 
     def _next_request(self, connection: Connection) -> tuple[Request | None, bool]:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found
-from pytest_cce_precheck.simulator.state import Instance
+from pytest_cce_precheck.simulator.state import Cluster, Instance, Task
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskType
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.simulator.state import Cluster, Task
 
 
 MOST_TASKS: Final = 50_000
@@ -27,9 +26,9 @@ def parse_request(body: bytes) -> Any:
         return None
 
 
-def names_a_cluster(body: bytes) -> bool:
+def names_a_cluster(call: Call) -> bool:
     """Return whether the body of a create request names any cluster."""
-    return isinstance(parse_request(body)["spec"].get("clusterID"), str)
+    return isinstance(parse_request(call.request.body)["spec"].get("clusterID"), str)
 
 
 def check_request(document: Any, cluster: Cluster) -> Refusal | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
 from pytest_cce_precheck.simulator.refusals import Refusal, dumps, refuse
 from pytest_cce_precheck.simulator.selection import ListQuery, field_of, select
 from pytest_cce_precheck.simulator.state import Task
@@ -41,6 +41,11 @@ def filtered(call: Call) -> bool:
 def unfiltered(call: Call) -> bool:
     """Apply if the query has no value for any filter."""
     return not call.query.filters
+
+
+def several_filters(call: Call) -> bool:
+    """Apply if the query has values for two filters or more."""
+    return len(call.query.filters) > 1
 
 
 def each(number: int) -> Condition:
@@ -128,6 +133,13 @@ def accept(*reasons: str) -> Hook[Refusal | None]:
     return lambda _, refusal: None if refusal is not None and refusal.reason in reasons else refusal
 
 
+def accept_if(condition: Condition, reason: str) -> Hook[Refusal | None]:
+    """Accept what would be refused for a reason if the call meets a condition, which is looked at only then."""
+    return lambda call, refusal: (
+        None if refusal is not None and refusal.reason == reason and condition(call) else refusal
+    )
+
+
 # ---- the tasks that are selected
 
 
@@ -191,40 +203,62 @@ def select_by(same: Callable[[str, str], bool], *loose: Filter) -> Hook[list[Tas
     return hook
 
 
+def add_a_task(call: Call, tasks: list[Task]) -> list[Task]:
+    """Make one more task of the first one's instance, for good."""
+    if not tasks:
+        return tasks
+    task = call.state.make(tasks[0].instance, TaskType.STATIC, None, call.now)
+    call.state.add(call.cluster.id, task)
+    return [*tasks, task]
+
+
 # ---- parts of documents
 
 
 def put(path: str, value: Any) -> Change:
     """Set a field, by its dotted path."""
-    return alter(path, lambda _: copy.deepcopy(value))
+    return _in_holders(path, lambda holder, name: holder.update({name: copy.deepcopy(value)}))
 
 
 def drop(path: str) -> Change:
     """Remove a field, by its dotted path."""
-    return _in_holder(path, lambda holder, name: holder.pop(name, None))
+    return _in_holders(path, lambda holder, name: holder.pop(name, None))
+
+
+def rename(path: str, new: str) -> Change:
+    """Give a field, by its dotted path, another name."""
+    return _in_holders(path, lambda holder, name: holder.update({new: holder.pop(name)}), present=True)
 
 
 def alter(path: str, function: Callable[[Any], Any]) -> Change:
-    """Set a field, by its dotted path, to a function of its value (None if it is absent)."""
-    return _in_holder(path, lambda holder, name: holder.update({name: function(holder.get(name))}))
+    """Set a field that is there, by its dotted path, to a function of its value."""
+    return _in_holders(path, lambda holder, name: holder.update({name: function(holder[name])}), present=True)
 
 
-def _in_holder(path: str, act: Callable[[dict[str, Any], str], object]) -> Change:
-    """Act on the object that holds the field; an item that has no such object stays as it is."""
+def _in_holders(path: str, act: Callable[[dict[str, Any], str], object], *, present: bool = False) -> Change:
+    """Act on each object that may hold the field, or has it if it must be ``present``.
+
+    A number in the path is a place in an array, ``*`` are all places.
+    """
     *above, name = path.split(".")
 
     def change(item: Any) -> None:
+        holders = [item]
         for step in above:
-            if isinstance(item, dict):
-                item = item.get(step)
-            elif isinstance(item, list) and len(item) > int(step):
-                item = item[int(step)]
-            else:
-                return
-        if isinstance(item, dict):
-            act(item, name)
+            holders = [inner for holder in holders for inner in _inside(holder, step)]
+        for holder in holders:
+            if isinstance(holder, dict) and (name in holder or not present):
+                act(holder, name)
 
     return change
+
+
+def _inside(holder: Any, step: str) -> list[Any]:
+    if isinstance(holder, dict):
+        return [holder.get(step)]
+    if isinstance(holder, list):
+        return holder if step == "*" else holder[int(step) :][:1]
+    return []
 
 
 # ---- documents
@@ -237,51 +271,54 @@ def items_of(document: Document) -> list[Any]:
     return items
 
 
-def in_document(change: Change) -> Hook[Document]:
+def in_document(change: Change) -> Edit:
     """Change the document itself."""
 
-    def hook(_call: Call, document: Document) -> Document:
+    def edit(_call: Call, document: Document) -> None:
         change(document)
-        return document
 
-    return hook
+    return edit
 
 
-def in_each(change: Change) -> Hook[Document]:
+def in_each(*changes: Change) -> Edit:
     """Change each task of the document."""
 
-    def hook(_call: Call, document: Document) -> Document:
+    def edit(_call: Call, document: Document) -> None:
         for item in items_of(document):
-            change(item)
-        return document
+            for change in changes:
+                change(item)
 
-    return hook
+    return edit
 
 
-def in_one(change: Change, condition: TaskCondition = any_task, place: int = 0) -> Hook[Document]:
+def in_one(change: Change, condition: TaskCondition = any_task, place: int = 0) -> Edit:
     """Change one task, the same in all documents."""
 
-    def hook(call: Call, document: Document) -> Document:
+    def edit(call: Call, document: Document) -> None:
         task = pick(call, condition, place)
         for item in document["items"]:
             if task is not None and item["metadata"]["taskID"] == task.id:
                 change(item)
-        return document
 
-    return hook
+    return edit
+
+
+def by_call(make: Callable[[Call], Edit]) -> Edit:
+    """Change a document by what the call says."""
+    return lambda call, document: make(call)(call, document)
 
 
 # ---- responses
 
 
-def with_body(response: Response, body: bytes) -> Response:
-    """Return the response with another body."""
-    return replace(response, body=body)
-
-
 def with_document(response: Response, document: object) -> Response:
     """Return the response with another JSON document."""
     return replace(response, body=dumps(document))
+
+
+def with_fields(response: Response, **fields: object) -> Response:
+    """Return the response with other fields in its JSON document."""
+    return with_document(response, {**response.document, **fields})
 
 
 def with_header(response: Response, name: str, value: str | None) -> Response:
@@ -298,6 +335,11 @@ def with_status(status: int) -> ResponseChange:
 def on_status(status: int, change: ResponseChange) -> Hook[Response]:
     """Change the responses with this status."""
     return lambda _, response: change(response) if response.status == status else response
+
+
+def when_empty(change: ResponseChange) -> Hook[Response]:
+    """Change the list answers without a task."""
+    return lambda _, response: change(response) if b'"items":[]' in response.body else response
 
 
 def on_error(change: ResponseChange) -> Hook[Response]:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.simulator.delivery import LateResponse
-from pytest_cce_precheck.simulator.pipeline import NoAnswer
+from pytest_cce_precheck.simulator.pipeline import Call, NoAnswer
 from pytest_cce_precheck.simulator.refusals import JSON, dumps
 from pytest_cce_precheck.wire.exchange import Headers, Response, encode_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_cce_precheck.simulator.pipeline import Call
 
 Lost = Literal["connection-lost", "timeout"]
 _METHODS: Final = ("GET", "POST")

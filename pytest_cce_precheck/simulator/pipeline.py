@@ -5,20 +5,18 @@ A hook is a small callable ``(call, value) -> value``: it gets the result of its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.errors import BodyError, TransportReason
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
     from datetime import datetime
 
-    from pytest_cce_precheck.errors import TransportReason
     from pytest_cce_precheck.simulator.clock import Clock
     from pytest_cce_precheck.simulator.population import Population, SeededIds
     from pytest_cce_precheck.simulator.refusals import Refusal
@@ -80,8 +78,16 @@ class Call:
         self.memory[key] = int(self.memory.get(key, 0)) + 1
         return int(self.memory[key])
 
+    def previous(self, key: Hashable, value: Any) -> Any:
+        """Return what was kept for ``key`` before, ``value`` if nothing was, and keep ``value``."""
+        before = self.memory.get(key, value)
+        self.memory[key] = value
+        return before
+
 
 Hook = Callable[[Call, T], T]
+Edit = Callable[[Call, Document], Document | None]
+"""A hook that changes a document in place, or returns another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +102,9 @@ class Behaviour:
     ``observe``     the cluster's tasks
     ``check``       the refusal of the query, None if it is answered
     ``select``      the tasks that are answered
-    ``document``    the document of a list answer
+    ``document``    the document of a list answer: changed in place, or another
     ``validate``    the refusal of a create request, None if it is carried out
-    ``created``     the document of a create answer
+    ``created``     the document of a create answer, likewise
     ``respond``     any answer, errors too; may raise `NoAnswer`
     ``encode``      any answer, after all other hooks: compression, header spelling
     ==============  ======================================================================================
@@ -113,9 +119,9 @@ class Behaviour:
     observe: Hook[list[Task]] | None = None
     check: Hook[Refusal | None] | None = None
     select: Hook[list[Task]] | None = None
-    document: Hook[Document] | None = None
+    document: Edit | None = None
     validate: Hook[Refusal | None] | None = None
-    created: Hook[Document] | None = None
+    created: Edit | None = None
     respond: Hook[Response] | None = None
     encode: Hook[Response] | None = None
 
@@ -140,7 +146,8 @@ class Variation(Behaviour):
 LIST_STAGES: Final = ("observe", "check", "select", "document")
 _STAGES: Final = ("before", "authorize", "route", *LIST_STAGES, "validate", "created", "respond", "encode")
 # at these stages a hook gets what an earlier fault or a test may have broken: a document or a response
-_BREAKABLE: Final = ("document", "created", "respond")
+_DOCUMENTS: Final = ("document", "created")
+_BREAKABLE: Final = (*_DOCUMENTS, "respond")
 _BROKEN: Final = (
     LookupError,  # a field, a list item or a header is missing
     TypeError,  # null, or a value of another type
@@ -172,5 +179,6 @@ class Hooks:
         """
         for hook in self._of[stage]:
             with suppress(*(_BROKEN if stage in _BREAKABLE else ())):
-                value = hook(call, value)
+                changed = hook(call, value)
+                value = value if changed is None and stage in _DOCUMENTS else changed
         return value

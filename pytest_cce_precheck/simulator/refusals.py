@@ -48,19 +48,11 @@ def method_not_allowed(allowed: str) -> Refusal:
     return Refusal("method", 405, "CCE.01405001", "Method not allowed.", (("Allow", allowed),))
 
 
-def throttled() -> Refusal:
-    """Refuse with 429 and ``Retry-After``."""
-    return Refusal("throttled", 429, "CCE.02429001", "The request is too frequent, try again later.", _RETRY_AFTER)
-
-
-def unavailable() -> Refusal:
-    """Refuse with 503 and ``Retry-After``."""
-    return Refusal("unavailable", 503, "CCE.01503001", "Service unavailable.", _RETRY_AFTER)
-
-
-def internal_error() -> Refusal:
-    """Refuse with 500."""
-    return Refusal("internal", 500, "CCE.01500001", "Internal error.")
+THROTTLED: Final = Refusal(
+    "throttled", 429, "CCE.02429001", "The request is too frequent, try again later.", _RETRY_AFTER
+)
+UNAVAILABLE: Final = Refusal("unavailable", 503, "CCE.01503001", "Service unavailable.", _RETRY_AFTER)
+INTERNAL_ERROR: Final = Refusal("internal", 500, "CCE.01500001", "Internal error.")
 
 
 def refuse(refusal: Refusal) -> Response:

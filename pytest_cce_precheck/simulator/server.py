@@ -17,14 +17,13 @@ import struct
 import threading
 from concurrent.futures import Future
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, sends_too_much
 from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
 
     from pytest_cce_precheck.simulator.connection import Handle
     from pytest_cce_precheck.simulator.service import Simulator

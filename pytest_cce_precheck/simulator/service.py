@@ -19,7 +19,7 @@ from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.own_answers import OwnAnswers
 from pytest_cce_precheck.simulator.pipeline import LIST_STAGES, Behaviour, Call, Fault, Hooks, NoAnswer, Variation
 from pytest_cce_precheck.simulator.population import Population, populate
-from pytest_cce_precheck.simulator.refusals import Refusal, internal_error, json_response, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, json_response, refuse
 from pytest_cce_precheck.simulator.rendering import create_document, list_document
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import ListQuery, check_query, select
@@ -151,7 +151,7 @@ class Simulator:
         if isinstance(route, Refusal):
             return refuse(route)
         if route.cluster_id not in call.state.clusters:
-            return refuse(internal_error())
+            return refuse(INTERNAL_ERROR)
         call.route = route
         own = self._own_answers.next(call)
         if own is not None:

@@ -17,7 +17,7 @@ from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, matching, select
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers, encode_query
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 # FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
 _IN_A_ROW: Final = 4
@@ -64,7 +63,7 @@ def bad_credentials_are_refused(run: Inspection) -> None:
         run.results.judged += exchange.status not in PASSING
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
             message = f"the refusal of {probe.what} shows the right signature"
-            run.results.report(Finding("PRE608", message, subject=("signature",)).seen_in(exchange))
+            run.results.found("PRE608", message, exchange, subject="signature")
 
 
 def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:

@@ -97,15 +97,7 @@ class Shares:
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
         return cls(
-            max(budget - fixed, 4),
-            authentication,
-            isolation,
-            methods,
-            creation,
-            exploration,
-            transport,
-            retries,
-            again,
+            max(budget - fixed, 4), authentication, isolation, methods, creation, exploration, transport, retries, again
         )
 
     @property

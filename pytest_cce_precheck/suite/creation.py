@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING, has_failed
 from pytest_cce_precheck.contract.filters import Bracket
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
-from pytest_cce_precheck.wire.exchange import TransportError, encode_query
-from pytest_cce_precheck.wire.signing import CONTENT_HASH_HEADER
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 # a version that nobody asks for: tasks with it were made by this run, whoever else works in the cluster
 _MARK: Final = "0.0.0-precheck-probe"
@@ -80,7 +77,10 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
     run.results.judged += 1
     if answer is None or not answer.tasks or not all(task.id for task in answer.tasks):
         return
-    _report_known(run, before, answer)
+    for task in answer.tasks:
+        if task.id in before.by_id:
+            message = f"the create call returned task {task.id}, which was listed before"
+            run.results.found("PRE322", message, exchange, before.exchange, subject="id", path=task.path)
     run.lists.compare(answer, complete=False)
     Following(run, answer).to_the_end()
     if run.shares.creation >= AMPLE:
@@ -175,16 +175,16 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
     # the life cycle has its share first: creation, three questions for each task, some polls
     number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
     refused = unread = 0
-    for bad in sorted(_bad(good), key=lambda each: each.tier)[:number]:
+    for what, body in islice(_bad(good), number):
         if run.created >= run.settings.max_created:
             run.results.end_early(f"no more may be created (--cce-max-created-tasks={run.settings.max_created})")
             return
-        exchange = run.sender.ask(run.client.create_request(bad.body))
+        exchange = run.sender.ask(run.client.create_request(body))
         refused += exchange.status >= 300 and exchange.status not in PASSING
         if exchange.status < 300:
             run.created += 1
-            message = f"a create request with {bad.what} was answered with {exchange.status}"
-            run.results.report(Finding("PRE508", message, subject=("create",)).seen_in(exchange))
+            message = f"a create request with {what} was answered with {exchange.status}"
+            run.results.found("PRE508", message, exchange, subject="create")
         elif exchange.status in REFUSALS:
             # who may not create is refused whatever the request holds
             unread += 1
@@ -219,8 +219,7 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     if answer is not None and here is not None and there is not None:
         for key in sorted(answer.by_id.keys() & here.by_id.keys() & there.by_id.keys()):
             message = f"task {key} is in this cluster and in {other}, which the body of its create request named"
-            finding = Finding("PRE610", message, subject=("clusterID",))
-            run.results.report(finding.seen_in(exchange, here.exchange, there.exchange))
+            run.results.found("PRE610", message, exchange, here.exchange, there.exchange, subject="clusterID")
 
 
 def _send_with_bad_credentials(
@@ -234,9 +233,6 @@ def _send_with_bad_credentials(
         another = run.client.create_request(_body(run, [_addon(models[0], TaskType.STATIC)]))
         signed = replace(another, headers=run.client.authenticated(unsigned).headers)
         probes.append((signed, "PRE604", "the signature of another body"))
-        declared = another.headers.replacing(CONTENT_HASH_HEADER, hashlib.sha256(another.body).hexdigest())
-        signed = run.client.authenticated(another.with_headers(declared))
-        probes.append((replace(signed, body=unsigned.body), "PRE604", f"another body, and its {CONTENT_HASH_HEADER}"))
     statuses = []
     for request, code, what in probes:
         exchange = run.sender.ask(request, as_is=True)
@@ -264,7 +260,7 @@ def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
         made = new
     if made:
         message = f"{len(made)} tasks came into being with {refused} refused create requests"
-        run.results.report(Finding("PRE510", message, made[0].path).seen_in(answer.exchange, before.exchange))
+        run.results.found("PRE510", message, answer.exchange, before.exchange, path=made[0].path)
 
 
 def _models(answer: Answer | None) -> list[AnsweredTask]:
@@ -297,14 +293,6 @@ def _body(run: Inspection, addons: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _report_known(run: Inspection, before: Answer, created: Answer) -> None:
-    for task in created.tasks:
-        if task.id in before.by_id:
-            message = f"the create call returned task {task.id}, which was listed before"
-            finding = Finding("PRE322", message, task.path, subject=("id",))
-            run.results.report(finding.seen_in(created.exchange, before.exchange))
-
-
 def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
     """Look for tasks that were made beside those in the answer: a twin for each of them, two times over."""
     after = run.lists.opening()
@@ -321,7 +309,7 @@ def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
     if answer is not None and later is not None and _have_twins(answer, after, later):
         number = len(answer.tasks)
         message = f"{answer.exchange.request.target} made {2 * number} tasks or more, and its answer shows {number}"
-        run.results.report(Finding("PRE322", message, subject=("twins",)).seen_in(answer.exchange, later.exchange))
+        run.results.found("PRE322", message, answer.exchange, later.exchange, subject="twins")
 
 
 def _have_twins(created: Answer, before: Answer, after: Answer) -> bool:
@@ -355,41 +343,36 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
         if exchange.status < 300:
             run.created += 1
             message = f"POST on the list path was answered with {exchange.status}"
-            run.results.report(Finding("PRE609", message, subject=("POST",)).seen_in(exchange))
+            run.results.found("PRE609", message, exchange, subject="POST")
     after = run.lists.read_after_the_lag()
     if before is None or after is None:
         return
     if task_id in before.by_id.keys() - after.by_id.keys() - run.lists.outdated:
         message = f"task {task_id} was gone after DELETE on the list path"
-        run.results.report(Finding("PRE609", message, subject=("DELETE",)).seen_in(after.exchange, before.exchange))
+        run.results.found("PRE609", message, after.exchange, before.exchange, subject="DELETE")
 
 
-@dataclass(frozen=True)
-class _Bad:
-    tier: int
-    what: str
-    body: Any
+def _bad(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield bodies that break the contract, each with its mistake in words, the most telling first."""
 
-
-def _bad(good: dict[str, Any]) -> Iterator[_Bad]:
     def changed(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> dict[str, Any]:
         body = copy.deepcopy(good)
         change(body, body["spec"]["addonList"][0])
         return body
 
     half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "type": "addonUnknown"}))
-    yield _Bad(1, "a good add-on and one of an unknown type", half_good)
-    yield _Bad(1, "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion")))
-    yield _Bad(1, "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown")))
-    yield _Bad(1, "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID")))
-    yield _Bad(2, "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName")))
-    yield _Bad(2, "no type", changed(lambda _, addon: addon.pop("type")))
-    yield _Bad(2, "another kind", changed(lambda body, _: body.update(kind="Cluster")))
-    yield _Bad(2, "a body that is not JSON", b'{"kind": "AddonCheck",')
-    yield _Bad(3, "no kind", changed(lambda body, _: body.pop("kind")))
-    yield _Bad(3, "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1")))
-    yield _Bad(3, "no apiVersion", changed(lambda body, _: body.pop("apiVersion")))
-    yield _Bad(3, "no spec", changed(lambda body, _: body.pop("spec")))
-    yield _Bad(3, "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID")))
-    yield _Bad(4, "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5)))
-    yield _Bad(4, "an array as body", [good])
+    yield "a good add-on and one of an unknown type", half_good
+    yield "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion"))
+    yield "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown"))
+    yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))
+    yield "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName"))
+    yield "no type", changed(lambda _, addon: addon.pop("type"))
+    yield "another kind", changed(lambda body, _: body.update(kind="Cluster"))
+    yield "a body that is not JSON", b'{"kind": "AddonCheck",'
+    yield "no kind", changed(lambda body, _: body.pop("kind"))
+    yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
+    yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
+    yield "no spec", changed(lambda body, _: body.pop("spec"))
+    yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
+    yield "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5))
+    yield "an array as body", [good]

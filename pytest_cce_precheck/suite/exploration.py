@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import MATCHING, values_of
 from pytest_cce_precheck.explore.queries import select
@@ -113,8 +112,7 @@ class _Answers:
         run = self._run
         before = run.lists.opening()
         exchange = run.sender.ask(run.client.list_request(query.query))
-        if exchange.status in PASSING:
-            run.lists.report_unavailable(exchange)
+        if not run.lists.answered(exchange):
             return ()
         closed = close_bracket(run, before, [AskedQuery(query, exchange)]) if before is not None else None
         if closed is None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.explore.classes import EMPTY, UNKNOWN
-from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
-from pytest_cce_precheck.suite.joined import ask_joined
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, ask_joined, close_bracket
 from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.explore.plan import Family
-    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
 
 # queries between two unfiltered lists: many while the cluster is quiet, few while it changes
@@ -48,24 +45,22 @@ def each_filter_value_selects_exactly_its_tasks(run: Inspection) -> None:
 
 def unknown_filter_values_select_nothing(run: Inspection) -> None:
     """Ask for values that no task has, in all the ways in which services take them for others."""
-    _ask_joined(run, "unknown")
-    _ask_family(run, "unknown")
+    _ask_joined_and_alone(run, "unknown")
 
 
 def filters_together_select_what_satisfies_all(run: Inspection) -> None:
     """Ask with two and three filters at once."""
-    _ask_joined(run, "combinations")
-    _ask_family(run, "combinations")
+    _ask_joined_and_alone(run, "combinations")
 
 
 def the_same_question_in_other_words_has_the_same_answer(run: Inspection) -> None:
     """Ask the same in other words: order, repetition, encoding, unknown parameters, empty values; and once more."""
-    _ask_joined(run, "spelling")
-    _ask_family(run, "spelling")
+    _ask_joined_and_alone(run, "spelling")
 
 
-def _ask_joined(run: Inspection, family: Family) -> None:
+def _ask_joined_and_alone(run: Inspection, family: Family) -> None:
     ask_joined(run, family, lambda queries: ask_in_brackets(run, queries))
+    _ask_family(run, family)
 
 
 def _ask_family(run: Inspection, family: Family, spare: int = 0) -> tuple[Query, ...]:
@@ -174,10 +169,7 @@ def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, froze
     except TransportError as error:
         run.sender.report_lost(error)
         return None
-    if exchange.status in PASSING:
-        run.lists.report_unavailable(exchange)
-        return None
-    return AskedQuery(query, exchange)
+    return AskedQuery(query, exchange) if run.lists.answered(exchange) else None
 
 
 def _report(run: Inspection, judged: JudgedQuery, bracket: Bracket, open_ids: dict[str, frozenset[str]]) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import created_as_asked, paired
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
-from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
+from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
-    from pytest_cce_precheck.suite.brackets import JudgedQuery
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -117,9 +114,7 @@ class Following:
         asked = []
         for text in only or self.queries:
             exchange = run.sender.ask(run.client.list_request(text))
-            if exchange.status in PASSING:
-                run.lists.report_unavailable(exchange)
-            else:
+            if run.lists.answered(exchange):
                 asked.append(AskedQuery(self.queries[text], exchange))
         closed = close_bracket(run, before, asked)
         if closed is None:
@@ -164,8 +159,7 @@ class Following:
                 name = text.partition("=")[0] or "unfiltered"
                 shown = f"?{text} does" if text else "the unfiltered list does"
                 message = f"{shown} not show task {key}, created {self.waited:.0f} s ago"
-                finding = Finding("PRE507", message, subject=(name,))
-                self.run.results.report(finding.seen_in(self.latest[text], self.created.exchange))
+                self.run.results.found("PRE507", message, self.latest[text], self.created.exchange, subject=name)
 
     def _is_gone(self, key: str) -> bool:
         """Whether a task has left the list after its end, as it may."""
@@ -180,8 +174,7 @@ class Following:
             if listed is not None and key not in listed.by_id:
                 # it may have finished since it was seen last, and then it may leave
                 message = f"task {key}, created by this run, left the list, {self.states[key].state} when last seen"
-                finding = Finding("PRE505", message, subject=("created",))
-                self.run.results.report(finding.seen_in(listed.exchange, self.created.exchange))
+                self.run.results.found("PRE505", message, listed.exchange, self.created.exchange, subject="created")
         waiting = len(self._entries) - len(self.states) + len(unfinished)
         if waiting:
             self.run.results.give_up(f"{waiting} created tasks were not finished when the last poll was made")
@@ -203,5 +196,5 @@ def look_in_the_other_cluster(run: Inspection, created: Answer) -> None:
         if foreign:
             shown = f"?{text}" if text else "the unfiltered list"
             message = f"{shown} in cluster {other} shows task {foreign[0].id}, which was created in this cluster"
-            finding = Finding("PRE610", message, foreign[0].path, subject=(text.partition("=")[0] or "list",))
-            run.results.report(finding.seen_in(exchange, created.exchange))
+            name = text.partition("=")[0] or "list"
+            run.results.found("PRE610", message, exchange, created.exchange, subject=name, path=foreign[0].path)

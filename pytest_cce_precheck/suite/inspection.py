@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pytest_cce_precheck.contract.filters import CountMeaning, Unlisted
+from pytest_cce_precheck.contract.filters import CountMeaning, Query, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
 from pytest_cce_precheck.contract.proof import Proof
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.explore.classes import unknown_value
-from pytest_cce_precheck.explore.plan import covering_plan, groups_of
+from pytest_cce_precheck.explore.plan import Family, Plan, covering_plan, groups_of
 from pytest_cce_precheck.explore.queries import SYNTHETIC
 from pytest_cce_precheck.suite.budget import LEAST, Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.lists import TaskLists
@@ -24,13 +24,9 @@ from pytest_cce_precheck.wire.exchange import TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_cce_precheck.client import PrecheckClient
-    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.explore.groups import Group
-    from pytest_cce_precheck.explore.plan import Family, Plan
 
 Probed = TypeVar("Probed")
 # with fewer queries, the most telling ones are asked one by one

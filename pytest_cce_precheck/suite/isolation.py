@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.filters import Bracket, acceptable_statuses, judge_selection
+from pytest_cce_precheck.contract.filters import Bracket, Query, acceptable_statuses, judge_selection
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import a_refused_method_is_told_the_others
 from pytest_cce_precheck.explore.queries import matching, select
 from pytest_cce_precheck.transport.guard import UNKNOWN
-from pytest_cce_precheck.wire.exchange import encode_query
+from pytest_cce_precheck.wire.exchange import Exchange, Request, encode_query
 from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, Filter, TaskType
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 _NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
 
@@ -125,27 +123,21 @@ def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
     both = mine.by_id.keys() & theirs.by_id.keys()
     if both:
         message = f"task {min(both)} is listed in this cluster and in {other_id}"
-        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+        run.results.found("PRE610", message, theirs.exchange, mine.exchange, subject="list")
     _filters_select_there(run, theirs, other_id)
     crossed = list(_crossed_questions(run, mine, theirs, other_id))
     for question in run.chosen(crossed, max(2, run.shares.isolation // 3), lambda each: each.what):
         answer = run.lists.judged(run.sender.ask(question.request), question.statuses)
-        foreign = [task for task in answer.tasks if task.id in question.foreign] if answer else []
-        if foreign and answer:
-            message = f"{question.what} shows task {foreign[0].id}, which is another cluster's"
-            finding = Finding("PRE610", message, foreign[0].path, subject=question.subject)
-            run.results.report(finding.seen_in(answer.exchange))
-    _compare_once_more(run, theirs, other_id)
-
-
-def _compare_once_more(run: Inspection, theirs: Answer, other_id: str) -> None:
-    """Read this cluster's list right after the other's: it must not show the other's tasks now."""
+        task = next((task for task in answer.tasks if task.id in question.foreign), None) if answer else None
+        if task and answer:
+            message = f"{question.what} shows task {task.id}, which is another cluster's"
+            run.results.report(Finding("PRE610", message, task.path, question.subject).seen_in(answer.exchange))
+    # right after the other's list, it must not show the other's tasks
     after = run.lists.read()
     foreign = [task for task in after.tasks if task.id in theirs.by_id] if after else []
     if foreign and after:
         message = f"task {foreign[0].id} of cluster {other_id} is in this cluster's list, read after the other's"
-        finding = Finding("PRE610", message, foreign[0].path, subject=("list",))
-        run.results.report(finding.seen_in(after.exchange, theirs.exchange))
+        run.results.found("PRE610", message, after.exchange, theirs.exchange, subject="list", path=foreign[0].path)
 
 
 @dataclass(frozen=True)
@@ -253,7 +245,7 @@ def other_methods_are_not_answered_as_get(run: Inspection) -> None:
         results.judged += exchange.status not in PASSING
         if exchange.status < 300:
             message = f"{method} on the list path was answered with {exchange.status}"
-            results.report(Finding("PRE609", message, subject=(method,)).seen_in(exchange))
+            results.found("PRE609", message, exchange, subject=method)
             if not settings.allow_destructive:
                 break
         else:

@@ -13,8 +13,8 @@ from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import EntityTags
-from pytest_cce_precheck.suite.sender import TRIES
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.suite.sender import TRIES, Sender
+from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.results import Results
-    from pytest_cce_precheck.suite.sender import Sender
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 REFUSALS: Final = frozenset({401, 403})
 """How credentials are refused."""
@@ -127,13 +125,18 @@ class TaskLists:
 
     def judged(self, exchange: Exchange, statuses: Container[int]) -> Answer | None:
         """Judge an answer on its own and report what it shows; None if it is no list of tasks that can be compared."""
-        if exchange.status in PASSING:
-            self.report_unavailable(exchange)
+        if not self.answered(exchange):
             return None
         if exchange.status in REFUSALS and exchange.status not in statuses:
             # if the list is refused too, the credentials have ended
             self.read()
         return self._judged_alone(exchange, statuses)
+
+    def answered(self, exchange: Exchange) -> bool:
+        """Return whether a question was answered, and not refused for now in all of its tries; report it if not."""
+        if exchange.status in PASSING:
+            self.report_unavailable(exchange)
+        return exchange.status not in PASSING
 
     def report_unavailable(self, exchange: Exchange) -> None:
         """Report a question that was never answered, because each try was throttled or found no service.
@@ -150,7 +153,7 @@ class TaskLists:
     def _report_never_answered(self, exchange: Exchange) -> str:
         asked = f"{exchange.request.method} {exchange.request.target}"
         message = f"{asked} was answered with {exchange.status} in all of {TRIES} tries"
-        self._results.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+        self._results.found("PRE113", message, exchange, subject=str(exchange.status))
         return asked
 
     def _fails_alone(self, exchange: Exchange) -> bool:

@@ -16,10 +16,12 @@ from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.plan import covering_plan
 from pytest_cce_precheck.suite import authentication, exploration, filters, isolation, transport
+from pytest_cce_precheck.suite.checks import CHECKS
 from pytest_cce_precheck.suite.query_log import query_as_data, query_from_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from types import ModuleType
 
     from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.suite.inspection import Check, Inspection
@@ -43,27 +45,16 @@ _FAILS: Final = frozenset({"PRE103", "PRE113"})
 _JUDGED_BY_ASKING: Final = ("PRE4", "PRE6")
 # small enough that each check fits into MOST
 _SHARES: Final[Mapping[str, int]] = {"authentication": 8, "isolation": 18, "methods": 4, "transport": 15, "creation": 0}
-_BY_QUERIES: Final[tuple[Check, ...]] = (
-    filters.each_filter_value_selects_exactly_its_tasks,
-    filters.unknown_filter_values_select_nothing,
-    filters.filters_together_select_what_satisfies_all,
-    filters.the_same_question_in_other_words_has_the_same_answer,
-    exploration.questions_beyond_the_plan_are_answered_rightly,
-)
-_LIST: Final = filters.the_unfiltered_list_meets_the_contract
-_WHOLE: Final[Mapping[str, Check]] = {
-    check.__name__: check
-    for check in (
-        authentication.bad_credentials_are_refused,
-        isolation.other_places_cannot_be_read,
-        isolation.clusters_do_not_show_each_others_tasks,
-        isolation.other_methods_are_not_answered_as_get,
-        transport.request_headers_do_not_change_the_answer,
-        transport.simultaneous_questions_are_answered_each_for_itself,
-    )
-}
+_LIST: Final = filters.the_unfiltered_list_meets_the_contract.__name__
+
+
+def _of_modules(*modules: ModuleType) -> dict[str, Check]:
+    return {each.__name__: each for each in CHECKS if each.__module__ in {module.__name__ for module in modules}}
+
+
+_WHOLE: Final = _of_modules(authentication, isolation, transport)
 _UNKNOWN: Final = "its finding does not name the request that showed it in full"
-_OF_QUERIES: Final = frozenset(check.__name__ for check in (_LIST, *_BY_QUERIES))
+_OF_QUERIES: Final = _of_modules(filters, exploration)
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,7 @@ def keep(run: Inspection, finding: Finding, check: str) -> KeptCause:
     # an answer that never came has no exchange: the message names the request
     target = finding.exchanges[0].request.target if finding.exchanges else finding.message
     if "?" not in target:
-        return KeptCause(finding, _LIST.__name__)
+        return KeptCause(finding, _LIST)
     number = 1 if finding.code in _FAILS else _BEFORE + 1
     asked = run.query_log.up_to(target.partition("?")[2].partition(" ")[0], number)
     return KeptCause(finding, check if asked else "", asked)

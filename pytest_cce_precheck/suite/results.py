@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.replica_lag import ReplicaLag, may_be_replicas
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.wire.exchange import Exchange
     from pytest_cce_precheck.wire.vocabulary import Filter
 
 Classes = tuple[tuple["Filter", str], ...]
@@ -21,6 +22,8 @@ Classes = tuple[tuple["Filter", str], ...]
 Judged = tuple[int, int]
 """How many answers were judged, and how many of them were wrong."""
 
+_COUNTS: Final = ("requests", "retried", "judged")
+_TEXTS: Final = ("inconclusive", "not_asked", "cut_short")
 # findings that compare two answers: one of two replicas may be behind the other
 _CONTRADICTIONS: Final = frozenset(
     {*(f"PRE40{n}" for n in range(2, 10)), *(f"PRE41{n}" for n in range(6)), "PRE310", "PRE501", "PRE502", "PRE503"}
@@ -50,8 +53,6 @@ class Progress:
     lives: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
 
     def __sub__(self, earlier: Progress) -> Progress:
-        counts = {name: getattr(self, name) - getattr(earlier, name) for name in ("requests", "retried", "judged")}
-        texts = ("inconclusive", "not_asked", "cut_short")
         before = earlier.combinations
         judged = {
             classes: (number - before.get(classes, (0, 0))[0], red - before.get(classes, (0, 0))[1])
@@ -61,8 +62,8 @@ class Progress:
         return replace(
             self,
             combinations=judged,
-            **counts,
-            **{name: getattr(self, name)[len(getattr(earlier, name)) :] for name in texts},
+            **{name: getattr(self, name) - getattr(earlier, name) for name in _COUNTS},
+            **{name: getattr(self, name)[len(getattr(earlier, name)) :] for name in _TEXTS},
         )
 
     @property
@@ -77,12 +78,8 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         """Return what the report is made of."""
         return {
-            "requests": self.requests,
-            "retried": self.retried,
-            "judged": self.judged,
-            "inconclusive": list(self.inconclusive),
-            "not_asked": list(self.not_asked),
-            "cut_short": list(self.cut_short),
+            **{name: getattr(self, name) for name in _COUNTS},
+            **{name: list(getattr(self, name)) for name in _TEXTS},
             "reached": sorted(f"{name}: {value_class}" for name, value_class in self.reached),
             "not_reached": sorted(f"{name}: {value_class}" for name, value_class in self.not_reached),
             "observations": {question: sorted(seen) for question, seen in self.observations.items()},
@@ -135,6 +132,10 @@ class Results:
             self._times[finding.identity] = self.times(finding) + finding.times
             if finding.identity not in self._found:
                 self._found[finding.identity] = finding.abridged()
+
+    def found(self, code: str, message: str, *exchanges: Exchange, subject: str = "", path: str = "") -> None:
+        """Record a finding with the exchanges that it was seen in."""
+        self.report(Finding(code, message, path, (subject,) if subject else ()).seen_in(*exchanges))
 
     @contextmanager
     def asking_with(self, what: str) -> Iterator[None]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from pytest_cce_precheck.client import PrecheckClient, utc_now
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, has_failed, no_answer
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.proof import Place
 from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
-from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
-from pytest_cce_precheck.wire.dates import wait_in_words
-from pytest_cce_precheck.wire.exchange import TransportError
+from pytest_cce_precheck.wire.dates import seconds_to_wait, wait_in_words
+from pytest_cce_precheck.wire.exchange import Exchange, Request, TransportError
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.budget import Budget
     from pytest_cce_precheck.suite.results import Results
     from pytest_cce_precheck.suite.run_settings import Settings
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
+
 
 # with the pauses between them, more seconds than a gateway needs to restart, and one loss by chance thereafter
 TRIES: Final = 7
@@ -36,6 +36,36 @@ _QUICK: Final = _LOST - {"timeout", "unreachable"}
 _NOT_SENT: Final = "unreachable"
 # so many times in turn the list must be answered and the request fail, before that is no coincidence
 _FAILURES: Final = 3
+LONGEST: Final = 30.0
+"""The most seconds that a run waits because a service asks for it; one that asks for more is not asked again."""
+_FIRST: Final = 0.2
+_LAST: Final = 3.2
+_MOST_LATE: Final = 0.25
+
+
+class RetryPolicy:
+    """The pauses of one worker of a run: the same seed draws the same ones, and each worker draws its own."""
+
+    def __init__(self, seed: int, worker: str = "") -> None:
+        self._rng = Random(f"{seed}:{worker}:pauses")  # noqa: S311  it spreads requests, it protects nothing
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds before the try that follows the ``attempt``-th."""
+        return min(_FIRST * 2.0 ** (attempt - 1), _LAST) * self._rng.uniform(0.5, 1.5)
+
+    def asked_for(self, exchange: Exchange, attempt: int) -> float:
+        """Return the seconds that ``Retry-After`` asks for, and a little more; without one, a pause."""
+        said = seconds_of(exchange)
+        return said + self._rng.uniform(0.0, _MOST_LATE) if said > 0 else self.pause(attempt)
+
+
+def seconds_of(exchange: Exchange) -> float:
+    """Read ``Retry-After``, seconds or a date by the service's clock, which need not be ours; 0 without one."""
+    value = exchange.response.headers.get("Retry-After", "").strip()
+    try:
+        return seconds_to_wait(value, exchange.date or utc_now())
+    except ValueError:
+        return 0.0
 
 
 class RunStoppedError(CcePrecheckError):
@@ -181,7 +211,7 @@ class Sender:
             wanted = f"to come again after {wait_in_words(seconds)}, and a run waits for {LONGEST:.0f} s at most"
             asked = f"{exchange.request.method} {exchange.request.target}"
             message = f"{asked} was answered with {exchange.status}, and {wanted}"
-            self._results.report(Finding("PRE113", message, subject=(str(exchange.status),)).seen_in(exchange))
+            self._results.found("PRE113", message, exchange, subject=str(exchange.status))
             self.stop(f"the service said {wanted}")
         self.wait(seconds)
 
@@ -191,7 +221,7 @@ class Sender:
             text = secret.reveal() if secret else ""
             if len(text) >= _SHORTEST_SECRET and text.encode() in exchange.response.body:
                 message = f"the answer to {exchange.request.method} {exchange.request.target} holds a credential"
-                self._results.report(Finding("PRE608", message, subject=("secret",)).seen_in(exchange))
+                self._results.found("PRE608", message, exchange, subject="secret")
 
     def report_lost(self, error: TransportError) -> None:
         """Report an answer that never came; raise the error again if the endpoint seems to be gone."""

@@ -8,18 +8,17 @@ from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.envelope import PASSING
-from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, TransportError
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
@@ -29,11 +28,10 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.filters import Query
     from pytest_cce_precheck.explore.plan import Family
     from pytest_cce_precheck.suite.inspection import Inspection
-    from pytest_cce_precheck.wire.exchange import Request
 
     _Outcome = tuple[Query, Exchange | TransportError]
 
-
+Q = TypeVar("Q", bound="Query | None")
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it
 _CONTENT_TYPES: Final = ("application/json;charset=utf-8", "text/plain")
@@ -61,12 +59,11 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
     if before is None:
         run.results.give_up("the unfiltered list cannot be read, so there is nothing to compare with")
         return
-    asked = []
-    for variant, exchange in _with_other_headers(run, query):
-        if exchange.status in PASSING:
-            run.lists.report_unavailable(exchange)
-        else:
-            asked.append(AskedQuery(query, exchange, variant))
+    asked = [
+        AskedQuery(query, exchange, variant)
+        for variant, exchange in _with_other_headers(run, query)
+        if run.lists.answered(exchange)
+    ]
     head = None
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
@@ -89,7 +86,7 @@ def _conditions_and_ranges(run: Inspection, query: Query, before: Answer) -> Ite
     changed = run.sender.ask(replace(plain, headers=Headers([*plain.headers.pairs, *condition.items()])))
     if changed.status == HTTPStatus.NOT_MODIFIED:
         message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}"
-        run.results.report(Finding("PRE118", message, subject=("condition",)).seen_in(changed))
+        run.results.found("PRE118", message, changed, subject="condition")
     elif changed.status not in PASSING:
         yield AskedQuery(query, changed, "a condition that does not hold")
     part = run.sender.ask(replace(plain, headers=plain.headers.replacing("Range", "bytes=0-9")))
@@ -155,28 +152,18 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
     outcomes = _ask_together(run, queries)
-    again = [*queries[1:], queries[0]]
-    elsewhere = None
-    if run.settings.neighbours.other_cluster_id is None:
-        outcomes += _ask_together(run, again)
-    else:
-        outcomes_again, elsewhere = _ask_both_clusters(run, again[:-1])
-        outcomes += outcomes_again
+    again: list[Query | None] = [*queries[1:], queries[0]]
+    if run.settings.neighbours.other_cluster_id is not None:
+        again[1:] = [None, *again[1:-1]]
+    outcomes_again = _ask_together(run, again)
+    outcomes += [(query, outcome) for query, outcome in outcomes_again if query is not None]
     _judge_together(run, before, outcomes)
-    if elsewhere is not None:
-        _judge_elsewhere(run, before, elsewhere)
+    for query, outcome in outcomes_again:
+        if query is None:
+            _judge_elsewhere(run, before, outcome)
     more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
     if more > 0:
         _ask_more_together(run, more)
-
-
-def _ask_both_clusters(run: Inspection, queries: Sequence[Query]) -> tuple[list[_Outcome], Exchange | TransportError]:
-    """Ask queries at the same time as the list of the other cluster, which is sent between them."""
-    requests = [run.client.list_request(query.query) for query in queries]
-    requests.insert(1, run.client.list_request(cluster_id=run.settings.neighbours.other_cluster_id))
-    outcomes = _send_together(run, requests)
-    elsewhere = outcomes.pop(1)
-    return list(zip(queries, outcomes, strict=True)), elsewhere
 
 
 def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
@@ -190,7 +177,7 @@ def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | Transpor
     if theirs is not None and both:
         other = run.settings.neighbours.other_cluster_id
         message = f"task {min(both)} of this cluster is in the list of {other}, asked for at the same time"
-        run.results.report(Finding("PRE610", message, subject=("list",)).seen_in(theirs.exchange, mine.exchange))
+        run.results.found("PRE610", message, theirs.exchange, mine.exchange, subject="list")
 
 
 def _ask_more_together(run: Inspection, rounds: int) -> None:
@@ -212,22 +199,20 @@ def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -
     _judge(run, before, _answered(run, outcomes))
 
 
-def _ask_together(run: Inspection, queries: Sequence[Query]) -> list[_Outcome]:
-    outcomes = _send_together(run, [run.client.list_request(query.query) for query in queries])
-    return list(zip(queries, outcomes, strict=True))
+def _ask_together(run: Inspection, queries: Sequence[Q]) -> list[tuple[Q, Exchange | TransportError]]:
+    """Ask queries at the same time; None stands for the list of the other cluster."""
 
-
-def _send_together(run: Inspection, requests: Sequence[Request]) -> list[Exchange | TransportError]:
-    def send(request: Request) -> Exchange | TransportError:
+    def send(query: Q) -> tuple[Q, Exchange | TransportError]:
+        text, cluster_id = ("", run.settings.neighbours.other_cluster_id) if query is None else (query.query, None)
         try:
-            return run.client.send(request)
+            return query, run.client.send(run.client.list_request(text, cluster_id=cluster_id))
         except TransportError as error:
-            return error
+            return query, error
 
-    for _ in requests:
+    for _ in queries:
         run.budget.spend()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(send, requests))
+        return list(pool.map(send, queries))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:

@@ -111,6 +111,14 @@ def test_a_fault_changes_nothing_in_a_document_that_another_has_broken(call):
     assert caller.ask("task_id=unknown").document["items"] is None
 
 
+def test_a_fault_of_expiry_times_leaves_tasks_without_one_alone(call):
+    items = call(faults=["expiry-loses-its-offset"]).items()
+    assert {item["status"]["status"] for item in items if "expireTimeStamp" not in item["metadata"]} == {
+        "Init",
+        "Running",
+    }
+
+
 @pytest.mark.parametrize("faults", [[], ["type-filter-ignored"], ["kind-missing"]])
 def test_an_error_of_a_fault_is_not_hidden_by_other_faults(call, faults):
     def select(call, tasks):

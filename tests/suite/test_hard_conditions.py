@@ -15,8 +15,8 @@ from pytest_cce_precheck.suite import creation, exploration, filters, transport
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection
-from pytest_cce_precheck.suite.retry_policy import LONGEST, RetryPolicy
 from pytest_cce_precheck.suite.run_settings import Settings
+from pytest_cce_precheck.suite.sender import LONGEST, RetryPolicy
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import create_path

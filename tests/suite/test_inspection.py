@@ -10,7 +10,7 @@ import pytest
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.simulator.pipeline import Fault
-from pytest_cce_precheck.simulator.refusals import internal_error, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import authentication, creation, filters, isolation, transport
 from pytest_cce_precheck.suite.budget import number_of_probes
@@ -150,7 +150,7 @@ def test_a_throttled_list_of_the_other_cluster_is_no_finding() -> None:
     def throttled(call: Call, answer: Response | None) -> Response | None:
         other = call.ids.other_cluster_id in call.request.path
         headers = Headers([("Retry-After", "1")])
-        return replace(refuse(internal_error()), status=429, headers=headers) if other else answer
+        return replace(refuse(INTERNAL_ERROR), status=429, headers=headers) if other else answer
 
     fault = Fault(name="throttled", summary="Throttled.", category="http", codes=("PRE113",), before=throttled)
     simulator = Simulator(faults=[fault])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.clock import seconds_ahead
-from pytest_cce_precheck.suite.retry_policy import seconds_of
+from pytest_cce_precheck.suite.sender import seconds_of
 from pytest_cce_precheck.wire.dates import is_retry_after, parse_http_date
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from tests.contract.answers import HEADERS, listing, task

@@ -1,6 +1,6 @@
 """The faults by name: each is one defect of a service that follows the contract.
 
-A module has the hooks of one or two categories; names, codes and summaries are in ``catalogue.toml``.
+A module has the hooks of two categories or more; names, codes and summaries are in ``catalogue.toml``.
 """
 
 from __future__ import annotations
@@ -8,34 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.catalogue import load_faults
-from pytest_cce_precheck.simulator.faults import (
-    authentication,
-    combination,
-    completeness,
-    creating,
-    errors,
-    http,
-    invariants,
-    isolation,
-    lifecycle,
-    memory,
-    robustness,
-    schema,
-    soundness,
-)
+from pytest_cce_precheck.simulator.faults import access, combination, creating, documents, filters, http, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_cce_precheck.simulator.pipeline import Fault
 
-TABLES: Final = tuple(
-    module.HOOKS
-    for module in (
-        *(schema, soundness, completeness, combination, invariants, isolation),
-        *(authentication, errors, http, lifecycle, creating, robustness, memory),
-    )
-)
+TABLES: Final = tuple(module.HOOKS for module in (documents, filters, combination, tasks, access, http, creating))
 """The hooks of all faults."""
 
 FAULTS: Final[Mapping[str, Fault]] = load_faults(TABLES)

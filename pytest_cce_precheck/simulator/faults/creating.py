@@ -6,10 +6,21 @@ import html
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
-from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.hooks import (
+    accept,
+    accept_if,
+    alter,
+    drop,
+    in_document,
+    in_each,
+    on_status,
+    put,
+    with_status,
+)
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
@@ -17,67 +28,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit
     from pytest_cce_precheck.simulator.refusals import Refusal
+    from pytest_cce_precheck.simulator.state import Task
 
 
-def _running(item: Any) -> None:
-    item["status"]["status"] = item["status"]["riskList"][0]["status"] = "Running"
+_OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 
 
-def _other_target(item: Any) -> None:
-    if "spec" in item:
-        item["spec"]["addonTargetVersion"] = "9.9.9"
-
-
-def _lose_values(_call: Call, document: Document) -> Document:
-    for entry in document["spec"].get("addonList", ()):
-        entry.pop("values", None)
-    return document
-
-
-def _lose_last(call: Call, document: Document) -> Document:
+def _lose_last(call: Call, document: Document) -> None:
     items = document["status"]["items"]
     if len(items) > 1:
         call.state.remove(call.cluster.id, items.pop()["metadata"]["taskID"])
-    return document
 
 
-def _first_twice(_call: Call, document: Document) -> Document:
+def _two_only(call: Call, document: Document) -> None:
+    for item in document["status"]["items"][2:]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+
+
+def _first_twice(_call: Call, document: Document) -> None:
     for item in document["status"]["items"][:1]:
         again = {**item["metadata"], "taskID": item["metadata"]["taskID"][::-1]}
         document["status"]["items"].append({**item, "metadata": again})
-    return document
 
 
-def _other_instance(call: Call, document: Document) -> Document:
+def _other_instance(call: Call, document: Document) -> None:
     for item in document["status"]["items"]:
         other = next(each for each in call.cluster.instances if each.id != item["metadata"]["addonInstanceID"])
         item["metadata"].update(
             addonInstanceID=other.id, addonInstanceName=other.name, addonTemplateName=other.template
         )
-    return document
 
 
-def _all_upgrades(call: Call, document: Document) -> Document:
-    made = {item["metadata"]["taskID"]: item for item in document["status"]["items"]}
-    for place, task in enumerate(call.cluster.tasks):
-        if task.id in made:
-            call.cluster.tasks[place] = replace(task, type=TaskType.UPGRADE)
-            made[task.id]["metadata"]["type"] = str(TaskType.UPGRADE)
-    return document
+def _change_made(change: Callable[[Task], Task], field: str, shown: Callable[[Task], str]) -> Edit:
+    """Change the tasks that the call made, and show one of their fields so."""
+
+    def edit(call: Call, document: Document) -> None:
+        made = {item["metadata"]["taskID"]: item["metadata"] for item in document["status"]["items"]}
+        for place, task in enumerate(call.cluster.tasks):
+            if task.id in made:
+                call.cluster.tasks[place] = changed = change(task)
+                made[task.id][field] = shown(changed)
+
+    return edit
 
 
-def _other_shape(_call: Call, document: Document) -> Document:
+def _other_shape(_call: Call, document: Document) -> None:
     names = [item["metadata"]["addonTemplateName"] for item in document["status"]["items"]]
     statuses = [{"name": name, "phase": "Running"} for name in names]
     document["status"] = {"phase": "Running", "itemsStatus": statuses}
-    return document
+
+
+def _make(call: Call) -> None:
+    make_tasks(call, parse_request(call.request.body))
 
 
 def _make_although_refused(call: Call, refusal: Refusal | None) -> Refusal | None:
     if refusal is not None:
-        make_tasks(call, parse_request(call.request.body))
+        _make(call)
     return refusal
 
 
@@ -91,83 +100,39 @@ def _make_good_entries(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal
 
 
-def _make_again(call: Call, document: Document) -> Document:
-    make_tasks(call, parse_request(call.request.body))
-    return document
-
-
-def _list_with_another_version(call: Call, document: Document) -> Document:
+def _list_with_another_version(call: Call, document: Document) -> None:
     for item in document["items"]:
         if item["metadata"]["taskID"] in call.created_ids:
-            _other_target(item)
-    return document
+            _OTHER_TARGET(item)
 
 
-def _in_values(change: Callable[[Any], Any]) -> Hook[Document]:
-    """Change everything that is in the `values` of the answer, however deep, the innermost first."""
+def _in_values(kind: type | UnionType, change: Callable[[Any], Any]) -> Edit:
+    """Change everything of a type that is in the `values` of the answer, however deep, the innermost first."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
             value = {name: changed(each) for name, each in value.items()}
         elif isinstance(value, list):
             value = [changed(each) for each in value]
-        return change(value)
+        # True is no number
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        return change(value) if fits else value
 
-    def hook(_call: Call, document: Document) -> Document:
-        for entry in document["spec"].get("addonList", ()):
-            if "values" in entry:
-                entry["values"] = changed(entry["values"])
-        return document
-
-    return hook
+    return in_document(alter("spec.addonList.*.values", changed))
 
 
-def _without_empty_fields(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {name: each for name, each in value.items() if each not in ("", [], {}, None)}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _make_for_both(call: Call, refusal: Refusal | None) -> Refusal | None:
-    """Carry out a create that names another cluster, and list its tasks in that cluster too."""
-    if refusal is None or refusal.reason != "cluster-id" or not names_a_cluster(call.request.body):
-        return refusal
-    call.memory["for"] = parse_request(call.request.body)["spec"].get("clusterID")
-    return None
-
-
-def _list_in_both(call: Call, document: Document) -> Document:
-    other = call.memory.pop("for", None)
-    for task in call.cluster.tasks if other in call.state.clusters else ():
+def _list_in_both(call: Call, document: Document) -> None:
+    other = document["spec"].get("clusterID")
+    for task in call.cluster.tasks if other in call.state.clusters.keys() - {call.cluster.id} else ():
         if task.id in {item["metadata"]["taskID"] for item in document["status"]["items"]}:
             call.state.add(other, task)
-    return document
-
-
-def _made_hours_ago(call: Call, document: Document) -> Document:
-    for item in document["status"]["items"]:
-        task = next(each for each in call.cluster.tasks if each.id == item["metadata"]["taskID"])
-        early = replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8)))
-        call.cluster.tasks[call.cluster.tasks.index(task)] = early
-        item["metadata"]["createTimeStamp"] = timestamp(early.created)
-    return document
-
-
-def _two_only(call: Call, document: Document) -> Document:
-    for item in document["status"]["items"][2:]:
-        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
-    return document
 
 
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": _make_for_both,
+        "create-accepts-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
@@ -177,29 +142,33 @@ HOOKS: Final[HookTable] = {
     },
     "created": {
         "create-status-shape": _other_shape,
-        "create-spec-loses-values": _lose_values,
+        "create-spec-loses-values": in_document(drop("spec.addonList.*.values")),
         "create-spec-loses-cluster": in_document(drop("spec.clusterID")),
-        "created-task-is-running": in_each(_running),
+        "created-task-is-running": in_each(put("status.status", "Running"), put("status.riskList.0.status", "Running")),
         "created-risk-has-a-message": in_each(put("status.riskList.0.message", "waiting")),
         "created-risk-is-running": in_each(put("status.riskList.0.status", "Running")),
         "create-makes-one-task-less": _lose_last,
         "create-answers-one-task-more": _first_twice,
         "created-for-another-instance": _other_instance,
-        "created-for-another-version": in_each(_other_target),
-        "create-makes-twins": _make_again,
-        "create-type-mismatch": _all_upgrades,
-        "create-spec-escapes-values": _in_values(lambda value: html.escape(value) if isinstance(value, str) else value),
-        "create-spec-writes-numbers-as-texts": _in_values(
-            lambda value: json.dumps(value) if _is_number(value) else value
+        "created-for-another-version": in_each(_OTHER_TARGET),
+        "create-makes-twins": lambda call, _: _make(call),
+        "create-type-mismatch": _change_made(
+            lambda task: replace(task, type=TaskType.UPGRADE), "type", lambda task: str(task.type)
         ),
-        "create-spec-writes-booleans-as-numbers": _in_values(
-            lambda value: int(value) if isinstance(value, bool) else value
+        "create-spec-escapes-values": _in_values(str, html.escape),
+        "create-spec-writes-numbers-as-texts": _in_values(int | float, json.dumps),
+        "create-spec-writes-booleans-as-numbers": _in_values(bool, int),
+        "create-spec-cuts-fractions": _in_values(float, int),
+        "create-spec-writes-null-as-an-empty-text": _in_values(NoneType, lambda _: ""),
+        "create-spec-drops-empty-fields": _in_values(
+            dict, lambda value: {name: each for name, each in value.items() if each not in ("", [], {}, None)}
         ),
-        "create-spec-cuts-fractions": _in_values(lambda value: int(value) if isinstance(value, float) else value),
-        "create-spec-writes-null-as-an-empty-text": _in_values(lambda value: "" if value is None else value),
-        "create-spec-drops-empty-fields": _in_values(_without_empty_fields),
         "create-accepts-another-cluster-id": _list_in_both,
-        "created-hours-ago": _made_hours_ago,
+        "created-hours-ago": _change_made(
+            lambda task: replace(task, created=replace(task.created, at=task.created.at - timedelta(hours=8))),
+            "createTimeStamp",
+            lambda task: timestamp(task.created),
+        ),
         "third-entry-of-a-create-is-not-made": _two_only,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },

@@ -1,4 +1,4 @@
-"""Statuses, headers and methods that are not those of the answer, and bodies that are not JSON."""
+"""Statuses, headers, methods and bodies that are not those of the answer, and errors in another form."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
     TASK_ID,
     TYPE,
+    Condition,
+    ResponseChange,
+    add_a_task,
+    alter,
     always,
+    each,
     every,
     filtered,
     in_each,
+    on_error,
     on_list,
     on_status,
     only,
-    with_body,
+    refuse_with,
+    when,
+    when_empty,
+    with_document,
+    with_fields,
     with_header,
     with_status,
 )
-from pytest_cce_precheck.simulator.refusals import JSON, Refusal, unauthorized
+from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
@@ -30,13 +40,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.hooks import Condition, ResponseChange
     from pytest_cce_precheck.simulator.pipeline import Call, Hook
-    from pytest_cce_precheck.simulator.state import Task
 
 
 # octets of a body that is sent with the length of a shorter one
 _LEFT_OVER: Final = 20
+_HTML: Final = b"<html><head><title>Error</title></head><body><h1>nginx</h1></body></html>"
+_STACK: Final = (
+    "java.lang.NullPointerException\n"
+    "\tat com.huawei.cce.addon.PrecheckService.list(PrecheckService.java:118)\n"
+    "\tat com.huawei.cce.addon.PrecheckResource.get(PrecheckResource.java:57)"
+)
+_SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
 def _content_type(value: str | None) -> ResponseChange:
@@ -45,12 +60,6 @@ def _content_type(value: str | None) -> ResponseChange:
 
 def _redirect(location: str) -> ResponseChange:
     return lambda response: Response(302, response.headers.without("Content-Type").replacing("Location", location))
-
-
-def _no_content(response: Response) -> Response:
-    if b'"items":[]' not in response.body:
-        return response
-    return Response(204, response.headers.without("Content-Type"))
 
 
 def _inject(*filters: Filter) -> Hook[Response]:
@@ -87,49 +96,16 @@ def _delete_newest(call: Call, route: Route | Refusal) -> Route | Refusal:
     return answered
 
 
-def _put_makes_a_task(call: Call, tasks: list[Task]) -> list[Task]:
-    if call.request.method != "PUT" or not tasks:
-        return tasks
-    task = call.state.make(tasks[0].instance, tasks[0].type, tasks[0].target_version, call.now)
-    call.state.add(call.ids.cluster_id, task)
-    return [*tasks, task]
-
-
-def _wants_json_content(call: Call, refusal: Refusal | None) -> Refusal | None:
-    if call.request.headers.get("Content-Type") == JSON:
-        return refusal
-    return Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
-
-
-def _wants_exact_names(call: Call, refusal: Refusal | None) -> Refusal | None:
-    names = {name for name, _ in call.request.headers.pairs}
-    return refusal if names & {TOKEN_HEADER, "Authorization"} else unauthorized("no-credentials")
-
-
 def _body(change: Callable[[bytes], bytes], condition: Condition = always) -> Hook[Any]:
-    return on_list(lambda response: with_body(response, change(response.body)), condition)
+    return on_list(lambda response: replace(response, body=change(response.body)), condition)
 
 
 def _text(change: Callable[[str], str], condition: Condition = always) -> Hook[Any]:
     return _body(lambda body: change(body.decode()).encode(), condition)
 
 
-def _latin_1(body: bytes) -> bytes:
-    return body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
-
-
-def _mark_messages(item: Any) -> None:
-    for risk in item["status"].get("riskList") or ():
-        if "message" in risk:
-            risk["message"] += "\x00"
-
-
 def _header(name: str, value: str) -> ResponseChange:
     return lambda response: replace(response, headers=Headers((*response.headers.pairs, (name, value))))
-
-
-def _on_condition(call: Call) -> bool:
-    return "If-Modified-Since" in call.request.headers
 
 
 def _tag_of_the_cluster(call: Call, response: Response) -> Response:
@@ -142,49 +118,75 @@ def _tag_of_the_cluster(call: Call, response: Response) -> Response:
     return with_header(response, "ETag", tag)
 
 
-def _half_of_a_range(call: Call, response: Response) -> Response:
-    if response.status != 200 or "Range" not in call.request.headers:
+def _is_head(call: Call) -> bool:
+    return call.request.method == "HEAD"
+
+
+def _has(name: str) -> Condition:
+    return lambda call: name in call.request.headers
+
+
+def _as(content_type: str, body: bytes, response: Response) -> Response:
+    return replace(with_header(response, "Content-Type", content_type), body=body)
+
+
+def _with(**fields: object) -> ResponseChange:
+    return lambda response: with_fields(response, **fields)
+
+
+def _without(name: str) -> ResponseChange:
+    return lambda response: with_document(
+        response, {key: value for key, value in response.document.items() if key != name}
+    )
+
+
+def _message_with_query(call: Call, response: Response) -> Response:
+    if response.status != 400 or call.request.method != "GET":
         return response
-    return replace(response, status=206, body=response.body[:5])
+    return _with(errorMessage=f"{_SQL} {call.request.query}")(response)
 
 
-def _head_of_another_length(call: Call, response: Response) -> Response:
-    if call.request.method != "HEAD":
-        return response
-    return with_body(response, b"{}")
-
-
-def _with_body_for_head(call: Call, response: Response) -> Response:
-    return replace(response, surplus=response.body) if call.request.method == "HEAD" else response
-
-
-def _cached_for_signatures(call: Call, response: Response) -> Response:
-    return with_header(response, "Age", "7") if "Authorization" in call.request.headers else response
-
-
-def _head_as_get(call: Call, route: Route | Refusal) -> Route | Refusal:
-    return _method_as_get("HEAD")(call, route)
-
-
-def _lost_by_token(call: Call, tasks: list[Task]) -> list[Task]:
-    return tasks[:-1] if TOKEN_HEADER in call.request.headers and call.query.filters else tasks
+def _throttle(number: int, *headers: tuple[str, str]) -> Hook[Response | None]:
+    """Throttle each ``number``-th call, with these headers instead of a right Retry-After."""
+    return refuse_with(replace(THROTTLED, headers=headers), each(number))
 
 
 HOOKS: Final[HookTable] = {
-    "authorize": {"header-names-have-a-case": _wants_exact_names},
+    "before": {
+        "throttled-without-retry-after": _throttle(5),
+        "retry-after-in-words": _throttle(5, ("Retry-After", "soon")),
+        "retry-after-is-negative": _throttle(7, ("Retry-After", "-1")),
+        "always-throttled": refuse_with(THROTTLED),
+        "type-and-instance-never-available": refuse_with(UNAVAILABLE, only(TYPE, INSTANCE)),
+    },
+    "authorize": {
+        "header-names-have-a-case": when(
+            lambda call: dict(call.request.headers.pairs).keys().isdisjoint({TOKEN_HEADER, "Authorization"}),
+            lambda _call, _refusal: unauthorized("no-credentials"),
+        )
+    },
     "route": {
         "post-answers-as-get": _method_as_get("POST"),
         "every-method-answers-as-get": _method_as_get("POST", "PUT", "PATCH", "DELETE"),
         "patch-answers-as-get": _method_as_get("PATCH"),
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": _method_as_get("PUT"),
-        "head-has-another-length": _head_as_get,
-        "head-has-a-body": _head_as_get,
+        "head-has-another-length": _method_as_get("HEAD"),
+        "head-has-a-body": _method_as_get("HEAD"),
     },
-    "select": {"tokens-see-a-task-less": _lost_by_token},
-    "observe": {"put-makes-a-task": _put_makes_a_task},
-    "check": {"read-needs-a-json-content-type": _wants_json_content},
-    "document": {"line-breaks-not-escaped": in_each(_mark_messages)},
+    "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
+    "check": {
+        "read-needs-a-json-content-type": when(
+            lambda call: call.request.headers.get("Content-Type") != JSON,
+            lambda _call, _refusal: Refusal("content-type", 415, "CCE.03415001", "Unsupported media type."),
+        )
+    },
+    "select": {
+        "tokens-see-a-task-less": when(
+            lambda call: TOKEN_HEADER in call.request.headers and filtered(call), lambda _, tasks: tasks[:-1]
+        )
+    },
+    "document": {"line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00"))},
     "respond": {
         "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
         "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),
@@ -193,7 +195,9 @@ HOOKS: Final[HookTable] = {
         "redirect-to-another-host": on_list(_redirect("https://elsewhere.example/tasks")),
         "filters-redirect-to-a-slash": on_list(_redirect("tasks/"), filtered),
         "refusal-redirects-to-login": on_status(401, _redirect("https://auth.example/login")),
-        "no-content-when-nothing-matches": on_list(_no_content),
+        "no-content-when-nothing-matches": when_empty(
+            lambda response: Response(204, response.headers.without("Content-Type"))
+        ),
         "accepted-instead-of-ok": on_list(with_status(202)),
         "partial-content-under-type": on_list(with_status(206), only(TYPE)),
         "header-injected-by-any-filter": _inject(*Filter),
@@ -203,21 +207,26 @@ HOOKS: Final[HookTable] = {
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
         "etag-without-quotes": on_list(_header("ETag", "5f3a")),
         "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
-        "unchanged-whatever-the-tag": lambda call, response: (
-            Response(304, response.headers.without("Content-Type"))
-            if response.status == 200 and _on_condition(call)
-            else response
+        "unchanged-whatever-the-tag": when(
+            _has("If-Modified-Since"),
+            on_status(200, lambda response: Response(304, response.headers.without("Content-Type"))),
         ),
         "tag-knows-no-filters": _tag_of_the_cluster,
-        "range-without-content-range": _half_of_a_range,
-        "head-has-another-length": _head_of_another_length,
-        "head-has-a-body": _with_body_for_head,
+        "range-without-content-range": when(
+            _has("Range"), on_status(200, lambda response: replace(response, status=206, body=response.body[:5]))
+        ),
+        "head-has-another-length": when(_is_head, lambda _, response: replace(response, body=b"{}")),
+        "head-has-a-body": when(_is_head, lambda _, response: replace(response, surplus=response.body)),
         "answers-followed-by-more": on_list(
             lambda response: replace(response, surplus=response.body[-_LEFT_OVER:]), only(TYPE)
         ),
-        "cache-answers-signed-requests": _cached_for_signatures,
+        "cache-answers-signed-requests": when(
+            _has("Authorization"), lambda _, response: with_header(response, "Age", "7")
+        ),
         "byte-order-mark": _body(lambda body: b"\xef\xbb\xbf" + body),
-        "body-in-latin-1": _body(_latin_1),
+        "body-in-latin-1": _body(
+            lambda body: body.decode().replace('"message":"', '"message":"é: ').encode("latin-1", "replace")
+        ),
         "body-in-utf-16": _body(lambda body: body.decode().encode("utf-16"), only(INSTANCE)),
         "kind-written-twice": _text(lambda text: '{"kind":"AddonCheck",' + text[1:]),
         "task-id-written-twice": _text(lambda text: text.replace('"taskID":', '"taskID":"","taskID":')),
@@ -232,5 +241,35 @@ HOOKS: Final[HookTable] = {
         "line-breaks-not-escaped": _body(lambda body: body.replace(b"\\u0000", b"\n")),
         "padding-before-the-body": _text(lambda text: ")]}',\n" + text, filtered),
         "html-on-success": _body(lambda _: b"<html><body>Maintenance</body></html>"),
+        "errors-in-html": on_error(lambda response: _as("text/html", _HTML, response)),
+        "not-found-in-html-as-json": on_status(404, lambda response: replace(response, body=_HTML)),
+        "errors-without-body": on_error(lambda response: replace(response, body=b"")),
+        "errors-in-plain-text": on_error(
+            lambda response: _as("text/plain", str(response.document["errorMessage"]).encode(), response)
+        ),
+        "errors-without-message": on_error(_without("errorMessage")),
+        "bad-request-without-code": on_status(400, _without("errorCode")),
+        "errors-nested": on_error(
+            lambda response: with_document(
+                response,
+                {"error": {"code": response.document["errorCode"], "message": response.document["errorMessage"]}},
+            )
+        ),
+        "error-code-is-a-number": on_error(lambda response: _with(errorCode=response.status)(response)),
+        "gateway-refusal-without-message": on_status(
+            401,
+            lambda response: with_document(
+                response, {"error_code": "APIG.0301", "request_id": response.headers["X-Request-Id"]}
+            ),
+        ),
+        "not-found-with-the-code-of-500": on_status(404, _with(errorCode="CCE.01500001")),
+        "refusal-with-the-code-of-403": on_status(401, _with(errorCode="CCE.01403001")),
+        "error-codes-malformed": on_error(_with(errorCode="CCE.Error")),
+        "bad-request-as-404": on_status(400, with_status(404)),
+        "errors-as-200": on_error(with_status(200)),
+        "bad-request-as-200": on_status(400, with_status(200)),
+        "not-found-as-200": on_status(404, with_status(200)),
+        "errors-show-the-stack": on_error(_with(errorMessage=_STACK)),
+        "bad-request-shows-sql": _message_with_query,
     },
 }

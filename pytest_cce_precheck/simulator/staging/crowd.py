@@ -7,12 +7,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
-from pytest_cce_precheck.simulator.pipeline import Variation
+from pytest_cce_precheck.simulator.pipeline import Call, Variation
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from pytest_cce_precheck.simulator.pipeline import Call, Document
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
     from pytest_cce_precheck.wire.exchange import Response
@@ -85,13 +84,12 @@ def _behind(seconds: float, now: datetime) -> timedelta:
     return timedelta(seconds=now.timestamp() % seconds) if seconds else timedelta()
 
 
-def _present(call: Call, document: Document) -> Document:
+def _present(call: Call, _document: object = None) -> None:
     """Set the time back to the present: a replica's data is old, but its Date is right."""
     call.now = call.clock.now()
-    return document
 
 
 def _present_at_a_refusal(call: Call, refusal: Refusal | None) -> Refusal | None:
     if refusal is not None:
-        call.now = call.clock.now()
+        _present(call)
     return refusal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
-from pytest_cce_precheck.simulator.staging.answers import gateway_error
+from pytest_cce_precheck.simulator.staging.gateway import gateway_error
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
-from pytest_cce_precheck.simulator.pipeline import NoAnswer
+from pytest_cce_precheck.simulator.pipeline import Fault, NoAnswer, Variation
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.simulator.staging.answers import as_gateway_refusal
 from pytest_cce_precheck.simulator.staging.crowd import Crowd, Replicas
-from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage
+from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage, as_gateway_refusal
 from pytest_cce_precheck.simulator.staging.iam import (
     TOKEN_PATH,
     Account,
@@ -31,7 +30,6 @@ from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_cce_precheck.simulator.pipeline import Fault, Variation
 
 # seconds by which each request advances a clock that stands still
 _SHORTEST_ANSWER: Final = 0.01

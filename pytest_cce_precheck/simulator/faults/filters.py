@@ -1,30 +1,48 @@
-"""Single filters that select too much, and values that select tasks although no task has them."""
+"""Single filters that select too much or too little, and answers to them that show other content."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.hooks import (
+    FAILED,
+    FINAL,
+    INIT,
     INSTANCE,
     RUNNING,
     TASK_ID,
     TYPE,
+    Condition,
     accept,
+    alter,
+    drop,
     everything,
+    filtered,
     given,
+    hide,
+    hide_one,
     ignore,
+    in_each,
+    in_one,
+    keep,
+    lose,
+    nothing,
     of_type,
     only,
     pick,
+    put,
     select_by,
     select_by_pairs,
     select_without,
+    unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -32,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
 
@@ -79,12 +97,18 @@ def _accept_selecting(select: Hook[list[Task]]) -> Hook[Refusal | None]:
     return lambda call, refusal: refusal if refusal is None or not select(call, []) else None
 
 
-def _any_case(sent: str, actual: str) -> bool:
-    return sent.lower() == actual.lower()
+def _lose_match(place: int) -> Hook[list[Task]]:
+    """Leave out one of several matches."""
+    return lambda _, tasks: lose(tasks[place], tasks) if len(tasks) > 1 else tasks
 
 
-def _prefix(sent: str, actual: str) -> bool:
-    return actual.startswith(sent)
+def _any_value(condition: Callable[[str], bool]) -> Condition:
+    return lambda call: any(condition(value) for _, value in call.query.given)
+
+
+def _by_id(read: Callable[[str], str]) -> Hook[list[Task]]:
+    """Match the ids that are sent as a function reads them."""
+    return select_by(lambda sent, actual: read(sent) == actual, TASK_ID, INSTANCE)
 
 
 def _regex(sent: str, actual: str) -> bool:
@@ -94,13 +118,13 @@ def _regex(sent: str, actual: str) -> bool:
         return False
 
 
-def _folded(sent: str, actual: str) -> bool:
-    return unicodedata.normalize("NFKD", sent).encode("ascii", "ignore").decode() == actual
-
-
 def _without_accents(sent: str) -> str:
     letters = unicodedata.normalize("NFD", sent)
     return unicodedata.normalize("NFC", "".join(each for each in letters if not unicodedata.combining(each)))
+
+
+def _prefix(sent: str, actual: str) -> bool:
+    return actual.startswith(sent)
 
 
 def _same_uuid(sent: str, actual: str) -> bool:
@@ -123,18 +147,33 @@ def _as_constant(sent: str, actual: str) -> bool:
     return sent == "".join(f"_{letter}" if letter.isupper() else letter for letter in actual).upper()
 
 
-_type_by_constant: Final = select_by(_as_constant, TYPE)
-_like: Final = select_by(lambda sent, actual: fnmatchcase(actual, sent.translate(_LIKE)), INSTANCE)
+def _as_hours_ago(call: Call, document: Document) -> None:
+    shown = {task.id: task for task in call.listed}
+    ids = [item["metadata"]["taskID"] for item in document["items"]]
+    then = call.now - timedelta(hours=5)
+    document["items"] = [task_document(shown[task_id], then) for task_id in ids if task_id in shown]
 
+
+def _shift_messages(_call: Call, document: Document) -> None:
+    texts = [item["status"]["message"] for item in document["items"]]
+    for item, text in zip(document["items"], texts[1:] + texts[:1], strict=True):
+        item["status"]["message"] = text
+
+
+_LOOSE_TYPES: Final = {
+    "type-in-any-case": select_by(lambda sent, actual: sent.lower() == actual.lower(), TYPE),
+    "type-matched-by-prefix": select_by(_prefix, TYPE),
+    "type-as-an-enum-constant": select_by(_as_constant, TYPE),
+}
+_like: Final = select_by(lambda sent, actual: fnmatchcase(actual, sent.translate(_LIKE)), INSTANCE)
 
 HOOKS: Final[HookTable] = {
     "check": {
         "unknown-type-selects-all": accept("unknown-type"),
-        "type-in-any-case": _accept_selecting(select_by(_any_case, TYPE)),
-        "type-matched-by-prefix": _accept_selecting(select_by(_prefix, TYPE)),
-        "type-as-an-enum-constant": _accept_selecting(_type_by_constant),
+        **{name: _accept_selecting(select) for name, select in _LOOSE_TYPES.items()},
     },
     "select": {
+        **_LOOSE_TYPES,
         "last-character-of-ids-ignored": select_by(
             lambda sent, actual: len(sent) == len(actual) and sent[:-1] == actual[:-1], TASK_ID, INSTANCE
         ),
@@ -155,11 +194,10 @@ HOOKS: Final[HookTable] = {
         "unknown-type-selects-all": _unknown_selects_all(TYPE),
         "unknown-task-id-selects-all": _unknown_selects_all(TASK_ID),
         "unknown-instance-selects-all": _unknown_selects_all(INSTANCE),
-        "type-in-any-case": select_by(_any_case, TYPE),
-        "ids-in-any-case": select_by(_any_case, TASK_ID, INSTANCE),
+        "ids-in-any-case": select_by(lambda sent, actual: sent.lower() == actual.lower(), TASK_ID, INSTANCE),
         "task-id-matched-by-prefix": select_by(_prefix, TASK_ID),
         "instance-matched-by-prefix": select_by(_prefix, INSTANCE),
-        "ids-cut-at-36-characters": select_by(lambda sent, actual: sent[:36] == actual, TASK_ID, INSTANCE),
+        "ids-cut-at-36-characters": _by_id(lambda sent: sent[:36]),
         "ids-matched-with-like": select_by(
             lambda sent, actual: fnmatchcase(actual, sent.translate(_LIKE)), TASK_ID, INSTANCE
         ),
@@ -167,26 +205,22 @@ HOOKS: Final[HookTable] = {
             lambda sent, actual: fnmatchcase(actual, sent.translate(_GLOB)), TASK_ID, INSTANCE
         ),
         "task-id-matched-as-regex": select_by(_regex, TASK_ID),
-        "blanks-around-ids-trimmed": select_by(lambda sent, actual: sent.strip() == actual, TASK_ID, INSTANCE),
+        "blanks-around-ids-trimmed": _by_id(str.strip),
         "comma-list-of-ids": select_by(lambda sent, actual: actual in sent.split(","), TASK_ID, INSTANCE),
-        "quote-injects-sql": when(lambda call: any("'" in value for _, value in call.query.given), everything),
-        "wide-letters-fold-to-ascii": select_by(_folded, TASK_ID, INSTANCE),
-        "very-long-id-selects-all": when(
-            lambda call: any(len(value) > 255 for _, value in call.query.given), everything
+        "quote-injects-sql": when(_any_value(lambda value: "'" in value), everything),
+        "wide-letters-fold-to-ascii": _by_id(
+            lambda sent: unicodedata.normalize("NFKD", sent).encode("ascii", "ignore").decode()
         ),
-        "type-matched-by-prefix": select_by(_prefix, TYPE),
-        "type-as-an-enum-constant": _type_by_constant,
-        "accents-in-ids-ignored": select_by(lambda sent, actual: _without_accents(sent) == actual, TASK_ID, INSTANCE),
+        "very-long-id-selects-all": when(_any_value(lambda value: len(value) > 255), everything),
+        "accents-in-ids-ignored": _by_id(_without_accents),
         "instance-as-any-uuid-spelling": select_by(_same_uuid, INSTANCE),
-        "quotes-around-ids-stripped": select_by(lambda sent, actual: sent.strip("\"'") == actual, TASK_ID, INSTANCE),
+        "quotes-around-ids-stripped": _by_id(lambda sent: sent.strip("\"'")),
         "task-id-ends-at-a-delimiter": select_by(_first_of("&;"), TASK_ID),
         "null-byte-ends-an-instance": select_by(_first_of("\x00"), INSTANCE),
         "invisible-letters-in-task-id-ignored": select_by(
             lambda sent, actual: sent.replace("\u200b", "") == actual, TASK_ID
         ),
-        "dots-and-slashes-after-ids-ignored": select_by(
-            lambda sent, actual: sent.rstrip("./") == actual, TASK_ID, INSTANCE
-        ),
+        "dots-and-slashes-after-ids-ignored": _by_id(lambda sent: sent.rstrip("./")),
         "zeros-before-ids-ignored": select_by(
             lambda sent, actual: sent.lstrip("0") == actual.lstrip("0"), TASK_ID, INSTANCE
         ),
@@ -196,5 +230,34 @@ HOOKS: Final[HookTable] = {
             tasks or select_by_pairs(call, [(INSTANCE if n == TASK_ID else n, value) for n, value in call.query.params])
         ),
         "one-instance-alone-matched-with-like": when(lambda call: len(call.query.values.get(INSTANCE, ())) == 1, _like),
+        "one-task-lost-under-type": when(only(TYPE), _lose_match(1)),
+        "newest-task-lost-under-instance": when(only(INSTANCE), _lose_match(-1)),
+        "failed-tasks-lost-under-type": when(given(TYPE), hide(FAILED)),
+        "unfinished-tasks-lost-under-instance": when(given(INSTANCE), keep(FINAL)),
+        "running-task-not-found-by-id": when(given(TASK_ID), hide(RUNNING)),
+        "static-task-not-found-by-id": when(given(TASK_ID), keep(of_type(TaskType.UPGRADE))),
+        "one-task-not-found-by-id": when(only(TASK_ID), hide_one(place=6)),
+        "page-of-five-under-a-filter": when(filtered, lambda _, tasks: tasks[:5]),
+        "first-match-only": when(filtered, lambda _, tasks: tasks[:1]),
+        "instance-filter-empties": when(given(INSTANCE), nothing),
+        "one-instance-not-found": when(only(INSTANCE), hide(lambda _, task: task.instance.template == "everest")),
+        "one-task-missing-from-the-unfiltered-list": when(unfiltered, hide_one(place=4)),
+        "unfiltered-list-shows-ten": when(unfiltered, lambda _, tasks: tasks[-10:]),
+        "task-listed-twice-under-instance": when(only(INSTANCE), lambda _, tasks: [*tasks, *tasks[-1:]]),
+        "unfiltered-list-hides-init": when(unfiltered, hide(INIT)),
+    },
+    "document": {
+        "filtered-view-is-hours-old": when(filtered, _as_hours_ago),
+        "messages-shifted-under-instance": when(only(INSTANCE), _shift_messages),
+        "expiry-in-another-zone-under-task-id": when(
+            only(TASK_ID), in_each(alter("metadata.expireTimeStamp", lambda text: text.replace("+08:", "+09:")))
+        ),
+        "message-cut-under-type": when(only(TYPE), in_each(alter("status.message", lambda text: text[:10]))),
+        "risks-missing-under-task-id": when(only(TASK_ID), in_each(drop("status.riskList"))),
+        "expiry-missing-under-type": when(only(TYPE), in_each(drop("metadata.expireTimeStamp"))),
+        "target-version-missing-under-instance": when(only(INSTANCE), in_each(drop("spec"))),
+        "one-instance-name-differs-under-instance": when(
+            only(INSTANCE), in_one(put("metadata.addonInstanceName", "cceaddon-other"), FINAL, 1)
+        ),
     },
 }
