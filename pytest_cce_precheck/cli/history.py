@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.output import print_json, print_lines
-from pytest_cce_precheck.report.reliability import as_table, reliability
+from pytest_cce_precheck.report.history import as_table, reliability
 
 if TYPE_CHECKING:
     import argparse

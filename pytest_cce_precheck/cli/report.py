@@ -10,9 +10,8 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.baseline import difference
 from pytest_cce_precheck.report.collect import write_report
-from pytest_cce_precheck.report.saved import SavedReport
+from pytest_cce_precheck.report.saved import SavedReport, difference
 from pytest_cce_precheck.report.saved_record import merged, record_of
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import one_line

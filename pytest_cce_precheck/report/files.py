@@ -47,7 +47,7 @@ FORMS: Final[Mapping[str, str]] = {
     ".codequality.json": "machine.as_code_quality",
     ".json": "files.as_json",
     ".ndjson": "machine.as_events",
-    ".sarif": "sarif.as_sarif",
+    ".sarif": "machine.as_sarif",
     ".md": "files.as_markdown",
     ".html": "html.as_html",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -12,15 +14,14 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.contract.rules import Kind
-from pytest_cce_precheck.report.saved import TOOL, as_finding
+from pytest_cce_precheck.report.saved import TOOL, as_finding, is_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.plugin.run_log import Outcome
     from pytest_cce_precheck.report.proved import Proved
-    from pytest_cce_precheck.report.times import ResponseTimes
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
@@ -247,11 +248,6 @@ class RunRecord:
         return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
 
 
-def is_on(finding: RecordedFinding, target: str) -> bool:
-    """Return whether a finding was made on a target; one without targets belongs to the target without a name."""
-    return target in (finding.get("targets") or [""])
-
-
 def _plain(value: Any) -> Any:
     """Return a value in the types that JSON has, fractions with three digits."""
     if is_dataclass(value):
@@ -263,3 +259,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return round(value, 3) if isinstance(value, float) else value
+
+
+@dataclass(frozen=True)
+class ResponseTimes:
+    """How long a service took to answer one kind of query, in seconds; no retries, and no waits before them."""
+
+    kind: str
+    answers: int
+    median: float
+    p95: float
+    p99: float
+    longest: float
+
+
+def response_times(recorded: Iterable[Mapping[str, Sequence[float]]]) -> tuple[ResponseTimes, ...]:
+    """Return the response times of each kind of query, the most frequent kind first.
+
+    >>> response_times([{"type": [0.1, 0.3]}, {"type": [0.2]}])
+    (ResponseTimes(kind='type', answers=3, median=0.2, p95=0.3, p99=0.3, longest=0.3),)
+    """
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for each in recorded:
+        for kind, times in each.items():
+            by_kind[kind] += times
+    found = [_of_kind(kind, sorted(times)) for kind, times in by_kind.items() if times]
+    return tuple(sorted(found, key=lambda each: -each.answers))
+
+
+def _of_kind(kind: str, times: Sequence[float]) -> ResponseTimes:
+    # the nearest rank: a time that was measured, none in between
+    median, p95, p99 = (times[math.ceil(len(times) * share) - 1] for share in (0.5, 0.95, 0.99))
+    return ResponseTimes(kind, len(times), median, p95, p99, times[-1])

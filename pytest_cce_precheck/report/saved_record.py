@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.proved import Proved
-from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.record import ResponseTimes, RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import as_finding
-from pytest_cce_precheck.report.times import ResponseTimes
+from pytest_cce_precheck.report.verdict import conclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

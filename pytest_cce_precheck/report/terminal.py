@@ -11,15 +11,14 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.clock import in_words, skew_of
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.conclusion import TITLES
 from pytest_cce_precheck.report.language import in_language, reason_in, table
 from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.verdict import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_cce_precheck.report.record import RecordedCause, RunRecord, TargetResult
-    from pytest_cce_precheck.report.times import ResponseTimes
+    from pytest_cce_precheck.report.record import RecordedCause, ResponseTimes, RunRecord, TargetResult
 
 _SHOWN: Final = 5
 _SHOWN_TASKS: Final = 10

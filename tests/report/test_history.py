@@ -12,8 +12,7 @@ import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report import history
-from pytest_cce_precheck.report.history import CheckOutcome, append, latest, prepare
-from pytest_cce_precheck.report.reliability import as_table, reliability
+from pytest_cce_precheck.report.history import CheckOutcome, append, as_table, latest, prepare, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path
