@@ -13,12 +13,17 @@ from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import compare_with_baseline, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
-from pytest_cce_precheck.sdk.faults import defects, faults
-from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
-from pytest_cce_precheck.sdk.models import model_differences
+from pytest_cce_precheck.sdk.faults import defects, faults, model_differences
+from pytest_cce_precheck.sdk.known import (
+    CaseState,
+    compare_with_baseline,
+    read_baseline,
+    read_known,
+    write_baseline,
+    write_junit,
+)
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
@@ -28,8 +33,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
-    from pytest_cce_precheck.sdk.baseline import BaselineComparison
     from pytest_cce_precheck.sdk.faults import SdkFault
+    from pytest_cce_precheck.sdk.known import BaselineComparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.config.options import FailOn
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.report.record import RunVerdict, ShippedCheck, TargetResult
+    from pytest_cce_precheck.report.record import RunVerdict, ShippedCheck, TargetResult
 
 
 @dataclass(frozen=True)

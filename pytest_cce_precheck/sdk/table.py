@@ -9,14 +9,13 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import CaseKind
 from pytest_cce_precheck.sdk.faults import defects, faults
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.run import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_cce_precheck.sdk.faults import SdkFault
-    from pytest_cce_precheck.sdk.judgement import CaseResult
-    from pytest_cce_precheck.sdk.run import SdkReport
+    from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
 
     Row = tuple[CaseResult, ...]
 
