@@ -18,7 +18,7 @@ from pytest_cce_precheck.report.language import in_language, table
 from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.contract.causes import Cause
@@ -35,6 +35,7 @@ _UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113", "PRE124"})
 # found with bad credentials or none: the same request with good ones would not show it
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 
+_GATEWAY: Final = re.compile(r"APIG(?:W)?\.(\d{4})")
 # commands of GitHub Actions (also after blanks), Azure Pipelines and TeamCity: ::error::, ##[error], ##vso[…]
 _COMMAND: Final = re.compile(r"(\A\s*):(?=:)|(?<=#)#(?=[A-Za-z]*\[)")
 
@@ -187,36 +188,12 @@ def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | Non
     yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"
 
 
-_GATEWAY: Final = re.compile(r"APIG(?:W)?\.(\d{4})")
-# the gateway without a service: no such API, no backend, none available, none in time, its name cannot be resolved
-_NOTHING_BEHIND: Final = frozenset({"0101", "0103", "0201", "0202", "0203", "0605", "0609", "0610"})
-_TOKEN_MUST_BE_UPDATED: Final = "0307"  # noqa: S105  an error code
-_REGION: Final = "wrong region: this user or service is not allowed there; check --cce-endpoint or --cce-region"
-_ADDRESS: Final = "no permission for this machine's address: ask for it to be put on the gateway's list"
-_FORBIDDEN: Final = {
-    "0310": "wrong project: the gateway calls it unavailable; check --cce-project-id",
-    "0801": _REGION,
-    "0802": _REGION,
-    "0401": _ADDRESS,
-    "0402": _ADDRESS,
-}
-_NO_PERMISSION: Final = (
-    "no permission: grant the user CCE's read permissions in this project, or check --cce-project-id"
-)
-_NO_LEAVE_TO_CREATE: Final = (
-    "no permission to create: grant the user CCE's permission for it, or leave --cce-allow-writes out"
-)
-_GATEWAY_ALONE: Final = (
-    "gateway only, no service behind: check --cce-endpoint and the region, and whether CCE is deployed there"
-)
-
-
 def triage(exchange: Exchange, skew: float | None) -> str | None:
     """Return what a 401, 403, 404, 429 or 5xx to a valid request means, and what to do; None for any other answer.
 
     ``skew`` is by how many seconds this machine's clock is ahead of the service's, None if too few to matter.
     """
-    document: Any = None
+    words, document = table("triage.toml"), None
     with suppress(BodyError, ReleasedBodyError):
         document = exchange.document
     document = document if isinstance(document, dict) else {}
@@ -225,41 +202,31 @@ def triage(exchange: Exchange, skew: float | None) -> str | None:
     message = str(document.get("error_msg", document.get("errorMessage", "")))
     match = _GATEWAY.fullmatch(code) if isinstance(code, str) else None
     gateway_code = match[1] if match else ""
-    status = exchange.status
+    status, request = exchange.status, exchange.request
+    said = None
     if status == 401:
-        return _unauthorized(gateway_code, message, skew, signed="Authorization" in exchange.request.headers)
+        return _unauthorized(gateway_code, message, skew, signed="Authorization" in request.headers)
     if status == 403:
-        otherwise = _NO_LEAVE_TO_CREATE if exchange.request.method == "POST" else _NO_PERMISSION
-        return _FORBIDDEN.get(gateway_code, otherwise)
-    if status == 404 and gateway_code not in _NOTHING_BEHIND:
-        if not code:
-            return "what answers there is not CCE: check --cce-endpoint"
+        said = words["forbidden"].get(gateway_code, words["create" if request.method == "POST" else "permission"])
+    elif status == 404 and gateway_code not in words["nothing_behind"]:
         # an unknown id in a filter may be answered so too
-        unfiltered = not exchange.request.query
-        return "wrong project or cluster: check --cce-project-id and --cce-cluster-id" if unfiltered else None
-    if status == 429:
-        return "throttled: lower --cce-rate or --cce-budget, or run again when the account's other clients are quiet"
-    if status != 404 and status < 500:
-        return None
-    unavailable = status in (502, 503, 504)
-    if gateway_code in _NOTHING_BEHIND or (unavailable and not code):
-        return _GATEWAY_ALONE
-    if unavailable:
-        return "the service is unavailable: run again later"
-    return "the service failed: give its operators the request id"
+        said = words["not_cce"] if not code else None if request.query else words["not_found"]
+    elif status == 429:
+        said = words["throttled"]
+    elif status == 404 or status >= 500:
+        unavailable = status in (502, 503, 504)
+        alone = gateway_code in words["nothing_behind"] or (unavailable and not code)
+        said = words["gateway" if alone else "unavailable" if unavailable else "failed"]
+    return said
 
 
 def _unauthorized(gateway_code: str, message: str, skew: float | None, *, signed: bool) -> str:
+    words: Mapping[str, str] = table("triage.toml")
     if "reach the limit" in message:
-        return "the access key is locked, after more than five bad signatures in a row: wait five minutes"
-    if not signed and (gateway_code == _TOKEN_MUST_BE_UPDATED or "token expires" in message):
-        return (
-            "token expired, or of another region: get a new one of this region;"
-            " --cce-token-command and CCE_IAM_USER renew it automatically"
-        )
+        return words["locked"]
     if not signed:
-        return "token not accepted: it has expired, is cut off, or is of another region or installation; get a new one"
+        # 0307: the token must be updated
+        return words["token_expired" if gateway_code == "0307" or "token expires" in message else "token"]
     if skew is not None and abs(skew) > WINDOW.total_seconds():
-        return f"wrong clock: {in_words(skew)}, and a signature is valid for 15 minutes; set this machine's clock"
-    also = f"; also, {in_words(skew)}" if skew is not None else ""
-    return f"wrong key or secret: check HUAWEICLOUD_SDK_AK and _SK for a wrong pair or a stray space{also}"
+        return words["clock"].format(skew=in_words(skew))
+    return words["key"] + (f"; also, {in_words(skew)}" if skew is not None else "")
