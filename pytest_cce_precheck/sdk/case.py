@@ -94,16 +94,8 @@ class Case:
 
     def call(self, endpoint: str) -> DriverCall:
         """Return the call that a driver has to make."""
-        return DriverCall(
-            endpoint,
-            PROJECT_ID,
-            self.cluster_id,
-            operation=self.operation,
-            filters=self.filters,
-            addons=self.addons,
-            authentication=self.authentication,
-            timeout=self.timeout,
-        )
+        asked = (self.operation, self.filters, self.addons, self.authentication, self.timeout)
+        return DriverCall(endpoint, PROJECT_ID, self.cluster_id, *asked)
 
     @cached_property
     def document(self) -> Any:

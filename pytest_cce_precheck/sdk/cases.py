@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -28,7 +28,6 @@ from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, REQUEST_ID_HE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_cce_precheck.sdk.protocol import Operation
     from pytest_cce_precheck.simulator.pipeline import Behaviour
 
     Answer = Response | CaseFailure
@@ -173,20 +172,6 @@ _NOW: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
 _NOWHERE: Final = "http://127.0.0.1:1"
 
 
-@dataclass(frozen=True)
-class _Call:
-    """A list call, or a create call if there are ``addons``."""
-
-    filters: Mapping[str, str] = field(default_factory=dict)
-    addons: Sequence[Mapping[str, Any]] = ()
-    cluster_id: str | None = None
-    token: bool = True
-
-    @property
-    def operation(self) -> Operation:
-        return "create" if self.addons else "list"
-
-
 def simulated_cases() -> Iterator[Case]:
     """Yield a case for each variation and operation, and one for each fault, with the first call that shows it."""
     plain = Simulator(wall=lambda: _NOW)
@@ -203,7 +188,7 @@ def simulated_cases() -> Iterator[Case]:
                 yield case
 
 
-def _cases_of(behaviour: Behaviour, calls: Sequence[_Call], usual: Sequence[Answer]) -> Iterator[Case]:
+def _cases_of(behaviour: Behaviour, calls: Sequence[DriverCall], usual: Sequence[Answer]) -> Iterator[Case]:
     simulator = Simulator(
         wall=lambda: _NOW,
         faults=[behaviour] if isinstance(behaviour, Fault) else [],
@@ -219,37 +204,35 @@ def _cases_of(behaviour: Behaviour, calls: Sequence[_Call], usual: Sequence[Answ
         applies = operation == "list" or behaviour.created or behaviour.respond or behaviour.encode
         if applies and operation not in shown and _content(answer) != _content(plain):
             shown.add(operation)
-            name = f"{behaviour.name}-in-create" if call.addons else behaviour.name
+            name = f"{behaviour.name}-in-create" if operation == "create" else behaviour.name
             yield _case(name, kind, behaviour.summary, call, answer)
             if kind is CaseKind.FAULT:
                 return
 
 
-def _calls(plain: Simulator) -> Iterator[_Call]:
-    metadata = plain.handle(_request(plain, _Call())).document["items"][-1]["metadata"]
+def _calls(plain: Simulator) -> Iterator[DriverCall]:
+    every_task = DriverCall(plain.endpoint, plain.project_id, plain.cluster_id, authentication="token")
+    metadata = plain.handle(_request(plain, every_task)).document["items"][-1]["metadata"]
     every = {"type": metadata["type"], "task_id": metadata["taskID"], "addon_instance_id": metadata["addonInstanceID"]}
-    yield _Call()
-    yield from (_Call({name: value}) for name, value in every.items())
-    yield _Call(every)
-    yield _Call({"task_id": "none"})
-    yield _Call({"type": "none"})
-    yield _Call(cluster_id="none")
-    yield _Call(token=False)
+    yield every_task
+    for filters in (*({name: value} for name, value in every.items()), every, {"task_id": "none"}, {"type": "none"}):
+        yield replace(every_task, filters=filters)
+    yield replace(every_task, cluster_id="none")
+    # the simulator gets no signature, so this is sent without credentials
+    yield replace(every_task, authentication="ak/sk")
     addon = {"addonTemplateName": metadata["addonTemplateName"], "addonInstanceID": metadata["addonInstanceID"]}
     upgrade = {**addon, "type": "addonUpgrade", "targetVersion": "9.9.9", "values": {"basic": {"replicas": 2}}}
-    yield _Call(addons=({**addon, "type": "addonStatic"}, upgrade))
+    yield replace(every_task, operation="create", addons=({**addon, "type": "addonStatic"}, upgrade))
 
 
-def _request(simulator: Simulator, call: _Call) -> Request:
+def _request(simulator: Simulator, call: DriverCall) -> Request:
     headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
-    if call.token and simulator.credentials.token is not None:
+    if call.authentication == "token" and simulator.credentials.token is not None:
         headers[TOKEN_HEADER] = simulator.credentials.token.reveal()
-    cluster_id, operation = call.cluster_id or simulator.cluster_id, call.operation
-    wanted = DriverCall(simulator.endpoint, simulator.project_id, cluster_id, operation, call.filters, call.addons)
-    return wanted.request.with_headers(Headers(headers))
+    return call.request.with_headers(Headers(headers))
 
 
-def _simulated_answer(simulator: Simulator, call: _Call) -> Answer:
+def _simulated_answer(simulator: Simulator, call: DriverCall) -> Answer:
     try:
         response = simulator.handle(_request(simulator, call), caller=0)
     except NoAnswer as failure:
@@ -266,7 +249,7 @@ def _simulated_answer(simulator: Simulator, call: _Call) -> Answer:
     return Response(response.status, headers.without("Content-Length"), body)
 
 
-def _case(name: str, kind: CaseKind, title: str, call: _Call, answer: Answer) -> Case:
+def _case(name: str, kind: CaseKind, title: str, call: DriverCall, answer: Answer) -> Case:
     return Case(
         name,
         CaseKind.TRANSPORT if isinstance(answer, CaseFailure) else kind,
