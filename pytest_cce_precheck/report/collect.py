@@ -11,12 +11,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import write
-from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.acceptance import Acceptance, useless
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.proved import proved_by, requirements, unmet
 from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult, response_times
 from pytest_cce_precheck.report.saved_record import merged_findings, summed_combinations
-from pytest_cce_precheck.report.verdict import conclude, useless
+from pytest_cce_precheck.report.verdict import conclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -95,9 +95,6 @@ def _of(kind: type[Loaded], data: Mapping[str, Any]) -> Loaded:
 def _target(data: Mapping[str, Any]) -> TargetResult:
     named = {_RENAMED.get(name, name): each for name, each in data.items()}
     known = {**_known(TargetResult, named), "times": tuple(_of(ResponseTimes, each) for each in data["response_times"])}
-    # the first format had neither
-    known.setdefault("tried", known["requests"])
-    known.setdefault("not_asked_for", ())
     # the report has what the clocks showed together
     skew = data.get("clock_skew")
     return TargetResult(**{**known, "ahead": () if skew is None else (skew,)})

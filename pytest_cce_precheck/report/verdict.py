@@ -12,7 +12,7 @@ from pytest_cce_precheck.report.record import VERDICTS, RunRecord
 from pytest_cce_precheck.report.saved import is_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from pytest_cce_precheck.config.options import FailOn
@@ -46,18 +46,6 @@ def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequen
         else:
             shown.append(finding)
     return Verdict(tuple(failing), tuple(shown), tuple(accepted))
-
-
-def useless(acceptances: Iterable[tuple[Acceptance, str, bool]], today: date) -> tuple[list[str], list[str]]:
-    """Return the expired acceptances and the unused ones; each is given with its place and whether it was used."""
-    expired, unused = [], []
-    for acceptance, place, used in acceptances:
-        text = f"{acceptance.code} ({acceptance.reason})"
-        if acceptance.until is not None and today > acceptance.until:
-            expired.append(f"{text} until {acceptance.until}{place}")
-        elif not used:
-            unused.append(text + place)
-    return expired, unused
 
 
 TITLES: Final[dict[RunVerdict, str]] = {
