@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of
@@ -45,39 +45,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare = actions.add_parser(
         "compare", help="show what changed from one SDK, or version of the Python SDK, to the next"
     )
+    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
+    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
+    parsers = {"run": one, "compare": compare, "models": models, "site": site}
+    for name, action in parsers.items():
+        action.epilog = _EPILOGS[name]
     _add_of_run(one)
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
     add("--python", action="store_true", help="also the Python SDK that is installed here")
     add("--python-async", action="store_true", help="also the asynchronous client of this SDK")
-    several.set_defaults(run=_table)
+    patience = f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})"
+    seconds = positive("a number of seconds", 3600)
     for each in (one, several):
-        each.add_argument(
-            "--patience",
-            type=positive("a number of seconds", 3600),
-            default=GRACE_SECONDS,
-            metavar="SECONDS",
-            help=f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})",
-        )
+        each.add_argument("--patience", type=seconds, default=GRACE_SECONDS, metavar="SECONDS", help=patience)
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
-    _add_of_compare(compare)
-    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
-    models.epilog = (
-        "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe them."
-        " Example: cce-precheck sdk models --driver drivers/go/cce-driver"
-    )
+    compared = compare.add_mutually_exclusive_group(required=True)
+    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
+    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
     _add_which(models)
-    models.add_argument("--json", action="store_true", help="print JSON")
-    models.set_defaults(run=_models, python_async=False)
-    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
-    site.epilog = (
-        "Example: cce-precheck sdk table --python --json > python.json; cce-precheck sdk site --out site python.json"
-    )
+    for each in (compare, models):
+        each.add_argument("--json", action="store_true", help="print JSON")
     site.add_argument("--out", required=True, metavar="DIR", help="the folder of the pages")
     site.add_argument("results", nargs="+", metavar="RESULTS", help="what run or table --json wrote")
-    site.set_defaults(run=_site)
+    for each, run in ((one, _run), (several, _table), (compare, _compare), (models, _models), (site, _site)):
+        each.set_defaults(run=run)
+
+
+_EPILOGS: Final = {
+    "run": "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
+    " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
+    " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt",
+    "compare": "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
+    ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"',
+    "models": "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe"
+    " them. Example: cce-precheck sdk models --driver drivers/go/cce-driver",
+    "site": "Example: cce-precheck sdk table --python --json > python.json;"
+    " cce-precheck sdk site --out site python.json",
+}
 
 
 def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -88,48 +95,18 @@ def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
 
 
 def _add_of_run(one: argparse.ArgumentParser) -> None:
-    one.set_defaults(run=_run)
-    one.epilog = (
-        "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
-        " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
-        " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt"
-    )
-    one.add_argument(
-        "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
-    )
-    which = _add_which(one)
-    which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
-    one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
-    one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
-    one.add_argument(
-        "--reports",
-        metavar="DIR",
-        help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
-    )
-    one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
-    for name, what in (
-        ("failing", "fail; one that passes fails the run"),
-        ("flaky", "fail sometimes, and never fail the run"),
-    ):
-        one.add_argument(
-            f"--known-{name}",
-            action="append",
-            default=[],
-            metavar="PATTERN",
-            help=f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)",
-        )
-
-
-def _add_of_compare(compare: argparse.ArgumentParser) -> None:
-    compare.set_defaults(run=_compare)
-    compare.epilog = (
-        "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
-        ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"'
-    )
-    compared = compare.add_mutually_exclusive_group(required=True)
-    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
-    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
-    compare.add_argument("--json", action="store_true", help="print JSON")
+    add = one.add_argument
+    add("--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)")
+    _add_which(one).add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
+    add("--baseline", metavar="FILE", help="the known errors: any other fails")
+    add("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
+    reports = "write a bug report for each fault, in English and Chinese; with --baseline, only for what is new"
+    add("--reports", metavar="DIR", help=reports)
+    add("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
+    known = {"failing": "fail; one that passes fails the run", "flaky": "fail sometimes, and never fail the run"}
+    for name, what in known.items():
+        text = f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)"
+        add(f"--known-{name}", action="append", default=[], metavar="PATTERN", help=text)
 
 
 def _run(options: argparse.Namespace) -> int:
