@@ -180,10 +180,11 @@ def _presence_changes(
             yield "error", "presence", what, _often(had, of), _often(has, again)
         return
     gone_from, come_to = _only(before, now), _only(now, before)
+    where = f" in what is {', '.join(gone_from or come_to)}"
     if _is_evident(before, now, gone_from, unlikely):
-        yield "warning", "presence", f"a field is gone{_in(gone_from) if has else ''}", *_sides(before, now, gone_from)
+        yield "warning", "presence", f"a field is gone{where if has else ''}", *_sides(before, now, gone_from)
     elif _is_evident(now, before, come_to, unlikely):
-        what = f"a {'documented' if entry else 'new'} field that was not there{_in(come_to) if had else ''}"
+        what = f"a {'documented' if entry else 'new'} field that was not there{where if had else ''}"
         yield "note", "presence", what, *_sides(before, now, come_to)
 
 
@@ -199,10 +200,6 @@ def _is_evident(
     # circumstances that were picked because they differ have to differ more
     picked = any(have and other.get(about, (0, 0))[0] for about, (have, _) in one.items())
     return bool(groups) and by_chance(groups) < (unlikely / 10 if picked else unlikely)
-
-
-def _in(circumstances: Sequence[str]) -> str:
-    return f" in what is {', '.join(circumstances)}"
 
 
 def _sides(before: Mapping[str, Share], now: Mapping[str, Share], circumstances: Sequence[str]) -> tuple[str, str]:

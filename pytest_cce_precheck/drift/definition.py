@@ -147,7 +147,8 @@ def differences(ours: Facts, theirs: Facts) -> Iterator[Difference]:
             fields = {place: fact for place, fact in fields.items() if place.startswith("status.2")}
         elif parent not in described:
             names = listed([place.rpartition(".")[2] for place in fields])
-            yield Difference(parent, "has no table or schema", names, "", _codes(fields))
+            codes = dict.fromkeys(code for place, fact in fields.items() for code in _by_kind(place, "", fact))
+            yield Difference(parent, "has no table or schema", names, "", tuple(codes))
             continue
         for place, fact in fields.items():
             if place in theirs:
@@ -171,10 +172,6 @@ def _of_one(place: str, ours: Fact, theirs: Fact) -> Iterator[Difference]:
 
 def _difference(place: str, what: str, ours: str, theirs: str, fact: Fact) -> Difference:
     return Difference(place, what, ours, theirs, tuple(dict.fromkeys((*_by_kind(place, what, fact), *_naming(place)))))
-
-
-def _codes(fields: Facts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(code for place, fact in fields.items() for code in _by_kind(place, "", fact)))
 
 
 def _by_kind(place: str, what: str, fact: Fact) -> tuple[str, ...]:

@@ -205,7 +205,8 @@ class _Kind:
         seen.types.add(TYPES[type(value)])
         if isinstance(value, str):
             if entry.words and len(seen.words) < MOST_WORDS:
-                seen.words.add(value if value in entry.words else _harmless(value))
+                is_secret = value not in entry.words and any(looks_like_secret(value))
+                seen.words.add("***" if is_secret else value if value in entry.words else value[:LONGEST])
             if entry.time:
                 seen.fractions[_resolution(value)].add(owner)
         elif isinstance(value, list) and f"{path}[*]" in self._described:
@@ -278,10 +279,6 @@ def _resolution(text: str) -> str:
         return str(-(-parse_timestamp(text).digits // 3))
     except ValueError:
         return NO_TIME
-
-
-def _harmless(word: str) -> str:
-    return "***" if any(looks_like_secret(word)) else word[:LONGEST]
 
 
 def _word(value: object, known: type[TaskType | TaskState]) -> str:

@@ -70,29 +70,26 @@ def _ctrf_test(record: RunRecord, test: TestResult, status: str) -> dict[str, An
 
 def as_code_quality(record: RunRecord) -> str:
     """Render the causes of a record as GitLab's code quality report."""
-    return as_json_text([_quality(cause.finding) for cause in record.causes])
-
-
-def _quality(finding: RecordedFinding) -> dict[str, Any]:
-    return {
-        "description": one_line(f"{finding['code']} {finding['message']}"),
-        "check_name": finding["code"],
-        "fingerprint": fingerprint(finding),
-        "severity": _GITLAB[finding["severity"]],
-        "location": {"path": one_line(finding["test"].partition("::")[0]), "lines": {"begin": 1}},
-    }
+    shown = [
+        {
+            "description": one_line(f"{finding['code']} {finding['message']}"),
+            "check_name": finding["code"],
+            "fingerprint": fingerprint(finding),
+            "severity": _GITLAB[finding["severity"]],
+            "location": {"path": one_line(finding["test"].partition("::")[0]), "lines": {"begin": 1}},
+        }
+        for finding in (cause.finding for cause in record.causes)
+    ]
+    return as_json_text(shown)
 
 
 def as_events(record: RunRecord) -> str:
     """Render a record as lines of JSON: each test, each finding, and the verdict as the last line."""
-    return "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in _events(record))
-
-
-def _events(record: RunRecord) -> Iterator[dict[str, Any]]:
     document = record.to_dict()
-    for event, members in (("test", document.pop("tests")), ("finding", document.pop("findings"))):
-        yield from ({"event": event, **each} for each in members)
-    yield {"event": "run", **document}
+    tests = [{"event": "test", **each} for each in document.pop("tests")]
+    findings = [{"event": "finding", **each} for each in document.pop("findings")]
+    events = [*tests, *findings, {"event": "run", **document}]
+    return "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in events)
 
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

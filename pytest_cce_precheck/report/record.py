@@ -236,16 +236,15 @@ class RunRecord:
         copied = {name: _plain(getattr(self, name)) for name in (*names, "not_asked_for")}
         for kind, each in self.proved.items():
             copied["proved"][kind] = {"proved": len(each.times), "of": each.of, **copied["proved"][kind]}
-        return {"tool": TOOL, "format": FORMAT, **copied, **self._targets_to_dict()}
-
-    def _targets_to_dict(self) -> dict[str, Any]:
+        document = {"tool": TOOL, "format": FORMAT, **copied}
         if "" in self.targets:
-            return self.targets[""].to_dict()
+            return {**document, **self.targets[""].to_dict()}
         targets = [
             {"name": name, "verdict": each.verdict, "reason": each.reason, **each.to_dict()}
             for name, each in self.targets.items()
         ]
-        return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
+        totals = {name: getattr(self, name) for name in ("service", "requests", "retried")}
+        return {**document, **totals, "targets": targets}
 
 
 def _plain(value: Any) -> Any:
@@ -283,11 +282,11 @@ def response_times(recorded: Iterable[Mapping[str, Sequence[float]]]) -> tuple[R
     for each in recorded:
         for kind, times in each.items():
             by_kind[kind] += times
-    found = [_of_kind(kind, sorted(times)) for kind, times in by_kind.items() if times]
+    found = []
+    for kind, unsorted in by_kind.items():
+        times = sorted(unsorted)
+        if times:
+            # the nearest rank: a time that was measured, none in between
+            median, p95, p99 = (times[math.ceil(len(times) * share) - 1] for share in (0.5, 0.95, 0.99))
+            found.append(ResponseTimes(kind, len(times), median, p95, p99, times[-1]))
     return tuple(sorted(found, key=lambda each: -each.answers))
-
-
-def _of_kind(kind: str, times: Sequence[float]) -> ResponseTimes:
-    # the nearest rank: a time that was measured, none in between
-    median, p95, p99 = (times[math.ceil(len(times) * share) - 1] for share in (0.5, 0.95, 0.99))
-    return ResponseTimes(kind, len(times), median, p95, p99, times[-1])

@@ -34,8 +34,7 @@ def lines(record: RunRecord) -> Iterable[str]:
     yield record.how_asked
     for name, target in record.targets.items():
         yield from _target_lines(name, target, record.mode)
-    yield from _simulated_lines(record)
-    yield from _recorded_lines(record)
+    yield from _where_lines(record)
     yield from _cassette_lines(record.cassettes, datetime.now(UTC))
     yield from _example_lines(record.examples)
     for cause in record.causes[:_SHOWN_CAUSES]:
@@ -53,7 +52,6 @@ def lines(record: RunRecord) -> Iterable[str]:
     for name, target in record.targets.items():
         yield from _created_lines(name, target.created)
         yield from _times_lines(name, target.times)
-    yield from _proved_lines(record)
     yield from _coverage_lines(record)
 
 
@@ -93,15 +91,12 @@ def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
         yield f"    {TITLES[target.verdict]}: {one_line(target.reason)}"
 
 
-def _simulated_lines(record: RunRecord) -> Iterable[str]:
+def _where_lines(record: RunRecord) -> Iterable[str]:
     names = [one_line(test.nodeid) for test in record.tests if test.on_simulator]
     if names:
-        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         ran = f"{count_of(len(names), 'test')} ran on the simulator, not on {record.service}"
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         yield f"  {ran}: {', '.join(names[:_SHOWN])}{more}"
-
-
-def _recorded_lines(record: RunRecord) -> Iterable[str]:
     if record.recorded:
         yield f"  {count_of(len(record.recorded), 'cassette')} written"
     why = "not recorded, because it failed for another reason than an answer"
@@ -183,13 +178,10 @@ def _times_lines(name: str, times: Sequence[ResponseTimes]) -> Iterable[str]:
         yield f"    {each.kind:<{width}}  {shown}  of {count_of(each.answers, 'answer')}"
 
 
-def _proved_lines(record: RunRecord) -> Iterable[str]:
+def _coverage_lines(record: RunRecord) -> Iterable[str]:
     if any(each.times for each in record.proved.values()):
         yield f"  proved: {', '.join(f'{each.ratio} {kind}' for kind, each in record.proved.items())}"
         yield from (f"    required and not proved: {each}" for each in record.not_proved)
-
-
-def _coverage_lines(record: RunRecord) -> Iterable[str]:
     not_reached = record.classes_not_reached
     if record.classes_reached:
         complete = all(check.state != "not-judged" for check in record.checks)

@@ -102,16 +102,6 @@ def _rows(reports: Sequence[SdkReport]) -> list[Row]:
     return list(zip(*(report.results for report in reports), strict=True))
 
 
-def _wrong(reports: Sequence[SdkReport]) -> list[Row]:
-    return [row for row in _rows(reports) if not all(result.right for result in row)]
-
-
-def _notable_calls(reports: Sequence[SdkReport]) -> list[Row]:
-    """Return the refusals, the failing connections, and each call for which an SDK sent several requests."""
-    failing = (CaseKind.ERROR, CaseKind.TRANSPORT)
-    return [row for row in _rows(reports) if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
-
-
 def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
     counts = [Counter(result.verdict for result in report.results) for report in reports]
     verdicts = [verdict for verdict in CaseVerdict if any(count[verdict] for count in counts)]
@@ -133,7 +123,10 @@ def _written(
             lines.append([*names, *map(summary, row)])
         return layout(lines)
 
-    wrong, calls = _wrong(reports), _notable_calls(reports)
+    rows, failing = _rows(reports), (CaseKind.ERROR, CaseKind.TRANSPORT)
+    wrong = [row for row in rows if not all(result.right for result in row)]
+    # the refusals, the failing connections, and each call for which an SDK sent several requests
+    calls = [row for row in rows if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
     total = len(reports[0].results)
     blocks = [layout([heads, *_sums(reports)])]
     if wrong:
