@@ -1,14 +1,14 @@
-"""Explain the finding codes, as text and as a page of the documentation, in English and Chinese."""
+"""Explain the finding codes, in English and Chinese."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule, rules
 from pytest_cce_precheck.report.language import in_language, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_cce_precheck.config.options import Language
 
@@ -39,39 +39,13 @@ def entry(code: str, shown_by: ShownBy, language: Language = "en") -> str:
     if rule.kind is not Kind.OBSERVATION:
         lines.append(f'  {words["accept"]} @pytest.mark.cce_allow("{rule.code}", reason="…", until="YYYY-MM-DD")')
         lines.append(f'            --cce-accept="{rule.code}: {words["reason"]} until YYYY-MM-DD"')
-    fault = _fault(rule, shown_by)
+    fault = fault_that_shows(rule, shown_by)
     if fault:
         lines.append(f"  {words['see_it']} pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}")
     return "\n".join(lines) + "\n"
 
 
-def page(shown_by: ShownBy, language: Language = "en", samples: Mapping[str, str] | None = None) -> str:
-    """Return the documentation's page of all codes, as Markdown; ``samples`` is what a run prints, by code."""
-    words = table("explain.toml")[language]
-    parts, family = [words["page"].strip()], ""
-    for rule in rules().values():
-        if rule.code[3] != family:
-            family = rule.code[3]
-            parts += ["", words["heading"].format(family=family, title=words["families"][int(family) - 1])]
-        parts += ["", *_rule_lines(rule, _fault(rule, shown_by), words, in_language(rule, language))]
-        if samples and rule.code in samples:
-            label = words["item"].format(label=words["labels"][4], text="").rstrip()
-            parts += [label, "", *(f"  {line}" for line in ("```text", *samples[rule.code].splitlines(), "```"))]
-    return "\n".join(parts) + "\n"
-
-
-def _rule_lines(rule: Rule, fault: str | None, words: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[str]:
-    yield f"### {rule.code} {rule.name}"
-    yield ""
-    yield words["line"].format(title=said["fact"], kind=words["kinds"][rule.kind], severity=rule.severity)
-    yield ""
-    command = f"`pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}`" if fault else None
-    texts = (said["source"], rule.excluded_by, said["expected"], command)
-    for label, text in zip(words["labels"], texts, strict=False):
-        if text:
-            yield words["item"].format(label=label, text=text)
-
-
-def _fault(rule: Rule, shown_by: ShownBy) -> str | None:
+def fault_that_shows(rule: Rule, shown_by: ShownBy) -> str | None:
+    """Return the fault that a rule finds, one whose first code it is if possible."""
     first = next((name for name, codes in shown_by if codes and codes[0] == rule.code), None)
     return first or next((name for name, codes in shown_by if rule.code in codes), None)
