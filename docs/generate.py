@@ -23,8 +23,7 @@ from pytest_cce_precheck.config.options import OPTIONS, Config
 from pytest_cce_precheck.contract.rules import Rule, rules
 from pytest_cce_precheck.plugin import fixtures as plugin_fixtures
 from pytest_cce_precheck.plugin import hooks
-from pytest_cce_precheck.report.explain import fault_that_shows
-from pytest_cce_precheck.report.language import in_language, table
+from pytest_cce_precheck.report.language import fault_that_shows, in_language, table
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 

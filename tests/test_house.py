@@ -11,7 +11,7 @@ import pytest
 
 import pytest_cce_precheck
 from pytest_cce_precheck.contract.rules import Kind, rules
-from pytest_cce_precheck.report.explain import entry
+from pytest_cce_precheck.report.language import entry
 from tests.source import MODULES, PACKAGE, TREES, part_of
 
 if TYPE_CHECKING:

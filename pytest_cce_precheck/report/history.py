@@ -1,4 +1,7 @@
-"""The result of each check in each run, in an SQLite file that several runs may write to at once."""
+"""The result of each check in each run, in an SQLite file that several runs may write to at once.
+
+It shows how reliable each check is: how often it had a verdict, and how often the same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report in forms that other tools read: CTRF, GitLab's code quality, and a line of JSON for each event."""
+"""The report in forms that other tools read: CTRF, GitLab's code quality, lines of JSON, SARIF, GitHub Actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report that an earlier run has written (``--cce-report=….json``), read back."""
+"""A report that an earlier run has written (``--cce-report=….json``), read back, as a baseline too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings as text: what a failed test prints."""
+"""Findings as text: what a failed test prints, and what an unexpected refusal most likely means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sort findings: accepted, failing, or only shown."""
+"""The verdict on findings (accepted, failing, or only shown), and on a run: never more than the run proved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The distinct faults of an SDK: one mistake in its code often shows as many findings, in many cases."""
+"""The distinct faults of an SDK: one mistake in its code often shows as many findings, in many cases.
+
+Without a call, its models are compared with the documented fields.
+"""
 
 from __future__ import annotations
 

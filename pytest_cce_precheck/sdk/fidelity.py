@@ -1,4 +1,4 @@
-"""What of an answer is documented, and what an SDK's object keeps of the answer, JSON path by JSON path."""
+"""What an SDK keeps of an answer, path by path, and what it sent of what it was asked to send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cases that are known to fail in an SDK, and the result of each case for a CI system."""
+"""What is known to fail in an SDK: cases by name, with a JUnit file for a CI system, or defects, in a baseline file."""
 
 from __future__ import annotations
 

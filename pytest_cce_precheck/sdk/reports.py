@@ -1,4 +1,4 @@
-"""Each distinct fault of an SDK as a bug report in Markdown, in English or in Chinese."""
+"""Each distinct fault of an SDK as a bug report in Markdown, with a program that repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask an SDK for every case: one server, one driver, and one result for each case."""
+"""Ask an SDK for every case (one server, one driver), and judge each result."""
 
 from __future__ import annotations
 
