@@ -91,7 +91,7 @@ def tables(record: RunRecord) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
                 str(each.answers),
                 *(f"{value:.3f}" for value in (each.median, each.p95, each.p99, each.longest)),
             )
-            for each in target.times
+            for each in target.response_times
         ]
         if times:
             columns = ("query", "answers", "median", "95%", "99%", "longest")

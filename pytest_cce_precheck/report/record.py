@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
-from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.report.saved import TOOL, as_finding, is_on
 
@@ -75,33 +74,26 @@ class TargetResult:
     service: str
     cluster: str = ""
     lag: int = 0
-    behind: float = 0.0
     requests: int = 0
     tried: int = 0
     retried: int = 0
     answered: int = 0
     listed: bool = True
     refused: int | None = None
-    ahead: tuple[float, ...] = ()
-    renewed: int = 0
-    created: tuple[Mapping[str, Any], ...] = ()
     not_asked_for: tuple[str, ...] = ()
-    times: tuple[ResponseTimes, ...] = ()
+    tokens_renewed: int = 0
+    clock_skew: float | None = None
+    seconds_behind: float = 0.0
+    created: tuple[Mapping[str, Any], ...] = ()
+    response_times: tuple[ResponseTimes, ...] = ()
     verdict: RunVerdict = "incomplete"
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the report file has it."""
-        names = ("service", "cluster", "lag", "requests", "tried", "retried", "answered", "listed", "refused")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "not_asked_for": list(self.not_asked_for),
-            "tokens_renewed": self.renewed,
-            "clock_skew": skew_of(self.ahead),
-            "seconds_behind": self.behind,
-            "created": _plain(self.created),
-            "response_times": _plain(self.times),
-        }
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        del members["verdict"], members["reason"]
+        return {name: each if isinstance(each, float) else _plain(each) for name, each in members.items()}
 
 
 @dataclass(frozen=True)

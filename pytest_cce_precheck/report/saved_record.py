@@ -30,8 +30,7 @@ _LISTS: Final = (
     "classes_not_reached",
 )
 _SETS: Final = ("acceptances_expired", "acceptances_never_met", "inconclusive", "classes_reached", "recorded")
-_SUMS: Final = ("requests", "tried", "retried", "answered", "renewed", "created")
-_RENAMED: Final = {"tokens_renewed": "renewed", "seconds_behind": "behind", "response_times": "times"}
+_SUMS: Final = ("requests", "tried", "retried", "answered", "tokens_renewed", "created")
 
 
 def record_of(report: SavedReport) -> RunRecord:
@@ -93,11 +92,8 @@ def _of(kind: type[Loaded], data: Mapping[str, Any]) -> Loaded:
 
 
 def _target(data: Mapping[str, Any]) -> TargetResult:
-    named = {_RENAMED.get(name, name): each for name, each in data.items()}
-    known = {**_known(TargetResult, named), "times": tuple(_of(ResponseTimes, each) for each in data["response_times"])}
-    # the report has what the clocks showed together
-    skew = data.get("clock_skew")
-    return TargetResult(**{**known, "ahead": () if skew is None else (skew,)})
+    times = tuple(_of(ResponseTimes, each) for each in data["response_times"])
+    return TargetResult(**{**_known(TargetResult, data), "response_times": times})
 
 
 def _named(record: RunRecord, name: str) -> RunRecord:
@@ -150,9 +146,9 @@ def _both(one: TargetResult | None, other: TargetResult) -> TargetResult:
         one,
         listed=one.listed or other.listed,
         refused=one.refused if other.refused else None,
-        behind=max(one.behind, other.behind),
+        seconds_behind=max(one.seconds_behind, other.seconds_behind),
         # percentiles of two runs do not add up
-        times=one.times or other.times,
+        response_times=one.response_times or other.response_times,
         not_asked_for=tuple(each for each in one.not_asked_for if each in other.not_asked_for),
         **sums,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.options import Mode
-from pytest_cce_precheck.contract.clock import in_words, skew_of
+from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.report.language import in_language, reason_in, table
@@ -51,7 +51,7 @@ def lines(record: RunRecord) -> Iterable[str]:
         yield from (f"  {title} acceptance: {each}" for each in acceptances)
     for name, target in record.targets.items():
         yield from _created_lines(name, target.created)
-        yield from _times_lines(name, target.times)
+        yield from _times_lines(name, target.response_times)
     yield from _coverage_lines(record)
 
 
@@ -73,15 +73,16 @@ def _first(texts: Sequence[str], most: int = _SHOWN, rest: str = "") -> Iterable
 
 def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
     facts = []
-    if target.renewed:
-        facts.append(f"{count_of(target.renewed, 'token')} renewed")
-    skew = skew_of(target.ahead)
-    if skew is not None:
-        facts.append(in_words(skew))
-    if 0 < target.behind <= target.lag:
-        facts.append(f"replicas lagged by up to {target.behind:.1f} s, of the {target.lag} s allowed for (--cce-lag)")
-    elif target.behind > target.lag and Mode(mode).is_real:
-        facts.append(may_be_replicas(target.behind))
+    if target.tokens_renewed:
+        facts.append(f"{count_of(target.tokens_renewed, 'token')} renewed")
+    if target.clock_skew is not None:
+        facts.append(in_words(target.clock_skew))
+    if 0 < target.seconds_behind <= target.lag:
+        facts.append(
+            f"replicas lagged by up to {target.seconds_behind:.1f} s, of the {target.lag} s allowed for (--cce-lag)"
+        )
+    elif target.seconds_behind > target.lag and Mode(mode).is_real:
+        facts.append(may_be_replicas(target.seconds_behind))
     if not name:
         yield from (f"  {each}" for each in facts)
     else:
