@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck._files import read_bytes, write
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline, one_line
@@ -149,7 +148,7 @@ class BaselineComparison:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file; raise `ConfigurationError` if it is not one."""
     try:
-        document = json.loads(read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
+        document = json.loads(_files.read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
         if document["format"] != FORMAT:
             raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
         known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
@@ -167,7 +166,7 @@ def write_baseline(path: Path, report: SdkReport) -> None:
         "version": report.introduction.version,
         "known": [{"identity": list(defect.identity), "example": defect.sample.case.name} for defect in known],
     }
-    write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
+    _files.write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
 
 
 def compare_with_baseline(baseline: Baseline, report: SdkReport) -> BaselineComparison:
