@@ -103,10 +103,7 @@ def collect(
     ``exit_status`` its own exit status.
     """
     tests = [_Recorded(redactor.text(each.nodeid), each.records, each) for each in log.tests]
-    records_beside: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for nodeid, name, value in beside:
-        records_beside[nodeid].append((name, value))
-    everything = [*tests, *(_Recorded(nodeid, records) for nodeid, records in records_beside.items())]
+    everything = [*tests, *_beside(beside)]
     configs = {target.name: target.config for target in targets} or {"": config}
     record = RunRecord(
         mode=config.mode,
@@ -130,6 +127,13 @@ def collect(
         **_acceptances(everything, configs, datetime.now(UTC).date()),
     )
     return conclude(record, stopped, exit_status)
+
+
+def _beside(records: Iterable[RecordedRun]) -> Iterator[_Recorded]:
+    by_id: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for nodeid, name, value in records:
+        by_id[nodeid].append((name, value))
+    return (_Recorded(nodeid, own) for nodeid, own in by_id.items())
 
 
 def _target(config: Config, everything: Sequence[_Recorded], name: str, sent: int) -> TargetResult:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.config.options import Language
-    from pytest_cce_precheck.plugin.run_log import Outcome
     from pytest_cce_precheck.report.proved import Proved
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
@@ -28,6 +27,7 @@ VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
 
 FORMAT: Final = 2
 """The version of the report file: it grows by one if members are added; none is removed or changes its meaning."""
+Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 CheckState = Literal["judged", "not-asked-for", "not-judged"]
 RecordedFinding = Mapping[str, Any]
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)

@@ -16,7 +16,8 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, DriverError
-from pytest_cce_precheck.sdk.fidelity import compare, request_findings, shown
+from pytest_cce_precheck.sdk.fidelity import compare, shown
+from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Response
 

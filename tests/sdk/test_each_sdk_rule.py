@@ -10,7 +10,7 @@ import pytest
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import ReceivedRequest
-from pytest_cce_precheck.sdk.fidelity import request_findings
+from pytest_cce_precheck.sdk.request_fidelity import request_findings
 from pytest_cce_precheck.sdk.run import CaseVerdict, SdkReport, run_sdks
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
