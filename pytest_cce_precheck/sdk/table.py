@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.sdk.case import CaseKind
+from pytest_cce_precheck.sdk.case import FACTS, CaseKind
 from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.run import CaseVerdict
 
@@ -44,11 +44,7 @@ def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
     sdks = [{"sdk": each.sdk, "version": each.version, "language": each.language} for each in introductions]
     cases = [
         {
-            "number": row[0].case.number,
-            "name": row[0].case.name,
-            "kind": row[0].case.kind,
-            "title": row[0].case.title,
-            "conforming": row[0].case.conforming,
+            **{name: getattr(row[0].case, name) for name in FACTS},
             "cells": [_result_document(result) for result in row],
         }
         for row in _rows(reports)

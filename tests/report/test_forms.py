@@ -16,9 +16,8 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.files import as_json, as_markdown
+from pytest_cce_precheck.report.files import as_code_quality, as_ctrf, as_events, as_json, as_markdown, as_sarif
 from pytest_cce_precheck.report.html import as_html
-from pytest_cce_precheck.report.machine import as_code_quality, as_ctrf, as_events, as_sarif
 from pytest_cce_precheck.report.proved import Proved
 from pytest_cce_precheck.report.record import CheckState, RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import SavedReport

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.files import as_markdown
+from pytest_cce_precheck.report.files import as_markdown, commands, write_to_github
 from pytest_cce_precheck.report.html import as_html
-from pytest_cce_precheck.report.machine import commands, write_to_github
 from pytest_cce_precheck.report.record import RunRecord, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
