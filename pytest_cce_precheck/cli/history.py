@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Run ``cce-precheck history PATH``."""
     judged = reliability(Path(options.path), last=options.last)
     if options.json:
-        print_json([asdict(each) for each in judged])
+        print_json(judged)
     else:
         print_lines(as_table(judged))
     return 0

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_cce_precheck.config.options import Language
-    from pytest_cce_precheck.contract.rules import Rule
 
     ShownBy = Sequence[tuple[str, Sequence[str]]]
 
