@@ -31,10 +31,10 @@ from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, install
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.sdk.faults import SdkFault
-    from pytest_cce_precheck.sdk.known import BaselineComparison
+    from pytest_cce_precheck.sdk.known import Baseline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,22 +124,25 @@ def _run(options: argparse.Namespace) -> int:
     [report] = run_sdks([command], cases, grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
-    compared = compare_with_baseline(baseline, report) if baseline else None
+    new, gone = compare_with_baseline(baseline, report) if baseline else ([], [])
     states = {result.case.name: known.state_of(result) for result in report.results}
     failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
-    found = faults(compared.new if compared else defects(SdkReport(report.introduction, failed)))
+    found = faults(new if baseline else defects(SdkReport(report.introduction, failed)))
     if options.junit:
         write_junit(Path(options.junit), report, known)
     if options.reports:
         write_reports(Path(options.reports), report.introduction, found)
     if options.json:
-        print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
+        about = (
+            {"version": baseline.version, "new": [each.identity for each in new], "gone": gone} if baseline else None
+        )
+        print_json({**as_document([report]), **({"baseline": about} if about else {})})
     else:
         print_text(as_markdown([report]) if options.markdown else as_text([report]))
         print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
-        new = "new, " if compared else ""
-        print_lines([] if options.markdown else (f"{new}{_fault_line(fault)}" for fault in found))
-        print_lines(_baseline_lines(compared, report) if compared else [])
+        label = "new, " if baseline else ""
+        print_lines([] if options.markdown else (f"{label}{_fault_line(fault)}" for fault in found))
+        print_lines(_baseline_lines(baseline, report, gone, is_new=bool(new)) if baseline else [])
         print_lines(_known_lines(states))
     if options.update_baseline:
         return 0
@@ -223,21 +226,18 @@ def _compare(options: argparse.Namespace) -> int:
     return int(any(step.new for step in steps))
 
 
-def _as_data(compared: BaselineComparison) -> dict[str, object]:
-    new = [list(defect.identity) for defect in compared.new]
-    return {"version": compared.version, "new": new, "gone": [list(identity) for identity in compared.gone]}
-
-
 def _fault_line(fault: SdkFault) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
     sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
     return f"{fault.severity}: {fault.title()}\n  {sample}"
 
 
-def _baseline_lines(compared: BaselineComparison, report: SdkReport) -> Iterator[str]:
-    if compared.version != report.introduction.version:
-        yield f"the baseline is of version {compared.version}"
-    for identity in compared.gone:
+def _baseline_lines(
+    baseline: Baseline, report: SdkReport, gone: Sequence[tuple[str, ...]], *, is_new: bool
+) -> Iterator[str]:
+    if baseline.version != report.introduction.version:
+        yield f"the baseline is of version {baseline.version}"
+    for identity in gone:
         yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
-    if not compared.new and not compared.gone:
+    if not is_new and not gone:
         yield "nothing is wrong except what the baseline lists"

@@ -104,30 +104,23 @@ def baseline(path: Path, target: str = "") -> tuple[InBaseline, ...]:
     return tuple(InBaseline(each.code, f"known from {path}", None, each.identity) for each in found)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What two reports have in common and what not: findings by their facts and targets."""
+def difference(old: SavedReport, new: SavedReport) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the findings that are *new*, *still* there and *fixed* in a report, by their facts and targets.
 
-    new: tuple[Mapping[str, Any], ...]
-    still: tuple[Mapping[str, Any], ...]
-    fixed: tuple[Mapping[str, Any], ...]
-    unknown: tuple[Mapping[str, Any], ...]
-
-
-def difference(old: SavedReport, new: SavedReport) -> Difference:
-    """Compare two reports: what the old one has and the new one could not see is not *fixed*, but *unknown*."""
+    What the old one has and the new one could not see is not *fixed*, but *unknown*.
+    """
     before, after = _by_fact(known_findings(old)), _by_fact(known_findings(new))
     gone = [data for key, data in before.items() if key not in after]
     judged = {
         (check["name"], check["target"]) for check in new.document.get("checks", ()) if check["state"] == "judged"
     }
     fixed = [data for data in gone if _places(data) <= judged]
-    return Difference(
-        new=tuple(data for key, data in after.items() if key not in before),
-        still=tuple(data for key, data in after.items() if key in before),
-        fixed=tuple(fixed),
-        unknown=tuple(data for data in gone if data not in fixed),
-    )
+    return {
+        "new": [data for key, data in after.items() if key not in before],
+        "still": [data for key, data in after.items() if key in before],
+        "fixed": fixed,
+        "unknown": [data for data in gone if data not in fixed],
+    }
 
 
 def _by_fact(findings: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:

@@ -136,15 +136,6 @@ class Baseline:
     known: frozenset[tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class BaselineComparison:
-    """A report compared with a baseline, which is of ``version`` of the SDK."""
-
-    version: str
-    new: tuple[SdkDefect, ...]
-    gone: tuple[tuple[str, ...], ...]
-
-
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file; raise `ConfigurationError` if it is not one."""
     try:
@@ -169,10 +160,10 @@ def write_baseline(path: Path, report: SdkReport) -> None:
     _files.write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
 
 
-def compare_with_baseline(baseline: Baseline, report: SdkReport) -> BaselineComparison:
+def compare_with_baseline(baseline: Baseline, report: SdkReport) -> tuple[list[SdkDefect], list[tuple[str, ...]]]:
     """Return the new defects and the known ones that are gone; raise `ConfigurationError` for another SDK's file."""
     if baseline.sdk != report.introduction.sdk:
         raise ConfigurationError(f"the baseline is of {baseline.sdk}, but the driver is of {report.introduction.sdk}")
     found = {defect.identity: defect for defect in defects(report)}
-    new = tuple(defect for identity, defect in found.items() if identity not in baseline.known)
-    return BaselineComparison(baseline.version, new, tuple(sorted(baseline.known - found.keys())))
+    new = [defect for identity, defect in found.items() if identity not in baseline.known]
+    return new, sorted(baseline.known - found.keys())
