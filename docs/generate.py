@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_cce_precheck.cli.main import COMMANDS, parser_of
 from pytest_cce_precheck.config.options import OPTIONS, Config
+from pytest_cce_precheck.contract.rules import Rule, rules
 from pytest_cce_precheck.plugin import fixtures as plugin_fixtures
 from pytest_cce_precheck.plugin import hooks
-from pytest_cce_precheck.report.explain import page
+from pytest_cce_precheck.report.language import fault_that_shows, in_language, table
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
@@ -41,7 +42,30 @@ _FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.M
 def findings(_: str, language: Language = "en") -> str:
     """Return docs/findings.md, or docs/zh/findings.md."""
     samples = json.loads((ROOT / "docs" / "samples.json").read_text("utf-8"))
-    return page([(fault.name, fault.codes) for fault in FAULTS.values()], language, samples)
+    shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
+    words = table("explain.toml")[language]
+    parts, family = [words["page"].strip()], ""
+    for rule in rules().values():
+        if rule.code[3] != family:
+            family = rule.code[3]
+            parts += ["", words["heading"].format(family=family, title=words["families"][int(family) - 1])]
+        parts += ["", *_rule_lines(rule, fault_that_shows(rule, shown_by), words, in_language(rule, language))]
+        if rule.code in samples:
+            label = words["item"].format(label=words["labels"][4], text="").rstrip()
+            parts += [label, "", *(f"  {line}" for line in ("```text", *samples[rule.code].splitlines(), "```"))]
+    return "\n".join(parts) + "\n"
+
+
+def _rule_lines(rule: Rule, fault: str | None, words: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[str]:
+    yield f"### {rule.code} {rule.name}"
+    yield ""
+    yield words["line"].format(title=said["fact"], kind=words["kinds"][rule.kind], severity=rule.severity)
+    yield ""
+    command = f"`pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}`" if fault else None
+    texts = (said["source"], rule.excluded_by, said["expected"], command)
+    for label, text in zip(words["labels"], texts, strict=False):
+        if text:
+            yield words["item"].format(label=label, text=text)
 
 
 def faults(_: str) -> str:

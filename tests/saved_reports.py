@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.record import RunRecord, TargetResult
+from pytest_cce_precheck.report.verdict import conclude
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 

@@ -24,7 +24,7 @@ from pytest_cce_precheck.contract.ledger import Ledger, find_ledger
 from pytest_cce_precheck.drift import snapshot
 from pytest_cce_precheck.errors import CcePrecheckError, MissingFileError
 from pytest_cce_precheck.report.saved import SavedReport
-from pytest_cce_precheck.sdk.baseline import read_baseline
+from pytest_cce_precheck.sdk.known import read_baseline
 from tests.odd_files import NOT_FILES, outcome, put, refusal
 from tests.source import TREES
 

@@ -24,7 +24,7 @@ from pytest_cce_precheck.cassette import files as cassette_files
 from pytest_cce_precheck.drift import snapshot
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.collect import write_report
-from pytest_cce_precheck.report.github import write_to_github
+from pytest_cce_precheck.report.files import write_to_github
 from pytest_cce_precheck.report.record import RunRecord, TargetResult
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.corpus import export

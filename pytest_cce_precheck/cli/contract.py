@@ -13,8 +13,7 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.importers.vcr import load_yaml
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.drift.definition import METHODS, differences, facts_of, our_facts
-from pytest_cce_precheck.drift.definition_page import facts_of_page
+from pytest_cce_precheck.drift.definition import METHODS, differences, facts_of, facts_of_page, our_facts
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import one_line
 

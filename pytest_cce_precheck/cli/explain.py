@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_cce_precheck.cli.output import print_json
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
-from pytest_cce_precheck.report.explain import entry, overview
-from pytest_cce_precheck.report.language import language_of
+from pytest_cce_precheck.report.language import entry, language_of, overview
 from pytest_cce_precheck.simulator.faults import FAULTS
 
 if TYPE_CHECKING:

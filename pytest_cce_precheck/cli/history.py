@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.output import print_json, print_lines
-from pytest_cce_precheck.report.reliability import as_table, reliability
+from pytest_cce_precheck.report.history import as_table, reliability
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Run ``cce-precheck history PATH``."""
     judged = reliability(Path(options.path), last=options.last)
     if options.json:
-        print_json([asdict(each) for each in judged])
+        print_json(judged)
     else:
         print_lines(as_table(judged))
     return 0

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.contract.acceptance import useless
 from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import describe, headline
-from pytest_cce_precheck.report.verdict import useless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,9 +10,8 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.baseline import difference
 from pytest_cce_precheck.report.collect import write_report
-from pytest_cce_precheck.report.saved import SavedReport
+from pytest_cce_precheck.report.saved import SavedReport, difference
 from pytest_cce_precheck.report.saved_record import merged, record_of
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import one_line
@@ -72,25 +71,22 @@ def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new))
-    found = difference(old, new)
+    groups = difference(old, new)
     places = [
         " ".join(filter(None, (each.document.get("service"), each.document.get("cluster")))) for each in (old, new)
     ]
     if places[0] != places[1]:
         # what is fixed elsewhere is not fixed
         complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")])
-    groups = {name: getattr(found, name) for name in ("new", "still", "fixed", "unknown")}
     if options.json:
         print_json(groups)
     else:
         for name, findings in groups.items():
             print_lines(_lines(name, data) for data in findings)
         print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())])
-        if found.unknown:
-            print_lines(
-                [f"{count_of(len(found.unknown), 'finding')} unknown: the later run did not judge their checks"]
-            )
-    return int(bool(found.new))
+        if unknown := len(groups["unknown"]):
+            print_lines([f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks"])
+    return int(bool(groups["new"]))
 
 
 def _lines(name: str, data: Mapping[str, Any]) -> str:

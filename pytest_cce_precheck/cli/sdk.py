@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of
@@ -13,12 +13,17 @@ from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
-from pytest_cce_precheck.sdk.baseline import compare_with_baseline, read_baseline, write_baseline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
-from pytest_cce_precheck.sdk.faults import defects, faults
-from pytest_cce_precheck.sdk.known import CaseState, read_known, write_junit
-from pytest_cce_precheck.sdk.models import model_differences
+from pytest_cce_precheck.sdk.faults import defects, faults, model_differences
+from pytest_cce_precheck.sdk.known import (
+    CaseState,
+    compare_with_baseline,
+    read_baseline,
+    read_known,
+    write_baseline,
+    write_junit,
+)
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
@@ -26,10 +31,10 @@ from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, install
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_cce_precheck.sdk.baseline import BaselineComparison
     from pytest_cce_precheck.sdk.faults import SdkFault
+    from pytest_cce_precheck.sdk.known import Baseline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,39 +45,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare = actions.add_parser(
         "compare", help="show what changed from one SDK, or version of the Python SDK, to the next"
     )
+    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
+    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
+    parsers = {"run": one, "compare": compare, "models": models, "site": site}
+    for name, action in parsers.items():
+        action.epilog = _EPILOGS[name]
     _add_of_run(one)
     add = several.add_argument
     add("--driver", action="append", default=[], metavar="CMD", help="starts an SDK's driver (repeatable)")
     add("--python", action="store_true", help="also the Python SDK that is installed here")
     add("--python-async", action="store_true", help="also the asynchronous client of this SDK")
-    several.set_defaults(run=_table)
+    patience = f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})"
+    seconds = positive("a number of seconds", 3600)
     for each in (one, several):
-        each.add_argument(
-            "--patience",
-            type=positive("a number of seconds", 3600),
-            default=GRACE_SECONDS,
-            metavar="SECONDS",
-            help=f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})",
-        )
+        each.add_argument("--patience", type=seconds, default=GRACE_SECONDS, metavar="SECONDS", help=patience)
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
         form.add_argument("--markdown", action="store_true", help="print Markdown")
-    _add_of_compare(compare)
-    models = actions.add_parser("models", help="compare an SDK's models with the documented fields, without a call")
-    models.epilog = (
-        "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe them."
-        " Example: cce-precheck sdk models --driver drivers/go/cce-driver"
-    )
+    compared = compare.add_mutually_exclusive_group(required=True)
+    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
+    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
     _add_which(models)
-    models.add_argument("--json", action="store_true", help="print JSON")
-    models.set_defaults(run=_models, python_async=False)
-    site = actions.add_parser("site", help="write pages with the results of SDKs side by side (extra [report])")
-    site.epilog = (
-        "Example: cce-precheck sdk table --python --json > python.json; cce-precheck sdk site --out site python.json"
-    )
+    for each in (compare, models):
+        each.add_argument("--json", action="store_true", help="print JSON")
     site.add_argument("--out", required=True, metavar="DIR", help="the folder of the pages")
     site.add_argument("results", nargs="+", metavar="RESULTS", help="what run or table --json wrote")
-    site.set_defaults(run=_site)
+    for each, run in ((one, _run), (several, _table), (compare, _compare), (models, _models), (site, _site)):
+        each.set_defaults(run=run)
+
+
+_EPILOGS: Final = {
+    "run": "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
+    " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
+    " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt",
+    "compare": "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
+    ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"',
+    "models": "Exit status: 0 if the models have every documented field, 1 if not, 2 if the driver cannot describe"
+    " them. Example: cce-precheck sdk models --driver drivers/go/cce-driver",
+    "site": "Example: cce-precheck sdk table --python --json > python.json;"
+    " cce-precheck sdk site --out site python.json",
+}
 
 
 def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -83,48 +95,18 @@ def _add_which(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
 
 
 def _add_of_run(one: argparse.ArgumentParser) -> None:
-    one.set_defaults(run=_run)
-    one.epilog = (
-        "Exit status: 0 if nothing is wrong that is not known, 1 if something is, or if a case that is known to fail"
-        " passes, 2 if the driver fails or an argument is wrong, 130 after Ctrl-C. Example: cce-precheck sdk run"
-        " --driver ./my-driver --junit junit.xml --known-failing @known-failing.txt"
-    )
-    one.add_argument(
-        "--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)"
-    )
-    which = _add_which(one)
-    which.add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
-    one.add_argument("--baseline", metavar="FILE", help="the known errors: any other fails")
-    one.add_argument("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
-    one.add_argument(
-        "--reports",
-        metavar="DIR",
-        help="write a bug report for each fault, in English and Chinese; with --baseline, only for what is new",
-    )
-    one.add_argument("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
-    for name, what in (
-        ("failing", "fail; one that passes fails the run"),
-        ("flaky", "fail sometimes, and never fail the run"),
-    ):
-        one.add_argument(
-            f"--known-{name}",
-            action="append",
-            default=[],
-            metavar="PATTERN",
-            help=f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)",
-        )
-
-
-def _add_of_compare(compare: argparse.ArgumentParser) -> None:
-    compare.set_defaults(run=_compare)
-    compare.epilog = (
-        "Exit status: 0 if nothing new is wrong, 1 if something is, 2 if a driver fails or an argument is wrong."
-        ' Example: cce-precheck sdk compare --driver "./driver-of-main" --driver "./driver-of-branch"'
-    )
-    compared = compare.add_mutually_exclusive_group(required=True)
-    compared.add_argument("--python", nargs="+", metavar="VERSION", help="two or more versions, or a range A..B")
-    compared.add_argument("--driver", action="append", metavar="CMD", help="starts an SDK's driver; give two or more")
-    compare.add_argument("--json", action="store_true", help="print JSON")
+    add = one.add_argument
+    add("--case", action="append", default=[], metavar="NAME", help="only the case of this name (repeatable)")
+    _add_which(one).add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
+    add("--baseline", metavar="FILE", help="the known errors: any other fails")
+    add("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
+    reports = "write a bug report for each fault, in English and Chinese; with --baseline, only for what is new"
+    add("--reports", metavar="DIR", help=reports)
+    add("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
+    known = {"failing": "fail; one that passes fails the run", "flaky": "fail sometimes, and never fail the run"}
+    for name, what in known.items():
+        text = f"cases that {what}: a pattern such as error-429-*, or @FILE with one on each line (repeatable)"
+        add(f"--known-{name}", action="append", default=[], metavar="PATTERN", help=text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -142,22 +124,25 @@ def _run(options: argparse.Namespace) -> int:
     [report] = run_sdks([command], cases, grace=options.patience)
     if path and options.update_baseline:
         write_baseline(path, report)
-    compared = compare_with_baseline(baseline, report) if baseline else None
+    new, gone = compare_with_baseline(baseline, report) if baseline else ([], [])
     states = {result.case.name: known.state_of(result) for result in report.results}
     failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
-    found = faults(compared.new if compared else defects(SdkReport(report.introduction, failed)))
+    found = faults(new if baseline else defects(SdkReport(report.introduction, failed)))
     if options.junit:
         write_junit(Path(options.junit), report, known)
     if options.reports:
         write_reports(Path(options.reports), report.introduction, found)
     if options.json:
-        print_json({**as_document([report]), **({"baseline": _as_data(compared)} if compared else {})})
+        about = (
+            {"version": baseline.version, "new": [each.identity for each in new], "gone": gone} if baseline else None
+        )
+        print_json({**as_document([report]), **({"baseline": about} if about else {})})
     else:
         print_text(as_markdown([report]) if options.markdown else as_text([report]))
         print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
-        new = "new, " if compared else ""
-        print_lines([] if options.markdown else (f"{new}{_fault_line(fault)}" for fault in found))
-        print_lines(_baseline_lines(compared, report) if compared else [])
+        label = "new, " if baseline else ""
+        print_lines([] if options.markdown else (f"{label}{_fault_line(fault)}" for fault in found))
+        print_lines(_baseline_lines(baseline, report, gone, is_new=bool(new)) if baseline else [])
         print_lines(_known_lines(states))
     if options.update_baseline:
         return 0
@@ -241,21 +226,18 @@ def _compare(options: argparse.Namespace) -> int:
     return int(any(step.new for step in steps))
 
 
-def _as_data(compared: BaselineComparison) -> dict[str, object]:
-    new = [list(defect.identity) for defect in compared.new]
-    return {"version": compared.version, "new": new, "gone": [list(identity) for identity in compared.gone]}
-
-
 def _fault_line(fault: SdkFault) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
     sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
     return f"{fault.severity}: {fault.title()}\n  {sample}"
 
 
-def _baseline_lines(compared: BaselineComparison, report: SdkReport) -> Iterator[str]:
-    if compared.version != report.introduction.version:
-        yield f"the baseline is of version {compared.version}"
-    for identity in compared.gone:
+def _baseline_lines(
+    baseline: Baseline, report: SdkReport, gone: Sequence[tuple[str, ...]], *, is_new: bool
+) -> Iterator[str]:
+    if baseline.version != report.introduction.version:
+        yield f"the baseline is of version {baseline.version}"
+    for identity in gone:
         yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
-    if not compared.new and not compared.gone:
+    if not is_new and not gone:
         yield "nothing is wrong except what the baseline lists"

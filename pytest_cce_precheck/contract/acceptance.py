@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterable
 
     from pytest_cce_precheck.contract.findings import Finding
 
@@ -71,25 +71,17 @@ class Acceptance:
         return self.matches(finding) and not self.expired(today)
 
 
-AnyAcceptance = TypeVar("AnyAcceptance", bound=Acceptance)
+def useless(acceptances: Iterable[tuple[Acceptance, str, bool]], today: date) -> tuple[list[str], list[str]]:
+    """Return the expired acceptances and the unused ones; each is given with its place and whether it was used.
 
-
-def expired_and_unused(
-    acceptances: Collection[AnyAcceptance], used: Collection[Acceptance], today: date
-) -> tuple[tuple[AnyAcceptance, ...], tuple[AnyAcceptance, ...]]:
-    """Return the acceptances that have expired, and the others that are not among those ``used``."""
-    expired = tuple(each for each in acceptances if each.expired(today))
-    return expired, tuple(each for each in acceptances if each not in used and each not in expired)
-
-
-def acceptance_problems(
-    acceptances: Collection[Acceptance], used: Collection[Acceptance], today: date
-) -> Iterator[str]:
-    """Yield a message about each acceptance that has expired or that no finding was accepted by.
-
-    >>> list(acceptance_problems([Acceptance.parse("PRE302: agreed")], [], date(2026, 1, 1)))
-    ['unused acceptance: PRE302 (agreed)']
+    >>> useless([(Acceptance.parse("PRE302: agreed"), " on cn", False)], date(2026, 1, 1))
+    ([], ['PRE302 (agreed) on cn'])
     """
-    expired, unused = expired_and_unused(acceptances, used, today)
-    yield from (f"expired acceptance: {each.code} ({each.reason}) until {each.until}" for each in expired)
-    yield from (f"unused acceptance: {each.code} ({each.reason})" for each in unused)
+    expired, unused = [], []
+    for acceptance, place, used in acceptances:
+        text = f"{acceptance.code} ({acceptance.reason})"
+        if acceptance.expired(today):
+            expired.append(f"{text} until {acceptance.until}{place}")
+        elif not used:
+            unused.append(text + place)
+    return expired, unused

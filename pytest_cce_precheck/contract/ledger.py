@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import read_text
 from pytest_cce_precheck._text import did_you_mean
-from pytest_cce_precheck.contract.acceptance import Acceptance, expired_and_unused
+from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -113,7 +113,11 @@ class Ledger:
         for table, place in zip(tables, _places(text, name, len(tables)), strict=True):
             try:
                 entry = _entry(table)
-                _refuse_duplicate(entry, entries)
+                for number, other in enumerate(entries, 1):
+                    if (other.code, other.where) == (entry.code, entry.where):
+                        raise ConfigurationError(
+                            f"{entry.title} is known from entry {number} already: keep one of the two"
+                        )
             except ConfigurationError as error:
                 raise ConfigurationError(f"{place}: {error}") from None
             entries.append(entry)
@@ -131,7 +135,9 @@ class Ledger:
                 known.append((finding, covering))
             else:
                 rest.append(finding)
-        return LedgerResult(tuple(known), tuple(rest), *expired_and_unused(self.entries, used, today))
+        expired = tuple(entry for entry in self.entries if entry.expired(today))
+        unused = tuple(entry for entry in self.entries if entry not in {*used, *expired})
+        return LedgerResult(tuple(known), tuple(rest), expired, unused)
 
 
 def find_ledger(given: str | None, root: Path) -> Path | None:
@@ -180,12 +186,6 @@ def day(value: Any, name: str) -> date:
         except ValueError:
             pass
     raise ConfigurationError(f"{name} is {str(value)!r}: expected a day as YYYY-MM-DD")
-
-
-def _refuse_duplicate(entry: Known, earlier: list[Known]) -> None:
-    for number, other in enumerate(earlier, 1):
-        if (other.code, other.where) == (entry.code, entry.where):
-            raise ConfigurationError(f"{entry.title} is known from entry {number} already: keep one of the two")
 
 
 def _checked_place(where: str) -> str:

@@ -6,35 +6,51 @@ is no change.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.contract.documented import documented
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.drift.deviation_counts import UNLIKELY, by_chance
-from pytest_cce_precheck.drift.shape import how_often
-from pytest_cce_precheck.drift.traits import NO_TIME, Trait, Traits, share_of
+from pytest_cce_precheck.drift.deviation_counts import UNLIKELY, DeviationCounter, DeviationRecord, by_chance
+from pytest_cce_precheck.drift.traits import NO_TIME, Observer, Trait, Traits, parsed, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.contract.documented import Documented
-    from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey, DeviationRecord
-    from pytest_cce_precheck.drift.shape import Grade
+    from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
     from pytest_cce_precheck.drift.traits import Share
+    from pytest_cce_precheck.wire.exchange import Exchange
 
+Grade = Literal["error", "warning", "note"]
 CODES: Final[Mapping[Grade, str]] = MappingProxyType({"error": "PRE520", "warning": "PRE521", "note": "PRE590"})
 _DEVIATION_CODE: Final = "PRE522"
 TYPE_FIXED: Final = "type mended"
 """The aspect of a change that is reported once, and known from then on."""
 FEW: Final = 3
 """Fewer timestamps do not show how a service writes them."""
-_PART: Final = 5
 _RESOLUTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {"0": "whole seconds", "1": "milliseconds", "2": "microseconds", "3": "nanoseconds", NO_TIME: "none, no RFC 3339"}
 )
+
+
+class Evidence(NamedTuple):
+    """What it takes to report a change: how unlikely it is by chance, of how many timestamps, of which part of all."""
+
+    unlikely: float
+    few: int
+    part: float
+
+
+ENOUGH: Final = Evidence(UNLIKELY, FEW, 5)
+"""Between two runs, which see some tasks of all that there are."""
+ANY: Final = Evidence(inf, 1, inf)
+"""Between two recordings, which are all that there is."""
 # it is counted as the deviation final-without-expiry (`deviation_counts`)
 _COUNTED_AS_DEVIATION: Final = ".metadata.expireTimeStamp"
 
@@ -94,7 +110,7 @@ class Drift:
 # ---- the shape of answers
 
 
-def drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
+def drifts(kind: str, known: Traits | None, seen: Traits, least: Evidence = ENOUGH) -> Iterator[Drift]:
     """Yield what has changed in answers of one kind; nothing if there were none before."""
     if known is None:
         return
@@ -106,9 +122,9 @@ def drifts(kind: str, known: Traits | None, seen: Traits) -> Iterator[Drift]:
         for grade, aspect, *words in (
             *retyped,
             *_new_words(before, now, entry),
-            *_resolution_changes(before, now),
+            *_resolution_changes(before, now, least),
             # null in place of nothing is one change, not two
-            *(() if retyped else _presence_changes(path, known, seen, entry)),
+            *(() if retyped else _presence_changes(path, known, seen, entry, least.unlikely)),
         ):
             yield Drift(grade, ChangeKey(kind, path, aspect), *words)
 
@@ -136,19 +152,21 @@ def _new_words(before: Trait, now: Trait, entry: Documented | None) -> Iterator[
             yield "warning", f"word {word}", "an undocumented value", ", ".join(before.words), word
 
 
-def _resolution_changes(before: Trait, now: Trait) -> Iterator[_Change]:
+def _resolution_changes(before: Trait, now: Trait, least: Evidence) -> Iterator[_Change]:
     number = sum(now.fractions.values())
     for resolution, count in now.fractions.items():
-        if resolution in before.fractions or count < FEW or count * _PART < number:
+        if resolution in before.fractions or count < least.few or count * least.part < number:
             continue
-        if sum(before.fractions.values()) >= FEW:
+        if sum(before.fractions.values()) >= least.few:
             old = ", ".join(_RESOLUTIONS[each] for each in before.fractions)
             new = f"{_RESOLUTIONS[resolution]} ({count} of {number})"
             yield "warning", "fraction", "the resolution of its timestamps has changed", old, new
         return
 
 
-def _presence_changes(path: str, known: Traits, seen: Traits, entry: Documented | None) -> Iterator[_Change]:
+def _presence_changes(
+    path: str, known: Traits, seen: Traits, entry: Documented | None, unlikely: float
+) -> Iterator[_Change]:
     if path == "$" or path.endswith(("[*]", _COUNTED_AS_DEVIATION)):
         return
     before, now = share_of(path, known), share_of(path, seen)
@@ -156,16 +174,17 @@ def _presence_changes(path: str, known: Traits, seen: Traits, entry: Documented 
     if not of or not again:
         return
     if entry is not None and entry.required:
-        gone = had and not has and by_chance([(had, of, again)]) < UNLIKELY
+        gone = had and not has and by_chance([(had, of, again)]) < unlikely
         if (had == of and has < again) or gone:
             what = f"a required field is {'missing at times' if has else 'gone'}"
             yield "error", "presence", what, _often(had, of), _often(has, again)
         return
     gone_from, come_to = _only(before, now), _only(now, before)
-    if _is_evident(before, now, gone_from):
-        yield "warning", "presence", f"a field is gone{_in(gone_from) if has else ''}", *_sides(before, now, gone_from)
-    elif _is_evident(now, before, come_to):
-        what = f"a {'documented' if entry else 'new'} field that was not there{_in(come_to) if had else ''}"
+    where = f" in what is {', '.join(gone_from or come_to)}"
+    if _is_evident(before, now, gone_from, unlikely):
+        yield "warning", "presence", f"a field is gone{where if has else ''}", *_sides(before, now, gone_from)
+    elif _is_evident(now, before, come_to, unlikely):
+        what = f"a {'documented' if entry else 'new'} field that was not there{where if had else ''}"
         yield "note", "presence", what, *_sides(before, now, come_to)
 
 
@@ -174,15 +193,13 @@ def _only(one: Mapping[str, Share], other: Mapping[str, Share]) -> list[str]:
     return [about for about, (have, _) in one.items() if have and other.get(about, (1, 1))[0] == 0]
 
 
-def _is_evident(one: Mapping[str, Share], other: Mapping[str, Share], circumstances: Sequence[str]) -> bool:
+def _is_evident(
+    one: Mapping[str, Share], other: Mapping[str, Share], circumstances: Sequence[str], unlikely: float
+) -> bool:
     groups = [(*one[about], other[about][1]) for about in circumstances]
     # circumstances that were picked because they differ have to differ more
     picked = any(have and other.get(about, (0, 0))[0] for about, (have, _) in one.items())
-    return bool(groups) and by_chance(groups) < (UNLIKELY / 10 if picked else UNLIKELY)
-
-
-def _in(circumstances: Sequence[str]) -> str:
-    return f" in what is {', '.join(circumstances)}"
+    return bool(groups) and by_chance(groups) < (unlikely / 10 if picked else unlikely)
 
 
 def _sides(before: Mapping[str, Share], now: Mapping[str, Share], circumstances: Sequence[str]) -> tuple[str, str]:
@@ -196,7 +213,36 @@ def sum_of(share: Mapping[str, Share]) -> Share:
 
 
 def _often(have: int, of: int) -> str:
-    return f"{how_often(have, of)} ({have} of {of})"
+    often = "never" if not have else "always" if have == of else "sometimes"
+    return f"{often} ({have} of {of})"
+
+
+def changes_between(old: Iterable[Exchange], new: Iterable[Exchange]) -> list[Drift]:
+    """Return what differs in two recordings: kinds of answers that one lacks, the shape of the others, deviations."""
+    (before, had, known), (now, has, seen) = map(_observed, (old, new))
+    found = []
+    for kind in sorted({*had, *has}):
+        if not has[kind] or not had[kind]:
+            what = "not among the answers before" if has[kind] else "no longer among the answers"
+            old_number, new_number = (count_of(n, "answer") if n else "none" for n in (had[kind], has[kind]))
+            found.append(Drift("note", ChangeKey(kind, "$", "presence"), what, old_number, new_number))
+        elif kind in now:
+            found += drifts(kind, before.get(kind), now[kind], ANY)
+    for key in known.keys() & seen.keys():
+        found += deviation_changes(key, DeviationRecord(known[key]), seen[key])
+    return sorted(found, key=lambda drift: drift.key)
+
+
+def _observed(
+    exchanges: Iterable[Exchange],
+) -> tuple[Mapping[str, Traits], Counter[str], Mapping[DeviationKey, DeviationCounts]]:
+    observer, counter, kinds = Observer(), DeviationCounter(), Counter[str]()
+    for exchange in exchanges:
+        if (found := parsed(exchange)) is not None:
+            kinds[found[0]] += 1
+            if observer.take(exchange):
+                counter.take(exchange)
+    return observer.traits, kinds, counter.counts
 
 
 # ---- deviations
@@ -208,21 +254,29 @@ def change_of(key: DeviationKey) -> ChangeKey:
 
 
 def deviation_changes(
-    key: DeviationKey, record: DeviationRecord | None, counts: DeviationCounts, today: date, *, lately: bool
+    key: DeviationKey,
+    record: DeviationRecord | None,
+    counts: DeviationCounts,
+    today: date | None = None,
+    *,
+    lately: bool = False,
 ) -> Iterator[Drift]:
     """Yield the change if a target has begun or ceased to show a deviation.
 
-    ``lately`` is whether it did so some days ago: then it is a change too that it is as before again.
+    ``lately`` is whether it did so some days ago: then it is a change too that it is as before again. A recording has
+    no ``today``, and in it no number is too small.
     """
-    if record is None or counts.number < key.least:
+    least = key.least if today else 1
+    if record is None or counts.number < least:
         return
-    differs = record.counts.differs(counts, key.least)
+    differs = record.counts.differs(counts, least)
     days = record.plain if counts.shown else record.shown
     if not differs and not (lately and days):
         return
     what = f"{key.code} {key.name} is {'shown' if counts.shown else 'no longer shown'}"
     before = _share(record.counts) if differs else "not shown" if counts.shown else "shown"
-    yield Drift("warning", change_of(key), what, f"{before} {_days(days)}", f"{_share(counts)} on {today}")
+    now = f"on {today}" if today else "now"
+    yield Drift("warning", change_of(key), what, f"{before} {_days(days)}", f"{_share(counts)} {now}")
 
 
 def _days(days: tuple[date, date] | None) -> str:

@@ -15,8 +15,7 @@ from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Operation,
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.contract.invariants import created_type_is_the_one_asked_for, paired
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.drift.traits import sample
-from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.drift.traits import parsed, sample
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 if TYPE_CHECKING:
@@ -100,10 +99,7 @@ class DeviationCounter:
 
     def take(self, exchange: Exchange) -> None:
         """Count the deviations of one answer; only a success can show one."""
-        try:
-            document = exchange.document
-        except BodyError:
-            return
+        _, document = parsed(exchange) or ("", None)
         if exchange.status < 300 and isinstance(document, dict) and not is_error_envelope(document):
             operation: Operation = "create" if exchange.request.method == "POST" else "list"
             for code, who, shown in _sights(Answer(exchange, operation, document)):

@@ -89,12 +89,7 @@ def loads(text: str, name: str) -> Snapshot:
     wrong = best_match(Draft202012Validator(load_schema(SNAPSHOT)).iter_errors(document))
     try:
         if wrong is None:
-            return {
-                SnapshotTarget(
-                    each["mode"], _RENAMED.get(each["endpoint"], each["endpoint"]), each["cluster"]
-                ): _memory(each)
-                for each in document["targets"]
-            }
+            return {_target(each): _memory(each) for each in document["targets"]}
     except ValueError as error:
         raise ConfigurationError(f"{name} is not a snapshot: {error}; {way_out}") from None
     raise ConfigurationError(f"{name} is not a snapshot: at {wrong.json_path}, {wrong.message[:200]}; {way_out}")
@@ -150,51 +145,51 @@ def counts_from_data(data: Mapping[str, Any]) -> dict[DeviationKey, DeviationCou
 
 
 def _as_data(target: SnapshotTarget, memory: TargetMemory) -> dict[str, Any]:
-    pending = {str(key): change for key, change in memory.pending.items()}
     return {
         "mode": target.mode,
         "endpoint": target.endpoint,
         "cluster": target.cluster,
-        "first": str(memory.first),
-        "last": str(memory.last),
+        "first": memory.first,
+        "last": memory.last,
         "answers": traits_as_data(memory.answers),
-        "deviations": {" ".join(key): _record_as_data(record) for key, record in sorted(memory.deviations.items())},
-        "told": {
-            key: {"since": str(change.since), "last": str(change.last), "accepted": change.accepted}
-            for key, change in sorted(pending.items())
+        "deviations": {
+            " ".join(key): {
+                "shown": record.counts.shown,
+                "plain": record.counts.plain,
+                **({"shown_on": list(record.shown)} if record.shown else {}),
+                **({"plain_on": list(record.plain)} if record.plain else {}),
+            }
+            for key, record in sorted(memory.deviations.items())
         },
+        "told": {str(key): asdict(memory.pending[key]) for key in sorted(memory.pending, key=str)},
     }
 
 
-def _record_as_data(record: DeviationRecord) -> dict[str, Any]:
-    days = {"shown_on": record.shown, "plain_on": record.plain}
-    return {
-        "shown": record.counts.shown,
-        "plain": record.counts.plain,
-        **{name: [str(day) for day in both] for name, both in days.items() if both},
-    }
+def _target(data: Mapping[str, Any]) -> SnapshotTarget:
+    return SnapshotTarget(data["mode"], _RENAMED.get(data["endpoint"], data["endpoint"]), data["cluster"])
 
 
 def _memory(data: Mapping[str, Any]) -> TargetMemory:
     day = date.fromisoformat
+
+    def days(name: str, record: Mapping[str, Any]) -> tuple[date, date] | None:
+        return (day(record[name][0]), day(record[name][1])) if record.get(name) else None
+
     return TargetMemory(
         day(data["first"]),
         day(data["last"]),
         traits_from_data(data["answers"]),
-        {DeviationKey(*key.split(" ")): _record(record) for key, record in data["deviations"].items()},
+        {
+            DeviationKey(*key.split(" ")): DeviationRecord(
+                DeviationCounts(each["shown"], each["plain"]), days("shown_on", each), days("plain_on", each)
+            )
+            for key, each in data["deviations"].items()
+        },
         {
             _change_key(key): PendingChange(day(change["since"]), day(change["last"]), change["accepted"])
             for key, change in data["told"].items()
         },
     )
-
-
-def _record(data: Mapping[str, Any]) -> DeviationRecord:
-    shown, plain = (
-        (date.fromisoformat(days[0]), date.fromisoformat(days[1])) if days else None
-        for days in (data.get("shown_on"), data.get("plain_on"))
-    )
-    return DeviationRecord(DeviationCounts(data["shown"], data["plain"]), shown, plain)
 
 
 def _change_key(text: str) -> ChangeKey:
@@ -212,4 +207,4 @@ def _laid_out(value: Any, levels: int, indent: str = "") -> str:
         return "{\n" + ",\n".join(members) + f"\n{indent}}}"
     if levels and isinstance(value, list) and any(isinstance(each, dict) for each in value):
         return "[\n" + ",\n".join(inner + _laid_out(each, levels - 1, inner) for each in value) + f"\n{indent}]"
-    return json.dumps(value)
+    return json.dumps(value, default=str)

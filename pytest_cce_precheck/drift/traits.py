@@ -1,8 +1,8 @@
 """What the answers of one run have in common, in numbers of tasks: drift is found by comparing it between runs.
 
-A shape (`shape`) counts how often a field was there in given answers. Here each task counts once, however often it was
-listed, and an optional field is counted separately for each type and state of a task: which tasks a cluster happens to
-have is no trait of the service. Deviations are normalised first (`deviation_counts` counts them).
+Each task counts once, however often it was listed, and an optional field is counted separately for each type and state
+of a task: which tasks a cluster happens to have is no trait of the service. Deviations are normalised first
+(`deviation_counts` counts them).
 """
 
 from __future__ import annotations
@@ -79,14 +79,8 @@ class Observer:
 
         An answer that is not JSON, or of a kind that no document describes, is ignored.
         """
-        if exchange.request.method not in CALLS:
-            return False
-        try:
-            document = exchange.document
-        except BodyError:
-            return False
-        kind = kind_of(exchange, document)
-        described = documented(kind)
+        kind, document = parsed(exchange) or ("", None)
+        described = documented(kind) if kind else {}
         if not described:
             return False
         self.answers += 1
@@ -103,6 +97,17 @@ class Observer:
     def traits(self) -> dict[str, Traits]:
         """The traits of each kind of answer."""
         return {kind: self._kinds[kind].traits for kind in sorted(self._kinds)}
+
+
+def parsed(exchange: Exchange) -> tuple[str, Any] | None:
+    """Return the kind of an answer and its body; None if it is not that of a call, or not JSON."""
+    if exchange.request.method not in CALLS:
+        return None
+    try:
+        document = exchange.document
+    except BodyError:
+        return None
+    return kind_of(exchange, document), document
 
 
 def sample(tasks: Sequence[Any]) -> Sequence[Any]:
@@ -200,7 +205,8 @@ class _Kind:
         seen.types.add(TYPES[type(value)])
         if isinstance(value, str):
             if entry.words and len(seen.words) < MOST_WORDS:
-                seen.words.add(value if value in entry.words else _harmless(value))
+                is_secret = value not in entry.words and any(looks_like_secret(value))
+                seen.words.add("***" if is_secret else value if value in entry.words else value[:LONGEST])
             if entry.time:
                 seen.fractions[_resolution(value)].add(owner)
         elif isinstance(value, list) and f"{path}[*]" in self._described:
@@ -273,10 +279,6 @@ def _resolution(text: str) -> str:
         return str(-(-parse_timestamp(text).digits // 3))
     except ValueError:
         return NO_TIME
-
-
-def _harmless(word: str) -> str:
-    return "***" if any(looks_like_secret(word)) else word[:LONGEST]
 
 
 def _word(value: object, known: type[TaskType | TaskState]) -> str:

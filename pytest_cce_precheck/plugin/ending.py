@@ -19,7 +19,7 @@ from pytest_cce_precheck.plugin.run_log import beside_key, mask_key
 from pytest_cce_precheck.plugin.settings import config_key, targets_key
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect, write_report
-from pytest_cce_precheck.report.github import write_to_github
+from pytest_cce_precheck.report.files import write_to_github
 from pytest_cce_precheck.report.history import latest_runs
 from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.terminal import lines

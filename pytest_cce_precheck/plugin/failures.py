@@ -11,8 +11,7 @@ from pytest_cce_precheck.contract.proof import provable_rules
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.plugin.settings import time_of_writing
-from pytest_cce_precheck.report.record import is_on
-from pytest_cce_precheck.report.saved import TOOL, as_finding
+from pytest_cce_precheck.report.saved import TOOL, as_finding, is_on
 from pytest_cce_precheck.suite.kept_failures import as_text, kept_failures, write
 from pytest_cce_precheck.suite.rerun import cause_id, keep
 

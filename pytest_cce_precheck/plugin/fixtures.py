@@ -75,7 +75,7 @@ def _cce_harness(cce_config: Config, _cce_target: NamedTarget | None, pytestconf
     from pytest_cce_precheck.contract.ledger import known_failures
     from pytest_cce_precheck.plugin.request_budget import budgets_key
     from pytest_cce_precheck.plugin.session import Harness
-    from pytest_cce_precheck.report.baseline import baseline
+    from pytest_cce_precheck.report.saved import baseline
 
     with as_setup_error():
         environment = Environment(os.environ if _cce_target is None else _cce_target.environment(os.environ))

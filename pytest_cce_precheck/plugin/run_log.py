@@ -9,7 +9,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.report.record import Outcome
     from pytest_cce_precheck.report.verdict import Verdict
 
     Record = tuple[str, str]
 
-Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 
 mask_key: pytest.StashKey[Callable[[Any], Any]] = pytest.StashKey()
 """What returns JSON data, or a text, without the credentials that the run knows; in live and record mode."""

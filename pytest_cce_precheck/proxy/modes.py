@@ -17,8 +17,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.envelope import no_answer
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.timing import too_slow
-from pytest_cce_precheck.drift.comparison import CODES
-from pytest_cce_precheck.drift.shape import changes_between, shapes_of
+from pytest_cce_precheck.drift.comparison import changes_between
 from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
 from pytest_cce_precheck.proxy.forwarding import passed_on
 from pytest_cce_precheck.proxy.service import sized
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_cce_precheck.cassette.format import Origin
-    from pytest_cce_precheck.drift.shape import Change
+    from pytest_cce_precheck.drift.comparison import Drift
     from pytest_cce_precheck.proxy.open_tests import OpenTest
     from pytest_cce_precheck.redaction.recordings import Redaction
     from pytest_cce_precheck.wire.exchange import Exchange, Request
@@ -261,20 +260,20 @@ class ComparingProxy(ProxyMode):
         """Return what differs in all tests together: a single test sees little of a shape."""
         asked = [name for name, seen in self._seen.items() if seen]
         sides: list[Mapping[str, list[Exchange]]] = [self._recorded, self._seen]
-        before, now = (shapes_of(each for name in asked for each in side[name]) for side in sides)
-        return gathered(_finding(change) for change in changes_between(before, now))
+        before, now = ([each for name in asked for each in side[name]] for side in sides)
+        return gathered(map(_finding, changes_between(before, now)))
 
 
 def _is_call(exchange: Exchange) -> bool:
     return is_call(exchange.request.method, exchange.request.path)
 
 
-def _finding(change: Change) -> Finding:
+def _finding(change: Drift) -> Finding:
     return Finding(
-        CODES[change.grade],
-        f"{change.about} {change.path} {change.what}: {change.old} → {change.new} (recorded → now)",
+        change.code,
+        f"{change.said} (recorded → now)",
         path=change.path,
-        subject=(change.about, change.path, change.what),
+        subject=(change.key.kind, change.path, change.what),
         evidence=(("recorded", change.old), ("now", change.new)),
     )
 

@@ -11,14 +11,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import write
-from pytest_cce_precheck.contract.acceptance import Acceptance
-from pytest_cce_precheck.report.conclusion import conclude
+from pytest_cce_precheck.contract.acceptance import Acceptance, useless
+from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.report.files import writer_for
 from pytest_cce_precheck.report.proved import proved_by, requirements, unmet
-from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult, response_times
 from pytest_cce_precheck.report.saved_record import merged_findings, summed_combinations
-from pytest_cce_precheck.report.times import response_times
-from pytest_cce_precheck.report.verdict import useless
+from pytest_cce_precheck.report.verdict import conclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -152,17 +151,17 @@ def _target(config: Config, everything: Sequence[_Recorded], name: str, sent: in
         service=config.answered_by,
         cluster=config.cluster_id or "",
         lag=config.lag,
-        behind=max((run["behind"] for run in runs), default=0.0),
+        seconds_behind=max((run["behind"] for run in runs), default=0.0),
         requests=max(sent, tried),
         tried=tried,
         retried=sum(run["retried"] for run in runs),
         answered=sum(each.answers["answered"] for each in own),
         listed=any(each.answers["listed"] for each in own),
         refused=first_list if is_refused else None,
-        ahead=tuple(each for data in live for each in data["ahead"]),
-        renewed=sum(data["renewed"] for data in live),
+        clock_skew=skew_of([each for data in live for each in data["ahead"]]),
+        tokens_renewed=sum(data["renewed"] for data in live),
         created=tuple(each for data in live for each in data["created"]),
-        times=response_times(data["times"] for data in live),
+        response_times=response_times(data["times"] for data in live),
         not_asked_for=tuple(dict.fromkeys(what for each in own for what in each.from_runs("not_asked"))),
     )
 

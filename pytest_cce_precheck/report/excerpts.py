@@ -16,7 +16,7 @@ from pytest_cce_precheck.report.text import OTHER_CREDENTIALS
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.redaction.texts import Redactor
@@ -69,7 +69,7 @@ def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:
             text = exchange.response.body[:_RAW].decode("utf-8", "backslashreplace")
             found.append(_shown(text.splitlines(), [], clean))
             continue
-        tasks = _places(document, ids)
+        tasks = [("items", place) for place, (name, _) in enumerate(_tasks(document)) if name in ids]
         places = [_steps(finding.path)] if number == 0 and finding.path else tasks[:_MARKED]
         excerpt = _shown(*_excerpt(document, [_narrowed(place, document, finding) for place in places]), clean)
         missing = ids[0] if ids and len(shown) > 1 and not tasks else ""
@@ -90,47 +90,42 @@ def _steps(path: str) -> Steps:
     return tuple(name or int(number) for name, number in _STEP.findall(path))
 
 
-def _items(document: Any) -> Sequence[Any]:
+def _tasks(document: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the id and metadata of each item of a list, empty if it has none."""
     items = document.get("items") if isinstance(document, dict) else None
-    return items if isinstance(items, list) else ()
-
-
-def _id(item: Any) -> str:
-    metadata = item.get("metadata") if isinstance(item, dict) else None
-    found = metadata.get("taskID") if isinstance(metadata, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def _places(document: Any, ids: Sequence[str]) -> list[Steps]:
-    return [("items", number) for number, item in enumerate(_items(document)) if _id(item) in ids]
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for item in items if isinstance(items, list) else ():
+        metadata = item.get("metadata") if isinstance(item, dict) else None
+        metadata = metadata if isinstance(metadata, dict) else {}
+        name = metadata.get("taskID")
+        found.append((name if isinstance(name, str) else "", metadata))
+    return found
 
 
 def _task_ids(finding: Finding, shown: Sequence[Exchange]) -> list[str]:
     """Return the ids of the tasks that a finding is about: that of its path, else those that its text names."""
     text = " ".join((finding.message, *finding.samples, *(each for _, each in finding.evidence)))
+    steps = _steps(finding.path)
     ids = []
     for number, exchange in enumerate(shown):
         try:
-            items = _items(exchange.document)
+            own = [name for name, _ in _tasks(exchange.document)]
         except BodyError:
             continue
-        steps = _steps(finding.path)
         if number == 0 and steps[:1] == ("items",) and len(steps) > 1 and isinstance(steps[1], int):
-            return [_id(item) for item in items[steps[1] : steps[1] + 1]]
+            return own[steps[1] : steps[1] + 1]
         # an id of a few letters is part of ordinary words
-        ids += [_id(item) for item in items if re.search(rf"(?<![\w-]){re.escape(_id(item)) or '$.'}(?![\w-])", text)]
+        ids += [name for name in own if re.search(rf"(?<![\w-]){re.escape(name) or '$.'}(?![\w-])", text)]
     return list(dict.fromkeys(ids))
 
 
 def _narrowed(place: Steps, document: Any, finding: Finding) -> Steps:
     """Return, of a task, the field by which a filter selects it, if the finding is about one filter."""
-    [*named] = [each for each in Filter if each in finding.subject]
-    if len(named) != 1 or len(place) != _TASK or place[0] != "items":
+    named = [each for each in Filter if each in finding.subject]
+    tasks = _tasks(document)
+    if len(named) != 1 or len(place) != _TASK or place[0] != "items" or int(place[1]) >= len(tasks):
         return place
-    item = _items(document)[int(place[1])] if int(place[1]) < len(_items(document)) else None
-    metadata = item.get("metadata") if isinstance(item, dict) else None
-    is_there = isinstance(metadata, dict) and named[0].field in metadata
-    return (*place, "metadata", named[0].field) if is_there else place
+    return (*place, "metadata", named[0].field) if named[0].field in tasks[int(place[1])][1] else place
 
 
 def _excerpt(document: Any, places: Sequence[Steps]) -> tuple[list[str], list[int]]:

@@ -1,17 +1,24 @@
-"""The result of each check in each run, in an SQLite file that several runs may write to at once."""
+"""The result of each check in each run, in an SQLite file that several runs may write to at once.
+
+It shows how reliable each check is: how often it had a verdict, and how often the same.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck._files import refuse_odd
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Result = Literal["passed", "failed", "inconclusive", "skipped"]
@@ -155,3 +162,62 @@ def _create(connection: sqlite3.Connection) -> None:
             # this needs the file alone and does not always wait for it; the next run will do it
             if error.sqlite_errorname != "SQLITE_BUSY":
                 raise
+
+
+_ROW: Final = "  {runs:>5} {failed:>7} {inconclusive:>9} {flips:>6} {decided:>9} {agreeing:>6}  {last:<12} {test}"
+_TARGET: Final = ("mode", "endpoint", "cluster")
+
+
+def reliability(path: Path, *, last: int = 50) -> list[dict[str, Any]]:
+    """Judge each check on each target by its ``last`` runs, the least reliable first; skipped runs do not count.
+
+    ``flips`` counts how often a verdict differed from the one before it; runs without a verdict in between do not
+    count. ``decided`` is the share of runs with a verdict, ``agreeing`` the share of these with the most frequent
+    verdict, and ``reliability`` the share of all runs with that verdict. The last two are None without any verdict.
+    Raises `ConfigurationError` if there is no history.
+    """
+    groups: dict[tuple[str, ...], list[CheckOutcome]] = {}
+    for outcome in latest(path, last):
+        groups.setdefault((outcome.test, outcome.mode, outcome.endpoint, outcome.cluster), []).append(outcome)
+    judged = []
+    for about, group in groups.items():
+        verdicts = [outcome.result for outcome in group if outcome.result in ("passed", "failed")]
+        majority = max(Counter(verdicts).values(), default=0)
+        judged.append(
+            {
+                **dict(zip(("test", *_TARGET), about, strict=True)),
+                "runs": len(group),
+                "failed": verdicts.count("failed"),
+                "inconclusive": sum(outcome.result == "inconclusive" for outcome in group),
+                "flips": sum(one != other for one, other in pairwise(verdicts)),
+                "decided": len(verdicts) / len(group),
+                "agreeing": majority / len(verdicts) if verdicts else None,
+                "reliability": majority / len(group) if verdicts else None,
+                "last": group[-1].result,
+                "last_at": group[-1].at,
+                "codes": sorted({code for outcome in group for code in outcome.codes.split()}),
+            }
+        )
+    return sorted(judged, key=lambda each: (each["reliability"] or 0, -each["flips"], each["test"], each["mode"]))
+
+
+def as_table(judged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a table for each target, with a row for each check."""
+    if not judged:
+        yield "the history holds no run yet"
+    target = itemgetter(*_TARGET)
+    for (mode, endpoint, cluster), rows in groupby(sorted(judged, key=target), key=target):
+        yield one_line(f"{mode}: {endpoint}" + (f", cluster {cluster}" if cluster else ""))
+        yield f"  {'runs':>5} {'failed':>7} {'inconcl.':>9} {'flips':>6} {'verdicts':>9} {'agree':>6}  last"
+        for row in rows:
+            shares = {name: _percent(row[name]) for name in ("decided", "agreeing")}
+            codes = f" ({', '.join(row['codes'])})" if row["codes"] else ""
+            layout = (
+                "  {runs:>5} {failed:>7} {inconclusive:>9} {flips:>6} {decided:>9} {agreeing:>6}  {last:<12} {test}"
+            )
+            yield one_line(layout.format(**{**row, **shares}) + codes)
+
+
+def _percent(share: float | None) -> str:
+    # 99.9 % is not shown as 100 %
+    return "-" if share is None else f"{min(round(share * 100), 99 if share < 1 else 100)}%"

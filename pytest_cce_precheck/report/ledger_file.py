@@ -62,7 +62,8 @@ def following(entry: Known, findings: Sequence[Finding]) -> list[Known]:
     for cause in causes(findings):
         for finding in cause.consequences if entry.matches(cause.finding) else ():
             if not any(each.matches(finding) for each in (entry, *added)):
-                added.append(_following(entry, finding))
+                reason = f"follows from {entry.title}: {entry.reason}"
+                added.append(_at_its_place(finding, entry, reason))
     return added
 
 
@@ -104,10 +105,6 @@ def prune(path: Path, today: date, seen: Sequence[Finding] | None = None) -> lis
     return removed
 
 
-def _following(entry: Known, finding: Finding) -> Known:
-    return _at_its_place(finding, entry, f"follows from {entry.title}: {entry.reason}")
-
-
 def _at_its_place(finding: Finding, entry: Known, reason: str) -> Known:
     # the same filter if the finding is about it, otherwise the first place that an entry can name
     for where in (entry.where, *finding.subject, ""):
@@ -129,7 +126,9 @@ def appended(text: str, entry: Known, name: str) -> str:
     for key in KEYS:
         value = getattr(entry, key)
         if value:
-            lines.append(f"{key} = {value.isoformat() if isinstance(value, date) else _basic_string(value)}")
+            # TOML has JSON's escapes, and forbids one character more
+            text_of = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+            lines.append(f"{key} = {value if isinstance(value, date) else text_of}")
     added = text + gap + end.join([*lines, ""])
     expected = Ledger((*Ledger.parse(text, name).entries, entry))
     with suppress(ConfigurationError, UnicodeEncodeError):
@@ -162,8 +161,3 @@ def listing(ledger: Ledger, today: date) -> Iterator[str]:
     widths = [max(map(len, column), default=0) for column in (states, [entry.title for entry in ledger.entries])]
     for now, entry in zip(states, ledger.entries, strict=True):
         yield one_line(f"{now:<{widths[0]}}  {entry.title:<{widths[1]}}  {find_rule(entry.code).name}: {entry.said}")
-
-
-def _basic_string(text: str) -> str:
-    # TOML has JSON's escapes, and forbids one character more
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

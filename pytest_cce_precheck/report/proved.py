@@ -94,15 +94,14 @@ def proved_by(
     names: Mapping[str, Sequence[str]] = {
         "rules": provable_rules(), "classes": classes, "statuses": STATUSES, "fields": provable_fields()
     }  # fmt: skip
-    return {kind: _proved(names[kind], totals[kind]) for kind in KINDS}
-
-
-def _proved(names: Sequence[str], total: Mapping[str, int]) -> Proved:
-    return Proved(
-        times={name: total[name] for name in names if total.get(name)},
-        nothing=tuple(name for name in names if total.get(name) == 0),
-        not_asked=tuple(name for name in names if name not in total),
-    )
+    return {
+        kind: Proved(
+            times={name: total[name] for name in names[kind] if total[name]},
+            nothing=tuple(name for name in names[kind] if name in total and not total[name]),
+            not_asked=tuple(name for name in names[kind] if name not in total),
+        )
+        for kind, total in totals.items()
+    }
 
 
 def unmet(required: Iterable[Requirement], proved: Mapping[str, Proved]) -> Iterator[str]:

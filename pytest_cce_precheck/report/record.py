@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -10,17 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.causes import causes
-from pytest_cce_precheck.contract.clock import skew_of
 from pytest_cce_precheck.contract.rules import Kind
-from pytest_cce_precheck.report.saved import TOOL, as_finding
+from pytest_cce_precheck.report.saved import TOOL, as_finding, is_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.config.options import Language
-    from pytest_cce_precheck.plugin.run_log import Outcome
     from pytest_cce_precheck.report.proved import Proved
-    from pytest_cce_precheck.report.times import ResponseTimes
 
 RunVerdict = Literal["holds", "incomplete", "not-let-in", "not-reachable", "does-not-hold"]
 VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
@@ -28,6 +27,7 @@ VERDICTS: Final[tuple[RunVerdict, ...]] = get_args(RunVerdict)
 
 FORMAT: Final = 2
 """The version of the report file: it grows by one if members are added; none is removed or changes its meaning."""
+Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 CheckState = Literal["judged", "not-asked-for", "not-judged"]
 RecordedFinding = Mapping[str, Any]
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
@@ -74,33 +74,26 @@ class TargetResult:
     service: str
     cluster: str = ""
     lag: int = 0
-    behind: float = 0.0
     requests: int = 0
     tried: int = 0
     retried: int = 0
     answered: int = 0
     listed: bool = True
     refused: int | None = None
-    ahead: tuple[float, ...] = ()
-    renewed: int = 0
-    created: tuple[Mapping[str, Any], ...] = ()
     not_asked_for: tuple[str, ...] = ()
-    times: tuple[ResponseTimes, ...] = ()
+    tokens_renewed: int = 0
+    clock_skew: float | None = None
+    seconds_behind: float = 0.0
+    created: tuple[Mapping[str, Any], ...] = ()
+    response_times: tuple[ResponseTimes, ...] = ()
     verdict: RunVerdict = "incomplete"
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the report file has it."""
-        names = ("service", "cluster", "lag", "requests", "tried", "retried", "answered", "listed", "refused")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "not_asked_for": list(self.not_asked_for),
-            "tokens_renewed": self.renewed,
-            "clock_skew": skew_of(self.ahead),
-            "seconds_behind": self.behind,
-            "created": _plain(self.created),
-            "response_times": _plain(self.times),
-        }
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        del members["verdict"], members["reason"]
+        return {name: each if isinstance(each, float) else _plain(each) for name, each in members.items()}
 
 
 @dataclass(frozen=True)
@@ -235,21 +228,15 @@ class RunRecord:
         copied = {name: _plain(getattr(self, name)) for name in (*names, "not_asked_for")}
         for kind, each in self.proved.items():
             copied["proved"][kind] = {"proved": len(each.times), "of": each.of, **copied["proved"][kind]}
-        return {"tool": TOOL, "format": FORMAT, **copied, **self._targets_to_dict()}
-
-    def _targets_to_dict(self) -> dict[str, Any]:
+        document = {"tool": TOOL, "format": FORMAT, **copied}
         if "" in self.targets:
-            return self.targets[""].to_dict()
+            return {**document, **self.targets[""].to_dict()}
         targets = [
             {"name": name, "verdict": each.verdict, "reason": each.reason, **each.to_dict()}
             for name, each in self.targets.items()
         ]
-        return {"service": self.service, "requests": self.requests, "retried": self.retried, "targets": targets}
-
-
-def is_on(finding: RecordedFinding, target: str) -> bool:
-    """Return whether a finding was made on a target; one without targets belongs to the target without a name."""
-    return target in (finding.get("targets") or [""])
+        totals = {name: getattr(self, name) for name in ("service", "requests", "retried")}
+        return {**document, **totals, "targets": targets}
 
 
 def _plain(value: Any) -> Any:
@@ -263,3 +250,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return round(value, 3) if isinstance(value, float) else value
+
+
+@dataclass(frozen=True)
+class ResponseTimes:
+    """How long a service took to answer one kind of query, in seconds; no retries, and no waits before them."""
+
+    kind: str
+    answers: int
+    median: float
+    p95: float
+    p99: float
+    longest: float
+
+
+def response_times(recorded: Iterable[Mapping[str, Sequence[float]]]) -> tuple[ResponseTimes, ...]:
+    """Return the response times of each kind of query, the most frequent kind first.
+
+    >>> response_times([{"type": [0.1, 0.3]}, {"type": [0.2]}])
+    (ResponseTimes(kind='type', answers=3, median=0.2, p95=0.3, p99=0.3, longest=0.3),)
+    """
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for each in recorded:
+        for kind, times in each.items():
+            by_kind[kind] += times
+    found = []
+    for kind, unsorted in by_kind.items():
+        times = sorted(unsorted)
+        if times:
+            # the nearest rank: a time that was measured, none in between
+            median, p95, p99 = (times[math.ceil(len(times) * share) - 1] for share in (0.5, 0.95, 0.99))
+            found.append(ResponseTimes(kind, len(times), median, p95, p99, times[-1]))
+    return tuple(sorted(found, key=lambda each: -each.answers))

@@ -1,4 +1,4 @@
-"""A report that an earlier run has written (``--cce-report=….json``), read back."""
+"""A report that an earlier run has written (``--cce-report=….json``), read back, as a baseline too."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import read_bytes
+from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
 
 TOOL: Final = "pytest-cce-precheck"
 # each finding holds the exchanges that show it
@@ -59,6 +61,11 @@ class SavedReport:
         return found
 
 
+def is_on(finding: Mapping[str, Any], target: str) -> bool:
+    """Return whether a finding was made on a target; one without targets belongs to the target without a name."""
+    return target in (finding.get("targets") or [""])
+
+
 def as_finding(data: Mapping[str, Any]) -> Finding:
     """Return a recorded finding, without its exchanges."""
     return Finding(
@@ -69,3 +76,58 @@ def as_finding(data: Mapping[str, Any]) -> Finding:
         times=data.get("times", 1),
         samples=tuple(data.get("samples", ())),
     )
+
+
+_KNOWN: Final = ("failing", "accepted")
+
+
+@dataclass(frozen=True)
+class InBaseline(Acceptance):
+    """One finding that an earlier report has."""
+
+    identity: tuple[str, ...] = ()
+
+    def matches(self, finding: Finding) -> bool:
+        """Whether this is the same fact."""
+        return finding.identity == self.identity
+
+
+def known_findings(report: SavedReport) -> Sequence[Mapping[str, Any]]:
+    """Return the findings of a report that failed its run, or were accepted there."""
+    return [data for data in report.findings if data.get("verdict") in _KNOWN]
+
+
+def baseline(path: Path, target: str = "") -> tuple[InBaseline, ...]:
+    """Return what a report has of a target; raises `ConfigurationError` if it is not a report."""
+    report = SavedReport.read(path)
+    found = [as_finding(data) for data in known_findings(report) if is_on(data, target)]
+    return tuple(InBaseline(each.code, f"known from {path}", None, each.identity) for each in found)
+
+
+def difference(old: SavedReport, new: SavedReport) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the findings that are *new*, *still* there and *fixed* in a report, by their facts and targets.
+
+    What the old one has and the new one could not see is not *fixed*, but *unknown*.
+    """
+    before, after = _by_fact(known_findings(old)), _by_fact(known_findings(new))
+    gone = [data for key, data in before.items() if key not in after]
+    judged = {
+        (check["name"], check["target"]) for check in new.document.get("checks", ()) if check["state"] == "judged"
+    }
+    fixed = [data for data in gone if _places(data) <= judged]
+    return {
+        "new": [data for key, data in after.items() if key not in before],
+        "still": [data for key, data in after.items() if key in before],
+        "fixed": fixed,
+        "unknown": [data for data in gone if data not in fixed],
+    }
+
+
+def _by_fact(findings: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    return {(as_finding(data).identity, target): data for data in findings for target in data.get("targets", [""])}
+
+
+def _places(data: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the check that made a finding, on each of its targets."""
+    name = str(data["test"]).rpartition("::")[2].partition("[")[0]
+    return {(name, target) for target in data.get("targets", [""])}

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.conclusion import conclude
 from pytest_cce_precheck.report.proved import Proved
-from pytest_cce_precheck.report.record import RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.record import ResponseTimes, RunRecord, ShippedCheck, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import as_finding
-from pytest_cce_precheck.report.times import ResponseTimes
+from pytest_cce_precheck.report.verdict import conclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,13 @@ Loaded = TypeVar("Loaded")
 
 # from the best to the worst
 _STATES: Final = ("judged", "not-asked-for", "not-judged")
-_RENAMED: Final = {"tokens_renewed": "renewed", "seconds_behind": "behind", "response_times": "times"}
+# of two records, what is added, and what is united
+_LISTS: Final = (
+    *("tests", "checks", "findings", "combinations", "timeline", "lives", "cassettes", "examples"),
+    "classes_not_reached",
+)
+_SETS: Final = ("acceptances_expired", "acceptances_never_met", "inconclusive", "classes_reached", "recorded")
+_SUMS: Final = ("requests", "tried", "retried", "answered", "tokens_renewed", "created")
 
 
 def record_of(report: SavedReport) -> RunRecord:
@@ -68,7 +73,8 @@ def merged(reports: Sequence[SavedReport]) -> RunRecord:
         raise ConfigurationError(f"runs in mode {' and '.join(modes)} cannot be merged to one: give those of one mode")
     plain = {(each.service, each.cluster) for record in records if (each := record.targets.get("")) is not None}
     if len(plain) > 1 or (plain and any("" not in record.targets for record in records)):
-        names = _unique_names([report.name for report in reports])
+        names = [Path(report.name).stem for report in reports]
+        names = names if len(set(names)) == len(names) else [report.name for report in reports]
         records = [_named(record, name) for record, name in zip(records, names, strict=True)]
     record = reduce(_joined, records)
     # that a shard alone was incomplete is no failure; that it was interrupted, or a test failed, is one
@@ -86,19 +92,8 @@ def _of(kind: type[Loaded], data: Mapping[str, Any]) -> Loaded:
 
 
 def _target(data: Mapping[str, Any]) -> TargetResult:
-    named = {_RENAMED.get(name, name): each for name, each in data.items()}
-    known = {**_known(TargetResult, named), "times": tuple(_of(ResponseTimes, each) for each in data["response_times"])}
-    # the first format had neither
-    known.setdefault("tried", known["requests"])
-    known.setdefault("not_asked_for", ())
-    # the report has what the clocks showed together
-    skew = data.get("clock_skew")
-    return TargetResult(**{**known, "ahead": () if skew is None else (skew,)})
-
-
-def _unique_names(paths: Sequence[str]) -> list[str]:
-    stems = [Path(path).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    times = tuple(_of(ResponseTimes, each) for each in data["response_times"])
+    return TargetResult(**{**_known(TargetResult, data), "response_times": times})
 
 
 def _named(record: RunRecord, name: str) -> RunRecord:
@@ -114,65 +109,49 @@ def _named(record: RunRecord, name: str) -> RunRecord:
 
 
 def _joined(one: RunRecord, other: RunRecord) -> RunRecord:
-    targets = {name: _both(one.targets.get(name), each) for name, each in other.targets.items()}
-    names = ("acceptances_expired", "acceptances_never_met", "inconclusive", "classes_reached", "recorded")
-    both: dict[str, Any] = {name: tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name)))) for name in names}
-    not_reached = {*one.classes_not_reached, *other.classes_not_reached} - {*both["classes_reached"]}
-    questions = sorted({*one.observations, *other.observations})
+    both: dict[str, Any] = {name: (*getattr(one, name), *getattr(other, name)) for name in (*_LISTS, *_SETS)}
+    both |= {name: tuple(dict.fromkeys(both[name])) for name in _SETS}
+    best: dict[tuple[str, str], ShippedCheck] = {}
+    for check in sorted((*one.checks, *other.checks), key=lambda check: -_STATES.index(check.state)):
+        best[check.name, check.target] = check
     return replace(
         one,
-        targets={**one.targets, **targets},
+        targets={**one.targets, **{name: _both(one.targets.get(name), each) for name, each in other.targets.items()}},
         started=min(one.started, other.started),
         duration=one.duration + other.duration,
         suite=one.suite or other.suite,
         settings={**other.settings, **one.settings},
-        tests=(*one.tests, *other.tests),
-        checks=_best_checks((*one.checks, *other.checks)),
-        findings=tuple(merged_findings((*one.findings, *other.findings))),
         accepted={**one.accepted, **other.accepted},
         proved={kind: _both_proved(each, other.proved.get(kind)) for kind, each in one.proved.items()},
         observations={
             each: tuple(sorted({*one.observations.get(each, ()), *other.observations.get(each, ())}))
-            for each in questions
+            for each in sorted({*one.observations, *other.observations})
         },
-        classes_not_reached=tuple(sorted(not_reached)),
-        combinations=summed_combinations((*one.combinations, *other.combinations)),
-        timeline=(*one.timeline, *other.timeline),
-        lives=(*one.lives, *other.lives),
         runs=one.runs or other.runs,
-        cassettes=(*one.cassettes, *other.cassettes),
-        examples=(*one.examples, *other.examples),
-        **both,
+        **{
+            **both,
+            "checks": tuple(best[each] for each in dict.fromkeys((c.name, c.target) for c in both["checks"])),
+            "findings": tuple(merged_findings(both["findings"])),
+            "combinations": summed_combinations(both["combinations"]),
+            "classes_not_reached": tuple(sorted({*both["classes_not_reached"]} - {*both["classes_reached"]})),
+        },
     )
 
 
 def _both(one: TargetResult | None, other: TargetResult) -> TargetResult:
     if one is None:
         return other
+    sums: dict[str, Any] = {name: getattr(one, name) + getattr(other, name) for name in _SUMS}
     return replace(
         one,
-        requests=one.requests + other.requests,
-        tried=one.tried + other.tried,
-        retried=one.retried + other.retried,
-        answered=one.answered + other.answered,
-        renewed=one.renewed + other.renewed,
         listed=one.listed or other.listed,
         refused=one.refused if other.refused else None,
-        created=(*one.created, *other.created),
-        behind=max(one.behind, other.behind),
+        seconds_behind=max(one.seconds_behind, other.seconds_behind),
         # percentiles of two runs do not add up
-        times=one.times or other.times,
+        response_times=one.response_times or other.response_times,
         not_asked_for=tuple(each for each in one.not_asked_for if each in other.not_asked_for),
+        **sums,
     )
-
-
-def _best_checks(checks: Iterable[ShippedCheck]) -> tuple[ShippedCheck, ...]:
-    best: dict[tuple[str, str], ShippedCheck] = {}
-    for check in checks:
-        known = best.setdefault((check.name, check.target), check)
-        if _STATES.index(check.state) < _STATES.index(known.state):
-            best[check.name, check.target] = check
-    return tuple(best.values())
 
 
 def merged_findings(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

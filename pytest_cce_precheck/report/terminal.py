@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.config.options import Mode
-from pytest_cce_precheck.contract.clock import in_words, skew_of
+from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.conclusion import TITLES
 from pytest_cce_precheck.report.language import in_language, reason_in, table
 from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.verdict import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_cce_precheck.report.record import RecordedCause, RunRecord, TargetResult
-    from pytest_cce_precheck.report.times import ResponseTimes
+    from pytest_cce_precheck.report.record import RecordedCause, ResponseTimes, RunRecord, TargetResult
 
 _SHOWN: Final = 5
 _SHOWN_TASKS: Final = 10
@@ -35,8 +34,7 @@ def lines(record: RunRecord) -> Iterable[str]:
     yield record.how_asked
     for name, target in record.targets.items():
         yield from _target_lines(name, target, record.mode)
-    yield from _simulated_lines(record)
-    yield from _recorded_lines(record)
+    yield from _where_lines(record)
     yield from _cassette_lines(record.cassettes, datetime.now(UTC))
     yield from _example_lines(record.examples)
     for cause in record.causes[:_SHOWN_CAUSES]:
@@ -53,8 +51,7 @@ def lines(record: RunRecord) -> Iterable[str]:
         yield from (f"  {title} acceptance: {each}" for each in acceptances)
     for name, target in record.targets.items():
         yield from _created_lines(name, target.created)
-        yield from _times_lines(name, target.times)
-    yield from _proved_lines(record)
+        yield from _times_lines(name, target.response_times)
     yield from _coverage_lines(record)
 
 
@@ -76,15 +73,16 @@ def _first(texts: Sequence[str], most: int = _SHOWN, rest: str = "") -> Iterable
 
 def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
     facts = []
-    if target.renewed:
-        facts.append(f"{count_of(target.renewed, 'token')} renewed")
-    skew = skew_of(target.ahead)
-    if skew is not None:
-        facts.append(in_words(skew))
-    if 0 < target.behind <= target.lag:
-        facts.append(f"replicas lagged by up to {target.behind:.1f} s, of the {target.lag} s allowed for (--cce-lag)")
-    elif target.behind > target.lag and Mode(mode).is_real:
-        facts.append(may_be_replicas(target.behind))
+    if target.tokens_renewed:
+        facts.append(f"{count_of(target.tokens_renewed, 'token')} renewed")
+    if target.clock_skew is not None:
+        facts.append(in_words(target.clock_skew))
+    if 0 < target.seconds_behind <= target.lag:
+        facts.append(
+            f"replicas lagged by up to {target.seconds_behind:.1f} s, of the {target.lag} s allowed for (--cce-lag)"
+        )
+    elif target.seconds_behind > target.lag and Mode(mode).is_real:
+        facts.append(may_be_replicas(target.seconds_behind))
     if not name:
         yield from (f"  {each}" for each in facts)
     else:
@@ -94,15 +92,12 @@ def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
         yield f"    {TITLES[target.verdict]}: {one_line(target.reason)}"
 
 
-def _simulated_lines(record: RunRecord) -> Iterable[str]:
+def _where_lines(record: RunRecord) -> Iterable[str]:
     names = [one_line(test.nodeid) for test in record.tests if test.on_simulator]
     if names:
-        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         ran = f"{count_of(len(names), 'test')} ran on the simulator, not on {record.service}"
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         yield f"  {ran}: {', '.join(names[:_SHOWN])}{more}"
-
-
-def _recorded_lines(record: RunRecord) -> Iterable[str]:
     if record.recorded:
         yield f"  {count_of(len(record.recorded), 'cassette')} written"
     why = "not recorded, because it failed for another reason than an answer"
@@ -184,13 +179,10 @@ def _times_lines(name: str, times: Sequence[ResponseTimes]) -> Iterable[str]:
         yield f"    {each.kind:<{width}}  {shown}  of {count_of(each.answers, 'answer')}"
 
 
-def _proved_lines(record: RunRecord) -> Iterable[str]:
+def _coverage_lines(record: RunRecord) -> Iterable[str]:
     if any(each.times for each in record.proved.values()):
         yield f"  proved: {', '.join(f'{each.ratio} {kind}' for kind, each in record.proved.items())}"
         yield from (f"    required and not proved: {each}" for each in record.not_proved)
-
-
-def _coverage_lines(record: RunRecord) -> Iterable[str]:
     not_reached = record.classes_not_reached
     if record.classes_reached:
         complete = all(check.state != "not-judged" for check in record.checks)

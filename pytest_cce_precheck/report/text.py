@@ -1,21 +1,24 @@
-"""Findings as text: what a failed test prints."""
+"""Findings as text: what a failed test prints, and what an unexpected refusal most likely means."""
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.causes import causes
+from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.rules import Kind
+from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.language import in_language, table
-from pytest_cce_precheck.report.triage import triage
+from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.contract.causes import Cause
@@ -32,6 +35,7 @@ _UNEXPECTED: Final = frozenset({"PRE102", "PRE103", "PRE113", "PRE124"})
 # found with bad credentials or none: the same request with good ones would not show it
 OTHER_CREDENTIALS: Final = frozenset({"PRE601", "PRE602", "PRE603", "PRE604", "PRE605", "PRE606", "PRE607"})
 
+_GATEWAY: Final = re.compile(r"APIG(?:W)?\.(\d{4})")
 # commands of GitHub Actions (also after blanks), Azure Pipelines and TeamCity: ::error::, ##[error], ##vso[…]
 _COMMAND: Final = re.compile(r"(\A\s*):(?=:)|(?<=#)#(?=[A-Za-z]*\[)")
 
@@ -182,3 +186,47 @@ def _exchange_lines(exchange: Exchange, redactor: Redactor, kind: AuthKind | Non
     yield f"  answer    {response.status}, {content_type}, {size} in {milliseconds}"
     yield f"  id        {exchange.request_id or 'the answer has no X-Request-Id'}"
     yield f"  repeat    {curl(exchange.request, redactor, kind=kind)}"
+
+
+def triage(exchange: Exchange, skew: float | None) -> str | None:
+    """Return what a 401, 403, 404, 429 or 5xx to a valid request means, and what to do; None for any other answer.
+
+    ``skew`` is by how many seconds this machine's clock is ahead of the service's, None if too few to matter.
+    """
+    words, document = table("triage.toml"), None
+    with suppress(BodyError, ReleasedBodyError):
+        document = exchange.document
+    document = document if isinstance(document, dict) else {}
+    # either envelope: that of CCE, or that of the gateway
+    code = document.get("error_code", document.get("errorCode", ""))
+    message = str(document.get("error_msg", document.get("errorMessage", "")))
+    match = _GATEWAY.fullmatch(code) if isinstance(code, str) else None
+    gateway_code = match[1] if match else ""
+    status, request = exchange.status, exchange.request
+    said = None
+    if status == 401:
+        return _unauthorized(gateway_code, message, skew, signed="Authorization" in request.headers)
+    if status == 403:
+        said = words["forbidden"].get(gateway_code, words["create" if request.method == "POST" else "permission"])
+    elif status == 404 and gateway_code not in words["nothing_behind"]:
+        # an unknown id in a filter may be answered so too
+        said = words["not_cce"] if not code else None if request.query else words["not_found"]
+    elif status == 429:
+        said = words["throttled"]
+    elif status == 404 or status >= 500:
+        unavailable = status in (502, 503, 504)
+        alone = gateway_code in words["nothing_behind"] or (unavailable and not code)
+        said = words["gateway" if alone else "unavailable" if unavailable else "failed"]
+    return said
+
+
+def _unauthorized(gateway_code: str, message: str, skew: float | None, *, signed: bool) -> str:
+    words: Mapping[str, str] = table("triage.toml")
+    if "reach the limit" in message:
+        return words["locked"]
+    if not signed:
+        # 0307: the token must be updated
+        return words["token_expired" if gateway_code == "0307" or "token expires" in message else "token"]
+    if skew is not None and abs(skew) > WINDOW.total_seconds():
+        return words["clock"].format(skew=in_words(skew))
+    return words["key"] + (f"; also, {in_words(skew)}" if skew is not None else "")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PROJECT_ID: Final = "0504201b6c80256b2f08c0099f0c8fe4"
 """The project of every call: that of the vendor's example."""
 
+FACTS: Final = ("number", "name", "kind", "title", "conforming")
+"""What every list of cases says of one."""
 # the rules on the form of an answer, beside those on its schema; an SDK need not check that the counts add up
 _FORM: Final = frozenset({"PRE102", "PRE104", "PRE105", "PRE106", "PRE107", "PRE108", "PRE109"})
 
@@ -94,16 +96,8 @@ class Case:
 
     def call(self, endpoint: str) -> DriverCall:
         """Return the call that a driver has to make."""
-        return DriverCall(
-            endpoint,
-            PROJECT_ID,
-            self.cluster_id,
-            operation=self.operation,
-            filters=self.filters,
-            addons=self.addons,
-            authentication=self.authentication,
-            timeout=self.timeout,
-        )
+        asked = (self.operation, self.filters, self.addons, self.authentication, self.timeout)
+        return DriverCall(endpoint, PROJECT_ID, self.cluster_id, *asked)
 
     @cached_property
     def document(self) -> Any:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import load_schema
-from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
+from pytest_cce_precheck.sdk.case import FACTS, PROJECT_ID, CaseFailure
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.authorization import check_credentials
 from pytest_cce_precheck.simulator.delivery import SlowResponse
@@ -128,7 +128,7 @@ def corpus_files(cases: Iterable[Case]) -> dict[str, bytes]:
         document = case_document(case)
         name = f"{case.number:04d}-{case.name}.json"
         written[name] = _encoded(document)
-        facts = {key: document[key] for key in ("number", "name", "kind", "title", "conforming")}
+        facts = {key: document[key] for key in FACTS}
         entries.append({**facts, "file": name, "sha256": sha256(written[name]).hexdigest()})
     index = {"format": FORMAT, "version": corpus_version(), "project_id": PROJECT_ID, "cases": entries}
     written[INDEX] = _encoded(index)
@@ -193,25 +193,14 @@ def case_document(case: Case) -> dict[str, Any]:
     call = {"addons": list(case.addons)} if case.operation == "create" else {"filters": dict(case.filters)}
     expect = case.expect
     details = {
-        "status": expect.status,
-        "code": expect.code,
-        "message": expect.message,
+        **{name: getattr(expect, name) for name in ("status", "code", "message")},
         "request_id": next(iter(expect.request_ids), None),
         "value": case.documented if expect.outcome == "value" else None,
     }
     return {
         "format": FORMAT,
-        "number": case.number,
-        "name": case.name,
-        "kind": case.kind,
-        "title": case.title,
-        "conforming": case.conforming,
-        "request": {
-            "operation": case.operation,
-            "authentication": case.authentication,
-            "timeout": case.timeout,
-            **call,
-        },
+        **{name: getattr(case, name) for name in FACTS},
+        "request": {**{name: getattr(case, name) for name in ("operation", "authentication", "timeout")}, **call},
         "answer": _answer_document(case.answer),
         "expect": {"outcome": expect.outcome, **{name: fact for name, fact in details.items() if fact is not None}},
     }

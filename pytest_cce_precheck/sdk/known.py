@@ -1,27 +1,28 @@
-"""The cases that are known to fail in an SDK, and the result of each case for a CI system."""
+"""What is known to fail in an SDK: cases by name, with a JUnit file for a CI system, or defects, in a baseline file."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline, one_line
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.faults import SdkDefect, defects
 from pytest_cce_precheck.sdk.reports import outcome, served
+from pytest_cce_precheck.sdk.run import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_cce_precheck.sdk.case import Case
-    from pytest_cce_precheck.sdk.judgement import CaseResult
-    from pytest_cce_precheck.sdk.run import SdkReport
+    from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
 
 
 class CaseState(StrEnum):
@@ -121,3 +122,48 @@ def _patterns(texts: Iterable[str]) -> list[str]:
         lines = (line.partition("#")[0].strip() for line in content.splitlines())
         patterns += [line for line in lines if line]
     return patterns
+
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The identities of the known defects of an SDK, and the version that has them."""
+
+    sdk: str
+    version: str
+    known: frozenset[tuple[str, ...]]
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file; raise `ConfigurationError` if it is not one."""
+    try:
+        document = json.loads(_files.read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
+        if document["format"] != FORMAT:
+            raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
+        known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
+        return Baseline(str(document["sdk"]), str(document["version"]), known)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not a baseline: {error!r}; --update-baseline writes one") from None
+
+
+def write_baseline(path: Path, report: SdkReport) -> None:
+    """Write every defect of a report to a baseline file; the same report gives the same bytes."""
+    known = sorted(defects(report), key=lambda defect: defect.identity)
+    document = {
+        "format": FORMAT,
+        "sdk": report.introduction.sdk,
+        "version": report.introduction.version,
+        "known": [{"identity": list(defect.identity), "example": defect.sample.case.name} for defect in known],
+    }
+    _files.write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
+
+
+def compare_with_baseline(baseline: Baseline, report: SdkReport) -> tuple[list[SdkDefect], list[tuple[str, ...]]]:
+    """Return the new defects and the known ones that are gone; raise `ConfigurationError` for another SDK's file."""
+    if baseline.sdk != report.introduction.sdk:
+        raise ConfigurationError(f"the baseline is of {baseline.sdk}, but the driver is of {report.introduction.sdk}")
+    found = {defect.identity: defect for defect in defects(report)}
+    new = [defect for identity, defect in found.items() if identity not in baseline.known]
+    return new, sorted(baseline.known - found.keys())

@@ -14,17 +14,16 @@ from pytest_cce_precheck.report.text import ContractViolation, headline, one_lin
 from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.driver import Driver, driver_command
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.reports import outcome, served, shown_request
-from pytest_cce_precheck.sdk.run import corpus_credentials, run_sdk
+from pytest_cce_precheck.sdk.run import CaseVerdict, corpus_credentials, run_sdk
 from pytest_cce_precheck.sdk.versions import installed_driver, python_driver
 from pytest_cce_precheck.wire.exchange import Headers, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Operation
+    from pytest_cce_precheck.sdk.run import CaseResult
 
 _OWN: Final = "the body given"
 _SHOWN: Final = 1000

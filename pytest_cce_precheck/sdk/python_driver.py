@@ -144,15 +144,8 @@ def fields_of(path: str, type_name: str) -> Iterator[tuple[str, str]]:
     if hasattr(model, "openapi_types"):
         for attribute, field_type in model.openapi_types.items():
             field = f"{path}.{model.attribute_map[attribute]}"
-            is_model = hasattr(getattr(v3, field_type, None), "openapi_types")
-            yield (
-                field,
-                "array"
-                if field_type.startswith("list[")
-                else "object"
-                if is_model
-                else TYPES.get(field_type, "object"),
-            )
+            # what is neither a list nor a plain type is a model, or free
+            yield field, "array" if field_type.startswith("list[") else TYPES.get(field_type, "object")
             yield from fields_of(field, field_type)
 
 

@@ -1,19 +1,21 @@
-"""Each distinct fault of an SDK as a bug report in Markdown, in English or in Chinese."""
+"""Each distinct fault of an SDK as a bug report in Markdown, with a program that repeats it."""
 
 from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck._files import packaged, packaged_table
 from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.report.language import in_language
 from pytest_cce_precheck.report.text import as_code, headline, one_line
 from pytest_cce_precheck.report.ticket import documents
-from pytest_cce_precheck.sdk.faults import answer_length, words
-from pytest_cce_precheck.sdk.models import description_of
-from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.sdk.case import PROJECT_ID, CaseFailure
+from pytest_cce_precheck.sdk.faults import answer_length, description_of, words
+from pytest_cce_precheck.sdk.protocol import encode
 from pytest_cce_precheck.sdk.table import call_summary
 from pytest_cce_precheck.wire.exchange import Response
 
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault
-    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Introduction
+    from pytest_cce_precheck.sdk.run import CaseResult
     from pytest_cce_precheck.wire.exchange import Request
 
     Words = Mapping[str, Any]
+    from collections.abc import Mapping
+
+    from pytest_cce_precheck.sdk.case import Case
 
 _SHOWN_CHARACTERS: Final = 1200
 _SHOWN_CASES: Final = 4
@@ -174,3 +179,89 @@ def _shortened(text: str) -> str:
 
 def _fenced(language: str, text: str) -> Iterator[str]:
     yield from ("", f"```{language}", text.replace("```", "'''"), "```", "")
+
+
+_ENDPOINT: Final = "http://127.0.0.1:4711"
+"""Where `cce-precheck serve --corpus --port 4711` answers the message of a driver in an unknown language."""
+
+
+def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
+    """Return a program that repeats a case and needs nothing but the SDK, and its language as Markdown names it.
+
+    For an unknown language it is the driver's own message.
+    """
+    language = introduction.language.partition(" ")[0].lower()
+    parts: Words | None = packaged_table("sdk/data/reproducer.toml").get(language)
+    if parts is None:
+        return "json", encode(1, case.call(_ENDPOINT).message()).decode().rstrip()
+    written = parts[case.operation].format(
+        cluster=case.cluster_id,
+        filters="".join(
+            parts["filters"][name].format(text=_literal(language, text)) for name, text in case.filters.items()
+        ),
+        addons=_addons(language, case, parts),
+    )
+    *prepare, call = written.split("\n")
+    holds_open = isinstance(case.answer, CaseFailure) and case.answer.connection == "holds"
+    program = packaged(f"sdk/data/reproducer.{parts['ending']}.txt").format(
+        project=PROJECT_ID,
+        answer=_answer_literal(case, parts, octal=language == "java"),
+        end=parts["holds" if holds_open else "closes"],
+        token=parts["token"] if case.authentication == "temporary" else "",
+        seconds=case.timeout,
+        milliseconds=round(case.timeout * 1000),
+        whole_seconds=max(1, round(case.timeout)),
+        # Go refuses an import that is not used
+        json='\t"encoding/json"\n' if case.operation == "create" else "",
+        prepare="".join(f"{parts['indentation']}{line}\n" for line in prepare),
+        call=call,
+    )
+    return language, program
+
+
+def _literal(language: str, text: str) -> str:
+    if language == "python":
+        return repr(text)
+    if language == "go" and text.isprintable() and '"' in text and "`" not in text:
+        return f"`{text}`"
+    # the escapes of Go and Java are those of JSON, except for surrogates in Go
+    return json.dumps(text, ensure_ascii=language == "java")
+
+
+def _addons(language: str, case: Case, parts: Words) -> str:
+    if language != "python":
+        return _literal(language, json.dumps([*map(dict, case.addons)], ensure_ascii=False))
+    arguments = (
+        [f"{parts['addon'].get(name, name)}={value!r}" for name, value in each.items()] for each in case.addons
+    )
+    return ", ".join(f"AddonInfo({', '.join(each)})" for each in arguments)
+
+
+def _answer_literal(case: Case, parts: Words, *, octal: bool) -> str:
+    """Return what is on the wire, as a literal of the language, with a line of the source for each line of the head."""
+    head, gap, body = _on_the_wire(case).partition(b"\r\n\r\n")
+    lines = [line + b"\r\n" for line in (head + gap).split(b"\r\n")[:-1]] if gap else [head]
+    literals = [_escaped(line, octal=octal) for line in (*lines, body) if line] or [""]
+    return str(parts["joint"].join(map(parts["literal"].format, literals)))
+
+
+def _on_the_wire(case: Case) -> bytes:
+    answer = case.answer
+    if isinstance(answer, CaseFailure):
+        return answer.raw
+    # the body of a case is not compressed
+    headers = answer.headers.without("Content-Encoding").without("Content-Length").pairs
+    lines = [
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+        *(f"{name}: {text}" for name, text in headers),
+    ]
+    if answer.status != HTTPStatus.NO_CONTENT:
+        lines.append(f"Content-Length: {len(answer.body)}")
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + answer.body
+
+
+def _escaped(data: bytes, *, octal: bool) -> str:
+    named = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\r"): "\\r", ord("\n"): "\\n"}
+    # Java has no \x, and reads \u before anything else
+    other = "\\{:03o}" if octal else "\\x{:02x}"
+    return "".join(named.get(byte) or (chr(byte) if 32 <= byte < 127 else other.format(byte)) for byte in data)

@@ -12,7 +12,7 @@ from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.html import environment
 from pytest_cce_precheck.sdk.faults import words
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.run import CaseVerdict
 from pytest_cce_precheck.sdk.table import FORMAT
 
 if TYPE_CHECKING:

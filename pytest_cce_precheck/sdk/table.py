@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.sdk.case import CaseKind
+from pytest_cce_precheck.sdk.case import FACTS, CaseKind
 from pytest_cce_precheck.sdk.faults import defects, faults
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
+from pytest_cce_precheck.sdk.run import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_cce_precheck.sdk.faults import SdkFault
-    from pytest_cce_precheck.sdk.judgement import CaseResult
-    from pytest_cce_precheck.sdk.run import SdkReport
+    from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
 
     Row = tuple[CaseResult, ...]
 
@@ -45,11 +44,7 @@ def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
     sdks = [{"sdk": each.sdk, "version": each.version, "language": each.language} for each in introductions]
     cases = [
         {
-            "number": row[0].case.number,
-            "name": row[0].case.name,
-            "kind": row[0].case.kind,
-            "title": row[0].case.title,
-            "conforming": row[0].case.conforming,
+            **{name: getattr(row[0].case, name) for name in FACTS},
             "cells": [_result_document(result) for result in row],
         }
         for row in _rows(reports)
@@ -103,16 +98,6 @@ def _rows(reports: Sequence[SdkReport]) -> list[Row]:
     return list(zip(*(report.results for report in reports), strict=True))
 
 
-def _wrong(reports: Sequence[SdkReport]) -> list[Row]:
-    return [row for row in _rows(reports) if not all(result.right for result in row)]
-
-
-def _notable_calls(reports: Sequence[SdkReport]) -> list[Row]:
-    """Return the refusals, the failing connections, and each call for which an SDK sent several requests."""
-    failing = (CaseKind.ERROR, CaseKind.TRANSPORT)
-    return [row for row in _rows(reports) if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
-
-
 def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
     counts = [Counter(result.verdict for result in report.results) for report in reports]
     verdicts = [verdict for verdict in CaseVerdict if any(count[verdict] for count in counts)]
@@ -134,7 +119,10 @@ def _written(
             lines.append([*names, *map(summary, row)])
         return layout(lines)
 
-    wrong, calls = _wrong(reports), _notable_calls(reports)
+    rows, failing = _rows(reports), (CaseKind.ERROR, CaseKind.TRANSPORT)
+    wrong = [row for row in rows if not all(result.right for result in row)]
+    # the refusals, the failing connections, and each call for which an SDK sent several requests
+    calls = [row for row in rows if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
     total = len(reports[0].results)
     blocks = [layout([heads, *_sums(reports)])]
     if wrong:

@@ -173,20 +173,17 @@ def interpreter_with(version: str, environment: Mapping[str, str] = os.environ) 
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="making-", dir=cache, ignore_cleanup_errors=True) as making:
-                _make_environment(Path(making) / folder.name, program, version)
-                (Path(making) / folder.name).rename(folder)
+                made = Path(making) / folder.name
+                _run([sys.executable, "-m", "venv", str(made)], f"no environment could be made in {making}")
+                install = [str(made / program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+                _run([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
+                made.rename(folder)
         except OSError as error:
             if folder.is_dir():
                 # another run was faster, and its environment is as good
                 return str(folder / program)
             raise ConfigurationError(f"no environment could be made in {cache}: {error.strerror or error}") from None
     return str(folder / program)
-
-
-def _make_environment(folder: Path, program: str, version: str) -> None:
-    _run([sys.executable, "-m", "venv", str(folder)], f"no environment could be made in {folder.parent}")
-    install = [str(folder / program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*install, f"{DISTRIBUTION}=={version}"], f"version {version} could not be installed")
 
 
 def _run(command: Sequence[str], failure: str) -> str:

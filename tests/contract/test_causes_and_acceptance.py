@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from pytest_cce_precheck.contract.acceptance import Acceptance, acceptance_problems
+from pytest_cce_precheck.contract.acceptance import Acceptance, useless
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule
@@ -59,11 +59,9 @@ def test_an_acceptance_ends_on_its_day() -> None:
 def test_an_acceptance_that_has_expired_or_that_nothing_needed_is_reported() -> None:
     used, unused = (Acceptance.of(code, "because") for code in ("PRE301", "PRE302"))
     over = Acceptance.of("PRE303", "because", "2026-05-31")
-    assert list(acceptance_problems([used, unused, over], [used, over], date(2026, 6, 1))) == [
-        "expired acceptance: PRE303 (because) until 2026-05-31",
-        "unused acceptance: PRE302 (because)",
-    ]
-    assert list(acceptance_problems([used, over], [used, over], date(2026, 5, 31))) == []
+    given = [(used, "", True), (unused, " on cn", False), (over, "", True)]
+    assert useless(given, date(2026, 6, 1)) == (["PRE303 (because) until 2026-05-31"], ["PRE302 (because) on cn"])
+    assert useless(given[::2], date(2026, 5, 31)) == ([], [])
 
 
 def test_a_verdict_sorts_findings_by_severity_and_acceptance() -> None:

@@ -18,7 +18,7 @@ from pytest_cce_precheck.contract.lifecycle import TaskHistory
 from pytest_cce_precheck.contract.replica_lag import ReplicaLag
 from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.errors import BudgetExhaustedError, ReleasedBodyError
-from pytest_cce_precheck.report.triage import triage
+from pytest_cce_precheck.report.text import triage
 from pytest_cce_precheck.suite.results import Results
 from pytest_cce_precheck.wire.exchange import LARGE
 from tests.contract.answers import answer_to, answered, listing, task

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_end_of_a_live_run_says_how_far_answers_were_behind(lag: int, behind: float, told: list[str]) -> None:
-    written = list(lines(RunRecord("live", {"": TargetResult("https://cce.example", lag=lag, behind=behind)})))
+    written = list(lines(RunRecord("live", {"": TargetResult("https://cce.example", lag=lag, seconds_behind=behind)})))
     assert [line for line in written if "lag" in line] == told
 
 
 def test_the_simulator_has_no_replicas_to_speak_of() -> None:
-    record = RunRecord("simulate", {"": TargetResult("the simulator", behind=0.1)})
+    record = RunRecord("simulate", {"": TargetResult("the simulator", seconds_behind=0.1)})
     assert not [line for line in lines(record) if "lag" in line]
 
 

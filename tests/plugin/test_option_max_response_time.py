@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.contract.timing import kind_of_query, too_slow
-from pytest_cce_precheck.report.times import response_times
+from pytest_cce_precheck.report.record import response_times
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
 from tests.recordings import recording_from
 

@@ -15,14 +15,21 @@ from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck.config.options import Config
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.plugin.run_log import Outcome, ReportedTest, RunLog
+from pytest_cce_precheck.plugin.run_log import ReportedTest, RunLog
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect
-from pytest_cce_precheck.report.conclusion import TITLES, conclude
-from pytest_cce_precheck.report.files import FORMS, writer_for
-from pytest_cce_precheck.report.github import write_to_github
-from pytest_cce_precheck.report.record import VERDICTS, CheckState, RunRecord, ShippedCheck, TargetResult, TestResult
+from pytest_cce_precheck.report.files import FORMS, write_to_github, writer_for
+from pytest_cce_precheck.report.record import (
+    VERDICTS,
+    CheckState,
+    Outcome,
+    RunRecord,
+    ShippedCheck,
+    TargetResult,
+    TestResult,
+)
 from pytest_cce_precheck.report.terminal import lines
+from pytest_cce_precheck.report.verdict import TITLES, conclude
 from pytest_cce_precheck.schema_files import REPORT, load_schema
 
 SCHEMA: Final = Draft202012Validator(load_schema(REPORT))

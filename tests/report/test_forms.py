@@ -16,17 +16,15 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.conclusion import conclude
-from pytest_cce_precheck.report.files import as_json, as_markdown
+from pytest_cce_precheck.report.files import as_code_quality, as_ctrf, as_events, as_json, as_markdown, as_sarif
 from pytest_cce_precheck.report.html import as_html
-from pytest_cce_precheck.report.machine import as_code_quality, as_ctrf, as_events
 from pytest_cce_precheck.report.proved import Proved
 from pytest_cce_precheck.report.record import CheckState, RunRecord, ShippedCheck, TargetResult, TestResult
-from pytest_cce_precheck.report.sarif import as_sarif
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.saved_record import merged, record_of
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import one_line
+from pytest_cce_precheck.report.verdict import conclude
 from pytest_cce_precheck.schema_files import load_schema
 from tests.saved_reports import LISTED
 from tests.toolchains import require_module

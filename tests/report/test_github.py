@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.report.github import _command, commands, write_to_github
+from pytest_cce_precheck.report.files import _command, commands, write_to_github
 from tests.saved_reports import SERVICE, as_data, record_of
 
 if TYPE_CHECKING:

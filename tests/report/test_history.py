@@ -12,8 +12,7 @@ import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report import history
-from pytest_cce_precheck.report.history import CheckOutcome, append, latest, prepare
-from pytest_cce_precheck.report.reliability import as_table, reliability
+from pytest_cce_precheck.report.history import CheckOutcome, append, as_table, latest, prepare, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,26 +131,26 @@ def test_where_no_file_can_be_is_said(tmp_path: Path) -> None:
 def test_a_check_is_judged_by_its_verdicts(path: Path) -> None:
     append(path, [PASSED, PASSED, INCONCLUSIVE, FAILED, PASSED])
     [judged] = reliability(path)
-    assert (judged.runs, judged.failed, judged.inconclusive, judged.flips) == (5, 1, 1, 2)
-    assert (judged.decided, judged.agreeing, judged.reliability) == (0.8, 0.75, 0.6)
-    assert (judged.last, judged.codes) == ("passed", ("PRE302", "PRE401"))
+    assert [judged[name] for name in ("runs", "failed", "inconclusive", "flips")] == [5, 1, 1, 2]
+    assert (judged["decided"], judged["agreeing"], judged["reliability"]) == (0.8, 0.75, 0.6)
+    assert (judged["last"], judged["codes"]) == ("passed", ["PRE302", "PRE401"])
 
 
 def test_a_check_that_fails_always_is_reliable(path: Path) -> None:
     append(path, [FAILED] * 3)
     [judged] = reliability(path)
-    assert (judged.flips, judged.agreeing, judged.reliability) == (0, 1.0, 1.0)
+    assert (judged["flips"], judged["agreeing"], judged["reliability"]) == (0, 1.0, 1.0)
 
 
 def test_a_check_without_any_verdict_has_no_reliability(path: Path) -> None:
     append(path, [INCONCLUSIVE])
     [judged] = reliability(path)
-    assert (judged.decided, judged.agreeing, judged.reliability) == (0.0, None, None)
+    assert (judged["decided"], judged["agreeing"], judged["reliability"]) == (0.0, None, None)
 
 
 def test_another_target_or_mode_is_no_flip(path: Path) -> None:
     append(path, [PASSED, replace(FAILED, cluster="d"), PASSED, replace(FAILED, mode="simulate")])
-    assert [judged.flips for judged in reliability(path)] == [0, 0, 0]
+    assert [judged["flips"] for judged in reliability(path)] == [0, 0, 0]
 
 
 def test_the_table_has_the_least_reliable_first_under_each_target(path: Path) -> None:

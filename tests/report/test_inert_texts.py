@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.conclusion import conclude
-from pytest_cce_precheck.report.files import as_markdown
-from pytest_cce_precheck.report.github import commands, write_to_github
+from pytest_cce_precheck.report.files import as_markdown, commands, write_to_github
 from pytest_cce_precheck.report.html import as_html
 from pytest_cce_precheck.report.record import RunRecord, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import ticket
+from pytest_cce_precheck.report.verdict import conclude
 from tests.saved_reports import NO_EXPIRY, as_data, report_of
 from tests.toolchains import require_module
 

@@ -9,8 +9,7 @@ import pytest
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.text import describe
-from pytest_cce_precheck.report.triage import triage
+from pytest_cce_precheck.report.text import describe, triage
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 
 SIGNED = Headers([("Authorization", "SDK-HMAC-SHA256 Access=A, SignedHeaders=host, Signature=0")])

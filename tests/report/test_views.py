@@ -37,13 +37,13 @@ def test_answers_are_counted_by_the_classes_of_each_two_filters() -> None:
         {"classes": {"type": "matching", "task_id": "quotes", "addon_instance_id": "matching"}, "judged": 2, "red": 0},
         {"classes": {}, "judged": 1, "red": 0},
     )
-    found = {(each.rows, each.columns): each for each in matrices(replace(EMPTY, combinations=asked))}
+    found = {(each["rows"], each["columns"]): each for each in matrices(replace(EMPTY, combinations=asked))}
     of_ids = found["type", "task_id"]
-    matching, absent, odd = (of_ids.classes.index(name) for name in ("matching", "absent", "odd"))
-    assert of_ids.cells[matching][odd] == (5, 1)
-    assert of_ids.cells[absent][absent] == (1, 0)
-    assert of_ids.cells[odd][odd] == (0, 0)
-    assert found["type", "addon_instance_id"].cells[matching][matching] == (2, 0)
+    matching, absent, odd = (of_ids["classes"].index(name) for name in ("matching", "absent", "odd"))
+    assert of_ids["cells"][matching][odd] == (5, 1)
+    assert of_ids["cells"][absent][absent] == (1, 0)
+    assert of_ids["cells"][odd][odd] == (0, 0)
+    assert found["type", "addon_instance_id"]["cells"][matching][matching] == (2, 0)
 
 
 def test_the_checks_count_each_judged_answer_and_the_wrong_ones() -> None:
@@ -66,10 +66,10 @@ def test_a_field_is_counted_by_type_and_state_and_shown_if_it_was_never_seen() -
         (),
         (),
     )
-    rows = {row.name: row for row in contract_tree(replace(EMPTY, proved={"fields": fields}))}
-    assert (rows["kind"].times, rows["taskID"].seen[0], rows["type"].seen[0]) == (4, (6, 6), (2, 6))
-    assert (rows["expireTimeStamp"].times, rows["riskName"].times) == (0, 0)
-    assert rows["riskName"].depth > rows["riskList"].depth > rows["kind"].depth
+    rows = {row["name"]: row for row in contract_tree(replace(EMPTY, proved={"fields": fields}))}
+    assert (rows["kind"]["times"], rows["taskID"]["seen"][0], rows["type"]["seen"][0]) == (4, (6, 6), (2, 6))
+    assert (rows["expireTimeStamp"]["times"], rows["riskName"]["times"]) == (0, 0)
+    assert rows["riskName"]["depth"] > rows["riskList"]["depth"] > rows["kind"]["depth"]
 
 
 def test_the_timeline_fits_its_width_and_counts_what_was_lost() -> None:
@@ -77,9 +77,9 @@ def test_the_timeline_fits_its_width_and_counts_what_was_lost() -> None:
     requests = (sent(0.0, 0.2), sent(1.0, 0.1, "", 503), sent(1.5, 0.5, "", 0))
     shown = timeline(replace(EMPTY, timeline=requests, lives=lives))
     assert shown is not None
-    assert (shown.seconds, shown.again, shown.lost, shown.kinds) == (2.0, 2, 1, ("type", "sent again"))
-    assert [look for *_, look in shown.marks] == ["ok", "again", "lost"]
-    assert [(round(x), round(width), state) for x, width, _, state in shown.spans] == [
+    assert (shown["seconds"], shown["again"], shown["lost"], shown["kinds"]) == (2.0, 2, 1, ("type", "sent again"))
+    assert [look for *_, look in shown["marks"]] == ["ok", "again", "lost"]
+    assert [(round(x), round(width), state) for x, width, _, state in shown["spans"]] == [
         (250, 250, "Init"), (500, 500, "Success")
     ]  # fmt: skip
 
@@ -100,7 +100,7 @@ def test_what_only_writes_can_prove_names_the_option_for_them() -> None:
         proofs.append({code for code, number in inspect(run).results.proof.rules.items() if number})
     for code in proofs[0] - proofs[1]:
         [rule] = open_rules(replace(EMPTY, proved={"rules": Proved({}, (), (code,))}))
-        assert rule.option == "--cce-allow-writes" or rules()[code].kind is Kind.OBSERVATION, code
+        assert rule["option"] == "--cce-allow-writes" or rules()[code].kind is Kind.OBSERVATION, code
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,9 @@ def test_an_open_rule_names_what_changes_it(code: str, option: str) -> None:
     for asked in (True, False):
         proved = Proved({}, (code,) if asked else (), () if asked else (code,))
         [rule] = open_rules(replace(EMPTY, proved={"rules": proved}))
-        assert (rule.code, rule.title, rule.asked, rule.option) == (code, rules()[code].title, asked, option)
+        assert (rule["code"], rule["title"], rule["asked"], rule["option"]) == (
+            code,
+            rules()[code].title,
+            asked,
+            option,
+        )

@@ -13,8 +13,8 @@ from pytest_cce_precheck.sdk.table import CALLS_HEADING, call_summary, verdict_s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_cce_precheck.sdk.judgement import CaseResult
     from pytest_cce_precheck.sdk.protocol import Introduction
+    from pytest_cce_precheck.sdk.run import CaseResult
 
 PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "sdk-table.md"
 COMMAND: Final = "python docs/sdk_table.py"

@@ -13,9 +13,8 @@ from pytest_cce_precheck.contract.rules import Severity, rules
 from pytest_cce_precheck.report.language import table
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.faults import SdkFault, defects, faults, words
-from pytest_cce_precheck.sdk.judgement import judge
 from pytest_cce_precheck.sdk.protocol import DriverAnswer, Introduction, SdkError
-from pytest_cce_precheck.sdk.run import SdkReport
+from pytest_cce_precheck.sdk.run import SdkReport, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable

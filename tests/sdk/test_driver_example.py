@@ -12,7 +12,7 @@ from pytest_cce_precheck.sdk.run import run_sdks
 from tests.toolchains import require_program
 
 if TYPE_CHECKING:
-    from pytest_cce_precheck.sdk.judgement import CaseResult
+    from pytest_cce_precheck.sdk.run import CaseResult
 
 DRIVER = Path(__file__).parent.parent / "examples" / "driver.mjs"
 EXPECTED = {

@@ -10,9 +10,8 @@ import pytest
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
 from pytest_cce_precheck.sdk.corpus import ReceivedRequest
-from pytest_cce_precheck.sdk.judgement import CaseVerdict
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.sdk.run import CaseVerdict, SdkReport, run_sdks
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import list_path

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.sdk.driver import Driver, DriverError
-from pytest_cce_precheck.sdk.models import DOCUMENTS, documented_fields, model_differences
+from pytest_cce_precheck.sdk.faults import DOCUMENTS, documented_fields, model_differences
 from pytest_cce_precheck.sdk.versions import python_driver
 from tests.sdk.fakes import CREDENTIALS, DRIVERS, answering, require_programs
 from tests.toolchains import require_module

@@ -19,7 +19,7 @@ from tests.toolchains import require_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.sdk.judgement import CaseResult
+    from pytest_cce_precheck.sdk.run import CaseResult
 
 
 def _node() -> tuple[str, ...]:

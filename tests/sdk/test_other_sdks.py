@@ -9,8 +9,7 @@ import pytest
 from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.judgement import CaseResult, CaseVerdict
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.sdk.run import CaseResult, CaseVerdict, SdkReport, run_sdks
 from tests.sdk.fakes import DRIVERS, require_programs
 from tests.sdk.published import differences
 

@@ -12,9 +12,8 @@ import pytest
 from pytest_cce_precheck import ContractViolation, Simulator
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case, listing, task
-from pytest_cce_precheck.sdk.judgement import CaseResult, CaseVerdict
 from pytest_cce_precheck.sdk.pytest_support import assert_lossless, sdk_driver
-from pytest_cce_precheck.sdk.run import run_sdk
+from pytest_cce_precheck.sdk.run import CaseResult, CaseVerdict, run_sdk
 from pytest_cce_precheck.sdk.vendor import vendor_client
 from pytest_cce_precheck.sdk.versions import python_driver
 from tests.sdk.fakes import CREDENTIALS

@@ -13,12 +13,10 @@ from pytest_cce_precheck.sdk.case import Case, CaseKind
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.corpus import ReceivedRequest
 from pytest_cce_precheck.sdk.faults import SdkFault, defects, faults
-from pytest_cce_precheck.sdk.judgement import judge
 from pytest_cce_precheck.sdk.protocol import DriverAnswer, Introduction
-from pytest_cce_precheck.sdk.reports import bug_report
-from pytest_cce_precheck.sdk.reproducer import reproducer
+from pytest_cce_precheck.sdk.reports import bug_report, reproducer
 from pytest_cce_precheck.sdk.request_fidelity import request_findings
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, judge, run_sdks
 from pytest_cce_precheck.sdk.versions import python_driver
 from pytest_cce_precheck.wire.exchange import Request
 from tests.sdk.fakes import CREDENTIALS, DRIVERS, require_programs

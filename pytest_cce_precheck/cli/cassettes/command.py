@@ -138,7 +138,7 @@ def _diff(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> in
         print_json(result.to_dict(), redactor)
     else:
         print_lines(comparison.in_words(result), redactor)
-    return int(any(difference.change.grade == "error" for difference in result.differences))
+    return int(any(change.grade == "error" for change, _ in result.differences))
 
 
 def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:

@@ -9,7 +9,7 @@ from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in
-from pytest_cce_precheck.drift.shape import changes_between, shapes_of
+from pytest_cce_precheck.drift.comparison import changes_between
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import one_line
 
@@ -18,26 +18,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_cce_precheck.cassette.format import Cassette
-    from pytest_cce_precheck.drift.shape import Change
+    from pytest_cce_precheck.drift.comparison import Drift
     from pytest_cce_precheck.wire.exchange import Exchange
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A change, and the cassettes that show it alone; none if only all of them together do."""
-
-    change: Change
-    seen_in: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class CassetteComparison:
-    """What differs in the cassettes that both sides have, and the cassettes that only one side has."""
+    """What differs in the cassettes that both sides have, and the cassettes that only one side has.
+
+    Each difference has the cassettes that show it alone; none if only all of them together do.
+    """
 
     compared: tuple[str, ...]
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[tuple[Drift, tuple[str, ...]], ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison for programs."""
@@ -45,7 +40,18 @@ class CassetteComparison:
             "compared": list(self.compared),
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
-            "changes": [{**each.change.to_dict(), "seen_in": list(each.seen_in)} for each in self.differences],
+            "changes": [
+                {
+                    "grade": each.grade,
+                    "about": each.key.kind,
+                    "path": each.path,
+                    "what": each.what,
+                    "old": each.old,
+                    "new": each.new,
+                    "seen_in": list(seen_in),
+                }
+                for each, seen_in in self.differences
+            ],
         }
 
 
@@ -64,15 +70,13 @@ def compared(old: Path, new: Path) -> CassetteComparison:
     names = tuple(name for name in before if name in now)
     if not names:
         raise ConfigurationError(f"{old} and {new} have no cassette of the same name, so nothing can be compared")
-    together = changes_between(*(shapes_of(each for name in names for each in side[name]) for side in (before, now)))
-    alone = {
-        name: {_key(each) for each in changes_between(shapes_of(before[name]), shapes_of(now[name]))} for name in names
-    }
+    together = changes_between(*([each for name in names for each in side[name]] for side in (before, now)))
+    alone = {name: {each.key for each in changes_between(before[name], now[name])} for name in names}
     return CassetteComparison(
         names,
         tuple(name for name in before if name not in now),
         tuple(name for name in now if name not in before),
-        tuple(Difference(each, tuple(name for name in names if _key(each) in alone[name])) for each in together),
+        tuple((each, tuple(name for name in names if each.key in alone[name])) for each in together),
     )
 
 
@@ -80,20 +84,12 @@ def in_words(comparison: CassetteComparison) -> Iterator[str]:
     """Yield a line for each difference, then the sum."""
     for side, names in (("old", comparison.only_old), ("new", comparison.only_new)):
         yield from (f"note: {name} is only in the {side} folder" for name in names)
-    for difference in comparison.differences:
-        change = difference.change
-        where = f" [{listed(difference.seen_in, 1)}]" if difference.seen_in else ""
-        yield one_line(
-            f"{change.grade}: {change.about} {change.path} {change.what}: {change.old} → {change.new}{where}"
-        )
-    grades = [difference.change.grade for difference in comparison.differences]
+    for change, seen_in in comparison.differences:
+        yield one_line(f"{change.grade}: {change.said}{f' [{listed(seen_in, 1)}]' if seen_in else ''}")
+    grades = [change.grade for change, _ in comparison.differences]
     counts = [count_of(grades.count(grade), grade) for grade in ("error", "warning", "note") if grade in grades]
     total = ", ".join(counts) or "the answers have the same shape"
     yield f"{count_of(len(comparison.compared), 'cassette')} compared: {total}"
-
-
-def _key(change: Change) -> tuple[str, str, str]:
-    return change.about, change.path, change.what
 
 
 def _exchanges_of(path: Path) -> Mapping[str, list[Exchange]]:
