@@ -41,11 +41,13 @@ def run(
     timeout: float,
     limit: int = 65_536,
     folder: Path | None = None,
+    started: Callable[[subprocess.Popen[bytes]], object] = lambda _: None,
 ) -> ProgramResult:
     """Run a program without a shell and without input, and end everything that it has started when it ends.
 
     It may take ``timeout`` seconds and print ``limit`` bytes; of its standard error the end is kept. Its working
-    directory is ``folder``, or this process's. Raises `OSError` or `ValueError` if it cannot be started.
+    directory is ``folder``, or this process's. ``started`` is given the process, which another thread may end. Raises
+    `OSError` or `ValueError` if it cannot be started.
     """
     child = subprocess.Popen(  # noqa: S603  no shell reads the words
         words,
@@ -62,6 +64,7 @@ def run(
     readers: list[_Reader] = []
     # all that an interruption may cut short is inside, so that none leaves the program running
     try:
+        started(child)
         readers.append(output := _Reader(child.stdout, limit, lambda: signal_group(child, "SIGKILL")))
         readers.append(complaint := _Reader(child.stderr, _LONGEST_COMPLAINT))
         child.wait(timeout)

@@ -81,6 +81,7 @@ class Score:
     tests: int
     asking: int
     seconds: float
+    interrupted: bool = False
 
     def of(self, verdict: Verdict) -> list[Trial]:
         """Return the trials with a verdict."""
@@ -108,6 +109,7 @@ class Score:
             "tests": self.tests,
             "tests_that_ask": self.asking,
             "seconds": round(self.seconds, 1),
+            "interrupted": self.interrupted,
             "trials": [trial.data for trial in self.trials],
         }
 
@@ -143,7 +145,8 @@ class Score:
         yield f"tests         {self.asking} of {self.tests} ask the simulator for something"
         yield f"time          {self.seconds:.0f} s"
         if self.of("not run"):
-            yield f"not run       {count_of(len(self.of('not run')), 'fault')}: the time was over (--time)"
+            why = "it was interrupted" if self.interrupted else "the time was over (--time)"
+            yield f"not run       {count_of(len(self.of('not run')), 'fault')}: {why}"
         yield f"score         {self._score()}"
 
     def _row(self, title: str, trials: Sequence[Trial]) -> str:

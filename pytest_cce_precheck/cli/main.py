@@ -99,7 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CcePrecheckError as error:
         sys.stderr.write(f"cce-precheck: {_without_secrets(str(error))}\n")
         return MISUSE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        # serve and proxy are ended so
+        if not hasattr(options, "interrupted"):
+            sys.stderr.write(f"cce-precheck: {' '.join(('interrupted', *map(str, error.args)))}\n")
         return int(getattr(options, "interrupted", INTERRUPTED))
     except BrokenPipeError:
         # the program that reads our output has ended
