@@ -256,7 +256,7 @@ class _Run:
     def _report(self) -> int:
         record = self.record()
         for path in self.config.report:
-            write_report(Path(path), record)
+            write_report(Path(path), record, own_words)
         if self.options.har:
             self._write_har()
         status = record.exit_status

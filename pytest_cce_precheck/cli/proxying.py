@@ -94,9 +94,7 @@ def client_credentials(environment: Mapping[str, str]) -> Credentials:
 
 def own_words(text: str) -> str:
     """Return a message of the plugin as the proxy has to say it: its options have no ``cce-``."""
-    text = text.replace(" (cce_contract.verify)", "")
-    # of a cassette that pytest recorded, the command is pytest's
-    return text if "pytest --cce" in text else as_option(text.replace("--cce-endpoint", "--to"))
+    return as_option(text.replace(" (cce_contract.verify)", "")).replace("--endpoint", "--to")
 
 
 class Upstream:
