@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _AFTER: Final = 2.0
 _EVERY: Final = 0.5
+_COLUMNS: Final = 80
 
 
 class Progress:
@@ -62,7 +63,8 @@ class Progress:
             pause = self._after - (monotonic() - self._began)
             while not self._ended.wait(max(0.0, pause)):
                 line = f"{self._text}, {monotonic() - self._began:.0f} s"
-                line = line[: max(1, os.get_terminal_size(self._terminal).columns - 1)]
+                # some terminals do not say how wide they are
+                line = line[: (os.get_terminal_size(self._terminal).columns or _COLUMNS) - 1]
                 os.write(self._terminal, f"\r{line:<{len(shown)}}".encode())
                 shown, pause = line, _EVERY
             if shown:

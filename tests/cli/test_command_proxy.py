@@ -169,7 +169,10 @@ def test_a_service_that_cannot_be_reached_is_named_and_keeps_the_old_cassette(
         with proxy(tmp_path, "--mode=record", "--to", gone, **real(server)) as running:
             answer = running.get(tasks_of(server), "T")
             assert answer.status_code == 501
-            assert "Connection refused: is --to the service, and does it run?" in answer.json()["errorMessage"]
+            assert (
+                "Connection refused: is --to (or CCE_ENDPOINT) the service, and does it run?"
+                in answer.json()["errorMessage"]
+            )
             assert running.end("T")["kept"] is False
             assert running.stop() == 1
     assert cassette(tmp_path, "T.json") == old
