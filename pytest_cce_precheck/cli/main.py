@@ -82,6 +82,11 @@ COMMANDS: Final = {
         "show, compare and accept what runs saw of a service's answers",
         "cce-precheck snapshot show shape.json",
     ),
+    "completion": (
+        "completion",
+        "print a script with which bash, zsh or fish completes the command",
+        "cce-precheck completion bash",
+    ),
 }
 """The module, the description and an example of each command."""
 
