@@ -102,7 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
-        sys.stderr.write(f"cce-precheck: {_without_secrets(str(error))}\n")
+        from pytest_cce_precheck.cli.settings import as_option
+
+        sys.stderr.write(f"cce-precheck: {as_option(_without_secrets(str(error)))}\n")
         return MISUSE
     except KeyboardInterrupt as error:
         # serve and proxy are ended so

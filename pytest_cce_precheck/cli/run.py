@@ -13,7 +13,7 @@ import pytest
 from pytest_cce_precheck.cli.main import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import print_json
 from pytest_cce_precheck.cli.progress import Progress, is_watched
-from pytest_cce_precheck.cli.settings import add_settings, as_option, own_names, settings_of
+from pytest_cce_precheck.cli.settings import add_settings, as_option, settings_of
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
@@ -103,10 +103,9 @@ class _Spelled:
 def run(options: argparse.Namespace) -> int:
     """Run the suite in this process; return the status for its verdict."""
     config = settings_of(options)
-    with own_names():
-        refuse_real_services(config)
-        if not config.targets:
-            refuse_the_unusable(config, Environment(os.environ), of_the_suite=True)
+    refuse_real_services(config)
+    if not config.targets:
+        refuse_the_unusable(config, Environment(os.environ), of_the_suite=True)
     arguments = list(_arguments(options))
     errors: Any = _Spelled(sys.stderr)
     # what is printed while it runs must not be among the JSON

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.config.options import OPTIONS, resolve
 from pytest_cce_precheck.environment import Environment
-from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.settings import SUITE
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
 
     from pytest_cce_precheck.config.options import Config
 
@@ -36,17 +34,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Container[str] | None =
 
 def settings_of(options: argparse.Namespace) -> Config:
     """Return the settings from the command line and the environment; raises `ConfigurationError`."""
-    with own_names():
-        return resolve(lambda option: getattr(options, option.ini, None), Environment(os.environ), lambda _: None)
-
-
-@contextmanager
-def own_names() -> Iterator[None]:
-    """Name the options in an error as the command has them."""
-    try:
-        yield
-    except ConfigurationError as error:
-        raise type(error)(as_option(str(error))) from None
+    return resolve(lambda option: getattr(options, option.ini, None), Environment(os.environ), lambda _: None)
 
 
 def as_option(text: str) -> str:

@@ -101,7 +101,7 @@ def run_all(names: Sequence[str], budget: int, seed: int, jobs: int) -> Iterator
         yield from (run_one(name, budget, seed) for name in names)
         return
     others = set(active_children())
-    with ProcessPoolExecutor(jobs, initializer=_end_with_the_parent) as pool:
+    with ProcessPoolExecutor(min(jobs, len(names)), initializer=_end_with_the_parent) as pool:
         futures = [pool.submit(run_one, name, budget, seed) for name in names]
         try:
             yield from (future.result() for future in futures)

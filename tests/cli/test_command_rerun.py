@@ -136,3 +136,16 @@ def test_a_file_that_is_no_kept_failure_is_named(name: str, capsys: Captured, tm
     path.write_text("{}", "utf-8")
     assert main(["rerun"]) == 2
     assert f"{name}.json is not a kept failure" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_it_waits_prints_what_is_known(
+    service: Service, name: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_cce_precheck.cli.rerun.time.sleep", interrupted)
+    assert main(["rerun", name, "--json", "--until-fixed=5m", *service.flags]) == 130
+    printed = capsys.readouterr()
+    assert [(each["id"], each["outcome"]) for each in json.loads(printed.out)] == [(name, "STILL")]
+    assert printed.err == "cce-precheck: interrupted: 1 of 1 cause asked for\n"
