@@ -68,7 +68,7 @@ def name(service: Service, capsys: Captured) -> str:
 def test_a_cause_is_still_there_until_the_service_is_repaired(service: Service, name: str, capsys: Captured) -> None:
     # where it was found is in the file
     assert main(["rerun", name]) == 1
-    assert capsys.readouterr().out.startswith(f"STILL      {name}  ?type=addonstatic shows ")
+    assert capsys.readouterr().out.startswith(f"STILL      {name}  ?type=addonstatic wrongly shows ")
     service.repair()
     assert main(["rerun", name.lower(), "--json"]) == 0
     [result] = json.loads(capsys.readouterr().out)
