@@ -49,17 +49,7 @@ def run(
     directory is ``folder``, or this process's. ``started`` is given the process, which another thread may end. Raises
     `OSError` or `ValueError` if it cannot be started.
     """
-    child = subprocess.Popen(  # noqa: S603  no shell reads the words
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        cwd=folder,
-        env=dict(environment),
-        # so that its children can be ended with it
-        start_new_session=True,
-    )
+    child = _start(words, environment, folder)
     problem = ""
     readers: list[_Reader] = []
     # all that an interruption may cut short is inside, so that none leaves the program running
@@ -81,6 +71,20 @@ def run(
     if output.is_full:
         problem = f"printed more than {limit:,} bytes"
     return ProgramResult(child.returncode, output.text, complaint.text, problem)
+
+
+def _start(words: Sequence[str], environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  no shell reads the words
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=folder,
+        env=dict(environment),
+        # so that its children can be ended with it
+        start_new_session=True,
+    )
 
 
 def signal_group(child: subprocess.Popen[bytes], name: Literal["SIGTERM", "SIGKILL"]) -> None:
