@@ -9,12 +9,14 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+Child: TypeAlias = subprocess.Popen[bytes]
+"""A program that runs."""
 _PIECE: Final = 65_536
 _LONGEST_COMPLAINT: Final = 65_536
 # seconds to read what a program has printed after it has ended
@@ -41,7 +43,7 @@ def run(
     timeout: float,
     limit: int = 65_536,
     folder: Path | None = None,
-    started: Callable[[subprocess.Popen[bytes]], object] = lambda _: None,
+    started: Callable[[Child], object] = lambda _: None,
 ) -> ProgramResult:
     """Run a program without a shell and without input, and end everything that it has started when it ends.
 
@@ -73,7 +75,7 @@ def run(
     return ProgramResult(child.returncode, output.text, complaint.text, problem)
 
 
-def _start(words: Sequence[str], environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
+def _start(words: Sequence[str], environment: Mapping[str, str], folder: Path | None) -> Child:
     return subprocess.Popen(  # noqa: S603  no shell reads the words
         words,
         stdin=subprocess.DEVNULL,
@@ -87,7 +89,7 @@ def _start(words: Sequence[str], environment: Mapping[str, str], folder: Path | 
     )
 
 
-def signal_group(child: subprocess.Popen[bytes], name: Literal["SIGTERM", "SIGKILL"]) -> None:
+def signal_group(child: Child, name: Literal["SIGTERM", "SIGKILL"]) -> None:
     """Send a signal to a program that leads a process group, and to everything in its group."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck import _programs
 from pytest_cce_precheck.challenge.notes import NotedSimulator, with_behaviour
@@ -21,10 +21,9 @@ from pytest_cce_precheck.proxy.service import Ids, Service
 from pytest_cce_precheck.simulator.clock import RunningClock
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_cce_precheck._programs import ProgramResult
+    from pytest_cce_precheck._programs import Child, ProgramResult
 
     Progress = Callable[[int, int], None]
 
@@ -77,7 +76,7 @@ class Challenge:
         return Score(complete, tests, asking, time.monotonic() - began, interrupted=interruption is not None)
 
     def _started(
-        self, environment: dict[str, str], seconds: float, started: Callable[[Any], object] = lambda _: None
+        self, environment: dict[str, str], seconds: float, started: Callable[[Child], object] = lambda _: None
     ) -> ProgramResult:
         try:
             return _programs.run(self.command, environment, timeout=seconds, limit=_OUTPUT, started=started)
@@ -136,7 +135,7 @@ class Challenge:
                 " (CCE_ENDPOINT, CCE_PROJECT_ID, CCE_CLUSTER_ID, CCE_AUTH_TOKEN), or with pytest use a fixture such as"
                 " cce_service"
             )
-        children: list[subprocess.Popen[bytes]] = []
+        children: list[Child] = []
         over = threading.Event()
 
         def one(name: str) -> None:
@@ -161,7 +160,7 @@ class Challenge:
                             _programs.signal_group(child, "SIGKILL")
                 raise
 
-    def _on(self, name: str, asked: Asked, plan: Plan, seconds: float, started: Callable[[Any], object]) -> Trial:
+    def _on(self, name: str, asked: Asked, plan: Plan, seconds: float, started: Callable[[Child], object]) -> Trial:
         if not plan.remaining:
             return Trial(name, ran=False)
         found, concerned, seen_by = asked.changed_by(name)
