@@ -31,22 +31,21 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["se"], {"serve", "selftest"}),
-        (["run", "--mo"], {"--mode"}),
-        (["run", "--mode", "l"], {"live"}),
-        (["run", "--mode", "=", "l"], {"live"}),
-        (["run", "--mode", "="], {"simulate", "live", "record", "replay"}),
-        (["run", "--rate=5", "--fault", "count-one-s"], {"count-one-short"}),
-        (["ledger", "pr"], {"prune"}),
-        (["ledger", "ticket", "--language", ""], {"en", "zh", "both"}),
-        (["ledger", "add", "--cons"], {"--consequences"}),
-        (["explain", "PRE309", "PRE40"], {f"PRE40{number}" for number in range(1, 10)}),
-        (["check", "answer.js"], set()),
+        (["se"], "selftest serve"),
+        (["run", "--mo"], "--mode"),
+        (["run", "--mode", "l"], "live"),
+        (["run", "--mode", "=", "l"], "live"),
+        (["run", "--mode", "="], "live record replay simulate"),
+        (["run", "--rate=5", "--fault", "count-one-s"], "count-one-short"),
+        (["ledger", "pr"], "prune"),
+        (["ledger", "ticket", "--language", ""], "both en zh"),
+        (["ledger", "add", "--cons"], "--consequences"),
+        (["explain", "PRE309", "PRE31"], "PRE310 PRE311"),
+        (["check", "answer.js"], ""),
     ],
-    ids=" ".join,
 )
 def test_bash_completes_commands_actions_options_and_their_values(
-    script: Path, words: list[str], expected: set[str]
+    script: Path, words: list[str], expected: str
 ) -> None:
     bash = require_program("bash")
     line = shlex.join(["cce-precheck", *words])
@@ -57,7 +56,7 @@ def test_bash_completes_commands_actions_options_and_their_values(
     ran = subprocess.run([bash, "-c", program], capture_output=True, text=True, check=True)
     *found, last = ran.stdout.splitlines()
     assert last == "complete -o default -F _cce_precheck cce-precheck"
-    assert {*found} - {""} == expected
+    assert " ".join(sorted(found)) == expected
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
