@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from pytest_cce_precheck import Simulator, SimulatorServer
-from pytest_cce_precheck.wire.vocabulary import create_path
+from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.proxies import cassette, environment, proxy, real, recording, tasks_of
 from tests.servers import Handler, serving
 
@@ -342,3 +342,13 @@ def test_a_test_that_was_not_ended_is_not_kept_and_one_that_ends_itself_is(
         [problem] = running.of("problem")
         assert problem["message"] == "the proxy ended before the test: it was not ended with DELETE"
     assert sorted(path.name for path in (tmp_path / "cce-cassettes").iterdir()) == ["mine.json"]
+
+
+def test_an_id_that_nobody_named_is_not_sent_and_is_the_tests_problem(tmp_path: Path, server: SimulatorServer) -> None:
+    with recording(tmp_path, server) as running:
+        ids = running.begin("TestIt")
+        answer = running.get(list_path(ids["project_id"], ids["cluster_id"]))
+        [problem] = running.end("TestIt")["problems"]
+    assert ids["project_id"] == "not-recorded"
+    assert "set CCE_PROJECT_ID and CCE_CLUSTER_ID, or let the client name them" in answer.json()["errorMessage"]
+    assert "was not sent" in problem
