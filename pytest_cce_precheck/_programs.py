@@ -9,12 +9,14 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+Child: TypeAlias = subprocess.Popen[bytes]
+"""A program that runs."""
 _PIECE: Final = 65_536
 _LONGEST_COMPLAINT: Final = 65_536
 # seconds to read what a program has printed after it has ended
@@ -41,27 +43,20 @@ def run(
     timeout: float,
     limit: int = 65_536,
     folder: Path | None = None,
+    started: Callable[[Child], object] = lambda _: None,
 ) -> ProgramResult:
     """Run a program without a shell and without input, and end everything that it has started when it ends.
 
     It may take ``timeout`` seconds and print ``limit`` bytes; of its standard error the end is kept. Its working
-    directory is ``folder``, or this process's. Raises `OSError` or `ValueError` if it cannot be started.
+    directory is ``folder``, or this process's. ``started`` is given the process, which another thread may end. Raises
+    `OSError` or `ValueError` if it cannot be started.
     """
-    child = subprocess.Popen(  # noqa: S603  no shell reads the words
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        cwd=folder,
-        env=dict(environment),
-        # so that its children can be ended with it
-        start_new_session=True,
-    )
+    child = _start(words, environment, folder)
     problem = ""
     readers: list[_Reader] = []
     # all that an interruption may cut short is inside, so that none leaves the program running
     try:
+        started(child)
         readers.append(output := _Reader(child.stdout, limit, lambda: signal_group(child, "SIGKILL")))
         readers.append(complaint := _Reader(child.stderr, _LONGEST_COMPLAINT))
         child.wait(timeout)
@@ -80,7 +75,21 @@ def run(
     return ProgramResult(child.returncode, output.text, complaint.text, problem)
 
 
-def signal_group(child: subprocess.Popen[bytes], name: Literal["SIGTERM", "SIGKILL"]) -> None:
+def _start(words: Sequence[str], environment: Mapping[str, str], folder: Path | None) -> Child:
+    return subprocess.Popen(  # noqa: S603  no shell reads the words
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=folder,
+        env=dict(environment),
+        # so that its children can be ended with it
+        start_new_session=True,
+    )
+
+
+def signal_group(child: Child, name: Literal["SIGTERM", "SIGKILL"]) -> None:
     """Send a signal to a program that leads a process group, and to everything in its group."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):

@@ -47,9 +47,13 @@ def explained(
         ids = (None, None) if origin.pseudonyms else (origin.project_id, origin.cluster_id)
         record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
     methods = {request.method, *(cassette.request(number).method for number in range(len(cassette)))}
+    is_pytest = record_with is None or record_with.startswith("pytest ")
     if record_with is not None and not methods <= READS:
-        flag = "--cce-allow-writes" if record_with.startswith("pytest ") else "--allow-writes"
-        record_with = record_with.replace("=record ", f"=record {flag} ", 1)
+        if is_pytest or record_with.startswith("cce-precheck "):
+            flag = "--cce-allow-writes" if is_pytest else "--allow-writes"
+            record_with = record_with.replace("=record ", f"=record {flag} ", 1)
+        else:
+            record_with = f"CCE_ALLOW_WRITES=true {record_with}"
     again = "record it again"
     if record_with is not None and origin.credentials:
         again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"
@@ -68,7 +72,8 @@ def explained(
         lines += [f"  differs:  {difference}" for difference in differences]
         if not differences:
             lines.append("  differs:  in nothing, but each recording answers one call, and this is one call more")
-            again += ", ask once, or let it repeat (cce(repeats=True), and record it again)"
+            how = "cce(repeats=True)" if is_pytest else 'begin the test with "repeats": true'
+            again += f", ask once, or let it repeat ({how}, and record it again)"
     lines += [f"  asked at: {asked_at}"] if asked_at else []
     lines.append(f"  way out:  {again}, or ask what was recorded")
     lines += [f"    {record_with}"] if record_with else []

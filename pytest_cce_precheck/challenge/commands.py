@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -23,7 +23,7 @@ from pytest_cce_precheck.simulator.clock import RunningClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_cce_precheck._programs import ProgramResult
+    from pytest_cce_precheck._programs import Child, ProgramResult
 
     Progress = Callable[[int, int], None]
 
@@ -32,6 +32,7 @@ _LAST_LINES: Final = 20
 # to end the tests that pytest runs, when the time is over
 _GRACE: Final = 15.0
 _POLL: Final = 0.5
+_AGAIN: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,40 @@ class Challenge:
     progress: Progress = lambda _done, _of: None
 
     def run(self) -> Score:
-        """Return what became of each name; raises `ConfigurationError` if the tests cannot be challenged."""
+        """Return what became of each name, of those that were tried before an interruption.
+
+        Raises `ConfigurationError` if the tests cannot be challenged, `KeyboardInterrupt` if nothing is known yet.
+        """
         began = time.monotonic()
+        trials: dict[str, Trial] = {}
+        tests = asking = 1
+        interruption: KeyboardInterrupt | None = None
         with tempfile.TemporaryDirectory(prefix="cce-challenge-") as folder, _service(None) as (service, simulator):
             hidden = sorted(name for name, value in service.environment.items() if os.environ.get(name) != value)
             plan = Plan(folder, self.names, self.jobs, time.time() + self.seconds, hidden)
             plan.write()
             # what tests write is theirs to remove, unless their process is ended before
             more = {VARIABLE: folder, "PYTEST_DEBUG_TEMPROOT": folder}
-            with self._following(plan):
-                ended = self._started({**service.environment, **more}, self.seconds + _GRACE)
-            if any(kind == "pytest" for kind, _ in plan.told()):
-                trials, tests, asking = self._of_pytest(plan, ended)
-            else:
-                trials = self._of_command(plan, ended, simulator, time.monotonic() - began)
-                tests = asking = 1
-        return Score(trials, tests, asking, time.monotonic() - began)
+            ended = None
+            try:
+                with self._following(plan):
+                    ended = self._started({**service.environment, **more}, self.seconds + _GRACE)
+                if not _runs_pytest(plan):
+                    self._of_command(plan, ended, simulator, time.monotonic() - began, trials)
+            except KeyboardInterrupt as error:
+                interruption = error
+            if _runs_pytest(plan):
+                tests, asking = self._of_pytest(plan, ended, trials)
+        if interruption and not trials:
+            raise KeyboardInterrupt("before any fault was tried")
+        complete = [trials.get(name) or Trial(name, ran=False) for name in self.names]
+        return Score(complete, tests, asking, time.monotonic() - began, interrupted=interruption is not None)
 
-    def _started(self, environment: dict[str, str], seconds: float) -> ProgramResult:
+    def _started(
+        self, environment: dict[str, str], seconds: float, started: Callable[[Child], object] = lambda _: None
+    ) -> ProgramResult:
         try:
-            return _programs.run(self.command, environment, timeout=seconds, limit=_OUTPUT)
+            return _programs.run(self.command, environment, timeout=seconds, limit=_OUTPUT, started=started)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigurationError(
@@ -91,20 +106,24 @@ class Challenge:
             ended.set()
             thread.join()
 
-    def _of_pytest(self, plan: Plan, ended: ProgramResult) -> tuple[list[Trial], int, int]:
+    def _of_pytest(self, plan: Plan, ended: ProgramResult | None, trials: dict[str, Trial]) -> tuple[int, int]:
+        """Fill in what pytest has told; return the number of tests, and of those that ask. None has ended at Ctrl-C."""
         told = list(plan.told())
         if sum(kind == "pytest" for kind, _ in told) > 1:
             raise ConfigurationError("the command starts pytest more than once: challenge one run at a time")
         said = dict(told)
         if "problem" in said:
             raise ConfigurationError(said["problem"])
-        if "tests" not in said:
+        trials |= {data["name"]: trial_of(data) for kind, data in told if kind == "trial"}
+        if "tests" in said:
+            return said["tests"]["tests"], said["tests"]["asking"]
+        if ended is not None:
             raise ConfigurationError(f"pytest {_how(ended)} before it ran the tests{_end_of(ended)}")
-        trials = {data["name"]: trial_of(data) for kind, data in told if kind == "trial"}
-        complete = [trials.get(name, Trial(name, ran=False)) for name in self.names]
-        return complete, said["tests"]["tests"], said["tests"]["asking"]
+        return 0, 0
 
-    def _of_command(self, plan: Plan, ended: ProgramResult, simulator: NotedSimulator, seconds: float) -> list[Trial]:
+    def _of_command(
+        self, plan: Plan, ended: ProgramResult, simulator: NotedSimulator, seconds: float, trials: dict[str, Trial]
+    ) -> None:
         if ended.problem or ended.status != 0:
             raise ConfigurationError(
                 f"the command {_how(ended)} without any fault, and only tests that pass can notice one{_end_of(ended)}"
@@ -116,23 +135,32 @@ class Challenge:
                 " (CCE_ENDPOINT, CCE_PROJECT_ID, CCE_CLUSTER_ID, CCE_AUTH_TOKEN), or with pytest use a fixture such as"
                 " cce_service"
             )
-        done: list[Trial] = []
+        children: list[Child] = []
+        over = threading.Event()
 
-        def one(name: str) -> Trial:
-            trial = self._on(name, asked, plan, seconds)
-            done.append(trial)
-            self.progress(len(done), len(self.names))
-            return trial
+        def one(name: str) -> None:
+            trial = self._on(name, asked, plan, seconds, children.append)
+            # what was ended from here has noticed nothing
+            if not over.is_set():
+                trials[name] = trial
+                self.progress(len(trials), len(self.names))
 
         with ThreadPoolExecutor(self.jobs) as pool:
             futures = [pool.submit(one, name) for name in self.names]
             try:
-                return [future.result() for future in futures]
+                for future in futures:
+                    future.result()
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                over.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                # a thread may be about to start another
+                while wait(futures, _AGAIN).not_done:
+                    for child in children:
+                        if child.returncode is None:
+                            _programs.signal_group(child, "SIGKILL")
                 raise
 
-    def _on(self, name: str, asked: Asked, plan: Plan, seconds: float) -> Trial:
+    def _on(self, name: str, asked: Asked, plan: Plan, seconds: float, started: Callable[[Child], object]) -> Trial:
         if not plan.remaining:
             return Trial(name, ran=False)
         found, concerned, seen_by = asked.changed_by(name)
@@ -140,11 +168,15 @@ class Challenge:
             return Trial(name)
         allowed = patience(seconds)
         with _service(name) as (service, _):
-            ended = self._started(service.environment, min(allowed, plan.remaining))
+            ended = self._started(service.environment, min(allowed, plan.remaining), started)
         if ended.problem and not plan.remaining:
             return Trial(name, ran=False)
         failed = concerned if ended.status != 0 and not ended.problem else ()
         return Trial(name, found, seen_by, failed, concerned[0] if ended.problem else "")
+
+
+def _runs_pytest(plan: Plan) -> bool:
+    return any(kind == "pytest" for kind, _ in plan.told())
 
 
 @contextmanager

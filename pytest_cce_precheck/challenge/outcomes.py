@@ -82,6 +82,7 @@ class Score:
     tests: int
     asking: int
     seconds: float
+    interrupted: bool = False
 
     def of(self, verdict: Verdict) -> list[Trial]:
         """Return the trials with a verdict."""
@@ -111,6 +112,7 @@ class Score:
             "tests": self.tests,
             "tests_that_ask": self.asking,
             "seconds": round(self.seconds, 1),
+            "interrupted": self.interrupted,
             "trials": [trial.data for trial in self.trials],
         }
 
@@ -146,7 +148,8 @@ class Score:
         yield f"tests         {self.asking} of {self.tests} ask the simulator for something"
         yield f"time          {self.seconds:.0f} s"
         if left := self.verdicts["not run"]:
-            yield f"not run       {count_of(left, 'fault')}: the time was over (--time)"
+            why = "it was interrupted" if self.interrupted else "the time was over (--time)"
+            yield f"not run       {count_of(left, 'fault')}: {why}"
         killed, survived = self.verdicts["killed"], self.verdicts["survived"]
         changing = f"{killed} of {count_of(killed + survived, 'fault')} that change an answer are killed"
         none = "none: no fault that was run changes an answer that a test got"

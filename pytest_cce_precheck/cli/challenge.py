@@ -10,10 +10,11 @@ import sys
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
 from pytest_cce_precheck.cli.arguments import duration, positive, whole
+from pytest_cce_precheck.cli.main import INTERRUPTED
 from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.suite.selftest import show_progress
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 
@@ -52,11 +53,14 @@ def run(options: argparse.Namespace) -> int:
     if not command:
         raise ConfigurationError("there is no command: cce-precheck challenge -- pytest tests")
     jobs = options.jobs or os.cpu_count() or 1
-    challenge = Challenge(command, chosen(options.faults), jobs, options.time, show_progress)
+    names = chosen(options.faults)
     # without a handler, what it has started would run on
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        score = challenge.run()
+        with Progress() as progress:
+            progress.show("running the tests without a fault")
+            tried = lambda done, of: progress.show(f"{done} of {of} faults and variations are tried")  # noqa: E731
+            score = Challenge(command, names, jobs, options.time, tried).run()
     finally:
         signal.signal(signal.SIGTERM, previous)
     redactor = Redactor(secrets_in(os.environ))
@@ -64,4 +68,6 @@ def run(options: argparse.Namespace) -> int:
         print_json(score.data, redactor)
     else:
         print_lines(score.lines(), redactor)
+    if score.interrupted:
+        return INTERRUPTED
     return 0 if options.fail_under is None or score.reaches(options.fail_under) else 1

@@ -104,6 +104,7 @@ def _prune(options: argparse.Namespace) -> int:
                 " there; give the report of a complete run"
             )
         seen = [as_finding(data) for data in report.findings]
+    _ledger(Path(options.file))
     removed = prune(Path(options.file), _today(), seen)
     print_lines(f"removed: {entry.title} ({entry.said})" for entry in removed)
     print_lines([f"{options.file}: {len(removed)} removed"])
@@ -111,7 +112,7 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    ledger = Ledger.read(Path(options.file))
+    ledger = _ledger(Path(options.file))
     if options.json:
         print_json([_as_data(entry) for entry in ledger.entries])
     else:
@@ -120,7 +121,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    ledger = Ledger.read(Path(options.file))
+    ledger = _ledger(Path(options.file))
     expired = [entry for entry in ledger.entries if entry.expired(_today())]
     if options.json:
         print_json([_as_data(entry) for entry in expired])
@@ -141,6 +142,12 @@ def _ticket(options: argparse.Namespace) -> int:
     languages: tuple[Language, ...] = ("en", "zh") if options.language == "both" else (options.language,)
     print_text("\n".join(ticket(report, options.code, language, redactor) for language in languages))
     return 0
+
+
+def _ledger(path: Path) -> Ledger:
+    if not path.exists():
+        raise ConfigurationError(f"there is no ledger {path}; cce-precheck ledger add begins one")
+    return Ledger.read(path)
 
 
 def _today() -> date:

@@ -82,6 +82,11 @@ COMMANDS: Final = {
         "show, compare and accept what runs saw of a service's answers",
         "cce-precheck snapshot show shape.json",
     ),
+    "completion": (
+        "completion",
+        "print a script with which bash, zsh or fish completes the command",
+        "cce-precheck completion bash",
+    ),
 }
 """The module, the description and an example of each command."""
 
@@ -97,9 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
-        sys.stderr.write(f"cce-precheck: {_without_secrets(str(error))}\n")
+        from pytest_cce_precheck.cli.settings import as_option
+
+        sys.stderr.write(f"cce-precheck: {as_option(_without_secrets(str(error)))}\n")
         return MISUSE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        # serve and proxy are ended so
+        if not hasattr(options, "interrupted"):
+            sys.stderr.write(f"cce-precheck: {' '.join(('interrupted', *map(str, error.args)))}\n")
         return int(getattr(options, "interrupted", INTERRUPTED))
     except BrokenPipeError:
         # the program that reads our output has ended

@@ -20,9 +20,11 @@ from pytest_cce_precheck.cassette.importers.har import to_har
 from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.printing import OutputError, print_text
 from pytest_cce_precheck.cli.proxying import (
+    NOT_KNOWN,
     Upstream,
     client_credentials,
     own_words,
+    record_command,
     record_of,
     settings_of,
     sorted_by_effect,
@@ -54,7 +56,6 @@ _SETTINGS: Final = (
     *("cassette-dir", "report", "accept", "fail-on", "allow-writes", "project-id", "cluster-id", "token-command"),
     *("budget", "rate", "run-time", "timeout", "max-response-time", "lag", "pseudonyms", "record-in-ci"),
 )
-_NOT_KNOWN: Final = "not-recorded"
 _TEXT: Final = """\
 The proxy listens on {endpoint} in mode {mode}{upstream} (Ctrl-C ends it).
 
@@ -79,7 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(interrupted=0, run=run)
     add = parser.add_argument
     add("--mode", choices=tuple(MODES), required=True, help="what happens to the calls of a client")
-    add("--to", metavar="URL", dest="cce_endpoint", help="scheme and host of the real service (record, judge, diff)")
+    add(
+        "--to",
+        metavar="URL",
+        dest="cce_endpoint",
+        help="scheme and host of the real service (record, judge, diff); or CCE_ENDPOINT",
+    )
     add("--port", type=whole("a port", most=65535), default=0, metavar="N", help="the port; default: 0, any free one")
     add("--test", metavar="NAME", help="the test that calls belong to; it ends when the proxy ends")
     add("--har", metavar="FILE", help="write what passed to a HAR file, without secrets")
@@ -125,7 +131,7 @@ class _Run:
             lag=self.config.lag,
         )
         own = self.upstream.own if self.upstream is not None else None
-        ids = {name: getattr(self.config, name) or _NOT_KNOWN for name in ("project_id", "cluster_id")}
+        ids = {name: getattr(self.config, name) or NOT_KNOWN for name in ("project_id", "cluster_id")}
         self.proxy = Proxy(
             kind(means),
             self.tests,
@@ -170,12 +176,11 @@ class _Run:
         credentials = self.upstream.client.credentials if self.upstream is not None else None
         return text_of(test, recordings, name, self.config, credentials, self.secrets(test), self.environment)
 
-    def record_with(self, origin: Origin | None) -> str | None:
-        """Return the command that records a cassette; None if it is pytest that records it."""
+    def record_with(self, test: str, origin: Origin | None) -> str | None:
+        """Return the command that records the cassette of a test; None if it is pytest that records it."""
         if origin is not None and "::" in (origin.test or ""):
             return None
-        endpoint = origin.endpoint if origin is not None else self.config.service or "URL"
-        return f"cce-precheck proxy --mode=record --to {endpoint} --cassette-dir {self.config.cassette_dir}"
+        return record_command(test, self.config, self.environment, origin)
 
     def record(self) -> RunRecord:
         """Return the record of the run so far."""
@@ -194,7 +199,7 @@ class _Run:
         if self.options.until_eof:
             threading.Thread(target=self._wait_for_eof, daemon=True).start()
         proxy = self.proxy
-        ids = Ids(self.config.project_id or _NOT_KNOWN, self.config.cluster_id or _NOT_KNOWN)
+        ids = Ids(self.config.project_id or NOT_KNOWN, self.config.cluster_id or NOT_KNOWN)
         service = self._service(ids)
         if self.options.test:
             proxy.begin(self.options.test, ends_itself=True)
@@ -234,9 +239,7 @@ class _Run:
             facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to}
             self._print(json.dumps({**facts, **self.local.revealed(), "environment": environment}))
         else:
-            exports = "\n".join(
-                f"  export {name}={value}" for name, value in environment.items() if value != _NOT_KNOWN
-            )
+            exports = "\n".join(f"  export {name}={value}" for name, value in environment.items() if value != NOT_KNOWN)
             upstream = f", and asks {to}" if to else ", and asks nobody"
             self._print(_TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports))
 
@@ -258,7 +261,7 @@ class _Run:
     def _report(self) -> int:
         record = self.record()
         for path in self.config.report:
-            write_report(Path(path), record)
+            write_report(Path(path), record, own_words)
         if self.options.har:
             self._write_har()
         status = record.exit_status

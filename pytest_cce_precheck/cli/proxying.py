@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -56,8 +57,11 @@ if TYPE_CHECKING:
 
 _IDS: Final = re.compile(r"/projects/([^/]+)/clusters/([^/]+)/")
 _CLIENT: Final = {"token": "CCE_CLIENT_TOKEN", "access_key": "CCE_CLIENT_AK", "secret_key": "CCE_CLIENT_SK"}
+NOT_KNOWN: Final = "not-recorded"
+"""The project and the cluster that a client is told of if neither the settings nor its cassette have any."""
 # where the settings need not name a project and a cluster: requests do
 _ANY: Final = "any"
+_RECORD_WITH: Final = "CCE_RECORD_WITH"
 
 
 def settings_of(options: argparse.Namespace, kind: type[ProxyMode], environment: Mapping[str, str]) -> Config:
@@ -69,11 +73,14 @@ def settings_of(options: argparse.Namespace, kind: type[ProxyMode], environment:
         )
     config = resolve(lambda option: given.get(option.ini), environment, lambda _: None)
     if kind.needs_service and config.service is None:
-        raise ConfigurationError(f"--mode={options.mode} needs --to URL, the real service")
+        raise ConfigurationError(f"--mode={options.mode} needs --to URL (or CCE_ENDPOINT), the real service")
     if not kind.needs_service and options.cce_endpoint:
         raise ConfigurationError(f"--mode={options.mode} asks nobody: leave --to out")
     if not kind.needs_service and options.cce_cassette_dir and not Path(options.cce_cassette_dir).is_dir():
-        raise ConfigurationError(f"--cassette-dir={options.cce_cassette_dir}: there is no such folder to replay")
+        raise ConfigurationError(
+            f"--cassette-dir={options.cce_cassette_dir}: there is no such folder to replay; record it:"
+            f" {record_command(options.test or 'NAME', config, environment)}"
+        )
     if config.allow_writes and not (config.project_id and config.cluster_id):
         raise ConfigurationError(
             "--allow-writes permits the create call of one cluster: name it with --project-id and --cluster-id"
@@ -82,6 +89,27 @@ def settings_of(options: argparse.Namespace, kind: type[ProxyMode], environment:
         replace(config, project_id=config.project_id or _ANY, cluster_id=config.cluster_id or _ANY), environment
     )
     return config
+
+
+def record_command(test: str, config: Config, environment: Mapping[str, str], origin: Origin | None = None) -> str:
+    """Return the command that records the cassette of a test.
+
+    A program that starts the proxy has its own: `CCE_RECORD_WITH`, in which ``{settings}`` are replaced with variables
+    that name the service, and ``{test}`` with the test.
+    """
+    known = origin is not None and not origin.pseudonyms
+    endpoint = (origin and origin.endpoint) or config.service or "https://HOST"
+    own = environment.get(_RECORD_WITH)
+    if not own:
+        words = ("--to", endpoint, "--cassette-dir", config.cassette_dir, "--test", test)
+        return f"cce-precheck proxy --mode=record {shlex.join(words)}"
+    settings = {
+        "CCE_ENDPOINT": endpoint,
+        "CCE_PROJECT_ID": (origin.project_id if origin and known else config.project_id) or "PROJECT_ID",
+        "CCE_CLUSTER_ID": (origin.cluster_id if origin and known else config.cluster_id) or "CLUSTER_ID",
+    }
+    named = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    return own.replace("{settings}", named).replace("{test}", test)
 
 
 def client_credentials(environment: Mapping[str, str]) -> Credentials:
@@ -94,9 +122,7 @@ def client_credentials(environment: Mapping[str, str]) -> Credentials:
 
 def own_words(text: str) -> str:
     """Return a message of the plugin as the proxy has to say it: its options have no ``cce-``."""
-    text = text.replace(" (cce_contract.verify)", "")
-    # of a cassette that pytest recorded, the command is pytest's
-    return text if "pytest --cce" in text else as_option(text.replace("--cce-endpoint", "--to"))
+    return as_option(text.replace(" (cce_contract.verify)", "")).replace("--endpoint", "--to")
 
 
 class Upstream:
@@ -133,6 +159,11 @@ class Upstream:
 
     def ask(self, request: Request) -> Exchange:
         """Send a request with the run's own credentials."""
+        if f"/{NOT_KNOWN}/" in request.path:
+            raise ConfigurationError(
+                f"{request.method} {request.path} was not sent: {NOT_KNOWN!r} stands for a project and a cluster that"
+                " nobody named: set CCE_PROJECT_ID and CCE_CLUSTER_ID, or let the client name them"
+            )
         try:
             exchange = asked_anew(request, self.client)
         except (WriteRefusedError, BudgetExhaustedError) as error:

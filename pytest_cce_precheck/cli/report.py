@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
+from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.collect import write_report
 from pytest_cce_precheck.report.saved import SavedReport, difference
@@ -61,11 +62,11 @@ def _merge(options: argparse.Namespace) -> int:
 def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
     record = replace(record, language=options.lang)
     for path in options.paths:
-        write_report(Path(path), record)
+        write_report(Path(path), record, as_option)
     if options.json:
         print_json(record.to_dict())
     else:
-        print_lines(lines(record))
+        print_lines(map(as_option, lines(record)))
         print_lines(f"report written to {path}" for path in options.paths)
 
 

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import duration
-from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE, OK
-from pytest_cce_precheck.cli.output import print_json, print_lines
-from pytest_cce_precheck.cli.settings import add_settings, own_names, settings_of
+from pytest_cce_precheck.cli.main import INCOMPLETE, INTERRUPTED, NOT_REACHABLE, OK
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines
+from pytest_cce_precheck.cli.progress import Progress
+from pytest_cce_precheck.cli.settings import add_settings, settings_of
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.kept_failures import KeptFailure
 
 _SETTINGS: Final = (
@@ -75,30 +77,47 @@ def run(options: argparse.Namespace) -> int:
         return OK
     config = settings_of(options)
     known = [kept.cause.finding for kept in kept_failures(folder)]
-    ends = time.monotonic() + (options.until_fixed or 0)
     results: dict[str, tuple[KeptFailure, Rerun]] = {}
+    interrupted = False
     with ExitStack() as stack:
         service = _Services(config, stack)
-        while True:
-            for kept in waiting:
-                others = [finding for finding in known if finding.identity != kept.cause.finding.identity]
-                results[kept.name] = kept, _asked(service, kept, others)
-                if not options.json:
-                    print_lines(_lines(*results[kept.name]), service.redactor)
-            waiting = [
-                kept for kept, result in results.values() if result.outcome != "FIXED" and not kept.cause.why_not
-            ]
-            left = ends - time.monotonic()
-            if not waiting or left <= 0:
-                break
-            if not options.json:
-                print_lines(
-                    [f"{count_of(len(waiting), 'cause')} not fixed, asked again in {min(options.every, left):.0f} s"]
-                )
-            time.sleep(min(options.every, left))
+        try:
+            _ask_until_fixed(service, waiting, known, options, results)
+        except KeyboardInterrupt:
+            interrupted = True
+            complain([f"interrupted: {len(results)} of {count_of(len(waiting), 'cause')} asked for"])
         if options.json:
             print_json([_as_data(*each) for each in results.values()], service.redactor)
-    return _status([result for _, result in results.values()])
+    return INTERRUPTED if interrupted else _status([result for _, result in results.values()])
+
+
+def _ask_until_fixed(
+    service: _Services,
+    waiting: Sequence[KeptFailure],
+    known: Sequence[Finding],
+    options: argparse.Namespace,
+    results: dict[str, tuple[KeptFailure, Rerun]],
+) -> None:
+    """Ask for each cause, and again for those that are not fixed while there is time; fill in the results."""
+    ends = time.monotonic() + (options.until_fixed or 0)
+    while True:
+        for number, kept in enumerate(waiting, 1):
+            others = [finding for finding in known if finding.identity != kept.cause.finding.identity]
+            with Progress() as progress:
+                progress.show(f"asking for {kept.name}, {number} of {len(waiting)}")
+                results[kept.name] = kept, _asked(service, kept, others)
+            if not options.json:
+                print_lines(_lines(*results[kept.name]), service.redactor)
+        waiting = [kept for kept, result in results.values() if result.outcome != "FIXED" and not kept.cause.why_not]
+        pause = min(options.every, ends - time.monotonic())
+        if not waiting or pause <= 0:
+            return
+        again = f"{count_of(len(waiting), 'cause')} not fixed, asked again in {pause:.0f} s"
+        if not options.json:
+            print_lines([again])
+        with Progress() as progress:
+            progress.show(again)
+            time.sleep(pause)
 
 
 def _asked(services: _Services, kept: KeptFailure, others: Sequence[Any]) -> Rerun:
@@ -128,8 +147,7 @@ class _Services:
         """Return the harness for a cause; raises `ConfigurationError` if its service cannot be asked."""
         key = (*kept.place, *(kept.settings.get(name) for name in _KEPT))
         if key not in self._harnesses:
-            with own_names():
-                self._harnesses[key] = self._new(_settings_for(self._config, kept))
+            self._harnesses[key] = self._new(_settings_for(self._config, kept))
         return self._harnesses[key]
 
     def _new(self, config: Config) -> Harness:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import nullcontext, redirect_stdout
-from typing import TYPE_CHECKING, Final
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pytest
 
 from pytest_cce_precheck.cli.main import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import print_json
-from pytest_cce_precheck.cli.settings import add_settings, own_names, settings_of
+from pytest_cce_precheck.cli.progress import Progress, is_watched
+from pytest_cce_precheck.cli.settings import add_settings, as_option, settings_of
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.plugin.ending import record_key
+from pytest_cce_precheck.plugin.ending import record_key, spelling_key
 from pytest_cce_precheck.plugin.settings import SUITE, refuse_real_services
 from pytest_cce_precheck.plugin.validation import refuse_the_unusable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from pytest_cce_precheck.report.record import RunRecord
 
@@ -52,25 +53,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Session:
-    """Keeps pytest's configuration, which has the record of the run at its end."""
+    """Keeps pytest's configuration, which has the record of the run at its end; shows how far the run is."""
 
     config: pytest.Config | None = None
 
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._selected = self._begun = 0
+
     def pytest_configure(self, config: pytest.Config) -> None:
         self.config = config
+        config.stash[spelling_key] = as_option
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._selected = len(session.items)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._begun += 1
+        name = nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        self._progress.show(f"check {self._begun} of {self._selected}: {name}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        self._progress.end()
+
+
+class _Dotless:
+    """Lets pytest write no letter for each check that ends: these would stand where the progress is shown."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self) -> Generator[None, Any, Any]:
+        category, _, word = yield
+        return category, "", word
+
+
+class _Spelled:
+    """A stream on which pytest's options are named as this command has them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(as_option(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the suite in this process; return the status for its verdict."""
     config = settings_of(options)
-    with own_names():
-        refuse_real_services(config)
-        if not config.targets:
-            refuse_the_unusable(config, Environment(os.environ), of_the_suite=True)
-    session = _Session()
+    refuse_real_services(config)
+    if not config.targets:
+        refuse_the_unusable(config, Environment(os.environ), of_the_suite=True)
+    arguments = list(_arguments(options))
+    errors: Any = _Spelled(sys.stderr)
     # what is printed while it runs must not be among the JSON
-    with redirect_stdout(sys.stderr) if options.json else nullcontext():
-        status = pytest.main(list(_arguments(options)), plugins=[session])
+    output: Any = errors if options.json else _Spelled(sys.stdout)
+    with Progress() as progress, redirect_stdout(output), redirect_stderr(errors):
+        session = _Session(progress)
+        watched = is_watched() and not options.verbose
+        plugins: list[object] = [session, _Dotless()] if watched else [session]
+        status = pytest.main([*arguments, *(("-o", "console_output_style=classic") if watched else ())], plugins)
     record = session.config.stash.get(record_key, None) if session.config is not None else None
     if record is not None and options.json:
         print_json(record.to_dict())

@@ -11,6 +11,7 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.known import Baseline
 
@@ -121,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
         prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
     known = read_known(options.known_failing, options.known_flaky, cases)
-    [report] = run_sdks([command], cases, grace=options.patience)
+    [report] = _reports([command], cases, options)
     if path and options.update_baseline:
         write_baseline(path, report)
     new, gone = compare_with_baseline(baseline, report) if baseline else ([], [])
@@ -147,6 +149,14 @@ def _run(options: argparse.Namespace) -> int:
     if options.update_baseline:
         return 0
     return int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _reports(
+    commands: Sequence[Sequence[str]], cases: Sequence[Case], options: argparse.Namespace
+) -> tuple[SdkReport, ...]:
+    with Progress() as progress:
+        progress.show(f"{count_of(len(commands), 'SDK')} with {count_of(len(cases), 'case')}")
+        return run_sdks(commands, cases, grace=options.patience)
 
 
 def _of_python(options: argparse.Namespace) -> list[tuple[str, ...]]:
@@ -179,7 +189,7 @@ def _table(options: argparse.Namespace) -> int:
     commands = [*_of_python(options), *map(driver_command, options.driver)]
     if not commands:
         raise ConfigurationError("a table needs SDKs: give --python, or --driver once for each")
-    reports = run_sdks(commands, corpus_cases(), grace=options.patience)
+    reports = _reports(commands, corpus_cases(), options)
     if options.json:
         print_json(as_document(reports))
     else:

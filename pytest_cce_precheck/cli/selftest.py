@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.main import INTERRUPTED
+from pytest_cce_precheck.cli.output import complain, print_json
+from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.config.options import DEFAULT_BUDGET
-from pytest_cce_precheck.suite.selftest import selftest
+from pytest_cce_precheck.suite.selftest import chosen, matrix, run_all
 
 if TYPE_CHECKING:
     import argparse
+
+    from pytest_cce_precheck.suite.selftest import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,4 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--jobs", type=whole("a number of processes"), metavar="N", help="processes (default: one for each core)")
     add("--json", action="store_true", help="print the matrix as JSON")
-    parser.set_defaults(run=selftest)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the matrix and print it, or what is known at Ctrl-C; return 1 if a fault was missed or an alarm false."""
+    names = chosen(options.names)
+    rows: list[Row] = []
+    started = time.perf_counter()
+    with Progress() as progress:
+        try:
+            for row in run_all(names, options.budget, options.seed, options.jobs or os.cpu_count() or 1):
+                rows.append(row)
+                progress.show(f"{len(rows)} of {len(names)} faults and variations are run")
+        except KeyboardInterrupt:
+            complain([f"interrupted: {len(rows)} of {len(names)} faults and variations were run"])
+    if options.json:
+        print_json([asdict(row) for row in rows])
+    elif rows:
+        print_text(matrix(rows, time.perf_counter() - started))
+    if len(rows) < len(names):
+        return INTERRUPTED
+    return 0 if all(row.right for row in rows) else 1

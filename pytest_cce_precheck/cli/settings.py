@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.config.options import OPTIONS, resolve
 from pytest_cce_precheck.environment import Environment
-from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.plugin.settings import SUITE
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
 
     from pytest_cce_precheck.config.options import Config
+
+_SUITE: Final = f"pytest --pyargs {SUITE}"
+_PREFIX: Final = re.compile(r"(\bpytest --.*)|--cce-(?=[a-z])")
 
 
 def add_settings(parser: argparse.ArgumentParser, names: Container[str] | None = None) -> None:
@@ -31,23 +34,15 @@ def add_settings(parser: argparse.ArgumentParser, names: Container[str] | None =
 
 def settings_of(options: argparse.Namespace) -> Config:
     """Return the settings from the command line and the environment; raises `ConfigurationError`."""
-    with own_names():
-        return resolve(lambda option: getattr(options, option.ini, None), Environment(os.environ), lambda _: None)
-
-
-@contextmanager
-def own_names() -> Iterator[None]:
-    """Name the options in an error as the command has them."""
-    try:
-        yield
-    except ConfigurationError as error:
-        raise type(error)(as_option(str(error))) from None
+    return resolve(lambda option: getattr(options, option.ini, None), Environment(os.environ), lambda _: None)
 
 
 def as_option(text: str) -> str:
-    """Return a text with pytest's options as the command's.
+    """Return a text with pytest's options as the command's; commands of pytest stay, except that of the suite.
 
     >>> as_option("--cce-mode=live still needs --cce-endpoint")
     '--mode=live still needs --endpoint'
+    >>> as_option(f"{_SUITE} --cce-lag=3"), as_option("record it: pytest --cce-mode=record test_it.py")
+    ('cce-precheck run --lag=3', 'record it: pytest --cce-mode=record test_it.py')
     """
-    return text.replace("--cce-", "--")
+    return _PREFIX.sub(lambda found: found[1] or "--", text.replace(_SUITE, "cce-precheck run"))

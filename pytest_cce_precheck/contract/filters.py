@@ -123,7 +123,7 @@ def unsound(answer: Answer) -> Iterator[Finding]:
         wrong = [task for task in answer.tasks if task.values.get(Filter(name)) != value]
         if wrong:
             code = "PRE406" if name == Filter.TYPE and value not in set(TaskType) else "PRE401"
-            fact = f"?{name}={value} shows {_named(tuple(wrong))} ({_values(wrong[0], [name])})"
+            fact = f"?{name}={value} wrongly shows {_named(tuple(wrong))} ({_values(wrong[0], [name])})"
             yield Finding(code, fact, wrong[0].path, subject=(name,))
 
 
@@ -188,8 +188,8 @@ def _selection_findings(question: Query, comparison: _Comparison, bracket: Brack
     several = len(question.about) > 1
     for tasks, code, verb in ((comparison.extra, "PRE401", "shows"), (comparison.missing, "PRE402", "leaves out")):
         if tasks:
-            fact = f"{question.title} {verb} {_named(tasks)}"
-            values = "; ".join(_values(task, sorted(filters)) for task in tasks[:3])
+            fact = f"{question.title} wrongly {verb} {_named(tasks)}"
+            values = "; ".join(dict.fromkeys(filter(None, (_values(task, sorted(filters)) for task in tasks[:3]))))
             yield Finding(
                 question.code or ("PRE404" if several else code),
                 f"{fact} ({values})" if values else fact,
@@ -268,7 +268,7 @@ class CountMeaning:
             return []
         if agreeing:
             before, now = next(iter(self.possible)), next(iter(agreeing))
-            fact = f"currentCount counts the {now} tasks here, and the {before} ones in other answers of this run"
+            fact = f"currentCount counts {now} tasks here, but {before} tasks in other answers of this run"
         else:
             total = f"all {least}" if least == most else f"all of the {least} to {most}"
             fact = f"currentCount is {answer.count}: neither the {listed} that match nor {total} tasks of the cluster"

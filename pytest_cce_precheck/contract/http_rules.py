@@ -139,7 +139,9 @@ def partial_content(exchange: Exchange) -> Iterator[Finding]:
     value = exchange.response.headers.get("Content-Range")
     found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", value or "")
     if found is None:
-        yield Finding("PRE121", f"206 with Content-Range {value!r}", subject=("range",))
+        yield Finding(
+            "PRE121", f"206 with Content-Range {value!r}" if value else "206 without Content-Range", subject=("range",)
+        )
     elif int(found[2]) - int(found[1]) + 1 != len(exchange.response.body):
         message = f"206 with Content-Range {value}, and {len(exchange.response.body)} octets"
         yield Finding("PRE121", message, subject=("length",))

@@ -133,7 +133,7 @@ def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
     """C: each in Init, its risks in Init and without message."""
     for task in answer.tasks:
         if task.state not in (TaskState.INIT, None):
-            yield _about(task, "PRE321", f"was just created and is {task.state}", ".status.status")
+            yield _about(task, "PRE321", f"was just created and is {task.state} already", ".status.status")
             continue
         for risk in task.risks:
             state = state_of(risk)

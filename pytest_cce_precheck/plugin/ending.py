@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from pytest_cce_precheck.suite import test_contract
 from pytest_cce_precheck.suite.kept_failures import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.plugin.run_log import RunLog
     from pytest_cce_precheck.report.collect import RecordedRun
@@ -38,6 +38,8 @@ SHIPPED: Final = tuple(name for name in vars(test_contract) if name.startswith("
 
 record_key: pytest.StashKey[RunRecord] = pytest.StashKey()
 """The record of the run, once it has ended."""
+spelling_key: pytest.StashKey[Callable[[str], str]] = pytest.StashKey()
+"""Names options in a text as the command that runs pytest has them; missing if that is pytest itself."""
 _RUNS: Final = 30
 # members of the record that hold words of our own
 _CHOSEN: Final = frozenset({"code", "fail_on", "mode", "outcome", "severity", "state", "verdict"})
@@ -64,44 +66,45 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
         stopped=redactor.text(log.why_stopped(session)),
         exit_status=int(session.exitstatus),
     )
-    record = _without_secrets(record, stash.get(mask_key, redactor.known))
+    record = _with_each_text(record, stash.get(mask_key, redactor.known))
     record = replace(record, language=language_of(config.lang, os.environ))
     record, unkept = keep_causes(session.config.invocation_params.dir / FOLDER, record, log)
     if config.history:
         with suppress(ConfigurationError):
             # that it cannot be used was said when it was written
             record = replace(record, runs=latest_runs(Path(config.history), _RUNS))
-    stash[record_key] = record
-    written, problems = _written(record, config.report)
+    spelled = stash.get(spelling_key, str)
+    record = stash[record_key] = _with_each_text(record, spelled)
+    written, problems = _written(record, config.report, spelled)
     session.exitstatus = written.exit_status
     yield from lines(written)
     yield from (*unkept, *problems)
     # a second report of the same run replaces a file, but would be added to the page of the job
     if log.exit_status is None:
-        yield from write_to_github(written, os.environ)
+        yield from write_to_github(written, os.environ, spelled)
     log.exit_status = int(session.exitstatus)
 
 
-def _without_secrets(part: Any, masked: Callable[[str], str]) -> Any:
-    """Return a part of a record with each text in it masked, except the members that hold words of our own."""
+def _with_each_text(part: Any, changed: Callable[[str], str]) -> Any:
+    """Return a part of a record with each text in it changed, except the members that hold words of our own."""
     if isinstance(part, str):
-        return masked(part)
+        return changed(part)
     if isinstance(part, Mapping):
-        return {name: each if name in _CHOSEN else _without_secrets(each, masked) for name, each in part.items()}
+        return {name: each if name in _CHOSEN else _with_each_text(each, changed) for name, each in part.items()}
     if isinstance(part, list | tuple | frozenset):
-        return type(part)(_without_secrets(each, masked) for each in part)
+        return type(part)(_with_each_text(each, changed) for each in part)
     if is_dataclass(part) and not isinstance(part, type):
         members = {each.name: getattr(part, each.name) for each in fields(part)}
-        return replace(part, **_without_secrets(members, masked))
+        return replace(part, **_with_each_text(members, changed))
     return part
 
 
-def _written(record: RunRecord, paths: Sequence[str]) -> tuple[RunRecord, list[str]]:
+def _written(record: RunRecord, paths: Sequence[str], spelled: Callable[[str], str]) -> tuple[RunRecord, list[str]]:
     """Write every report; one that cannot be written changes the exit status, which the others must contain."""
     said, unusable = [], []
     for path in dict.fromkeys(paths):
         try:
-            write_report(Path(path), record)
+            write_report(Path(path), record, spelled)
             said.append(f"report written to {path}")
         except ConfigurationError as error:
             unusable.append(path)
@@ -109,5 +112,5 @@ def _written(record: RunRecord, paths: Sequence[str]) -> tuple[RunRecord, list[s
     if not unusable or record.exit_status == pytest.ExitCode.USAGE_ERROR:
         return record, said
     record = replace(record, exit_status=int(pytest.ExitCode.USAGE_ERROR))
-    _written(record, [path for path in paths if path not in unusable])
+    _written(record, [path for path in paths if path not in unusable], spelled)
     return record, said

@@ -42,14 +42,15 @@ class Means:
 
     ``folder`` has the cassettes, ``ask`` sends a request to the real service, ``redaction`` returns what hides every
     credential that is known by now, with those of a test, ``text_of`` the text of a cassette (test, recordings, name),
-    ``record_with`` the command that records one; ``max_response_time`` and ``lag`` are in seconds.
+    ``record_with`` the command that records the cassette of a test (name, origin); ``max_response_time`` and ``lag``
+    are in seconds.
     """
 
     folder: Path
     ask: Callable[[Request], Exchange]
     redaction: Callable[[OpenTest | None], Redaction]
     text_of: Callable[[OpenTest, Sequence[Recording], str], str]
-    record_with: Callable[[Origin | None], str | None]
+    record_with: Callable[[str, Origin | None], str | None]
     max_response_time: float | None = None
     lag: int = 0
 
@@ -117,7 +118,7 @@ class RecordingProxy(ProxyMode):
             if error.reason == "unreachable":
                 # a wrong address, which must not replace a good recording
                 test.calls.remove(call)
-                raise ConfigurationError(f"{error}: is --to the service, and does it run?") from None
+                raise ConfigurationError(f"{error}: is --to (or CCE_ENDPOINT) the service, and does it run?") from None
             call.request, call.outcome = error.request, Failure(error.reason, error.detail)
             raise
         except Exception:
@@ -161,11 +162,11 @@ class ReplayingProxy(ProxyMode):
         """Read the test's cassette; a test that makes no call does not need one."""
         means, test.cassette = self.means, test.place_in(self.means.folder)
         try:
-            cassette = files.read(test.cassette, record_with=means.record_with(None))
+            cassette = files.read(test.cassette, record_with=means.record_with(test.name, None))
         except CassetteMissingError as error:
             self._replayers[id(test)] = error
             return
-        command = means.record_with(cassette.origin)
+        command = means.record_with(test.name, cassette.origin)
         self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=command)
         origin = cassette.origin
         ids = {"project_id": origin.project_id, "cluster_id": origin.cluster_id}
@@ -245,7 +246,7 @@ class ComparingProxy(ProxyMode):
     def begin(self, test: OpenTest) -> None:
         """Read the test's cassette, without which there is nothing to compare; raises `CassetteError`."""
         test.cassette = test.place_in(self.means.folder)
-        cassette = files.read(test.cassette, record_with=self.means.record_with(None))
+        cassette = files.read(test.cassette, record_with=self.means.record_with(test.name, None))
         exchanges = (each.exchange for each in cassette)
         self._recorded[test.name] = [each for each in exchanges if each and _is_call(each)]
         self._seen[test.name] = []

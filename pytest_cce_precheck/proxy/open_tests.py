@@ -153,8 +153,8 @@ class OpenTests:
             "no-test",
             (f"{len(names)} tests are open ({', '.join(names[:5])})" if names else "no test is open")
             + ", so nobody knows to which cassette this call belongs\n"
-            f"  way out:  name the test with the header {TEST_HEADER}, or begin it with POST /_cce/tests"
-            + (" and use the credentials of its answer" if names else ""),
+            f"  way out:  name the test with the header {TEST_HEADER}, or begin it with POST /_cce/tests, or start"
+            " the proxy with --test NAME" + ("; each test that was begun has credentials of its own" if names else ""),
         )
 
 

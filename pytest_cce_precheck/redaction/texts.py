@@ -47,6 +47,8 @@ _WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
 # curl computes its own
+# where the simulator in this process says that it is
+_SIMULATED: Final = "https://cce.simulated.example"
 _LEFT_TO_CURL: Final = frozenset(
     {
         *("accept-encoding", "connection", "content-length", "host", "transfer-encoding"),
@@ -213,7 +215,8 @@ def without_query(location: str) -> str:
 def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     """Return one shell line that repeats ``request``, with the token as ``$CCE_AUTH_TOKEN`` and no secret.
 
-    ``kind`` is how the request was authenticated. curl cannot sign, so a signed request is repeated with a token.
+    ``kind`` is how requests are authenticated. curl cannot sign, so a signed request is repeated with a token. What the
+    simulator answered can be repeated with one that is served.
     Headers that are not known to be harmless lose their value; if ``kind`` is None, so do credentials that were sent.
     """
     words = ["curl", "-sS", "-i"]
@@ -230,11 +233,16 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
         words += ["-H", header]
     feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
     line = shlex.join([*words, *data, url])
+    notes = []
+    if url.startswith(_SIMULATED):
+        rest = shlex.quote(url.removeprefix(_SIMULATED))
+        line = f'{shlex.join([*words, *data])} "$CCE_ENDPOINT"{rest}'
+        notes.append("the simulator answered: CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault")
     if kind is not None:
         line += f' -H "{TOKEN_HEADER}: $CCE_AUTH_TOKEN"'
-    if kind == "ak/sk":
-        line += " # was signed with AK/SK; needs a token to repeat"
-    return feed + line
+    if kind == "ak/sk" and TOKEN_HEADER not in request.headers:
+        notes.append("was signed with AK/SK; needs a token to repeat")
+    return feed + line + (f" # {'; '.join(notes)}" if notes else "")
 
 
 def _curl_headers(request: Request, redactor: Redactor, left_out: frozenset[str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pytest_cce_precheck.report.saved_record import merged_findings, summed_comb
 from pytest_cce_precheck.report.verdict import conclude
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -288,11 +288,14 @@ def _acceptances(everything: Sequence[_Recorded], configs: Mapping[str, Config],
     return {"acceptances_expired": tuple(expired), "acceptances_never_met": tuple(unused)}
 
 
-def write_report(path: Path, record: RunRecord) -> None:
+def write_report(path: Path, record: RunRecord, spelled: Callable[[str], str] = str) -> None:
     """Write a report file in the form that its name ends in; raises `ConfigurationError` if that is impossible.
 
-    The old file then stays as it was.
+    The old file then stays as it was. ``spelled`` names options as the command that was used has them; the names that
+    programs read stay.
     """
     text = writer_for(path)(record)
+    if not path.name.endswith("json"):
+        text = spelled(text)
     # JSON can hold half a surrogate pair, a file cannot
     write(path, text.encode("utf-8", "backslashreplace"), f"--cce-report={path}")

@@ -291,7 +291,9 @@ _LONGEST: Final = 500_000
 _CUT: Final = "\n\n… the rest is in the report file (--cce-report).\n"
 
 
-def write_to_github(record: RunRecord, environment: Mapping[str, str]) -> list[str]:
+def write_to_github(
+    record: RunRecord, environment: Mapping[str, str], spelled: Callable[[str], str] = str
+) -> list[str]:
     """Append the Markdown report to the job's summary, and return the lines to print: one workflow command a cause.
 
     Does nothing outside of GitHub Actions (``GITHUB_ACTIONS=true``), nor for a simulated run. If the summary cannot be
@@ -304,7 +306,7 @@ def write_to_github(record: RunRecord, environment: Mapping[str, str]) -> list[s
     path = environment.get(SUMMARY)
     if path:
         try:
-            append(Path(path), _bounded(as_markdown(record)), SUMMARY)
+            append(Path(path), _bounded(spelled(as_markdown(record))), SUMMARY)
         except ConfigurationError as error:
             lines.append(_command("warning", "cce-precheck", str(error)))
     return lines

@@ -35,16 +35,21 @@ def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
 def reason_in(reason: str, language: Language) -> str:
     """Return the reason for a verdict, in English if a part of it has no Chinese text."""
     parts = re.split("(; |, )", reason)
-    said = [_part(part) for part in parts[::2]]
+    said = [_translated(part, "reasons_zh.toml") for part in parts[::2]]
     if language == "en" or None in said:
         return reason
     joints = ["\N{FULLWIDTH SEMICOLON}" if joint == "; " else "\N{FULLWIDTH COMMA}" for joint in parts[1::2]]
     return "".join(f"{part}{joint}" for part, joint in zip(said, [*joints, ""], strict=True))
 
 
-def _part(text: str) -> str | None:
-    for pattern, said in table("reasons_zh.toml").items():
-        found = re.fullmatch(pattern, text)
+def message_in(message: str, language: Language) -> str:
+    """Return the message of a finding, in English if it has no Chinese text."""
+    return message if language == "en" else _translated(message, "headlines_zh.toml") or message
+
+
+def _translated(text: str, patterns: str) -> str | None:
+    for pattern, said in table(patterns).items():
+        found = re.fullmatch(pattern, text, re.DOTALL)
         if found:
             return str(said).format(*found.groups())
     return None

@@ -11,7 +11,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.language import in_language, reason_in, table
+from pytest_cce_precheck.report.language import in_language, message_in, reason_in, table
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import TITLES
 
@@ -133,9 +133,11 @@ def _example_lines(examples: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 def _cause_lines(cause: RecordedCause, record: RunRecord) -> Iterable[str]:
     where = "" if cause.targets == ("",) else f" (on {', '.join(cause.targets)})"
-    yield f"  {one_line('{code} {message}'.format(**cause.finding))}{where}"
+    code = cause.finding["code"]
+    message = message_in(cause.finding["message"], record.language)
+    yield "  " + one_line(f"{code} {message}") + where
     if record.language == "zh":
-        yield "    {fact}。{expected}".format(**in_language(rules()[cause.finding["code"]], record.language))
+        yield "    {fact}。{expected}".format(**in_language(rules()[code], record.language))
     if cause.consequences:
         codes = ", ".join(dict.fromkeys(cause.consequences))
         yield f"    and {len(cause.consequences)} more that follow from it ({codes})"

@@ -14,7 +14,7 @@ from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.redaction.texts import curl
-from pytest_cce_precheck.report.language import in_language, table
+from pytest_cce_precheck.report.language import in_language, message_in, table
 from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def describe(
 
     ``kind`` is how requests were authenticated, for the curl lines; they contain no credentials. ``skew`` is by how
     many seconds the local clock is ahead of the service's, if that is known. ``language`` is that of
-    the rule's fact, of the sentence of the contract and of what to do; the rest of a finding is in English.
+    the rule's fact, of the sentence of the contract and of what to do, and of what was found if it has a text in that
+    language; the rest of a finding is in English.
     """
     groups = causes(findings)
     shown, rest = groups[:_CAUSES], groups[_CAUSES:]
@@ -88,9 +89,9 @@ def properties(findings: Sequence[Finding], *, skew: float | None = None) -> Ite
             yield "cce_triage", advice
 
 
-def headline(finding: Finding) -> str:
-    """Return a finding's code and fact on one line."""
-    return one_line(f"{finding.code} {finding.message}")
+def headline(finding: Finding, language: Language = "en") -> str:
+    """Return a finding's code and fact on one line, in English if the fact has no other text."""
+    return one_line(f"{finding.code} {message_in(finding.message, language)}")
 
 
 def one_line(text: str) -> str:
@@ -133,7 +134,7 @@ def _cause_lines(
     cause: Cause, redactor: Redactor, kind: AuthKind | None, skew: float | None, language: Language
 ) -> Iterator[str]:
     finding = cause.finding
-    yield headline(finding)
+    yield headline(finding, language)
     if language != "en":
         yield f"  {table('explain.toml')[language]['fact']} {in_language(finding.rule, language)['fact']}"
     if finding.exchanges:
@@ -146,12 +147,12 @@ def _cause_lines(
     yield from _places(finding)
     for label, text in finding.evidence:
         if text != finding.rule.source:
-            yield f"  {label:<9} {text}"
+            yield f"  {label:<9} {message_in(text, language)}"
     yield from _contract_lines(finding, language, advice)
     if cause.consequences:
         yield f"  also seen, which follows from it ({len(cause.consequences)}):"
         for effect in cause.consequences[:_SAMPLES]:
-            yield f"    {headline(effect)}"
+            yield f"    {headline(effect, language)}"
         if len(cause.consequences) > _SAMPLES:
             yield f"    … and {len(cause.consequences) - _SAMPLES} more"
     yield f"  more      cce-precheck explain {finding.code}"

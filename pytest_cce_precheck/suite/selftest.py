@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import active_children, parent_process
 from typing import TYPE_CHECKING
 
@@ -28,7 +26,6 @@ from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
 
@@ -98,28 +95,13 @@ def run_one(name: str, budget: int = DEFAULT_BUDGET, seed: int = 0) -> Row:
     )
 
 
-def selftest(options: argparse.Namespace) -> int:
-    """Run the matrix and print it; return 1 if a fault was missed or a variation raised an alarm."""
-    names = _chosen(options.names)
-    rows = []
-    started = time.perf_counter()
-    for row in run_all(names, options.budget, options.seed, options.jobs or os.cpu_count() or 1):
-        rows.append(row)
-        show_progress(len(rows), len(names))
-    if options.json:
-        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(matrix(rows, time.perf_counter() - started))
-    return 0 if all(row.right for row in rows) else 1
-
-
 def run_all(names: Sequence[str], budget: int, seed: int, jobs: int) -> Iterator[Row]:
     """Run each by name, over several processes, in the order given."""
     if jobs == 1 or len(names) == 1:
         yield from (run_one(name, budget, seed) for name in names)
         return
     others = set(active_children())
-    with ProcessPoolExecutor(jobs, initializer=_end_with_the_parent) as pool:
+    with ProcessPoolExecutor(min(jobs, len(names)), initializer=_end_with_the_parent) as pool:
         futures = [pool.submit(run_one, name, budget, seed) for name in names]
         try:
             yield from (future.result() for future in futures)
@@ -146,7 +128,7 @@ def _wait_for_the_parent() -> None:
 
 
 def matrix(rows: Sequence[Row], seconds: float) -> str:
-    """Write the rows as a table, then the score."""
+    """Write the rows, of which there is one or more, as a table, then the score."""
     width = max(len(row.name) for row in rows)
     lines = []
     for row in rows:
@@ -172,7 +154,8 @@ def _score(rows: Sequence[Row], seconds: float) -> Iterator[str]:
     yield f"time                 {seconds:.1f} s in all"
 
 
-def _chosen(names: Iterable[str]) -> list[str]:
+def chosen(names: Iterable[str]) -> list[str]:
+    """Return the faults and variations with these names, or all; raises `ConfigurationError` for an unknown name."""
     known = [*FAULTS, *VARIATIONS]
     for name in names:
         if name not in known:
@@ -180,11 +163,3 @@ def _chosen(names: Iterable[str]) -> list[str]:
                 f"unknown fault or variation {name!r}{did_you_mean(name, known)}; cce-precheck faults lists them"
             )
     return list(names) or known
-
-
-def show_progress(done: int, of: int) -> None:
-    """Show how much is done, if somebody looks at it."""
-    if sys.stderr.isatty():
-        filled = 30 * done // of
-        sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{of}" + ("\n" if done == of else ""))
-        sys.stderr.flush()

@@ -85,7 +85,7 @@ def _conditions_and_ranges(run: Inspection, query: Query, before: Answer) -> Ite
     condition = {"If-None-Match": ", ".join(tags), "If-Modified-Since": tomorrow}
     changed = run.sender.ask(replace(plain, headers=Headers([*plain.headers.pairs, *condition.items()])))
     if changed.status == HTTPStatus.NOT_MODIFIED:
-        message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}"
+        message = f"304 to {query.title} with If-None-Match: {', '.join(tags)}, which is not the tag of its answer"
         run.results.found("PRE118", message, changed, subject="condition")
     elif changed.status not in PASSING:
         yield AskedQuery(query, changed, "a condition that does not hold")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent) + "/"
+_COMMANDS: Final = f"{_OURS}cli/"
 _PYTHON: Final = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib")})
 _INSTALLED: Final = ("/site-packages/", "/dist-packages/")
 _MOST: Final = 3
@@ -71,6 +72,9 @@ def _caller(stack: Any) -> Caller | None:
             if library in ("pytest", "_pytest", "pluggy"):
                 # what is further out has started the test
                 return None
+        elif name.startswith(_COMMANDS):
+            # further out is only what has started the command
+            return None
         elif not (name.startswith((_OURS, *_PYTHON, "<"))):
             return Caller(f"{shown(Path(name))}:{frame.f_lineno}, in {frame.f_code.co_name}", library)
     return None

@@ -167,6 +167,15 @@ def test_a_recording_that_cannot_be_read_does_not_hide_the_other_cassettes(
     assert cassettes("list", ".")[1] == ". holds no cassettes that can be read\n"
 
 
+def test_a_list_for_programs_has_what_the_table_has(cassettes: Cassettes, tmp_path: Path) -> None:
+    put_down(tmp_path / "some" / "a.json", asked("type=addonStatic"), asked(status=404))
+    status, output, errors = cassettes("list", "some", "--json")
+    assert (status, errors) == (0, "")
+    [found] = json.loads(output)
+    assert (found["cassette"], found["calls"], found["answers"]) == ("a.json", 2, {"200": 1, "404": 1})
+    assert set(found["classes"]) == {"type", "task_id", "addon_instance_id"}
+
+
 def test_an_empty_folder_is_listed_as_empty(cassettes: Cassettes) -> None:
     assert cassettes("list", ".") == (0, ". holds no cassettes\n", "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -70,6 +71,9 @@ def test_unused_cassettes_are_listed_and_deleted_with_yes_only(
         *(f"cce-cassettes/{name}" for name in sorted(UNUSED)),
         "4 of 7 cassettes are used by 5 tests; 3 unused cassettes would be deleted with --yes",
     ]
+    status, out, err = project("--json")
+    unused = [f"cce-cassettes/{name}" for name in sorted(UNUSED)]
+    assert (status, json.loads(out)) == (0, {"unused": unused, "deleted": False, "used": 4, "tests": 5})
     assert len(files_in(folder)) == 7
     # what a recording leaves that is killed between two steps
     leftover = folder / "test_gone" / f".cce-{'0' * 16}.tmp"

@@ -277,8 +277,11 @@ def test_the_command_gets_no_credentials_of_a_real_service(
     assert "of-a-real-service" not in errors
 
 
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_all_that_was_started_ends_with_the_command(tmp_path: Path, name: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [("SIGTERM", 143, b""), ("SIGINT", 130, b"cce-precheck: interrupted before any fault was tried\n")],
+)
+def test_all_that_was_started_ends_with_the_command(tmp_path: Path, name: str, status: int, said: bytes) -> None:
     alive = tmp_path / "alive"
     os.mkfifo(alive)
     test = f"""
@@ -298,7 +301,31 @@ def test_waits(cce_client):
             # until the process of the test has ended
             assert held.read() == ""
         output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output, errors) == (status, b"", b"")
+    assert (process.returncode, output, errors) == (status, b"", said)
+
+
+def test_ctrl_c_ends_what_is_running_and_shows_what_is_known(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    program = f"""{PROGRAM}
+if len(json.load(urllib.request.urlopen(request, timeout=60))["items"]) < 12:
+    with open({str(alive)!r}, "w") as alive:
+        print("here", file=alive, flush=True)
+        __import__("time").sleep(600)
+"""
+    (tmp_path / "ask.py").write_text(program, "utf-8")
+    names = ("kind-missing", "one-task", "count-one-short")
+    words = [sys.executable, "-m", "pytest_cce_precheck.cli", "challenge", "--jobs=1", "--time=5m"]
+    words += [*(f"--faults={name}" for name in names), "--", sys.executable, "ask.py"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with alive.open() as held:
+            assert held.readline() == "here\n"
+            process.send_signal(signal.SIGINT)
+            assert held.read() == ""
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert "not run       1 fault: it was interrupted" in output
+    assert "score         50 %: 1 of 2 faults that change an answer are killed" in output
 
 
 # ---- wrong use

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from pytest_cce_precheck import Simulator, SimulatorServer
-from pytest_cce_precheck.wire.vocabulary import create_path
+from pytest_cce_precheck.wire.vocabulary import create_path, list_path
 from tests.proxies import cassette, environment, proxy, real, recording, tasks_of
 from tests.servers import Handler, serving
 
@@ -169,7 +169,10 @@ def test_a_service_that_cannot_be_reached_is_named_and_keeps_the_old_cassette(
         with proxy(tmp_path, "--mode=record", "--to", gone, **real(server)) as running:
             answer = running.get(tasks_of(server), "T")
             assert answer.status_code == 501
-            assert "Connection refused: is --to the service, and does it run?" in answer.json()["errorMessage"]
+            assert (
+                "Connection refused: is --to (or CCE_ENDPOINT) the service, and does it run?"
+                in answer.json()["errorMessage"]
+            )
             assert running.end("T")["kept"] is False
             assert running.stop() == 1
     assert cassette(tmp_path, "T.json") == old
@@ -372,3 +375,13 @@ def test_a_test_that_was_not_ended_is_not_kept_and_one_that_ends_itself_is(
         [problem] = running.of("problem")
         assert problem["message"] == "the proxy ended before the test: it was not ended with DELETE"
     assert sorted(path.name for path in (tmp_path / "cce-cassettes").iterdir()) == ["mine.json"]
+
+
+def test_an_id_that_nobody_named_is_not_sent_and_is_the_tests_problem(tmp_path: Path, server: SimulatorServer) -> None:
+    with recording(tmp_path, server) as running:
+        ids = running.begin("TestIt")
+        answer = running.get(list_path(ids["project_id"], ids["cluster_id"]))
+        [problem] = running.end("TestIt")["problems"]
+    assert ids["project_id"] == "not-recorded"
+    assert "set CCE_PROJECT_ID and CCE_CLUSTER_ID, or let the client name them" in answer.json()["errorMessage"]
+    assert "was not sent" in problem

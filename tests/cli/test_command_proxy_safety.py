@@ -242,7 +242,7 @@ def test_a_har_of_what_passed_can_be_imported_and_has_no_secrets(server: Simulat
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [
-        (["--mode=record"], {}, "--mode=record needs --to URL, the real service"),
+        (["--mode=record"], {}, "--mode=record needs --to URL (or CCE_ENDPOINT), the real service"),
         (["--mode=replay", "--to=http://127.0.0.1:1"], {}, "--mode=replay asks nobody: leave --to out"),
         (
             ["--mode=judge", "--to=http://127.0.0.1:1"],
@@ -267,7 +267,22 @@ def test_a_har_of_what_passed_can_be_imported_and_has_no_secrets(server: Simulat
         (["--mode=replay", "--accept=nonsense"], {}, "nonsense"),
         (["--mode=replay", "--har=no/such/folder.har"], {}, "--har=no/such/folder.har"),
         (["--mode=judge", "--to=http://127.0.0.1:1", "--fail-on=new"], {}, "--fail-on=new needs an earlier report"),
-        (["--mode=replay", "--cassette-dir=nope"], {}, "--cassette-dir=nope: there is no such folder to replay"),
+        (
+            ["--mode=replay", "--cassette-dir=nope", "--test=a b"],
+            {},
+            (
+                "--cassette-dir=nope: there is no such folder to replay; record it: cce-precheck proxy --mode=record"
+                " --to https://HOST --cassette-dir nope --test 'a b'"
+            ),
+        ),
+        (
+            ["--mode=replay", "--cassette-dir=nope"],
+            {"CCE_RECORD_WITH": "CCE_PROXY_MODE=record {settings} go test -run '^{test}$' ./..."},
+            (
+                "record it: CCE_PROXY_MODE=record CCE_ENDPOINT=https://HOST CCE_PROJECT_ID=PROJECT_ID"
+                " CCE_CLUSTER_ID=CLUSTER_ID go test -run '^NAME$' ./..."
+            ),
+        ),
         (["--mode=replay", "--test=../x"], {}, "the cassette '../x' is not usable"),
         (["--mode=replay"], {"CCE_CLIENT_AK": "a"}, "CCE_CLIENT_AK and CCE_CLIENT_SK belong together"),
     ],

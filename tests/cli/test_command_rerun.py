@@ -68,7 +68,7 @@ def name(service: Service, capsys: Captured) -> str:
 def test_a_cause_is_still_there_until_the_service_is_repaired(service: Service, name: str, capsys: Captured) -> None:
     # where it was found is in the file
     assert main(["rerun", name]) == 1
-    assert capsys.readouterr().out.startswith(f"STILL      {name}  ?type=addonstatic shows ")
+    assert capsys.readouterr().out.startswith(f"STILL      {name}  ?type=addonstatic wrongly shows ")
     service.repair()
     assert main(["rerun", name.lower(), "--json"]) == 0
     [result] = json.loads(capsys.readouterr().out)
@@ -136,3 +136,16 @@ def test_a_file_that_is_no_kept_failure_is_named(name: str, capsys: Captured, tm
     path.write_text("{}", "utf-8")
     assert main(["rerun"]) == 2
     assert f"{name}.json is not a kept failure" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_it_waits_prints_what_is_known(
+    service: Service, name: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_cce_precheck.cli.rerun.time.sleep", interrupted)
+    assert main(["rerun", name, "--json", "--until-fixed=5m", *service.flags]) == 130
+    printed = capsys.readouterr()
+    assert [(each["id"], each["outcome"]) for each in json.loads(printed.out)] == [(name, "STILL")]
+    assert printed.err == "cce-precheck: interrupted: 1 of 1 cause asked for\n"

@@ -82,6 +82,19 @@ def test_a_wrong_setting_is_named_as_the_command_has_it(capsys: Captured, argume
     assert "--cce-" not in said
 
 
+def test_what_is_printed_and_reported_names_options_as_the_command_has_them(capsys: Captured, tmp_path: Path) -> None:
+    names = ("r.html", "r.md", "r.sarif", "r.json")
+    main(["run", "--budget=40", "--fault=count-one-short", *(f"--report={name}" for name in names)])
+    printed = capsys.readouterr()
+    assert "--budget is too small for it" in printed.out
+    written = {name: (tmp_path / name).read_text("utf-8") for name in names}
+    # programs read the names of the settings
+    record = json.loads(written.pop("r.json"))
+    assert set(record["settings"]) >= {"--cce-budget", "--cce-fault"}
+    shown = [printed.out, printed.err, *written.values(), json.dumps({**record, "settings": {}})]
+    assert [text for text in shown if "--cce-" in text] == []
+
+
 def test_every_option_of_a_run_is_there_without_its_prefix() -> None:
     flags = {option.flag.replace("--cce-", "--") for option in OPTIONS}
     parser = parser_of(["run"])

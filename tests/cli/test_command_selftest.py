@@ -48,6 +48,23 @@ def test_what_cannot_be_tested_exits_with_2(capsys: pytest.CaptureFixture[str], 
     assert capsys.readouterr().err.startswith(f"cce-precheck: {message}")
 
 
+def test_ctrl_c_shows_the_rows_that_are_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_one = selftest.run_one
+
+    def interrupted(name: str, budget: int, seed: int) -> selftest.Row:
+        if name == NAMES[1]:
+            raise KeyboardInterrupt
+        return run_one(name, budget, seed)
+
+    monkeypatch.setattr(selftest, "run_one", interrupted)
+    assert main(["selftest", "--jobs", "1", "--budget", "60", *NAMES]) == 130
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].split()[:2] == ["type-filter-ignored", "found"]
+    assert printed.err == "cce-precheck: interrupted: 1 of 3 faults and variations were run\n"
+
+
 def _begins(name: str, _budget: int, _seed: int) -> str:
     """Stand for a run: those of the first chunk end at once, the others go on for a while unless they are ended."""
     path = Path(name)

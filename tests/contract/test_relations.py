@@ -215,9 +215,7 @@ def test_what_is_shown_too_much_and_what_is_left_out_is_told_with_its_values() -
     ids = [each["metadata"]["taskID"] for each in others]
     answer = answer_to(listing(others), BY_TYPE.query)
     extra, missing = judge_selection(BY_TYPE, answer, around).findings
-    assert extra.message == (
-        f"?type=addonStatic shows 4 tasks, {ids[0]} first (type addonUpgrade; type addonUpgrade; type addonUpgrade)"
-    )
+    assert extra.message == (f"?type=addonStatic wrongly shows 4 tasks, {ids[0]} first (type addonUpgrade)")
     assert (extra.code, extra.path, extra.subject) == ("PRE401", "$.items[0]", ("type",))
     assert dict(extra.evidence) == {
         "question": "?type=addonStatic",
@@ -225,7 +223,7 @@ def test_what_is_shown_too_much_and_what_is_left_out_is_told_with_its_values() -
         "shows": ", ".join(ids),
     }
     assert (missing.code, missing.path) == ("PRE402", "")
-    assert missing.message.startswith("?type=addonStatic leaves out 4 tasks, ")
+    assert missing.message.startswith("?type=addonStatic wrongly leaves out 4 tasks, ")
     assert missing.evidence[2][0] == "leaves out"
     assert extra.exchanges == (answer.exchange, around.before.exchange, around.after.exchange)
 
@@ -233,7 +231,7 @@ def test_what_is_shown_too_much_and_what_is_left_out_is_told_with_its_values() -
 def test_what_the_unfiltered_list_leaves_out_is_told_without_values() -> None:
     unfiltered = Query("", (EVERYTHING,))
     [finding] = judge_selection(unfiltered, answer_to(listing(world()[1:])), bracket(world())).findings
-    assert finding.message == f"the unfiltered list leaves out task {world()[0]['metadata']['taskID']}"
+    assert finding.message == f"the unfiltered list wrongly leaves out task {world()[0]['metadata']['taskID']}"
 
 
 def test_a_question_of_which_nothing_more_is_said_may_be_answered_with_200_alone() -> None:
@@ -250,5 +248,5 @@ def test_every_task_is_part_of_everything_and_none_of_nothing() -> None:
 def test_an_answer_that_is_unsound_by_itself_is_told_with_its_value() -> None:
     [finding] = unsound(answer_to(listing(of_type(UPGRADE, world())[:1]), "type=addonStatic"))
     name = world()[1]["metadata"]["taskID"]
-    assert finding.message == f"?type=addonStatic shows task {name} (type addonUpgrade)"
+    assert finding.message == f"?type=addonStatic wrongly shows task {name} (type addonUpgrade)"
     assert (finding.path, finding.subject) == ("$.items[0]", ("type",))

@@ -221,8 +221,9 @@ def test_a_go_project_is_recorded_replayed_and_judged_by_its_own_tests(tmp_path:
     missing = go_test(tmp_path, "-run", "Vendor")
     assert missing.returncode == 1
     assert "--cassette-dir=testdata/cassettes: there is no such folder to replay" in missing.stdout
+    assert "record it: CCE_PROXY_MODE=record CCE_ENDPOINT=https://HOST CCE_PROJECT_ID=" in missing.stdout
     with processes.service() as served:
-        real = {**ids_of(served), "CCE_AUTH_TOKEN": served["token"], "CCE_PROXY_TO": served["endpoint"]}
+        real = {**ids_of(served), "CCE_AUTH_TOKEN": served["token"], "CCE_ENDPOINT": served["endpoint"]}
         for mode in ("record", "judge", "diff"):
             ran = go_test(tmp_path, CCE_PROXY_MODE=mode, **real)
             assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -234,7 +235,8 @@ def test_a_go_project_is_recorded_replayed_and_judged_by_its_own_tests(tmp_path:
     more = go_test(tmp_path, ASK_MORE="1")
     assert more.returncode == 1
     assert "--- FAIL: TestMiss" in more.stdout
-    assert "there is no cassette testdata/cassettes/TestMiss.json" in more.stdout
+    assert "there is no cassette testdata/cassettes/TestMiss.json; record it: CCE_PROXY_MODE=record " in more.stdout
+    assert "go test -count=1 -run '^TestMiss$' ./..." in more.stdout
     with processes.service("--fault=count-one-short") as served:
         real = {**ids_of(served), "CCE_AUTH_TOKEN": served["token"], "CCE_PROXY_TO": served["endpoint"]}
         judged = go_test(tmp_path, "-run", "Vendor", CCE_PROXY_MODE="judge", **real)

@@ -56,7 +56,7 @@ def test_what_it_finds_is_shrunk_and_reported_once(pytester: pytest.Pytester, ru
     assert finding["exchanges"][0]["target"].endswith("?type=addonUpgrade")
     junit = (pytester.path / "junit.xml").read_text()
     assert junit.count('name="cce_finding"') == junit.count('name="cce_code"') == 1
-    result.stdout.fnmatch_lines(["*PRE401 ?type=addonUpgrade shows *"])
+    result.stdout.fnmatch_lines(["*PRE401 ?type=addonUpgrade wrongly shows *"])
 
 
 def test_what_passing_examples_show_is_reported_once(pytester: pytest.Pytester, run: Run) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.redaction.spellings import lower, readings
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, curl, in_every_text
+from pytest_cce_precheck.simulator.service import ENDPOINT
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
 if TYPE_CHECKING:
@@ -261,6 +262,19 @@ def test_a_curl_line_reads_like_this() -> None:
         "curl -sS -i -H 'Content-Type: application/json' -H 'X-New: ***'"
         " 'https://cce.test/api/v3/tasks?type=addonStatic'"
         ' -H "X-Auth-Token: $CCE_AUTH_TOKEN"'
+    )
+
+
+def test_a_request_that_had_a_token_is_not_called_signed_whatever_the_run_uses() -> None:
+    line = curl(request(headers=Headers({"X-Auth-Token": "iam-token"})), Redactor(["iam-token"]), kind="ak/sk")
+    assert line == 'curl -sS -i https://cce.test/api/v3/tasks -H "X-Auth-Token: $CCE_AUTH_TOKEN"'
+
+
+def test_a_request_to_the_simulator_is_repeated_with_one_that_is_served() -> None:
+    line = curl(request(endpoint=ENDPOINT), Redactor([]), kind="token")
+    assert line == (
+        'curl -sS -i "$CCE_ENDPOINT"/api/v3/tasks -H "X-Auth-Token: $CCE_AUTH_TOKEN" # the simulator answered:'
+        " CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault"
     )
 
 

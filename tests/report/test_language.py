@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import pytest
 
-from pytest_cce_precheck.report.language import reason_in
+from pytest_cce_precheck.report.language import message_in, reason_in, table
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,64 @@ def test_the_reason_for_a_verdict_is_said_in_chinese(english: str, chinese: str)
 def test_a_reason_is_not_half_in_chinese() -> None:
     reason = "2 causes; another reason that is in no table"
     assert reason_in(reason, "zh") == reason
+
+
+TASK: Final = "ec188efb-d080-466e-952f-233a8c25166a"
+FOUND: Final = {
+    "PRE102": 'status 400, but 200 was expected: {"errorCode":"CCE.03400001"}',
+    "PRE105": "Content-Type is 'text/plain; charset=utf-8'; application/json was expected",
+    "PRE109": 'status 200 carries the error {"errorCode":"CCE.03400001"}',
+    "PRE110": "429 without Retry-After",
+    "PRE117": "405 without Allow",
+    "PRE201": 'kind is missing: ListAnswer requires it, and here is an object of "apiVersion", "items"',
+    "PRE202": 'currentCount must be an integer, not "12"',
+    "PRE203": 'kind must be "AddonCheck", not "addoncheck"',
+    "PRE206": "taskID must not be empty, but is",
+    "PRE301": f"task {TASK} is Running and has an expireTimeStamp",
+    "PRE302": "A finished task has no `expireTimeStamp` in 6 places (final-without-expiry)",
+    "PRE303": f"task {TASK} was created 2025-08-14T06:20:31+08:00 and expires 2025-08-13T06:18:22+08:00",
+    "PRE304": f"the task id {TASK} is listed 2 times",
+    "PRE305": f"task {TASK} is Failed, and of its 4 listed risks none is",
+    "PRE306": f"task {TASK} is Success, and its risk AddonValidate is Failed",
+    "PRE309": "currentCount is 11, and 12 tasks are listed",
+    "PRE310": "currentCount is 5: neither the 6 that match nor all 12 tasks of the cluster",
+    "PRE321": f"task {TASK} was just created and is Running already",
+    "PRE322": "3 checks were asked for, 2 tasks created",
+    "PRE401": f"?type=addonStatic wrongly shows 6 tasks, {TASK} first (type addonUpgrade)",
+    "PRE402": f"?type=addonStatic wrongly leaves out task {TASK} (type addonStatic)",
+    "what PRE401 must select": "6 of the 12 tasks that both unfiltered lists show",
+    "PRE403": f'?type=addonStatic shows task {TASK} with another content than the unfiltered list (message: "a" / "b")',
+    "PRE404": f"?type=addonStatic&task_id=x wrongly shows task {TASK} (taskID {TASK}, type addonStatic)",
+    "PRE405": f"?type=addonUpgrade shows task {TASK}, which the unfiltered lists before and after do not",
+    "PRE409": f"?limit=1 wrongly leaves out 11 tasks, {TASK} first",
+    "PRE411": f"the unfiltered list wrongly leaves out task {TASK}",
+    "PRE501": f"task {TASK} moved from Running to Init",
+    "PRE502": f'task {TASK} is Success and changed: message: "a" / "b"',
+    "PRE504": f"task {TASK} changed an immutable field: createTimeStamp 'a' -> 'b'",
+    "PRE506": f"task {TASK} was missing from an unfiltered list and is there again",
+    "PRE507": f"the unfiltered list does not show task {TASK}, created 120 s ago",
+    "PRE609": "POST on the list path was answered with 200",
+    "PRE610": f"?task_id={TASK} in the other cluster shows task {TASK}, which is another cluster's",
+    "PRE611": "a cluster that does not exist was answered with 200 and 12 tasks",
+}
+
+
+@pytest.mark.parametrize("code", FOUND)
+def test_what_was_found_is_said_in_chinese_with_each_value_of_the_answer(code: str) -> None:
+    english = FOUND[code]
+    chinese = message_in(english, "zh")
+    assert re.search("[\u4e00-\u9fff]", chinese), chinese
+    values = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{3,}|\?\S+=\S+", english)
+    assert [value for value in values if value not in chinese] == []
+    assert message_in(english, "en") == english
+
+
+def test_what_has_no_chinese_text_stays_in_english() -> None:
+    assert message_in("something else was found", "zh") == "something else was found"
+
+
+def test_each_chinese_text_has_an_example() -> None:
+    patterns = table("headlines_zh.toml")
+    used = {next(each for each in patterns if re.fullmatch(each, english)) for english in FOUND.values()}
+    # of a selection, one task and several, shown and left out, read alike
+    assert len(patterns) - len(used) <= 1

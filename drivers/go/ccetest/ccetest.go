@@ -4,7 +4,8 @@
 // It needs nothing but the standard library: copy this file into your project. These environment variables are read:
 //
 //	CCE_PROXY_MODE  replay (default), record, judge or diff
-//	CCE_PROXY_TO    the real service, for all modes but replay
+//	CCE_ENDPOINT    the real service, for all modes but replay; CCE_PROXY_TO is another name for it
+//	CCE_PROJECT_ID, CCE_CLUSTER_ID  its project and cluster; a replay takes them from the cassette
 //	CCE_PROXY_ARGS  further arguments of cce-precheck proxy, separated by blanks
 //	CCE_PRECHECK    the command; by default cce-precheck
 package ccetest
@@ -29,6 +30,9 @@ import (
 const Folder = "testdata/cassettes"
 
 const patience = 60 * time.Second
+
+// how errors say that a cassette is recorded; the proxy fills it in
+const recordWith = "CCE_PROXY_MODE=record {settings} go test -count=1 -run '^{test}$' ./..."
 
 // Service is what a test calls. Its credentials belong to the test: who calls with them is answered from its cassette.
 type Service struct {
@@ -126,13 +130,15 @@ func (s *Service) end(t testing.TB) {
 }
 
 func start() error {
+	mode := variable("CCE_PROXY_MODE", "replay")
 	words := append(strings.Fields(variable("CCE_PRECHECK", "cce-precheck")), "proxy", "--json", "--until-eof",
-		"--mode="+variable("CCE_PROXY_MODE", "replay"), "--cassette-dir="+Folder)
-	if to := os.Getenv("CCE_PROXY_TO"); to != "" {
+		"--mode="+mode, "--cassette-dir="+Folder)
+	if to := variable("CCE_PROXY_TO", os.Getenv("CCE_ENDPOINT")); to != "" && mode != "replay" {
 		words = append(words, "--to="+to)
 	}
 	words = append(words, strings.Fields(os.Getenv("CCE_PROXY_ARGS"))...)
 	command := exec.Command(words[0], words[1:]...)
+	command.Env = append(os.Environ(), "CCE_RECORD_WITH="+recordWith)
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	input, err := command.StdinPipe()
@@ -153,7 +159,7 @@ func start() error {
 	late.Stop()
 	if err != nil {
 		_ = command.Wait()
-		return fmt.Errorf("%s did not start: %s", strings.Join(words, " "), complaints.String())
+		return fmt.Errorf("%s did not start: %s", strings.Join(words, " "), strings.TrimSpace(complaints.String()))
 	}
 	started.input = input
 	go func() { _, _ = io.Copy(io.Discard, lines) }()

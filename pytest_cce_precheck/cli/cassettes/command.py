@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add = action("list", _list, "list the cassettes of a folder, their age and what they cover")
     add("folder", **folder)
+    add("--json", action="store_true", help="print JSON")
     add = action("show", _show, "show what a cassette holds")
     add("file", metavar="FILE", help="a cassette")
     add("--bodies", action="store_true", help="show the whole bodies")
@@ -74,11 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "prune",
         _prune,
         "find cassettes that no test uses any more, and delete them",
-        usage="cce-precheck cassettes prune [-h] [--yes] [DIR] [-- PYTEST-ARGUMENT ...]",
+        usage="cce-precheck cassettes prune [-h] [--yes] [--json] [DIR] [-- PYTEST-ARGUMENT ...]",
         epilog="pytest collects the tests with the arguments after --: it must find every test that uses the folder.",
     )
     add("folder", **folder)
     add("--yes", action="store_true", help="delete them; without it they are only listed")
+    add("--json", action="store_true", help="print JSON")
     add = action("import", _import, "make a cassette of the calls in HAR files and cassettes of vcrpy")
     add("files", nargs="+", metavar="FILE", help="HAR 1.2, or a cassette of vcrpy in YAML or JSON")
     add("--out", required=True, metavar="FILE", help="the cassette to write")
@@ -99,7 +101,9 @@ def _run(action: Action, options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     found = [readable(each) for each in cassettes_in(Path(options.folder))]
     cassettes = [(each.name, each.cassette) for each in found if each.cassette is not None]
-    if cassettes:
+    if options.json:
+        print_json([showing.facts(*each) for each in cassettes], redactor)
+    elif cassettes:
         print_lines(showing.table(cassettes, datetime.now(UTC)), redactor)
     else:
         print_lines([f"{options.folder} holds no cassettes{' that can be read' if found else ''}"], redactor)
@@ -148,6 +152,10 @@ def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> i
     kept = delete(result.unused, folder) if options.yes else []
     complain((f"left alone: {path} was recorded meanwhile" for path in kept), redactor)
     unused = [path for path in result.unused if path not in kept]
+    if options.json:
+        names = sorted(map(str, unused))
+        print_json({"unused": names, "deleted": options.yes, "used": result.used, "tests": result.tests}, redactor)
+        return 0
     print_lines(map(str, unused), redactor)
     done = "deleted" if options.yes else "would be deleted with --yes"
     what = f"{count_of(len(unused), 'unused cassette')} {done}" if unused else "all are used"

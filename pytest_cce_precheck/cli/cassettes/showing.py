@@ -35,20 +35,17 @@ def table(cassettes: Sequence[tuple[str, Cassette]], now: datetime) -> Iterator[
     rows: list[Sequence[str]] = [("cassette", "recorded", "age", "endpoint", "calls", "answers", "classes")]
     covered: dict[Filter, set[str]] = {name: set() for name in Filter}
     for name, cassette in cassettes:
-        recordings = list(cassette)
-        classes = covered_classes(recording.exchange for recording in recordings if recording.exchange)
+        found = facts(name, cassette)
         for each in Filter:
-            covered[each] |= set(classes[each])
-        outcomes = (each.outcome for each in recordings)
-        answers = Counter(each.reason if isinstance(each, Failure) else str(each.status) for each in outcomes)
+            covered[each] |= set(found["classes"][each])
         row: Sequence[str] = (
             name,
             f"{cassette.origin.recorded_at:%Y-%m-%d %H:%M}",
             _age(now - cassette.origin.recorded_at),
             cassette.origin.endpoint,
-            str(len(recordings)),
-            " ".join(f"{outcome}×{number}" for outcome, number in sorted(answers.items())),
-            ", ".join(f"{each} {len(classes[each])}/{len(all_classes(each))}" for each in Filter),
+            str(found["calls"]),
+            " ".join(f"{outcome}×{number}" for outcome, number in found["answers"].items()),
+            ", ".join(f"{each} {len(found['classes'][each])}/{len(all_classes(each))}" for each in Filter),
         )
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -58,6 +55,23 @@ def table(cassettes: Sequence[tuple[str, Cassette]], now: datetime) -> Iterator[
     for each in Filter:
         names = [value_class for value_class in all_classes(each) if value_class in covered[each]]
         yield f"{each}: {len(names)} of {len(all_classes(each))} classes of values: {', '.join(names) or 'none'}"
+
+
+def facts(name: str, cassette: Cassette) -> dict[str, Any]:
+    """Return what a cassette holds, for programs."""
+    recordings = list(cassette)
+    outcomes = (each.outcome for each in recordings)
+    answers = Counter(each.reason if isinstance(each, Failure) else str(each.status) for each in outcomes)
+    classes = covered_classes(each.exchange for each in recordings if each.exchange)
+    return {
+        "cassette": name,
+        "test": cassette.origin.test,
+        "recorded_at": cassette.origin.recorded_at.isoformat(),
+        "endpoint": cassette.origin.endpoint,
+        "calls": len(recordings),
+        "answers": dict(sorted(answers.items())),
+        "classes": {str(each): list(classes[each]) for each in Filter},
+    }
 
 
 def _age(since: timedelta) -> str:

@@ -32,7 +32,8 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  *
  * <ul>
  *   <li>CCE_PROXY_MODE: replay (default), record, judge or diff
- *   <li>CCE_PROXY_TO: the real service, for all modes but replay
+ *   <li>CCE_ENDPOINT: the real service, for all modes but replay; CCE_PROXY_TO is another name for it
+ *   <li>CCE_PROJECT_ID, CCE_CLUSTER_ID: its project and cluster; a replay takes them from the cassette
  *   <li>CCE_PROXY_ARGS: further arguments of cce-precheck proxy, separated by blanks
  *   <li>CCE_PRECHECK: the command; by default cce-precheck
  * </ul>
@@ -43,6 +44,8 @@ public final class CceTest implements BeforeEachCallback, AfterEachCallback, Par
 
     private static final ExtensionContext.Namespace OURS = ExtensionContext.Namespace.create(CceTest.class);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
+    // how errors say that a cassette is recorded; the proxy fills it in
+    private static final String RECORD_WITH = "CCE_PROXY_MODE=record {settings} mvn test";
 
     /**
      * What a test calls. Its credentials belong to the test: who calls with them is answered from its cassette.
@@ -108,14 +111,17 @@ public final class CceTest implements BeforeEachCallback, AfterEachCallback, Par
         static Proxy start() {
             List<String> words = new ArrayList<>(words(variable("CCE_PRECHECK", "cce-precheck")));
             words.addAll(List.of("proxy", "--json", "--until-eof", "--cassette-dir=" + FOLDER));
-            words.add("--mode=" + variable("CCE_PROXY_MODE", "replay"));
-            String to = variable("CCE_PROXY_TO", "");
-            if (!to.isEmpty()) {
+            String mode = variable("CCE_PROXY_MODE", "replay");
+            words.add("--mode=" + mode);
+            String to = variable("CCE_PROXY_TO", variable("CCE_ENDPOINT", ""));
+            if (!to.isEmpty() && !mode.equals("replay")) {
                 words.add("--to=" + to);
             }
             words.addAll(words(variable("CCE_PROXY_ARGS", "")));
             try {
-                Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
+                ProcessBuilder builder = new ProcessBuilder(words).redirectErrorStream(true);
+                builder.environment().put("CCE_RECORD_WITH", RECORD_WITH);
+                Process process = builder.start();
                 BufferedReader lines =
                         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
                 String first = lines.readLine();
