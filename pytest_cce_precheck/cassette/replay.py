@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ class Replayer(Interceptor):
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
         self.observe(request, response)
-        return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
+        return as_response(adapter, prepared, response)
 
     def answer(self, request: Request) -> Response:
         """Return what was recorded for a request; raises `CassetteError`, or `TransportError` if no answer came."""
@@ -101,6 +100,8 @@ def _replayed_headers(response: Response) -> Headers:
     if not response.headers:
         # an imported answer may have none, and is then not judged by them
         return response.headers
-    headers = response.headers.replacing("Content-Length", str(len(response.body)))
+    headers = response.headers
     # nobody waits; what is not valid stays as it is, for the rule that it breaks
-    return headers.replacing("Retry-After", "0") if is_retry_after(response.headers.get("Retry-After", "")) else headers
+    if is_retry_after(headers.get("Retry-After", "")):
+        headers = headers.replacing("Retry-After", "0")
+    return headers.replacing("Content-Length", str(len(response.body)))
