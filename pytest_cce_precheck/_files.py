@@ -72,8 +72,9 @@ def read_bytes(path: Path, name: str, *, limit: int = LARGEST, way_out: str = ""
         _refuse_odd(os.stat(path), limit, or_pipe=is_given)
         with open(path, "rb", opener=None if is_given else _without_waiting) as file:
             # it may have been replaced since
-            _refuse_odd(os.fstat(file.fileno()), limit, or_pipe=is_given)
-            return _bounded(file, limit)
+            found = os.fstat(file.fileno())
+            _refuse_odd(found, limit, or_pipe=is_given)
+            return _bounded(file, limit, found.st_size)
 
 
 def read_text(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "", encoding: str = "utf-8") -> str:
@@ -98,14 +99,15 @@ def refuse_odd(path: Path, name: str) -> None:
         _status_of(path)
 
 
-def _bounded(stream: IO[bytes], limit: int) -> bytes:
-    data = bytearray()
+def _bounded(stream: IO[bytes], limit: int, size: int = 0) -> bytes:
+    pieces, length = [], 0
     # a file in /proc has no size, and another may grow while it is read
-    while piece := stream.read(_PIECE):
-        data += piece
-        if len(data) > limit:
+    while piece := stream.read(max(_PIECE, size + 1)):
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
             raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes; expected no more")
-    return bytes(data)
+    return b"".join(pieces)
 
 
 def _refuse_odd(found: os.stat_result, limit: int | None = None, *, or_pipe: bool = False) -> None:

@@ -96,18 +96,24 @@ def read(path: Path, *, record_with: str | None = None) -> Cassette:
     name = shown(path)
     way_out = f"; record it: {record_with}" if record_with else ""
     try:
-        return loads(text_of(path), name)
+        return loads(bytes_of(path), name)
     except MissingFileError:
         raise CassetteMissingError(f"there is no cassette {name}{way_out}") from None
 
 
-def text_of(path: Path) -> str:
-    """Return a cassette's text; raises `MissingFileError` or `CassetteCorruptError`."""
+def bytes_of(path: Path) -> bytes:
+    """Return a cassette's file, which is UTF-8; raises `MissingFileError` or `CassetteCorruptError`."""
     name, way_out = f"the cassette {shown(path)}", "move it away, and record it again or in several tests"
     try:
-        return _files.read_text(path, name, limit=MAX_CASSETTE, way_out=way_out)
+        data = _files.read_bytes(path, name, limit=MAX_CASSETTE, way_out=way_out)
+        # to decode takes ten times as long
+        if not data.isascii():
+            data.decode()
+        return data
     except MissingFileError:
         raise
+    except UnicodeDecodeError as error:
+        raise CassetteCorruptError(f"{name} cannot be read: byte {error.start} is not UTF-8; {way_out}") from None
     except ConfigurationError as error:
         raise CassetteCorruptError(str(error)) from None
 

@@ -67,7 +67,7 @@ class Playback:
         self._shown = shown
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[int]] = defaultdict(list)
-        self._repeating: dict[Key, int] = {}
+        self._repeating: dict[Key, Response | Failure] = {}
         self._used: set[int] = set()
         for number in range(len(cassette)):
             self._waiting[key_of(cassette.request(number))].append(number)
@@ -87,6 +87,8 @@ class Playback:
         key = key_of(request)
         with self._lock:
             number = self._next(key, request)
+            if number is None and key in self._repeating:
+                return self._repeating[key]
             if number is None:
                 used_up = key in self._waiting
                 text = explained(self._shown(request), self.cassette, self._used, self._record_with, asked_at())
@@ -95,13 +97,13 @@ class Playback:
             # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
             if repeats:
-                self._repeating[key] = number
+                self._repeating[key] = outcome
         return outcome
 
     def _next(self, key: Key, request: Request) -> int | None:
         waiting = self._waiting.get(key)
         if not waiting:
-            return self._repeating.get(key)
+            return None
         if len(waiting) == 1:
             return waiting.pop()
         same = (place for place, number in enumerate(waiting) if self.cassette.request(number).query == request.query)
