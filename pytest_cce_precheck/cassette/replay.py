@@ -97,11 +97,9 @@ class Replayer(Interceptor):
 
 
 def _replayed_headers(response: Response) -> Headers:
-    if not response.headers:
-        # an imported answer may have none, and is then not judged by them
-        return response.headers
-    headers = response.headers
+    # an imported answer may have none, and is then not judged by them
+    pairs = [pair for pair in response.headers.pairs if pair[0].lower() != "content-length"]
+    headers = Headers([*pairs, ("Content-Length", str(len(response.body)))] if response.headers.pairs else ())
     # nobody waits; what is not valid stays as it is, for the rule that it breaks
-    if is_retry_after(headers.get("Retry-After", "")):
-        headers = headers.replacing("Retry-After", "0")
-    return headers.replacing("Content-Length", str(len(response.body)))
+    wait = headers.get("Retry-After")
+    return headers if wait is None or not is_retry_after(wait) else headers.replacing("Retry-After", "0")

@@ -183,10 +183,10 @@ def as_request(prepared: PreparedRequest, endpoint: str) -> Request:
     body = prepared.body or b""
     if isinstance(body, str):
         body = body.encode()
-    values = {
-        name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in prepared.headers.items()
-    }
-    headers = Headers(values)
-    if "Host" not in headers:
-        headers = headers.replacing("Host", parts.netloc)
-    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, headers, bytes(body))
+    pairs = [
+        (name, value.decode("latin-1") if isinstance(value, bytes) else value)
+        for name, value in prepared.headers.items()
+    ]
+    if "Host" not in prepared.headers:
+        pairs.append(("Host", parts.netloc))
+    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, Headers(pairs), bytes(body))
