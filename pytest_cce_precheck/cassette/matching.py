@@ -10,13 +10,13 @@ from pytest_cce_precheck.cassette.misses import explained
 from pytest_cce_precheck.errors import BodyError, CassetteMissError
 from pytest_cce_precheck.transport.callers import asked_at
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.exchange import parameter_octets
+from pytest_cce_precheck.wire.exchange import Response, parameter_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_cce_precheck.cassette.format import Cassette, Failure
-    from pytest_cce_precheck.wire.exchange import Request, Response
+    from pytest_cce_precheck.wire.exchange import Request
 
 Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
 
@@ -53,7 +53,8 @@ class Playback:
 
     Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
     then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
-    request what a miss may show, ``record_with`` is the command that records the cassette.
+    request what a miss may show, ``record_with`` is the command that records the cassette, and ``answered`` makes of a
+    recorded response what is answered.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Playback:
         cassette: Cassette,
         shown: Callable[[Request], Request] = lambda request: request,
         record_with: str | None = None,
+        answered: Callable[[Response], Response] = lambda response: response,
     ) -> None:
         self.cassette = cassette
+        self._answered = answered
         self._record_with = record_with
         self._shown = shown
         self._lock = threading.Lock()
@@ -96,6 +99,8 @@ class Playback:
             self._used.add(number)
             # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
+            if isinstance(outcome, Response):
+                outcome = self._answered(outcome)
             if repeats:
                 self._repeating[key] = outcome
         return outcome

@@ -47,7 +47,7 @@ class Replayer(Interceptor):
     ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
         super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
-        self.playback = Playback(cassette, redaction.shown, record_with)
+        self.playback = Playback(cassette, redaction.shown, record_with, self._redacted)
         self.misses: list[CcePrecheckError] = []
         self._redaction = redaction
 
@@ -70,9 +70,11 @@ class Replayer(Interceptor):
             raise
         if isinstance(outcome, Failure):
             raise TransportError(outcome.reason, outcome.detail, request)
-        if not self.playback.cassette.sealed or self._redaction.found_in(outcome):
-            outcome = self._redaction.response(outcome)
-        response = repeated(request, outcome)
+        return repeated(request, outcome)
+
+    def _redacted(self, response: Response) -> Response:
+        if not self.playback.cassette.sealed or self._redaction.found_in(response):
+            response = self._redaction.response(response)
         return Response(response.status, _replayed_headers(response), response.body)
 
     def _found(self, request: Request) -> Response | Failure:
