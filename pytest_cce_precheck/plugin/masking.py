@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -94,10 +94,16 @@ def _secrets_of(config: pytest.Config) -> Iterator[str]:
 
 
 def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
-    for name in _PROXIES:
-        # not a valid URL: the connection will fail with a message
-        with suppress(ValueError):
-            yield unquote(urlsplit(environment.get(name, "")).password or "")
+    return map(_password_in, filter(None, map(environment.get, _PROXIES)))
+
+
+@lru_cache
+def _password_in(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).password or "")
+    except ValueError:
+        # the connection will fail with a message
+        return ""
 
 
 def _token_commands(config: pytest.Config) -> Iterator[str]:
@@ -106,9 +112,7 @@ def _token_commands(config: pytest.Config) -> Iterator[str]:
     configs += [config.stash[config_key]] if config_key in config.stash else []
     given = filter(None, (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command")))
     for command in dict.fromkeys((*given, *(shlex.join(each.token_command) for each in configs))):
-        words: list[str] = []
-        with suppress(ValueError):
-            words = shlex.split(command)
+        words = _words_of(command)
         if " " in command:
             # as it was written, and without its quotes
             yield from (command, " ".join(words))
@@ -117,6 +121,13 @@ def _token_commands(config: pytest.Config) -> Iterator[str]:
             value = word.partition("=")[2] if word.startswith("-") else word
             if len(value) >= _LEAST_LENGTH and not os.path.exists(value):
                 yield value
+
+
+@lru_cache
+def _words_of(command: str) -> list[str]:
+    with suppress(ValueError):
+        return shlex.split(command)
+    return []
 
 
 class Mask:
@@ -132,6 +143,9 @@ class Mask:
     def text(self, text: str) -> str:
         """Return a text without the secrets, and without long pieces of them."""
         self._update()
+        return self._text(text)
+
+    def _text(self, text: str) -> str:
         return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
 
     def _update(self) -> None:
@@ -144,37 +158,44 @@ class Mask:
 
     def anything(self, shown: Any) -> Any:
         """Return an object with each text in it masked; the same object if nothing changes, or if it is pytest's."""
+        self._update()
+        return self._anything(shown)
+
+    def _anything(self, shown: Any) -> Any:
         if isinstance(shown, str):
-            return self.text(shown)
+            return self._text(shown)
         if isinstance(shown, bytes):
             text = shown.decode("utf-8", "surrogateescape")
-            masked = self.text(text)
+            masked = self._text(text)
             return shown if masked == text else masked.encode("utf-8", "surrogateescape")
         kind = next((kind for kind in _HOLDERS if isinstance(shown, kind)), None)
         if kind is not None:
-            parts = [self.anything(part) for part in shown]
+            parts = [self._anything(part) for part in shown]
             return shown if all(map(_same, parts, shown)) else kind(parts)
         if isinstance(shown, Mapping):
             members = list(shown.items())
-            masked_members = self.anything(members)
+            masked_members = self._anything(members)
             return shown if masked_members is members else dict(masked_members)
-        return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
+        return shown if shown is None or isinstance(shown, _PLAIN) or self._pytests(shown) else self._object(shown)
 
     def pytests(self, shown: object) -> bool:
         """Mask an object in place if it is pytest's or exists to be shown; return whether it is."""
+        self._update()
+        return self._pytests(shown)
+
+    def _pytests(self, shown: object) -> bool:
         if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
             return False
-        self.parts(shown)
+        self._parts(shown)
         return True
 
     def _object(self, shown: object) -> object:
         """Return an object; if its ``str`` or ``repr`` shows a secret, return that, masked."""
-        self._update()
         is_machinery = type(shown).__module__.startswith("_pytest.")
         for written in (str, repr) if self._secrets and not is_machinery else ():
             with suppress(Exception):
                 text = written(shown)
-                masked = self.text(text)
+                masked = self._text(text)
                 if masked != text:
                     return masked
         return shown
@@ -187,10 +208,14 @@ class Mask:
 
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
         """Mask every text in the attributes of an object, in place."""
+        self._update()
+        self._parts(shown, but)
+
+    def _parts(self, shown: Any, but: Iterable[str] = ()) -> None:
         names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
         for name in [each for each in names if each not in but]:
             part = getattr(shown, name)
-            masked = self.anything(part)
+            masked = self._anything(part)
             if masked is not part:
                 # a frozen dataclass refuses setattr
                 object.__setattr__(shown, name, masked)
