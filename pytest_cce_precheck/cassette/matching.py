@@ -15,7 +15,7 @@ from pytest_cce_precheck.wire.exchange import Response, parameter_octets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.cassette.format import Cassette, Failure
+    from pytest_cce_precheck.cassette.format import Cassette, Failure, Origin
     from pytest_cce_precheck.wire.exchange import Request
 
 Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
@@ -53,15 +53,15 @@ class Playback:
 
     Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
     then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
-    request what a miss may show, ``record_with`` is the command that records the cassette, and ``answered`` makes of a
-    recorded response what is answered.
+    request what a miss may show, ``record_with`` returns the command that records the cassette, and ``answered`` makes
+    of a recorded response what is answered.
     """
 
     def __init__(
         self,
         cassette: Cassette,
         shown: Callable[[Request], Request] = lambda request: request,
-        record_with: str | None = None,
+        record_with: Callable[[Origin], str | None] = lambda _: None,
         answered: Callable[[Response], Response] = lambda response: response,
     ) -> None:
         self.cassette = cassette
@@ -94,7 +94,8 @@ class Playback:
                 return self._repeating[key]
             if number is None:
                 used_up = key in self._waiting
-                text = explained(self._shown(request), self.cassette, self._used, self._record_with, asked_at())
+                command = self._record_with(self.cassette.origin)
+                text = explained(self._shown(request), self.cassette, self._used, command, asked_at())
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
             # within the lock: another thread may ask for the same before this one has seen that it repeats

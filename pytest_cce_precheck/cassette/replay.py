@@ -18,13 +18,13 @@ from pytest_cce_precheck.wire.dates import is_retry_after
 from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
-    from pytest_cce_precheck.cassette.format import Cassette
+    from pytest_cce_precheck.cassette.format import Cassette, Origin
     from pytest_cce_precheck.wire.exchange import Request
 
 
@@ -33,7 +33,7 @@ class Replayer(Interceptor):
 
     Requests and answers go through ``redaction``, as they did when they were recorded. `CassetteMissError` is raised if
     nothing was recorded for a request, `CassetteCorruptError` if that cannot be read; both are kept in ``misses``,
-    since code that catches every exception hides them. ``record_with`` is the command that records the cassette.
+    since code that catches every exception hides them. ``record_with`` returns the command that records the cassette.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Replayer(Interceptor):
         redaction: Redaction,
         endpoints: Sequence[str] = (),
         *,
-        record_with: str | None = None,
+        record_with: Callable[[Origin], str | None] = lambda _: None,
         **more: Any,
     ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))

@@ -162,12 +162,11 @@ class ReplayingProxy(ProxyMode):
         """Read the test's cassette; a test that makes no call does not need one."""
         means, test.cassette = self.means, test.place_in(self.means.folder)
         try:
-            cassette = files.read(test.cassette, record_with=means.record_with(None))
+            cassette = files.read(test.cassette, record_with=means.record_with)
         except CassetteMissingError as error:
             self._replayers[id(test)] = error
             return
-        command = means.record_with(cassette.origin)
-        self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=command)
+        self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=means.record_with)
         origin = cassette.origin
         ids = {"project_id": origin.project_id, "cluster_id": origin.cluster_id}
         test.used = {name: value for name, value in ids.items() if value}
@@ -244,7 +243,7 @@ class ComparingProxy(ProxyMode):
     def begin(self, test: OpenTest) -> None:
         """Read the test's cassette, without which there is nothing to compare; raises `CassetteError`."""
         test.cassette = test.place_in(self.means.folder)
-        cassette = files.read(test.cassette, record_with=self.means.record_with(None))
+        cassette = files.read(test.cassette, record_with=self.means.record_with)
         exchanges = (each.exchange for each in cassette)
         self._recorded[test.name] = [each for each in exchanges if each and _is_call(each)]
         self._seen[test.name] = []
