@@ -8,11 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import tomllib
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -49,7 +47,8 @@ def shown(path: Path) -> str:
 
 def packaged(name: str) -> str:
     """Return the text of a file of this package, by its path within it."""
-    return resources.files("pytest_cce_precheck").joinpath(name).read_text("utf-8")
+    # importlib.resources would take longer than to read them all
+    return (Path(__file__).parent / name).read_text("utf-8")
 
 
 def packaged_table(name: str) -> dict[str, Any]:
@@ -214,7 +213,7 @@ def _place_of(path: Path) -> tuple[Path, os.stat_result | None]:
 
 
 def _unfinished(target: Path) -> Path:
-    return target.with_name(f".cce-{secrets.token_hex(8)}.tmp")
+    return target.with_name(f".cce-{os.urandom(8).hex()}.tmp")
 
 
 def _write_whole(path: Path, data: bytes, old: os.stat_result | None) -> None:
