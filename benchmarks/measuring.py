@@ -62,17 +62,15 @@ def in_turns(
     rounds: int,
     unit: str,
     goal: float | None = None,
-    floor: Callable[[], float] | None = None,
 ) -> Iterator[Line]:
     """Measure all in turns, and yield a line for each but the first, which is the peer of the others.
 
-    ``goal`` is that of `OURS`. What ``floor`` measures is taken off all the others.
+    ``goal`` is that of `OURS`.
     """
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
-        below = floor() if floor is not None else 0.0
         for name, measure in measures.items():
-            taken[name].append(measure() - below)
+            taken[name].append(measure())
     peer, *others = taken
     for who in others:
         ratios = [cost / base for cost, base in zip(taken[who], taken[peer], strict=True)]
@@ -103,6 +101,13 @@ def cpu_of(command: Sequence[str], folder: Path | None = None, environment: Mapp
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
     return used.ru_utime + used.ru_stime
+
+
+def with_caches(folder: Path) -> dict[str, str]:
+    """Return an environment in which Python writes compiled modules into a folder; the first run of a program does."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def pytest(*arguments: str) -> list[str]:

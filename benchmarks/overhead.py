@@ -23,7 +23,7 @@ import overhead_http
 import schemathesis_peer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from measuring import OURS, cpu_of, in_turns, per_call, pytest
+from measuring import OURS, cpu_of, in_turns, per_call, pytest, with_caches
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract import schema
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT = "-p no:cce_precheck"
-EXAMPLES = 600
+EXAMPLES = 400
 
 
 # ---- start-up
@@ -71,7 +71,7 @@ def startup(effort: Effort) -> Iterator[Line]:
                 "startup",
                 what,
                 {who: _start(command, folder, environment, exact=exact) for who, command in commands.items()},
-                rounds=1 if exact else effort.choose(15, 9),
+                rounds=1 if exact else effort.choose(15, 5),
                 unit="million instructions" if exact else "ms",
                 goal=goal,
             )
@@ -109,12 +109,13 @@ def ordinary_test(effort: Effort) -> Iterator[Line]:
         text = f"import pytest\n\n\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n"
         (folder / "test_many.py").write_text(text, encoding="utf-8")
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        commands = {WITHOUT: pytest(*WITHOUT.split()), OURS: pytest()}
+        commands, environment = {WITHOUT: pytest(*WITHOUT.split()), OURS: pytest()}, with_caches(folder)
+        cpu_of(pytest("--collect-only"), folder, environment)
         yield from in_turns(
             "test",
             "a test that does not use the plugin",
-            {who: lambda c=command: cpu_of(c, folder) / tests * 1e3 for who, command in commands.items()},
-            rounds=effort.choose(7, 3),
+            {who: lambda c=command: cpu_of(c, folder, environment) / tests * 1e3 for who, command in commands.items()},
+            rounds=effort.choose(7, 2),
             unit="ms of CPU",
             goal=1.1,
         )
@@ -126,19 +127,24 @@ def ordinary_test(effort: Effort) -> Iterator[Line]:
 def commands(effort: Effort) -> Iterator[Line]:
     answer = ROOT / "tests" / "data" / "example_create_response.json"
     accepted = "--accept=status-without-message: the vendor's example has none"
-    for words, goal in ((["--help"], 3), (["explain", "PRE401"], 5), (["check", str(answer), accepted], 9)):
-        command = [sys.executable, "-m", "pytest_cce_precheck.cli", *words]
-        yield from in_turns(
-            "commands",
-            f"`cce-precheck {' '.join(words[:1])}`",
-            {
-                "python -c pass": lambda: cpu_of([sys.executable, "-c", "pass"]) * 1e3,
-                OURS: lambda c=command: cpu_of(c) * 1e3,
-            },
-            rounds=effort.choose(15, 5),
-            unit="ms of CPU",
-            goal=goal,
-        )
+    with tempfile.TemporaryDirectory(prefix="overhead-") as name:
+        environment = with_caches(Path(name))
+
+        def milliseconds(*words: str) -> float:
+            return cpu_of([sys.executable, *words], environment=environment) * 1e3
+
+        milliseconds("-c", "pass")
+        for words, goal in ((["--help"], 3), (["explain", "PRE401"], 5), (["check", str(answer), accepted], 9)):
+            ours = ["-m", "pytest_cce_precheck.cli", *words]
+            milliseconds(*ours)
+            yield from in_turns(
+                "commands",
+                f"`cce-precheck {words[0]}`",
+                {"python -c pass": lambda: milliseconds("-c", "pass"), OURS: lambda o=ours: milliseconds(*o)},
+                rounds=effort.choose(15, 3),
+                unit="ms of CPU",
+                goal=goal,
+            )
 
 
 # ---- masking
@@ -282,7 +288,7 @@ def example(effort: Effort) -> Iterator[Line]:
             return drawing(drawn, asked) * 1e3
 
         one_draw = {"hypothesis, one `fixed_dictionaries` draw": lambda: drawing(plain) * 1e3}
-        rounds = effort.choose(5, 2)
+        rounds = effort.choose(5, 1)
         ours = {OURS: lambda: drawing(drawn) * 1e3}
         what = "an example of `strategies.filters`, drawn"
         yield from in_turns("example", what, one_draw | ours, rounds=rounds, unit="ms of CPU")

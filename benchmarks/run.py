@@ -90,9 +90,7 @@ def table(lines: Sequence[Line]) -> Iterator[str]:
     yield "|---|---|---|--:|---|--:|---|"
     for each in lines:
         goal = f"≤ {each.goal:g}" if each.goal is not None else "–"
-        measured = f"{each.cost:,.3g} to {each.peer_cost:,.3g} {each.unit}"
-        if each.peer_cost >= 1000:
-            measured = f"{each.cost:,.0f} to {each.peer_cost:,.0f} {each.unit}"
+        measured = f"{_number(each.cost)} to {_number(each.peer_cost)} {each.unit}"
         ratios = f"{_ratio(each.low)} to {_ratio(each.high)}"
         yield (f"| {each.what} | {each.who} | {each.peer} | {_ratio(each.ratio)} | {ratios} | {goal} | {measured} |")
 
@@ -109,8 +107,12 @@ def warn(lines: Sequence[Line], kept: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
+def _number(cost: float) -> str:
+    return f"{cost:,.0f}" if cost >= 1000 else f"{cost:.3g}"
+
+
 def _ratio(ratio: float) -> str:
-    return f"{ratio:.3f}" if 0.9 < ratio < 1.1 else f"{ratio:.3g}"
+    return f"{ratio:.3f}" if 0.9 < ratio < 1.1 else _number(ratio)
 
 
 def _parted(tool: str) -> tuple[str, str, str]:
