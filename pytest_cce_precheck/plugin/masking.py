@@ -7,29 +7,25 @@ file, the JUnit report, the ids of tests, and what allure writes.
 from __future__ import annotations
 
 import logging
-import os
-import shlex
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from _pytest.junitxml import xml_key
 
-from pytest_cce_precheck.config import targets
-from pytest_cce_precheck.plugin.fixtures import harnesses_key, returned_key
+from pytest_cce_precheck.plugin.fixtures import returned_key
+from pytest_cce_precheck.plugin.known_secrets import secrets_of, token_commands
 from pytest_cce_precheck.plugin.run_log import mask_key
-from pytest_cce_precheck.plugin.settings import config_key, environment_key, targets_key
 from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from pluggy import Result
 
@@ -46,16 +42,13 @@ _HOLDERS: Final = (list, tuple, set, frozenset)
 _PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
 # hooks of other plugins through which anybody may write into a report
 _FILLED: Final = ("pytest_html_", "pytest_json_modifyreport", "pytest_metadata")
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-# a shorter argument of a command is not taken for a secret
-_LEAST_LENGTH: Final = 6
 # an OSError keeps its texts here, unlike other exceptions
 _FIELDS: Final = ("strerror", "filename", "filename2")
 
 
 def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
-    mask = Mask(partial(_secrets_of, config), partial(_token_commands, config))
+    mask = Mask(partial(secrets_of, config), partial(token_commands, config))
     config.stash[mask_key] = lambda data: in_every_text(data, mask.text)
     masking = Masking(mask)
     config.pluginmanager.register(masking, "cce-masking")
@@ -64,7 +57,7 @@ def mask_everything_shown(config: pytest.Config) -> None:
 
 def mask_of_environment(config: pytest.Config) -> Mask:
     """Return what masks the credentials that are known, before the settings are and after the run too."""
-    return Mask(partial(_secrets_of, config))
+    return Mask(partial(secrets_of, config))
 
 
 def mask_exception(error: BaseException, config: pytest.Config) -> None:
@@ -79,55 +72,6 @@ def mask_captured(config: pytest.Config) -> None:
         # what is written here is captured again
         for stream, text in zip((sys.stdout, sys.stderr), capture.read_global_capture(), strict=True):
             stream.write(mask_of_environment(config).text(text))
-
-
-def _secrets_of(config: pytest.Config) -> Iterator[str]:
-    named = config.stash.get(targets_key, ())
-    # a test may remove a variable after it has read its value
-    for environment in (config.stash.get(environment_key, {}), os.environ):
-        yield from targets.secrets_of(named, environment)
-        yield from _proxy_passwords(environment)
-    for harness in config.stash.get(harnesses_key, ()):
-        yield from harness.secrets
-    for returned in config.stash.get(returned_key, ()):
-        yield from returned.secrets
-
-
-def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
-    return map(_password_in, filter(None, map(environment.get, _PROXIES)))
-
-
-@lru_cache
-def _password_in(url: str) -> str:
-    try:
-        return unquote(urlsplit(url).password or "")
-    except ValueError:
-        # the connection will fail with a message
-        return ""
-
-
-def _token_commands(config: pytest.Config) -> Iterator[str]:
-    """Yield the commands that print tokens, and their arguments, which may be secrets."""
-    configs = [target.config for target in config.stash.get(targets_key, ())]
-    configs += [config.stash[config_key]] if config_key in config.stash else []
-    given = filter(None, (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command")))
-    for command in dict.fromkeys((*given, *(shlex.join(each.token_command) for each in configs))):
-        words = _words_of(command)
-        if " " in command:
-            # as it was written, and without its quotes
-            yield from (command, " ".join(words))
-        for word in words[1:]:
-            # the value of an option; the path of a file is no secret
-            value = word.partition("=")[2] if word.startswith("-") else word
-            if len(value) >= _LEAST_LENGTH and not os.path.exists(value):
-                yield value
-
-
-@lru_cache
-def _words_of(command: str) -> list[str]:
-    with suppress(ValueError):
-        return shlex.split(command)
-    return []
 
 
 class Mask:
