@@ -101,7 +101,7 @@ def refuse_odd(path: Path, name: str) -> None:
 def _bounded(stream: IO[bytes], limit: int, size: int = 0) -> bytes:
     pieces, length = [], 0
     # a file in /proc has no size, and another may grow while it is read
-    while piece := stream.read(max(_PIECE, size + 1)):
+    while piece := stream.read(size + 1 if size else _PIECE):
         pieces.append(piece)
         length += len(piece)
         if length > limit:
