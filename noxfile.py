@@ -72,7 +72,7 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Run one benchmark: ``nox -s benchmarks -- overhead.py``."""
+    """Run one benchmark: ``nox -s benchmarks -- run.py --quick``."""
     install(session, "test")
     name, *arguments = session.posargs or session.error("name one of the files in benchmarks/")
     session.run("python", f"benchmarks/{name}", *arguments)

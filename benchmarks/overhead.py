@@ -1,20 +1,13 @@
-"""What the plugin and the library cost, each against a floor measured in the same run.
+"""What the plugin, the library and the commands cost, each compared with a peer; `run.py` runs it.
 
-Ratios hold from machine to machine; absolute times do not. Runs alternate, and medians are given. Start-up is counted
-in instructions by valgrind where it is installed, in milliseconds otherwise; it is measured on the built wheel, since
-pytest rewrites the modules of an installed plugin, and not those of an editable one.
-
-    python benchmarks/overhead.py
-    python benchmarks/overhead.py --only validation server
-    python benchmarks/overhead.py --only example --schemathesis ~/st/bin/schemathesis
+Start-up is counted in instructions if valgrind is installed, in milliseconds of the processor otherwise. It is measured
+on the built wheel, since pytest rewrites the modules of an installed plugin, and not those of an editable one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import statistics
@@ -23,9 +16,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass
-from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +23,14 @@ import overhead_http
 import schemathesis_peer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from measuring import OURS, cpu_of, in_turns, per_call, pytest, with_caches
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract import schema
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.explore import strategies
 from pytest_cce_precheck.explore.classes import values_of
+from pytest_cce_precheck.plugin.masking import Mask
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -47,49 +39,42 @@ from pytest_cce_precheck.wire.exchange import Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from measuring import Effort, Line
+
 ROOT = Path(__file__).resolve().parent.parent
-PLUGIN = "cce_precheck"
-# plugins of the development environment; hypothesis' own stays, since it is there wherever this project is
-OTHERS = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:xdist.looponfail", "-p", "no:cacheprovider")
-TESTS = 2000
-EXAMPLES = 600
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row: a cost, its floor, and what the ratio should be."""
-
-    what: str
-    floor: str
-    ratio: str
-    goal: str
-    measured: str
-
-
-def alternating(runs: int, *measures: Callable[[], float]) -> list[float]:
-    """Run each in turn, several times over, and give the medians."""
-    rounds = [[measure() for measure in measures] for _ in range(runs)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+WITHOUT = "-p no:cce_precheck"
+EXAMPLES = 400
 
 
 # ---- start-up
 
 
-def startup(_: argparse.Namespace) -> Iterator[Line]:
+def startup(effort: Effort) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
         folder = Path(name)
         site = unpacked_wheel(folder)
         (folder / "test_one.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         warm = {**os.environ, "PYTHONPATH": str(site), "PYTHONHASHSEED": "0"}
+        # the first run writes the caches
+        warm.pop("PYTHONDONTWRITEBYTECODE", None)
         cold = {**warm, "PYTHONPYCACHEPREFIX": str(folder / "none"), "PYTHONDONTWRITEBYTECODE": "1"}
-        for label, environment, goal in (
-            ("`pytest --collect-only` of one empty test", warm, "≤ 1.03"),
-            ("the same without bytecode caches", cold, "≤ 1.05"),
-        ):
-            without, with_it, unit = started(folder, environment)
-            measured = f"{without:,.0f} → {with_it:,.0f} {unit}"
-            yield Line(label, "with `-p no:cce_precheck`", f"{with_it / without:.3f}", goal, measured)
+        exact = shutil.which("valgrind") is not None and not effort.quick
+        for what, environment, goal in (
+            ("`pytest --collect-only` of one empty test", warm, 1.015),
+            ("the same without bytecode caches", cold, 1.05),
+        )[: effort.choose(2, 1)]:
+            commands = {WITHOUT: pytest("--collect-only", *WITHOUT.split()), OURS: pytest("--collect-only")}
+            for command in commands.values():
+                cpu_of(command, folder, environment)
+            yield from in_turns(
+                "startup",
+                what,
+                {who: _start(command, folder, environment, exact=exact) for who, command in commands.items()},
+                rounds=1 if exact else effort.choose(15, 5),
+                unit="million instructions" if exact else "ms",
+                goal=goal,
+            )
 
 
 def unpacked_wheel(folder: Path) -> Path:
@@ -101,73 +86,90 @@ def unpacked_wheel(folder: Path) -> Path:
     return folder / "site"
 
 
-def started(folder: Path, environment: Mapping[str, str]) -> tuple[float, float, str]:
-    """Collect without and with the plugin; give both costs and their unit."""
-    commands = [
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", *OTHERS, *extra]
-        for extra in (["-p", f"no:{PLUGIN}"], [])
-    ]
-
-    def run(command: Sequence[str]) -> str:
+def _start(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, exact: bool) -> Callable[[], float]:
+    def instructions() -> float:
+        valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=600
+            [*valgrind, *command], cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=600
         )
-        return done.stderr
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        assert found is not None
+        return int(found[1]) / 1e6
 
-    def seconds(command: Sequence[str]) -> float:
-        begun = time.perf_counter()
-        run(command)
-        return (time.perf_counter() - begun) * 1000
-
-    for command in commands:
-        run(command)
-    if shutil.which("valgrind") is None:
-        plain, ours = alternating(15, *(lambda c=command: seconds(c) for command in commands))
-        return plain, ours, "ms"
-    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    told = [re.search(r"Collected : (\d+)", run([*valgrind, *command])) for command in commands]
-    plain, ours = (int(match[1]) / 1e6 for match in told if match)
-    return plain, ours, "million instructions"
+    return instructions if exact else lambda: cpu_of(command, folder, environment) * 1e3
 
 
 # ---- a test that does not use the plugin
 
 
-def ordinary_test(_: argparse.Namespace) -> Iterator[Line]:
+def ordinary_test(effort: Effort) -> Iterator[Line]:
+    tests = effort.choose(2000, 500)
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
         folder = Path(name)
-        text = f"import pytest\n\n\n@pytest.mark.parametrize('n', range({TESTS}))\ndef test_nothing(n):\n    pass\n"
+        text = f"import pytest\n\n\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n"
         (folder / "test_many.py").write_text(text, encoding="utf-8")
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        commands, environment = {WITHOUT: pytest(*WITHOUT.split()), OURS: pytest()}, with_caches(folder)
+        cpu_of(pytest("--collect-only"), folder, environment)
+        yield from in_turns(
+            "test",
+            "a test that does not use the plugin",
+            {who: lambda c=command: cpu_of(c, folder, environment) / tests * 1e3 for who, command in commands.items()},
+            rounds=effort.choose(7, 2),
+            unit="ms of CPU",
+            goal=1.1,
+        )
 
-        def cpu(*extra: str) -> float:
-            command = [sys.executable, "-m", "pytest", "-q", *OTHERS, *extra]
-            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            assert process.returncode == 0
-            return used.ru_utime + used.ru_stime
 
-        without, with_it = alternating(7, lambda: cpu("-p", f"no:{PLUGIN}"), cpu)
-    added = (with_it - without) / TESTS * 1000
-    measured = f"{without / TESTS * 1000:.2f} → {with_it / TESTS * 1000:.2f} ms of CPU a test"
-    yield Line(
-        "a test that does not use the plugin", f"with `-p no:{PLUGIN}`", f"{with_it / without:.2f}",
-        "≤ 0.6 ms added", f"{added:.2f} ms added; {measured}",
-    )  # fmt: skip
+# ---- commands
+
+
+def commands(effort: Effort) -> Iterator[Line]:
+    answer = ROOT / "tests" / "data" / "example_create_response.json"
+    accepted = "--accept=status-without-message: the vendor's example has none"
+    with tempfile.TemporaryDirectory(prefix="overhead-") as name:
+        environment = with_caches(Path(name))
+
+        def milliseconds(*words: str) -> float:
+            return cpu_of([sys.executable, *words], environment=environment) * 1e3
+
+        milliseconds("-c", "pass")
+        for words, goal in ((["--help"], 3), (["explain", "PRE401"], 5), (["check", str(answer), accepted], 9)):
+            ours = ["-m", "pytest_cce_precheck.cli", *words]
+            milliseconds(*ours)
+            yield from in_turns(
+                "commands",
+                f"`cce-precheck {words[0]}`",
+                {"python -c pass": lambda: milliseconds("-c", "pass"), OURS: lambda o=ours: milliseconds(*o)},
+                rounds=effort.choose(15, 3),
+                unit="ms of CPU",
+                goal=goal,
+            )
+
+
+# ---- masking
+
+
+def masking(effort: Effort) -> Iterator[Line]:
+    secrets = [f"made-up-{name}-{'0123456789' * 3}" for name in ("token", "access-key", "secret-key")]
+    for what, text in (
+        ("a line without a secret, masked", "tests/test_tasks.py::test_a_task_has_a_type[addonStatic] PASSED"),
+        ("a traceback of 6 kB without a secret, masked", "    answer = client.list_tasks(type='addonStatic')\n" * 120),
+    ):
+        mask, lowered = Mask(lambda: secrets), re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE)
+        yield from in_turns(
+            "masking",
+            what,
+            {
+                "re.sub of the secrets as they are": lambda t=text, p=lowered: per_call(lambda: p.sub("***", t)) * 1e6,
+                OURS: lambda t=text, m=mask: per_call(lambda: m.text(t)) * 1e6,
+            },
+            rounds=effort.choose(7, 3),
+            unit="µs",
+        )
 
 
 # ---- validation
-
-
-def per_call(function: Callable[[], object], seconds: float = 0.3) -> float:
-    """Return the seconds that a call takes."""
-    begun = time.process_time()
-    for calls in count(1):
-        function()
-        if (used := time.process_time() - begun) > seconds:
-            return used / calls
-    raise AssertionError
 
 
 def without_rs() -> float:
@@ -183,7 +185,7 @@ def without_rs() -> float:
     return float(done.stdout)
 
 
-def validation(_: argparse.Namespace) -> Iterator[Line]:
+def validation(effort: Effort) -> Iterator[Line]:
     body = overhead_http.answer()
     document = json.loads(body)
     simulator = Simulator()
@@ -196,44 +198,48 @@ def validation(_: argparse.Namespace) -> Iterator[Line]:
         # a new response each time: it keeps what it has parsed
         return check(Exchange(asked, type(answered)(answered.status, answered.headers, answered.body)))
 
-    floor, fast, slow, full = alternating(
-        5,
-        lambda: per_call(lambda: json.loads(body)),
-        lambda: per_call(lambda: list(schema.schema_errors(document, "list_answer"))),
-        without_rs,
-        lambda: per_call(whole),
-    )
-    against = f"`json.loads` of its {len(body):,} bytes, {floor * 1e6:.0f} µs"
-    for what, seconds, goal in (
-        ("the schema of a 12-task answer, with `[fast]`", fast, "≤ 1.0"),
-        ("the same without `[fast]`", slow, "the slow, explaining path (75)"),
-        ("`check()` of it: parsing, envelope, schema, all rules", full, "≤ 5"),
-    ):
-        yield Line(what, against, f"{seconds / floor:.2f}", goal, f"{seconds * 1e6:.0f} µs")
-
-
-# ---- the embedded server
-
-
-def server(_: argparse.Namespace) -> Iterator[Line]:
-    kinds = ("simulator", "rendering", "ready")
-    with (
-        overhead_http.serving(kinds[0]) as ours,
-        overhead_http.serving(kinds[1]) as rendering,
-        overhead_http.serving(kinds[2]) as ready,
-    ):
-        rates = alternating(
-            5, *(lambda p=port: overhead_http.requests_a_second(p, 1.5) for port in (ours, rendering, ready))
+    measures: list[tuple[str, Callable[[], float], float | None]] = [
+        (
+            "the schema of a 12-task answer, with `[fast]`",
+            lambda: per_call(lambda: list(schema.schema_errors(document, "list_answer"))),
+            1.0,
+        ),
+        ("the same without `[fast]`", without_rs, None),
+        ("`check()` of it: parsing, envelope, schema, all rules", lambda: per_call(whole), 5.0),
+    ]
+    for what, measure, goal in measures:
+        yield from in_turns(
+            "validation",
+            what,
+            {
+                f"`json.loads` of its {len(body):,} bytes": lambda: per_call(lambda: json.loads(body)) * 1e6,
+                OURS: lambda m=measure: m() * 1e6,
+            },
+            rounds=effort.choose(5, 2),
+            unit="µs",
+            goal=goal,
         )
-    rate, *floors = rates
-    for what, floor, goal in (
-        ("that renders the same body", floors[0], "≥ 2.5"),
-        ("with the body's bytes ready", floors[1], "–"),
+
+
+# ---- the simulator's server
+
+
+def server(effort: Effort) -> Iterator[Line]:
+    seconds = 1.5 if not effort.quick else 0.5
+    for kind, peer, goal in (
+        ("rendering", "stdlib ThreadingHTTPServer that renders the same body", 0.4),
+        ("ready", "stdlib ThreadingHTTPServer with the body's bytes ready", None),
     ):
-        yield Line(
-            "the embedded server, requests a second over 8 connections", f"stdlib ThreadingHTTPServer {what}",
-            f"{rate / floor:.2f}", goal, f"{rate:,.0f} to {floor:,.0f} requests/s",
-        )  # fmt: skip
+        with overhead_http.serving("simulator") as ours, overhead_http.serving(kind) as other:
+            ports = {peer: other, OURS: ours}
+            yield from in_turns(
+                "server",
+                "a request to the simulator's server, of 8 connections",
+                {who: lambda p=port: 1e3 / overhead_http.requests_a_second(p, seconds) for who, port in ports.items()},
+                rounds=effort.choose(5, 3),
+                unit="ms",
+                goal=goal,
+            )
 
 
 # ---- a drawn example
@@ -257,7 +263,7 @@ def drawing(strategy: st.SearchStrategy[object], use: Callable[[object], object]
     return (time.process_time() - begun) / len(seen)
 
 
-def example(options: argparse.Namespace) -> Iterator[Line]:
+def example(effort: Effort) -> Iterator[Line]:
     simulator = Simulator()
     exchange = Exchange(overhead_http.question(simulator), simulator.handle(overhead_http.question(simulator)))
     answer, _ = judge(exchange)
@@ -278,21 +284,21 @@ def example(options: argparse.Namespace) -> Iterator[Line]:
             assert isinstance(filters, tuple)
             return check(client.list_tasks(**{item.name.value: item.value for item in filters}))
 
-        floor, ours, whole = alternating(
-            5, lambda: drawing(plain), lambda: drawing(drawn), lambda: drawing(drawn, asked)
-        )
+        def whole() -> float:
+            return drawing(drawn, asked) * 1e3
+
+        one_draw = {"hypothesis, one `fixed_dictionaries` draw": lambda: drawing(plain) * 1e3}
+        rounds = effort.choose(5, 1)
+        ours = {OURS: lambda: drawing(drawn) * 1e3}
+        what = "an example of `strategies.filters`, drawn"
+        yield from in_turns("example", what, one_draw | ours, rounds=rounds, unit="ms of CPU", goal=0.6)
+        peers: dict[str, Callable[[], float]] = dict(one_draw)
+        if "schemathesis" in effort.tools:
+            command = Path(effort.tools["schemathesis"])
+            peers = {"schemathesis in pytest": lambda: peer_example(command, simulator, port) * 1e3}
+        what, goal = "drawn, asked over HTTP and judged", 0.25 if "schemathesis" in effort.tools else None
+        yield from in_turns("example", what, peers | {OURS: whole}, rounds=rounds, unit="ms of CPU", goal=goal)
         client.close()
-        peer = peer_example(options.schemathesis, simulator, port) if options.schemathesis else None
-    against = f"hypothesis, one `fixed_dictionaries` draw, {floor * 1e3:.2f} ms"
-    yield Line(
-        "an example of `strategies.filters`, drawn", against, f"{ours / floor:.2f}", "≤ 0.6", f"{ours * 1e3:.2f} ms"
-    )
-    yield Line("drawn, asked over HTTP and judged", against, f"{whole / floor:.2f}", "–", f"{whole * 1e3:.2f} ms")
-    if peer is not None:
-        against = f"schemathesis in pytest, {peer * 1e3:.2f} ms"
-        yield Line(
-            "drawn, asked over HTTP and judged", against, f"{whole / peer:.2f}", "≤ 0.25", f"{whole * 1e3:.2f} ms"
-        )
 
 
 _PEER = """\
@@ -334,35 +340,3 @@ def peer_example(command: Path, simulator: Simulator, port: int) -> float:
             for _ in range(3)
         ]  # fmt: skip
     return statistics.median(float(text) for text in told)
-
-
-PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[Line]]] = {
-    "startup": startup,
-    "test": ordinary_test,
-    "validation": validation,
-    "server": server,
-    "example": example,
-}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts alone")
-    parser.add_argument("--schemathesis", type=Path, metavar="PATH", help="its command, to measure its examples too")
-    parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the table, which is printed too")
-    options = parser.parse_args()
-    names = ("pytest", "hypothesis", "jsonschema", "jsonschema-rs", "requests")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    lines = [f"Python {platform.python_version()}, {versions}; {os.cpu_count()} cores.", ""]
-    lines += ["| what | against | ratio | goal | measured |", "|---|---|--:|--:|---|"]
-    for name in options.only:
-        sys.stderr.write(f"{name} …\n")
-        lines += [f"| {' | '.join(vars(line).values())} |" for line in PARTS[name](options)]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -92,13 +92,20 @@ def serve(kind: str) -> None:
 @contextmanager
 def serving(kind: str) -> Iterator[int]:
     """Run a server in its own process and give its port."""
+    with started(kind) as (port, _):
+        yield port
+
+
+@contextmanager
+def started(kind: str) -> Iterator[tuple[int, int]]:
+    """Run a server in its own process and give its port and the number of its process."""
     process = subprocess.Popen(
         [sys.executable, __file__, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        yield int(process.stdout.readline()), process.pid
     finally:
         process.stdin.close()
         process.wait(timeout=30)

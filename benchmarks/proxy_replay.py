@@ -1,15 +1,14 @@
-"""What a replayed call costs over HTTP: ``cce-precheck proxy``, mitmproxy and, if its jar is given, WireMock.
+"""What a replayed call costs over HTTP: ``cce-precheck proxy``, a stdlib server, mitmproxy, WireMock; `run.py` runs it.
 
-All three replay the same recorded list of 12 tasks again and again, each in a process of its own; one client with one
-connection asks them in turns. mitmproxy is installed into an environment of its own.
+All answer with the same recorded list of 12 tasks again and again, each in a process of its own; one client with one
+connection asks them in turns. mitmproxy and WireMock are measured if their programs are named.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,9 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import overhead_http
+from measuring import OURS, in_turns
 
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import Simulator
@@ -27,19 +29,21 @@ from tests.proxies import RunningProxy, environment
 from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from measuring import Effort, Line
 
 READY_SECONDS = 60
 CLIENT_TOKEN = "token-of-the-client"
 
 
 class Target:
-    """A server that replays, and a connection to it."""
+    """A server that replays, its process, and a connection to it."""
 
-    def __init__(self, name: str, port: int, path: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, name: str, process: int, port: int, path: str, headers: Mapping[str, str]) -> None:
         self.name, self.path, self.headers = name, path, headers
+        self._status = Path(f"/proc/{process}/stat")
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
-        self.rounds: list[float] = []
 
     def ask(self) -> int:
         """Ask once and return the length of the answer."""
@@ -61,42 +65,53 @@ class Target:
                 return
         raise SystemExit(f"{self.name} does not answer")
 
-    def measure(self, calls: int) -> None:
-        """Ask as often as that, and note the seconds of one call."""
+    def connect_again(self) -> None:
+        """Ask once over a new connection: while others were asked, the server may have closed the old one."""
+        self.connection.close()
+        self.ask()
+
+    def milliseconds(self, calls: int) -> float:
+        """Ask as often as that, and return the time of one call."""
+        self.connect_again()
         began = time.perf_counter()
         for _ in range(calls):
             self.ask()
-        self.rounds.append((time.perf_counter() - began) / calls)
+        return (time.perf_counter() - began) / calls * 1e3
+
+    def milliseconds_of_cpu(self, calls: int) -> float:
+        """Ask as often as that, and return what one call costs the server; Linux alone says so."""
+        self.connect_again()
+        began = self._cpu()
+        for _ in range(calls):
+            self.ask()
+        return (self._cpu() - began) / calls * 1e3
+
+    def _cpu(self) -> float:
+        fields = self._status.read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=1000, help="calls in each round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--mitmdump", help="the program, if it is installed already")
-    parser.add_argument("--wiremock", help="wiremock-standalone-….jar, to compare with it too")
-    options = parser.parse_args()
+def proxy(effort: Effort) -> Iterator[Line]:
+    calls = effort.choose(1000, 400)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        targets = _targets(stack, folder, options)
-        for each in targets:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proxy-")))
+        ours, *peers = _targets(stack, folder, effort.tools)
+        for each in (ours, *peers):
             each.wait()
             stack.enter_context(closing(each.connection))
-            each.measure(options.calls // 5)
-            each.rounds.clear()
-        for _ in range(options.rounds):
-            for each in targets:
-                each.measure(options.calls)
-    ours = statistics.median(targets[0].rounds)
-    for each in targets:
-        cost = statistics.median(each.rounds)
-        bounds = f"{min(each.rounds) * 1e3:.3f} to {max(each.rounds) * 1e3:.3f}"
-        sys.stdout.write(f"{each.name:20} {cost * 1e3:6.3f} ms a call ({bounds}), {cost / ours:.2f} of ours\n")
+            each.milliseconds(calls // 2)
+        for peer in peers:
+            both = {peer.name: peer, OURS: ours}
+            for what, unit, measure in (
+                ("a call replayed by `cce-precheck proxy`", "ms", Target.milliseconds),
+                ("the same, without the client", "ms of the server's CPU", Target.milliseconds_of_cpu),
+            )[: 2 if Path("/proc/self/stat").exists() else 1]:
+                measures = {who: lambda m=measure, t=target: m(t, calls) for who, target in both.items()}
+                # a tick of the processor's clock must not matter
+                yield from in_turns("proxy", what, measures, rounds=effort.choose(7, 3), unit=unit)
 
 
-def _targets(stack: ExitStack, folder: Path, options: argparse.Namespace) -> list[Target]:
-    mitmdump = options.mitmdump or _installed(folder)
+def _targets(stack: ExitStack, folder: Path, tools: Mapping[str, str]) -> list[Target]:
     with SimulatorServer(Simulator()) as server:
         service = server.simulator
         path = list_path(service.project_id, service.cluster_id)
@@ -106,36 +121,35 @@ def _targets(stack: ExitStack, folder: Path, options: argparse.Namespace) -> lis
         body = running.get(path).text
         running.end("list")
         running.stop()
-        flows, port = folder / "flows", free_port()
-        recording = _started(stack, mitmdump, "-q", "-w", flows, "--mode", f"reverse:{server.endpoint}", "-p", port)
-        Target("mitmproxy", port, path, {"X-Auth-Token": token}).wait()
-        recording.terminate()
-        recording.wait()
+        flows = folder / "flows"
+        if "mitmdump" in tools:
+            port = free_port()
+            mode = f"reverse:{server.endpoint}"
+            recording = _started(stack, tools["mitmdump"], "-q", "-w", flows, "--mode", mode, "-p", port)
+            Target("mitmproxy", recording.pid, port, path, {"X-Auth-Token": token}).wait()
+            recording.terminate()
+            recording.wait()
     port = free_port()
     command = [sys.executable, "-m", "pytest_cce_precheck.cli", "proxy", "--mode=replay", "--test=list"]
-    _started(stack, *command, f"--port={port}", f"--cassette-dir={folder / 'cce-cassettes'}")
-    targets = [Target("cce-precheck proxy", port, path, {"X-Auth-Token": CLIENT_TOKEN})]
-    settings = ("server_replay_reuse=true", "server_replay_extra=kill", "connection_strategy=lazy")
-    replay = [word for each in settings for word in ("--set", each)]
-    port = free_port()
-    _started(stack, mitmdump, "-q", "-S", flows, *replay, "--mode", f"reverse:{server.endpoint}", "-p", port)
-    targets.append(Target("mitmproxy", port, path, {"X-Auth-Token": token}))
-    if options.wiremock:
+    process = _started(stack, *command, f"--port={port}", f"--cassette-dir={folder / 'cce-cassettes'}")
+    targets = [Target(OURS, process.pid, port, path, {"X-Auth-Token": CLIENT_TOKEN})]
+    port, number = stack.enter_context(overhead_http.started("ready"))
+    targets.append(Target("stdlib ThreadingHTTPServer with the body's bytes ready", number, port, path, {}))
+    if "mitmdump" in tools:
+        settings = ("server_replay_reuse=true", "server_replay_extra=kill", "connection_strategy=lazy")
+        replay = [word for each in settings for word in ("--set", each)]
+        port = free_port()
+        words = (tools["mitmdump"], "-q", "-S", flows, *replay, "--mode", f"reverse:{server.endpoint}", "-p", port)
+        targets.append(Target("mitmproxy", _started(stack, *words).pid, port, path, {"X-Auth-Token": token}))
+    if "wiremock" in tools:
         (folder / "mappings").mkdir()
         answer = {"status": 200, "body": body, "headers": {"Content-Type": "application/json"}}
         mapping = {"request": {"method": "GET", "urlPath": path}, "response": answer}
         (folder / "mappings" / "list.json").write_text(json.dumps(mapping), encoding="utf-8")
         port = free_port()
-        java = ["java", "-jar", options.wiremock, "--port", port, "--root-dir", folder, "--no-request-journal"]
-        _started(stack, *java)
-        targets.append(Target("WireMock", port, path, {}))
+        java = ("java", "-jar", tools["wiremock"], "--port", port, "--root-dir", folder, "--no-request-journal")
+        targets.append(Target(Path(tools["wiremock"]).stem, _started(stack, *java).pid, port, path, {}))
     return targets
-
-
-def _installed(folder: Path) -> str:
-    subprocess.run([sys.executable, "-m", "venv", folder / "mitm"], check=True)
-    subprocess.run([folder / "mitm" / "bin" / "pip", "install", "-q", "mitmproxy"], check=True)
-    return str(folder / "mitm" / "bin" / "mitmdump")
 
 
 def _started(stack: ExitStack, *words: object) -> subprocess.Popen[bytes]:
@@ -144,7 +158,3 @@ def _started(stack: ExitStack, *words: object) -> subprocess.Popen[bytes]:
     stack.callback(process.wait)
     stack.callback(process.terminate)
     return process
-
-
-if __name__ == "__main__":
-    main()

@@ -1,31 +1,24 @@
-"""What a replayed call costs, side by side with what users would take instead; every figure from one run.
+"""What a replayed call and a replayed test cost, side by side with what users would take instead; `run.py` runs it.
 
-One process, calls through a plain `requests` session, an answer of 12 tasks; medians over rounds that alternate.
-Peers that are not installed are left out (``pip install pytest-recording betamax requests-mock``).
-
-    python benchmarks/replay.py
-    python benchmarks/replay.py --most 1000
+One process, calls through a plain `requests` session, an answer of 12 tasks. Peers that are not installed are left out
+(``pip install pytest-recording betamax requests-mock``).
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 import responses
+from measuring import OURS, cpu_of, in_turns, pytest, version
 from requests.adapters import BaseAdapter
 
 from pytest_cce_precheck.cassette import files
@@ -41,9 +34,10 @@ from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from measuring import Effort, Line
+
 HEADERS = (("Content-Type", "application/json"), ("X-Request-Id", "a-request"))
 FEW = 10
-FLOOR = "bare responses, one registered answer"
 CALLS = 200
 
 
@@ -189,7 +183,7 @@ def requests_mock(recorded: Recorded, _: Path) -> Iterator[requests.Session]:
 WAYS: dict[str, Any] = {
     "dict lookup in an adapter": (dictionary, "requests"),
     "bare responses, one for each recording": (bare_responses, "responses"),
-    "pytest-cce-precheck": (ours, "pytest-cce-precheck"),
+    OURS: (ours, OURS),
     "betamax": (betamax, "betamax"),
     "requests-mock": (requests_mock, "requests-mock"),
     "vcrpy (pytest-recording)": (vcrpy, "vcrpy"),
@@ -197,7 +191,7 @@ WAYS: dict[str, Any] = {
 
 
 def seconds_of_calls(way: Any, recorded: Recorded, folder: Path, calls: int) -> float:
-    """Return the median time of one call; every call asks for another recording, spread over all of them."""
+    """Return the median of one call's CPU time; each call asks for another recording, spread over all of them."""
     step = max(1, len(recorded.urls) // calls)
     asked = recorded.urls[::step][:calls]
     with way(recorded, folder) as session:
@@ -205,75 +199,67 @@ def seconds_of_calls(way: Any, recorded: Recorded, folder: Path, calls: int) -> 
         session.get(asked[0])
         times = []
         for url in asked[1:] or asked:
-            started = time.perf_counter()
+            started = time.process_time()
             content = session.get(url).content
-            times.append(time.perf_counter() - started)
+            times.append(time.process_time() - started)
             assert content == recorded.body
     return statistics.median(times)
 
 
-def median_of_rounds(measures: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    taken: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(rounds):
-        for name, measure in measures.items():
-            taken[name].append(measure())
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-
-def calls_table(most: int, folder: Path) -> Iterator[str]:
-    one, few, many = Recorded(1), Recorded(FEW), Recorded(most)
-    installed = {name: way for name, way in WAYS.items() if _version(way[1])}
-    single = _measure(bare_responses, one, folder, 1)
-    measures = {name: _measure(way, few, folder, FEW) for name, (way, _) in installed.items()}
-    at_few = median_of_rounds({FLOOR: single, **measures}, 31)
-    floor = at_few.pop(FLOOR)
-    at_many = median_of_rounds(
-        {name: _measure(way, many, folder, CALLS if name in _QUICK else 8) for name, (way, _) in installed.items()}, 3
-    )
-    yield f"| a replayed call | version | µs, {FEW} recordings | against one answer of responses | {most:,} to {FEW} |"
-    yield "|---|---|---|---|---|"
-    yield f"| {FLOOR} | {_version('responses')} | {floor * 1e6:.0f} | 1.00 | – |"
-    for name, time_of_few in at_few.items():
-        grown = at_many[name] / time_of_few
-        yield (
-            f"| {name} | {_version(installed[name][1])} | {time_of_few * 1e6:.0f} | {time_of_few / floor:.2f}"
-            f" | {grown:,.2f} |"
-        )
+def _measure(way: Any, recorded: Recorded, folder: Path, calls: int) -> Callable[[], float]:
+    return lambda: seconds_of_calls(way, recorded, folder, calls) * 1e6
 
 
 # these do not search a list: a call among many costs what it costs among few
-_QUICK = ("dict lookup in an adapter", "pytest-cce-precheck")
+_FAST = ("dict lookup in an adapter", OURS)
 
 
-def _measure(way: Any, recorded: Recorded, folder: Path, calls: int) -> Callable[[], float]:
-    return lambda: seconds_of_calls(way, recorded, folder, calls)
+def calls(effort: Effort) -> Iterator[Line]:
+    one, few, many = Recorded(1), Recorded(FEW), Recorded(effort.choose(10_000, 1000))
+    most = len(many.requests)
+    ways = {
+        name if what in (OURS, "requests", "responses") else f"{name} {found}": way
+        for name, (way, what) in WAYS.items()
+        if (found := version(what))
+    }
+    with tempfile.TemporaryDirectory(prefix="replay-") as name:
+        folder = Path(name)
+        floor = {"responses, one registered answer": _measure(bare_responses, one, folder, 1)}
+        measures = floor | {who: _measure(way, few, folder, FEW) for who, way in ways.items()}
+        what = f"a replayed call, of {FEW} recordings"
+        yield from in_turns("replay", what, measures, rounds=effort.choose(31, 9), unit="µs of CPU", goal=0.8)
+        for who, way in ways.items():
+            if effort.quick and not who.startswith(OURS):
+                continue
+            among = {
+                f"{who}, of {FEW}": _measure(way, few, folder, FEW),
+                who: _measure(way, many, folder, CALLS if who.startswith(_FAST) else 8),
+            }
+            what = f"a replayed call, of {most:,} recordings"
+            yield from in_turns("replay", what, among, rounds=3, unit="µs of CPU", goal=1.1)
+        path = folder / f"{most}.json"
+        yield from in_turns(
+            "replay",
+            f"loading {most:,} recordings ({path.stat().st_size / 1e6:.0f} MB)",
+            {
+                "`json.loads` of the file": lambda: _milliseconds(lambda: json.loads(path.read_bytes())),
+                OURS: lambda: _milliseconds(lambda: Replayer(files.read(path), Redaction(Credentials()))),
+            },
+            rounds=5,
+            unit="ms of CPU",
+            goal=0.25,
+        )
 
 
-def loading_table(most: int, folder: Path) -> Iterator[str]:
-    recorded = Recorded(most)
-    path = folder / f"{most}.json"
-    if not path.exists():
-        files.write(path, written(recorded))
-
-    def parse() -> float:
-        started = time.perf_counter()
-        json.loads(path.read_bytes())
-        return time.perf_counter() - started
-
-    def load() -> float:
-        started = time.perf_counter()
-        Replayer(files.read(path), Redaction(Credentials()))
-        return time.perf_counter() - started
-
-    times = median_of_rounds({"parse": parse, "load": load}, 5)
-    yield f"| loading {most:,} recordings ({path.stat().st_size / 1e6:.0f} MB) | against json.loads of the file |"
-    yield "|---|---|"
-    yield f"| pytest-cce-precheck, ready to answer | {times['load'] / times['parse']:.2f} |"
+def _milliseconds(act: Callable[[], object]) -> float:
+    started = time.process_time()
+    act()
+    return (time.process_time() - started) * 1e3
 
 
 # ---- what a test costs more
 
-FEW_TESTS, MANY_TESTS = 100, 1100
+NOTHING = "a test that does nothing"
 PREAMBLE = """import pytest
 import requests
 import responses
@@ -284,35 +270,36 @@ BODY = {body!r}
 @pytest.mark.parametrize("number", range({tests}))
 """
 TESTS: dict[str, tuple[str, str]] = {
-    "a test that does nothing": ("def test_it(number): pass", "pytest"),
+    NOTHING: ("def test_it(number): pass", "pytest"),
     "responses.activate": ("@responses.activate\ndef test_it(number): pass", "responses"),
     "responses.activate, an answer and a call": (
         "@responses.activate\ndef test_it(number):\n    responses.get(URL, body=BODY)\n    requests.get(URL)",
         "responses",
     ),
     "pytest-recording, a call": ("@pytest.mark.vcr\ndef test_it(number): requests.get(URL)", "pytest-recording"),
-    "pytest-cce-precheck": ("def test_it(number, cce_client): pass", "pytest-cce-precheck"),
-    "pytest-cce-precheck, a call": ("def test_it(number, cce_client): requests.get(URL)", "pytest-cce-precheck"),
+    OURS: ("def test_it(number, cce_client): pass", OURS),
+    f"{OURS}, a call": ("def test_it(number, cce_client): requests.get(URL)", OURS),
 }
 
 
-def tests_table(folder: Path) -> Iterator[str]:
+def tests(effort: Effort) -> Iterator[Line]:
     """Let pytest run few tests and many, each with a cassette of its own, and share the difference among them."""
     recorded = Recorded(1)
-    measures = {
-        name: _measure_tests(folder / f"tests-{place}", recorded, source)
-        for place, (name, (source, distribution)) in enumerate(TESTS.items())
-        if _version(distribution)
-    }
-    times = median_of_rounds(measures, 5)
-    nothing = times.pop("a test that does nothing")
-    yield f"| a test, beside the {nothing * 1e3:.2f} ms of one that does nothing | ms of CPU added |"
-    yield "|---|--:|"
-    yield from (f"| {name} | {(time - nothing) * 1e3:.2f} |" for name, time in times.items())
+    known = {name: source for name, (source, what) in TESTS.items() if version(what)}
+    if effort.quick:
+        known = {name: known[name] for name in (NOTHING, "responses.activate", OURS)}
+    few, many = effort.choose(100, 50), effort.choose(1100, 250)
+    with tempfile.TemporaryDirectory(prefix="replay-") as name:
+        measures = {
+            who: _measure_tests(Path(name, str(place)), recorded, source, few, many)
+            for place, (who, source) in enumerate(known.items())
+        }
+        what = "a replayed test"
+        yield from in_turns("tests", what, measures, rounds=effort.choose(5, 2), unit="ms of CPU")
 
 
-def _measure_tests(folder: Path, recorded: Recorded, source: str) -> Callable[[], float]:
-    for tests in (FEW_TESTS, MANY_TESTS):
+def _measure_tests(folder: Path, recorded: Recorded, source: str, few: int, many: int) -> Callable[[], float]:
+    for tests in (few, many):
         place = folder / str(tests)
         place.mkdir(parents=True)
         (place / "pytest.ini").write_text("[pytest]\nmarkers = vcr\n", "utf-8")
@@ -323,39 +310,5 @@ def _measure_tests(folder: Path, recorded: Recorded, source: str) -> Callable[[]
             peer = place / "cassettes" / "test_many" / f"test_it[{number}].yaml"
             peer.parent.mkdir(parents=True, exist_ok=True)
             peer.write_text(json.dumps(_interactions(recorded)), "utf-8")
-    return lambda: (_cpu(folder / str(MANY_TESTS)) - _cpu(folder / str(FEW_TESTS))) / (MANY_TESTS - FEW_TESTS)
-
-
-def _cpu(folder: Path) -> float:
-    before = os.times()
-    command = [sys.executable, "-m", "pytest", "-q", *QUIET, "--cce-mode=replay"]
-    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True, timeout=600)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
-
-
-QUIET = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:xdist.looponfail", "-p", "no:cacheprovider")
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--most", type=int, default=10_000, metavar="N", help="recordings in the large cassette")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="replay-") as name:
-        folder = Path(name)
-        for table in (calls_table(options.most, folder), loading_table(options.most, folder), tests_table(folder)):
-            for line in table:
-                sys.stdout.write(line + "\n")
-                sys.stdout.flush()
-            sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+    command = pytest("--cce-mode=replay")
+    return lambda: (cpu_of(command, folder / str(many)) - cpu_of(command, folder / str(few))) / (many - few) * 1e3

@@ -8,11 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import tomllib
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -49,7 +47,8 @@ def shown(path: Path) -> str:
 
 def packaged(name: str) -> str:
     """Return the text of a file of this package, by its path within it."""
-    return resources.files("pytest_cce_precheck").joinpath(name).read_text("utf-8")
+    # importlib.resources would take longer than to read them all
+    return (Path(__file__).parent / name).read_text("utf-8")
 
 
 def packaged_table(name: str) -> dict[str, Any]:
@@ -72,8 +71,9 @@ def read_bytes(path: Path, name: str, *, limit: int = LARGEST, way_out: str = ""
         _refuse_odd(os.stat(path), limit, or_pipe=is_given)
         with open(path, "rb", opener=None if is_given else _without_waiting) as file:
             # it may have been replaced since
-            _refuse_odd(os.fstat(file.fileno()), limit, or_pipe=is_given)
-            return _bounded(file, limit)
+            found = os.fstat(file.fileno())
+            _refuse_odd(found, limit, or_pipe=is_given)
+            return _bounded(file, limit, found.st_size)
 
 
 def read_text(path: Path, name: str, *, limit: int = LARGEST, way_out: str = "", encoding: str = "utf-8") -> str:
@@ -98,14 +98,15 @@ def refuse_odd(path: Path, name: str) -> None:
         _status_of(path)
 
 
-def _bounded(stream: IO[bytes], limit: int) -> bytes:
-    data = bytearray()
+def _bounded(stream: IO[bytes], limit: int, size: int = 0) -> bytes:
+    pieces, length = [], 0
     # a file in /proc has no size, and another may grow while it is read
-    while piece := stream.read(_PIECE):
-        data += piece
-        if len(data) > limit:
+    while piece := stream.read(size + 1 if size else _PIECE):
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
             raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes; expected no more")
-    return bytes(data)
+    return b"".join(pieces)
 
 
 def _refuse_odd(found: os.stat_result, limit: int | None = None, *, or_pipe: bool = False) -> None:
@@ -212,7 +213,7 @@ def _place_of(path: Path) -> tuple[Path, os.stat_result | None]:
 
 
 def _unfinished(target: Path) -> Path:
-    return target.with_name(f".cce-{secrets.token_hex(8)}.tmp")
+    return target.with_name(f".cce-{os.urandom(8).hex()}.tmp")
 
 
 def _write_whole(path: Path, data: bytes, old: os.stat_result | None) -> None:

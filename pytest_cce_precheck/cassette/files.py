@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Cassette, loads
 from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingError, ConfigurationError, MissingFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SUFFIX: Final = ".json"
 # leaves room for the hash and the suffix within 255 bytes
@@ -75,9 +76,8 @@ def place(folder: Path, name: str) -> Path:
     path = folder / wanted.with_name(wanted.name if wanted.suffix == SUFFIX else wanted.name + SUFFIX)
     try:
         os.fsencode(path)
-        below = [path, *path.parents]
         # a link below the folder may lead anywhere
-        if not any(map(os.path.islink, below[: below.index(folder)])):
+        if not any(map(os.path.islink, takewhile(folder.__ne__, chain([path], path.parents)))):
             return path
         target = path.resolve()
         if not target.is_relative_to(folder.resolve()):
@@ -88,26 +88,33 @@ def place(folder: Path, name: str) -> Path:
     return path
 
 
-def read(path: Path, *, record_with: str | None = None) -> Cassette:
+def read(path: Path, *, record_with: Callable[[None], str | None] = lambda _: None) -> Cassette:
     """Read a cassette; raises `CassetteMissingError` or `CassetteCorruptError`.
 
-    ``record_with`` is the command that would record it.
+    ``record_with`` returns the command that would record it.
     """
     name = shown(path)
-    way_out = f"; record it: {record_with}" if record_with else ""
     try:
-        return loads(text_of(path), name)
+        return loads(bytes_of(path), name)
     except MissingFileError:
+        command = record_with(None)
+        way_out = f"; record it: {command}" if command else ""
         raise CassetteMissingError(f"there is no cassette {name}{way_out}") from None
 
 
-def text_of(path: Path) -> str:
-    """Return a cassette's text; raises `MissingFileError` or `CassetteCorruptError`."""
+def bytes_of(path: Path) -> bytes:
+    """Return a cassette's file, which is UTF-8; raises `MissingFileError` or `CassetteCorruptError`."""
     name, way_out = f"the cassette {shown(path)}", "move it away, and record it again or in several tests"
     try:
-        return _files.read_text(path, name, limit=MAX_CASSETTE, way_out=way_out)
+        data = _files.read_bytes(path, name, limit=MAX_CASSETTE, way_out=way_out)
+        # to decode takes ten times as long
+        if not data.isascii():
+            data.decode()
+        return data
     except MissingFileError:
         raise
+    except UnicodeDecodeError as error:
+        raise CassetteCorruptError(f"{name} cannot be read: byte {error.start} is not UTF-8; {way_out}") from None
     except ConfigurationError as error:
         raise CassetteCorruptError(str(error)) from None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -29,7 +28,9 @@ MAX_CASSETTE: Final = 512 * 1024 * 1024
 _REASONS: Final = get_args(TransportReason)
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
-_CONFLICT: Final = "\n<<<<<<< "
+_UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_HEAD: Final = HEAD.encode()
+_CONFLICT: Final = b"\n<<<<<<< "
 # the types of a head's members; others are strings
 _KINDS: Final[Mapping[str, type]] = {"recorded_at": datetime, "pseudonyms": bool, "notes": dict, "credentials": list}
 
@@ -96,15 +97,19 @@ class Cassette:
     def request(self, number: int) -> Request:
         """Return the request of a recording, counted from 0; raises `CassetteCorruptError`."""
         part = self._parts[number]
-        with self._reading(number):
+        try:
             return _request(part.read_request() if isinstance(part, Part) else part["request"], self.origin.endpoint)
+        except _UNREADABLE as error:
+            raise self._corrupt(number, error) from None
 
     def outcome(self, number: int) -> tuple[Response | Failure, bool]:
         """Return the outcome of a recorded call, and whether it repeats; raises `CassetteCorruptError`."""
         part = self._parts[number]
-        with self._reading(number):
+        try:
             data, body = part.read_outcome(as_written=self.sealed) if isinstance(part, Part) else (part, None)
             return _outcome(data, body), data.get("repeats") is True
+        except _UNREADABLE as error:
+            raise self._corrupt(number, error) from None
 
     def recording(self, number: int) -> Recording:
         """Return a recording, counted from 0; raises `CassetteCorruptError`."""
@@ -113,27 +118,26 @@ class Cassette:
     def __iter__(self) -> Iterator[Recording]:
         return (self.recording(number) for number in range(len(self)))
 
-    @contextmanager
-    def _reading(self, number: int) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise CassetteCorruptError(
-                f"recording {number + 1} of {self.name} cannot be read: {_in_words(error)}; record it again"
-            ) from None
+    def _corrupt(self, number: int, error: Exception) -> CassetteCorruptError:
+        return CassetteCorruptError(
+            f"recording {number + 1} of {self.name} cannot be read: {_in_words(error)}; record it again"
+        )
 
 
-def loads(text: str, name: str) -> Cassette:
-    """Parse a cassette's text; ``name`` is for messages. Raises `CassetteCorruptError`."""
-    if _CONFLICT in text:
+def loads(file: bytes | str, name: str) -> Cassette:
+    """Parse a cassette's file; ``name`` is for messages. Raises `CassetteCorruptError`."""
+    file = file.encode() if isinstance(file, str) else file
+    end_of_head = file.find(_HEAD)
+    start = end_of_head + len(_HEAD)
+    parts = split(file, start) if end_of_head >= 0 else None
+    sealed = parts is not None and file.endswith(_seal(memoryview(file)[start:]), 0, end_of_head)
+    # a seal says that there are none
+    if _CONFLICT in (file[:end_of_head] if sealed else file):
         raise CassetteCorruptError(f"{name} has the markers of an unfinished merge; finish it, or record it again")
-    head, _, rest = text.partition(HEAD)
-    parts = split(rest)
     if parts is not None:
-        document = _document(f'{head}\n  "recordings":[]\n}}', name)
-        sealed = isinstance(document, dict) and document.get("seal") == _seal(rest)
-        return Cassette(name, _origin(document, name), parts, sealed=sealed)
-    document = _document(text, name)
+        origin = _origin(_document(file[:end_of_head] + b'\n  "recordings":[]\n}', name), name)
+        return Cassette(name, origin, parts, sealed=sealed)
+    document = _document(file, name)
     origin = _origin(document, name)
     if not isinstance(document.get("recordings"), list):
         raise CassetteCorruptError(f"{name} is not a cassette: its recordings are missing; record it again")
@@ -147,16 +151,17 @@ def dumps(origin: Origin, recordings: Sequence[Recording], *, redacted: bool = F
     data = [_as_data(recording, origin.endpoint) for recording in recordings]
     text = written({"cassette": VERSION, **head, "recordings": data})
     before, found, rest = text.partition(HEAD)
-    return f'{before}\n  "seal":"{_seal(rest)}",{found}{rest}' if redacted and found else text
+    return f"{before}{_seal(rest.encode()).decode()}{found}{rest}" if redacted and found else text
 
 
-def _seal(recordings: str) -> str:
-    return f"{RULES}:{hashlib.sha256(recordings.encode()).hexdigest()}"
+def _seal(recordings: bytes | memoryview) -> bytes:
+    """Return the line with the seal, as it stands before `HEAD`."""
+    return f'\n  "seal":"{RULES}:{hashlib.sha256(recordings).hexdigest()}",'.encode()
 
 
-def _document(text: str, name: str) -> Any:
+def _document(text: bytes, name: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise CassetteCorruptError(f"{name} is not a cassette: {_in_words(error)}; record it again") from None
 
@@ -227,11 +232,10 @@ def _outcome(data: dict[str, Any], body: bytes | None) -> Response | Failure:
 
 
 def _request(data: dict[str, Any], endpoint: str) -> Request:
-    known = {name: data[name] for name in ("method", "endpoint", "path", "query") if name in data}
-    texts = {"endpoint": endpoint, "query": "", **known}
-    if not all(isinstance(text, str) for text in texts.values()):
+    texts = data["method"], data.get("endpoint", endpoint), data["path"], data.get("query", "")
+    if set(map(type, texts)) != {str}:
         raise TypeError("a request's method, endpoint, path and query are texts")
-    return Request(**texts, headers=_headers(data), body=as_bytes(data["body"]) if "body" in data else b"")
+    return Request(*texts, _headers(data), as_bytes(data["body"]) if "body" in data else b"")
 
 
 def _headers(data: dict[str, Any]) -> Headers:

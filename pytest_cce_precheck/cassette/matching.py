@@ -10,13 +10,13 @@ from pytest_cce_precheck.cassette.misses import explained
 from pytest_cce_precheck.errors import BodyError, CassetteMissError
 from pytest_cce_precheck.transport.callers import asked_at
 from pytest_cce_precheck.wire.body import parse_json
-from pytest_cce_precheck.wire.exchange import parameter_octets
+from pytest_cce_precheck.wire.exchange import Response, parameter_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.cassette.format import Cassette, Failure
-    from pytest_cce_precheck.wire.exchange import Request, Response
+    from pytest_cce_precheck.cassette.format import Cassette, Failure, Origin
+    from pytest_cce_precheck.wire.exchange import Request
 
 Key = tuple[str, str, tuple[tuple[bytes, bytes], ...], object]
 
@@ -53,21 +53,24 @@ class Playback:
 
     Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
     then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
-    request what a miss may show, ``record_with`` is the command that records the cassette.
+    request what a miss may show, ``record_with`` returns the command that records the cassette, and ``answered`` makes
+    of a recorded response what is answered.
     """
 
     def __init__(
         self,
         cassette: Cassette,
         shown: Callable[[Request], Request] = lambda request: request,
-        record_with: str | None = None,
+        record_with: Callable[[Origin], str | None] = lambda _: None,
+        answered: Callable[[Response], Response] = lambda response: response,
     ) -> None:
         self.cassette = cassette
+        self._answered = answered
         self._record_with = record_with
         self._shown = shown
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[int]] = defaultdict(list)
-        self._repeating: dict[Key, int] = {}
+        self._repeating: dict[Key, Response | Failure] = {}
         self._used: set[int] = set()
         for number in range(len(cassette)):
             self._waiting[key_of(cassette.request(number))].append(number)
@@ -87,21 +90,26 @@ class Playback:
         key = key_of(request)
         with self._lock:
             number = self._next(key, request)
+            if number is None and key in self._repeating:
+                return self._repeating[key]
             if number is None:
                 used_up = key in self._waiting
-                text = explained(self._shown(request), self.cassette, self._used, self._record_with, asked_at())
+                command = self._record_with(self.cassette.origin)
+                text = explained(self._shown(request), self.cassette, self._used, command, asked_at())
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
             # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
+            if isinstance(outcome, Response):
+                outcome = self._answered(outcome)
             if repeats:
-                self._repeating[key] = number
+                self._repeating[key] = outcome
         return outcome
 
     def _next(self, key: Key, request: Request) -> int | None:
         waiting = self._waiting.get(key)
         if not waiting:
-            return self._repeating.get(key)
+            return None
         if len(waiting) == 1:
             return waiting.pop()
         same = (place for place, number in enumerate(waiting) if self.cassette.request(number).query == request.query)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +18,13 @@ from pytest_cce_precheck.wire.dates import is_retry_after
 from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import requests
     from requests import PreparedRequest
     from requests.adapters import HTTPAdapter
 
-    from pytest_cce_precheck.cassette.format import Cassette
+    from pytest_cce_precheck.cassette.format import Cassette, Origin
     from pytest_cce_precheck.wire.exchange import Request
 
 
@@ -34,7 +33,7 @@ class Replayer(Interceptor):
 
     Requests and answers go through ``redaction``, as they did when they were recorded. `CassetteMissError` is raised if
     nothing was recorded for a request, `CassetteCorruptError` if that cannot be read; both are kept in ``misses``,
-    since code that catches every exception hides them. ``record_with`` is the command that records the cassette.
+    since code that catches every exception hides them. ``record_with`` returns the command that records the cassette.
     """
 
     def __init__(
@@ -43,12 +42,12 @@ class Replayer(Interceptor):
         redaction: Redaction,
         endpoints: Sequence[str] = (),
         *,
-        record_with: str | None = None,
+        record_with: Callable[[Origin], str | None] = lambda _: None,
         **more: Any,
     ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
         super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
-        self.playback = Playback(cassette, redaction.shown, record_with)
+        self.playback = Playback(cassette, redaction.shown, record_with, self._redacted)
         self.misses: list[CcePrecheckError] = []
         self._redaction = redaction
 
@@ -60,7 +59,7 @@ class Replayer(Interceptor):
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
         self.observe(request, response)
-        return as_response(adapter, prepared, response, reason=http.client.responses.get(response.status))
+        return as_response(adapter, prepared, response)
 
     def answer(self, request: Request) -> Response:
         """Return what was recorded for a request; raises `CassetteError`, or `TransportError` if no answer came."""
@@ -71,9 +70,11 @@ class Replayer(Interceptor):
             raise
         if isinstance(outcome, Failure):
             raise TransportError(outcome.reason, outcome.detail, request)
-        if not self.playback.cassette.sealed or self._redaction.found_in(outcome):
-            outcome = self._redaction.response(outcome)
-        response = repeated(request, outcome)
+        return repeated(request, outcome)
+
+    def _redacted(self, response: Response) -> Response:
+        if not self.playback.cassette.sealed or self._redaction.found_in(response):
+            response = self._redaction.response(response)
         return Response(response.status, _replayed_headers(response), response.body)
 
     def _found(self, request: Request) -> Response | Failure:
@@ -98,9 +99,9 @@ class Replayer(Interceptor):
 
 
 def _replayed_headers(response: Response) -> Headers:
-    if not response.headers:
-        # an imported answer may have none, and is then not judged by them
-        return response.headers
-    headers = response.headers.replacing("Content-Length", str(len(response.body)))
+    # an imported answer may have none, and is then not judged by them
+    pairs = [pair for pair in response.headers.pairs if pair[0].lower() != "content-length"]
+    headers = Headers([*pairs, ("Content-Length", str(len(response.body)))] if response.headers.pairs else ())
     # nobody waits; what is not valid stays as it is, for the rule that it breaks
-    return headers.replacing("Retry-After", "0") if is_retry_after(response.headers.get("Retry-After", "")) else headers
+    wait = headers.get("Retry-After")
+    return headers if wait is None or not is_retry_after(wait) else headers.replacing("Retry-After", "0")

@@ -6,11 +6,10 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.output import print_json
+from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.report.language import entry, language_of, overview
-from pytest_cce_precheck.simulator.faults import FAULTS
 
 if TYPE_CHECKING:
     import argparse
@@ -28,10 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the entries of the codes, or the list of all codes."""
     if options.json:
+        from pytest_cce_precheck.cli.output import print_json
+
         print_json([asdict(find_rule(code)) for code in options.codes or rules()])
         return 0
-    shown_by = [(fault.name, fault.codes) for fault in FAULTS.values()]
     language = language_of(options.lang, os.environ)
-    entries = "\n".join(entry(code, shown_by, language) for code in options.codes)
-    print_text(entries if options.codes else overview(language))
+    if not options.codes:
+        print_text(overview(language))
+        return 0
+    # the hooks of the faults are not needed
+    categories = packaged_table("simulator/catalogue.toml")["faults"].values()
+    shown_by = [(name, fault["codes"]) for faults in categories for name, fault in faults.items()]
+    print_text("\n".join(entry(code, shown_by, language) for code in options.codes))
     return 0

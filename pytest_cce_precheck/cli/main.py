@@ -7,11 +7,10 @@ import os
 import re
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from pytest_cce_precheck._text import did_you_mean
+from pytest_cce_precheck import __version__
 from pytest_cce_precheck.errors import CcePrecheckError
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
         epilog="Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"cce-precheck {version('pytest-cce-precheck')}")
+    parser.add_argument("--version", action="version", version=f"cce-precheck {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, description, example) in COMMANDS.items():
         said = f"{description[0].upper()}{description[1:]}."
@@ -144,6 +143,8 @@ class _Parser(argparse.ArgumentParser):
 
     def _near(self, message: str) -> str:
         """Return what a mistyped command, action or option may have been."""
+        from pytest_cce_precheck._text import did_you_mean
+
         what, _, known = message.partition(" (choose from ")
         if known:
             return did_you_mean(what.rpartition(": ")[2].strip("'"), re.findall(r"[\w-]+", known))

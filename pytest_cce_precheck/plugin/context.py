@@ -115,15 +115,13 @@ def use_of_cassette(test: TestContext, *, complete: bool) -> str | None:
 def observed_of_service(harness: Harness) -> str | None:
     """Return what is recorded of a real service besides its answers; None if nothing new was observed."""
     observed = harness.observations()
-    redactor, _ = harness.redaction
-    return redactor.text(json.dumps(observed)) if any(observed.values()) else None
+    return harness.redaction[0].text(json.dumps(observed)) if any(observed.values()) else None
 
 
 def timeline(harness: Harness) -> str | None:
     """Return what is recorded of the requests since the last call; None if there were none."""
     sent, harness.timeline = harness.timeline, []
-    redactor, _ = harness.redaction
-    return redactor.text(json.dumps({"requests": sent})) if sent else None
+    return harness.redaction[0].text(json.dumps({"requests": sent})) if sent else None
 
 
 def answers(harness: Harness, test: TestContext) -> str:

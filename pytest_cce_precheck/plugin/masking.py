@@ -7,29 +7,25 @@ file, the JUnit report, the ids of tests, and what allure writes.
 from __future__ import annotations
 
 import logging
-import os
-import shlex
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from _pytest.junitxml import xml_key
 
-from pytest_cce_precheck.config import targets
-from pytest_cce_precheck.plugin.fixtures import harnesses_key, returned_key
+from pytest_cce_precheck.plugin.fixtures import returned_key
+from pytest_cce_precheck.plugin.known_secrets import secrets_of, token_commands
 from pytest_cce_precheck.plugin.run_log import mask_key
-from pytest_cce_precheck.plugin.settings import config_key, environment_key, targets_key
 from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from pluggy import Result
 
@@ -46,16 +42,13 @@ _HOLDERS: Final = (list, tuple, set, frozenset)
 _PLAIN: Final = (int, float, type, pytest.Item, pytest.Collector)
 # hooks of other plugins through which anybody may write into a report
 _FILLED: Final = ("pytest_html_", "pytest_json_modifyreport", "pytest_metadata")
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-# a shorter argument of a command is not taken for a secret
-_LEAST_LENGTH: Final = 6
 # an OSError keeps its texts here, unlike other exceptions
 _FIELDS: Final = ("strerror", "filename", "filename2")
 
 
 def mask_everything_shown(config: pytest.Config) -> None:
     """Mask, from now on, what this run of pytest shows."""
-    mask = Mask(partial(_secrets_of, config), partial(_token_commands, config))
+    mask = Mask(partial(secrets_of, config), partial(token_commands, config))
     config.stash[mask_key] = lambda data: in_every_text(data, mask.text)
     masking = Masking(mask)
     config.pluginmanager.register(masking, "cce-masking")
@@ -64,7 +57,7 @@ def mask_everything_shown(config: pytest.Config) -> None:
 
 def mask_of_environment(config: pytest.Config) -> Mask:
     """Return what masks the credentials that are known, before the settings are and after the run too."""
-    return Mask(partial(_secrets_of, config))
+    return Mask(partial(secrets_of, config))
 
 
 def mask_exception(error: BaseException, config: pytest.Config) -> None:
@@ -81,44 +74,6 @@ def mask_captured(config: pytest.Config) -> None:
             stream.write(mask_of_environment(config).text(text))
 
 
-def _secrets_of(config: pytest.Config) -> Iterator[str]:
-    named = config.stash.get(targets_key, ())
-    # a test may remove a variable after it has read its value
-    for environment in (config.stash.get(environment_key, {}), os.environ):
-        yield from targets.secrets_of(named, environment)
-        yield from _proxy_passwords(environment)
-    for harness in config.stash.get(harnesses_key, ()):
-        yield from harness.secrets
-    for returned in config.stash.get(returned_key, ()):
-        yield from returned.secrets
-
-
-def _proxy_passwords(environment: Mapping[str, str]) -> Iterator[str]:
-    for name in _PROXIES:
-        # not a valid URL: the connection will fail with a message
-        with suppress(ValueError):
-            yield unquote(urlsplit(environment.get(name, "")).password or "")
-
-
-def _token_commands(config: pytest.Config) -> Iterator[str]:
-    """Yield the commands that print tokens, and their arguments, which may be secrets."""
-    configs = [target.config for target in config.stash.get(targets_key, ())]
-    configs += [config.stash[config_key]] if config_key in config.stash else []
-    given = filter(None, (os.environ.get("CCE_TOKEN_COMMAND"), config.getoption("cce_token_command")))
-    for command in dict.fromkeys((*given, *(shlex.join(each.token_command) for each in configs))):
-        words: list[str] = []
-        with suppress(ValueError):
-            words = shlex.split(command)
-        if " " in command:
-            # as it was written, and without its quotes
-            yield from (command, " ".join(words))
-        for word in words[1:]:
-            # the value of an option; the path of a file is no secret
-            value = word.partition("=")[2] if word.startswith("-") else word
-            if len(value) >= _LEAST_LENGTH and not os.path.exists(value):
-                yield value
-
-
 class Mask:
     """Masks all that ``secrets`` ever returned, in texts and in what contains texts."""
 
@@ -132,6 +87,9 @@ class Mask:
     def text(self, text: str) -> str:
         """Return a text without the secrets, and without long pieces of them."""
         self._update()
+        return self._text(text)
+
+    def _text(self, text: str) -> str:
         return self._pieces.masked(self._redactor.known(text)) if self._secrets else text
 
     def _update(self) -> None:
@@ -144,37 +102,44 @@ class Mask:
 
     def anything(self, shown: Any) -> Any:
         """Return an object with each text in it masked; the same object if nothing changes, or if it is pytest's."""
+        self._update()
+        return self._anything(shown)
+
+    def _anything(self, shown: Any) -> Any:
         if isinstance(shown, str):
-            return self.text(shown)
+            return self._text(shown)
         if isinstance(shown, bytes):
             text = shown.decode("utf-8", "surrogateescape")
-            masked = self.text(text)
+            masked = self._text(text)
             return shown if masked == text else masked.encode("utf-8", "surrogateescape")
         kind = next((kind for kind in _HOLDERS if isinstance(shown, kind)), None)
         if kind is not None:
-            parts = [self.anything(part) for part in shown]
+            parts = [self._anything(part) for part in shown]
             return shown if all(map(_same, parts, shown)) else kind(parts)
         if isinstance(shown, Mapping):
             members = list(shown.items())
-            masked_members = self.anything(members)
+            masked_members = self._anything(members)
             return shown if masked_members is members else dict(masked_members)
-        return shown if shown is None or isinstance(shown, _PLAIN) or self.pytests(shown) else self._object(shown)
+        return shown if shown is None or isinstance(shown, _PLAIN) or self._pytests(shown) else self._object(shown)
 
     def pytests(self, shown: object) -> bool:
         """Mask an object in place if it is pytest's or exists to be shown; return whether it is."""
+        self._update()
+        return self._pytests(shown)
+
+    def _pytests(self, shown: object) -> bool:
         if not hasattr(type(shown), "toterminal") and not type(shown).__module__.startswith(_SHOWING):
             return False
-        self.parts(shown)
+        self._parts(shown)
         return True
 
     def _object(self, shown: object) -> object:
         """Return an object; if its ``str`` or ``repr`` shows a secret, return that, masked."""
-        self._update()
         is_machinery = type(shown).__module__.startswith("_pytest.")
         for written in (str, repr) if self._secrets and not is_machinery else ():
             with suppress(Exception):
                 text = written(shown)
-                masked = self.text(text)
+                masked = self._text(text)
                 if masked != text:
                     return masked
         return shown
@@ -187,10 +152,14 @@ class Mask:
 
     def parts(self, shown: Any, but: Iterable[str] = ()) -> None:
         """Mask every text in the attributes of an object, in place."""
+        self._update()
+        self._parts(shown, but)
+
+    def _parts(self, shown: Any, but: Iterable[str] = ()) -> None:
         names = vars(shown) if hasattr(shown, "__dict__") else getattr(shown, "__slots__", ())
         for name in [each for each in names if each not in but]:
             part = getattr(shown, name)
-            masked = self.anything(part)
+            masked = self._anything(part)
             if masked is not part:
                 # a frozen dataclass refuses setattr
                 object.__setattr__(shown, name, masked)

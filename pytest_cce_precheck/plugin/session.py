@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +67,12 @@ _MODES: Final[dict[Mode, type[BaseMode]]] = {
 # requests of one worker that the timeline of the report shows, and the characters of each
 _MOST_NOTED: Final = 2000
 _NOTED: Final = 160
+
+
+@lru_cache(maxsize=1)
+def _redactor(secrets: tuple[str, ...]) -> Redactor:
+    # a token may be renewed, but most records are of the same secrets; to spell them takes longer than to look
+    return Redactor(secrets)
 
 
 class Harness:
@@ -133,7 +140,7 @@ class Harness:
     @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """What masks every credential that the run knows, and how its requests are authenticated."""
-        return Redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
+        return _redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.add(exchange)

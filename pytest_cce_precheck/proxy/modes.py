@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -161,13 +162,13 @@ class ReplayingProxy(ProxyMode):
     def begin(self, test: OpenTest) -> None:
         """Read the test's cassette; a test that makes no call does not need one."""
         means, test.cassette = self.means, test.place_in(self.means.folder)
+        record_with = partial(means.record_with, test.name)
         try:
-            cassette = files.read(test.cassette, record_with=means.record_with(test.name, None))
+            cassette = files.read(test.cassette, record_with=record_with)
         except CassetteMissingError as error:
             self._replayers[id(test)] = error
             return
-        command = means.record_with(test.name, cassette.origin)
-        self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=command)
+        self._replayers[id(test)] = Replayer(cassette, means.redaction(test), record_with=record_with)
         origin = cassette.origin
         ids = {"project_id": origin.project_id, "cluster_id": origin.cluster_id}
         test.used = {name: value for name, value in ids.items() if value}
@@ -177,9 +178,7 @@ class ReplayingProxy(ProxyMode):
         replayer = self._replayers[id(test)]
         if isinstance(replayer, CassetteMissingError):
             raise replayer
-        call = test.called(request)
-        call.outcome = sized(replayer.answer(request), request)
-        return call.outcome
+        return sized(replayer.answer(request), request)
 
     def end(self, test: OpenTest, *, is_finished: bool) -> None:
         """Report how much of the cassette was used."""
@@ -246,7 +245,7 @@ class ComparingProxy(ProxyMode):
     def begin(self, test: OpenTest) -> None:
         """Read the test's cassette, without which there is nothing to compare; raises `CassetteError`."""
         test.cassette = test.place_in(self.means.folder)
-        cassette = files.read(test.cassette, record_with=self.means.record_with(test.name, None))
+        cassette = files.read(test.cassette, record_with=partial(self.means.record_with, test.name))
         exchanges = (each.exchange for each in cassette)
         self._recorded[test.name] = [each for each in exchanges if each and _is_call(each)]
         self._seen[test.name] = []

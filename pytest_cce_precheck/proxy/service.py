@@ -191,8 +191,9 @@ class Service:
 
     def _unverified(self, request: Request) -> Refusal | None:
         refusals: list[Refusal] = []
+        now = datetime.now(UTC)
         for each in (self.credentials, *self._also()):
-            refusal = check_credentials(request, each, datetime.now(UTC))
+            refusal = check_credentials(request, each, now)
             if refusal is None:
                 return None
             refusals.append(refusal)

@@ -22,7 +22,7 @@ from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces, masked
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, decoded_and_cleaned, without_query
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
-from pytest_cce_precheck.wire.exchange import Headers, Response
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Recording
     from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms
     from pytest_cce_precheck.redaction.secret_patterns import Sighting
-    from pytest_cce_precheck.wire.exchange import Request
 
     Clean = Callable[[str], str]
 
@@ -123,14 +122,13 @@ class Redaction:
 
     def request(self, request: Request) -> Request:
         """Return a request without secrets, and without the headers that authenticate it."""
-        return replace(
-            request,
-            method=self._short_text(request.method),
-            endpoint=self._short_text(request.endpoint),
-            path=self._path(request.path),
-            query=self._query(request.query),
-            headers=Headers(self._kept(request.headers, REQUEST_HEADERS)),
-            body=self._body(request.body, self._made_from_an_id),
+        return Request(
+            self._short_text(request.method),
+            self._short_text(request.endpoint),
+            self._path(request.path),
+            self._query(request.query),
+            Headers(self._kept(request.headers, REQUEST_HEADERS)),
+            self._body(request.body, self._made_from_an_id),
         )
 
     def shown(self, request: Request) -> Request:

@@ -48,6 +48,38 @@ def masked(text: str, spans: Iterable[Span]) -> str:
     return "".join(pieces) + text[end:] if pieces else text
 
 
+class Needles:
+    """Finds any of many texts, each with its replacement; a text without the longer of them is passed in one scan."""
+
+    def __init__(self, replaced: Iterable[tuple[str, str]]) -> None:
+        known = sorted(replaced)
+        self._short = [each for each in known if len(each[0]) < _SHORTEST_PIECE]
+        self._long = known_long = [each for each in known if len(each[0]) >= _SHORTEST_PIECE]
+        # a text is examined in steps that none of the longer ones fits between
+        self._step = (min((len(form) for form, _ in known_long), default=0) + 1) // 2
+        self._grams = {form[at : at + self._step] for form, _ in known_long for at in range(self._step)}
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Yield where ``text`` holds one, and its replacement; they may overlap."""
+        yield from _occurrences(text, self._short)
+        if self._long and not self._grams.isdisjoint(steps(text, self._step)):
+            yield from _occurrences(text, self._long)
+
+
+def steps(text: str, size: int) -> list[str]:
+    """Return a text in pieces of this size, without what is left at its end."""
+    return [text[at : at + size] for at in range(0, len(text) - size + 1, size)]
+
+
+def _occurrences(text: str, needles: Iterable[tuple[str, str]]) -> Iterator[Span]:
+    for needle, shown in needles:
+        start = text.find(needle)
+        while start >= 0:
+            yield start, start + len(needle), shown
+            # occurrences may overlap
+            start = text.find(needle, start + 1)
+
+
 def spellings(secret: str) -> Iterator[str]:
     """Yield the spellings of a secret: as many for each and in the same order, so that they can be exchanged."""
     octets = secret.encode("utf-8", "surrogatepass")
@@ -214,7 +246,9 @@ class Pieces:
         """Return a text with the pieces of secrets masked."""
         if not self._forms:
             return text
-        text = masked(text, self._spans(lower(text)))
+        folded = lower(text)
+        if not self._grams.isdisjoint(steps(folded, _GRAM)):
+            text = masked(text, self._spans(folded))
         return self._beside_ellipses(text) if _ELLIPSIS in text else text
 
     def _spans(self, text: str) -> Iterator[Span]:

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
 from pytest_cce_precheck.redaction.spellings import (
     MASK,
+    Needles,
     in_every_case,
     lower,
     masked,
@@ -78,22 +79,22 @@ class Redactor:
     # computed when it is needed: most redactors are made for findings that are not made
 
     @cached_property
-    def _exact(self) -> tuple[tuple[str, str], ...]:
-        return self._replaced(secret for secret in self._long if secret in self._instead)
+    def _exact(self) -> Needles:
+        return Needles(self._replaced(secret for secret in self._long if secret in self._instead))
 
     @cached_property
-    def _folded(self) -> tuple[tuple[str, str], ...]:
+    def _folded(self) -> Needles:
         forms = {
             lower(form)
             for secret in self._long
             for form in (*spellings(secret), *within_base64(secret), *nested_base64(secret))
         }
-        return tuple((form, MASK) for form in sorted(forms))
+        return Needles((form, MASK) for form in forms)
 
     @cached_property
-    def _plain(self) -> tuple[tuple[str, str], ...]:
+    def _plain(self) -> Needles:
         forms = {lower(form): self._instead.get(each, MASK) for each in self._long for form in plain_forms(each)}
-        return tuple(sorted((form, shown) for form, shown in forms.items() if len(form) >= _SHORT))
+        return Needles((form, shown) for form, shown in forms.items() if len(form) >= _SHORT)
 
     @cached_property
     def _words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
@@ -160,25 +161,21 @@ class Redactor:
         return masked(text, self._word_spans(text))
 
     def _spans(self, text: str) -> Iterator[Span]:
-        yield from _occurrences(text, self._exact)
-        yield from _occurrences(lower(text), self._folded)
-        for reading in readings(text) if self._long else ():
-            for start, stop, shown in _occurrences(lower(reading.text), self._plain):
+        if not self._long:
+            return
+        folded = list(self._folded.spans(lower(text)))
+        if folded:
+            # these are among them
+            yield from self._exact.spans(text)
+        yield from folded
+        for reading in readings(text):
+            for start, stop, shown in self._plain.spans(lower(reading.text)):
                 yield *reading.span(start, stop), shown
 
     def _word_spans(self, text: str) -> Iterator[Span]:
         for word, shown in self._words:
             for match in word.finditer(text):
                 yield *match.span(), shown
-
-
-def _occurrences(text: str, spellings: Iterable[tuple[str, str]]) -> Iterator[Span]:
-    for spelling, shown in spellings:
-        start = text.find(spelling)
-        while start >= 0:
-            yield start, start + len(spelling), shown
-            # occurrences may overlap
-            start = text.find(spelling, start + 1)
 
 
 def in_every_text(data: Any, change: Clean) -> Any:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import time
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import responses
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RetryError
-from responses.registries import FirstMatchRegistry
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
 
@@ -24,12 +23,17 @@ if TYPE_CHECKING:
     from typing import Self
 
     import requests
+    import responses
     from requests import PreparedRequest
 
     from pytest_cce_precheck.wire.exchange import Response
 
     Send = Callable[..., requests.Response]
     Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
+
+
+# the arguments of `HTTPAdapter.send`
+_HOW: Final = ("stream", "timeout", "verify", "cert", "proxies")
 
 
 def _unobserved(_request: Request, _response: Response) -> None:
@@ -57,35 +61,60 @@ class Interceptor:
         self._answer = answer
         self._sent = sent
         self.observe = observe
-        self._mock: responses.RequestsMock | None = None
         self._send: Send = HTTPAdapter.send
 
     def __enter__(self) -> Self:
         # the user's own mock may be active: what is not for our endpoints is sent through it
         self._send = HTTPAdapter.send
-        mock = responses.RequestsMock(
-            assert_all_requests_are_fired=False,
-            passthru_prefixes=("",),
-            registry=_Registry,
-            real_adapter_send=self._passed,  # type: ignore[arg-type]  # every argument is handed on
-        )
-        if self._sent is None:
-            self.add_to(mock)
-        mock.start()
-        self._mock = mock
+
+        def send(adapter: HTTPAdapter, prepared: PreparedRequest, *how: Any, **more: Any) -> requests.Response:
+            # requests names them, an adapter of the user's own need not
+            return self._passed(adapter, prepared, **dict(zip(_HOW, how, strict=False)), **more)
+
+        HTTPAdapter.send = send  # type: ignore[method-assign, assignment]  # its arguments have names
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._mock is not None:
-            self._mock.stop(allow_assert=False)
-            self._mock = None
+        HTTPAdapter.send = self._send  # type: ignore[method-assign]
 
     def add_to(self, mock: responses.RequestsMock) -> None:
         """Let a mock answer the calls to our endpoints."""
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-            mock.add(responses.CallbackResponse(method, self._ours, callback=self._called, content_type=None))
+            mock.add_callback(method, self._ours, self._called, content_type=None)
+
+    def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
+        def send(by: HTTPAdapter) -> requests.Response:
+            return self._send(by, prepared, **how)
+
+        if not self._ours.match(str(prepared.url)):
+            return send(adapter)
+        body: Any = prepared.body
+        if hasattr(body, "read"):
+            prepared.body = body.read()
+        if self._sent is not None:
+            return self._sent(adapter, prepared, send)
+        return self._tried(adapter, prepared, how.get("timeout"))
+
+    def _tried(self, adapter: HTTPAdapter, prepared: PreparedRequest, timeout: Any) -> requests.Response:
+        """Return the answer; as urllib3 does, ask again for one that the adapter's retries cover."""
+        retries = adapter.max_retries
+        while True:
+            received = _received(adapter, prepared, self._answered(prepared, timeout))
+            if not retries.is_retry(str(prepared.method), received.status_code, "Retry-After" in received.headers):
+                return received
+            try:
+                retries = retries.increment(prepared.method, prepared.url, response=received.raw)
+            except MaxRetryError as error:
+                if retries.raise_on_status:
+                    raise RetryError(error, request=prepared) from None
+                return received
 
     def _called(self, prepared: PreparedRequest) -> Any:
+        response = self._answered(prepared, getattr(prepared, "req_kwargs", {}).get("timeout"))
+        # a list of pairs keeps repeated headers, which responses accepts but does not annotate
+        return response.status, list(response.headers.pairs), response.body
+
+    def _answered(self, prepared: PreparedRequest, timeout: Any) -> Response:
         assert self._answer is not None
         try:
             request = as_request(prepared, self._endpoint_of(prepared))
@@ -93,18 +122,9 @@ class Interceptor:
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
         if isinstance(response, LateResponse):
-            _wait(response.elapsed, prepared)
+            _wait(response.elapsed, timeout)
         self.observe(request, response)
-        # a list of pairs keeps repeated headers, which responses accepts but does not annotate
-        return response.status, list(response.headers.pairs), response.body
-
-    def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
-        def send(by: HTTPAdapter) -> requests.Response:
-            return self._send(by, prepared, **how)
-
-        if self._sent is None or not self._ours.match(str(prepared.url)):
-            return send(adapter)
-        return self._sent(adapter, prepared, send)
+        return response
 
     def _endpoint_of(self, prepared: PreparedRequest) -> str:
         match = self._ours.match(str(prepared.url))
@@ -117,9 +137,8 @@ def _pattern(endpoint: str) -> str:
     return rf"{re.escape(endpoint.removesuffix(port))}(?:{port})?(?=[/?#]|$)"
 
 
-def _wait(seconds: float, prepared: PreparedRequest) -> None:
+def _wait(seconds: float, timeout: Any) -> None:
     """Wait as long as an answer takes, or as its caller waits for one."""
-    timeout = getattr(prepared, "req_kwargs", {}).get("timeout")
     # for the connection, and for the answer
     patience = timeout[-1] if isinstance(timeout, tuple) else timeout
     if isinstance(patience, int | float) and patience < seconds:
@@ -128,32 +147,29 @@ def _wait(seconds: float, prepared: PreparedRequest) -> None:
     time.sleep(seconds)
 
 
-class _Registry(FirstMatchRegistry):
-    """Compares the method first: the pattern of the endpoint is matched once, not once for each method."""
-
-    def find(self, request: PreparedRequest) -> tuple[responses.BaseResponse | None, list[str]]:
-        for each in self.registered:
-            if each.method == request.method and isinstance(each.url, re.Pattern) and each.url.match(str(request.url)):
-                return each, []
-        # responses expects a reason for each
-        return None, ["another endpoint"] * len(self.registered)
-
-
 def as_response(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
     """Return a response as `requests` would have received it; ``more`` is passed to `urllib3.HTTPResponse`.
 
     Raises requests' `RetryError` if the adapter would have used up its tries.
     """
-    # with none left, a status is tried again for its own sake alone, not for its Retry-After
-    retries = adapter.max_retries.new(total=0)
+    retries = adapter.max_retries
     if retries.raise_on_status and retries.is_retry(str(prepared.method), response.status):
         pool = adapter.poolmanager.connection_from_url(str(prepared.url))
         cause = ResponseError(ResponseError.SPECIFIC_ERROR.format(status_code=response.status))
         raise RetryError(MaxRetryError(pool, prepared.path_url, cause), request=prepared)
+    return _received(adapter, prepared, response, **more)
+
+
+def _received(adapter: HTTPAdapter, prepared: PreparedRequest, response: Response, **more: Any) -> requests.Response:
+    headers = HTTPHeaderDict(response.headers.pairs)
+    if "Set-Cookie" in headers:
+        # requests looks for cookies there
+        more.setdefault("original_response", HTTPResponse(BytesIO(), msg=headers, preload_content=False))  # type: ignore[arg-type]  # it has `get_all`
     raw = HTTPResponse(
         BytesIO(response.body),
-        headers=HTTPHeaderDict(response.headers.pairs),
+        headers=headers,
         status=response.status,
+        reason=more.pop("reason", http.client.responses.get(response.status)),
         preload_content=False,
         request_method=prepared.method,
         **more,
@@ -167,10 +183,10 @@ def as_request(prepared: PreparedRequest, endpoint: str) -> Request:
     body = prepared.body or b""
     if isinstance(body, str):
         body = body.encode()
-    values = {
-        name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in prepared.headers.items()
-    }
-    headers = Headers(values)
-    if "Host" not in headers:
-        headers = headers.replacing("Host", parts.netloc)
-    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, headers, bytes(body))
+    pairs = [
+        (name, value.decode("latin-1") if isinstance(value, bytes) else value)
+        for name, value in prepared.headers.items()
+    ]
+    if "Host" not in prepared.headers:
+        pairs.append(("Host", parts.netloc))
+    return Request(str(prepared.method), endpoint, parts.path or "/", parts.query, Headers(pairs), bytes(body))

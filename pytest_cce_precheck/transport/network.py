@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -86,6 +87,7 @@ class Network:
         )
 
 
+@lru_cache(maxsize=64)
 def _place(endpoint: str) -> tuple[str, int | None]:
     parts = urlsplit(endpoint)
     return canonical_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme)

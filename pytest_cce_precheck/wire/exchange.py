@@ -37,7 +37,7 @@ class Headers(Mapping[str, str]):
         # as a mapping, `Headers` loses the case of names and merges repeated ones
         source = pairs.pairs if isinstance(pairs, Headers) else pairs
         items = source.items() if isinstance(source, Mapping) else source
-        self.pairs: tuple[tuple[str, str], ...] = tuple((str(name), str(value)) for name, value in items)
+        self.pairs: tuple[tuple[str, str], ...] = tuple([(str(name), str(value)) for name, value in items])
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -202,10 +202,10 @@ def parameter_octets(query: str) -> list[tuple[bytes, bytes]]:
     >>> parameter_octets("type=a%20b&type=a+b&x")
     [(b'type', b'a b'), (b'type', b'a b'), (b'x', b'')]
     """
-    pairs = (part.replace("+", " ").partition("=") for part in query.split("&") if part)
+    parts = [part for part in query.replace("+", " ").split("&") if part]
     # half of a surrogate pair can be in a cassette that somebody edited
-    octets = partial(str.encode, encoding="utf-8", errors="surrogatepass")
-    return [(unquote_to_bytes(octets(name)), unquote_to_bytes(octets(value))) for name, _, value in pairs]
+    octets = [part.encode("utf-8", "surrogatepass").partition(b"=") for part in parts]
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in octets]
 
 
 class TransportError(CcePrecheckError):

@@ -174,7 +174,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_missing_cassette_is_told_with_the_command_that_records_it(tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
     with pytest.raises(CassetteMissingError) as raised:
-        read(path, record_with="pytest --cce-mode=record 'test_a.py::test_b'")
+        read(path, record_with=lambda _: "pytest --cce-mode=record 'test_a.py::test_b'")
     assert str(raised.value) == f"there is no cassette {path}; record it: pytest --cce-mode=record 'test_a.py::test_b'"
     with pytest.raises(CassetteMissingError, match=r"tasks\.json$"):
         read(path)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.redaction.spellings import lower, readings
+from pytest_cce_precheck.redaction.spellings import Needles, lower, readings
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, curl, in_every_text
 from pytest_cce_precheck.simulator.service import ENDPOINT
 from pytest_cce_precheck.wire.exchange import Headers, Request
@@ -484,3 +484,23 @@ def test_base64_of_a_longer_text_with_base64_in_it_is_masked(before: str) -> Non
         decoded = base64.b64decode(shown.removeprefix("said ").removesuffix(" there")[start:] + "====")
         assert secret[4:-4].encode() not in decoded
     assert "***" in shown
+
+
+# ---- in one scan
+
+
+@pytest.mark.parametrize("lengths", [(16,), (17,), (31, 16), (40, 64), (6, 200), (200,)])
+def test_a_secret_of_any_length_is_found_wherever_it_begins(lengths: tuple[int, ...]) -> None:
+    known = ["".join(chr(ord("a") + (place * place + length) % 26) for place in range(length)) for length in lengths]
+    redactor = Redactor(known)
+    for secret in known:
+        for before in range(2 * max(lengths)):
+            for text in (f"{'-' * before}{secret}", f"{'-' * before}{secret.upper()}{'-' * 300}"):
+                assert redactor.known(text) == text.replace(secret, "***").replace(secret.upper(), "***")
+
+
+@given(st.lists(st.text(characters, min_size=1, max_size=60), min_size=1, max_size=5), st.text(characters), st.data())
+def test_needles_are_found_as_by_looking_for_each(forms: list[str], around: str, data: st.DataObject) -> None:
+    text = around.join(data.draw(st.lists(st.sampled_from(forms), max_size=3)))
+    found = {(start, end) for start, end, _ in Needles((form, "***") for form in forms).spans(text)}
+    assert found == {(at, at + len(form)) for form in forms for at in range(len(text)) if text.startswith(form, at)}

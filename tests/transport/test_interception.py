@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 import requests
 import responses
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.transport.failures import failure, reason_of
@@ -145,6 +147,25 @@ def test_a_body_may_be_given_as_text_bytes_or_file(way: Way, given: Callable[[by
     with caught.by(way):
         requests.post(ENDPOINT, data=given(body), timeout=1)
     assert caught.seen[0].body == body
+
+
+@ways
+def test_a_cookie_of_an_answer_is_kept_by_the_session(way: Way) -> None:
+    caught = Caught(Response(200, Headers([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2; Path=/")])))
+    with caught.by(way), requests.Session() as session:
+        session.get(ENDPOINT, timeout=1)
+    assert session.cookies.get_dict() == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_an_adapter_that_tries_again_asks_again_until_its_tries_are_used_up(*, raises: bool) -> None:
+    caught = Caught(Response(503))
+    with caught.by("answer"), requests.Session() as session:
+        tries = Retry(2, status_forcelist=[503], raise_on_status=raises, backoff_factor=0)
+        session.mount("https://", HTTPAdapter(max_retries=tries))
+        with pytest.raises(requests.exceptions.RetryError) if raises else nullcontext():
+            assert session.get(ENDPOINT, timeout=1).status_code == 503
+    assert len(caught.seen) == 3
 
 
 # ---- what is ours

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jsonschema import Draft202012Validator
 
-from pytest_cce_precheck.cassette.files import read, text_of
+from pytest_cce_precheck.cassette.files import bytes_of, read
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in
@@ -107,7 +107,7 @@ def _where(finding: Finding) -> str:
 def _verified(
     path: Path, cassette: Cassette, credentials: Credentials, acceptances: Sequence[Acceptance], today: date
 ) -> Verified:
-    text = text_of(path)
+    text = bytes_of(path).decode()
     problems = [*_form_problems(text), *_secret_problems(text, credentials)]
     if not cassette.sealed:
         problems.append(Problem("note", "was edited after it was written, so it is redacted again when it is read"))

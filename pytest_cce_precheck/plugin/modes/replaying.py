@@ -82,7 +82,7 @@ class ReplayMode(BaseMode):
         try:
             if test.cassette is None:
                 raise CassetteMissingError(f"{test.name} has no cassette")
-            cassette = files.read(test.cassette, record_with=test.record_with(None))
+            cassette = files.read(test.cassette, record_with=test.record_with)
         except CassetteMissingError as error:
             # a test that makes no call does not need one
             self._answer = _missing(test, error)
@@ -90,8 +90,7 @@ class ReplayMode(BaseMode):
         self._origin = cassette.origin
         test.notes.update(cassette.origin.notes)
         redaction = _redaction(Credentials.from_environment(self.environment))
-        command = test.record_with(cassette.origin)
-        replayer = Replayer(cassette, redaction, endpoints, record_with=command, observe=test.answered)
+        replayer = Replayer(cassette, redaction, endpoints, record_with=test.record_with, observe=test.answered)
         test.playback, replayer.misses = replayer.playback, test.misses
         self._answer = replayer.answer
         return replayer
