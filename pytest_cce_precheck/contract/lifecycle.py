@@ -92,6 +92,7 @@ class TaskHistory:
             new = answer.by_id.keys() - self._seen.keys()
             findings += self._created_by_asking(answer, new)
             findings += self._shown_late(answer, new)
+            findings += self._under_another_id(answer, new)
             if self._latest is not None:
                 self._interval.came = len(new)
                 self._intervals.append(self._interval)
@@ -137,6 +138,15 @@ class TaskHistory:
                 made = task.metadata["createTimeStamp"]
                 message = f"task {key}, created at {made}, was missing from an unfiltered list, and the next one has it"
                 yield Finding("PRE506", message, task.path).seen_in(answer.exchange, self._latest.exchange.abridged())
+
+    def _under_another_id(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
+        """Report a task that is gone unfinished while another has come that is as old, and about the same."""
+        gone = {_born(self._seen[key][0]): self._seen[key] for key in self._interval.gone_unfinished}
+        for key in new:
+            task = answer.by_id[key]
+            if task.created is not None and (was := gone.get(_born(task))) is not None:
+                message = f"task {was[0].id} is gone, and task {key} has its type, instance and createTimeStamp"
+                yield Finding("PRE504", message, task.path, ("taskID",)).seen_in(answer.exchange, was[1])
 
     def _side_effects(self, answer: Answer) -> Iterator[Finding]:
         # other people's changes are of all kinds; one kind of change only, and once per read, is the read's own
@@ -185,6 +195,10 @@ def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bo
         # with fewer digits, it is the same moment
         changed.pop("createTimeStamp", None)
     return {name: values for name, values in changed.items() if not (created and values[1] is None)}
+
+
+def _born(task: AnsweredTask) -> tuple[Any, ...]:
+    return (*(task.metadata.get(name) for name in _IDENTITY), task.spec.get("addonTargetVersion"))
 
 
 def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:

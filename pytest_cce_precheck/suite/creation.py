@@ -32,6 +32,8 @@ _ELSEWHERE: Final = "0.0.0-precheck-elsewhere"
 # seconds after which a task is looked for in two clusters
 _SHOWN_AFTER: Final = 2.0
 _CREATIONS: Final = 3
+# seconds: a list that shows a created task a moment later breaks nothing, and replicas may be so far apart
+_SETTLED: Final = 1.0
 # E: how the service may refuse to create on grounds of its own
 _REFUSALS: Final = range(400, 500)
 # what services change that escape, trim, normalise or expand texts, read numbers and words in them, have one type for
@@ -82,6 +84,7 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
             message = f"the create call returned task {task.id}, which was listed before"
             run.results.found("PRE322", message, exchange, before.exchange, subject="id", path=task.path)
     run.lists.compare(answer, complete=False)
+    run.sender.wait(_SETTLED)
     Following(run, answer).to_the_end()
     if run.shares.creation >= AMPLE:
         look_in_the_other_cluster(run, answer)

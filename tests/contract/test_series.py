@@ -119,6 +119,14 @@ def test_a_task_that_was_made_long_ago_is_in_every_unfiltered_list() -> None:
     assert codes_of([], [recent]) == []
 
 
+def test_a_task_does_not_go_on_under_another_id() -> None:
+    running = moved(just_made(1, "Running"), lambda d: d["metadata"].update(createTimeStamp="2026-11-23T09:59:59.123Z"))
+    renamed = moved(running, lambda d: d["metadata"].update(taskID=task(9)["metadata"]["taskID"]))
+    assert codes_of([running], [renamed]) == ["PRE504"]
+    younger = moved(renamed, lambda d: d["metadata"].update(createTimeStamp="2026-11-23T09:59:59.124Z"))
+    assert codes_of([running], [younger]) == codes_of([running], [running, renamed]) == []
+
+
 def test_an_unfinished_task_that_is_gone_proves_nothing_by_itself() -> None:
     assert codes_of([task(1, "Running"), task(2)], [task(2)]) == []
 

@@ -143,7 +143,9 @@ def test_simultaneous_queries_ask_the_other_cluster_too_and_no_more_requests_are
     assert alone.run(check) == both.run(check) == ()
     assert len(sent.sent) == len(sent_alone.sent)
     there = [request for request in sent.sent if simulator.other_cluster_id in request.path]
-    assert [request.query for request in there] == [""]
+    # a service that answers equal questions at once must see that the clusters differ
+    assert [request.query for request in there] == ["type=addonUpgrade"]
+    assert [request.query for request in sent.sent if request not in there].count("type=addonUpgrade") == 2
 
 
 def test_a_throttled_list_of_the_other_cluster_is_no_finding() -> None:

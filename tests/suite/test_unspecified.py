@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -302,4 +303,37 @@ def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     run.run(transport.request_headers_do_not_change_the_answer)
     sent = [request.headers.get("Content-Type", "") for request in run.client._transport.sent]  # type: ignore[attr-defined]
     assert any(each.startswith("text/") for each in sent)
+    assert alarms(run) == []
+
+
+def test_a_gateway_that_takes_conditions_away_breaks_nothing() -> None:
+    def without_conditions(request: Request, *_: object) -> Response | None:
+        signed = request.headers.get("Authorization", "").lower()
+        return refusal(401) if "if-none-match" in signed or "range" in signed else None
+
+    run = run_of(without_conditions, kind="ak/sk")
+    run.run(transport.request_headers_do_not_change_the_answer)
+    sent = [request.headers for request in run.client._transport.sent]  # type: ignore[attr-defined]
+    assert any("If-None-Match" in each for each in sent)
+    assert any("Range" in each for each in sent)
+    assert alarms(run) == []
+
+
+def test_created_tasks_that_come_and_go_for_half_a_second_break_nothing() -> None:
+    simulator = Simulator()
+
+    def one_of_two_replicas(request: Request, number: int, response: Response) -> Response | None:
+        if request.method != "GET" or response.status != 200 or number % 2:
+            return None
+        document = json.loads(response.body)
+        fresh = simulator.clock.now() - timedelta(seconds=0.5)
+        old = [
+            each for each in document["items"] if datetime.fromisoformat(each["metadata"]["createTimeStamp"]) < fresh
+        ]
+        document |= {"items": old, "pageInfo": {"currentCount": len(old)}}
+        return replace(response, body=json.dumps(document).encode())
+
+    run = run_of(one_of_two_replicas, simulator=simulator)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.run(creation.created_tasks_are_found_and_finish)
     assert alarms(run) == []
