@@ -212,6 +212,9 @@ HOOKS: Final[HookTable] = {
             on_status(200, lambda response: Response(304, response.headers.without("Content-Type"))),
         ),
         "tag-knows-no-filters": _tag_of_the_cluster,
+        "tag-of-the-count": lambda call, response: (
+            with_header(response, "ETag", f'"{len(call.listed)}"') if response.status == 200 else response
+        ),
         "range-without-content-range": when(
             _has("Range"), on_status(200, lambda response: replace(response, status=206, body=response.body[:5]))
         ),

@@ -252,6 +252,10 @@ HOOKS: Final[HookTable] = {
             lambda call, task: bool(task.target_version) and _is_running_or_final(call, task),
             lambda _, task: replace(task, target_version="9.9.9"),
         ),
+        "created-task-ends-under-another-id": _change_all(
+            _is_created_and_final, lambda _, task: replace(task, id=f"{task.id[:-4]}ffff")
+        ),
+        "first-list-empty": when(lambda call: call.number == 1, nothing),
         "reads-add-tasks": every(3, add_a_task),
         "filtered-read-adds-a-task": when(only(INSTANCE), add_a_task),
         "one-task-of-another-cluster": lambda call, tasks: [*tasks, *_in_other_cluster(call)[:1]],
