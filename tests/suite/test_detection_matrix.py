@@ -9,6 +9,7 @@ from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.selftest import run_one
 
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_defect_is_found_and_named(name: str) -> None:
     row = run_one(name)
