@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from pytest_cce_precheck.transport.callers import asked_at
 
@@ -20,6 +23,13 @@ def elsewhere() -> str | None:
 
 def innermost() -> str | None:
     return asked_at()
+
+
+@pytest.fixture(autouse=True)
+def _no_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide threads that another test has left, such as that of a server which still serves a client."""
+    others, every = set(threading.enumerate()) - {threading.current_thread()}, threading.enumerate
+    monkeypatch.setattr(threading, "enumerate", lambda: [each for each in every() if each not in others])
 
 
 def test_the_line_is_the_innermost_of_the_users_code() -> None:
