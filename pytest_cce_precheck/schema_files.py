@@ -21,7 +21,9 @@ OPENAPI: Final = "openapi"
 CASSETTE: Final = "cassette"
 SNAPSHOT: Final = "snapshot"
 REPORT: Final = "report"
+KEPT_FAILURE: Final = "kept_failure"
 STATE: Final = "state"
+_OF_FILES: Final = (OPENAPI, CASSETTE, SNAPSHOT, REPORT, KEPT_FAILURE, STATE)
 
 
 def schema_names() -> tuple[str, ...]:
@@ -30,7 +32,7 @@ def schema_names() -> tuple[str, ...]:
     >>> "list_answer" in schema_names(), "cassette" in schema_names()
     (True, False)
     """
-    return tuple(name for name in _file_names() if name not in (OPENAPI, CASSETTE, SNAPSHOT, REPORT, STATE))
+    return tuple(name for name in _file_names() if name not in _OF_FILES)
 
 
 @cache

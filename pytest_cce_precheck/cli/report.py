@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,9 +53,12 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    if len(set(options.reports)) < len(options.reports):
-        raise ConfigurationError("a report is given twice: each counts once")
-    record = merged([SavedReport.read(Path(path)) for path in options.reports])
+    reports = [SavedReport.read(Path(path)) for path in options.reports]
+    # a path has many spellings, and a file may have copies: no two runs have the same record
+    for one, other in combinations(reports, 2):
+        if one.document == other.document:
+            raise ConfigurationError(f"a report is given twice, as {one.name} and {other.name}: each counts once")
+    record = merged(reports)
     _put_out(record, options)
     return _STATUSES.get(record.verdict, NOT_REACHABLE)
 
@@ -86,7 +90,7 @@ def _diff(options: argparse.Namespace) -> int:
             print_lines(_lines(name, data) for data in findings)
         print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())])
         if unknown := len(groups["unknown"]):
-            print_lines([f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks"])
+            print_lines([f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks or rules"])
     return int(bool(groups["new"]))
 
 

@@ -108,7 +108,10 @@ def _ask_until_fixed(
                 results[kept.name] = kept, _asked(service, kept, others)
             if not options.json:
                 print_lines(_lines(*results[kept.name]), service.redactor)
-        waiting = [kept for kept, result in results.values() if result.outcome != "FIXED" and not kept.cause.why_not]
+        left_out = [name for name, (kept, _) in results.items() if service.why_not(kept)]
+        waiting = [
+            kept for name, (kept, result) in results.items() if result.outcome != "FIXED" and name not in left_out
+        ]
         pause = min(options.every, ends - time.monotonic())
         if not waiting or pause <= 0:
             return
@@ -121,12 +124,14 @@ def _ask_until_fixed(
 
 
 def _asked(services: _Services, kept: KeptFailure, others: Sequence[Any]) -> Rerun:
-    if kept.cause.why_not:
-        why = f"{kept.cause.why_not}; run its check: cce-precheck run -k {kept.origin.test or ''}"
+    if why := services.why_not(kept):
         return Rerun("UNDECIDED", why)
     harness = services.of(kept)
     inspection = Inspection(harness.client(harness.mode.credentials()), settings_for(harness))
-    return rerun(inspection, kept.cause, others)
+    result = rerun(inspection, kept.cause, others)
+    if harness.config.mode.is_simulated:
+        result = replace(result, why=f"{result.why}, on the simulator; no real service was contacted")
+    return result
 
 
 class _Services:
@@ -142,6 +147,18 @@ class _Services:
     def redactor(self) -> Redactor:
         """What masks every credential that is known."""
         return Redactor([secret for harness in self._harnesses.values() for secret in harness.secrets])
+
+    def why_not(self, kept: KeptFailure) -> str:
+        """Return why a cause is not asked for, empty if it is."""
+        if kept.cause.why_not:
+            return f"{kept.cause.why_not}; run its check: cce-precheck run -k {kept.origin.test or ''}"
+        if kept.mode.is_simulated and self._config.service and "mode" not in self._config.sources:
+            # a service that never had the fault of the simulator has not fixed it
+            return (
+                f"left out: it was found on the simulator, not at {self._config.service}; add --mode=live to ask there,"
+                " or --mode=simulate to ask the simulator"
+            )
+        return ""
 
     def of(self, kept: KeptFailure) -> Harness:
         """Return the harness for a cause; raises `ConfigurationError` if its service cannot be asked."""
@@ -172,10 +189,7 @@ class _Services:
 def _settings_for(config: Config, kept: KeptFailure) -> Config:
     """Return the settings to ask for a cause with: those that are given, else those of the run that found it."""
     given = config.sources
-    try:
-        mode = config.mode if "mode" in given else Mode(kept.settings["mode"])
-    except ValueError:
-        raise ConfigurationError(f"{kept.path} names the unknown mode {kept.settings['mode']!r}") from None
+    mode = config.mode if "mode" in given else kept.mode
     if mode.replays:
         raise ConfigurationError("--mode=replay asks nobody: a cause is asked for again in mode live or simulate")
     # a recording run writes cassettes; here it is enough to ask
@@ -205,7 +219,7 @@ def _lines(kept: KeptFailure, result: Rerun) -> Iterator[str]:
     cost = f" ({count_of(result.requests, 'request')})" if result.requests else ""
     yield one_line(f"{result.outcome:<9}  {kept.name}  {result.why}{cost}")
     if result.outcome in ("FIXED", "CHANGED"):
-        yield one_line(f"           it was: {kept.cause.finding.message}")
+        yield one_line(f"           it was, at {kept.found_at}: {kept.cause.finding.message}")
 
 
 def _print_list(kept: Sequence[KeptFailure], *, as_json: bool) -> None:
@@ -214,14 +228,20 @@ def _print_list(kept: Sequence[KeptFailure], *, as_json: bool) -> None:
         return
     for each in kept:
         print_lines([one_line(f"{each.name}  {each.origin.recorded_at:%Y-%m-%d %H:%M}  {each.cause.finding.message}")])
-        print_lines([f"    on {each.origin.endpoint}"])
+        print_lines([f"    on {each.found_at}"])
         if each.cause.why_not:
             print_lines([f"    cannot be asked again by requests alone: {each.cause.why_not}"])
 
 
 def _identity(kept: KeptFailure) -> dict[str, Any]:
     finding = kept.cause.finding
-    return {"id": kept.name, "code": finding.code, "message": finding.message, "endpoint": kept.origin.endpoint}
+    return {
+        "id": kept.name,
+        "code": finding.code,
+        "message": finding.message,
+        "endpoint": kept.origin.endpoint,
+        "mode": kept.mode,
+    }
 
 
 def _as_data(kept: KeptFailure, result: Rerun) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from itertools import chain, groupby, islice
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
-from pytest_cce_precheck.schema_files import inlined_schema, subschemas
+from pytest_cce_precheck.schema_files import inlined_schema, load_schema, subschemas
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 
 # an older jsonschema-rs, which another package may have brought, ends the process at a lone surrogate
@@ -41,6 +42,7 @@ _MOST_ERRORS: Final = 5 * MANY
 _SORTED: Final = 1000
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_FIELDS: Final = 5
+_SHOWN_BREACH: Final = 200
 _CODES: Final[Mapping[str, str]] = {
     "required": "PRE201",
     "type": "PRE202",
@@ -89,6 +91,16 @@ def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
     errors = _one_for_each_path(_validator(schema_name).iter_errors(document))
     for error in islice(_in_order(errors, document), _MOST_ERRORS):
         yield SchemaError(_code(error), json_path(error.absolute_path), _message(error), str(error.validator))
+
+
+def breach(document: Any, schema_name: str) -> str:
+    """Return the plainest breach of the schema of a file of the project's own, with its place; empty if there is none.
+
+    >>> breach({"notes": {"failure": {}}}, "kept_failure")
+    "at $.notes.settings, 'settings' is a required property"
+    """
+    error = best_match(_validator_of_files(schema_name).iter_errors(document))
+    return f"at {json_path(error.absolute_path)}, {shortened(error.message, _SHOWN_BREACH)}" if error else ""
 
 
 def is_as_documented(document: Any, schema_name: str) -> bool:
@@ -196,6 +208,13 @@ _Validator: Final = extend(  # type: ignore[no-untyped-call]  # types-jsonschema
 @cache
 def _validator(schema_name: str) -> Any:
     return _Validator(inlined_schema(schema_name), format_checker=_FORMATS)
+
+
+@cache
+def _validator_of_files(schema_name: str) -> Any:
+    # not inlined, which drops examples, a member of a report too
+    schema = {name: part for name, part in load_schema(schema_name).items() if name != "$schema"}
+    return _Validator(schema, format_checker=_FORMATS)
 
 
 # --- the message of an error

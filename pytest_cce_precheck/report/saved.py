@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,9 @@ from pytest_cce_precheck._files import read_bytes
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule, rules
+from pytest_cce_precheck.contract.schema import breach
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.schema_files import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,17 +34,18 @@ class SavedReport:
 
     @classmethod
     def read(cls, path: Path) -> SavedReport:
-        """Read a report; raises `ConfigurationError` if the file is not one."""
+        """Read a report; raises `ConfigurationError` if the file is not one, by ``schemas/report.json``."""
         wanted = f"expected what --cce-report={path.stem}.json writes"
         try:
-            document = json.loads(read_bytes(path, f"the report {path}", limit=_LARGEST, way_out=wanted))
+            text = read_bytes(path, f"the report {path}", limit=_LARGEST, way_out=wanted)
+            document = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_number)
         except (ValueError, RecursionError):
             raise ConfigurationError(f"{path} is not a JSON report; {wanted}") from None
         if not isinstance(document, dict) or document.get("tool") != TOOL:
             raise ConfigurationError(f"{path} is not a report of {TOOL}; {wanted}")
-        for finding in document.get("findings", ()):
-            if not isinstance(finding, dict) or not finding.keys() >= {"code", "message", "exchanges"}:
-                raise ConfigurationError(f"{path} has a finding without code, message or exchanges; {wanted}")
+        if wrong := breach(document, REPORT):
+            raise ConfigurationError(f"{path} is not a report of {TOOL}: {wrong}; {wanted}")
+        for finding in document["findings"]:
             if finding["code"] not in rules():
                 raise ConfigurationError(f"{path} has a finding of the unknown code {finding['code']!r}; {wanted}")
         return cls(str(path), document)
@@ -49,7 +53,7 @@ class SavedReport:
     @property
     def findings(self) -> Sequence[Mapping[str, Any]]:
         """All findings, whatever their verdict."""
-        return tuple(self.document.get("findings", ()))
+        return tuple(self.document["findings"])
 
     def of_code(self, code_or_name: str) -> Sequence[Mapping[str, Any]]:
         """Return the findings of a code, the failing first; raises `ConfigurationError` if there are none."""
@@ -59,6 +63,12 @@ class SavedReport:
             there = ", ".join(sorted({finding["code"] for finding in self.findings})) or "no finding at all"
             raise ConfigurationError(f"{self.name} has no {code}; it has {there}")
         return found
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text[:20]} is no number that a report holds")
+    return float(text) if set(text) & set(".eE") else int(text)
 
 
 def is_on(finding: Mapping[str, Any], target: str) -> bool:
@@ -107,14 +117,14 @@ def baseline(path: Path, target: str = "") -> tuple[InBaseline, ...]:
 def difference(old: SavedReport, new: SavedReport) -> dict[str, list[Mapping[str, Any]]]:
     """Return the findings that are *new*, *still* there and *fixed* in a report, by their facts and targets.
 
-    What the old one has and the new one could not see is not *fixed*, but *unknown*.
+    What the old one has and the new one could not see is not *fixed*, but *unknown*: its check was not judged, or no
+    answer had anything that its rule is about.
     """
     before, after = _by_fact(known_findings(old)), _by_fact(known_findings(new))
     gone = [data for key, data in before.items() if key not in after]
-    judged = {
-        (check["name"], check["target"]) for check in new.document.get("checks", ()) if check["state"] == "judged"
-    }
-    fixed = [data for data in gone if _places(data) <= judged]
+    judged = {(check["name"], check["target"]) for check in new.document["checks"] if check["state"] == "judged"}
+    proved = new.document["proved"].get("rules", {"times": ()})["times"]
+    fixed = [data for data in gone if data["code"] in proved and _places(data) <= judged]
     return {
         "new": [data for key, data in after.items() if key not in before],
         "still": [data for key, data in after.items() if key in before],

@@ -27,8 +27,12 @@ _IN_THE_REPORT: Final = ", in --cce-report=FILE.json"
 
 
 def lines(record: RunRecord) -> Iterable[str]:
-    """Yield the lines of the section of a run."""
-    yield one_line(record.headline)
+    """Return the lines of the section of a run, harmless for a terminal: any of its texts may be a service's."""
+    return map(one_line, _lines(record))
+
+
+def _lines(record: RunRecord) -> Iterable[str]:
+    yield record.headline
     if record.language == "zh":
         yield from _headline_in_chinese(record)
     yield record.how_asked
@@ -42,9 +46,9 @@ def lines(record: RunRecord) -> Iterable[str]:
     if len(record.causes) > _SHOWN_CAUSES:
         yield f"  … and {len(record.causes) - _SHOWN_CAUSES} more causes{_IN_THE_REPORT}"
     for finding in record.of_verdict("accepted"):
-        yield f"  accepted: {finding['code']} {one_line(finding['message'])} - {one_line(finding['reason'])}"
+        yield f"  accepted: {finding['code']} {finding['message']} - {finding['reason']}"
     for finding in record.of_verdict("caught"):
-        yield f"  not counted, its test did not fail: {finding['code']} {one_line(finding['message'])}"
+        yield f"  not counted, its test did not fail: {finding['code']} {finding['message']}"
     yield from _shown_lines(record)
     yield from _observation_lines(record)
     for title, acceptances in (("unused", record.acceptances_never_met), ("expired", record.acceptances_expired)):
@@ -60,7 +64,7 @@ def _headline_in_chinese(record: RunRecord) -> Iterable[str]:
     title = [words[record.verdict][1]] if record.suite or record.verdict != "incomplete" else []
     said = [*title, *([reason] if reason != record.reason else [])]
     if said:
-        yield one_line(words["colon"][1].join(said))
+        yield words["colon"][1].join(said)
 
 
 def _first(texts: Sequence[str], most: int = _SHOWN, rest: str = "") -> Iterable[str]:
@@ -89,11 +93,11 @@ def _target_lines(name: str, target: TargetResult, mode: str) -> Iterable[str]:
         retried = f" ({target.retried} retries)" if target.retried else ""
         called = f"{target.service}, cluster {target.cluster}: {count_of(target.requests, 'request')}{retried}"
         yield f"  {name}: {'; '.join([called, *facts])}"
-        yield f"    {TITLES[target.verdict]}: {one_line(target.reason)}"
+        yield f"    {TITLES[target.verdict]}: {target.reason}"
 
 
 def _where_lines(record: RunRecord) -> Iterable[str]:
-    names = [one_line(test.nodeid) for test in record.tests if test.on_simulator]
+    names = [test.nodeid for test in record.tests if test.on_simulator]
     if names:
         ran = f"{count_of(len(names), 'test')} ran on the simulator, not on {record.service}"
         more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -135,7 +139,7 @@ def _cause_lines(cause: RecordedCause, record: RunRecord) -> Iterable[str]:
     where = "" if cause.targets == ("",) else f" (on {', '.join(cause.targets)})"
     code = cause.finding["code"]
     message = message_in(cause.finding["message"], record.language)
-    yield "  " + one_line(f"{code} {message}") + where
+    yield f"  {code} {message}{where}"
     if record.language == "zh":
         yield "    {fact}。{expected}".format(**in_language(rules()[code], record.language))
     if cause.consequences:
@@ -147,7 +151,8 @@ def _cause_lines(cause: RecordedCause, record: RunRecord) -> Iterable[str]:
 
 def _shown_lines(record: RunRecord) -> Iterable[str]:
     # with --cce-fail-on=never the errors are among the causes already
-    shown = [finding for finding in record.of_verdict("shown") if finding not in record.breaking]
+    left_out = "error" if record.fail_on == "never" else ""
+    shown = [finding for finding in record.of_verdict("shown") if finding["severity"] != left_out]
     for (code, severity), number in sorted(Counter((each["code"], each["severity"]) for each in shown).items()):
         times = f" ({number})" if number > 1 else ""
         yield f"  {severity}: {code} {rules()[code].title}{times}"
@@ -167,7 +172,7 @@ def _created_lines(name: str, created: Sequence[Mapping[str, Any]]) -> Iterable[
     if created:
         number = "1 task, which stays" if len(created) == 1 else f"{len(created)} tasks, which stay"
         yield f"  created {f'on {name} ' if name else ''}{number} listed until expired:"
-    tasks = [f"    {one_line('{task_id} ({type}, instance {instance_id})'.format(**each))}" for each in created]
+    tasks = ["    {task_id} ({type}, instance {instance_id})".format(**each) for each in created]
     yield from _first(tasks, _SHOWN_TASKS, _IN_THE_REPORT)
 
 
@@ -193,7 +198,7 @@ def _coverage_lines(record: RunRecord) -> Iterable[str]:
         beyond = f"; {len(not_reached)} {why}: {rest}" if not_reached else ""
         yield f"  {len(record.classes_reached)} classes of filter values reached{beyond}"
     for each in record.not_asked_for:
-        yield f"  not asked for: {one_line(each)}"
+        yield f"  not asked for: {each}"
     if record.inconclusive:
         yield f"  inconclusive, neither passed nor failed: {len(record.inconclusive)}"
         yield from _first([f"    {each}" for each in record.inconclusive])

@@ -11,10 +11,14 @@ from pytest_cce_precheck import _files
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import Origin, Recording, dumps
+from pytest_cce_precheck.client import checked_endpoint
+from pytest_cce_precheck.config.options import Mode
+from pytest_cce_precheck.contract.schema import breach
 from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingError, ConfigurationError
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.scan import SecretInCassetteError, refuse
 from pytest_cce_precheck.redaction.texts import in_every_text
+from pytest_cce_precheck.schema_files import KEPT_FAILURE
 from pytest_cce_precheck.suite.rerun import KeptCause
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 
@@ -47,15 +51,28 @@ class KeptFailure:
         """The endpoint, project and cluster."""
         return self.origin.endpoint, self.origin.project_id or "", self.origin.cluster_id or ""
 
+    @property
+    def mode(self) -> Mode:
+        """The mode of the run that found it."""
+        return Mode(self.settings["mode"])
+
+    @property
+    def found_at(self) -> str:
+        """Where it was found, in words."""
+        return "the simulator" if self.mode.is_simulated else self.origin.endpoint
+
     @classmethod
     def read(cls, path: Path) -> KeptFailure:
         """Read a file; raises `ConfigurationError` if it is not one."""
         way_out = "delete it; the next run of the suite keeps what it finds"
         try:
             origin = files.read(path).origin
+            if wrong := breach({"notes": origin.notes}, KEPT_FAILURE):
+                raise ValueError(wrong)
+            checked_endpoint(origin.endpoint, Credentials())
             cause = KeptCause.from_dict(origin.notes[_NOTES])
-            return cls(path.stem, path, cause, origin, dict(origin.notes["settings"]))
-        except (KeyError, TypeError, ValueError, AttributeError, CassetteCorruptError) as error:
+            return cls(path.stem, path, cause, origin, origin.notes["settings"])
+        except (ValueError, ConfigurationError, CassetteCorruptError) as error:
             raise ConfigurationError(f"{_files.shown(path)} is not a kept failure ({error}): {way_out}") from None
 
 

@@ -83,14 +83,15 @@ class KeptCause:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> KeptCause:
-        """Parse what `to_dict` returned; raises KeyError, TypeError or ValueError for anything else."""
-        found = data["finding"]
-        evidence = tuple((str(label), str(text)) for label, text in found["evidence"])
-        subject = tuple(map(str, found["subject"]))
-        finding = Finding(str(found["code"]), str(found["message"]), str(found["path"]), subject, evidence)
-        if finding.code not in rules():
-            raise ValueError(f"the code {finding.code!r} is unknown")
-        return cls(finding, str(data["check"]), tuple(map(query_from_data, data["queries"])))
+        """Parse what `to_dict` returned, of a valid file; raises ValueError if a code is unknown."""
+        found, queries = data["finding"], data["queries"]
+        named = {"finding": found, **{f"queries[{number}]": query for number, query in enumerate(queries)}}
+        for place, each in named.items():
+            if each["code"] and each["code"] not in rules():
+                raise ValueError(f"at $.notes.failure.{place}.code, {each['code']!r} is unknown")
+        evidence = tuple((label, text) for label, text in found["evidence"])
+        finding = Finding(found["code"], found["message"], found["path"], tuple(found["subject"]), evidence)
+        return cls(finding, data["check"], tuple(map(query_from_data, queries)))
 
 
 @dataclass(frozen=True)

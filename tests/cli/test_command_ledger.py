@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -13,7 +13,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.ledger import Ledger
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.history import CheckOutcome, append
-from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, write_report
+from tests.saved_reports import NO_EXPIRY, UNSOUND, UNSOUND_TASK, as_data, report_of, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,18 +127,20 @@ def test_what_is_known_already_is_refused(command: Command, report: str) -> None
         command("ledger", "add", report, *known("final-without-expiry", LATER))
 
 
+def saved(findings: list[Any]) -> str:
+    return json.dumps({**report_of(), "findings": findings})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "cannot be read: No such file"),
         ("<html>", "is not a JSON report; expected what --cce-report=report.json writes"),
         ('{"findings": []}', "is not a report of pytest-cce-precheck"),
-        ('{"tool": "pytest-cce-precheck", "findings": [3]}', "has a finding without code, message or exchanges"),
-        (
-            '{"tool": "pytest-cce-precheck", "findings": [{"code": "PRE999", "message": "", "exchanges": []}]}',
-            "has a finding of the unknown code 'PRE999'",
-        ),
-        ('{"tool": "pytest-cce-precheck", "findings": []}', "has no PRE302; it has no finding at all"),
+        (saved([3]), r"at \$\.findings\[0\], 3 is not of type 'object'"),
+        (saved([{"code": "PRE302", "message": ""}]), r"at \$\.findings\[0\]\.\w+, '\w+' is a required property"),
+        (saved([{**as_data(NO_EXPIRY), "code": "PRE799"}]), "has a finding of the unknown code 'PRE799'"),
+        (saved([]), "has no PRE302; it has no finding at all"),
     ],
 )
 def test_a_file_that_is_no_report_is_named(command: Command, tmp_path: Path, content: str | None, message: str) -> None:

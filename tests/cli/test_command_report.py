@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHECK: Final = "test_it"
 RULES: Final = {"rules": {"proved": 1, "of": 3, "times": {"PRE401": 2}, "nothing": ["PRE402"], "not_asked": ["PRE403"]}}
+LISTED: Final = {"rules": {"proved": 2, "of": 2, "times": {"PRE401": 2, "PRE302": 5}, "nothing": [], "not_asked": []}}
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,8 @@ def saved(path: Path, *findings: Finding, state: str = "judged", **members: Any)
 
 
 def test_two_reports_are_compared_fact_by_fact(tmp_path: Path, capsys: Captured) -> None:
-    old, new = saved(tmp_path / "old.json", UNSOUND, NO_EXPIRY), saved(tmp_path / "new.json", UNSOUND, UNSOUND_TASK)
+    old = saved(tmp_path / "old.json", UNSOUND, NO_EXPIRY)
+    new = saved(tmp_path / "new.json", UNSOUND, UNSOUND_TASK, proved=LISTED)
     assert main(["report", "diff", old, new]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "new      PRE401 ?task_id=t1 shows task t2",
@@ -58,8 +60,15 @@ def test_reports_of_different_services_are_compared_with_a_warning(tmp_path: Pat
     assert capsys.readouterr().err == ""
 
 
-def test_what_a_later_run_did_not_judge_is_not_called_fixed(tmp_path: Path, capsys: Captured) -> None:
-    old, new = saved(tmp_path / "old.json", UNSOUND), saved(tmp_path / "new.json", state="not-judged")
+@pytest.mark.parametrize(
+    "later",
+    [{"state": "not-judged", "proved": LISTED}, {"proved": {"rules": {**LISTED["rules"], "times": {"PRE101": 4}}}}],
+    ids=["its check", "its rule, for want of complete answers"],
+)
+def test_what_a_later_run_did_not_judge_is_not_called_fixed(
+    tmp_path: Path, capsys: Captured, later: dict[str, Any]
+) -> None:
+    old, new = saved(tmp_path / "old.json", UNSOUND), saved(tmp_path / "new.json", **later)
     assert main(["report", "diff", old, new]) == 0
     assert "unknown  PRE401 ?type=addonStatic shows task t1" in capsys.readouterr().out
 
@@ -115,20 +124,75 @@ def test_reports_of_several_services_become_targets_by_the_names_of_their_files(
     [
         (["show", "none.json"], "the report none.json cannot be read: No such file"),
         (["merge", "a.json", "a.json"], "a report is given twice"),
+        (["merge", "a.json", "./a.json"], "a report is given twice, as a.json and "),
+        (["merge", "a.json", "copy.json"], "a report is given twice, as a.json and copy.json: each counts once"),
         (["merge", "a.json", "b.json"], "runs in mode live and replay cannot be merged"),
-        (["show", "c.json"], "c.json is not a complete report of a run: KeyError('tests')"),
+        (
+            ["show", "c.json"],
+            "c.json is not a report of pytest-cce-precheck: at $.tests, 'tests' is a required",
+        ),
         (["show", "a.json", "--report=x.pdf"], "expected a name that ends in"),
     ],
-    ids=["missing", "twice", "modes", "incomplete", "form"],
+    ids=["missing", "twice", "two spellings", "a copy", "modes", "incomplete", "form"],
 )
 def test_wrong_use_is_named_with_the_way_out(tmp_path: Path, capsys: Captured, words: list[str], expected: str) -> None:
     saved(tmp_path / "a.json")
+    saved(tmp_path / "copy.json")
     saved(tmp_path / "b.json", mode="replay")
     document = json.loads((tmp_path / "a.json").read_text("utf-8"))
     del document["tests"]
     (tmp_path / "c.json").write_text(json.dumps(document), "utf-8")
     assert main(["report", *words]) == 2
     assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"mode": []}, "$.mode"),
+        ({"headline": 5}, "$.headline"),
+        ({"settings": {"--lag": 5}}, '$.settings["--lag"]'),
+        ({"findings": [[1]]}, "$.findings[0]"),
+        ({"requests": [[1]]}, "$.requests"),
+        ({"lag": [[1]]}, "$.lag"),
+        ({"created": [[1]]}, "$.created[0]"),
+        ({"observations": [[1]]}, "$.observations"),
+        ({"findings": [as_data(UNSOUND, "accepted")]}, "$.findings[0].reason"),
+        ({"lives": [{"task": "t", "target": "", "states": [[None, "Init"]]}]}, "$.lives[0].states[0][0]"),
+        ({"started": "yesterday"}, "$.started"),
+    ],
+)
+@pytest.mark.parametrize("words", [["show"], ["diff", "good.json"], ["merge", "good.json"]])
+def test_a_report_whose_form_is_wrong_is_refused_with_the_place(
+    tmp_path: Path, capsys: Captured, words: list[str], members: dict[str, Any], place: str
+) -> None:
+    saved(tmp_path / "good.json")
+    saved(tmp_path / "bad.json", **members)
+    assert main(["report", *words, "bad.json"]) == 2
+    assert f"bad.json is not a report of pytest-cce-precheck: at {place}, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" * 400])
+def test_a_number_that_no_run_measures_is_refused(tmp_path: Path, capsys: Captured, number: str) -> None:
+    path = saved(tmp_path / "r.json", duration=12.5)
+    text = (tmp_path / "r.json").read_text("utf-8")
+    (tmp_path / "r.json").write_text(text.replace("12.5", number), "utf-8")
+    assert main(["report", "show", path]) == 2
+    assert "r.json is not a JSON report" in capsys.readouterr().err
+
+
+def test_nothing_that_a_report_holds_is_obeyed_by_the_terminal(tmp_path: Path, capsys: Captured) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J"
+    members: dict[str, Any] = {
+        **dict.fromkeys(("service", "headline"), evil),
+        **{key: [evil] for key in ("inconclusive", "not_asked_for", "classes_reached", "acceptances_expired")},
+        "observations": {evil: [evil]},
+        "created": [{"task_id": evil, "type": evil, "instance_id": evil}],
+    }
+    assert main(["report", "show", saved(tmp_path / "r.json", UNSOUND, **members)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\\x1b]0;owned\\x07\\x1b[2J") >= 9
+    assert all(line.isprintable() for line in out.splitlines())
 
 
 def test_only_what_the_baseline_does_not_have_fails_a_run(capsys: Captured) -> None:

@@ -76,6 +76,47 @@ def test_a_cause_is_still_there_until_the_service_is_repaired(service: Service, 
     assert 0 < result["requests"] <= 15
 
 
+@pytest.fixture
+def simulated(service: Service, capsys: Captured) -> str:
+    """Return the name of a cause that was found on the simulator."""
+    assert main(["run", f"--fault={FAULT}", "-k", "unknown"]) == 1
+    return next(line.split()[4] for line in capsys.readouterr().out.splitlines() if "cce-precheck rerun" in line)
+
+
+@pytest.mark.parametrize("place", ["the command line", "the environment"])
+def test_a_cause_of_the_simulator_is_never_called_fixed_at_a_service_that_is_not_asked(
+    service: Service, simulated: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    given = service.flags[1:] if place == "the command line" else []
+    monkeypatch.setenv("CCE_ENDPOINT", service.server.endpoint)
+    # nor is it waited for
+    assert main(["rerun", "--until-fixed=60s", *given]) == 3
+    said = f"UNDECIDED  {simulated}  left out: it was found on the simulator, not at {service.server.endpoint}; add "
+    assert capsys.readouterr().out.startswith(said)
+    assert service.simulator.handled == 0
+
+
+def test_a_cause_of_the_simulator_is_asked_for_at_a_service_if_the_mode_is_given(
+    service: Service, simulated: str, capsys: Captured
+) -> None:
+    assert main(["rerun", *service.flags]) == 1
+    assert capsys.readouterr().out.startswith(f"STILL      {simulated}  ")
+    service.repair()
+    assert main(["rerun", *service.flags]) == 0
+    assert "it was, at the simulator: ?type=addonstatic" in capsys.readouterr().out
+    assert service.simulator.handled > 0
+
+
+def test_what_the_simulator_answered_is_said_in_every_line(simulated: str, capsys: Captured) -> None:
+    for fault, outcome in (([f"--fault={FAULT}"], "STILL"), ([], "FIXED")):
+        main(["rerun", *fault])
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first.startswith(f"{outcome}      {simulated}  ")
+        assert ", on the simulator; no real service was contacted (" in first
+    assert main(["rerun", "--list"]) == 0
+    assert "    on the simulator\n" in capsys.readouterr().out
+
+
 def test_a_deploy_is_waited_for(service: Service, name: str, capsys: Captured) -> None:
     repaired = threading.Timer(1.5, service.repair)
     repaired.start()
@@ -133,9 +174,48 @@ def test_a_time_needs_a_number_and_a_unit(capsys: Captured, text: str) -> None:
 
 def test_a_file_that_is_no_kept_failure_is_named(name: str, capsys: Captured, tmp_path: Path) -> None:
     path = tmp_path / ".cce-precheck" / "failures" / f"{name}.json"
-    path.write_text("{}", "utf-8")
+    text = path.read_text("utf-8")
+    for wrong in ("{}", text.replace("http://127", "http://[127")):
+        path.write_text(wrong, "utf-8")
+        assert main(["rerun"]) == 2
+        assert f"{name}.json is not a kept failure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("steps", "value", "said"),
+    [
+        ("settings.lag", 10**9, "at $.notes.settings.lag, 1000000000 is greater than the maximum of 86400"),
+        ("settings.lag", "abc", "at $.notes.settings.lag, "),
+        ("settings.seed", [1], "at $.notes.settings.seed, "),
+        ("settings.mode", ["live"], "at $.notes.settings.mode, "),
+        ("settings.mode", "replay", "at $.notes.settings.mode, "),
+        ("settings.other_cluster_id", 5, "at $.notes.settings.other_cluster_id, "),
+        ("settings", {}, "at $.notes.settings."),
+        ("settings", [], "at $.notes.settings, "),
+        ("failure.queries.-1.query", 5, ".query, 5 is not of type 'string'"),
+        ("failure.queries.-1.about", 5, ".about, 5 is not of type 'array'"),
+        ("failure.queries.-1.meanings", [], ".meanings, [] should be non-empty"),
+        ("failure.queries.-1.code", "PRE799", ".code, 'PRE799' is unknown"),
+        ("failure.finding.code", "PRE799", "at $.notes.failure.finding.code, 'PRE799' is unknown"),
+    ],
+)
+def test_a_kept_failure_that_was_tampered_with_is_refused_before_anything_is_asked(
+    service: Service, name: str, capsys: Captured, tmp_path: Path, steps: str, value: Any, said: str
+) -> None:
+    path = tmp_path / ".cce-precheck" / "failures" / f"{name}.json"
+    document = json.loads(path.read_text("utf-8"))
+    *way, last = steps.split(".")
+    node = document["notes"]
+    for step in way:
+        node = node[int(step) if isinstance(node, list) else step]
+    node[last] = value
+    path.write_text(json.dumps(document), "utf-8")
+    handled = service.simulator.handled
     assert main(["rerun"]) == 2
-    assert f"{name}.json is not a kept failure" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"{name}.json is not a kept failure (" in err
+    assert said in err
+    assert service.simulator.handled == handled
 
 
 def test_ctrl_c_while_it_waits_prints_what_is_known(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_cce_precheck.cassette import files
+from pytest_cce_precheck.contract.schema import breach
 from pytest_cce_precheck.redaction.scan import leaks
 from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.simulator.service import Simulator
@@ -38,7 +39,9 @@ def test_each_cause_is_kept_as_a_cassette_and_named_in_every_report(pytester: py
     cassette = files.read(path)
     assert cassette.sealed
     assert len(cassette) == 3
-    assert load_schema("cassette")["properties"].keys() >= json.loads(path.read_text("utf-8")).keys()
+    document = json.loads(path.read_text("utf-8"))
+    assert load_schema("cassette")["properties"].keys() >= document.keys()
+    assert breach(document, "kept_failure") == ""
     assert (pytester.path / ".cce-precheck" / ".gitignore").read_text() == "*\n"
 
 
