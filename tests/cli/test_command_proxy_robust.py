@@ -150,19 +150,22 @@ def test_a_reader_who_does_not_read_keeps_no_client_and_no_end_waiting(server: S
     assert token is not None
     own = environment(CCE_AUTH_TOKEN=token.reveal())
     with subprocess.Popen(words, cwd=tmp_path, env=own, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        facts = json.loads(running.stdout.readline())
-        with requests.Session() as session:
-            session.headers["X-Auth-Token"] = facts["token"]
-            # more than any pipe holds
-            for _ in range(40):
-                told = session.get(f"{facts['endpoint']}/_cce/{'x' * 8000}", timeout=30)
-                assert told.status_code == 404
-            for _ in range(40):
-                told = session.get(f"{facts['endpoint']}{tasks_of(server)}?task_id={'x' * 8000}", timeout=30)
-                assert told.status_code in (200, 400)
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(30) in (0, 1)
+        try:
+            assert running.stdout is not None
+            facts = json.loads(running.stdout.readline())
+            with requests.Session() as session:
+                session.headers["X-Auth-Token"] = facts["token"]
+                # more than any pipe holds
+                for _ in range(40):
+                    told = session.get(f"{facts['endpoint']}/_cce/{'x' * 8000}", timeout=10)
+                    assert told.status_code == 404
+                for _ in range(40):
+                    told = session.get(f"{facts['endpoint']}{tasks_of(server)}?task_id={'x' * 8000}", timeout=10)
+                    assert told.status_code in (200, 400)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(30) in (0, 1)
+        finally:
+            running.kill()
 
 
 def test_lines_that_nobody_reads_are_counted_and_the_others_are_printed(
