@@ -58,11 +58,7 @@ def explained(
         record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
     is_pytest = record_with is None or record_with.startswith("pytest ")
     if record_with is not None and not {request.method, *methods} <= READS:
-        if is_pytest or record_with.startswith("cce-precheck "):
-            flag = "--cce-allow-writes" if is_pytest else "--allow-writes"
-            record_with = record_with.replace("=record ", f"=record {flag} ", 1)
-        else:
-            record_with = f"CCE_ALLOW_WRITES=true {record_with}"
+        record_with = _with_writes(record_with)
     again = "record it again"
     if record_with is not None and origin.credentials:
         again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"
@@ -87,6 +83,14 @@ def explained(
     lines.append(f"  way out:  {again}, or ask what was recorded")
     lines += [f"    {record_with}"] if record_with else []
     return "\n".join(lines)
+
+
+def _with_writes(command: str) -> str:
+    is_pytest = command.startswith("pytest ")
+    if is_pytest or command.startswith("cce-precheck "):
+        flag = "--cce-allow-writes" if is_pytest else "--allow-writes"
+        return command.replace("=record ", f"=record {flag} ", 1)
+    return f"CCE_ALLOW_WRITES=true {command}"
 
 
 def _named(request: Request) -> str:
