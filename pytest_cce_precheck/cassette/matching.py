@@ -72,8 +72,13 @@ class Playback:
         self._waiting: dict[Key, list[int]] = defaultdict(list)
         self._repeating: dict[Key, Response | Failure] = {}
         self._used: set[int] = set()
+        self._methods: set[str] = set()
+        self._of_path: dict[str, list[int]] = defaultdict(list)
         for number in range(len(cassette)):
-            self._waiting[key_of(cassette.request(number))].append(number)
+            recorded = cassette.request(number)
+            self._waiting[key_of(recorded)].append(number)
+            self._methods.add(recorded.method)
+            self._of_path[recorded.path].append(number)
 
     @property
     def unused(self) -> tuple[int, ...]:
@@ -95,7 +100,10 @@ class Playback:
             if number is None:
                 used_up = key in self._waiting
                 command = self._record_with(self.cassette.origin)
-                text = explained(self._shown(request), self.cassette, self._used, command, asked_at())
+                alike = self._of_path.get(request.path) or range(len(self.cassette))
+                text = explained(
+                    self._shown(request), self.cassette, self._used, command, asked_at(), alike, self._methods
+                )
                 raise CassetteMissError("used-up" if used_up else "no-such-request", text)
             self._used.add(number)
             # within the lock: another thread may ask for the same before this one has seen that it repeats

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
@@ -14,14 +15,14 @@ from pytest_cce_precheck.transport.guard import READS
 from pytest_cce_precheck.wire.body import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pytest_cce_precheck.cassette.format import Cassette
     from pytest_cce_precheck.wire.exchange import Request
 
 _LONGEST: Final = 160
-# of a large cassette, only the first recordings are compared with the request
-_MOST_COMPARED: Final = 2000
+# of a large cassette, only the first recordings are compared with the request: other clients wait meanwhile
+_MOST_COMPARED: Final = 300
 _TOKEN: Final = "CCE_AUTH_TOKEN"  # noqa: S105  the name of a variable
 _KEYS: Final = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
 
@@ -39,21 +40,25 @@ def record_command(test: str, *options: str) -> str:
 
 
 def explained(
-    request: Request, cassette: Cassette, used: Collection[int], record_with: str | None, asked_at: str | None
+    request: Request,
+    cassette: Cassette,
+    used: Collection[int],
+    record_with: str | None,
+    asked_at: str | None,
+    alike: Iterable[int],
+    methods: Collection[str],
 ) -> str:
-    """Return the message of a miss: the request, who asked, the cassette, the closest recording, what to do."""
+    """Return the message of a miss: the request, who asked, the cassette, the closest recording, what to do.
+
+    The closest is looked for among the first of ``alike``; ``methods`` are those of all recordings.
+    """
     origin = cassette.origin
     if record_with is None and origin.test is not None:
         ids = (None, None) if origin.pseudonyms else (origin.project_id, origin.cluster_id)
         record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
-    methods = {request.method, *(cassette.request(number).method for number in range(len(cassette)))}
     is_pytest = record_with is None or record_with.startswith("pytest ")
-    if record_with is not None and not methods <= READS:
-        if is_pytest or record_with.startswith("cce-precheck "):
-            flag = "--cce-allow-writes" if is_pytest else "--allow-writes"
-            record_with = record_with.replace("=record ", f"=record {flag} ", 1)
-        else:
-            record_with = f"CCE_ALLOW_WRITES=true {record_with}"
+    if record_with is not None and not {request.method, *methods} <= READS:
+        record_with = _with_writes(record_with)
     again = "record it again"
     if record_with is not None and origin.credentials:
         again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"
@@ -62,7 +67,7 @@ def explained(
         f"no recording for {_named(request)}",
         f"  mode:     replay, of {cassette.name} ({number} of {origin.recorded_at:%Y-%m-%d})",
     ]
-    closest = min(_compared(request, cassette), default=None)
+    closest = min(_compared(request, cassette, alike), default=None)
     if closest is None:
         lines.append("  closest:  none, the cassette is empty")
     else:
@@ -80,13 +85,23 @@ def explained(
     return "\n".join(lines)
 
 
+def _with_writes(command: str) -> str:
+    is_pytest = command.startswith("pytest ")
+    if is_pytest or command.startswith("cce-precheck "):
+        flag = "--cce-allow-writes" if is_pytest else "--allow-writes"
+        return command.replace("=record ", f"=record {flag} ", 1)
+    return f"CCE_ALLOW_WRITES=true {command}"
+
+
 def _named(request: Request) -> str:
     return shortened(f"{request.method} {request.target}", _LONGEST)
 
 
-def _compared(request: Request, cassette: Cassette) -> Iterator[tuple[int, float, int, list[str]]]:
+def _compared(
+    request: Request, cassette: Cassette, alike: Iterable[int]
+) -> Iterator[tuple[int, float, int, list[str]]]:
     """Yield the recordings so that the closest compares as the least, each with its number and what differs."""
-    for number in range(min(len(cassette), _MOST_COMPARED)):
+    for number in islice(alike, _MOST_COMPARED):
         recorded = cassette.request(number)
         differences = list(_differences(request, recorded))
         queries = recorded.query[:_LONGEST], request.query[:_LONGEST]

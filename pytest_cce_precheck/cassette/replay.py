@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.cassette.format import Failure
 from pytest_cce_precheck.cassette.matching import Playback
-from pytest_cce_precheck.errors import CassetteError, CassetteMissError, CcePrecheckError
+from pytest_cce_precheck.errors import CassetteCorruptError, CassetteError, CassetteMissError, CcePrecheckError
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.reflected_secrets import repeated
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.cassette.format import Cassette, Origin
     from pytest_cce_precheck.wire.exchange import Request
+
+
+# a line that is folded, as some services still do it, goes on with a blank
+_ENDS_LINE: Final = re.compile(r"\r?\n(?![ \t])|\r(?!\n)|\0")
 
 
 class Replayer(Interceptor):
@@ -73,6 +78,11 @@ class Replayer(Interceptor):
         return repeated(request, outcome)
 
     def _redacted(self, response: Response) -> Response:
+        if any(_ENDS_LINE.search(text) for pair in response.headers.pairs for text in pair):
+            raise CassetteCorruptError(
+                f"a recording of {self.playback.cassette.name} cannot be used: a line break in its headers would let"
+                " what follows pass for another header, or another answer; record it again"
+            )
         if not self.playback.cassette.sealed or self._redaction.found_in(response):
             response = self._redaction.response(response)
         return Response(response.status, _replayed_headers(response), response.body)

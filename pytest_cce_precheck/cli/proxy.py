@@ -10,7 +10,7 @@ import threading
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
@@ -18,7 +18,7 @@ from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.format import loads
 from pytest_cce_precheck.cassette.importers.har import to_har
 from pytest_cce_precheck.cli.arguments import whole
-from pytest_cce_precheck.cli.printing import OutputError, print_text
+from pytest_cce_precheck.cli.printing import LineWriter
 from pytest_cce_precheck.cli.proxying import (
     NOT_KNOWN,
     Upstream,
@@ -56,6 +56,8 @@ _SETTINGS: Final = (
     *("cassette-dir", "report", "accept", "fail-on", "allow-writes", "project-id", "cluster-id", "token-command"),
     *("budget", "rate", "run-time", "timeout", "max-response-time", "lag", "pseudonyms", "record-in-ci"),
 )
+# seconds that calls may take that are asked when the proxy is ended
+_GRACE: Final = 2.0
 _TEXT: Final = """\
 The proxy listens on {endpoint} in mode {mode}{upstream} (Ctrl-C ends it).
 
@@ -116,7 +118,8 @@ class _Run:
         self.log = RunLog()
         # a signal handler may put something into it at any time; an Event, whose lock is held for a moment, would hang
         self.ended: SimpleQueue[None] = SimpleQueue()
-        self._output = threading.Lock()
+        self._output = LineWriter(self._lost)
+        stack.callback(self._output.close)
         self.local = local_credentials()
         self.known = client_credentials(self.environment)
         self.upstream = Upstream(self.config, self.environment, stack) if kind.needs_service else None
@@ -205,7 +208,8 @@ class _Run:
             proxy.begin(self.options.test, ends_itself=True)
         with service:
             self._say_hello(service)
-            self.ended.get()
+            self._wait()
+            service.finish(_GRACE)
         proxy.end_all()
         return self._report()
 
@@ -227,6 +231,12 @@ class _Run:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise ConfigurationError(f"cannot listen on port {port}: {reason}") from None
 
+    def _wait(self) -> None:
+        while True:
+            # again and again: a signal that comes just before it waits does not wake it
+            with suppress(Empty):
+                return self.ended.get(timeout=0.5)
+
     def _wait_for_eof(self) -> None:
         with suppress(OSError, ValueError):
             while sys.stdin.buffer.read(4096):
@@ -237,26 +247,28 @@ class _Run:
         environment, to = service.environment, self.config.service if self.upstream is not None else None
         if self.options.json:
             facts = {"event": "started", "mode": self.options.mode, "endpoint": service.url, "to": to}
-            self._print(json.dumps({**facts, **self.local.revealed(), "environment": environment}))
+            self._output.put(json.dumps({**facts, **self.local.revealed(), "environment": environment}))
         else:
             exports = "\n".join(f"  export {name}={value}" for name, value in environment.items() if value != NOT_KNOWN)
             upstream = f", and asks {to}" if to else ", and asks nobody"
-            self._print(_TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports))
+            self._output.put(
+                _TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports)
+            )
 
     def observe(self, event: dict[str, Any], test: OpenTest) -> None:
         """Print an event."""
         if self.options.json:
-            self._print(json.dumps(self.clean(event, test)))
+            self._output.put(json.dumps(self.clean(event, test)))
             return
         for text in _in_words(event):
             # a client may have sent anything
             for line in own_words(self.clean(text, test)).splitlines():
-                self._print(one_line(line))
+                self._output.put(one_line(line))
 
-    def _print(self, text: str) -> None:
-        # if nobody reads it any more, clients are served on
-        with self._output, suppress(BrokenPipeError, OutputError):
-            print_text(f"{text}\n")
+    def _lost(self, number: int) -> str:
+        if self.options.json:
+            return json.dumps({"event": "lost", "count": number})
+        return f"{count_of(number, 'line')} lost: nobody read this output"
 
     def _report(self) -> int:
         record = self.record()
@@ -267,10 +279,10 @@ class _Run:
         status = record.exit_status
         if self.options.json:
             ended = {"event": "ended", "verdict": record.verdict, "headline": record.headline, "exit_status": status}
-            self._print(json.dumps(self.clean(ended)))
+            self._output.put(json.dumps(self.clean(ended)), always=True)
         else:
             for line in (*_totals(self.proxy), *(lines(record) if self.proxy.mode.judges else ())):
-                self._print(own_words(self.clean(line)))
+                self._output.put(own_words(self.clean(line)), always=True)
         return status
 
     def _write_har(self) -> None:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from pytest_cce_precheck._text import count_of, shortened
 from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.errors import BodyError, CcePrecheckError, ConfigurationError
@@ -36,6 +37,7 @@ CONTROL: Final = "/_cce/"
 NO_TEST: Final = "requests of no test"
 _TESTS: Final = "/_cce/tests"
 _REPORT: Final = "/_cce/report"
+_MOST_PROBLEMS: Final = 50
 _JSON: Final = Headers([("Content-Type", "application/json")])
 
 
@@ -99,6 +101,9 @@ class Proxy:
             self._keep(test, request, Failure(error.reason, error.detail))
             self._count(test, request, None, began)
             raise
+        except _EndedError as error:
+            self.problem(test, error)
+            return sized(refuse(Refusal("ended", HTTPStatus.CONFLICT, UNANSWERED, str(error))), request)
         except CcePrecheckError as error:
             self._said.add(id(error))
             self.problem(test, error)
@@ -112,6 +117,12 @@ class Proxy:
         with self._beginning:
             test, name = self.tests.of(request), named_by(request)
             if test is None and name is not None:
+                # a request that comes late must not replace what the test has recorded
+                if any(each.name == name for each in self.ended):
+                    raise _EndedError(
+                        f"{request.method} {shortened(request.path, 200)} came after its test {name} had ended:"
+                        f" begin it again with POST {_TESTS}"
+                    )
                 test = self._begin(OpenTest(name, ends_itself=True, named=True))
         if test is None and self.mode.needs_test:
             raise self.tests.unknown()
@@ -136,7 +147,13 @@ class Proxy:
 
     def problem(self, test: OpenTest, error: CcePrecheckError) -> None:
         """Report why a test must not pass."""
-        if str(error) not in test.problems:
+        with self._lock:
+            if str(error) in test.problems:
+                return
+            if len(test.problems) >= _MOST_PROBLEMS:
+                # nobody reads so many, and anyone on this machine can cause them
+                test.problems_left_out += 1
+                return
             test.problems.append(str(error))
         self._tell(test, {"event": "problem", "message": str(error)})
 
@@ -217,12 +234,13 @@ class Proxy:
 
     def end(self, name: str, *, is_finished: bool = True) -> OpenTest:
         """End a test, whose cassette is written if it finished; raises `ConfigurationError` if it is not open."""
-        test = self.tests.end(name)
+        with self._beginning:
+            test = self.tests.end(name)
+            self.ended.append(test)
         try:
             self.mode.end(test, is_finished=is_finished)
         except CcePrecheckError as error:
             self.problem(test, error)
-        self.ended.append(test)
         self._tell(test, {"event": "test", **test.summary(self._fails)})
         # what was recorded is in its file now
         test.calls.clear()
@@ -233,7 +251,16 @@ class Proxy:
         for test in self.tests:
             if not test.ends_itself:
                 self.problem(test, ConfigurationError("the proxy ended before the test: it was not ended with DELETE"))
+            asked = len(test.calls)
+            if test.ends_itself:
+                test.calls[:] = [each for each in test.calls if each.outcome is not None]
+            left_out = asked - len(test.calls)
             self.end(test.name, is_finished=test.ends_itself)
+            if left_out:
+                calls = count_of(left_out, "call")
+                self.problem(test, ConfigurationError(f"{calls} left out: no answer had come when the proxy ended"))
+        if self.rest.problems_left_out:
+            self._tell(self.rest, {"event": "problem", "message": f"and {self.rest.problems_left_out:,} more"})
         self.rest.findings += self.mode.findings()
         self._tell_findings(self.rest)
 
@@ -247,6 +274,10 @@ class Proxy:
 
     def _tell(self, test: OpenTest, event: dict[str, Any]) -> None:
         self._observe({**event, "test": test.name if test is not self.rest else None}, test)
+
+
+class _EndedError(ConfigurationError):
+    """A request names a test that was ended."""
 
 
 _UNKNOWN_TEXTS: Final = {

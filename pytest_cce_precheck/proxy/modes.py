@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -15,11 +17,11 @@ from pytest_cce_precheck.cassette.format import Failure, Recording
 from pytest_cce_precheck.cassette.importers.foreign import is_call
 from pytest_cce_precheck.cassette.replay import Replayer
 from pytest_cce_precheck.config.options import Mode
-from pytest_cce_precheck.contract.envelope import no_answer
+from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, no_answer
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.drift.comparison import changes_between
-from pytest_cce_precheck.errors import CassetteMissingError, ConfigurationError
+from pytest_cce_precheck.errors import CassetteError, CassetteMissingError, ConfigurationError
 from pytest_cce_precheck.proxy.forwarding import passed_on
 from pytest_cce_precheck.proxy.service import sized
 from pytest_cce_precheck.suite.captured import Captured, Timed
@@ -27,7 +29,7 @@ from pytest_cce_precheck.wire.exchange import Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_cce_precheck.cassette.format import Origin
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.proxy.open_tests import OpenTest
     from pytest_cce_precheck.redaction.recordings import Redaction
     from pytest_cce_precheck.wire.exchange import Exchange, Request
+
+
+_NO_LEAVE: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,14 @@ class RecordingProxy(ProxyMode):
     def __init__(self, means: Means) -> None:
         super().__init__(means)
         self._lock = threading.Lock()
-        self._written: dict[str, str] = {}
+        self._recorded_by: dict[str, str] = {}
 
     def begin(self, test: OpenTest) -> None:
         """Refuse a test whose cassette is that of another."""
         test.cassette = test.place_in(self.means.folder)
-        # some file systems ignore case
-        other = self._written.get(str(test.cassette).lower(), test.name)
+        # some file systems ignore case; that of a test which kept nothing is not given away either
+        with self._lock:
+            other = self._recorded_by.setdefault(os.path.realpath(test.cassette).lower(), test.name)
         if other != test.name:
             raise ConfigurationError(
                 f"the tests {other} and {test.name} would record the same cassette {shown(test.cassette)}:"
@@ -141,11 +147,28 @@ class RecordingProxy(ProxyMode):
         if waiting:
             raise ConfigurationError(f"not recorded: {count_of(waiting, 'call')} had no answer when the test ended")
         if is_finished and not test.problems:
+            if _is_refused(recordings) and _has_answers(test.cassette):
+                raise ConfigurationError(
+                    "not recorded: every call was refused (401, 403) or not answered by the service (502, 503, 504,"
+                    f" no answer), and {shown(test.cassette)} has other answers; remove it to record these"
+                )
             with self._lock:
                 text = self.means.text_of(test, recordings, shown(test.cassette))
                 files.write(test.cassette, text)
-                self._written[str(test.cassette).lower()] = test.name
             test.kept = True
+
+
+def _is_refused(recordings: Iterable[Recording]) -> bool:
+    """Whether all calls say nothing about the service but that it was not asked, or not with leave."""
+    outcomes = (each.outcome for each in recordings)
+    return all(isinstance(each, Failure) or each.status in _NO_LEAVE | PASSING - {THROTTLED} for each in outcomes)
+
+
+def _has_answers(cassette: Path) -> bool:
+    try:
+        return not _is_refused(files.read(cassette))
+    except CassetteError:
+        return False
 
 
 class ReplayingProxy(ProxyMode):
@@ -178,6 +201,8 @@ class ReplayingProxy(ProxyMode):
         replayer = self._replayers[id(test)]
         if isinstance(replayer, CassetteMissingError):
             raise replayer
+        # each is a problem of its test by its text, and an exception holds much more
+        replayer.misses.clear()
         return sized(replayer.answer(request), request)
 
     def end(self, test: OpenTest, *, is_finished: bool) -> None:

@@ -26,7 +26,7 @@ _ACCESS: Final = re.compile(r"Access=([^\s,]+)")
 _LONGEST: Final = 1000
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """One request of a test, in the order of arrival, and its outcome as soon as there is one."""
 
@@ -52,6 +52,8 @@ class OpenTest:
     seconds: float = 0.0
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    problems_left_out: int = 0
+    """How many were counted and not kept."""
     findings: list[Finding] = field(default_factory=list)
     told: int = 0
     """How many of the findings were reported as events."""
@@ -94,7 +96,7 @@ class OpenTest:
             "cassette": str(self.cassette) if self.cassette else None,
             "calls": self.sent,
             **self.used,
-            "problems": self.problems,
+            "problems": self.problems + ([f"and {more:,} more"] if (more := self.problems_left_out) else []),
             "findings": [{"code": each.code, "message": each.message, "fails": fails(each)} for each in self.findings],
         }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.simulator.authorization import check_credentials
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
@@ -54,8 +55,8 @@ class Service:
     ``port`` 0 means a free one. ``answer`` answers, in the server's thread or, if it ``waits`` for others, in one of
     its own for each request. With ``verifies``, a request without these ``credentials``, or those that ``also``
     returns, is refused as the service refuses it, and nobody is asked; ``refused`` is called. ``failed`` is called with
-    each error because of which a request is not answered; the client gets its message with status 501. Other hosts than
-    this one, and CONNECT, are refused.
+    each error because of which a request is not answered; the client gets its message with status 501, and
+    504 if whoever was asked did not answer in time. Other hosts than this one, and CONNECT, are refused.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Service:
         self._failed = failed
         self._refused = refused
         self._environment = environment or {}
+        self._open: set[Future[Response]] = set()
         self.region = region or REGION
         self._server = LoopbackServer(self._handle, port)
         self._hosts = {f"{host}:{self._server.port}" for host in _HOSTS}
@@ -95,6 +97,10 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<Service {self.url}>"
+
+    def finish(self, seconds: float) -> None:
+        """Wait until the calls that are asked now are answered, at most so many seconds."""
+        wait(self._open.copy(), seconds)
 
     @property
     def url(self) -> str:
@@ -160,6 +166,8 @@ class Service:
         if not self._waits:
             return self._answered(request)
         answer: Future[Response] = Future()
+        self._open.add(answer)
+        answer.add_done_callback(self._open.discard)
         # a daemon: whoever answers has a deadline, and the end of the run does not wait for it
         threading.Thread(target=self._answer_later, args=(answer, request), name="cce-service", daemon=True).start()
         return answer
@@ -174,6 +182,10 @@ class Service:
         try:
             return self._answer(request)
         except TransportError as error:
+            if error.reason == "timeout":
+                # whoever asked has waited for as long already
+                timed_out = Refusal("timeout", HTTPStatus.GATEWAY_TIMEOUT, UNANSWERED, error.detail)
+                return sized(refuse(timed_out), request)
             raise NoAnswer(error.reason) from None
         except CcePrecheckError as error:
             self._failed(error)
@@ -184,6 +196,7 @@ class Service:
             return Refusal("proxy", 405, UNANSWERED, f"This is a service and no proxy: call {self.url}/… itself.")
         host = request.headers.get("Host", "")
         if host.lower() not in self._hosts:
+            host = shortened(host, 200)
             text = f"The Host is {host!r}, and this is {self.url}: call it by this URL, not as a proxy of others."
             self._failed(ConfigurationError(f"a client went elsewhere: {text}"))
             return Refusal("host", HTTPStatus.MISDIRECTED_REQUEST, UNANSWERED, text)

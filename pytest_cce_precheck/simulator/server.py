@@ -134,6 +134,7 @@ class LoopbackServer:
         finally:
             # a client that connects now would wait for ever
             self._listener.close()
+            self._answer_late()
             for connection in self._connections():
                 connection.sock.close()
 

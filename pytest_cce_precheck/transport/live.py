@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _OURS_BELOW: Final = tuple(f"{__package__}.{name}" for name in ("gate", "interception", "watched"))
 # the frames of these hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", *_OURS_BELOW})
+# what a request line can hold; `#` would begin a fragment
+_SENDABLE: Final = re.compile(r"/[!\"$-~]*")
 TIMEOUTS: Final = 4
 """How many times ``timeout`` a whole call may take."""
 
@@ -55,7 +58,7 @@ class HttpTransport:
             self._session.mount(scheme, adapter())
 
     def send(self, request: Request) -> Exchange:
-        """Send ``request``; only what no URL may hold is escaped in its query.
+        """Send ``request``; only what no request can hold is escaped in its query.
 
         Raises `UnsafeCredentialsError` if credentials would travel to another machine over plain HTTP.
         """
@@ -63,7 +66,9 @@ class HttpTransport:
         if any(name in request.headers for name in CREDENTIAL_HEADERS):
             refuse_plain_http(request.endpoint)
         try:
-            with Watch(self._seconds()) as watch, self._send(request) as received:
+            watch = Watch(self._seconds())
+            watch.target = request.target if _SENDABLE.fullmatch(request.target) else None
+            with watch, self._send(request) as received:
                 body = read_body(received.raw)
                 elapsed = monotonic() - watch.began
                 headers = Headers(received.raw.headers.items())

@@ -54,6 +54,8 @@ class Watch:
         self.began = monotonic()
         self.due = self.began + seconds
         self.is_cut = False
+        self.target: str | None = None
+        """What is sent as the request's target: urllib3 escapes anew what it takes for a mistake."""
         self._held: list[socket.socket] = []
 
     @staticmethod
@@ -238,12 +240,14 @@ class _WatchedConnection(HTTPConnection):
             # the end of the connection looks like the end of a proxy's headers
             raise TimeoutError
 
-    def putrequest(self, *arguments: Any, **options: Any) -> None:
+    def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
         watch = Watch.current()
+        if watch is not None and watch.target and url.startswith("/"):
+            url = watch.target
         if watch is not None and self.sock is not None:
             # a connection that was used for another call before
             watch.hold(self.sock)
-        super().putrequest(*arguments, **options)
+        super().putrequest(method, url, *arguments, **options)
 
     def request(self, *arguments: Any, preload_content: bool = True, **options: Any) -> None:
         watch = Watch.current()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
-from pytest_cce_precheck.cassette.format import Recording
+from pytest_cce_precheck.cassette.format import Cassette, Recording
 from pytest_cce_precheck.cassette.matching import Playback
 from pytest_cce_precheck.errors import CassetteMissError
 from pytest_cce_precheck.wire.exchange import Request, Response
@@ -162,6 +163,19 @@ def test_in_a_large_cassette_the_closest_is_looked_for_among_the_first_recording
     lines = told(asked("task_id=2000&type=x"), *recordings)
     assert lines[1] == "  mode:     replay, of tasks.json (2001 recordings of 2026-01-02)"
     assert "recording 2001" not in lines[2]
+
+
+def test_the_closest_is_looked_for_among_few_of_the_same_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = [
+        Recording(replace(asked(f"task_id={number}"), path="/elsewhere"), Response(200)) for number in range(900)
+    ]
+    player = Playback(cassette(*elsewhere, *(answered(f"task_id={number}") for number in range(900))))
+    read: list[int] = []
+    request = Cassette.request
+    monkeypatch.setattr(Cassette, "request", lambda kept, number: (read.append(number), request(kept, number))[1])
+    with pytest.raises(CassetteMissError, match=r"recording 901, "):
+        player.find(asked("task_id=0&type=x"))
+    assert len(read) < 400
 
 
 def test_the_endpoint_is_no_difference() -> None:

@@ -144,8 +144,10 @@ def test_a_test_that_failed_or_was_refused_something_keeps_its_old_cassette(
         running.get(tasks, "T")
         assert running.end("T")["kept"] is True
         old = cassette(tmp_path, "T.json")
+        running.begin("T")
         running.get(f"{tasks}?type=addonStatic", "T")
         assert running.end("T", "?failed=true")["kept"] is False
+        running.begin("T")
         running.get(f"{tasks}?type=addonStatic", "T")
         create = create_path(server.simulator.project_id, server.simulator.cluster_id)
         refused = requests.post(running.url + create, json={}, headers={**running.token, "X-Cce-Test": "T"}, timeout=10)

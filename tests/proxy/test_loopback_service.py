@@ -156,6 +156,33 @@ def test_what_must_not_be_answered_is_said_to_the_client_and_to_the_test() -> No
     assert [str(error) for error in failed] == ["not now"]
 
 
+def test_a_service_that_was_too_slow_is_a_504_at_once() -> None:
+    def answer(request: Request) -> Response:
+        raise TransportError("timeout", "no answer within the time allowed", request)
+
+    with service_of(answer) as service:
+        told = requests.get(f"{service.url}/x", headers=service.headers(), timeout=10)
+    said = {"errorCode": "PRECHECK.0501", "errorMessage": "no answer within the time allowed"}
+    assert (told.status_code, told.json()) == (504, said)
+
+
+def test_an_answer_that_comes_while_it_ends_still_reaches_its_client() -> None:
+    arrived, told = threading.Event(), []
+
+    def answer(_: Request) -> Response:
+        arrived.set()
+        return ANSWER
+
+    with service_of(answer, waits=True) as service:
+        url, headers = service.url, service.headers()
+        asking = threading.Thread(target=lambda: told.append(requests.get(f"{url}/x", headers=headers, timeout=20)))
+        asking.start()
+        assert arrived.wait(20)
+        service.finish(20)
+    asking.join()
+    assert [each.status_code for each in told] == [200]
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_lost_connection_is_lost_for_the_client_too(waits: bool) -> None:
     def answer(request: Request) -> Response:
