@@ -109,5 +109,5 @@ def _between(old: TargetMemory, new: TargetMemory) -> tuple[Drift, ...]:
 
 def _read(path: Path) -> Snapshot:
     if not path.exists():
-        raise ConfigurationError(f"there is no snapshot {path}; --cce-snapshot={path} begins one")
+        raise ConfigurationError(f"there is no snapshot {path}; pytest --cce-snapshot={path} begins one")
     return read(path)

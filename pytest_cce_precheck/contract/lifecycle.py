@@ -197,8 +197,9 @@ def _identity_changes(earlier: AnsweredTask, later: AnsweredTask, *, created: bo
     return {name: values for name, values in changed.items() if not (created and values[1] is None)}
 
 
-def _born(task: AnsweredTask) -> tuple[Any, ...]:
-    return (*(task.metadata.get(name) for name in _IDENTITY), task.spec.get("addonTargetVersion"))
+def _born(task: AnsweredTask) -> str:
+    # a service may send anything, also what cannot be a key
+    return repr((*(task.metadata.get(name) for name in _IDENTITY), task.spec.get("addonTargetVersion")))
 
 
 def moves_back(earlier: AnsweredTask, later: AnsweredTask) -> bool:

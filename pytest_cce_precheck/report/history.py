@@ -95,7 +95,7 @@ def latest(path: Path, last: int) -> tuple[CheckOutcome, ...]:
     Raises `ConfigurationError` if there is no history.
     """
     if not path.exists():
-        raise ConfigurationError(f"there is no history {path}; --cce-history={path} begins one")
+        raise ConfigurationError(f"there is no history {path}; pytest --cce-history={path} begins one")
     with _opened(path) as connection:
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM (SELECT *, row_number() OVER"  # noqa: S608  our own columns

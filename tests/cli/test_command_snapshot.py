@@ -85,7 +85,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     here = keep(tmp_path / "a", PLAIN)
     there = keep(tmp_path / "b", PLAIN, target=SnapshotTarget("live", "https://other.example", "c"))
     for arguments, message in [
-        (["show", str(tmp_path / "x.json")], f"there is no snapshot {tmp_path}/x.json; --cce-snapshot="),
+        (["show", str(tmp_path / "x.json")], f"there is no snapshot {tmp_path}/x.json; pytest --cce-snapshot="),
         (["diff", here, there], "have no target in common, so nothing can be compared"),
         (["accept", str(tmp_path)], "cannot be read: it is a directory; expected a regular file"),
     ]:

@@ -217,7 +217,7 @@ def test_an_interrupt_ends_a_run_at_once_with_status_130(tmp_path: Path) -> None
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (130, b"", b"cce-precheck: interrupted\n")
 
 
 def test_the_calls_that_are_refused_have_their_requests_and_waits(
