@@ -100,7 +100,7 @@ class Service:
 
     def finish(self, seconds: float) -> None:
         """Wait until the calls that are asked now are answered, at most so many seconds."""
-        wait(self._open.copy(), seconds)
+        wait(tuple(self._open), seconds)
 
     @property
     def url(self) -> str:
