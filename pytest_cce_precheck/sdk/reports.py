@@ -185,14 +185,18 @@ _ENDPOINT: Final = "http://127.0.0.1:4711"
 """Where `cce-precheck serve --corpus --port 4711` answers the message of a driver in an unknown language."""
 
 
+# how the names of the vendor's SDKs begin: the programs call those
+_VENDORS: Final = "huaweicloud"
+
+
 def reproducer(introduction: Introduction, case: Case) -> tuple[str, str]:
     """Return a program that repeats a case and needs nothing but the SDK, and its language as Markdown names it.
 
-    For an unknown language it is the driver's own message.
+    For an unknown language, or an SDK that is not the vendor's, it is the driver's own message.
     """
     language = introduction.language.partition(" ")[0].lower()
     parts: Words | None = packaged_table("sdk/data/reproducer.toml").get(language)
-    if parts is None:
+    if parts is None or not introduction.sdk.startswith(_VENDORS):
         return "json", encode(1, case.call(_ENDPOINT).message()).decode().rstrip()
     written = parts[case.operation].format(
         cluster=case.cluster_id,

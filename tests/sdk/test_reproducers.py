@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ _OF_CREDENTIALS = {"PRE704", "PRE705", "PRE706"}
 
 
 def introduction(language: str) -> Introduction:
-    return Introduction(language, "sdk", "1", ("list", "create"), ("ak/sk", "temporary"))
+    return Introduction(language, "huaweicloud-sdk", "1", ("list", "create"), ("ak/sk", "temporary"))
 
 
 def run(language: str, program: str, folder: Path) -> str:
@@ -159,8 +160,11 @@ def test_every_case_has_a_program_without_an_open_end(language: str) -> None:
             compile(program(case), case.name, "exec")
 
 
-def test_for_an_unknown_language_the_drivers_message_repeats_the_case() -> None:
-    language, text = reproducer(introduction("Rust 1.90"), find_case("list-never-answered"))
+@pytest.mark.parametrize(
+    "own", [introduction("Rust 1.90"), replace(introduction("Go 1.26"), sdk="an-sdk-of-ones-own")], ids=["Rust", "Go"]
+)
+def test_for_an_unknown_language_or_sdk_the_drivers_message_repeats_the_case(own: Introduction) -> None:
+    language, text = reproducer(own, find_case("list-never-answered"))
     assert language == "json"
     assert '"timeout":1.0' in text
     assert '"cluster_id":"case-' in text
