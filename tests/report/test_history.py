@@ -121,7 +121,7 @@ def test_where_no_file_can_be_is_said(tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere" / "history.sqlite")
     with pytest.raises(ConfigurationError, match="cannot be used: it is a directory"):
         prepare(tmp_path)
-    with pytest.raises(ConfigurationError, match=r"there is no history .*; --cce-history="):
+    with pytest.raises(ConfigurationError, match=r"there is no history .*; pytest --cce-history="):
         latest(tmp_path / "history.sqlite", 50)
 
 
