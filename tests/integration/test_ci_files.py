@@ -121,6 +121,19 @@ LIVE: Final = [job for job in JOBS if job.live]
 ONE_LINE: Final = (*action_jobs(), *component_jobs(), *codearts_jobs())
 
 
+@pytest.mark.parametrize(
+    "path", [*WORKFLOWS, GITLAB, COMPONENT, CODEARTS, JENKINS], ids=lambda path: str(path.relative_to(FOLDER))
+)
+def test_a_file_installs_what_its_reports_need_and_collects_no_test_of_this_project(path: Path) -> None:
+    text = path.read_text("utf-8")
+    if ".html" in text:
+        assert "[fast,report]" in text
+    # the checkout that is installed lies in the folder in which pytest looks for tests
+    for line in text.splitlines():
+        if "pytest --" in line and "--pyargs" not in line and "--cce-mode=replay" in line:
+            assert "--ignore=pytest-cce-precheck" in line
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[SimulatorServer]:
     with SimulatorServer(Simulator(clock=RunningClock())) as running:
