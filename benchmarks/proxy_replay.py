@@ -29,7 +29,7 @@ from tests.proxies import RunningProxy, environment
 from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from measuring import Effort, Line
 
@@ -70,21 +70,17 @@ class Target:
         self.connection.close()
         self.ask()
 
-    def milliseconds(self, calls: int) -> float:
+    def milliseconds(self, calls: int, clock: Callable[[], float] = time.perf_counter) -> float:
         """Ask as often as that, and return the time of one call."""
         self.connect_again()
-        began = time.perf_counter()
+        began = clock()
         for _ in range(calls):
             self.ask()
-        return (time.perf_counter() - began) / calls * 1e3
+        return (clock() - began) / calls * 1e3
 
     def milliseconds_of_cpu(self, calls: int) -> float:
-        """Ask as often as that, and return what one call costs the server; Linux alone says so."""
-        self.connect_again()
-        began = self._cpu()
-        for _ in range(calls):
-            self.ask()
-        return (self._cpu() - began) / calls * 1e3
+        """Return what one of so many calls costs the server; Linux alone says so."""
+        return self.milliseconds(calls, self._cpu)
 
     def _cpu(self) -> float:
         fields = self._status.read_text("ascii").rpartition(")")[2].split()

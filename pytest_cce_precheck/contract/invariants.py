@@ -23,8 +23,8 @@ AnswerRule = Callable[[Answer], Iterator[Finding]]
 
 # no server's clock is off by so much; a wrong zone is off by more
 _FUTURE_TOLERANCE: Final = 3600
-# more than two clocks of one service are apart, less than any two zones
-_JUST_NOW: Final = 600
+CLOCKS_APART: Final = 600
+"""Seconds: more than two clocks of one service are apart, less than any two zones."""
 # C: the fields of a create request's spec, and of each of its entries
 _SPEC: Final = frozenset({"clusterID", "addonList"})
 _ENTRY: Final = frozenset({"addonTemplateName", "addonInstanceID", "type", "targetVersion", "values"})
@@ -150,7 +150,7 @@ def created_tasks_are_new(answer: Answer) -> Iterator[Finding]:
     """
     now = answer_date(answer)
     for task in answer.tasks:
-        if now is not None and task.created and task.created.seconds < now - _JUST_NOW:
+        if now is not None and task.created and task.created.seconds < now - CLOCKS_APART:
             age = (now - task.created.seconds) // 60
             fact = f"was just created, and its createTimeStamp is {age} minutes before the answer's Date"
             yield _about(task, "PRE324", fact, ".metadata.createTimeStamp")

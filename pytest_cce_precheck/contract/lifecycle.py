@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.invariants import answer_date, service_time
+from pytest_cce_precheck.contract.invariants import CLOCKS_APART, answer_date, service_time
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ _IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceID", "createTimeS
 # fewer new tasks than this, one for each read, are a coincidence
 _LEAST_CREATED: Final = 5
 _LEAST_INTERVALS: Final = 3
-# seconds; no index or replica that anybody works with shows a task so late
-_LATE: Final = 300
 # one task in so many reads cannot be told from other people's work
 _RAREST: Final = 10
 
@@ -129,12 +127,13 @@ class TaskHistory:
                 yield Finding("PRE509", message, task.path).seen_in(answer.exchange)
 
     def _shown_late(self, answer: Answer, new: Iterable[str]) -> Iterator[Finding]:
+        # no index or replica that anybody works with is so late either
         date = answer_date(self._latest) if self._latest is not None else None
         if self._latest is None or date is None:
             return
         for key in new:
             task = answer.by_id[key]
-            if task.created is not None and task.created.seconds < date - _LATE:
+            if task.created is not None and task.created.seconds < date - CLOCKS_APART:
                 made = task.metadata["createTimeStamp"]
                 message = f"task {key}, created at {made}, was missing from an unfiltered list, and the next one has it"
                 yield Finding("PRE506", message, task.path).seen_in(answer.exchange, self._latest.exchange.abridged())

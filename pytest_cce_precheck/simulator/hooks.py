@@ -226,7 +226,7 @@ def drop(path: str) -> Change:
 
 
 def rename(path: str, new: str) -> Change:
-    """Give a field, by its dotted path, another name."""
+    """Rename a field, by its dotted path."""
     return _in_holders(path, lambda holder, name: holder.update({new: holder.pop(name)}), present=True)
 
 

@@ -149,7 +149,7 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
 def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:
     """Ask different queries at the same time, twice over, so that each new connection carries two of them.
 
-    If there is another cluster, its list is asked for in place of one query that would be repeated.
+    If there is another cluster, it is asked the same, in place of one query that would be repeated.
     """
     if run.shares.transport < 2 * _AT_ONCE:
         run.results.leave_out("--cce-budget is too small for it")

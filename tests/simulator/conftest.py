@@ -14,6 +14,7 @@ from pytest_cce_precheck.explore.classes import ID_CLASSES, TYPE_CLASSES
 from pytest_cce_precheck.simulator.clock import ManualClock
 from pytest_cce_precheck.simulator.server import SimulatorServer
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
+from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
@@ -294,3 +295,15 @@ def server():
 def session():
     with requests.Session() as one:
         yield one
+
+
+@pytest.fixture
+def staging(call):
+    """Make a caller of a new staging."""
+
+    def make(profile, **options):
+        caller = call()
+        caller.simulator = Staging(profile, **{"clock": ManualClock(), "wall": lambda: WALL, **options})
+        return caller
+
+    return make
