@@ -27,7 +27,8 @@ class Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except (ConnectionError, TimeoutError):
+        except OSError:
+            # the client is gone, or it says nothing
             self.close_connection = True
 
     def _answer(self) -> None:
@@ -54,12 +55,26 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = True
+    """One that leaves no thread behind: at its end, whoever still answers has ``over`` set and no connection."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer = answer
         self.seen: list[Handler] = []
+        self.over = threading.Event()
+        self._connections: list[socket.socket] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def server_close(self) -> None:
+        self.over.set()
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        # waits for the threads of its connections
+        super().server_close()
 
     @property
     def endpoint(self) -> str:

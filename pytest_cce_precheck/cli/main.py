@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OK: Final = 0
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
+# as a shell says of what SIGPIPE ended
+_UNREAD: Final = 141
 INCOMPLETE: Final = 3
 NOT_REACHABLE: Final = 4
 INTERNAL: Final = 5
@@ -111,9 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"cce-precheck: {' '.join(('interrupted', *map(str, error.args)))}\n")
         return int(getattr(options, "interrupted", INTERRUPTED))
     except BrokenPipeError:
-        # the program that reads our output has ended
+        # what the command would have said of its work, nobody has read
         sys.stderr.close()
-        return OK
+        return _UNREAD
 
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:

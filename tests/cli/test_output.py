@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,25 @@ def test_an_output_that_cannot_be_written_is_one_line_and_status_2(words: list[s
         2,
         "cce-precheck: the output cannot be written: No space left on device\n",
     )
+
+
+@pytest.mark.parametrize("words", [["explain"], ["check", "-"], ["run", "--fault=type-filter-ignored"]], ids=" ".join)
+def test_an_output_that_nobody_reads_is_no_success(words: list[str], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest_cce_precheck.cli", *words],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        input="{}",
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+    )
+    os.close(writing)
+    assert ended.returncode == 141
+    assert "Error" not in ended.stderr
 
 
 @pytest.mark.parametrize(

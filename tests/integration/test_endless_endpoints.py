@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,7 +13,8 @@ from tests.plugin.projects import LIVE
 from tests.servers import Handler, always, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import threading
+    from collections.abc import Callable
 
     from tests.conftest import Run
 
@@ -25,19 +25,21 @@ SUITE: Final = ("--pyargs", "pytest_cce_precheck.suite", *LIVE, "--cce-timeout=1
 SECONDS: Final = 60
 # nothing comes: one wait is too long, or the run ends before that; the last try may meet either
 NO_ANSWER: Final = "no answer within the time allowed|the answer was not complete after"
-OVER: Final = threading.Event()
 
 
 @pytest.fixture(autouse=True)
-def _over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCE_AUTH_TOKEN", "PLANTED-token-of-the-test")
-    OVER.clear()
-    yield
-    OVER.set()
 
 
-def silence(_: Handler) -> None:
-    OVER.wait(SECONDS)
+def over(handler: Handler) -> threading.Event:
+    server: Any = handler.server
+    event: threading.Event = server.over
+    return event
+
+
+def silence(handler: Handler) -> None:
+    over(handler).wait(SECONDS)
 
 
 def one_byte_at_a_time(handler: Handler, rest: bytes, begun: bytes = b"") -> None:
@@ -45,7 +47,7 @@ def one_byte_at_a_time(handler: Handler, rest: bytes, begun: bytes = b"") -> Non
     with suppress(OSError):
         handler.wfile.write(begun)
         for byte in rest * 100:
-            if OVER.wait(0.4):
+            if over(handler).wait(0.4):
                 return
             handler.wfile.write(bytes([byte]))
 
@@ -81,7 +83,7 @@ def for_ever(handler: Handler, begun: bytes, piece: bytes) -> None:
     handler.close_connection = True
     with suppress(OSError):
         handler.wfile.write(begun)
-        while not OVER.is_set():
+        while not over(handler).is_set():
             handler.wfile.write(piece)
 
 
@@ -135,7 +137,6 @@ def red(result: pytest.RunResult, *, answered: bool = True) -> list[str]:
 def test_an_answer_without_an_end_is_one_finding_within_the_limits(run: Run, answer: Answer, fact: str) -> None:
     with serving(answer) as server:
         lines = red(run(*SUITE, f"--cce-endpoint={server.endpoint}"), answered=answer not in NO_HEAD)
-        OVER.set()
     assert len(lines) == 1
     assert "PRE101" in lines[0]
     assert re.search(fact, lines[0])
