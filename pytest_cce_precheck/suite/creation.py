@@ -34,6 +34,8 @@ _SHOWN_AFTER: Final = 2.0
 _CREATIONS: Final = 3
 # seconds: a list that shows a created task a moment later breaks nothing, and replicas may be so far apart
 _SETTLED: Final = 1.0
+# seconds between looks for a created task, a minute together
+_PAUSES: Final = (_SETTLED, 4.0, 12.0, 43.0)
 # E: how the service may refuse to create on grounds of its own
 _REFUSALS: Final = range(400, 500)
 # what services change that escape, trim, normalise or expand texts, read numbers and words in them, have one type for
@@ -61,7 +63,7 @@ _AT_ONCE: Final = 1
 # below this share, only what tells most
 _AMPLE: Final = 20
 # the rarer mistakes are left out
-_MOST_BAD: Final = 13
+_MOST_BAD: Final = 12
 # so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster
 _ENOUGH: Final = 3
 
@@ -89,9 +91,56 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
     if run.shares.creation >= AMPLE:
         look_in_the_other_cluster(run, answer)
     _look_for_twins(run, before, answer)
+    _create_together(run, models)
     _name_another_cluster(run, _body(run, [_addon(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
     if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
         _try_other_methods(run, answer)
+
+
+def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
+    """Send two create requests at the same time: each is answered with its own task, and both tasks are listed."""
+    first, last = models[0], models[-1]
+    addons = [_addon(first, TaskType.STATIC), _addon(last, TaskType.STATIC if last is not first else TaskType.UPGRADE)]
+    if run.shares.creation < AMPLE or run.settings.max_created - run.created < len(addons):
+        return
+    outcomes = run.sender.send_together([run.client.create_request(_body(run, [addon])) for addon in addons])
+    made: dict[str, Answer] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
+            # it may have made a task
+            run.created += 1
+            run.results.observe("two create requests at the same time", "one was not answered")
+        elif outcome.status >= 300:
+            run.results.report(*check(outcome, expect=_REFUSALS))
+            run.results.observe("two create requests at the same time", f"one was refused with {outcome.status}")
+        else:
+            run.created += 1
+            answer = _judged(run, outcome)
+            if answer is None:
+                continue
+            for key in answer.by_id.keys() & made.keys():
+                message = f"two create requests at the same time were both answered with task {key}"
+                run.results.found("PRE322", message, outcome, made[key].exchange, subject="id")
+            made |= dict.fromkeys(answer.by_id, answer)
+            run.lists.compare(answer, complete=False)
+    _wait_for(run, made)
+
+
+def _wait_for(run: Inspection, made: dict[str, Answer]) -> None:
+    """Read the list until it has shown each task, for a minute at most; report those that it has not shown."""
+    unseen, waited = dict(made), 0.0
+    for pause in _PAUSES if made else ():
+        run.sender.wait(pause)
+        waited += pause
+        listed = run.lists.read()
+        if listed is None:
+            return
+        unseen = {key: answer for key, answer in unseen.items() if key not in listed.by_id}
+        if not unseen:
+            return
+    for key, answer in unseen.items():
+        message = f"the unfiltered list does not show task {key}, created {waited:.0f} s ago beside another"
+        run.results.found("PRE507", message, answer.exchange, subject="together")
 
 
 def _judged(run: Inspection, exchange: Exchange, *, unless_at: str = "") -> Answer | None:
@@ -198,8 +247,9 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
             run.results.report(*check(exchange, expect=_REFUSALS))
     if unread:
         run.results.give_up(f"creating was refused with {' or '.join(map(str, sorted(REFUSALS)))}, {unread} times")
-    _report_made(run, before, refused)
-    _send_with_bad_credentials(run, models, good, list(before.by_id))
+    statuses = _send_with_bad_credentials(run, models, good, list(before.by_id))
+    if min(statuses) >= 400:
+        _report_made(run, before, refused + len(statuses))
 
 
 def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
@@ -227,9 +277,8 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
 
 def _send_with_bad_credentials(
     run: Inspection, models: list[AnsweredTask], good: dict[str, Any], known: list[str]
-) -> None:
-    """Send a good create request without credentials, and one with the signature of another body."""
-    before = run.lists.opening()
+) -> list[int]:
+    """Send a good create request without credentials, and with another body's signature; return the statuses."""
     unsigned = run.client.create_request(good)
     probes = [(unsigned, "PRE601", "no credentials")]
     if run.client.credentials.kind == "ak/sk":
@@ -243,8 +292,7 @@ def _send_with_bad_credentials(
         run.results.judged += exchange.status not in PASSING
         run.created += exchange.status < 300
         run.results.report(*refusal_findings(exchange, code, what, known))
-    if min(statuses) >= 400:
-        _report_made(run, before, len(probes))
+    return statuses
 
 
 def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
@@ -375,7 +423,7 @@ def _bad(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "no kind", changed(lambda body, _: body.pop("kind"))
     yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
     yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
-    yield "no spec", changed(lambda body, _: body.pop("spec"))
     yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
+    yield "no spec", changed(lambda body, _: body.pop("spec"))
     yield "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5))
     yield "an array as body", [good]

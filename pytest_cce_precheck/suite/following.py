@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UNFILTERED: Final = ""
 # how soon a created task is shown, no source says; whoever has waited for a minute takes it for lost
 _PATIENCE: Final = 60.0
-_FIRST_WAIT: Final = 0.25
+_FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
 # a finished task must stay as it is: looked at some time after its end
 _AFTER_THE_END: Final = 3.0

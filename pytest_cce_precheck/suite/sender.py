@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from threading import Barrier
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_cce_precheck.client import PrecheckClient, utc_now
@@ -16,6 +18,8 @@ from pytest_cce_precheck.wire.dates import seconds_to_wait, wait_in_words
 from pytest_cce_precheck.wire.exchange import Exchange, Request, TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.budget import Budget
     from pytest_cce_precheck.suite.results import Results
@@ -119,6 +123,27 @@ class Sender:
             exchange = self.client.send(request, as_is=as_is)
         self.record(exchange, as_is=as_is)
         return exchange
+
+    def send_together(self, requests: Sequence[Request]) -> list[Exchange | TransportError]:
+        """Send requests at the same time, once each; return for each its answer, or why none came."""
+        begin = Barrier(len(requests))
+
+        def send(request: Request) -> Exchange | TransportError:
+            begin.wait()
+            try:
+                return self.client.send(request)
+            except TransportError as error:
+                return error
+
+        self.sent_at = self._settings.now()
+        for _ in requests:
+            self.budget.spend()
+        with ThreadPoolExecutor(len(requests)) as pool:
+            outcomes = list(pool.map(send, requests))
+        for outcome in outcomes:
+            if isinstance(outcome, Exchange):
+                self.record(outcome)
+        return outcomes
 
     def record(self, exchange: Exchange, *, as_is: bool = False) -> None:
         """Record an answer, and report what of it needs no comparison: a credential in it, a bad 429, its time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
@@ -175,8 +174,6 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
 
 
 def _judge_elsewhere(run: Inspection, mine: Answer, outcome: Exchange | TransportError) -> None:
-    if isinstance(outcome, Exchange):
-        run.sender.record(outcome)
     if isinstance(outcome, TransportError) or outcome.status in PASSING:
         run.results.give_up(f"the other cluster's list: {_why_not(outcome)} when it was asked for with others")
         return
@@ -210,19 +207,16 @@ def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -
 def _ask_together(run: Inspection, queries: Sequence[Q]) -> list[tuple[Q, Exchange | TransportError]]:
     """Ask queries at the same time; None stands for the first of them in the other cluster."""
 
-    def send(query: Q) -> tuple[Q, Exchange | TransportError]:
-        # a service that answers equal questions together must see the cluster in them
-        text = next(each.query for each in (query, *queries) if each is not None)
-        cluster_id = run.settings.neighbours.other_cluster_id if query is None else None
-        try:
-            return query, run.client.send(run.client.list_request(text, cluster_id=cluster_id))
-        except TransportError as error:
-            return query, error
-
-    for _ in queries:
-        run.budget.spend()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(send, queries))
+    if not queries:
+        return []
+    # a service that answers equal questions together must see the cluster in them
+    first = next(each.query for each in queries if each is not None)
+    other = run.settings.neighbours.other_cluster_id
+    requests = [
+        run.client.list_request(first, cluster_id=other) if query is None else run.client.list_request(query.query)
+        for query in queries
+    ]
+    return list(zip(queries, run.sender.send_together(requests), strict=True))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:
@@ -230,8 +224,6 @@ def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]
     many = sum(isinstance(outcome, TransportError) for _, outcome in outcomes) >= _MANY
     asked = []
     for query, outcome in outcomes:
-        if isinstance(outcome, Exchange):
-            run.sender.record(outcome)
         if isinstance(outcome, TransportError) and many:
             run.sender.report_lost(outcome)
         elif isinstance(outcome, TransportError) or outcome.status in PASSING:

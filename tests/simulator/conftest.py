@@ -251,12 +251,16 @@ def _creations(caller: Caller) -> Iterator[Request]:
             entry(0, "addonUpgrade"),
             entry(1),
         ),
+        caller.order(entry(0)),
     ):
         caller.create(order)
     caller.send = original  # type: ignore[method-assign]
     simulator = caller.simulator
-    yield from sent
+    *before, last = sent
+    yield from before
     posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
+    caller.connection = 3
+    yield last
     for _ in range(3):
         yield caller.with_token(caller.request(cluster=simulator.other_cluster_id))
         yield caller.with_token(caller.request())

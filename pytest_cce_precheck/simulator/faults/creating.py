@@ -128,6 +128,35 @@ def _list_in_both(call: Call, document: Document) -> None:
             call.state.add(other, task)
 
 
+def _beside_another(edit: Edit) -> Edit:
+    """Edit the answer to a create request that comes within a second of one on another connection."""
+
+    def edit_beside(call: Call, document: Document) -> None:
+        caller, at = call.previous("create", (call.caller, call.now))
+        if caller != call.caller and call.now - at < timedelta(seconds=1):
+            edit(call, document)
+
+    return edit_beside
+
+
+def _lose_all(call: Call, document: Document) -> None:
+    for item in document["status"]["items"]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+
+
+def _id_of_the_one_before(call: Call, document: Document) -> None:
+    [made] = document["status"]["items"][-1:]
+    before = next(task for task in reversed(call.cluster.tasks) if task.id != made["metadata"]["taskID"])
+    call.state.remove(call.cluster.id, made["metadata"]["taskID"])
+    made["metadata"]["taskID"] = before.id
+
+
+def _no_list_of_one(_call: Call, document: Document) -> None:
+    items = document["status"]["items"]
+    if len(items) == 1:
+        document["status"]["items"] = items[0]
+
+
 HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
@@ -170,6 +199,9 @@ HOOKS: Final[HookTable] = {
             lambda task: timestamp(task.created),
         ),
         "third-entry-of-a-create-is-not-made": _two_only,
+        "create-beside-another-is-lost": _beside_another(_lose_all),
+        "create-beside-another-gets-its-id": _beside_another(_id_of_the_one_before),
+        "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
     "document": {"created-task-listed-with-another-version": _list_with_another_version},
