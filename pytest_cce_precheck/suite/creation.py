@@ -258,12 +258,19 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     if other is None or run.shares.creation < AMPLE or run.created >= run.settings.max_created:
         return
     body["spec"]["clusterID"] = other
-    exchange = run.sender.ask(run.client.create_request(body), repeat=False)
+    run.created += 1
+    try:
+        exchange = run.sender.ask(run.client.create_request(body), repeat=False)
+    except TransportError:
+        # it may have made a task, and is not worth another
+        return
+    if exchange.status in PASSING:
+        return
     run.results.observe("a clusterID in the body that is not the path's", f"{exchange.status}")
-    if exchange.status in PASSING or exchange.status >= 300:
+    if exchange.status >= 300:
+        run.created -= 1
         run.results.report(*check(exchange, expect=_REFUSALS))
         return
-    run.created += 1
     # which of the two clusters the answer names, no source says
     answer = _judged(run, exchange, unless_at="$.spec.clusterID")
     run.sender.wait(_SHOWN_AFTER)

@@ -170,7 +170,7 @@ def _crossed_questions(run: Inspection, mine: Answer, theirs: Answer, other_id: 
 def _filters_select_there(run: Inspection, theirs: Answer, other_id: str) -> None:
     """Ask the other cluster with each filter, and all: its own unfiltered lists judge the answers.
 
-    If replicas lag, only what is wrong again after the lag is reported.
+    If replicas lag, only what is wrong again after the lag is reported, by lists that are a lag before and after it.
     """
     queries = run.chosen(list(_queries_of(theirs)), max(0, run.shares.isolation // 3 - 2), lambda query: query.title)
     before = theirs
@@ -179,6 +179,9 @@ def _filters_select_there(run: Inspection, theirs: Answer, other_id: str) -> Non
             (query, run.sender.ask(run.client.list_request(query.query, cluster_id=other_id))) for query in queries
         ]
         asked = [(query, exchange) for query, exchange in asked if exchange.status not in PASSING]
+        if is_last and run.lag.lag:
+            # a replica may still list what had left before, and was rightly not shown
+            run.sender.wait(run.lag.lag)
         after = run.lists.judged(run.sender.ask(run.client.list_request(cluster_id=other_id)), {200}) if asked else None
         if after is None:
             return
