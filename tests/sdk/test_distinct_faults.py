@@ -80,6 +80,34 @@ def test_one_field_is_one_fault_wherever_it_is_lost() -> None:
     assert fault.cases == ("example-list", "risk-list-beside-status")
 
 
+def test_a_field_of_a_task_is_one_fault_in_both_calls_and_has_its_places() -> None:
+    def in_list(body: Any) -> None:
+        del body["items"][0]["spec"]
+
+    def in_create(body: Any) -> None:
+        del body["status"]["items"][0]["spec"]
+
+    [fault] = found_in({"every-field": changed("every-field", in_list), "create-one": changed("create-one", in_create)})
+    assert (fault.kind, fault.about, len(fault.defects)) == ("field-lost", "spec", 2)
+    assert set(fault.places) == {"$.items[*].spec", "$.status.items[*].spec"}
+    assert set(fault.cases) == {"every-field", "create-one"}
+
+
+@pytest.mark.parametrize("name", ["spec", "status"])
+def test_a_field_of_the_create_answer_is_not_that_of_a_task(name: str) -> None:
+    def in_list(body: Any) -> None:
+        del body["items"][0][name]
+
+    def in_create(body: Any) -> None:
+        del body[name]
+
+    found = found_in({"every-field": changed("every-field", in_list), "create-one": changed("create-one", in_create)})
+    assert [fault.title() for fault in found] == [
+        f"`$.{name}` of the answer is lost",
+        f"`{name}` of the answer is lost",
+    ]
+
+
 def test_two_fields_are_two_faults() -> None:
     def change(body: Any) -> None:
         del body["items"][0]["spec"]
