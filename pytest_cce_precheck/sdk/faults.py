@@ -157,6 +157,8 @@ def answer_length(result: CaseResult) -> int:
 def _kind_of(finding: Finding) -> tuple[str, str, Facts]:
     """Return the kind of fault that a finding shows, what it is about, and the facts of its title."""
     subject, evidence = finding.subject, dict(finding.evidence)
+    if finding.code == "PRE715" and len(subject) == 1:
+        return ("driver-answer" if subject[0] == "rubbish" else "driver-ended"), "", {}
     if finding.code in _BY_CODE:
         kind, name = _BY_CODE[finding.code]
         # the documents' errors are told apart by their type or status, not by what was expected

@@ -171,6 +171,58 @@ def test_a_driver_that_dies_in_every_case_ends_the_run(capsys: pytest.CaptureFix
     assert "ended with exit status 1" in capsys.readouterr().err
 
 
+ANSWERS = "say(message, outcome='error', error={'class': 'E', 'expected': True})"
+
+
+def test_an_answer_that_is_not_json_is_a_case_that_fails_and_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [case.name for case in corpus_cases()[:14]]
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
+    secret = "os.environ['HUAWEICLOUD_SDK_SK']"
+    # one case is answered, and then nine in a row are not
+    body = f"if 'case-0001' in line or int(message['cluster_id'][-4:]) > 10: {ANSWERS}\n"
+    body += f"else: print('{{\"value\": NaN, ' + {secret} + 'x' * 900, flush=True)"
+    junit, reports = tmp_path / "junit.xml", tmp_path / "reports"
+    words = ["sdk", "run", "--driver", shlex.join(answering(tmp_path, body)), "--junit", str(junit)]
+    assert main([*words, "--reports", str(reports), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    cells = [case["cells"][0] for case in document["cases"]]
+    assert [cell["verdict"] for cell in cells] == ["error", *["crash"] * 9, *["error"] * 4]
+    message = cells[1]["findings"][-1]["message"]
+    assert message.startswith("the driver sent an invalid answer: NaN is not a JSON number; it sent ")
+    assert 'it sent \'{"value": NaN, ***xxx' in message
+    assert len(message) < 400
+    [fault] = [fault for fault in document["faults"][0] if fault["kind"] == "driver-answer"]
+    assert fault["title"] == "The driver answers a call with something that is not a message"
+    case = ET.parse(junit).getroot()[0][1]
+    assert f"\nPRE715 {message}\n" in (case[0].text or "")
+    [report] = reports.glob("*-PRE715-driver-answer.md")
+    assert "NaN, ***xxx" in report.read_text()
+
+
+def test_a_driver_that_never_writes_a_message_ends_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["sdk", "run", "--driver", shlex.join(answering(tmp_path, "print('DEBUG calling', flush=True)"))]) == 2
+    err = capsys.readouterr().err
+    assert "sent an invalid answer: the line is not JSON" in err
+    assert "it sent 'DEBUG calling" in err
+    assert (
+        "what to do: write each answer as one line of JSON, and all else, such as logs of the SDK, to standard" in err
+    )
+
+
+def test_a_driver_that_dies_is_not_taken_for_an_error_of_the_language(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    body = f"if 'case-0003' in line: sys.exit(9)\n{ANSWERS}"
+    assert main(["sdk", "run", "--driver", shlex.join(answering(tmp_path, body))]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "high: The driver ends during a call, or does not answer it\n  PRE715 the driver ended with exit status 9"
+        in out
+    )
+
+
 def test_a_driver_that_dies_in_many_cases_but_not_in_a_row_is_asked_for_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
