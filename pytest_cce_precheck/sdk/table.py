@@ -64,6 +64,7 @@ def _fault_document(fault: SdkFault) -> dict[str, Any]:
         "title": fault.title(),
         "title_zh": fault.title("zh"),
         "codes": sorted({defect.finding.code for defect in fault.defects}),
+        "places": list(fault.places),
         "cases": list(fault.cases),
     }
 
