@@ -207,7 +207,7 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
     simple = {
         "null-text": sent == "null" and held == '"null"',
         "zero-value": sent in ("null", "nothing") and held[0] in '"0{[',
-        "wrapped": (sent[0] == "{" and held[0] == "[") or len(documented) < len(names),
+        "wrapped": (sent[0] == "{" and held[0] == "[") or (finding.code == "PRE710" and len(documented) < len(names)),
         "emptied": held in _HOLLOW and held != "nothing",
         "to-text": sent[0] != '"' and held[0] == '"',
         "to-number": _INTEGER.fullmatch(held) and not _INTEGER.fullmatch(sent),

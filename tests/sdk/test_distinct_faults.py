@@ -152,3 +152,11 @@ def test_the_cases_of_the_corpus_are_few_faults_if_everything_is_lost() -> None:
     found = faults(defects(SdkReport(SDK, results)))
     assert len(found) < 30
     assert len(defects(SdkReport(SDK, results))) > len(found)
+
+
+def test_an_undocumented_field_that_is_changed_is_not_taken_for_a_wrapped_list() -> None:
+    def change(body: Any) -> None:
+        body["status"]["phase"] = "Stopped"
+
+    [fault] = found_in({"create-status-shape-in-create": changed("create-status-shape-in-create", change)})
+    assert (fault.kind, fault.about, fault.places) == ("value-changed", "$.status", ("$.status.phase",))
