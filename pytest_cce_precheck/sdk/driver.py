@@ -151,10 +151,11 @@ class Driver:
             ended = "closed its standard output" if status is None else f"ended with exit status {status}"
             raise self._error("died", f"{ended} before it answered message {self._number}")
         try:
-            return read(line, self._number)
+            return read(line.rstrip(b"\r\n"), self._number)
         except ProtocolError as error:
             # half of a secret would not be recognised, so what is shown is cut last
-            shown = self._redactor.text(line[:_REDACTED_BYTES].decode("utf-8", "replace"))[:_SHOWN_CHARACTERS]
+            begins = line[:_REDACTED_BYTES].decode("utf-8", "replace").rstrip("\r\n")
+            shown = self._redactor.text(begins)[:_SHOWN_CHARACTERS]
             raise self._error(error.reason, f"sent an invalid answer: {error}; it sent {shown!r}") from None
 
     def _error(self, reason: DriverReason, fact: str) -> DriverError:

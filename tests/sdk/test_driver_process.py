@@ -154,6 +154,11 @@ def test_what_it_sent_is_shown_in_part_and_without_a_credential(tmp_path: Path) 
     assert text.count("x" * 10) < 20
 
 
+def test_the_end_of_a_line_is_not_part_of_what_it_sent(tmp_path: Path) -> None:
+    text = str(failure_of(answering(tmp_path, """print('{"value": }', flush=True)""")))
+    assert "near '}'; it sent '{\"value\": }'\n" in text
+
+
 def test_a_secret_that_begins_where_what_is_shown_ends_is_masked_whole(tmp_path: Path) -> None:
     body = "print('x' * 180 + os.environ['HUAWEICLOUD_SDK_SK'], flush=True)"
     text = str(failure_of(answering(tmp_path, body)))
