@@ -119,6 +119,7 @@ def _run(options: argparse.Namespace) -> int:
     _refuse_contradictions(options)
     path = Path(options.baseline) if options.baseline else None
     written = Path(options.write_known_failing) if options.write_known_failing else None
+    writes = written is not None or options.update_baseline
     # a file that cannot be used is reported before the SDK runs
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
@@ -151,17 +152,19 @@ def _run(options: argparse.Namespace) -> int:
         # what is known would bury what is new, which comes last
         is_known = baseline or any(state.is_known for state in states.values())
         new = {result.case.name for result in failed} if is_known else None
-        print_text(as_markdown([report], new) if options.markdown else as_text([report], new))
-        print_text("\n")
+        print_text((as_markdown if options.markdown else as_text)([report], new) + "\n")
         print_lines(_known_lines(states))
         print_lines(_baseline_lines(baseline, report, change) if baseline and change else [])
-        print_text(bug_reports(report.introduction, found) if options.markdown else "")
-        label = "new, " if baseline else ""
-        print_lines([] if options.markdown else (f"{label}{_fault_line(fault)}" for fault in found))
-        print_lines(_written_lines(written or path, known) if written or options.update_baseline else [])
-    if written or options.update_baseline:
-        return 0
-    return int(bool(found) or CaseState.FIXED in states.values())
+        _print_faults(report, found, "new, " if baseline else "", markdown=options.markdown)
+        print_lines(_written_lines(written or path, known) if writes else [])
+    return 0 if writes else int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _print_faults(report: SdkReport, found: Sequence[SdkFault], label: str, *, markdown: bool) -> None:
+    if markdown:
+        print_text(bug_reports(report.introduction, found))
+    else:
+        print_lines(f"{label}{_fault_line(fault)}" for fault in found)
 
 
 def _reports(
