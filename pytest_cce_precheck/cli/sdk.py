@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import prepare
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.cli.arguments import positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
@@ -19,11 +19,13 @@ from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
 from pytest_cce_precheck.sdk.faults import defects, faults, model_differences
 from pytest_cce_precheck.sdk.known import (
     CaseState,
+    KnownCases,
     compare_with_baseline,
     read_baseline,
     read_known,
     write_baseline,
     write_junit,
+    write_known_failing,
 )
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
 from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.faults import SdkFault
-    from pytest_cce_precheck.sdk.known import Baseline
+    from pytest_cce_precheck.sdk.known import Baseline, BaselineChange
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +104,8 @@ def _add_of_run(one: argparse.ArgumentParser) -> None:
     _add_which(one).add_argument("--python-async", action="store_true", help="the same SDK's asynchronous client")
     add("--baseline", metavar="FILE", help="the known errors: any other fails")
     add("--update-baseline", action="store_true", help="write the present errors to the baseline's file")
+    writes = "write the cases that fail to a file that --known-failing @FILE reads; those of --known-flaky are left out"
+    add("--write-known-failing", metavar="FILE", help=writes)
     reports = "write a bug report for each fault, in English and Chinese; with --baseline, only for what is new"
     add("--reports", metavar="DIR", help=reports)
     add("--junit", metavar="FILE", help="write a JUnit file, with a test case for each case of the corpus")
@@ -114,41 +118,53 @@ def _add_of_run(one: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     _refuse_contradictions(options)
     path = Path(options.baseline) if options.baseline else None
+    written = Path(options.write_known_failing) if options.write_known_failing else None
+    writes = written is not None or options.update_baseline
     # a file that cannot be used is reported before the SDK runs
     if path and options.update_baseline:
         prepare(path, f"the baseline {path}")
+    if written:
+        prepare(written, f"the file of known cases {written}")
     baseline = read_baseline(path) if path and not options.update_baseline else None
     command = driver_command(options.driver) if options.driver else _of_python(options)[0]
     if options.junit:
         prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
-    known = read_known(options.known_failing, options.known_flaky, cases)
+    named = read_known(options.known_failing, options.known_flaky, cases)
     [report] = _reports([command], cases, options)
-    if path and options.update_baseline:
-        write_baseline(path, report)
-    new, gone = compare_with_baseline(baseline, report) if baseline else ([], [])
-    states = {result.case.name: known.state_of(result) for result in report.results}
+    change = compare_with_baseline(baseline, report) if baseline else None
+    states = {result.case.name: (baseline or named).state_of(result) for result in report.results}
     failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
-    found = faults(new if baseline else defects(SdkReport(report.introduction, failed)))
+    found = faults(change.new if change else defects(SdkReport(report.introduction, failed)))
+    known: KnownCases | Baseline = baseline or named
+    if written:
+        known = write_known_failing(written, report, named)
+    elif path and options.update_baseline:
+        known = write_baseline(path, report)
     if options.junit:
         write_junit(Path(options.junit), report, known)
     if options.reports:
         write_reports(Path(options.reports), report.introduction, found)
     if options.json:
-        about = (
-            {"version": baseline.version, "new": [each.identity for each in new], "gone": gone} if baseline else None
-        )
-        print_json({**as_document([report]), **({"baseline": about} if about else {})})
+        about = {"baseline": _baseline_document(baseline, change)} if baseline and change else {}
+        print_json({**as_document([report]), **about})
     else:
-        print_text(as_markdown([report]) if options.markdown else as_text([report]))
-        print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
-        label = "new, " if baseline else ""
-        print_lines([] if options.markdown else (f"{label}{_fault_line(fault)}" for fault in found))
-        print_lines(_baseline_lines(baseline, report, gone, is_new=bool(new)) if baseline else [])
+        # what is known would bury what is new, which comes last
+        is_known = baseline or any(state.is_known for state in states.values())
+        new = {result.case.name for result in failed} if is_known else None
+        print_text((as_markdown if options.markdown else as_text)([report], new) + "\n")
         print_lines(_known_lines(states))
-    if options.update_baseline:
-        return 0
-    return int(bool(found) or CaseState.FIXED in states.values())
+        print_lines(_baseline_lines(baseline, report, change) if baseline and change else [])
+        _print_faults(report, found, "new, " if baseline else "", markdown=options.markdown)
+        print_lines(_written_lines(written or path, known) if writes else [])
+    return 0 if writes else int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _print_faults(report: SdkReport, found: Sequence[SdkFault], label: str, *, markdown: bool) -> None:
+    if markdown:
+        print_text(bug_reports(report.introduction, found))
+    else:
+        print_lines(f"{label}{_fault_line(fault)}" for fault in found)
 
 
 def _reports(
@@ -167,13 +183,17 @@ def _of_python(options: argparse.Namespace) -> list[tuple[str, ...]]:
 def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.update_baseline and not options.baseline:
         raise ConfigurationError("--update-baseline writes the file that --baseline names: give both")
-    if options.baseline and (options.known_failing or options.known_flaky or options.junit):
+    if options.baseline and (options.known_failing or options.known_flaky or options.write_known_failing):
         raise ConfigurationError(
-            "--baseline stores faults, --known-failing and --known-flaky name cases, and --junit reports these:"
+            "--baseline stores faults, and --known-failing, --known-flaky and --write-known-failing name cases:"
             " give the baseline without them"
         )
-    if options.baseline and options.case:
-        raise ConfigurationError("--baseline is about all cases, and --case names some: give one of them")
+    if options.write_known_failing and options.known_failing:
+        raise ConfigurationError("--write-known-failing writes a new list: give it without --known-failing")
+    if options.case and (options.baseline or options.write_known_failing):
+        raise ConfigurationError(
+            "--baseline and --write-known-failing are about all cases, and --case names some: give one of them"
+        )
 
 
 def _known_lines(states: Mapping[str, CaseState]) -> Iterator[str]:
@@ -183,6 +203,13 @@ def _known_lines(states: Mapping[str, CaseState]) -> Iterator[str]:
     for state in (CaseState.KNOWN, CaseState.FLAKY):
         if number := list(states.values()).count(state):
             yield f"{count_of(number, 'case')} {state}"
+
+
+def _written_lines(path: Path | None, known: KnownCases | Baseline) -> Iterator[str]:
+    if isinstance(known, KnownCases):
+        yield f"{path} names the cases that fail ({len(known.failing)}): --known-failing @{path} reads it"
+    else:
+        yield f"{path} has what is wrong ({count_of(len(known.known), 'fact')}): --baseline {path} reads it"
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -239,15 +266,25 @@ def _compare(options: argparse.Namespace) -> int:
 def _fault_line(fault: SdkFault) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
     sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
-    return f"{fault.severity}: {fault.title()}\n  {sample}"
+    places = f"\n  in {listed(fault.places, 4)}" if fault.about and len(fault.places) > 1 else ""
+    return f"{fault.severity}: {fault.title()}\n  {sample}{places}"
 
 
-def _baseline_lines(
-    baseline: Baseline, report: SdkReport, gone: Sequence[tuple[str, ...]], *, is_new: bool
-) -> Iterator[str]:
+def _baseline_document(baseline: Baseline, change: BaselineChange) -> dict[str, Any]:
+    return {
+        "version": baseline.version,
+        "new": [each.identity for each in change.new],
+        "gone": change.gone,
+        "unseen": [{"identity": identity, "because": why} for identity, why in change.unseen.items()],
+    }
+
+
+def _baseline_lines(baseline: Baseline, report: SdkReport, change: BaselineChange) -> Iterator[str]:
     if baseline.version != report.introduction.version:
         yield f"the baseline is of version {baseline.version}"
-    for identity in gone:
+    for identity, why in change.unseen.items():
+        yield f"not seen: {' '.join(identity)}, because {why}"
+    for identity in change.gone:
         yield f"gone: {' '.join(identity)}; remove it from the baseline with --update-baseline"
-    if not is_new and not gone:
+    if not change.new and not change.gone:
         yield "nothing is wrong except what the baseline lists"

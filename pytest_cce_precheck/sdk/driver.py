@@ -40,13 +40,14 @@ GRACE_SECONDS: Final = 20.0
 _UNREAD_LINES: Final = 4
 _EXIT_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.25
-_SHOWN_BYTES: Final = 200
+_SHOWN_CHARACTERS: Final = 200
+_REDACTED_BYTES: Final = 8 * 1024
 _LOG_LINES: Final = 20
 _LOG_LINE: Final = 500
 _REMEDIES: Final[Mapping[DriverReason, str]] = {
     "not-found": "build the driver, or give its path",
     "hangs": "find out where it waits; if it is only slow, give it more time with --patience",
-    "rubbish": "write only messages to standard output, and logs to standard error",
+    "rubbish": "write each answer as one line of JSON, and all else, such as logs of the SDK, to standard error",
     "died": "see its standard error; answer the errors of the SDK, do not exit with them",
     "floods": "answer each message once, with one line",
     "out-of-order": "answer the messages in their order, each with its own id",
@@ -57,9 +58,10 @@ _REMEDIES: Final[Mapping[DriverReason, str]] = {
 class DriverError(CcePrecheckError):
     """A driver broke the protocol; ``reason`` is for programs, the text says what happened and what to do."""
 
-    def __init__(self, reason: DriverReason, text: str) -> None:
+    def __init__(self, reason: DriverReason, fact: str, text: str) -> None:
         super().__init__(text)
         self.reason: DriverReason = reason
+        self.fact = fact
 
 
 class Driver:
@@ -149,9 +151,11 @@ class Driver:
             ended = "closed its standard output" if status is None else f"ended with exit status {status}"
             raise self._error("died", f"{ended} before it answered message {self._number}")
         try:
-            return read(line, self._number)
+            return read(line.rstrip(b"\r\n"), self._number)
         except ProtocolError as error:
-            shown = self._redactor.text(line[:_SHOWN_BYTES].decode("utf-8", "replace"))
+            # half of a secret would not be recognised, so what is shown is cut last
+            begins = line[:_REDACTED_BYTES].decode("utf-8", "replace").rstrip("\r\n")
+            shown = self._redactor.text(begins)[:_SHOWN_CHARACTERS]
             raise self._error(error.reason, f"sent an invalid answer: {error}; it sent {shown!r}") from None
 
     def _error(self, reason: DriverReason, fact: str) -> DriverError:
@@ -160,7 +164,7 @@ class Driver:
         lines = [f"the driver `{shlex.join(self.command)}` {fact}"]
         if log:
             lines += ["  its standard error ends with", *(f"    {self._redactor.text(line)}" for line in log)]
-        return DriverError(reason, "\n".join([*lines, f"  what to do: {_REMEDIES[reason]}"]))
+        return DriverError(reason, f"the driver {fact}", "\n".join([*lines, f"  what to do: {_REMEDIES[reason]}"]))
 
 
 class _Process:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.contract.documented import path_of
+from pytest_cce_precheck.contract.findings import everywhere
+from pytest_cce_precheck.report.text import headline, one_line
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 from pytest_cce_precheck.sdk.fidelity import ONLY_IN_EXAMPLES
 from pytest_cce_precheck.wire.exchange import Response
@@ -34,6 +36,11 @@ _FREE: Final = "values"
 _HOLLOW: Final = ("{}", "[{}]", "nothing")
 
 
+def defect_identity(finding: Finding, conforming: bool) -> tuple[str, ...]:
+    """Return what identifies a defect in another run: the finding, and whether the answer follows the contract."""
+    return (*finding.identity, "conforming" if conforming else "broken")
+
+
 @dataclass(frozen=True)
 class SdkDefect:
     """One fact that is wrong with an SDK, with the result of every case that shows it.
@@ -50,7 +57,7 @@ class SdkDefect:
     @property
     def identity(self) -> tuple[str, ...]:
         """What identifies the defect in another run."""
-        return (*self.finding.identity, "conforming" if self.conforming else "broken")
+        return defect_identity(self.finding, self.conforming)
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,12 @@ class SdkFault:
         """The names of the cases that show it, that of the sample first."""
         results = (self.sample.sample, *(result for defect in self.defects for result in defect.results))
         return tuple(dict.fromkeys(result.case.name for result in results))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The JSON paths that show it, that of the sample first; empty if it is not about a place."""
+        paths = (everywhere(defect.finding.path) for defect in (self.sample, *self.defects))
+        return tuple(dict.fromkeys(path for path in paths if path))
 
     def title(self, language: str = "en") -> str:
         """Return the fault in words, in English (``en``) or Chinese (``zh``)."""
@@ -144,6 +157,8 @@ def answer_length(result: CaseResult) -> int:
 def _kind_of(finding: Finding) -> tuple[str, str, Facts]:
     """Return the kind of fault that a finding shows, what it is about, and the facts of its title."""
     subject, evidence = finding.subject, dict(finding.evidence)
+    if finding.code == "PRE715" and len(subject) == 1:
+        return ("driver-answer" if subject[0] == "rubbish" else "driver-ended"), "", {}
     if finding.code in _BY_CODE:
         kind, name = _BY_CODE[finding.code]
         # the documents' errors are told apart by their type or status, not by what was expected
@@ -188,12 +203,11 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
         # whatever it holds is documented
         names = names[: names.index(_FREE) + 1]
     documented = [name for name in names if name in _documented_names()]
-    # one field, wherever it is: D's own example has one task in place of the list
-    field = ".".join(name for name in documented if name != "items" or documented[0] == "status")
+    field = _field(documented)
     simple = {
         "null-text": sent == "null" and held == '"null"',
         "zero-value": sent in ("null", "nothing") and held[0] in '"0{[',
-        "wrapped": (sent[0] == "{" and held[0] == "[") or len(documented) < len(names),
+        "wrapped": (sent[0] == "{" and held[0] == "[") or (finding.code == "PRE710" and len(documented) < len(names)),
         "emptied": held in _HOLLOW and held != "nothing",
         "to-text": sent[0] != '"' and held[0] == '"',
         "to-number": _INTEGER.fullmatch(held) and not _INTEGER.fullmatch(sent),
@@ -203,6 +217,35 @@ def _kind_of_difference(finding: Finding, evidence: Facts) -> tuple[str, str, Fa
         return kind, "", {}
     by_field = {"PRE710": "field-lost", "PRE711": "value-changed", "PRE712": "value-invented"}
     return by_field[finding.code], field or finding.path, {"field": field or finding.path}
+
+
+def _field(names: Sequence[str]) -> str:
+    """Return a field by its names; that of a task is one field wherever the task is listed, since its model is one."""
+    task = names[names.index("items") + 1 :] if "items" in names else ()
+    # a create answer has two fields that are called as those of a task
+    top = "$." if tuple(names) in (("spec",), ("status",)) else ""
+    return top + ".".join(task or names)
+
+
+_DIFFERENCES: Final = ("PRE710", "PRE711", "PRE712")
+_OTHER_ENDS: Final = ("PRE713", "PRE715", "PRE719", "PRE730")
+"""The findings with which a call ends otherwise than it should, so that what it could show is not seen."""
+
+
+def why_unseen(identity: Sequence[str], result: CaseResult | None) -> str:
+    """Return what keeps a case from showing a defect; empty if nothing does, so that the defect is gone."""
+    if result is None:
+        return "the corpus does not have its case"
+    if result.verdict == "not offered":
+        return f"{result.case.name} is not offered"
+    code, place = identity[:2]
+    for finding in result.wrong:
+        is_of_parent = {code, finding.code} <= {*_DIFFERENCES} and _is_below(place, everywhere(finding.path))
+        # what was sent is seen, however the call ends
+        ends = finding.code == "PRE708" or (code >= _DIFFERENCES[0] and finding.code in _OTHER_ENDS)
+        if is_of_parent or ends:
+            return f"{result.case.name} has {one_line(headline(finding))}"
+    return ""
 
 
 @cache

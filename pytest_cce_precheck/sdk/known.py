@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,13 +14,16 @@ from pytest_cce_precheck import _files
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.text import headline, one_line
-from pytest_cce_precheck.sdk.faults import SdkDefect, defects
+from pytest_cce_precheck.sdk.corpus import corpus_version
+from pytest_cce_precheck.sdk.faults import SdkDefect, defect_identity, defects, why_unseen
 from pytest_cce_precheck.sdk.reports import outcome, served
 from pytest_cce_precheck.sdk.run import CaseVerdict
+from pytest_cce_precheck.sdk.table import verdict_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
 
@@ -39,6 +42,11 @@ class CaseState(StrEnum):
     def fails(self) -> bool:
         """Whether it fails the run."""
         return self in (CaseState.FAILED, CaseState.FIXED)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a list of known cases, or a baseline, made it what it is."""
+        return self in (CaseState.KNOWN, CaseState.FIXED, CaseState.FLAKY)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,10 @@ class KnownCases:
             return CaseState.FIXED if result.right else CaseState.KNOWN
         return CaseState.PASSED if result.right else CaseState.FAILED
 
+    def new_in(self, result: CaseResult) -> list[Finding]:
+        """Return what is wrong in a case that fails: all of it, since cases are known by name."""
+        return result.wrong
+
 
 def read_known(failing: Sequence[str], flaky: Sequence[str], cases: Sequence[Case]) -> KnownCases:
     """Parse patterns such as ``error-429-*``, and files of them such as ``@known.txt`` with one on each line.
@@ -66,14 +78,30 @@ def read_known(failing: Sequence[str], flaky: Sequence[str], cases: Sequence[Cas
     Raises `ConfigurationError` if a file cannot be read, or if no case has a name that a pattern matches.
     """
     names = [case.name for case in cases]
-    known = KnownCases(tuple(_patterns(failing)), tuple(_patterns(flaky)))
+    known = KnownCases(tuple(_patterns(failing, "--write-known-failing writes one")), tuple(_patterns(flaky)))
     for pattern in (*known.failing, *known.flaky):
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigurationError(f"no case matches the known {pattern!r}{did_you_mean(pattern, names)}")
     return known
 
 
-def write_junit(path: Path, report: SdkReport, known: KnownCases) -> None:
+def write_known_failing(path: Path, report: SdkReport, known: KnownCases) -> KnownCases:
+    """Write the names of the cases that fail to a file for ``--known-failing @FILE``; return what is known with it.
+
+    Flaky cases are left out. The same report gives the same bytes.
+    """
+    wrong = [result for result in report.results if known.state_of(result) is CaseState.FAILED]
+    lines = [
+        f"# The cases of corpus {corpus_version()} that fail in {one_line(report.introduction.name)}.",
+        f"# cce-precheck sdk run --write-known-failing wrote them, and --known-failing @{path.name} reads them.",
+        "# A case of this list that passes fails the run: remove its line then.",
+        *(f"{result.case.name}  # {verdict_summary(result)}" for result in wrong),
+    ]
+    _files.write(path, "".join(f"{line}\n" for line in lines).encode(), f"the file of known cases {path}")
+    return replace(known, failing=tuple(result.case.name for result in wrong))
+
+
+def write_junit(path: Path, report: SdkReport, known: KnownCases | Baseline) -> None:
     """Write a JUnit file with a test case for each case; known failures, flaky and missing ones are skipped there."""
     states = [known.state_of(result) for result in report.results]
     sdk = report.introduction
@@ -92,7 +120,7 @@ def write_junit(path: Path, report: SdkReport, known: KnownCases) -> None:
         if state is CaseState.FIXED:
             ET.SubElement(case, "failure", message="it is known to fail, but it passes: remove it from the known cases")
         elif state is CaseState.FAILED:
-            lines = [one_line(headline(each)) for each in result.wrong]
+            lines = [one_line(headline(each)) for each in known.new_in(result)]
             text = [*lines, "", "served:", served(result), "", "the SDK's result:", outcome(result)]
             ET.SubElement(case, "failure", message=lines[0]).text = "\n".join(_lines_of(text))
         elif state is not CaseState.PASSED:
@@ -111,14 +139,14 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _patterns(texts: Iterable[str]) -> list[str]:
+def _patterns(texts: Iterable[str], way_out: str = "") -> list[str]:
     patterns = []
     for text in texts:
         if not text.startswith("@"):
             patterns.append(text)
             continue
         path = Path(text[1:])
-        content = _files.read_bytes(path, f"the file of known cases {path}").decode("utf-8", "replace")
+        content = _files.read_bytes(path, f"the file of known cases {path}", way_out=way_out).decode("utf-8", "replace")
         lines = (line.partition("#")[0].strip() for line in content.splitlines())
         patterns += [line for line in lines if line]
     return patterns
@@ -129,11 +157,23 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class Baseline:
-    """The identities of the known defects of an SDK, and the version that has them."""
+    """The identities of the known defects of an SDK, each with a case that shows it, and the version that has them."""
 
     sdk: str
     version: str
-    known: frozenset[tuple[str, ...]]
+    known: Mapping[tuple[str, ...], str]
+
+    def state_of(self, result: CaseResult) -> CaseState:
+        """Return what a result means to the run."""
+        if result.verdict is CaseVerdict.ABSENT:
+            return CaseState.NOT_OFFERED
+        if result.right:
+            return CaseState.PASSED
+        return CaseState.FAILED if self.new_in(result) else CaseState.KNOWN
+
+    def new_in(self, result: CaseResult) -> list[Finding]:
+        """Return what is wrong in a case and not known."""
+        return [each for each in result.wrong if defect_identity(each, result.case.conforming) not in self.known]
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -142,14 +182,14 @@ def read_baseline(path: Path) -> Baseline:
         document = json.loads(_files.read_bytes(path, f"the baseline {path}", way_out="--update-baseline writes one"))
         if document["format"] != FORMAT:
             raise ConfigurationError(f"{path} has format {document['format']!r}; this version reads {FORMAT}")
-        known = frozenset(tuple(map(str, entry["identity"])) for entry in document["known"])
+        known = {tuple(map(str, entry["identity"])): str(entry["example"]) for entry in document["known"]}
         return Baseline(str(document["sdk"]), str(document["version"]), known)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not a baseline: {error!r}; --update-baseline writes one") from None
 
 
-def write_baseline(path: Path, report: SdkReport) -> None:
-    """Write every defect of a report to a baseline file; the same report gives the same bytes."""
+def write_baseline(path: Path, report: SdkReport) -> Baseline:
+    """Write every defect of a report to a baseline file and return it; the same report gives the same bytes."""
     known = sorted(defects(report), key=lambda defect: defect.identity)
     document = {
         "format": FORMAT,
@@ -158,12 +198,29 @@ def write_baseline(path: Path, report: SdkReport) -> None:
         "known": [{"identity": list(defect.identity), "example": defect.sample.case.name} for defect in known],
     }
     _files.write(path, f"{json.dumps(document, indent=1)}\n".encode(), f"the baseline {path}")
+    sdk = report.introduction
+    return Baseline(sdk.sdk, sdk.version, {defect.identity: defect.sample.case.name for defect in known})
 
 
-def compare_with_baseline(baseline: Baseline, report: SdkReport) -> tuple[list[SdkDefect], list[tuple[str, ...]]]:
-    """Return the new defects and the known ones that are gone; raise `ConfigurationError` for another SDK's file."""
+@dataclass(frozen=True)
+class BaselineChange:
+    """What differs from a baseline; ``unseen`` are known defects that cannot be seen, each with the reason."""
+
+    new: tuple[SdkDefect, ...]
+    gone: tuple[tuple[str, ...], ...]
+    unseen: Mapping[tuple[str, ...], str]
+
+
+def compare_with_baseline(baseline: Baseline, report: SdkReport) -> BaselineChange:
+    """Return what differs from a baseline; raise `ConfigurationError` for another SDK's file."""
     if baseline.sdk != report.introduction.sdk:
         raise ConfigurationError(f"the baseline is of {baseline.sdk}, but the driver is of {report.introduction.sdk}")
     found = {defect.identity: defect for defect in defects(report)}
-    new = [defect for identity, defect in found.items() if identity not in baseline.known]
-    return new, sorted(baseline.known - found.keys())
+    results = {result.case.name: result for result in report.results}
+    lacking = sorted(baseline.known.keys() - found.keys())
+    reasons = {each: why_unseen(each, results.get(baseline.known[each])) for each in lacking}
+    return BaselineChange(
+        tuple(defect for identity, defect in found.items() if identity not in baseline.known),
+        tuple(each for each in lacking if not reasons[each]),
+        {each: why for each, why in reasons.items() if why},
+    )

@@ -165,7 +165,7 @@ def _parse(line: bytes, number: int, schema: str | None) -> dict[str, Any]:
     try:
         document = parse_json(line)
     except BodyError as error:
-        raise ProtocolError("rubbish", str(error)) from None
+        raise ProtocolError("rubbish", str(error).replace("the body", "the line", 1)) from None
     if not isinstance(document, dict):
         raise ProtocolError("rubbish", "a message is a JSON object")
     if document.get("protocol") != PROTOCOL:

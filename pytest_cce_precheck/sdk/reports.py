@@ -164,7 +164,7 @@ def served(result: CaseResult) -> str:
 def outcome(result: CaseResult) -> str:
     """Return what the SDK made of it as JSON, shortened: the object, or the error."""
     if result.answer is None:
-        return '"the driver ended"'
+        return json.dumps(result.findings[-1].message, ensure_ascii=False)
     error = result.answer.error
     if error is None:
         return _shortened(json.dumps(result.answer.value, ensure_ascii=False))

@@ -12,7 +12,7 @@ from pytest_cce_precheck.sdk.faults import defects, faults
 from pytest_cce_precheck.sdk.run import CaseVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
@@ -26,16 +26,19 @@ CALLS_HEADING: Final = "refused, failing or slow"
 _LONG_SECONDS: Final = 0.5
 
 
-def as_text(reports: Sequence[SdkReport]) -> str:
-    """Return the table for a terminal: the sums, then every case that one of the SDKs gets wrong, then the calls."""
+def as_text(reports: Sequence[SdkReport], new: Collection[str] | None = None) -> str:
+    """Return the table for a terminal: the sums, then every case that one of the SDKs gets wrong, then the calls.
+
+    If something is known to be wrong, ``new`` are the names of the cases with something else: only these are shown.
+    """
     heads = [report.introduction.name for report in reports]
-    return _written(reports, ["", *heads], _columns, titled=False)
+    return _written(reports, ["", *heads], _columns, new, titled=False)
 
 
-def as_markdown(reports: Sequence[SdkReport]) -> str:
+def as_markdown(reports: Sequence[SdkReport], new: Collection[str] | None = None) -> str:
     """Return the same as Markdown, with the titles of the cases."""
     heads = [f"{report.introduction.name} ({report.introduction.language})" for report in reports]
-    return _written(reports, ["verdict", *heads], _pipes, titled=True)
+    return _written(reports, ["verdict", *heads], _pipes, new, titled=True)
 
 
 def as_document(reports: Sequence[SdkReport]) -> dict[str, Any]:
@@ -61,6 +64,7 @@ def _fault_document(fault: SdkFault) -> dict[str, Any]:
         "title": fault.title(),
         "title_zh": fault.title("zh"),
         "codes": sorted({defect.finding.code for defect in fault.defects}),
+        "places": list(fault.places),
         "cases": list(fault.cases),
     }
 
@@ -109,7 +113,12 @@ def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
 
 
 def _written(
-    reports: Sequence[SdkReport], heads: list[str], layout: Callable[[list[list[str]]], str], *, titled: bool
+    reports: Sequence[SdkReport],
+    heads: list[str],
+    layout: Callable[[list[list[str]]], str],
+    new: Collection[str] | None,
+    *,
+    titled: bool,
 ) -> str:
     def table(first: str, rows: Sequence[Row], summary: Callable[[CaseResult], str]) -> str:
         lines = [[first, *(["what was served"] if titled else []), *heads[1:]]]
@@ -120,17 +129,21 @@ def _written(
         return layout(lines)
 
     rows, failing = _rows(reports), (CaseKind.ERROR, CaseKind.TRANSPORT)
+    total = len(rows)
+    if new is not None:
+        rows = [row for row in rows if row[0].case.name in new]
     wrong = [row for row in rows if not all(result.right for result in row)]
     # the refusals, the failing connections, and each call for which an SDK sent several requests
     calls = [row for row in rows if row[0].case.kind in failing or any(r.timing.requests > 1 for r in row)]
-    total = len(reports[0].results)
     blocks = [layout([heads, *_sums(reports)])]
     if wrong:
         blocks.append(table("case", wrong, verdict_summary))
-    blocks.append(
-        f"{count_of(total, 'case')}; {total - len(wrong)} are not shown: every SDK reads the answer whole, refuses it"
-        " with an error of its own, takes a broken one without losing anything, or does not offer what is asked."
+    right = (
+        "every SDK reads the answer whole, refuses it with an error of its own, takes a broken one without losing"
+        " anything, or does not offer what is asked."
     )
+    why = right if new is None else "they are right, or wrong only as is known."
+    blocks.append(f"{count_of(total, 'case')}; {total - len(wrong)} are not shown: {why}")
     if calls:
         blocks.append(table(CALLS_HEADING, calls, call_summary))
     return "\n\n".join(blocks) + "\n"

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _programs
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.environment import NETWORK, environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.cases import corpus_cases
-from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault, defects, faults
+from pytest_cce_precheck.sdk.faults import SdkDefect, SdkFault, defects, faults, why_unseen
 from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from pytest_cce_precheck.sdk.run import CaseResult
 
 DISTRIBUTION: Final = "huaweicloudsdkcce"
 DRIVER_FILE: Final = Path(__file__).with_name("python_driver.py")
@@ -35,8 +37,8 @@ _VERSION: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
 class VersionChange:
     """What changed from one version, or SDK, to the next.
 
-    ``new`` and ``gone`` have nothing of the calls that ``appeared`` or ``vanished``. Of the first
-    version nothing is new.
+    ``new``, ``gone`` and ``unseen`` have nothing of the calls that ``appeared`` or ``vanished``. Of the first
+    version nothing is new. ``unseen`` is what may still be wrong, with what keeps its cases from showing it.
     """
 
     before: str | None
@@ -45,16 +47,22 @@ class VersionChange:
     vanished: tuple[str, ...]
     new: tuple[SdkDefect, ...]
     gone: tuple[SdkDefect, ...]
+    unseen: tuple[tuple[SdkDefect, str], ...] = ()
 
     @property
     def text(self) -> str:
         """The change in words."""
-        before = "" if self.before is None else f"{self.before} -> "
+        before, offers = ("", "offers") if self.before is None else (f"{self.before} -> ", "now offers")
+        why = {defect.identity: reason for defect, reason in self.unseen}
         changes = [
-            *(f"call appeared: {operation}, {_wrong_with(operation, self.after)}" for operation in self.appeared),
-            *(f"call vanished: {operation}" for operation in self.vanished),
+            *(f"{offers} the {name} call, {_wrong_with(name, self.after)}" for name in self.appeared),
+            *(f"no longer offers the {name} call" for name in self.vanished),
             *(f"now wrong: {_fault_text(fault)}" for fault in faults(self.new)),
             *(f"no longer wrong: {_fault_text(fault)}" for fault in faults(self.gone)),
+            *(
+                f"not seen: {_fault_text(fault)}, because {why[fault.sample.identity]}"
+                for fault in faults(defect for defect, _ in self.unseen)
+            ),
         ]
         nothing = "nothing changed" if self.after.introduction.operations else "has neither call"
         lines = (f"  {change}\n" for change in changes or [nothing])
@@ -69,17 +77,24 @@ class VersionChange:
             "vanished": list(self.vanished),
             "new": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.new],
             "gone": [{"identity": list(defect.identity), "message": defect.finding.message} for defect in self.gone],
+            "unseen": [
+                {"identity": list(defect.identity), "message": defect.finding.message, "because": reason}
+                for defect, reason in self.unseen
+            ],
         }
 
 
 def _wrong_with(operation: str, report: SdkReport) -> str:
     found = tuple(result for result in report.results if result.case.operation == operation)
-    return count_of(len(faults(defects(SdkReport(report.introduction, found)))), "fault")
+    number = len(faults(defects(SdkReport(report.introduction, found))))
+    return f"with {count_of(number, 'fault')}" if number else "without a fault"
 
 
 def _fault_text(fault: SdkFault) -> str:
     codes = ", ".join(sorted({defect.finding.code for defect in fault.defects}))
-    return f"{fault.title()} ({codes}, {count_of(len(fault.cases), 'case')}: {fault.cases[0]})"
+    # the same field may still be lost elsewhere
+    places = f" at {listed(fault.places, 4)}" if fault.about and fault.places else ""
+    return f"{fault.title()} ({codes}{places}, {count_of(len(fault.cases), 'case')}: {fault.cases[0]})"
 
 
 def python_driver(interpreter: str = sys.executable) -> tuple[str, ...]:
@@ -115,15 +130,25 @@ def version_changes(reports: Iterable[SdkReport]) -> Iterator[VersionChange]:
         now = {defect.identity: defect for defect in defects(report)}
         # what a call that appeared gets wrong is not a regression, and that of one that vanished is not fixed
         both = had & has
+        results = {result.case.name: result for result in report.results}
+        missing = (defect for identity, defect in old.items() if identity not in now and _shows_in(defect, both))
+        lacking = [(defect, _why(defect, results)) for defect in missing]
         yield VersionChange(
             before.introduction.name if before else None,
             report,
             tuple(sorted(has - had)),
             tuple(sorted(had - has)),
             tuple(defect for identity, defect in now.items() if identity not in old and _shows_in(defect, both)),
-            tuple(defect for identity, defect in old.items() if identity not in now and _shows_in(defect, both)),
+            tuple(defect for defect, why in lacking if not why),
+            tuple((defect, why) for defect, why in lacking if why),
         )
         before = report
+
+
+def _why(defect: SdkDefect, results: Mapping[str, CaseResult]) -> str:
+    """Return why none of a defect's cases can show it now; empty if one of them could."""
+    reasons = [why_unseen(defect.identity, results.get(result.case.name)) for result in defect.results]
+    return reasons[0] if all(reasons) else ""
 
 
 def _shows_in(defect: SdkDefect, operations: Collection[str]) -> bool:

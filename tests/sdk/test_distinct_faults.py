@@ -80,6 +80,34 @@ def test_one_field_is_one_fault_wherever_it_is_lost() -> None:
     assert fault.cases == ("example-list", "risk-list-beside-status")
 
 
+def test_a_field_of_a_task_is_one_fault_in_both_calls_and_has_its_places() -> None:
+    def in_list(body: Any) -> None:
+        del body["items"][0]["spec"]
+
+    def in_create(body: Any) -> None:
+        del body["status"]["items"][0]["spec"]
+
+    [fault] = found_in({"every-field": changed("every-field", in_list), "create-one": changed("create-one", in_create)})
+    assert (fault.kind, fault.about, len(fault.defects)) == ("field-lost", "spec", 2)
+    assert set(fault.places) == {"$.items[*].spec", "$.status.items[*].spec"}
+    assert set(fault.cases) == {"every-field", "create-one"}
+
+
+@pytest.mark.parametrize("name", ["spec", "status"])
+def test_a_field_of_the_create_answer_is_not_that_of_a_task(name: str) -> None:
+    def in_list(body: Any) -> None:
+        del body["items"][0][name]
+
+    def in_create(body: Any) -> None:
+        del body[name]
+
+    found = found_in({"every-field": changed("every-field", in_list), "create-one": changed("create-one", in_create)})
+    assert [fault.title() for fault in found] == [
+        f"`$.{name}` of the answer is lost",
+        f"`{name}` of the answer is lost",
+    ]
+
+
 def test_two_fields_are_two_faults() -> None:
     def change(body: Any) -> None:
         del body["items"][0]["spec"]
@@ -124,3 +152,11 @@ def test_the_cases_of_the_corpus_are_few_faults_if_everything_is_lost() -> None:
     found = faults(defects(SdkReport(SDK, results)))
     assert len(found) < 30
     assert len(defects(SdkReport(SDK, results))) > len(found)
+
+
+def test_an_undocumented_field_that_is_changed_is_not_taken_for_a_wrapped_list() -> None:
+    def change(body: Any) -> None:
+        body["status"]["phase"] = "Stopped"
+
+    [fault] = found_in({"create-status-shape-in-create": changed("create-status-shape-in-create", change)})
+    assert (fault.kind, fault.about, fault.places) == ("value-changed", "$.status", ("$.status.phase",))

@@ -76,7 +76,7 @@ def test_no_credential_is_ever_in_a_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "reason", "said"),
     [
-        ("print('DEBUG calling', flush=True)", "rubbish", "the body is not JSON"),
+        ("print('DEBUG calling', flush=True)", "rubbish", "the line is not JSON"),
         ("print('[1]', flush=True)", "rubbish", "a message is a JSON object"),
         ("say(message, outcome='value')", "rubbish", "value is missing"),
         ("say(message, outcome='maybe', value={})", "rubbish", 'outcome must be "value"'),
@@ -152,6 +152,18 @@ def test_what_it_sent_is_shown_in_part_and_without_a_credential(tmp_path: Path) 
     text = str(failure_of(answering(tmp_path, body)))
     assert "it sent '*** " in text
     assert text.count("x" * 10) < 20
+
+
+def test_the_end_of_a_line_is_not_part_of_what_it_sent(tmp_path: Path) -> None:
+    text = str(failure_of(answering(tmp_path, """print('{"value": }', flush=True)""")))
+    assert "near '}'; it sent '{\"value\": }'\n" in text
+
+
+def test_a_secret_that_begins_where_what_is_shown_ends_is_masked_whole(tmp_path: Path) -> None:
+    body = "print('x' * 180 + os.environ['HUAWEICLOUD_SDK_SK'], flush=True)"
+    text = str(failure_of(answering(tmp_path, body)))
+    assert "x***" in text
+    assert "SIMULATED" not in text
 
 
 def test_a_driver_that_failed_can_be_restarted(tmp_path: Path) -> None:

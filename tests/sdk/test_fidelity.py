@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_cce_precheck.sdk.cases import example, listing, task
+from pytest_cce_precheck.sdk.cases import example, find_case, listing, task
 from pytest_cce_precheck.sdk.fidelity import compare, documented
+from pytest_cce_precheck.sdk.protocol import DriverAnswer
+from pytest_cce_precheck.sdk.run import CaseVerdict, judge
 
 
 def found(sent: Any, held: Any, schema: str = "addon_check_task") -> list[tuple[str, str]]:
@@ -89,3 +91,12 @@ def test_everything_in_the_vendors_own_examples_is_documented() -> None:
 def test_an_undocumented_field_is_not_expected() -> None:
     sent = {**task(), "kind": "AddonCheckTask"}
     assert documented(listing(sent), "list_answer") == listing(task())
+
+
+def test_fields_that_only_the_vendors_sdks_have_may_be_dropped() -> None:
+    case = find_case("create-status-shape-in-create")
+    assert case.conforming
+    assert case.documented["status"] == {}
+    result = judge(case, DriverAnswer(value={**case.document, "status": {}}), ())
+    assert (result.verdict, result.findings) == (CaseVerdict.WHOLE, ())
+    assert result.dropped == ("$.status.itemsStatus", "$.status.phase")

@@ -10,7 +10,9 @@ import pytest
 
 from pytest_cce_precheck.cli import sdk
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.sdk.cases import find_case
+from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
+from pytest_cce_precheck.sdk.corpus import corpus_version
+from pytest_cce_precheck.sdk.known import read_known
 from tests.sdk.fakes import fake_sdk
 
 if TYPE_CHECKING:
@@ -57,11 +59,48 @@ def test_known_cases_are_read_from_a_file(tmp_path: Path) -> None:
     assert main([*LOSING, "--known-failing", f"@{file}"]) == 0
 
 
+def test_the_first_list_of_known_failures_is_written_and_read(tmp_path: Path, capsys: Capture) -> None:
+    file, junit = tmp_path / "known failing.txt", tmp_path / "junit.xml"
+    words = [*LOSING, "--known-flaky", "twelve-*", "--junit", str(junit)]
+    assert main([*words, "--write-known-failing", str(file)]) == 0
+    assert capsys.readouterr().out.endswith(
+        f"\n{file} names the cases that fail (1): --known-failing @{file} reads it\n"
+    )
+    head, *others, line = file.read_text().splitlines()
+    assert head == f"# The cases of corpus {corpus_version()} that fail in fake 1.0."
+    assert all(other.startswith("# ") for other in others)
+    assert line == "every-field  # silent loss PRE710"
+    assert ET.parse(junit).getroot()[0].get("failures") == "0"
+    assert main([*words, "--known-failing", f"@{file}"]) == 0
+    written = file.read_bytes()
+    main([*words, "--write-known-failing", str(file)])
+    assert file.read_bytes() == written
+
+
+def test_a_list_without_a_failure_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "known.txt"
+    assert main([*RIGHT, "--write-known-failing", str(file)]) == 0
+    assert main([*RIGHT, "--known-failing", f"@{file}"]) == 0
+
+
+def test_every_name_is_a_pattern_of_itself_alone(tmp_path: Path) -> None:
+    names = [case.name for case in corpus_cases()]
+    (tmp_path / "known.txt").write_text("".join(f"{name}  # why\n" for name in names))
+    known = read_known([f"@{tmp_path / 'known.txt'}"], (), corpus_cases())
+    assert list(known.failing) == names
+    assert not any(set(name) & set("*?[#@") for name in names)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--known-failing", "every-feild"], "no case matches the known 'every-feild'; did you mean every-field?"),
         (["--known-flaky", "@no-such.txt"], "the file of known cases no-such.txt cannot be read: No such file"),
+        (["--known-failing", "@no-such.txt"], "No such file or directory; --write-known-failing writes one"),
+        (["--write-known-failing", "k.txt", "--known-failing", "token"], "give it without --known-failing"),
+        (["--write-known-failing", "k.txt", "--baseline", "b.json"], "give the baseline without them"),
+        (["--write-known-failing", "k.txt", "--case", "token"], "--case names some: give one of them"),
+        (["--write-known-failing", "no-such-folder/k.txt"], "known cases no-such-folder/k.txt cannot be written"),
         (["--known-flaky", "token", "--baseline", "b.json"], "give the baseline without them"),
         (["--case", "token", "--baseline", "b.json"], "--case names some: give one of them"),
         (["--case", "tokem"], "there is no case 'tokem'; did you mean token?"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -170,6 +171,58 @@ def test_a_driver_that_dies_in_every_case_ends_the_run(capsys: pytest.CaptureFix
     assert "ended with exit status 1" in capsys.readouterr().err
 
 
+ANSWERS = "say(message, outcome='error', error={'class': 'E', 'expected': True})"
+
+
+def test_an_answer_that_is_not_json_is_a_case_that_fails_and_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [case.name for case in corpus_cases()[:14]]
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: tuple(map(find_case, names)))
+    secret = "os.environ['HUAWEICLOUD_SDK_SK']"
+    # one case is answered, and then nine in a row are not
+    body = f"if 'case-0001' in line or int(message['cluster_id'][-4:]) > 10: {ANSWERS}\n"
+    body += f"else: print('{{\"value\": NaN, ' + {secret} + 'x' * 900, flush=True)"
+    junit, reports = tmp_path / "junit.xml", tmp_path / "reports"
+    words = ["sdk", "run", "--driver", shlex.join(answering(tmp_path, body)), "--junit", str(junit)]
+    assert main([*words, "--reports", str(reports), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    cells = [case["cells"][0] for case in document["cases"]]
+    assert [cell["verdict"] for cell in cells] == ["error", *["crash"] * 9, *["error"] * 4]
+    message = cells[1]["findings"][-1]["message"]
+    assert message.startswith("the driver sent an invalid answer: NaN is not a JSON number; it sent ")
+    assert 'it sent \'{"value": NaN, ***xxx' in message
+    assert len(message) < 400
+    [fault] = [fault for fault in document["faults"][0] if fault["kind"] == "driver-answer"]
+    assert fault["title"] == "The driver answers a call with something that is not a message"
+    case = ET.parse(junit).getroot()[0][1]
+    assert f"\nPRE715 {message}\n" in (case[0].text or "")
+    [report] = reports.glob("*-PRE715-driver-answer.md")
+    assert "NaN, ***xxx" in report.read_text()
+
+
+def test_a_driver_that_never_writes_a_message_ends_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["sdk", "run", "--driver", shlex.join(answering(tmp_path, "print('DEBUG calling', flush=True)"))]) == 2
+    err = capsys.readouterr().err
+    assert "sent an invalid answer: the line is not JSON" in err
+    assert "it sent 'DEBUG calling" in err
+    assert (
+        "what to do: write each answer as one line of JSON, and all else, such as logs of the SDK, to standard" in err
+    )
+
+
+def test_a_driver_that_dies_is_not_taken_for_an_error_of_the_language(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    body = f"if 'case-0003' in line: sys.exit(9)\n{ANSWERS}"
+    assert main(["sdk", "run", "--driver", shlex.join(answering(tmp_path, body))]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "high: The driver ends during a call, or does not answer it\n  PRE715 the driver ended with exit status 9"
+        in out
+    )
+
+
 def test_a_driver_that_dies_in_many_cases_but_not_in_a_row_is_asked_for_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +341,69 @@ def test_a_new_defect_fails_and_one_that_is_gone_is_reported(
     assert (compared["new"], [gone[0] for gone in compared["gone"]]) == ([], ["PRE710", "PRE710"])
 
 
+def test_what_is_new_comes_last_and_what_is_known_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "known.json"
+    crashing = shlex.join(fake_sdk("crash"))
+    main(["sdk", "run", "--driver", LOSING, "--baseline", str(file), "--update-baseline"])
+    document = json.loads(file.read_bytes())
+    assert capsys.readouterr().out.endswith(f"\n{file} has what is wrong (2 facts): --baseline {file} reads it\n")
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "\n3 cases known to fail\nnothing is wrong except" in out
+    assert "every-field" not in out
+    # one of the known errors is new now
+    document["known"] = document["known"][:1]
+    file.write_text(json.dumps(document))
+    assert main(["sdk", "run", "--driver", LOSING, "--baseline", str(file)]) == 1
+    _, _, after = capsys.readouterr().out.partition("\n1 case known to fail\n")
+    assert after.startswith("new, high: `spec` of the answer is lost\n")
+    assert main(["sdk", "run", "--driver", crashing, "--baseline", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert out.index("gone: PRE710") < out.index("new, high: ")
+    assert re.search(r"^list-closed +crash PRE715$", out, re.MULTILINE)
+
+
+def test_with_a_baseline_the_junit_file_fails_only_for_what_is_new(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file, junit = tmp_path / "known.json", tmp_path / "junit.xml"
+    words = ["sdk", "run", "--driver", LOSING, "--baseline", str(file), "--junit", str(junit)]
+
+    def states() -> dict[str, str]:
+        suite = ET.parse(junit).getroot()[0]
+        return {str(case.get("name")): case[0].tag if len(case) else "passed" for case in suite}
+
+    known = {**dict.fromkeys(NAMES[:3], "skipped"), **dict.fromkeys(NAMES[3:], "passed")}
+    assert main([*words, "--update-baseline"]) == 0
+    assert states() == known
+    assert main(words) == 0
+    assert states() == known
+    document = json.loads(file.read_bytes())
+    document["known"] = [each for each in document["known"] if each["identity"][-1] == "broken"]
+    file.write_text(json.dumps(document))
+    assert main(words) == 1
+    assert states() == {**known, **dict.fromkeys(NAMES[:2], "failure")}
+    assert "new, high: " in capsys.readouterr().out
+
+
+def test_what_cannot_be_seen_is_not_gone_from_the_baseline(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk, "corpus_cases", lambda: (find_case("every-field"),))
+    file = str(tmp_path / "known.json")
+    main(["sdk", "run", "--driver", LOSING, "--baseline", file, "--update-baseline"])
+    refusing = ["sdk", "run", "--driver", shlex.join(fake_sdk("not-readable")), "--baseline", file]
+    assert main(refusing) == 1
+    out = capsys.readouterr().out
+    assert "\nnot seen: PRE710 $.items[*].spec conforming, because every-field has PRE713 " in out
+    assert "gone: " not in out
+    assert main([*refusing, "--json"]) == 1
+    compared = json.loads(capsys.readouterr().out)["baseline"]
+    assert (compared["gone"], len(compared["unseen"])) == ([], 1)
+
+
 def test_a_baseline_of_another_version_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "known.json"
     main(["sdk", "run", "--driver", RIGHT, "--baseline", str(file), "--update-baseline"])
@@ -347,7 +463,10 @@ def test_two_drivers_are_compared_and_a_new_fault_exits_with_1(
     assert main(["sdk", "compare", "--driver", RIGHT, "--driver", LOSING]) == 1
     assert "\nfake 1.0 -> fake 1.0\n  now wrong: `spec` of the answer is lost" in capsys.readouterr().out
     assert main(["sdk", "compare", "--driver", LOSING, "--driver", RIGHT]) == 0
-    assert "\n  no longer wrong: `spec` of the answer is lost (PRE710, 3 cases" in capsys.readouterr().out
+    assert (
+        "\n  no longer wrong: `spec` of the answer is lost (PRE710 at $.items[*].spec, 3 cases"
+        in capsys.readouterr().out
+    )
 
 
 # --- the corpus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -12,6 +13,7 @@ import pytest
 
 from pytest_cce_precheck.cli import sdk
 from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.sdk.cases import find_case
 from tests.sdk.fakes import fake_sdk
 from tests.toolchains import require_module
@@ -34,10 +36,14 @@ class Tags(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.cells: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in self.VOID:
             self.open.append(tag)
+        self.ids += [name] if (name := dict(attrs).get("id")) else []
+        self.links += [link] if tag == "a" and (link := dict(attrs).get("href")) else []
         if tag == "td" and (kind := dict(attrs).get("class")):
             self.cells.append(kind)
 
@@ -75,9 +81,44 @@ def test_the_page_shows_every_case_and_fault_in_both_languages(results: Path, tm
     assert tags.open == []
     # the cases that are wrong, and then all
     assert tags.cells == ["wrong", "wrong", "right", "right"]
-    for part in ("silent loss", "静默丢失", "`spec` of the answer is lost", "响应中的 `spec` 丢失", "PRE710"):
+    for part in (
+        "silent loss",
+        "静默丢失",
+        "<code>spec</code> of the answer",
+        "响应中的 <code>spec</code> 丢失",
+        "PRE710",
+    ):
         assert part in page
+    assert "`" not in page.partition("</style>")[2]
     assert "http://" not in page.replace("http://127.0.0.1", "")
+
+
+def test_fault_case_and_code_link_to_each_other(results: Path, tmp_path: Path) -> None:
+    main(["sdk", "site", "--out", str(tmp_path), str(results)])
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(page)
+    assert len(tags.ids) == len(set(tags.ids))
+    # the fault to its code and case, the case (in both tables) to both, the code to the fault
+    links = ["#PRE710", "#case-1", *["#PRE710", "#fault-1-1"] * 2, "#fault-1-1"]
+    assert tags.links == links
+    assert set(links) <= {f"#{name}" for name in tags.ids}
+    fact, _, _ = page.partition('<dt id="PRE710">')[2].partition("<br>")
+    assert rules()["PRE710"].title in unescape(fact)
+
+
+def test_what_this_version_does_not_have_is_no_link(results: Path, tmp_path: Path) -> None:
+    changes = {
+        '"codes": [\n          "PRE710"': '"codes": [\n          "<b>"',
+        '"cases": [\n          "every-field"': '"cases": [\n          "<i>"',
+    }
+    main(["sdk", "site", "--out", str(tmp_path), str(other(results, changes))])
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<b>" not in page
+    assert "<i>" not in page
+    tags = Tags()
+    tags.feed(page)
+    assert {link[1:] for link in tags.links} <= set(tags.ids)
 
 
 def test_the_summary_and_the_badge_have_the_totals(results: Path, tmp_path: Path) -> None:
@@ -117,6 +158,10 @@ def test_text_of_an_sdk_is_text_on_the_page(results: Path, tmp_path: Path) -> No
         ("{", "has no results of SDKs"),
         ('{"format": 9}', "has format 9; this version reads 1"),
         ('{"format": 1, "sdks": [{}], "cases": [], "faults": [[]]}', "has no results of SDKs"),
+        (
+            '{"format": 1, "sdks": [{"language": "", "sdk": "", "version": ""}], "cases": [], "faults": [[{}]]}',
+            "a fault has not all of its members",
+        ),
     ],
 )
 def test_a_file_that_is_something_else_exits_with_2(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from pytest_cce_precheck._programs import ProgramResult
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk import versions
 from pytest_cce_precheck.sdk.cases import find_case
-from pytest_cce_precheck.sdk.run import SdkReport, run_sdks
+from pytest_cce_precheck.sdk.protocol import DriverAnswer, SdkError
+from pytest_cce_precheck.sdk.run import SdkReport, judge, run_sdks
 from pytest_cce_precheck.sdk.versions import (
     available_versions,
     interpreter_with,
@@ -44,12 +46,12 @@ def test_a_change_lists_the_defects_that_are_new_and_those_that_are_gone() -> No
     cases = [find_case("every-field")]
     before, after = run_sdks([fake_sdk("field-lost"), fake_sdk("count-as-text")], cases)
     first, second = version_changes([before, after])
-    assert first.text == "fake 1.0\n  call appeared: create, 0 faults\n  call appeared: list, 1 fault\n"
+    assert first.text == "fake 1.0\n  offers the create call, without a fault\n  offers the list call, with 1 fault\n"
     assert second.text == (
         "fake 1.0 -> fake 1.0\n"
         "  now wrong: A value of another type in place of a text becomes a text, without an error"
         " (PRE711, 1 case: every-field)\n"
-        "  no longer wrong: `spec` of the answer is lost (PRE710, 1 case: every-field)\n"
+        "  no longer wrong: `spec` of the answer is lost (PRE710 at $.items[*].spec, 1 case: every-field)\n"
     )
     assert (first.new, len(second.new), len(second.gone)) == ((), 1, 1)
     assert second.to_dict()["gone"][0]["identity"][0] == "PRE710"
@@ -62,10 +64,53 @@ def test_a_call_that_only_appeared_is_one_line_and_nothing_new() -> None:
     [whole] = run_sdks([fake_sdk("values-lost")], cases)
     lists_only = SdkReport(replace(whole.introduction, operations=("list",)), whole.results[:1])
     _, step = version_changes([lists_only, whole])
-    assert step.text.splitlines()[1:] == ["  call appeared: create, 1 fault"]
+    assert step.text.splitlines()[1:] == ["  now offers the create call, with 1 fault"]
     assert step.new == ()
     _, back = version_changes([whole, lists_only])
-    assert back.text.splitlines()[1:] == ["  call vanished: create"]
+    assert back.text.splitlines()[1:] == ["  no longer offers the create call"]
+
+
+def test_what_a_crash_hides_is_not_seen_and_not_gone() -> None:
+    case = find_case("every-field")
+    [before] = run_sdks([fake_sdk("field-lost")], [case])
+    crash = DriverAnswer(error=SdkError("KeyError", expected=False, panic=True, message="spec"))
+    after = SdkReport(before.introduction, (judge(case, crash, ()),))
+    _, step = version_changes([before, after])
+    assert (len(step.new), step.gone) == (1, ())
+    reason = "every-field has PRE715 Every field is there. The call ended in KeyError: spec"
+    assert step.to_dict()["unseen"] == [
+        {
+            "identity": ["PRE710", "$.items[*].spec", "conforming"],
+            "message": step.unseen[0][0].finding.message,
+            "because": reason,
+        }
+    ]
+    assert step.text.endswith(
+        f"  not seen: `spec` of the answer is lost (PRE710 at $.items[*].spec, 1 case: every-field), because {reason}\n"
+    )
+
+
+def test_what_the_loss_of_its_parent_hides_is_not_seen() -> None:
+    case = find_case("every-field")
+    whole, changed = copy.deepcopy(case.document), copy.deepcopy(case.document)
+    del whole["items"]
+    changed["items"][0]["metadata"]["taskID"] = "other"
+    [introduction] = {run_sdks([fake_sdk()], [case])[0].introduction}
+    before, after = (
+        SdkReport(introduction, (judge(case, DriverAnswer(value=value), ()),)) for value in (changed, whole)
+    )
+    _, step = version_changes([before, after])
+    assert [defect.finding.path for defect, _ in step.unseen] == ["$.items[0].metadata.taskID"]
+    assert step.gone == ()
+
+
+def test_what_one_of_its_cases_could_still_show_is_gone() -> None:
+    cases = [find_case("every-field"), find_case("twelve-tasks")]
+    [before] = run_sdks([fake_sdk("field-lost")], cases)
+    crash = DriverAnswer(error=SdkError("KeyError", expected=False, panic=True))
+    results = (judge(cases[0], crash, ()), judge(cases[1], DriverAnswer(value=cases[1].document), ()))
+    _, step = version_changes([before, SdkReport(before.introduction, results)])
+    assert (len(step.gone), step.unseen) == (1, ())
 
 
 Ran = list[list[str]]
