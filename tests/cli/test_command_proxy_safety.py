@@ -155,6 +155,19 @@ def test_it_passes_nothing_on_to_another_host_and_is_no_proxy_of_others(
     assert server.simulator.handled == before
 
 
+@pytest.mark.parametrize(
+    "header", ["X-HTTP-Method-Override", "X-Method-Override", "X-Original-Method", "X-Rewrite-URL"]
+)
+def test_a_header_that_makes_a_write_of_a_read_is_not_passed_on(tmp_path: Path, header: str) -> None:
+    with serving(always(200, b"{}")) as odd:
+        arguments = ("--mode=judge", "--to", odd.endpoint)
+        with proxy(tmp_path, *arguments, CCE_AUTH_TOKEN="t-0123456789") as running:
+            told = running.get(list_path("p", "c"), **{header: "DELETE"})
+            assert told.status_code == 501
+            assert f"with {header} was not sent: this run may only read" in told.json()["errorMessage"]
+        assert odd.seen == []
+
+
 def test_the_rate_and_the_deadline_bind_every_client(server: SimulatorServer, tmp_path: Path) -> None:
     with recording(tmp_path, server, "--rate=2", "--test=T") as running:
         began = time.monotonic()
