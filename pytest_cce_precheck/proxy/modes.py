@@ -170,9 +170,10 @@ class RecordingProxy(ProxyMode):
             for each in recordings
         )
         if refused:
+            calls = count_of(len(recordings), "call")
             raise ConfigurationError(
-                f"not recorded: {refused} of {count_of(len(recordings), 'call')} refused with 401 where the service had let"
-                " others in: has the token expired? Get a new one, or let --token-command renew it"
+                f"not recorded: {refused} of {calls} refused with 401 where the service had let others in: has the"
+                " token expired? Get a new one, or let --token-command renew it"
             )
 
 
