@@ -86,6 +86,14 @@ def test_a_text_is_masked_like_this(texts: list[str], text: str, masked: str) ->
     assert Redactor(texts).text(text) == masked
 
 
+def test_what_a_message_has_cut_off_of_a_secret_is_masked() -> None:
+    secret = "Qz7/xK2-vB9pL4tN8wR3yH6s"
+    assert Redactor([secret]).text(f"near 'x{secret[:16]}'") == "near 'x***'"
+    assert Redactor([secret]).text(f"near 'x{secret[:15]}'") == f"near 'x{secret[:15]}'"
+    # what has a name of its own keeps it
+    assert Redactor([secret], {secret: "id-1"}).text(secret) == "id-1"
+
+
 def test_a_redactor_does_not_show_its_secrets() -> None:
     assert repr(Redactor([SECRET])) == "<Redactor>"
 
