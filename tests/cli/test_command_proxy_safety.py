@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -318,37 +317,3 @@ def test_a_port_that_is_taken_is_named(
     monkeypatch.chdir(tmp_path)
     assert main(["proxy", "--mode=replay", f"--port={server.port}"]) == 2
     assert f"cannot listen on port {server.port}: Address already in use" in capsys.readouterr().err
-
-
-# ---- killed
-
-
-def test_whenever_it_is_killed_the_cassettes_of_finished_tests_are_whole(
-    server: SimulatorServer, tmp_path: Path
-) -> None:
-    finished: dict[str, bytes] = {}
-    for number in range(4):
-        running = RunningProxy(tmp_path, "--mode=record", "--to", server.endpoint, **real(server))
-        for test in range(2):
-            name = f"T{number}-{test}"
-            running.get(tasks_of(server), name)
-            assert running.end(name)["kept"] is True
-            finished[name] = (tmp_path / "cce-cassettes" / f"{name}.json").read_bytes()
-        running.begin("T0-0")
-        running.get(tasks_of(server), "T0-0")
-        ending = threading.Thread(target=_end_quietly, args=(running,))
-        ending.start()
-        threading.Event().wait(0.002 * number)
-        os.kill(running.process.pid, signal.SIGKILL)
-        ending.join()
-        running.stop()
-    for name, content in finished.items():
-        now = (tmp_path / "cce-cassettes" / f"{name}.json").read_bytes()
-        assert now == content or (name == "T0-0" and json.loads(now)["seal"]), name
-    left = {path.name for path in (tmp_path / "cce-cassettes").iterdir()} - {f"{name}.json" for name in finished}
-    assert all(re.fullmatch(r"\.cce-[0-9a-f]{16}\.tmp", name) for name in left)
-
-
-def _end_quietly(running: RunningProxy) -> None:
-    with suppress(requests.ConnectionError):
-        running.end("T0-0")
