@@ -189,12 +189,12 @@ def secrets(folder: Path, share: int) -> Iterator[Line]:
         place.mkdir()
         refused += batch.run(place, mode, max(BATCH // share, 60))
         planted += batch.planted
-        found += [f"{mode}: {each}" for each in batch.found(place)]
+        new = [f"{mode}: {each}" for each in batch.found(place)]
+        sys.stderr.writelines(f"  {each}\n" for each in new[:20])
+        found += new
         shutil.rmtree(place)
         sys.stderr.write(f"  {planted.total():,} planted, {len(found)} found\n")
         number += 1
-    for each in found[:60]:
-        sys.stderr.write(f"  {each}\n")
     places = ", ".join(f"{count:,} in a {name}" for name, count in sorted(planted.items()))
     result = (
         f"{len(found) or 'none'} in a cassette, a report, a HAR file or the output; {refused:,} cassettes were refused"

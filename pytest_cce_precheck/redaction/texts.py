@@ -138,7 +138,10 @@ class Redactor:
         return text
 
     def _text(self, text: str) -> str:
-        alike = ((each.start, each.end, MASK) for each in looks_like_secret(text))
+        alike = [(each.start, each.end, MASK) for each in looks_like_secret(text)]
+        # JSON may escape every letter
+        for reading in readings(text) if "\\u" in text else ():
+            alike += [(*reading.span(each.start, each.end), MASK) for each in looks_like_secret(reading.text)]
         return self._without_words(masked(text, chain(self._spans(text), alike)))
 
     def known(self, text: str) -> str:
