@@ -137,6 +137,15 @@ def test_planted_secrets_are_in_no_file_and_no_output(tmp_path: Path) -> None:
     assert len([each for each in tmp_path.iterdir() if each.name.startswith("out.")]) == len(FORMS)
 
 
+def test_a_secret_in_the_path_hides_none_in_the_query(tmp_path: Path) -> None:
+    query = "Authorization:%20Bearer%20KiKtZrM5pfNibJ"
+    with serving(always(200, b"{}")) as odd:
+        arguments = ("--mode=judge", "--to", odd.endpoint)
+        with proxy(tmp_path, *arguments, CCE_AUTH_TOKEN="t-0123456789") as running:
+            running.get(f"/p/password%3Dabc12345/tasks?{query}")
+        assert "KiKtZrM5pfNibJ" not in running.output
+
+
 # ---- safety
 
 
