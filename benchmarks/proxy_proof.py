@@ -53,7 +53,7 @@ CONNECTIONS: Final = 8
 STEPS: Final = 10
 GROWTH: Final = 1.2
 """How many times its size after the second tenth a process may have at the end; it keeps a little of each test."""
-BATCH: Final = 2000
+BATCH: Final = 500
 """How many calls go through one proxy before all that it left is searched."""
 GRAM: Final = 8
 PROJECT: Final = "0a1b"
