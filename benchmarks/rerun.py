@@ -9,24 +9,14 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
+from pathlib import Path
 
-from pytest_cce_precheck.contract.causes import causes
-from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.simulator.faults import FAULTS
-from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.rerun import KeptCause, keep, rerun
+from pytest_cce_precheck.suite.rerun import rerun
 from pytest_cce_precheck.suite.selftest import inspection_of
 
-
-def kept_causes(*faults: str) -> list[KeptCause]:
-    """Run the whole suite on a simulator with these faults; return its causes, the first that explains most first."""
-    run = inspection_of(faults)
-    kept = {}
-    for check in CHECKS:
-        for finding in run.run(check):
-            kept[finding.identity] = keep(run, finding, check.__name__)
-    errors = [finding for finding in run.results.findings if finding.severity is Severity.ERROR]
-    return [kept[cause.finding.identity] for cause in causes(errors)]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.kept_causes import kept_causes
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class RunningProxy:
         self.facts: dict[str, Any] = json.loads(first)
         self.url: str = self.facts["endpoint"]
         self.events: list[dict[str, Any]] = []
-        self.output = first
+        self._lines = [first]
         self.errors = ""
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
@@ -54,8 +54,12 @@ class RunningProxy:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.output += line
+            self._lines.append(line)
             self.events.append(json.loads(line))
+
+    @property
+    def output(self) -> str:
+        return "".join(self._lines)
 
     @property
     def token(self) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 import threading
+import traceback
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -145,6 +147,11 @@ class _Run:
             signers=[each for each in (self.local, self.known, own) if each is not None and each.kind],
             keeps=bool(options.har),
         )
+        own_log, handler = logging.getLogger("pytest_cce_precheck"), _AsProblems(self.proxy)
+        stack.callback(setattr, own_log, "propagate", own_log.propagate)
+        stack.callback(own_log.removeHandler, handler)
+        own_log.addHandler(handler)
+        own_log.propagate = False
 
     # ---- secrets
 
@@ -258,6 +265,9 @@ class _Run:
     def observe(self, event: dict[str, Any], test: OpenTest) -> None:
         """Print an event."""
         if self.options.json:
+            if "target" in event:
+                # apart: what looks like a secret in one would hide another one in the other
+                event = {**event, "target": "?".join(self.clean(each, test) for each in event["target"].split("?"))}
             self._output.put(json.dumps(self.clean(event, test)))
             return
         for text in _in_words(event):
@@ -291,6 +301,23 @@ class _Run:
         document = to_har(loads(self.text_of(test, self.proxy.passed, name), name))
         data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
         _files.write(Path(self.options.har), data, name)
+
+
+class _AsProblems(logging.Handler):
+    """Makes a problem of what this program logs of itself: nobody may read standard error, and a full pipe blocks."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(logging.WARNING)
+        self._proxy = proxy
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text, error = record.getMessage(), record.exc_info and record.exc_info[1]
+        if error:
+            *_, last = traceback.extract_tb(error.__traceback__)
+            text += (
+                f": {type(error).__name__}: {error}, line {last.lineno} in {last.name} of {Path(last.filename).name}"
+            )
+        self._proxy.problem(self._proxy.rest, ConfigurationError(text))
 
 
 def _nobody(_: Any) -> Any:

@@ -30,6 +30,7 @@ _GATEWAY_ERROR: Final = frozenset({"error_code", "error_msg"})
 
 # a shorter text may be in an answer by chance
 _SHORTEST_SECRET: Final = 8
+_MEDIA_TYPE: Final = re.compile(r"(application|audio|font|image|message|model|multipart|text|video)/[\w.+-]{1,60}")
 
 _INTERNALS = re.compile(
     r"Traceback \(most recent call last\)|^[ \t]+at [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \[|panic: |"
@@ -82,7 +83,9 @@ def content_type_is_json(exchange: Exchange) -> Iterator[Finding]:
         return
     media_type, *parameters = (part.strip() for part in value.lower().split(";"))
     if media_type != "application/json":
-        yield Finding("PRE105", f"Content-Type is {value!r}; application/json was expected", subject=(media_type,))
+        # anything else may be a secret, which nobody would know by its lower case
+        subject = media_type if _MEDIA_TYPE.fullmatch(media_type) else "no media type"
+        yield Finding("PRE105", f"Content-Type is {value!r}; application/json was expected", subject=(subject,))
     for parameter in parameters:
         name, _, charset = parameter.partition("=")
         if name.strip() == "charset" and charset.strip(' "') not in ("utf-8", "utf8", "us-ascii"):

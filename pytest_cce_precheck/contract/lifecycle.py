@@ -73,7 +73,7 @@ class TaskHistory:
 
         Nothing is concluded from the tasks that are ``outdated`` in it (`replica_lag`).
         """
-        findings = []
+        findings, again = [], set()
         current = {key: task for key, task in answer.by_id.items() if key not in outdated}
         for key, task in current.items():
             if key in self._seen:
@@ -83,13 +83,15 @@ class TaskHistory:
                 self._interval.other_changes += earlier.content != task.content
             if complete and key in self._gone:
                 exchanges = answer.exchange, self._gone.pop(key)
+                again.add(key)
                 message = f"task {key} was missing from an unfiltered list and is there again"
                 findings.append(Finding("PRE506", message, task.path).seen_in(*exchanges))
         if complete:
             findings += self._missing(answer, outdated)
             new = answer.by_id.keys() - self._seen.keys()
             findings += self._created_by_asking(answer, new)
-            findings += self._shown_late(answer, new)
+            # one that a filter has shown in between was missing too
+            findings += self._shown_late(answer, current.keys() - self._listed - again)
             findings += self._under_another_id(answer, new)
             if self._latest is not None:
                 self._interval.came = len(new)

@@ -103,6 +103,7 @@ class RecordingProxy(ProxyMode):
         super().__init__(means)
         self._lock = threading.Lock()
         self._recorded_by: dict[str, str] = {}
+        self._let_in: set[str] = set()
 
     def begin(self, test: OpenTest) -> None:
         """Refuse a test whose cassette is that of another."""
@@ -135,6 +136,8 @@ class RecordingProxy(ProxyMode):
         response = exchange.response
         headers = response.headers.without(*FRAMING_HEADERS)
         call.request, call.outcome = exchange.request, Response(response.status, headers, response.body)
+        if response.status < HTTPStatus.BAD_REQUEST:
+            self._let_in.add(_project_of(request))
         return passed_on(response, request, self.means.redaction(None))
 
     def end(self, test: OpenTest, *, is_finished: bool) -> None:
@@ -147,6 +150,7 @@ class RecordingProxy(ProxyMode):
         if waiting:
             raise ConfigurationError(f"not recorded: {count_of(waiting, 'call')} had no answer when the test ended")
         if is_finished and not test.problems:
+            self._refuse_lost_rights(recordings)
             if _is_refused(recordings) and _has_answers(test.cassette):
                 raise ConfigurationError(
                     "not recorded: every call was refused (401, 403) or not answered by the service (502, 503, 504,"
@@ -156,6 +160,26 @@ class RecordingProxy(ProxyMode):
                 text = self.means.text_of(test, recordings, shown(test.cassette))
                 files.write(test.cassette, text)
             test.kept = True
+
+    def _refuse_lost_rights(self, recordings: Sequence[Recording]) -> None:
+        """Raise `ConfigurationError` if the service refused this proxy's credentials where it had let them in."""
+        refused = sum(
+            isinstance(each.outcome, Response)
+            and each.outcome.status == HTTPStatus.UNAUTHORIZED
+            and _project_of(each.request) in self._let_in
+            for each in recordings
+        )
+        if refused:
+            calls = count_of(len(recordings), "call")
+            raise ConfigurationError(
+                f"not recorded: {refused} of {calls} refused with 401 where the service had let others in: has the"
+                " token expired? Get a new one, or let --token-command renew it"
+            )
+
+
+def _project_of(request: Request) -> str:
+    """Return what precedes the cluster in a path: what is refused in one project may be let into another."""
+    return request.path.partition("/clusters/")[0]
 
 
 def _is_refused(recordings: Iterable[Recording]) -> bool:

@@ -13,6 +13,7 @@ from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
 from pytest_cce_precheck.redaction.spellings import (
     MASK,
     Needles,
+    Pieces,
     in_every_case,
     lower,
     masked,
@@ -97,6 +98,10 @@ class Redactor:
         return Needles((form, shown) for form, shown in forms.items() if len(form) >= _SHORT)
 
     @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces(secret for secret in self._long if secret not in self._instead)
+
+    @cached_property
     def _words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
         return tuple(
             (re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"), other) for word, other in self._replaced(self._short)
@@ -116,7 +121,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return ``text`` with all secrets, and what looks like one, as ``***``, also within percent-encoding."""
-        text = self._text(text)
+        # first whole ones, then what is left of one in a text that was shortened
+        text = self._pieces.masked(self._text(text))
         if "%" not in text:
             return text
         # first small parts, so that the rest keeps its spelling; then secrets that have a slash or a blank in them
@@ -132,7 +138,10 @@ class Redactor:
         return text
 
     def _text(self, text: str) -> str:
-        alike = ((each.start, each.end, MASK) for each in looks_like_secret(text))
+        alike = [(each.start, each.end, MASK) for each in looks_like_secret(text)]
+        # JSON may escape every letter
+        for reading in readings(text) if "\\u" in text else ():
+            alike += [(*reading.span(each.start, each.end), MASK) for each in looks_like_secret(reading.text)]
         return self._without_words(masked(text, chain(self._spans(text), alike)))
 
     def known(self, text: str) -> str:

@@ -131,12 +131,14 @@ def _narrowed(place: Steps, document: Any, finding: Finding) -> Steps:
 def _excerpt(document: Any, places: Sequence[Steps]) -> tuple[list[str], list[int]]:
     """Return the lines that lead to the places, and which of them hold what is there."""
     printed = list(islice(_printed(document, (), "", places), _LINES))
-    marked = [
-        number for number, (_, steps) in enumerate(printed) if any(steps[: len(place)] == place for place in places)
-    ]
-    if not marked and len(places) == 1 and places[0]:
-        # the value is missing: its parent shows that
-        return _excerpt(document, [places[0][:-1]])
+    marked: list[int] = []
+    sought = list(places)
+    while not marked:
+        marked = [number for number, (_, at) in enumerate(printed) if any(at[: len(each)] == each for each in sought)]
+        if len(sought) != 1 or not sought[0]:
+            break
+        # if the value is missing, its parent shows that; what else the parent has is folded
+        sought = [sought[0][:-1]]
     return [text for text, _ in printed], marked
 
 

@@ -180,7 +180,7 @@ class Answerer:
                 connection.ending = Ending.HOLD if fault.reason == "timeout" else Ending.CLOSE
         except Exception:
             asked = f"{request.method} {request.path:.200}" if request else "a request that could not be read"
-            _log.exception("the simulator failed on %a", asked)
+            _log.exception("the server failed on %a", asked)
             connection.scheduled.clear()
             connection.refuse(refuse(INTERNAL_ERROR))
         return True

@@ -41,6 +41,8 @@ _WHOLE_PLAN: Final = 400
 _LOST: Final = "PRE101"
 # a request that always fails; it costs several tries each time
 _FAILS: Final = frozenset({"PRE103", "PRE113"})
+# what requests of other checks before or in between may have caused: that a rerun without them is clean proves nothing
+_CAUSED_BY_OTHERS: Final = frozenset({"PRE415", "PRE505", "PRE506", "PRE509"})
 # of these, a judged query or check is proof enough; others may have had nothing to judge
 _JUDGED_BY_ASKING: Final = ("PRE4", "PRE6")
 # small enough that each check fits into MOST
@@ -175,7 +177,12 @@ def _repeat(run: Inspection, kept: KeptCause, gone: list[str]) -> None:
     ]
     # what fails only the second time is asked twice
     more = [] if kept.finding.code in _FAILS else [*alike[:_ALIKE], wanted]
+    cost = run.budget.sent
     filters.ask_in_brackets(run, [*kept.queries, *more], spare=run.budget.left)
+    cost = run.budget.sent - cost
+    # one answer in five may be wrong
+    while 0 < cost <= run.budget.left and not run.results.findings and kept.finding.code not in _FAILS:
+        filters.ask_in_brackets(run, [*kept.queries, *more], spare=run.budget.left)
 
 
 def _kind(query: Query) -> tuple[object, ...]:
@@ -226,6 +233,8 @@ def _why_undecided(run: Inspection, kept: KeptCause, gone: Sequence[str]) -> str
         return f"no task has {gone[0]} any more, so the answer proves nothing: run the whole suite"
     if results.inconclusive:
         return results.inconclusive[0].removeprefix("test_asked_again: ")
+    if code in _CAUSED_BY_OTHERS:
+        return "not seen again, but other requests may have caused it: run the whole suite"
     if not results.judged:
         return (results.not_asked or ["nothing could be judged"])[0].removeprefix("test_asked_again: ")
     by_asking = kept.check in _WHOLE or code.startswith(_JUDGED_BY_ASKING)

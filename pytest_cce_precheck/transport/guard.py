@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})
 """The answers to a read that say that there is no such cluster."""
-# some frameworks take the method from a header or a parameter, and servers read `_` in a header's name as `-`
-_OVERRIDES: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override", "x-method"})
-_OVERRIDING_PARAMETERS: Final = _OVERRIDES | {"-method", "$httpmethod"}
+# some frameworks take the method or the path from a header or a parameter, and servers read `_` in its name as `-`
+_OVERRIDING: Final = re.compile(r"(?!access-control-)(.+-)?method(-.+)?|x-(original|rewrite)-url")
+_OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?|-method|\$httpmethod")
 
 
 class WriteGuard:
@@ -75,11 +76,11 @@ class WriteGuard:
 
 
 def _overrides(query: str, headers: Iterable[str]) -> Iterator[str]:
-    """Yield the names of headers and parameters that may make another method of a request's."""
-    yield from (name for name in headers if _plain(name) in _OVERRIDES)
+    """Yield the names of headers and parameters that may make another request of this one."""
+    yield from (name for name in headers if _OVERRIDING.fullmatch(_plain(name)))
     # some servers separate parameters by a semicolon too
     parameters = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
-    yield from (name for name, _ in parameters if _plain(name) in _OVERRIDING_PARAMETERS)
+    yield from (name for name, _ in parameters if _OVERRIDING_PARAMETERS.fullmatch(_plain(name)))
 
 
 def _plain(name: str) -> str:

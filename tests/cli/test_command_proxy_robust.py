@@ -22,7 +22,7 @@ from pytest_cce_precheck.proxy.modes import Means, ReplayingProxy
 from pytest_cce_precheck.proxy.open_tests import OpenTests
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.wire.exchange import Headers, Response
-from pytest_cce_precheck.wire.vocabulary import TEST_HEADER
+from pytest_cce_precheck.wire.vocabulary import TEST_HEADER, list_path
 from tests.proxies import cassette, environment, proxy, recording, tasks_of
 from tests.recordings import PATH, asked, origin
 from tests.servers import Handler, always, serving
@@ -99,6 +99,43 @@ def test_a_service_that_only_refuses_does_not_replace_what_was_recorded(
     assert cassette(tmp_path, "T.json")["recordings"][0]["response"]["status"] == 200
 
 
+def test_a_token_that_expires_halfway_does_not_replace_what_was_recorded(tmp_path: Path) -> None:
+    limits = [9, 3]
+
+    def expiring(handler: Handler) -> None:
+        limits[0] -= 1
+        handler.reply(200 if limits[0] >= 0 else 401, b"{}")
+
+    with serving(expiring) as server:
+        for status in (0, 1):
+            with proxy(tmp_path, "--mode=record", "--to", server.endpoint, **TOKEN) as running:
+                for number in range(6):
+                    running.get(f"{PATH}?task_id={status}{number}", "T")
+                # a test that begins after it is refused from its first call on
+                running.get(PATH, "U")
+                assert running.stop() == status
+                kept = {each["test"]: each["kept"] for each in running.of("test")}
+                problems = [each["message"] for each in running.of("problem")]
+            assert kept == dict.fromkeys("TU", not status)
+            limits.pop(0)
+    said = "refused with 401 where the service had let others in: has the token expired? Get a new one, or let"
+    assert problems == [
+        f"not recorded: 3 of 6 calls {said} --token-command renew it",
+        f"not recorded: 1 of 1 call {said} --token-command renew it",
+    ]
+    assert queries(tmp_path, "T.json") == [f"task_id=0{number}" for number in range(6)]
+
+
+def test_a_refusal_by_another_project_is_recorded(tmp_path: Path) -> None:
+    def strict(handler: Handler) -> None:
+        handler.reply(401 if "/projects/foreign/" in handler.path else 200, b"{}")
+
+    with serving(strict) as server, proxy(tmp_path, "--mode=record", "--to", server.endpoint, **TOKEN) as running:
+        for project in ("own", "foreign"):
+            running.get(list_path(project, "c"), "T")
+        assert running.end("T")["kept"] is True
+
+
 def test_a_cassette_of_refusals_can_be_recorded_again(tmp_path: Path) -> None:
     with serving(always(401, b"{}")) as server:
         for _ in range(2):
@@ -166,6 +203,44 @@ def test_a_reader_who_does_not_read_keeps_no_client_and_no_end_waiting(server: S
             assert running.wait(30) in (0, 1)
         finally:
             running.kill()
+
+
+FAILING = """
+import sys
+from pytest_cce_precheck.cli.main import main
+from pytest_cce_precheck.proxy.answering import Proxy
+
+def answer(*_):
+    raise RuntimeError("a mistake in the proxy, near s3cr3t-of-the-client")
+
+Proxy.answer = answer
+sys.exit(main(["proxy", "--mode=replay", "--json"]))
+"""
+
+
+def test_errors_of_the_proxy_itself_are_problems_and_fill_no_pipe(tmp_path: Path) -> None:
+    words, own = [sys.executable, "-c", FAILING], environment(CCE_CLIENT_TOKEN="s3cr3t-of-the-client")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=tmp_path, env=own, text=True, **pipes) as running:
+        try:
+            assert running.stdout is not None
+            facts = json.loads(running.stdout.readline())
+            with requests.Session() as session:
+                session.headers["X-Auth-Token"] = facts["token"]
+                # their tracebacks are more than a pipe holds
+                statuses = {
+                    session.get(f"{facts['endpoint']}/{number}", timeout=20).status_code for number in range(120)
+                }
+            running.terminate()
+            output, errors = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    problems = [each["message"] for each in map(json.loads, output.splitlines()) if each["event"] == "problem"]
+    assert (statuses, running.returncode, errors) == ({500}, 1, "")
+    assert (len(problems), problems[-1]) == (51, "and 70 more")
+    assert problems[0].startswith(
+        "the server failed on 'GET /0': RuntimeError: a mistake in the proxy, near ***, line 7 in"
+    )
 
 
 def test_lines_that_nobody_reads_are_counted_and_the_others_are_printed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +137,15 @@ def test_planted_secrets_are_in_no_file_and_no_output(tmp_path: Path) -> None:
     assert len([each for each in tmp_path.iterdir() if each.name.startswith("out.")]) == len(FORMS)
 
 
+def test_a_secret_in_the_path_hides_none_in_the_query(tmp_path: Path) -> None:
+    query = "Authorization:%20Bearer%20KiKtZrM5pfNibJ"
+    with serving(always(200, b"{}")) as odd:
+        arguments = ("--mode=judge", "--to", odd.endpoint)
+        with proxy(tmp_path, *arguments, CCE_AUTH_TOKEN="t-0123456789") as running:
+            running.get(f"/p/password%3Dabc12345/tasks?{query}")
+        assert "KiKtZrM5pfNibJ" not in running.output
+
+
 # ---- safety
 
 
@@ -153,6 +161,19 @@ def test_it_passes_nothing_on_to_another_host_and_is_no_proxy_of_others(
         assert running.stop() == 1
         assert "a client went elsewhere: The Host is 'evil.example'" in running.of("problem")[0]["message"]
     assert server.simulator.handled == before
+
+
+@pytest.mark.parametrize(
+    "header", ["X-HTTP-Method-Override", "X-Method-Override", "X-Original-Method", "X-Rewrite-URL"]
+)
+def test_a_header_that_makes_a_write_of_a_read_is_not_passed_on(tmp_path: Path, header: str) -> None:
+    with serving(always(200, b"{}")) as odd:
+        arguments = ("--mode=judge", "--to", odd.endpoint)
+        with proxy(tmp_path, *arguments, CCE_AUTH_TOKEN="t-0123456789") as running:
+            told = running.get(list_path("p", "c"), **{header: "DELETE"})
+            assert told.status_code == 501
+            assert f"with {header} was not sent: this run may only read" in told.json()["errorMessage"]
+        assert odd.seen == []
 
 
 def test_the_rate_and_the_deadline_bind_every_client(server: SimulatorServer, tmp_path: Path) -> None:
@@ -305,37 +326,3 @@ def test_a_port_that_is_taken_is_named(
     monkeypatch.chdir(tmp_path)
     assert main(["proxy", "--mode=replay", f"--port={server.port}"]) == 2
     assert f"cannot listen on port {server.port}: Address already in use" in capsys.readouterr().err
-
-
-# ---- killed
-
-
-def test_whenever_it_is_killed_the_cassettes_of_finished_tests_are_whole(
-    server: SimulatorServer, tmp_path: Path
-) -> None:
-    finished: dict[str, bytes] = {}
-    for number in range(4):
-        running = RunningProxy(tmp_path, "--mode=record", "--to", server.endpoint, **real(server))
-        for test in range(2):
-            name = f"T{number}-{test}"
-            running.get(tasks_of(server), name)
-            assert running.end(name)["kept"] is True
-            finished[name] = (tmp_path / "cce-cassettes" / f"{name}.json").read_bytes()
-        running.begin("T0-0")
-        running.get(tasks_of(server), "T0-0")
-        ending = threading.Thread(target=_end_quietly, args=(running,))
-        ending.start()
-        threading.Event().wait(0.002 * number)
-        os.kill(running.process.pid, signal.SIGKILL)
-        ending.join()
-        running.stop()
-    for name, content in finished.items():
-        now = (tmp_path / "cce-cassettes" / f"{name}.json").read_bytes()
-        assert now == content or (name == "T0-0" and json.loads(now)["seal"]), name
-    left = {path.name for path in (tmp_path / "cce-cassettes").iterdir()} - {f"{name}.json" for name in finished}
-    assert all(re.fullmatch(r"\.cce-[0-9a-f]{16}\.tmp", name) for name in left)
-
-
-def _end_quietly(running: RunningProxy) -> None:
-    with suppress(requests.ConnectionError):
-        running.end("T0-0")

@@ -388,6 +388,8 @@ def test_a_date_of_an_unknown_zone_is_taken_as_utc_wherever_this_machine_is(monk
         (listed(refusal(500), status=500), "PRE124", ("500",)),
         (listed(headers={"Content-Type": None}), "PRE105", ("absent",)),
         (listed(headers={"Content-Type": "Text/HTML"}), "PRE105", ("text/html",)),
+        # what may be a key is not repeated in lower case, in which nobody would know it
+        (listed(headers={"Content-Type": "Xk4/9aQ"}), "PRE105", ("no media type",)),
         (listed(headers={"Content-Type": "application/json; charset=gbk"}), "PRE105", ("charset",)),
         (listed(query="p=x%0AX-A%3A%20b", headers={"X-A": "b"}), "PRE112", ("X-A",)),
         (listed(headers={"X-Debug": TOKEN}), "PRE608", ("X-Auth-Token",)),

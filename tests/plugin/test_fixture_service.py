@@ -173,6 +173,10 @@ def test_write(cce_service):
     status, answer = ask(cce_service, method="DELETE")
     assert status == 501
 
+def test_override(cce_service):
+    headers = {**cce_service.headers(), "X-Original-Method": "DELETE"}
+    assert requests.get(listing(cce_service), headers=headers).status_code == 501
+
 def test_read(cce_service):
     assert ask(cce_service)[0] == 200
 
@@ -187,13 +191,14 @@ def test_a_real_service_is_written_to_only_with_leave_and_counted(
 ) -> None:
     pytester.makepyfile(test_it=REFUSED)
     result = record()
-    result.assert_outcomes(passed=2, failed=1)
+    result.assert_outcomes(passed=2, failed=2)
     # what was refused, here or by the real service's write guard, was not sent
-    result.stdout.fnmatch_lines(
-        ["the test passed, but:", "DELETE */tasks was not sent: this run may only read; *", "*, 1 request, seed 0"]
-    )
-    result = replay("-k", "not write")
-    result.assert_outcomes(passed=2, deselected=1)
+    for what in ("DELETE */tasks", "GET */tasks with X-Original-Method"):
+        result.stdout.fnmatch_lines(
+            ["the test passed, but:", f"{what} was not sent: this run may only read; *", "*, 1 request, seed 0"]
+        )
+    result = replay("-k", "not write and not override")
+    result.assert_outcomes(passed=2, deselected=2)
 
 
 def test_the_budget_ends_what_clients_may_ask(pytester: pytest.Pytester, record: Run) -> None:

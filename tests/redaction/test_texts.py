@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.redaction.spellings import Needles, lower, readings
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, in_every_text
 from pytest_cce_precheck.wire.exchange import Headers
+from tests.planted import every_escape
 from tests.redaction.spelt import SECRET, SPELLINGS, characters, secrets, surroundings
 
 if TYPE_CHECKING:
@@ -84,6 +85,22 @@ def test_what_is_masked_holds_no_secret(texts: list[str], text: str) -> None:
 )
 def test_a_text_is_masked_like_this(texts: list[str], text: str, masked: str) -> None:
     assert Redactor(texts).text(text) == masked
+
+
+def test_what_looks_like_a_secret_is_masked_if_json_escapes_its_letters() -> None:
+    written = every_escape("X-Auth-Token: LbBzkUy0Eo1dvwgNs\r\nHost: cce.test")
+    masked = Redactor([]).text(f'{{"message": "{written}"}}')
+    assert every_escape("LbBzkUy0") not in masked
+    assert masked.endswith(f'{every_escape("Host: cce.test")}"}}')
+    assert Redactor([]).text('{"a": "\\u63d2\\u4ef6"}') == '{"a": "\\u63d2\\u4ef6"}'
+
+
+def test_what_a_message_has_cut_off_of_a_secret_is_masked() -> None:
+    secret = "Qz7/xK2-vB9pL4tN8wR3yH6s"
+    assert Redactor([secret]).text(f"near 'x{secret[:16]}'") == "near 'x***'"
+    assert Redactor([secret]).text(f"near 'x{secret[:15]}'") == f"near 'x{secret[:15]}'"
+    # what has a name of its own keeps it
+    assert Redactor([secret], {secret: "id-1"}).text(secret) == "id-1"
 
 
 def test_a_redactor_does_not_show_its_secrets() -> None:

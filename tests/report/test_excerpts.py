@@ -35,6 +35,14 @@ def test_of_a_field_that_is_missing_its_object_is_marked() -> None:
     assert marked(excerpt)[0] == '"metadata": {'
 
 
+def test_of_a_member_that_the_answer_lacks_the_others_are_marked_and_folded() -> None:
+    document = listing([task(0, "Failed"), task(1, "Failed")])
+    del document["kind"]
+    exchange = answered(document)
+    [excerpt] = excerpts(Finding("PRE201", "x", path="$.kind", exchanges=(exchange,)), str)
+    assert marked(excerpt) == ["{", '"apiVersion": "v3",', '"pageInfo": {…},', '"items": [… 2 …]', "}"]
+
+
 def test_of_two_answers_the_field_that_a_filter_selects_by_is_marked_in_both() -> None:
     tasks = [task(n, "Running") for n in range(3)]
     found = Finding(

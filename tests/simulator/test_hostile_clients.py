@@ -138,7 +138,7 @@ def test_a_failure_to_read_a_request_is_a_500_said_once(server, monkeypatch, cap
         other.sendall(LAST)
         assert until_closed(other).startswith(b"HTTP/1.1 401 ")
     assert [record.getMessage() for record in caplog.records] == [
-        "the simulator failed on 'a request that could not be read'"
+        "the server failed on 'a request that could not be read'"
     ]
     assert "RuntimeError: a bug" in caplog.text
 

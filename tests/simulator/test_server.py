@@ -213,7 +213,7 @@ def test_a_failure_inside_is_a_500_in_the_envelope(server, client, monkeypatch, 
         client.request("GET", "/", headers=token_of(server))
         answer = client.getresponse()
         assert (answer.status, json.loads(answer.read())["errorCode"]) == (500, "CCE.01500001")
-    assert "the simulator failed on 'GET /'" in caplog.text
+    assert "the server failed on 'GET /'" in caplog.text
 
 
 # ---- faults of the connection

@@ -7,12 +7,10 @@ from typing import Final
 
 import pytest
 
-from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.contract.rules import Severity
-from pytest_cce_precheck.suite.checks import CHECKS
-from pytest_cce_precheck.suite.rerun import MOST, KeptCause, cause_id, keep, rerun
+from pytest_cce_precheck.suite.rerun import MOST, KeptCause, cause_id, rerun
 from pytest_cce_precheck.suite.selftest import inspection_of
+from tests.kept_causes import kept_causes
 
 FAULTS: Final = (
     "kind-missing",
@@ -32,17 +30,6 @@ FAULTS: Final = (
 NOT_SHOWN_WHEN_FIXED: Final = frozenset({"throttled-without-retry-after"})
 
 
-def kept_causes(*faults: str) -> list[KeptCause]:
-    """Run the whole suite on a simulator with these faults; return its causes, the first that explains most first."""
-    run = inspection_of(faults)
-    kept = {}
-    for check in CHECKS:
-        for finding in run.run(check):
-            kept[finding.identity] = keep(run, finding, check.__name__)
-    errors = [finding for finding in run.results.findings if finding.severity is Severity.ERROR]
-    return [kept[cause.finding.identity] for cause in causes(errors)]
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_cause_is_still_there_with_its_fault_and_fixed_without_it(fault: str) -> None:
     kept, *others = kept_causes(fault)
@@ -54,6 +41,21 @@ def test_a_cause_is_still_there_with_its_fault_and_fixed_without_it(fault: str) 
     without = rerun(inspection_of(), kept, known)
     expected = "UNDECIDED" if fault in NOT_SHOWN_WHEN_FIXED else "FIXED"
     assert (without.outcome, without.requests <= MOST) == (expected, True), without
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("fifth-answer-is-the-previous-one", "filtered-read-adds-a-task", "list-of-the-cluster-before"),
+        *("running-task-vanishes", "third-of-equal-questions-differs"),
+    ],
+)
+def test_what_shows_now_and_then_is_not_called_fixed_too_early(fault: str) -> None:
+    for kept in kept_causes(fault):
+        found = rerun(inspection_of([fault]), kept), rerun(inspection_of(), kept)
+        assert found[0].outcome in ("STILL", "UNDECIDED"), (kept, found[0])
+        assert found[1].outcome in ("FIXED", "UNDECIDED"), (kept, found[1])
+        assert max(each.requests for each in found) <= MOST
 
 
 def test_another_wrong_answer_to_the_same_question_is_a_change() -> None:

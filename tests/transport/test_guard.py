@@ -107,12 +107,27 @@ def test_a_body_does_not_hide_another_request_in_a_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE", "X_HTTP_METHOD_OVERRIDE"]
+    "name",
+    [
+        *(
+            "X-HTTP-Method-Override",
+            "x-http-method",
+            "X-METHOD-OVERRIDE",
+            "X_HTTP_METHOD_OVERRIDE",
+            "X-Override-Method",
+        ),
+        *("X-Original-Method", "X-Forwarded-Method", "HTTP-Method-Override", "X-Original-URL", "x_rewrite_url"),
+    ],
 )
 def test_a_header_does_not_turn_a_read_into_something_else(name: str) -> None:
     assert not permits(guard(), "GET", LIST, **{name: "DELETE"})
     assert not permits(guard(writes=True), "POST", CREATE, **{name: "DELETE"})
     assert permits(guard(writes=True, destructive=True), "GET", LIST, **{name: "DELETE"})
+
+
+@pytest.mark.parametrize("name", ["Access-Control-Request-Method", "X-Methodology", "X-Url", "Accept"])
+def test_other_headers_are_part_of_a_read(name: str) -> None:
+    assert permits(guard(), "OPTIONS", LIST, **{name: "DELETE"})
 
 
 @pytest.mark.parametrize(
