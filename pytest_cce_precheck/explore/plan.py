@@ -161,8 +161,9 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
         for index, odd in enumerate(odd_values(name, anchors, values[name])):
             # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
             # the id filters first
-            later = odd.joined and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
-            yield min(odd.tier, 3) + later, select([odd.value])
+            later = odd.tier > 1 and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            tier = min(odd.tier, 3)
+            yield (4 if odd.joined else 3) if later else tier, select([odd.value])
     for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
