@@ -205,6 +205,8 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield signed.with_headers(signed.headers.replacing("Authorization", "SDK-HMAC-SHA256 Access=x"))
     yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("wrong")))
     yield caller.signed(plain, credentials=replace(keys, access_key=Secret("nobody")))
+    assert keys.access_key is not None
+    yield caller.signed(plain, credentials=replace(keys, access_key=Secret(keys.access_key.reveal().swapcase())))
     yield caller.signed(plain, credentials=replace(keys, secret_key=Secret("")))
     yield caller.signed(plain, credentials=replace(keys, secret_key=Secret(""), access_key=Secret("nobody")))
     by_id = caller.request("task_id=nothing")

@@ -64,6 +64,11 @@ def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
     return accept_if(is_like, "token")
 
 
+def _has_key_in_any_case(call: Call) -> bool:
+    sent, key = _ACCESS_KEY.search(_authorization(call)), call.credentials.access_key
+    return bool(sent and key and sent[1].lower() == key.reveal().lower())
+
+
 def _is_signed(call: Call, request: Request, credentials: Credentials) -> bool:
     """Return whether a request is signed with these credentials, whenever that was."""
     return check_signature(request, credentials, call.now, timedelta(days=36_500)) is None
@@ -207,6 +212,7 @@ HOOKS: Final[HookTable] = {
         ),
         "token-in-any-case-accepted": _accept_token(lambda sent, token: sent.lower() == token.lower()),
         "unknown-access-key-accepted": accept("signature-unknown-key"),
+        "access-key-in-any-case-accepted": accept_if(_has_key_in_any_case, "signature-unknown-key"),
         "malformed-authorization-accepted": accept("signature-malformed"),
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
