@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.cli.arguments import positive
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language, positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.known import Baseline
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     patience = f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})"
     seconds = positive("a number of seconds", 3600)
     for each in (one, several):
+        add_language(each)
         each.add_argument("--patience", type=seconds, default=GRACE_SECONDS, metavar="SECONDS", help=patience)
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
@@ -123,6 +126,7 @@ def _run(options: argparse.Namespace) -> int:
         prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
     known = read_known(options.known_failing, options.known_flaky, cases)
+    language = chosen_language(options)
     [report] = _reports([command], cases, options)
     if path and options.update_baseline:
         write_baseline(path, report)
@@ -140,12 +144,12 @@ def _run(options: argparse.Namespace) -> int:
         )
         print_json({**as_document([report]), **({"baseline": about} if about else {})})
     else:
-        print_text(as_markdown([report]) if options.markdown else as_text([report]))
+        print_text(as_markdown([report]) if options.markdown else as_text([report], language))
         print_text("\n" + (bug_reports(report.introduction, found) if options.markdown else ""))
-        label = "new, " if baseline else ""
-        print_lines([] if options.markdown else (f"{label}{_fault_line(fault)}" for fault in found))
-        print_lines(_baseline_lines(baseline, report, gone, is_new=bool(new)) if baseline else [])
-        print_lines(_known_lines(states))
+        label = line_in("new, ", language) if baseline else ""
+        print_lines([] if options.markdown else (f"{label}{_fault_line(fault, language)}" for fault in found))
+        print_lines(_baseline_lines(baseline, report, gone, is_new=bool(new)) if baseline else [], language=language)
+        print_lines(_known_lines(states), language=language)
     if options.update_baseline:
         return 0
     return int(bool(found) or CaseState.FIXED in states.values())
@@ -193,7 +197,7 @@ def _table(options: argparse.Namespace) -> int:
     if options.json:
         print_json(as_document(reports))
     else:
-        print_text(as_markdown(reports) if options.markdown else as_text(reports))
+        print_text(as_markdown(reports) if options.markdown else as_text(reports, chosen_language(options)))
     return 0
 
 
@@ -236,10 +240,11 @@ def _compare(options: argparse.Namespace) -> int:
     return int(any(step.new for step in steps))
 
 
-def _fault_line(fault: SdkFault) -> str:
+def _fault_line(fault: SdkFault, language: Language) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
-    sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
-    return f"{fault.severity}: {fault.title()}\n  {sample}"
+    kind = "conforming" if fault.sample.conforming else "broken"
+    sample = f"{headline(fault.sample.finding, language)} [{line_in(f'{cases}, {kind}', language)}]"
+    return f"{line_in(f'{fault.severity}: {fault.title(language)}', language)}\n  {sample}"
 
 
 def _baseline_lines(
