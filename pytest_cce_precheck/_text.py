@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from typing import TYPE_CHECKING, Final
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,20 @@ def count_of(number: int, noun: str) -> str:
     ('1 finding', '2 findings')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def padded(text: str, columns: int) -> str:
+    """Return ``text`` with blanks, so that it is at least so many columns wide in a terminal.
+
+    >>> padded("位置", 6), padded("at", 6)
+    ('位置  ', 'at    ')
+    """
+    return text + " " * (columns - columns_of(text))
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a terminal needs for ``text``."""
+    return len(text) + sum(east_asian_width(char) in "WF" for char in text)
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:

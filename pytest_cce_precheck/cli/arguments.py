@@ -1,13 +1,28 @@
-"""Types of arguments: numbers within bounds."""
+"""Arguments of several commands, and types of arguments: numbers within bounds."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.report.language import language_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_cce_precheck.config.options import Language
+
+
+def add_language(parser: argparse.ArgumentParser) -> None:
+    """Add ``--lang``."""
+    parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
+
+
+def chosen_language(options: argparse.Namespace) -> Language:
+    """Return the language that was chosen with ``--lang``, else that of the environment."""
+    return language_of(options.lang, os.environ)
 
 
 def whole(what: str, least: int = 0, most: int = 1_000_000) -> Callable[[str], int]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language, whole
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines, verdict_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.verdict import verdict
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--status", type=status, metavar="N", help="the HTTP status that came with it (default: guessed from the body)")
     add("--accept", action="append", default=[], metavar="TEXT", help="CODE: REASON, does not fail (repeatable)")
     add("--json", action="store_true", help="print the findings as JSON")
+    add_language(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     acceptances = [Acceptance.parse(text) for text in options.accept]
     if options.request and options.query:
         raise ConfigurationError("--query belongs to a list request, --request to a create request: give one of them")
-    today = datetime.now(UTC).date()
+    today, language = datetime.now(UTC).date(), chosen_language(options)
     verdicts, reports = [], []
     for name in options.files:
         findings = check(as_exchange(_read(name), create_request, options.status, options.query.removeprefix("?")))
@@ -54,10 +56,11 @@ def run(options: argparse.Namespace) -> int:
         verdicts.append(judged)
         reports.append({"file": name, "findings": [each.to_dict() for each in findings], "holds": not judged.failing})
         if not options.json:
-            print_lines(verdict_lines(name, judged, Redactor(()), errors=len(judged.failing)))
+            errors = len(judged.failing)
+            print_lines(verdict_lines(name, judged, Redactor(()), errors=errors, language=language), language=language)
     if options.json:
         print_json(reports)
-    complain(useless_lines(acceptances, verdicts, today))
+    complain(line_in(line, language) for line in useless_lines(acceptances, verdicts, today))
     return int(any(judged.failing for judged in verdicts))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import packaged_table
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
-from pytest_cce_precheck.report.language import entry, language_of, overview
+from pytest_cce_precheck.report.language import entry, overview
 
 if TYPE_CHECKING:
     import argparse
@@ -19,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
-
+    add_language(parser)
     parser.set_defaults(run=run)
 
 
@@ -31,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
         print_json([asdict(find_rule(code)) for code in options.codes or rules()])
         return 0
-    language = language_of(options.lang, os.environ)
+    language = chosen_language(options)
     if not options.codes:
         print_text(overview(language))
         return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.acceptance import useless
-from pytest_cce_precheck.report.language import language_of
+from pytest_cce_precheck.report.language import text_in
 from pytest_cce_precheck.report.text import describe, headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.report.verdict import Verdict
 
 
-def print_lines(lines: Iterable[str], redactor: Redactor | None = None) -> None:
-    """Print lines, without secrets if there is a ``redactor``."""
-    text = "".join(f"{line}\n" for line in lines)
+def print_lines(lines: Iterable[str], redactor: Redactor | None = None, *, language: Language = "en") -> None:
+    """Print lines in a language, without secrets if there is a ``redactor``."""
+    text = "".join(f"{text_in(line, language)}\n" for line in lines)
     print_text(redactor.text(text) if redactor else text)
 
 
@@ -41,13 +41,19 @@ def complain(lines: Iterable[str], redactor: Redactor | None = None) -> None:
 
 
 def verdict_lines(
-    name: str, verdict: Verdict, redactor: Redactor, *, errors: int, where: Callable[[Finding], str] = lambda _: ""
+    name: str,
+    verdict: Verdict,
+    redactor: Redactor,
+    *,
+    errors: int,
+    where: Callable[[Finding], str] = lambda _: "",
+    language: Language = "en",
 ) -> Iterator[str]:
     """Yield what was found in a file, then the number of ``errors``; ``where`` says in which part of the file."""
     if verdict.failing:
         # what was on the wire is in the file
         bare = [replace(finding, exchanges=()) for finding in verdict.failing]
-        yield describe(bare, redactor, kind=None, language=language_of(None, os.environ)) + "\n"
+        yield describe(bare, redactor, kind=None, language=language) + "\n"
     for finding, _ in verdict.accepted:
         yield f"accepted: {where(finding)}{headline(finding)}"
     for finding in verdict.shown:

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -43,6 +44,7 @@ from pytest_cce_precheck.proxy.service import Ids, Service, local_credentials
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
 from pytest_cce_precheck.report.collect import write_report
+from pytest_cce_precheck.report.language import language_of, text_in
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.wire.credentials import Credentials, secrets_in
@@ -52,11 +54,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_cce_precheck.cassette.format import Origin, Recording
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.report.record import RunRecord
 
 _SETTINGS: Final = (
     *("cassette-dir", "report", "accept", "fail-on", "allow-writes", "project-id", "cluster-id", "token-command"),
-    *("budget", "rate", "run-time", "timeout", "max-response-time", "lag", "pseudonyms", "record-in-ci"),
+    *("budget", "rate", "run-time", "timeout", "max-response-time", "lag", "pseudonyms", "record-in-ci", "lang"),
 )
 # seconds that calls may take that are asked when the proxy is ended
 _GRACE: Final = 2.0
@@ -152,6 +155,15 @@ class _Run:
         stack.callback(own_log.removeHandler, handler)
         own_log.addHandler(handler)
         own_log.propagate = False
+
+    @property
+    def language(self) -> Language:
+        """The language of what is printed."""
+        return language_of(self.config.lang, self.environment)
+
+    def said(self, text: str) -> str:
+        """Return a text in the language of this run."""
+        return text_in(text, self.language)
 
     # ---- secrets
 
@@ -259,7 +271,9 @@ class _Run:
             exports = "\n".join(f"  export {name}={value}" for name, value in environment.items() if value != NOT_KNOWN)
             upstream = f", and asks {to}" if to else ", and asks nobody"
             self._output.put(
-                _TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports)
+                self.said(
+                    _TEXT.format(endpoint=service.url, mode=self.options.mode, upstream=upstream, exports=exports)
+                )
             )
 
     def observe(self, event: dict[str, Any], test: OpenTest) -> None:
@@ -272,16 +286,16 @@ class _Run:
             return
         for text in _in_words(event):
             # a client may have sent anything
-            for line in own_words(self.clean(text, test)).splitlines():
+            for line in own_words(self.clean(self.said(text), test)).splitlines():
                 self._output.put(one_line(line))
 
     def _lost(self, number: int) -> str:
         if self.options.json:
             return json.dumps({"event": "lost", "count": number})
-        return f"{count_of(number, 'line')} lost: nobody read this output"
+        return self.said(f"{count_of(number, 'line')} lost: nobody read this output")
 
     def _report(self) -> int:
-        record = self.record()
+        record = replace(self.record(), language=self.language)
         for path in self.config.report:
             write_report(Path(path), record, own_words)
         if self.options.har:
@@ -291,7 +305,7 @@ class _Run:
             ended = {"event": "ended", "verdict": record.verdict, "headline": record.headline, "exit_status": status}
             self._output.put(json.dumps(self.clean(ended)), always=True)
         else:
-            for line in (*_totals(self.proxy), *(lines(record) if self.proxy.mode.judges else ())):
+            for line in (*map(self.said, _totals(self.proxy)), *(lines(record) if self.proxy.mode.judges else ())):
                 self._output.put(own_words(self.clean(line)), always=True)
         return status
 

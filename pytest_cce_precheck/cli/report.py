@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.collect import write_report
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.saved import SavedReport, difference
 from pytest_cce_precheck.report.saved_record import merged, record_of
 from pytest_cce_precheck.report.terminal import lines
@@ -39,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("reports", nargs="+", metavar="REPORT", help="reports, as JSON")
     for each in (show, diff, merge):
         each.add_argument("--json", action="store_true", help="print JSON")
+        add_language(each)
     for each in (show, merge):
         written = "write it to a file, in the form that its name ends in (repeatable)"
         each.add_argument("--report", dest="paths", action="append", default=[], metavar="PATH", help=written)
-        each.add_argument("--lang", choices=("en", "zh"), default="en", help="language of an HTML report; default: en")
     for each, run in ((show, _show), (diff, _diff), (merge, _merge)):
         each.set_defaults(run=run)
 
@@ -64,33 +66,34 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
-    record = replace(record, language=options.lang)
+    record = replace(record, language=chosen_language(options))
     for path in options.paths:
         write_report(Path(path), record, as_option)
     if options.json:
         print_json(record.to_dict())
     else:
         print_lines(map(as_option, lines(record)))
-        print_lines(f"report written to {path}" for path in options.paths)
+        print_lines((f"report written to {path}" for path in options.paths), language=record.language)
 
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new))
-    groups = difference(old, new)
+    groups, language = difference(old, new), chosen_language(options)
     places = [
         " ".join(filter(None, (each.document.get("service"), each.document.get("cluster")))) for each in (old, new)
     ]
     if places[0] != places[1]:
         # what is fixed elsewhere is not fixed
-        complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")])
+        complain([one_line(line_in(f"WARNING: the reports are of {places[0]} and of {places[1]}", language))])
     if options.json:
         print_json(groups)
     else:
         for name, findings in groups.items():
-            print_lines(_lines(name, data) for data in findings)
-        print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())])
+            print_lines((_lines(name, data) for data in findings), language=language)
+        print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())], language=language)
         if unknown := len(groups["unknown"]):
-            print_lines([f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks or rules"])
+            text = f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks or rules"
+            print_lines([text], language=language)
     return int(bool(groups["new"]))
 
 

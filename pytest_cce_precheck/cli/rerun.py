@@ -22,6 +22,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin.session import Harness
 from pytest_cce_precheck.plugin.validation import refuse_the_unusable
 from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.suite.conftest import settings_for
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -37,13 +38,23 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.config.options import Config, Language
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.kept_failures import KeptFailure
 
 _SETTINGS: Final = (
     *("mode", "endpoint", "region", "project-id", "cluster-id", "other-cluster-id", "foreign-project-id"),
-    *("foreign-cluster-id", "token-command", "allow-writes", "allow-destructive", "fault", "rate", "lag", "timeout"),
+    *(
+        "foreign-cluster-id",
+        "token-command",
+        "allow-writes",
+        "allow-destructive",
+        "fault",
+        "rate",
+        "lag",
+        "timeout",
+        "lang",
+    ),
 )
 # what the file says of the run that found it, unless the command line or the environment does
 _KEPT: Final = ("mode", "seed", "lag", "other_cluster_id", "foreign_project_id", "foreign_cluster_id")
@@ -107,7 +118,7 @@ def _ask_until_fixed(
                 progress.show(f"asking for {kept.name}, {number} of {len(waiting)}")
                 results[kept.name] = kept, _asked(service, kept, others)
             if not options.json:
-                print_lines(_lines(*results[kept.name]), service.redactor)
+                print_lines(_lines(*results[kept.name]), service.redactor, language=service.language)
         left_out = [name for name, (kept, _) in results.items() if service.why_not(kept)]
         waiting = [
             kept for name, (kept, result) in results.items() if result.outcome != "FIXED" and name not in left_out
@@ -117,7 +128,7 @@ def _ask_until_fixed(
             return
         again = f"{count_of(len(waiting), 'cause')} not fixed, asked again in {pause:.0f} s"
         if not options.json:
-            print_lines([again])
+            print_lines([again], language=service.language)
         with Progress() as progress:
             progress.show(again)
             time.sleep(pause)
@@ -142,6 +153,11 @@ class _Services:
         self._stack = stack
         self._gate = stack.enter_context(Gate())
         self._harnesses: dict[tuple[Any, ...], Harness] = {}
+
+    @property
+    def language(self) -> Language:
+        """The language of what is printed."""
+        return language_of(self._config.lang, os.environ)
 
     @property
     def redactor(self) -> Redactor:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of, listed
-from pytest_cce_precheck.cli.arguments import positive
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language, positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.text import headline
 from pytest_cce_precheck.sdk.cases import corpus_cases, find_case
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, driver_command
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.case import Case
     from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.known import Baseline, BaselineChange
@@ -62,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     patience = f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})"
     seconds = positive("a number of seconds", 3600)
     for each in (one, several):
+        add_language(each)
         each.add_argument("--patience", type=seconds, default=GRACE_SECONDS, metavar="SECONDS", help=patience)
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
@@ -131,6 +134,7 @@ def _run(options: argparse.Namespace) -> int:
         prepare(Path(options.junit), f"the JUnit file {options.junit}")
     cases = [find_case(name) for name in options.case] or corpus_cases()
     named = read_known(options.known_failing, options.known_flaky, cases)
+    language = chosen_language(options)
     [report] = _reports([command], cases, options)
     change = compare_with_baseline(baseline, report) if baseline else None
     states = {result.case.name: (baseline or named).state_of(result) for result in report.results}
@@ -152,19 +156,16 @@ def _run(options: argparse.Namespace) -> int:
         # what is known would bury what is new, which comes last
         is_known = baseline or any(state.is_known for state in states.values())
         new = {result.case.name for result in failed} if is_known else None
-        print_text((as_markdown if options.markdown else as_text)([report], new) + "\n")
-        print_lines(_known_lines(states))
-        print_lines(_baseline_lines(baseline, report, change) if baseline and change else [])
-        _print_faults(report, found, "new, " if baseline else "", markdown=options.markdown)
-        print_lines(_written_lines(written or path, known) if writes else [])
+        print_text((as_markdown([report], new) if options.markdown else as_text([report], language, new)) + "\n")
+        print_lines(_known_lines(states), language=language)
+        print_lines(_baseline_lines(baseline, report, change) if baseline and change else [], language=language)
+        if options.markdown:
+            print_text(bug_reports(report.introduction, found))
+        else:
+            label = line_in("new, ", language) if baseline else ""
+            print_lines(f"{label}{_fault_line(fault, language)}" for fault in found)
+        print_lines(_written_lines(written or path, known) if writes else [], language=language)
     return 0 if writes else int(bool(found) or CaseState.FIXED in states.values())
-
-
-def _print_faults(report: SdkReport, found: Sequence[SdkFault], label: str, *, markdown: bool) -> None:
-    if markdown:
-        print_text(bug_reports(report.introduction, found))
-    else:
-        print_lines(f"{label}{_fault_line(fault)}" for fault in found)
 
 
 def _reports(
@@ -220,7 +221,7 @@ def _table(options: argparse.Namespace) -> int:
     if options.json:
         print_json(as_document(reports))
     else:
-        print_text(as_markdown(reports) if options.markdown else as_text(reports))
+        print_text(as_markdown(reports) if options.markdown else as_text(reports, chosen_language(options)))
     return 0
 
 
@@ -263,11 +264,12 @@ def _compare(options: argparse.Namespace) -> int:
     return int(any(step.new for step in steps))
 
 
-def _fault_line(fault: SdkFault) -> str:
+def _fault_line(fault: SdkFault, language: Language) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
-    sample = f"{headline(fault.sample.finding)} [{cases}, {'conforming' if fault.sample.conforming else 'broken'}]"
+    kind = "conforming" if fault.sample.conforming else "broken"
+    sample = f"{headline(fault.sample.finding, language)} [{line_in(f'{cases}, {kind}', language)}]"
     places = f"\n  in {listed(fault.places, 4)}" if fault.about and len(fault.places) > 1 else ""
-    return f"{fault.severity}: {fault.title()}\n  {sample}{places}"
+    return f"{line_in(f'{fault.severity}: {fault.title(language)}', language)}\n  {sample}{places}"
 
 
 def _baseline_document(baseline: Baseline, change: BaselineChange) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.cli.arguments import positive, whole
+from pytest_cce_precheck.cli.arguments import add_language, chosen_language, positive, whole
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.report.language import text_in
 from pytest_cce_precheck.sdk.case import PROJECT_ID
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.run import corpus_credentials
@@ -128,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
+    add_language(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -211,6 +213,6 @@ def _serve(
         raise ConfigurationError(f"cannot listen on port {options.port}: {reason}") from None
     with closing(server):
         facts = {**facts, "endpoint": server.endpoint}
-        print_text(json.dumps(facts) + "\n" if options.json else text_of(facts))
+        print_text(json.dumps(facts) + "\n" if options.json else text_in(text_of(facts), chosen_language(options)))
         server.serve()
     return 0

@@ -21,7 +21,7 @@ from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.collect import collect, write_report
 from pytest_cce_precheck.report.files import write_to_github
 from pytest_cce_precheck.report.history import latest_runs
-from pytest_cce_precheck.report.language import language_of
+from pytest_cce_precheck.report.language import language_of, line_in
 from pytest_cce_precheck.report.terminal import lines
 from pytest_cce_precheck.suite import test_contract
 from pytest_cce_precheck.suite.kept_failures import FOLDER
@@ -78,7 +78,7 @@ def end(session: pytest.Session, log: RunLog, *, suite: bool) -> Iterator[str]:
     written, problems = _written(record, config.report, spelled)
     session.exitstatus = written.exit_status
     yield from lines(written)
-    yield from (*unkept, *problems)
+    yield from (line_in(line, record.language) for line in (*unkept, *problems))
     # a second report of the same run replaces a file, but would be added to the page of the job
     if log.exit_status is None:
         yield from write_to_github(written, os.environ, spelled)

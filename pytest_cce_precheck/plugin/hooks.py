@@ -280,16 +280,19 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" and context_key in item.stash:
         from pytest_cce_precheck.plugin.context import is_finished, missing_recording
+        from pytest_cce_precheck.report.language import language_of, line_in, text_in
 
-        _, test = item.stash[context_key]
+        harness, test = item.stash[context_key]
         error = call.excinfo.value if call.excinfo else None
         test.finished = is_finished(report, error)
+        language = language_of(harness.config.lang, os.environ)
         message = missing_recording(test, error)
         # a test that is expected to fail is never recorded
         if message is not None and not hasattr(report, "wasxfail"):
-            report.outcome, report.longrepr = "failed", message
+            report.outcome, report.longrepr = "failed", text_in(message, language)
         elif test.misses:
-            report.sections.append(("requests that were not answered", "\n".join(map(str, test.misses))))
+            text = text_in("\n".join(map(str, test.misses)), language)
+            report.sections.append((line_in("requests that were not answered", language), text))
     add_records(report, item)
     return report
 

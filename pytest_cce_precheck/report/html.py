@@ -20,7 +20,7 @@ from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report import views
 from pytest_cce_precheck.report.files import tables
-from pytest_cce_precheck.report.language import in_language, reason_in, table
+from pytest_cce_precheck.report.language import in_language, label_in, line_in, reason_in, table
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.ticket import documents, ticket
@@ -43,7 +43,6 @@ def as_html(record: RunRecord) -> str:
     return environment().get_template("page.html.j2").render(
         record=record,
         lang=record.language,
-        reason_zh=reason_in(record.reason, "zh"),
         words=table("page/words.toml"),
         style=Markup(_file("page.css")),  # noqa: S704  our own
         script=Markup(script),  # noqa: S704  our own
@@ -80,7 +79,14 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     found.filters.update(
-        line=one_line, text=_lines, linked=_linked, query=_query, short=lambda text: shortened(text, _MESSAGE)
+        line=one_line,
+        text=_lines,
+        linked=_linked,
+        query=_query,
+        short=lambda text: shortened(text, _MESSAGE),
+        zh=lambda text: line_in(text, "zh"),
+        label_zh=lambda label: label_in(label, "zh"),
+        reason_zh=lambda reason: reason_in(reason, "zh"),
     )
     return found
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     ShownBy = Sequence[tuple[str, Sequence[str]]]
 
 
+# a part of a reason, with all that it has in parentheses, and what joins it to the next
+_PARTS: Final = re.compile(r"((?:\((?:[^()]|\([^()]*\))*\)|(?!; |, ).)+)(; |, |\Z)", re.DOTALL)
+_JOINTS: Final = {"; ": "\N{FULLWIDTH SEMICOLON}", ", ": "\N{FULLWIDTH COMMA}", "": ""}
+
+
 def language_of(chosen: Language | None, environment: Mapping[str, str]) -> Language:
     """Return the language that was chosen, else that of the environment (``LC_ALL``, ``LC_MESSAGES``, ``LANG``)."""
     return chosen or ("zh" if prefers_chinese(environment) else "en")
@@ -34,25 +39,63 @@ def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
 
 def reason_in(reason: str, language: Language) -> str:
     """Return the reason for a verdict, in English if a part of it has no Chinese text."""
-    parts = re.split("(; |, )", reason)
-    said = [_translated(part, "reasons_zh.toml") for part in parts[::2]]
-    if language == "en" or None in said:
+    parts = [(_in_chinese(part), _JOINTS[joint]) for part, joint in _PARTS.findall(reason)]
+    if language == "en" or any(part is None for part, _ in parts):
         return reason
-    joints = ["\N{FULLWIDTH SEMICOLON}" if joint == "; " else "\N{FULLWIDTH COMMA}" for joint in parts[1::2]]
-    return "".join(f"{part}{joint}" for part, joint in zip(said, [*joints, ""], strict=True))
+    return "".join(f"{part}{joint}" for part, joint in parts)
 
 
-def message_in(message: str, language: Language) -> str:
-    """Return the message of a finding, in English if it has no Chinese text."""
-    return message if language == "en" else _translated(message, "headlines_zh.toml") or message
+def line_in(line: str, language: Language) -> str:
+    """Return a line that this project prints, or what was found, in English if it has no Chinese text."""
+    bare = line.lstrip()
+    said = None if language == "en" else _in_chinese(line) or _in_chinese(bare)
+    return line if said is None else said if said[:1].isspace() else f"{line[: len(line) - len(bare)]}{said}"
 
 
-def _translated(text: str, patterns: str) -> str | None:
-    for pattern, said in table(patterns).items():
-        found = re.fullmatch(pattern, text, re.DOTALL)
+def text_in(text: str, language: Language) -> str:
+    """Return a text of several lines, each of them like `line_in`."""
+    return "\n".join(line_in(line, language) for line in text.split("\n"))
+
+
+def label_in(label: str, language: Language) -> str:
+    """Return the label of a finding's evidence."""
+    return label if language == "en" else table("page/words.toml")["labels"].get(label, label)
+
+
+class _Part(str):
+    """A part of a text, which is formatted in Chinese: as ``zh``, ``reason``, or with a comma or parentheses around it.
+
+    A part that is not there is empty, and then has neither.
+    """
+
+    def __format__(self, form: str) -> str:
+        if form == "reason":
+            return reason_in(self, "zh")
+        said = line_in(self, "zh") if form else str(self)
+        around = {
+            "then": "\N{FULLWIDTH COMMA}{}",
+            "aside": "\N{FULLWIDTH LEFT PARENTHESIS}{}\N{FULLWIDTH RIGHT PARENTHESIS}",
+        }
+        return around.get(form, "{}").format(said) if said else ""
+
+
+def _in_chinese(text: str) -> str | None:
+    for pattern, said in _patterns():
+        found = pattern.fullmatch(text)
         if found:
-            return str(said).format(*found.groups())
-    return None
+            return said.format(*(_Part(each or "") for each in found.groups()))
+    return _facts().get(text)
+
+
+@cache
+def _facts() -> Mapping[str, str]:
+    return {rule.title: in_language(rule, "zh")["fact"] for rule in rules().values()}
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    sections = table("texts_zh.toml").values()
+    return tuple((re.compile(each, re.DOTALL), said) for section in sections for each, said in section.items())
 
 
 @cache

@@ -11,7 +11,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
 from pytest_cce_precheck.contract.rules import rules
-from pytest_cce_precheck.report.language import in_language, message_in, reason_in, table
+from pytest_cce_precheck.report.language import in_language, line_in, reason_in, table
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import TITLES
 
@@ -28,13 +28,14 @@ _IN_THE_REPORT: Final = ", in --cce-report=FILE.json"
 
 def lines(record: RunRecord) -> Iterable[str]:
     """Return the lines of the section of a run, harmless for a terminal: any of its texts may be a service's."""
-    return map(one_line, _lines(record))
+    # in English in any language: programs read it
+    yield one_line(record.headline)
+    if record.language == "zh":
+        yield from map(one_line, _headline_in_chinese(record))
+    yield from (one_line(line_in(line, record.language)) for line in _lines(record))
 
 
 def _lines(record: RunRecord) -> Iterable[str]:
-    yield record.headline
-    if record.language == "zh":
-        yield from _headline_in_chinese(record)
     yield record.how_asked
     for name, target in record.targets.items():
         yield from _target_lines(name, target, record.mode)
@@ -138,8 +139,7 @@ def _example_lines(examples: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 def _cause_lines(cause: RecordedCause, record: RunRecord) -> Iterable[str]:
     where = "" if cause.targets == ("",) else f" (on {', '.join(cause.targets)})"
     code = cause.finding["code"]
-    message = message_in(cause.finding["message"], record.language)
-    yield f"  {code} {message}{where}"
+    yield f"  {code} {line_in(cause.finding['message'], record.language)}{where}"
     if record.language == "zh":
         yield "    {fact}。{expected}".format(**in_language(rules()[code], record.language))
     if cause.consequences:
@@ -155,15 +155,10 @@ def _shown_lines(record: RunRecord) -> Iterable[str]:
     shown = [finding for finding in record.of_verdict("shown") if finding["severity"] != left_out]
     for (code, severity), number in sorted(Counter((each["code"], each["severity"]) for each in shown).items()):
         times = f" ({number})" if number > 1 else ""
-        yield f"  {severity}: {code} {rules()[code].title}{times}"
-        if record.language == "zh":
-            yield f"    {in_language(rules()[code], record.language)['fact']}"
+        yield f"  {severity}: {code} {in_language(rules()[code], record.language)['fact']}{times}"
 
 
 def _observation_lines(record: RunRecord) -> Iterable[str]:
-    if record.language == "zh" and record.observations:
-        words = table("page/words.toml")
-        yield f"  {words['observations'][1]}{words['colon'][1]}"
     for question, behaviours in record.observations.items():
         yield f"  unspecified by the contract: {question} is answered with {' or '.join(behaviours)}"
 

@@ -8,13 +8,13 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import shortened
+from pytest_cce_precheck._text import padded, shortened
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.redaction.texts import curl
-from pytest_cce_precheck.report.language import in_language, message_in, table
+from pytest_cce_precheck.report.language import in_language, label_in, line_in, table
 from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
@@ -63,17 +63,17 @@ def describe(
 
     ``kind`` is how requests were authenticated, for the curl lines; they contain no credentials. ``skew`` is by how
     many seconds the local clock is ahead of the service's, if that is known. ``language`` is that of
-    the rule's fact, of the sentence of the contract and of what to do, and of what was found if it has a text in that
-    language; the rest of a finding is in English.
+    all that has a text in it; what a service said, and commands, stay as they are.
     """
     groups = causes(findings)
     shown, rest = groups[:_CAUSES], groups[_CAUSES:]
     blocks = [
-        "\n".join(one_line(line) for line in _cause_lines(group, redactor, kind, skew, language)) for group in shown
+        "\n".join(one_line(line_in(line, language)) for line in _cause_lines(group, redactor, kind, skew, language))
+        for group in shown
     ]
     if rest:
         codes = ", ".join(dict.fromkeys(group.finding.code for group in rest))
-        blocks.append(f"… and {len(rest):,} more causes ({codes})")
+        blocks.append(line_in(f"… and {len(rest):,} more causes ({codes})", language))
     return redactor.text("\n\n".join(blocks))
 
 
@@ -91,7 +91,7 @@ def properties(findings: Sequence[Finding], *, skew: float | None = None) -> Ite
 
 def headline(finding: Finding, language: Language = "en") -> str:
     """Return a finding's code and fact on one line, in English if the fact has no other text."""
-    return one_line(f"{finding.code} {message_in(finding.message, language)}")
+    return one_line(f"{finding.code} {line_in(finding.message, language)}")
 
 
 def one_line(text: str) -> str:
@@ -147,7 +147,7 @@ def _cause_lines(
     yield from _places(finding)
     for label, text in finding.evidence:
         if text != finding.rule.source:
-            yield f"  {label:<9} {message_in(text, language)}"
+            yield f"  {padded(label_in(label, language), 9)} {line_in(text, language)}"
     yield from _contract_lines(finding, language, advice)
     if cause.consequences:
         yield f"  also seen, which follows from it ({len(cause.consequences)}):"

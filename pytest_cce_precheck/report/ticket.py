@@ -10,7 +10,7 @@ from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, Rule, find_rule
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import curl
-from pytest_cce_precheck.report.language import in_language, table
+from pytest_cce_precheck.report.language import in_language, label_in, line_in, table
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS, one_line
 from pytest_cce_precheck.wire.exchange import Headers, Request
 
@@ -46,7 +46,7 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
     first: Mapping[str, Any] = next(iter(found[0].get("exchanges", ())), {})
     sections = (
         _request_lines(report, rule, first, words, redactor),
-        _answer_lines(found, words),
+        _answer_lines(found, words, language),
         _contract_lines(rule, language),
         _frequency_lines(report, found, words),
         [said["expected"]],
@@ -91,7 +91,7 @@ def _request_lines(
         yield words["credentials"]
 
 
-def _answer_lines(found: Sequence[Mapping[str, Any]], words: Words) -> Iterator[str]:
+def _answer_lines(found: Sequence[Mapping[str, Any]], words: Words, language: Language) -> Iterator[str]:
     exchanges = [*found[0].get("exchanges", ()), *(each for other in found[1:] for each in other["exchanges"][:1])]
     for exchange in exchanges[:_ANSWERS]:
         date = exchange.get("date")
@@ -102,10 +102,11 @@ def _answer_lines(found: Sequence[Mapping[str, Any]], words: Words) -> Iterator[
             request_id=exchange["request_id"] or words["no_request_id"],
             date=words["date"].format(date=date) if date else words["no_date"],
         )
-    yield words["said"].format(message=found[0]["message"])
+    yield words["said"].format(message=line_in(found[0]["message"], language))
     for label, text in found[0].get("evidence", ()):
         if text != find_rule(found[0]["code"]).source:
-            yield f"- {label}: {shortened(text, _LONGEST)}"
+            said = shortened(line_in(text, language), _LONGEST)
+            yield words["evidence"].format(label=label_in(label, language), text=said)
     if found[0].get("path"):
         yield words["path"].format(path=found[0]["path"])
     if len(found) > 1:

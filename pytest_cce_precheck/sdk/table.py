@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import columns_of, count_of, padded
+from pytest_cce_precheck.report.language import line_in, text_in
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.sdk.case import FACTS, CaseKind
-from pytest_cce_precheck.sdk.faults import defects, faults
+from pytest_cce_precheck.sdk.faults import defects, faults, words
 from pytest_cce_precheck.sdk.run import CaseVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.sdk.faults import SdkFault
     from pytest_cce_precheck.sdk.run import CaseResult, SdkReport
 
@@ -26,13 +29,17 @@ CALLS_HEADING: Final = "refused, failing or slow"
 _LONG_SECONDS: Final = 0.5
 
 
-def as_text(reports: Sequence[SdkReport], new: Collection[str] | None = None) -> str:
+def as_text(reports: Sequence[SdkReport], language: Language = "en", new: Collection[str] | None = None) -> str:
     """Return the table for a terminal: the sums, then every case that one of the SDKs gets wrong, then the calls.
 
     If something is known to be wrong, ``new`` are the names of the cases with something else: only these are shown.
     """
     heads = [report.introduction.name for report in reports]
-    return _written(reports, ["", *heads], _columns, new, titled=False)
+
+    def columns(rows: Sequence[Sequence[str]]) -> str:
+        return _columns([[_cell_in(cell, language) for cell in row] for row in rows])
+
+    return text_in(_written(reports, ["", *heads], columns, new, titled=False), language)
 
 
 def as_markdown(reports: Sequence[SdkReport], new: Collection[str] | None = None) -> str:
@@ -115,7 +122,7 @@ def _sums(reports: Sequence[SdkReport]) -> list[list[str]]:
 def _written(
     reports: Sequence[SdkReport],
     heads: list[str],
-    layout: Callable[[list[list[str]]], str],
+    layout: Callable[[Sequence[Sequence[str]]], str],
     new: Collection[str] | None,
     *,
     titled: bool,
@@ -154,7 +161,17 @@ def _pipes(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, f"|{' --- |' * len(rows[0])}", *body])
 
 
+def _cell_in(cell: str, language: Language) -> str:
+    if language == "en":
+        return cell
+    verdict = next((each for each in CaseVerdict if re.match(rf"{each}(?![\w-])", cell)), "")
+    codes, comma, more = cell.removeprefix(verdict).partition(", ")
+    if not verdict:
+        return line_in(cell, language)
+    calls = f"\N{FULLWIDTH COMMA}{line_in(more, language)}" if comma else ""
+    return f"{words()['verdicts'][verdict]}{codes}{calls}"
+
+
 def _columns(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = (map(str.ljust, row, widths) for row in rows)
-    return "\n".join("  ".join(row).rstrip() for row in padded)
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(padded, row, widths)).rstrip() for row in rows)

@@ -9,6 +9,10 @@ import pytest
 
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.contract.rules import rules
+from pytest_cce_precheck.simulator.server import SimulatorServer
+from pytest_cce_precheck.states import Simulator
+from tests.recordings import CASSETTES, credentials_of, recording_from
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +50,85 @@ def test_a_run_in_chinese_says_the_verdict_the_cause_and_what_to_do_in_chinese(
     assert re.search(r"^E +说明 +已结束的任务没有 `expireTimeStamp`$", text, re.MULTILINE)
     assert re.search(r"^E +依据 +D：", text, re.MULTILINE)
     assert re.search(r"^E +处理 +所有终态任务都应返回超时时间。$", text, re.MULTILINE)
+
+
+NAMES: Final = re.compile(
+    r"`[^`]*`|--[\w-]+|https?://\S+|\S+\.(?:json|html|py)\S*|test_\w+|'[^']*'|\{.*\}|[A-Z_]{2,}"
+    r"|(?:pytest|cce-precheck) .*|PRE\d+|Connection refused"
+)
+ENGLISH: Final = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+
+
+def half_translated(text: str) -> list[str]:
+    """Return the lines of the summary below the English verdict that have English words beside names."""
+    summary = text.partition("= cce-precheck =")[2].partition("short test summary")[0].splitlines()[2:]
+    assert len(summary) > 1
+    return [line for line in summary if ENGLISH.search(NAMES.sub("", line))]
+
+
+@pytest.mark.parametrize("fault", ["", "--cce-fault=type-filter-ignored", "--cce-fault=always-throttled"])
+def test_the_end_of_a_run_of_the_suite_is_all_in_chinese(
+    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch, fault: str
+) -> None:
+    plain_language.setenv("LANG", "zh_CN.UTF-8")
+    words = [
+        "--pyargs",
+        "pytest_cce_precheck.suite",
+        "--cce-report=r.json",
+        "-p",
+        "no:randomly",
+        *filter(None, [fault]),
+    ]
+    text = pytester.runpytest_subprocess(*words).stdout.str()
+    assert "\n模式 simulate：模拟器（未访问真实服务），" in text
+    assert "\n报告已写入 r.json\n" in text
+    assert half_translated(text) == []
+
+
+def test_the_end_of_a_run_without_a_service_or_with_wrong_credentials_is_all_in_chinese(
+    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+) -> None:
+    plain_language.setenv("CCE_AUTH_TOKEN", "wrong")
+    with SimulatorServer(Simulator()) as server:
+        for endpoint, said in ((server.endpoint, "访问被拒绝："), (f"http://127.0.0.1:{free_port()}", "服务不可达：")):
+            text = pytester.runpytest_subprocess(
+                "--pyargs", "pytest_cce_precheck.suite", "--cce-mode=live", f"--cce-endpoint={endpoint}",
+                "--cce-project-id=p", "--cce-cluster-id=c", "--cce-lang=zh", "-p", "no:randomly",
+            ).stdout.str()  # fmt: skip
+            assert f"\n{said}{endpoint} " in text
+            assert half_translated(text) == []
+
+
+def test_a_failed_test_has_its_labels_in_chinese(pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch) -> None:
+    text = printed(pytester, "--cce-lang=zh", "--tb=short")
+    labels = re.findall(r"^E     (\S+) ", text, re.MULTILINE)
+    assert {"说明", "请求", "响应", "请求ID", "复现", "位置", "所在位置", "依据", "处理", "更多"} <= set(labels)
+    assert [label for label in labels if label.islower()] == []
+
+
+MISS: Final = """
+def test_types(cce_client):
+    cce_client.list_tasks(type="TYPE")
+"""
+
+
+def test_a_miss_says_in_chinese_what_differs_and_what_to_do(
+    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+) -> None:
+    def run(type_: str, *options: str) -> str:
+        pytester.makepyfile(MISS.replace("TYPE", type_))
+        return pytester.runpytest_subprocess(*options, "--cce-lang=zh", "--tb=short").stdout.str()
+
+    with SimulatorServer(Simulator()) as server:
+        for name, value in credentials_of(server).items():
+            plain_language.setenv(name, value)
+        assert "  已写入 1 个录制文件\n" in run("addonStatic", *recording_from(server))
+        text = run("addonUpgrade", "--cce-mode=replay", CASSETTES)
+    assert "\n没有该请求的录制内容：GET /api/v3/" in text
+    assert "\n  差异：      参数 type 为 'addonUpgrade'，录制时为 'addonStatic'\n" in text
+    assert re.search(
+        "^  解决办法：  重新录制（需设置环境变量 .*），或只发送录制过的请求\n    pytest --cce-mode=record ", text, re.M
+    )
 
 
 def test_the_language_is_that_of_the_environment_unless_the_option_names_another(

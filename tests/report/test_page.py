@@ -12,8 +12,10 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from markupsafe import escape
 
 from pytest_cce_precheck.report.html import as_html
+from pytest_cce_precheck.report.language import line_in, reason_in
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.saved_record import conclude_again, record_of
 from tests.report.chromium import OPEN_ALL, axe_source, browser, violations
@@ -139,6 +141,15 @@ def with_findings(record: RunRecord, number: int) -> RunRecord:
         {**model, "message": f"{n}: {model['message']}", "subject": [f"filter{n}"], "path": ""} for n in range(number)
     )
     return conclude_again(replace(record, findings=findings))
+
+
+def test_what_was_found_and_why_is_in_chinese_too(record: RunRecord) -> None:
+    page = as_html(record)
+    texts = [record.reason, *(each["message"] for each in record.findings[:40]), *record.not_asked_for]
+    for text in texts:
+        chinese = reason_in(text, "zh") if text == record.reason else line_in(text, "zh")
+        assert chinese != text
+        assert f'<span class="zh" lang="zh-CN">{escape(chinese)}</span>' in page, text
 
 
 @pytest.mark.parametrize("number", [0, 1, 30, 5000])

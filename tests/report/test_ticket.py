@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.language import table
+from pytest_cce_precheck.report.language import line_in, table
 from pytest_cce_precheck.report.saved import SavedReport
 from pytest_cce_precheck.report.ticket import ticket
 from tests.saved_reports import CREATED, NO_EXPIRY, OPEN, REQUEST_ID, SERVICE, UNSOUND, UNSOUND_TASK, report_of
@@ -64,6 +64,16 @@ def test_a_ticket_in_chinese_says_the_same() -> None:
     assert REQUEST_ID in text
     assert "/api-cce/ListAddonPrecheckTasks.html" in text
     assert sections(text)[-1] == ["   所有终态任务都应返回超时时间。"]
+
+
+def test_what_was_found_is_in_chinese_in_a_chinese_ticket_as_it_is_in_the_terminal() -> None:
+    said = "?type=addonStatic wrongly leaves out task t-1 (type addonStatic)"
+    found = Finding("PRE402", said, "$.items", evidence=(("question", "?type=addonStatic"),))
+    _, _, came, *_ = sections(written(report_of(found), "PRE402", "zh"))
+    assert any(line.endswith(line_in(said, "zh")) for line in came)
+    assert "遗漏了符合条件的任务 t-1" in line_in(said, "zh")
+    assert "   - 查询条件：?type=addonStatic" in came
+    assert said in written(report_of(found), "PRE402", "en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

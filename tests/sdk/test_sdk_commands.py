@@ -512,3 +512,18 @@ def test_the_corpus_is_served_over_http() -> None:
 def test_a_corpus_with_a_fault_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--corpus", "--fault", "count-one-short"]) == 2
     assert "--corpus has a case for each fault and variation" in capsys.readouterr().err
+
+
+def test_the_table_and_the_faults_are_in_chinese_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sdk", "run", "--driver", LOSING, "--lang=zh"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^完整 +\d+$", out, re.MULTILINE)
+    assert re.search(r"^every-field +静默丢失 PRE710$", out, re.MULTILINE)
+    assert re.search(r"^共 6 个用例；\d 个未列出：", out, re.MULTILINE)
+    assert out.endswith(
+        "高：响应中的 `spec` 丢失\n"
+        '  PRE710 $.items[0].spec 在响应中为 {"addonTargetVersion": "1.28.4"}，读取后丢失 [3 个用例，响应符合文档]\n'
+    )
+    # columns of a terminal, in which a Chinese character takes two
+    columns = {len(line.encode("gbk")) for line in out.splitlines()[1:4]}
+    assert len(columns) == 1

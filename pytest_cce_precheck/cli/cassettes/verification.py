@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -18,6 +19,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.schema import json_path
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.redaction.scan import leaks
+from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.schema_files import CASSETTE, load_schema
@@ -97,7 +99,14 @@ def in_words(result: Verified, redactor: Redactor) -> Iterator[str]:
     for problem in result.problems:
         where = f"recording {problem.recording}: " if problem.recording is not None else ""
         yield one_line(f"{problem.severity}: {where}{problem.message}")
-    yield from verdict_lines(str(result.path), result.verdict, redactor, errors=result.errors, where=_where)
+    yield from verdict_lines(
+        str(result.path),
+        result.verdict,
+        redactor,
+        errors=result.errors,
+        where=_where,
+        language=language_of(None, os.environ),
+    )
 
 
 def _where(finding: Finding) -> str:
