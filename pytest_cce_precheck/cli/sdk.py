@@ -159,13 +159,19 @@ def _run(options: argparse.Namespace) -> int:
         print_text((as_markdown([report], new) if options.markdown else as_text([report], language, new)) + "\n")
         print_lines(_known_lines(states), language=language)
         print_lines(_baseline_lines(baseline, report, change) if baseline and change else [], language=language)
-        if options.markdown:
-            print_text(bug_reports(report.introduction, found))
-        else:
-            label = line_in("new, ", language) if baseline else ""
-            print_lines(f"{label}{_fault_line(fault, language)}" for fault in found)
+        _print_faults(report, found, options, language)
         print_lines(_written_lines(written or path, known) if writes else [], language=language)
     return 0 if writes else int(bool(found) or CaseState.FIXED in states.values())
+
+
+def _print_faults(
+    report: SdkReport, found: Sequence[SdkFault], options: argparse.Namespace, language: Language
+) -> None:
+    if options.markdown:
+        print_text(bug_reports(report.introduction, found))
+        return
+    label = line_in("new, ", language) if options.baseline and not options.update_baseline else ""
+    print_lines(f"{label}{_fault_line(fault, language)}" for fault in found)
 
 
 def _reports(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections import Counter
 from dataclasses import replace
@@ -15,19 +14,18 @@ from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
+from pytest_cce_precheck.suite.create_bodies import AWKWARD, MARK, addon_for, bad_bodies, body_of, models_of
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
-from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
+from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.suite.inspection import Inspection
 
-# a version that nobody asks for: tasks with it were made by this run, whoever else works in the cluster
-_MARK: Final = "0.0.0-precheck-probe"
 _ELSEWHERE: Final = "0.0.0-precheck-elsewhere"
 # seconds after which a task is looked for in two clusters
 _SHOWN_AFTER: Final = 2.0
@@ -38,26 +36,6 @@ _SETTLED: Final = 1.0
 _PAUSES: Final = (_SETTLED, 4.0, 12.0, 43.0)
 # E: how the service may refuse to create on grounds of its own
 _REFUSALS: Final = range(400, 500)
-# what services change that escape, trim, normalise or expand texts, read numbers and words in them, have one type for
-# all numbers, or leave out what is empty
-_AWKWARD: Final = {
-    "text": " <a href=\"x\">&amp; 'q' \\ %s ${HOME} {{ .Values }} 1e3 ",
-    "words": ["null", "true", "007", "1.10", ""],
-    "letters": "e\u0301 \u00e9 \u63d2\u4ef6 \U0001f9e9 \u2028 \u200f",
-    "lines": "a\r\nb\tc",
-    "nested": {"": {"a.b": [{"c": [[1], {}]}], "null": None}},
-    "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
-    "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],
-    "number": 10_000_000,
-    "part": 0.1,
-    "zero": 0,
-    "yes": True,
-    "no": False,
-    "nothing": None,
-    "empty text": "",
-    "empty list": [],
-    "empty object": {},
-}
 # seconds within which one request makes all of its tasks
 _AT_ONCE: Final = 1
 # below this share, only what tells most
@@ -92,7 +70,7 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
         look_in_the_other_cluster(run, answer)
     _look_for_twins(run, before, answer)
     _create_together(run, models)
-    _name_another_cluster(run, _body(run, [_addon(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
+    _name_another_cluster(run, body_of(run.client.cluster_id, [addon_for(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
     if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
         _try_other_methods(run, answer)
 
@@ -100,10 +78,15 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
 def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
     """Send two create requests at the same time: each is answered with its own task, and both tasks are listed."""
     first, last = models[0], models[-1]
-    addons = [_addon(first, TaskType.STATIC), _addon(last, TaskType.STATIC if last is not first else TaskType.UPGRADE)]
+    addons = [
+        addon_for(first, TaskType.STATIC),
+        addon_for(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
+    ]
     if run.shares.creation < AMPLE or run.settings.max_created - run.created < len(addons):
         return
-    outcomes = run.sender.send_together([run.client.create_request(_body(run, [addon])) for addon in addons])
+    outcomes = run.sender.send_together(
+        [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
+    )
     made: dict[str, Answer] = {}
     for outcome in outcomes:
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
@@ -156,11 +139,11 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
     """Create tasks for several entries; for fewer and plainer ones if the service refuses these on its own grounds."""
     first, last = models[0], models[-1]
     several = [
-        {**_addon(first, TaskType.STATIC), "values": _AWKWARD},
-        _addon(first, TaskType.UPGRADE),
-        _addon(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
+        {**addon_for(first, TaskType.STATIC), "values": AWKWARD},
+        addon_for(first, TaskType.UPGRADE),
+        addon_for(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
     ]
-    plain = [_addon(first, TaskType.STATIC), _addon(last, TaskType.UPGRADE)]
+    plain = [addon_for(first, TaskType.STATIC), addon_for(last, TaskType.UPGRADE)]
     status = 0
     for addons in (several, plain, plain[:1]):
         exchange = _create(run, addons)
@@ -181,7 +164,7 @@ def _prepared(run: Inspection) -> tuple[Answer | None, list[AnsweredTask]]:
         run.results.leave_out("the create call may not be used (--cce-allow-writes)")
         return None, []
     before = run.lists.opening()
-    models = _models(before)
+    models = models_of(before)
     if not models:
         run.results.give_up("no listed task names an add-on instance to check")
     return before, models
@@ -195,7 +178,7 @@ def _create(run: Inspection, addons: Sequence[dict[str, Any]]) -> Exchange | Non
         if not left:
             run.results.give_up(f"no more may be created (--cce-max-created-tasks={run.settings.max_created}) {why}")
             return None
-        request = run.client.create_request(_body(run, addons[:left]))
+        request = run.client.create_request(body_of(run.client.cluster_id, addons[:left]))
         run.created += len(addons[:left])
         try:
             exchange = run.sender.ask(request, repeat=False)
@@ -223,11 +206,11 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
     before, models = _prepared(run)
     if before is None or not models:
         return
-    good = _body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])
+    good = body_of(run.client.cluster_id, [addon_for(models[0], TaskType.UPGRADE, MARK)])
     # the life cycle has its share first: creation, three questions for each task, some polls
     number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
     refused = unread = 0
-    for what, body in islice(_bad(good), number):
+    for what, body in islice(bad_bodies(good), number):
         if run.created >= run.settings.max_created:
             run.results.end_early(f"no more may be created (--cce-max-created-tasks={run.settings.max_created})")
             return
@@ -289,7 +272,7 @@ def _send_with_bad_credentials(
     unsigned = run.client.create_request(good)
     probes = [(unsigned, "PRE601", "no credentials")]
     if run.client.credentials.kind == "ak/sk":
-        another = run.client.create_request(_body(run, [_addon(models[0], TaskType.STATIC)]))
+        another = run.client.create_request(body_of(run.client.cluster_id, [addon_for(models[0], TaskType.STATIC)]))
         signed = replace(another, headers=run.client.authenticated(unsigned).headers)
         probes.append((signed, "PRE604", "the signature of another body"))
     statuses = []
@@ -308,7 +291,7 @@ def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
     if before is None or answer is None or any(finding.code == "PRE508" for finding in run.results.findings):
         return
     new = [task for key, task in answer.by_id.items() if key not in before.by_id]
-    made = [task for task in new if _MARK in task.content]
+    made = [task for task in new if MARK in task.content]
     if (
         not made
         and refused >= _ENOUGH
@@ -319,36 +302,6 @@ def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
     if made:
         message = f"{len(made)} tasks came into being with {refused} refused create requests"
         run.results.found("PRE510", message, answer.exchange, before.exchange, path=made[0].path)
-
-
-def _models(answer: Answer | None) -> list[AnsweredTask]:
-    """Return a task of each add-on instance that is known with its template."""
-    by_instance: dict[str, AnsweredTask] = {}
-    for task in answer.tasks if answer else ():
-        instance = task.value_of(Filter.ADDON_INSTANCE_ID)
-        if instance and task.metadata.get("addonTemplateName"):
-            by_instance.setdefault(instance, task)
-    return list(by_instance.values())
-
-
-def _addon(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:
-    addon = {
-        "addonTemplateName": task.metadata["addonTemplateName"],
-        "addonInstanceID": task.value_of(Filter.ADDON_INSTANCE_ID),
-        "type": str(kind),
-        "values": {},
-    }
-    if kind is TaskType.UPGRADE:
-        addon["targetVersion"] = version or task.spec.get("addonTargetVersion") or "1.0.1"
-    return addon
-
-
-def _body(run: Inspection, addons: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": KIND,
-        "apiVersion": API_VERSION,
-        "spec": {"clusterID": run.client.cluster_id, "addonList": [*addons]},
-    }
 
 
 def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:
@@ -394,9 +347,9 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
     query = encode_query([(Filter.TASK_ID, task_id)])
     before = run.lists.opening()
     run.sender.ask(run.client.list_request(query, method="DELETE"))
-    models = _models(before)
+    models = models_of(before)
     if models:
-        body = json.dumps(_body(run, [_addon(models[0], TaskType.UPGRADE, _MARK)])).encode()
+        body = json.dumps(body_of(run.client.cluster_id, [addon_for(models[0], TaskType.UPGRADE, MARK)])).encode()
         exchange = run.sender.ask(replace(run.client.list_request(method="POST"), body=body))
         if exchange.status < 300:
             run.created += 1
@@ -408,29 +361,3 @@ def _try_other_methods(run: Inspection, created: Answer) -> None:
     if task_id in before.by_id.keys() - after.by_id.keys() - run.lists.outdated:
         message = f"task {task_id} was gone after DELETE on the list path"
         run.results.found("PRE609", message, after.exchange, before.exchange, subject="DELETE")
-
-
-def _bad(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield bodies that break the contract, each with its mistake in words, the most telling first."""
-
-    def changed(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> dict[str, Any]:
-        body = copy.deepcopy(good)
-        change(body, body["spec"]["addonList"][0])
-        return body
-
-    half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "type": "addonUnknown"}))
-    yield "a good add-on and one of an unknown type", half_good
-    yield "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion"))
-    yield "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown"))
-    yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))
-    yield "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName"))
-    yield "no type", changed(lambda _, addon: addon.pop("type"))
-    yield "another kind", changed(lambda body, _: body.update(kind="Cluster"))
-    yield "a body that is not JSON", b'{"kind": "AddonCheck",'
-    yield "no kind", changed(lambda body, _: body.pop("kind"))
-    yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
-    yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
-    yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
-    yield "no spec", changed(lambda body, _: body.pop("spec"))
-    yield "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5))
-    yield "an array as body", [good]
