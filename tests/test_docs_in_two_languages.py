@@ -97,7 +97,9 @@ def test_the_first_command_of_each_door_prints_what_the_readme_says(command: str
 
 def shown_after(page: str) -> list[tuple[str, str]]:
     """Return each shell block of a page, with the text block that follows it and shows what it prints."""
-    return re.findall(r"^```sh\n((?:(?!```)[^\n]*\n)*)```\n\n```text\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^```sh\n((?:(?!```)[^\n]*\n)*)```\n\n```text\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL
+    )
 
 
 @pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/how-to-contract.md", "docs/how-to-recordings.md"])
