@@ -23,7 +23,7 @@ from pytest_cce_precheck.config.options import OPTIONS, Config
 from pytest_cce_precheck.contract.rules import Rule, rules
 from pytest_cce_precheck.plugin import fixtures as plugin_fixtures
 from pytest_cce_precheck.plugin import hooks
-from pytest_cce_precheck.report.language import fault_that_shows, in_language, table
+from pytest_cce_precheck.report.language import fault_that_shows, in_language, line_in, table
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
@@ -49,17 +49,28 @@ def findings(_: str, language: Language = "en") -> str:
         if rule.code[3] != family:
             family = rule.code[3]
             parts += ["", words["heading"].format(family=family, title=words["families"][int(family) - 1])]
-        parts += ["", *_rule_lines(rule, fault_that_shows(rule, shown_by), words, in_language(rule, language))]
+        parts += [
+            "",
+            *_rule_lines(
+                rule,
+                fault_that_shows(rule, shown_by),
+                words,
+                in_language(rule, language),
+                line_in(rule.severity, language),
+            ),
+        ]
         if rule.code in samples:
             label = words["item"].format(label=words["labels"][4], text="").rstrip()
             parts += [label, "", *(f"  {line}" for line in ("```text", *samples[rule.code].splitlines(), "```"))]
     return "\n".join(parts) + "\n"
 
 
-def _rule_lines(rule: Rule, fault: str | None, words: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[str]:
+def _rule_lines(
+    rule: Rule, fault: str | None, words: Mapping[str, Any], said: Mapping[str, str], severity: str
+) -> Iterator[str]:
     yield f"### {rule.code} {rule.name}"
     yield ""
-    yield words["line"].format(title=said["fact"], kind=words["kinds"][rule.kind], severity=rule.severity)
+    yield words["line"].format(title=said["fact"], kind=words["kinds"][rule.kind], severity=severity)
     yield ""
     command = f"`pytest --pyargs pytest_cce_precheck.suite --cce-fault={fault}`" if fault else None
     texts = (said["source"], rule.excluded_by, said["expected"], command)

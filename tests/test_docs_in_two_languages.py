@@ -12,8 +12,12 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAIRS: Final = {"README.md": "README.zh-CN.md"} | {
-    f"docs/{name}": f"docs/zh/{name}" for name in ("tutorial.md", "findings.md") if (ROOT / "docs/zh" / name).exists()
+PAIRS: Final = {
+    "README.md": "README.zh-CN.md",
+    "docs/tutorial.md": "docs/zh/tutorial.md",
+    "docs/findings.md": "docs/zh/findings.md",
+    "docs/how-to-driver.md": "docs/zh/driver.md",
+    "docs/how-to-recordings.md": "docs/zh/recordings.md",
 }
 
 
@@ -93,10 +97,12 @@ def test_the_first_command_of_each_door_prints_what_the_readme_says(command: str
 
 def shown_after(page: str) -> list[tuple[str, str]]:
     """Return each shell block of a page, with the text block that follows it and shows what it prints."""
-    return re.findall(r"^```sh\n(.*?)^```\n\n```text\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^```sh\n((?:(?!```)[^\n]*\n)*)```\n\n```text\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL
+    )
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/how-to-contract.md"])
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/how-to-contract.md", "docs/how-to-recordings.md"])
 def test_each_command_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path) -> None:
     for example in re.findall(r"^```python file=(\S+)$", text_of(page), re.MULTILINE):
         (tmp_path / Path(example).name).write_text(text_of(example))

@@ -117,7 +117,7 @@ def entry(code: str, shown_by: ShownBy, language: Language = "en") -> str:
     """Return what a code means; raises `ConfigurationError` if it is unknown. ``shown_by`` has each fault's codes."""
     rule, words = find_rule(code), table("explain.toml")[language]
     said = in_language(rule, language)
-    kind = words["open" if rule.code == _OPEN_QUESTION else rule.kind].format(severity=rule.severity)
+    kind = words["open" if rule.code == _OPEN_QUESTION else rule.kind].format(severity=line_in(rule.severity, language))
     lines = [
         f"{rule.code} {rule.name}",
         f"  {said['fact']}{words['stop']}",

@@ -145,7 +145,11 @@ def with_findings(record: RunRecord, number: int) -> RunRecord:
 
 def test_what_was_found_and_why_is_in_chinese_too(record: RunRecord) -> None:
     page = as_html(record)
-    texts = [record.reason, *(each["message"] for each in record.findings[:40]), *record.not_asked_for]
+    texts = [
+        record.reason,
+        *(each["message"] for each in record.findings if len(each["message"]) < 200),
+        *record.not_asked_for,
+    ]
     for text in texts:
         chinese = reason_in(text, "zh") if text == record.reason else line_in(text, "zh")
         assert chinese != text
