@@ -178,7 +178,7 @@ class _Services:
 
     def of(self, kept: KeptFailure) -> Harness:
         """Return the harness for a cause; raises `ConfigurationError` if its service cannot be asked."""
-        key = (*kept.place, *(kept.settings.get(name) for name in _KEPT))
+        key = (*kept.place, *(kept.settings.get(name) for name in _KEPT), *kept.settings.get("fault", ()))
         if key not in self._harnesses:
             self._harnesses[key] = self._new(_settings_for(self._config, kept))
         return self._harnesses[key]
@@ -211,6 +211,9 @@ def _settings_for(config: Config, kept: KeptFailure) -> Config:
     # a recording run writes cassettes; here it is enough to ask
     mode = Mode.LIVE if mode.is_real else mode
     changes: dict[str, Any] = {name: kept.settings.get(name) for name in _KEPT[1:] if name not in given}
+    if mode.is_simulated and "fault" not in given:
+        # without it, the simulator never shows the cause, and nothing has been fixed
+        changes["fault"] = tuple(kept.settings.get("fault", ()))
     if mode.is_real:
         endpoint, project, cluster = kept.place
         if config.service is None:

@@ -40,6 +40,7 @@ def recorded(harness: Harness, run: Inspection, findings: Sequence[Finding], che
                 run,
                 found_by=check,
                 mode=mode,
+                faults=harness.config.fault,
                 secrets=harness.secrets,
                 now=time_of_writing(harness.mode.environment),
                 tool=f"{TOOL} {version(TOOL)}",

@@ -77,16 +77,24 @@ class KeptFailure:
 
 
 def as_text(
-    kept: KeptCause, run: Inspection, *, found_by: str, mode: str, secrets: Iterable[str], now: datetime, tool: str
+    kept: KeptCause,
+    run: Inspection,
+    *,
+    found_by: str,
+    mode: str,
+    faults: Iterable[str],
+    secrets: Iterable[str],
+    now: datetime,
+    tool: str,
 ) -> str | None:
     """Return the file's text, redacted and scanned as a cassette is; None if it would hold a secret all the same.
 
-    ``found_by`` is the check that found the cause, ``tool`` what writes the file.
+    ``found_by`` is the check that found the cause, ``faults`` are the simulator's, ``tool`` is what writes the file.
     """
     client, settings = run.client, run.settings
     redaction = Redaction(client.credentials, also=secrets)
     again = {"seed": settings.seed, "budget": settings.budget, "lag": int(settings.lag), **asdict(settings.neighbours)}
-    notes = {_NOTES: kept.to_dict(), "settings": {"mode": mode, **again}}
+    notes = {_NOTES: kept.to_dict(), "settings": {"mode": mode, "fault": [*faults], **again}}
     origin = Origin(
         tool=tool,
         recorded_at=now,
