@@ -293,6 +293,10 @@ def pytest_runtest_makereport(
         elif test.misses:
             text = text_in("\n".join(map(str, test.misses)), language)
             report.sections.append((line_in("requests that were not answered", language), text))
+            crash = getattr(report.longrepr, "reprcrash", None)
+            if crash is not None:
+                # the summary and JUnit show no sections, and what the client made of status 501 explains nothing
+                crash.message = f"{text.splitlines()[0]} ({crash.message})"
     add_records(report, item)
     return report
 

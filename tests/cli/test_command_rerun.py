@@ -109,7 +109,11 @@ def test_a_cause_of_the_simulator_is_asked_for_at_a_service_if_the_mode_is_given
 
 def test_what_the_simulator_answered_is_said_in_every_line(simulated: str, capsys: Captured) -> None:
     # the simulator has the fault that it had, unless it is given another
-    for fault, outcome in (([f"--fault={FAULT}"], "STILL"), ([], "STILL"), (["--fault=unknown-cluster-answered"], "FIXED")):
+    for fault, outcome in (
+        ([f"--fault={FAULT}"], "STILL"),
+        ([], "STILL"),
+        (["--fault=unknown-cluster-answered"], "FIXED"),
+    ):
         main(["rerun", *fault])
         first = capsys.readouterr().out.splitlines()[0]
         assert first.startswith(f"{outcome}      {simulated}  ")

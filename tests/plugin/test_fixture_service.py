@@ -227,6 +227,19 @@ def test_a_request_without_a_recording_fails_the_test_and_names_its_line(
     )
 
 
+def test_the_summary_and_junit_name_the_miss_though_the_client_failed_with_an_error_of_its_own(
+    pytester: pytest.Pytester, record: Run, replay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = OWN + "\ndef test_it(cce_service):\n    assert ask(cce_service, '?type=addonStatic')[0] == 200\n"
+    pytester.makepyfile(test_it=source)
+    record().assert_outcomes(passed=1)
+    pytester.makepyfile(test_it=source.replace("addonStatic", "addonUpgrade"))
+    monkeypatch.setenv("COLUMNS", "400")
+    result = replay("--junitxml=junit.xml", "--tb=no")
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - no recording for GET *type=addonUpgrade (*"])
+    assert 'message="no recording for GET ' in (pytester.path / "junit.xml").read_text("utf-8")
+
+
 ELSEWHERE = (
     OWN
     + """
