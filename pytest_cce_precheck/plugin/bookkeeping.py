@@ -106,8 +106,10 @@ def _failing_codes(test: ReportedTest) -> list[str]:
 def _result_of(test: ReportedTest) -> history.Result:
     """Return the outcome of a test; without a verdict on the service it is inconclusive."""
     call = test.phases.get("call")
-    # the suite skips what it could not judge
-    if call is None or (call == "skipped" and test.recorded("cce_run")):
+    # the suite skips what it could not judge, and what it was not asked for
+    if call is None or (
+        call == "skipped" and any(run["inconclusive"] or not run["not_asked"] for run in test.data("cce_run"))
+    ):
         return "inconclusive"
     if call == "skipped":
         return "skipped"

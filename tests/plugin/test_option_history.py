@@ -28,3 +28,18 @@ def test_a_file_that_is_no_history_stops_the_run(pytester: pytest.Pytester, run:
     result = run("--cce-history=h.sqlite")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: h.sqlite is not a history, nor an SQLite file at all: name another file"])
+
+
+def test_what_the_suite_was_not_asked_for_counts_as_not_run(pytester: pytest.Pytester, run: Run) -> None:
+    # too few requests for bad create requests
+    run(
+        "--pyargs",
+        "pytest_cce_precheck.suite",
+        "--cce-history=h.sqlite",
+        "--cce-budget=60",
+        "-k",
+        "bad_create or unfiltered",
+    )
+    rows = latest(pytester.path / "h.sqlite", 50)
+    # what did not run is left out
+    assert [row.test.rpartition("::test_")[2] for row in rows] == ["the_unfiltered_list_meets_the_contract"]
