@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
 
 HEADERS: Final = (("Accept", "application/json"), ("Accept-Encoding", "gzip"), ("Content-Type", "application/json"))
+# an entity tag is no header of the contract, and cassettes leave it out
+LEFT_OUT: Final = frozenset({"etag-without-quotes"})
 # each with so many of the plan's questions, and 2,000 tasks are in the measurements
 BEHAVIOURS: Final = [
     *(((), (name,)) for name in VARIATIONS if name != "many-tasks"),
-    *(((name,), ()) for name in sorted(FAULTS)[::3]),
+    *(((name,), ()) for name in sorted(FAULTS.keys() - LEFT_OUT)[::3]),
 ]
 QUESTIONS: Final = 12
 TOKEN_REPLAYED: Final = str(REPLAY_CREDENTIALS.token and REPLAY_CREDENTIALS.token.reveal())

@@ -21,6 +21,7 @@ from pytest_cce_precheck.simulator.hooks import (
     put,
     with_status,
 )
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
@@ -205,5 +206,10 @@ HOOKS: Final[HookTable] = {
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
     "document": {"created-task-listed-with-another-version": _list_with_another_version},
-    "respond": {"create-answers-200": on_status(201, with_status(200))},
+    "respond": {
+        "create-answers-200": on_status(201, with_status(200)),
+        "create-always-fails": on_status(
+            201, lambda response: replace(refuse(INTERNAL_ERROR), headers=response.headers)
+        ),
+    },
 }
