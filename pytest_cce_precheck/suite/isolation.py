@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NO_SUCH_PLACE: Final = frozenset({400, 401, 403, 404, *PASSING})
 
+OTHER_CLUSTER: Final = "other cluster"
+"""What a finding about the filters of the project's other cluster is about, besides the filter."""
 _MIXED_UP: Final = frozenset({"PRE610", "PRE611"})
 
 
@@ -209,7 +211,7 @@ def _findings_there(query: Query, exchange: Exchange, bracket: Bracket) -> list[
     answer, findings = judge(exchange, expect=acceptable_statuses(query, bracket))
     if answer is not None and answer.comparable:
         findings += [
-            replace(each, message=f"in the other cluster, {each.message}", subject=(*each.subject, "other cluster"))
+            replace(each, message=f"in the other cluster, {each.message}", subject=(*each.subject, OTHER_CLUSTER))
             for each in judge_selection(query, answer, bracket).findings
         ]
     return findings

@@ -235,6 +235,8 @@ def _why_undecided(run: Inspection, kept: KeptCause, gone: Sequence[str]) -> str
         return results.inconclusive[0].removeprefix("test_asked_again: ")
     if code in _CAUSED_BY_OTHERS:
         return "not seen again, but other requests may have caused it: run the whole suite"
+    if isolation.OTHER_CLUSTER in kept.finding.subject:
+        return "not seen again, but it may show now and then, and there is room to ask once: run the whole suite"
     if not results.judged:
         return (results.not_asked or ["nothing could be judged"])[0].removeprefix("test_asked_again: ")
     by_asking = kept.check in _WHOLE or code.startswith(_JUDGED_BY_ASKING)
