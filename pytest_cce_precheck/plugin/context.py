@@ -20,12 +20,13 @@ from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, mar
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.plugin.settings import SUITE
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.cassette.format import Origin, Recording
-    from pytest_cce_precheck.config.options import Config
+    from pytest_cce_precheck.config.options import Config, Language
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.plugin.session import Harness
@@ -177,3 +178,12 @@ def missing_recording(test: TestContext, error: BaseException | None) -> str | N
         number = len(test.misses)
         said += f" {'a request' if number == 1 else f'{number} requests'} had no recording"
     return f"{said}:\n" + "\n".join(dict.fromkeys(map(str, test.misses)))
+
+
+def show_misses(report: pytest.TestReport, text: str, language: Language) -> None:
+    """Show the requests that were not answered beside the error that a test failed with."""
+    report.sections.append((line_in("requests that were not answered", language), text))
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        # the summary and JUnit show no sections, and what the client made of status 501 explains nothing
+        crash.message = f"{text.splitlines()[0]} ({crash.message})"

@@ -279,8 +279,8 @@ def pytest_runtest_makereport(
     """Set whether the test finished: only then is its cassette written."""
     report = yield
     if report.when == "call" and context_key in item.stash:
-        from pytest_cce_precheck.plugin.context import is_finished, missing_recording
-        from pytest_cce_precheck.report.language import language_of, line_in, text_in
+        from pytest_cce_precheck.plugin.context import is_finished, missing_recording, show_misses
+        from pytest_cce_precheck.report.language import language_of, text_in
 
         harness, test = item.stash[context_key]
         error = call.excinfo.value if call.excinfo else None
@@ -291,12 +291,7 @@ def pytest_runtest_makereport(
         if message is not None and not hasattr(report, "wasxfail"):
             report.outcome, report.longrepr = "failed", text_in(message, language)
         elif test.misses:
-            text = text_in("\n".join(map(str, test.misses)), language)
-            report.sections.append((line_in("requests that were not answered", language), text))
-            crash = getattr(report.longrepr, "reprcrash", None)
-            if crash is not None:
-                # the summary and JUnit show no sections, and what the client made of status 501 explains nothing
-                crash.message = f"{text.splitlines()[0]} ({crash.message})"
+            show_misses(report, text_in("\n".join(map(str, test.misses)), language), language)
     add_records(report, item)
     return report
 
