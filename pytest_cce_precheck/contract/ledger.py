@@ -37,7 +37,7 @@ class Known(Acceptance):
     """An accepted code that somebody answers for; ``where`` narrows it to a place.
 
     That is a JSON path (``$.items[*].status.riskList``; ``[*]`` is any index, ``.*`` any field), or what the finding
-    is about: a filter (``task_id``), a field, or a filter and another word (``type: Accept */*``).
+    is about: a filter (``task_id``), a field, or a filter and another word (``type: a Range``).
     """
 
     where: str

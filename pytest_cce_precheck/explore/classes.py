@@ -89,16 +89,16 @@ def _everything_odd(value: str) -> str:
 _LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
     Unselective("blank after", _respelt("{} "), 2, joined=True),
     Unselective("non-ASCII", _respelt("{}插é"), 2, joined=True),
-    Unselective("wide letters", _widened, 3, joined=True),
     Unselective("null byte", _respelt("{}\x00"), 2, joined=True),
-    Unselective("blank before", _respelt(" {}"), 3, joined=True),
 )
 # of ids, which are seldom checked against a list of what there is
 _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
+    Unselective("wide letters", _widened, 3, joined=True),
+    Unselective("blank before", _respelt(" {}"), 3, joined=True),
     Unselective("long", lambda value: (value * 100)[:2000], 2, joined=True),
     Unselective("line break", _respelt("{}\r\nX-Precheck-Probe: injected"), 2, joined=True),
+    Unselective("without hyphens", _without_hyphens, 2, joined=True),
     Unselective("accent", _accented, 3, joined=True),
-    Unselective("without hyphens", _without_hyphens, 3, joined=True),
     Unselective("percent-encoded", _encoded, 2, joined=True),
     Unselective("leading zero", _respelt("0{}"), 4, joined=True),
     Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
@@ -127,6 +127,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("regular expression", lambda _: ".*", 3),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),
+    Unselective("nil", lambda _: "00000000-0000-0000-0000-000000000000", 3),
     *_LOST_ON_THE_WAY,
     *_LOST_FROM_IDS,
 )
@@ -140,13 +141,12 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("everything odd", _everything_odd, 2),
     Unselective("list", lambda _: ",".join(TaskType), 2),
     Unselective("wildcard %", lambda _: "%", 3),
-    Unselective("suffix", lambda value: value.removeprefix("addon"), 3),
     Unselective("all", lambda _: "all", 3),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),
     *_LOST_ON_THE_WAY,
     Unselective("longer", _respelt("{}s"), 4, joined=True),
-    Unselective("underscores", _with_underscores, 3, joined=True),
+    Unselective("underscores", _with_underscores, 2, joined=True),
     Unselective("regular expression", lambda _: ".*", 4),
 )
 

@@ -98,11 +98,11 @@ def groups_of(tasks: Sequence[AnsweredTask], family: Family, *, seed: int = 0) -
 
 
 def covering_plan(
-    tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0, answered: Iterable[str] = ()
+    tasks: Sequence[AnsweredTask], *, questions: int, seed: int = 0, answered: Iterable[str] = (), repeated: bool = True
 ) -> Plan:
     """Plan at most ``questions`` queries to a cluster that shows ``tasks``; the same seed gives the same plan.
 
-    ``answered`` are queries that joined ones were asked in place of.
+    ``answered`` are queries that joined ones were asked in place of; not ``repeated``, the service refuses joined ones.
     """
     # more tasks than there are queries add none that are asked: of 20,000, a hundred thousand queries would be planned
     most = max(questions, _PLANNED)
@@ -112,7 +112,7 @@ def covering_plan(
         "values": _values(anchors, values),
         "unknown": _unknown(anchors, values),
         "combinations": _combinations(anchors, tasks, values, most),
-        "spelling": spelling_queries(anchors, values),
+        "spelling": spelling_queries(anchors, values, repeated=repeated),
     }
     seen: set[str] = set(answered)
     ranked = []
@@ -162,8 +162,9 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
             # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
             # the id filters first
             later = odd.tier > 1 and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
-            tier = min(odd.tier, 3)
-            yield (4 if odd.joined else 3) if later else tier, select([odd.value])
+            # and a type is checked against those that there are, so that what is rare there comes last
+            last = later or (name is Filter.TYPE and odd.tier > 2)
+            yield (4 if odd.joined else 3) if last else min(odd.tier, 3), select([odd.value])
     for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])

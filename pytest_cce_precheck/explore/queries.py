@@ -94,8 +94,10 @@ def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, st
     if name in ids and (value := task.value_of(ids[name])):
         yield "the other filter's id", value
     if name is Filter.ADDON_INSTANCE_ID:
-        names = (task.metadata.get(field) for field in ("addonInstanceName", "addonTemplateName"))
-        yield from [("the instance's name", each) for each in names if isinstance(each, str) and each.isprintable()][:1]
+        for value_class, field in (("the instance's name", "addonInstanceName"), ("the add-on", "addonTemplateName")):
+            text = task.metadata.get(field)
+            if isinstance(text, str) and text.isprintable():
+                yield value_class, text
 
 
 def of_class(unselective: Unselective, real: str, known: Container[str]) -> str | None:

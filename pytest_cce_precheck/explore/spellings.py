@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pytest_cce_precheck.contract.filters import NOTHING, Query
+from pytest_cce_precheck.contract.filters import EVERYTHING, NOTHING, Query
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, everything, matching, select
 from pytest_cce_precheck.wire.exchange import encode_query
@@ -37,13 +37,18 @@ TieredQuery = tuple[int, Query]
 """A query with its tier: 1 is sent first."""
 
 
-def spelling_queries(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
-    """Yield each query of this family with its tier; ``anchors`` are tasks that exist, the first one used most."""
+def spelling_queries(
+    anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]], *, repeated: bool = True
+) -> Iterator[TieredQuery]:
+    """Yield each query of this family with its tier; ``anchors`` are tasks that exist, the first one used most.
+
+    Where repeated parameters were refused already, not ``repeated``, most of these queries would show no more.
+    """
     yield from _empty(anchors)
     yield from unknown_parameters(anchors)
     if anchors:
         yield from _order(anchors)
-        yield from _repetition(anchors, values)
+        yield from islice(_repetition(anchors, values), None if repeated else 1)
         yield from _encoding(anchors[0])
         yield from _names(anchors[0])
     yield from _again(anchors)
@@ -127,9 +132,13 @@ def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
 
 
 def _names(task: AnsweredTask) -> Iterator[TieredQuery]:
+    # names are folded, or are not: each of the two may be taken for the filter, but not for another one
+    folded = {"TYPE": matching(task, Filter.TYPE), "Task_ID": matching(task, Filter.TASK_ID)}
+    items = [(spelt, (item.name, item.value)) for spelt, some in folded.items() for item in some]
+    subsets = [tuple(pair for _, pair in some) for size in (1, 2) for some in combinations(items, size)]
+    query = encode_query((spelt, value) for spelt, (_, value) in items)
+    yield 2, Query(query, (EVERYTHING, *((some,) for some in subsets)), frozenset({400}), "PRE413", tuple(folded))
     for tier, name, spelt in (
-        (2, Filter.TYPE, "TYPE"),
-        (2, Filter.TASK_ID, "Task_ID"),
         (4, Filter.ADDON_INSTANCE_ID, "ADDON_INSTANCE_ID"),
         (3, Filter.TASK_ID, "taskID"),
         (4, Filter.ADDON_INSTANCE_ID, "addonInstanceID"),

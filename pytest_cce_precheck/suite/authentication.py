@@ -102,20 +102,21 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     # the other cluster if there is one: a gateway may have a rule of its own for each path
     elsewhere = client.list_request(cluster_id=run.settings.neighbours.other_cluster_id or client.cluster_id)
     yield Probe(1, "PRE601", "no credentials", plain)
-    yield Probe(2, "PRE601", "no credentials and every filter", filtered)
     by_type = client.list_request(f"{Filter.TYPE}={TaskType.STATIC}")
     by_id = client.list_request(
         encode_query([(Filter.TASK_ID, (first[0].id if first else None) or run.unknown_id(""))])
     )
     forwarded = f"no credentials, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
     yield Probe(2, "PRE601", forwarded, _forwarded(by_id))
-    yield Probe(2, "PRE601", "no credentials, in the other cluster", replace(elsewhere, query=filtered.query))
+    # with every filter, and in the other cluster if there is one: a gap is not only where both are
+    yield Probe(2, "PRE601", "no credentials and every filter", replace(elsewhere, query=filtered.query))
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
-    yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
     yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     yield Probe(2, "PRE601", f"an Authorization that says nothing and {Filter.TASK_ID}", by_id.with_headers(malformed))
     credentials = client.credentials
+    # who takes any token also takes the known one with another last character
+    yield Probe(3 if credentials.token else 1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
     if credentials.token is not None:
         yield from _token_probes(plain, by_type, by_id, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
@@ -124,7 +125,7 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     if credentials.access_key is not None and credentials.secret_key is not None:
         keys = replace(credentials, token=None)
         yield from _key_probes(run, by_type, by_id, keys)
-        yield from _signature_probes(run, plain, filtered, keys)
+        yield from _signature_probes(run, plain, filtered, client.list_request(select(given[:-1]).query), keys)
         yield from _tampered(client.authenticated(plain, keys), client.authenticated(by_id, keys))
         early = client.authenticated(by_type, keys, now=utc_now() + timedelta(days=1))
         yield Probe(2, "PRE605", f"a signature of tomorrow and {Filter.TYPE}", early)
@@ -150,13 +151,16 @@ def _key_probes(run: Inspection, by_type: Request, by_id: Request, keys: Credent
     yield Probe(2, "PRE603", f"an unknown access key, a known secret key and {Filter.TASK_ID}", borrowed)
 
 
-def _signature_probes(run: Inspection, plain: Request, filtered: Request, keys: Credentials) -> Iterator[Probe]:
+def _signature_probes(
+    run: Inspection, plain: Request, filtered: Request, fewer: Request, keys: Credentials
+) -> Iterator[Probe]:
     client = run.client
     signed = client.authenticated(plain, keys)
-    yield Probe(1, "PRE604", "the signature of another query", replace(filtered, headers=signed.headers))
+    of_type = client.authenticated(client.list_request(f"{Filter.TYPE}={TaskType.STATIC}"), keys).headers
+    of_fewer = client.authenticated(fewer, keys).headers
+    yield Probe(1, "PRE604", "the signature of fewer filters", replace(filtered, headers=of_fewer))
     of_filtered = client.authenticated(filtered, keys).headers
     yield Probe(2, "PRE604", "the signature of a query that is left out", replace(plain, headers=of_filtered))
-    of_type = client.authenticated(client.list_request(f"{Filter.TYPE}={TaskType.STATIC}"), keys).headers
     replayed = client.list_request(f"{Filter.TYPE}={TaskType.UPGRADE}")
     yield Probe(2, "PRE604", "the signature of another value of a filter", replace(replayed, headers=of_type))
     changed = signed.headers.replacing("Content-Type", "application/json; charset=utf-8")
@@ -184,7 +188,7 @@ def _tampered(signed: Request, signed_by_id: Request) -> Iterator[Probe]:
     right = _signature_of(signed)
     flipped = _saying(signed, right[:-1] + _flipped(right[-1]))
     yield Probe(1, "PRE604", "a signature whose last digit differs", flipped, hidden=right)
-    yield Probe(3, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
+    yield Probe(2, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
     of_id = _signature_of(signed_by_id)
     middle = len(of_id) // 2
     half = _saying(signed_by_id, _flipped(of_id[:middle]) + of_id[middle:])

@@ -128,6 +128,7 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
     queries = run.query_log.questions(f"{family}, joined", lambda: [group.joined for group in groups.values()])
     asked: list[AskedQuery] = []
     lost: list[tuple[Query, TransportError]] = []
+    refused = 0
     for query in queries:
         if run.budget.left <= _COST or before is None:
             break
@@ -136,6 +137,7 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
         except TransportError as error:
             lost.append((query, error))
             continue
+        refused += 400 <= exchange.status < 500
         # no source says in which order a signature covers repeated values, encoded or not: a refusal proves nothing
         if run.lists.answered(exchange) and exchange.status not in REFUSED:
             asked.append(AskedQuery(query, exchange))
@@ -145,6 +147,8 @@ def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]],
     for query, loss in lost:
         if not _split(run, query, groups[query.query].suspects(()) if groups else (), ask):
             run.sender.report_lost(loss)
+    if family == "unknown" and queries:
+        run.joined_refused = refused == len(queries)
     run.answered_joined(max(run.budget.sent - sent - 1, 0))
 
 

@@ -25,7 +25,7 @@ _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 44
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 15, 2
+_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 8, 4, 15, 2
 # what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
 _SMALL: Final = 150
 
@@ -91,7 +91,7 @@ class Shares:
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
         exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
-        transport = _between(0, budget // 16, 13) + _beyond(budget, 33, 3) + more
+        transport = _between(0, budget // 16, 12) + _beyond(budget, 33, 3) + more
         brackets = _between(5, 5 + budget // 14, max(24, budget // 20)) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 60)
         again = budget // 20 if rough else 0

@@ -37,8 +37,9 @@ class Inspection:
     """One run. Its checks send with ``sender``, read lists with ``lists``, and report to ``results``.
 
     ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
-    of queries that a joined one was asked in place of, ``created`` is the number of tasks that the run has created or
-    may have. ``again`` is the message of the one finding that a rerun asks for.
+    of queries that a joined one was asked in place of, ``joined_refused`` whether the service refuses all of those,
+    ``created`` is the number of tasks that the run has created or may have. ``again`` is the message of the one
+    finding that a rerun asks for.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Inspection:
         self.again = ""
         self.query_log = QueryLog()
         self.proved: set[str] = set()
+        self.joined_refused = False
         self._joined = 0
         self._asked_for: set[tuple[Filter, str]] = set()
         self._plan: Plan | None = None
@@ -151,6 +153,7 @@ class Inspection:
                 questions=max(self.shares.questions - self._joined, 0),
                 seed=self.settings.seed,
                 answered=self.proved,
+                repeated=not self.joined_refused,
             )
         self._families.add(family)
         plan = self._plan
@@ -171,6 +174,8 @@ class Inspection:
         """Return the joined queries of a family; none on replay, or if the budget is too small for all classes."""
         answer = self.lists.opening()
         if answer is None or self.query_log.replaying or self.shares.questions < _JOINED_FROM:
+            return ()
+        if self.joined_refused and family == "combinations":
             return ()
         return groups_of(answer.tasks, family, seed=self.settings.seed)
 

@@ -96,6 +96,19 @@ def test_the_classes_are_reached_in_the_default_budget(writes: bool, most: int) 
     assert run.budget.sent <= 250
 
 
+def test_a_service_that_refuses_repetition_is_asked_for_classes_in_place_of_repetitions() -> None:
+    run, transport = run_of(Simulator(variations=["repeated-parameters-400"]))
+    run.run(filters.unknown_filter_values_select_nothing)
+    before = len(transport.sent)
+    run.run(filters.filters_together_select_what_satisfies_all)
+    run.run(filters.the_same_question_in_other_words_has_the_same_answer)
+    repeated = [each for each in transport.sent[before:] if len({name for name, _ in each.params}) < len(each.params)]
+    assert len(repeated) == 1
+    # each class of ids in one of the two filters at least, but for those that are lost least often
+    reached = {value_class for name, value_class in run.results.reached if name is not Filter.TYPE}
+    assert {each.name for each in CLASSES[Filter.TASK_ID] if each.tier < 3} <= reached
+
+
 @pytest.mark.parametrize("parameter", PARAMETERS)
 def test_each_parameter_that_is_not_documented_is_found_by_itself(parameter: str) -> None:
     def fewer(call: Call, tasks: list[Task]) -> list[Task]:

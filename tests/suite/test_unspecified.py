@@ -325,6 +325,25 @@ def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     assert alarms(run) == []
 
 
+@pytest.mark.parametrize("kind", ["ak/sk", "token"])
+@pytest.mark.parametrize(
+    ("answer", "codes"),
+    [
+        (lambda request: refusal(415) if "Content-Type" not in request.headers else None, ["PRE414"]),
+        (lambda request: refusal(500) if "X-Language" in request.headers else None, ["PRE103"]),
+        # RFC 9110, 12.5.4: a language that cannot be served may be refused with it
+        (lambda request: refusal(406) if "Accept-Language" in request.headers else None, []),
+    ],
+    ids=["no Content-Type", "an unknown language", "not acceptable"],
+)
+def test_headers_that_a_client_may_send_or_not_change_nothing(
+    answer: Callable[[Request], Response | None], codes: list[str], kind: str
+) -> None:
+    run = run_of(lambda request, *_: answer(request), kind=kind)
+    run.run(transport.request_headers_do_not_change_the_answer)
+    assert alarms(run) == codes
+
+
 def test_a_gateway_that_takes_conditions_away_breaks_nothing() -> None:
     def without_conditions(request: Request, *_: object) -> Response | None:
         signed = request.headers.get("Authorization", "").lower()
