@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _KEPT: Final = 4
 _IN_A_WORD: Final = r"[^\s\"'<>()\[\]{},;:=&?]"
 _CUT_AT_THE_END: Final = re.compile(rf"(?<!{_IN_A_WORD})({_IN_A_WORD}{{{_KEPT}}}){_IN_A_WORD}+\Z")
-_CUT_AT_THE_START: Final = re.compile(rf"\A{_IN_A_WORD}+?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
+# the name that tells that a value is a secret may be what was cut away, so the words behind the gap are cut too
+_BEHIND_THE_GAP: Final = re.compile(rf"(?<!{_IN_A_WORD}){_IN_A_WORD}*?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
+_WORDS_BEHIND: Final = 3
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
@@ -66,12 +68,12 @@ def shortened(text: str, longest: int) -> str:
     """Return ``text`` with at most ``longest`` characters: if it has more, its length replaces its middle.
 
     >>> shortened("the task 0123456789abcdef is listed two times", 44)
-    'the task 0123 … (45 characters) … o times'
+    'the task 0123 … (45 characters) … o imes'
     """
     if len(text) <= longest:
         return text
     gap = f"… ({len(text):,} characters) …"
     room = longest - len(gap) - 2
     head = _CUT_AT_THE_END.sub(r"\1", text[: room * 2 // 3])
-    tail = _CUT_AT_THE_START.sub(r"\1", text[len(text) - room // 3 :])
+    tail = _BEHIND_THE_GAP.sub(r"\1", text[len(text) - room // 3 :], count=_WORDS_BEHIND)
     return f"{head.rstrip()} {gap} {tail.lstrip()}"

@@ -47,6 +47,22 @@ def test_a_word_ends_at_each_of_these(mark: str) -> None:
     assert shortened(text[::-1], 40).endswith("k" * 4)
 
 
+@pytest.mark.parametrize("behind", range(40))
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Authorization", "Authorization: Bearer abcdefghijkm1 is bad"),
+        ("password", "password=abcdefghijkm1&x"),
+        ("token", '{"token":"abcdefghijkm1"}'),
+        ("密码", "密码：abcdefghijkm1"),
+    ],
+)
+def test_a_value_whose_name_is_cut_away_is_cut_too(name: str, said: str, behind: int) -> None:
+    """Its name would have told that it is a secret."""
+    short = shortened(f"{'word ' * 40}{said}{'.' * behind}", 120)
+    assert "abcdefghijkm1" not in short or name in short
+
+
 def test_names_are_listed_up_to_a_number_and_then_counted() -> None:
     assert listed(["a", "b"], 2) == "a, b"
     assert listed([str(number) for number in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
@@ -57,4 +73,4 @@ def test_names_are_listed_up_to_a_number_and_then_counted() -> None:
 
 def test_blanks_beside_the_cut_are_left_out_and_those_at_the_ends_stay() -> None:
     text = f"  {'a' * 20}{' ' * 60}{'z' * 8}  "
-    assert shortened(text, 60) == f"  {'a' * 20} … (92 characters) … {'z' * 8}  "
+    assert shortened(text, 60) == f"  {'a' * 20} … (92 characters) … zzzz  "

@@ -161,7 +161,8 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
         for index, odd in enumerate(odd_values(name, anchors, values[name])):
             # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
             # the id filters first
-            later = odd.tier > 1 and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
+            in_both = odd.tier > 1 and index < len(CLASSES[name])
+            later = in_both and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
             # and a type is checked against those that there are, so that what is rare there comes last
             last = later or (name is Filter.TYPE and odd.tier > 2)
             yield (4 if odd.joined else 3) if last else min(odd.tier, 3), select([odd.value])
