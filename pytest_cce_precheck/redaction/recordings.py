@@ -102,7 +102,8 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """Return a text, such as a failure's, without secrets, also in the URLs that it quotes."""
-        text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
+        # messages are cut: "near '…" shows the beginning of what was wrong
+        text = self._pieces.masked(self._clean(self._pseudonyms.text(text) if self._pseudonyms else text))
         if "%" not in text:
             return text
         return _WORD.sub(

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.spellings import Pieces
+from pytest_cce_precheck.wire.credentials import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +70,10 @@ def test_a_shortened_secret_is_found_as_it_is_escaped(write: Callable[[str], str
 def test_a_long_piece_of_what_is_escaped_is_found(write: Callable[[str], str]) -> None:
     written = write(AWKWARD)[2:-2]
     assert Pieces([AWKWARD]).masked(f"a {written[3:23]} z") == "a *** z"
+
+
+def test_a_text_of_a_recording_or_an_answer_holds_no_piece_either() -> None:
+    assert Redaction(Credentials(), also=[LONG]).text(f"no JSON, near 'x{LONG[:19]}'") == "no JSON, near 'x***'"
 
 
 def test_a_piece_is_found_in_any_case() -> None:
