@@ -89,10 +89,12 @@ def _escape_before(text: str, start: int) -> int:
 def _in_run(run: str, start: int) -> Iterator[Sighting]:
     if run.islower() or run.isdigit():
         return
-    plain = run.rstrip("=")
-    if len(plain) >= _TOKEN_LENGTH and _is_random(plain):
-        yield Sighting(_kind_of(plain), start, start + len(run))
-        return
+    # a token may have slashes, and the words of a path around one make the whole look less random
+    for part in (run, *run.split("/")):
+        plain = part.rstrip("=")
+        if len(plain) >= _TOKEN_LENGTH and _is_random(plain):
+            at = start + run.index(part)
+            yield Sighting(_kind_of(plain), at, at + len(part))
     for piece in _PIECE.finditer(run):
         if len(piece[0]) == _ACCESS_KEY_LENGTH and _is_access_key(piece[0]):
             yield Sighting("access key id", start + piece.start(), start + piece.end())
