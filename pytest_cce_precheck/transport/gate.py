@@ -25,7 +25,7 @@ from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
     from typing import Self
 
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 class Refuse(Protocol):
     """What refuses a request."""
 
-    def __call__(self, method: str, target: str, headers: Iterable[str], /, *, has_body: bool) -> None:
-        """Raise an error if a request may not be sent; ``headers`` are names."""
+    def __call__(self, method: str, target: str, headers: Mapping[str, str], /, *, has_body: bool) -> None:
+        """Raise an error if a request may not be sent."""
 
 
-def _refuse_nothing(_method: str, _target: str, _headers: Iterable[str], /, *, has_body: bool) -> None:
+def _refuse_nothing(_method: str, _target: str, _headers: Mapping[str, str], /, *, has_body: bool) -> None:
     pass
 
 
@@ -141,7 +141,7 @@ class Gate:
             here = _place(connection.host, connection.port)
             service = self._service([here, *([_place(*tunnel)] if tunnel[0] else ()), *_place_in(target)])
             if service is not None:
-                headers = [field.partition(":")[0] for field in fields]
+                headers = HTTPHeaderDict(field.partition(":")[::2] for field in fields)
                 is_through = tunnel[0] and self._service([here]) is not None
                 service.refuse("CONNECT" if is_through else method, target, headers, has_body=bool(message_body))
                 if self._before.get() is None:

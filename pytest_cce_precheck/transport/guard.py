@@ -11,7 +11,7 @@ from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -20,6 +20,8 @@ UNKNOWN: Final = frozenset({400, 404})
 """The answers to a read that say that there is no such cluster."""
 # some frameworks take the method or the path from a header or a parameter, and servers read `_` in its name as `-`
 _OVERRIDING: Final = re.compile(r"(?!access-control-)(.+-)?method(-.+)?|x-(original|rewrite)-url")
+_FORM: Final = re.compile(r"x-www-form-urlencoded|multipart/", re.IGNORECASE)
+_NONE: Final[Mapping[str, str]] = {}
 _OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?|-method|\$httpmethod")
 
 
@@ -39,7 +41,7 @@ class WriteGuard:
         self._made_up = list_path(project_id, unknown_value(cluster_id))
         self._is_unknown = False
 
-    def check(self, method: str, target: str, headers: Iterable[str] = (), *, has_body: bool = False) -> None:
+    def check(self, method: str, target: str, headers: Mapping[str, str] = _NONE, *, has_body: bool = False) -> None:
         """Raise `WriteRefusedError` if a request may not be sent; ``target`` is path and query."""
         __tracebackhide__ = True
         path, _, query = target.partition("?")
@@ -75,9 +77,12 @@ class WriteGuard:
             self._is_unknown = exchange.status in UNKNOWN
 
 
-def _overrides(query: str, headers: Iterable[str]) -> Iterator[str]:
+def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of headers and parameters that may make another request of this one."""
     yield from (name for name in headers if _OVERRIDING.fullmatch(_plain(name)))
+    # one of its fields may be `_method`; the calls of the service have JSON alone
+    kinds = (value for name, value in headers.items() if _plain(name) == "content-type")
+    yield from (f"a form ({kind})" for kind in kinds if _FORM.search(kind))
     # some servers separate parameters by a semicolon too
     parameters = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
     yield from (name for name, _ in parameters if _OVERRIDING_PARAMETERS.fullmatch(_plain(name)))

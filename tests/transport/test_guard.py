@@ -149,6 +149,18 @@ def test_other_parameters_are_part_of_a_read(query: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "kind",
+    ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; charset=utf-8", "multipart/form-data"],
+)
+def test_a_form_may_hold_another_method_and_is_no_create_request(kind: str) -> None:
+    given = guard(writes=True)
+    with pytest.raises(WriteRefusedError, match="with a form"):
+        given.check("POST", CREATE, {"content-Type": kind}, has_body=True)
+    given.check("POST", CREATE, {"Content-Type": "application/json; charset=utf-8"}, has_body=True)
+    guard(writes=True, destructive=True).check("POST", CREATE, {"Content-Type": kind}, has_body=True)
+
+
+@pytest.mark.parametrize(
     ("writes", "method", "message"),
     [
         (False, "POST", f"POST {CREATE} was not sent: this run may only read; --cce-allow-writes lets it create"),
