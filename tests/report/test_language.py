@@ -9,7 +9,10 @@ from typing import Final
 
 import pytest
 
+from pytest_cce_precheck.explore.coverage import every_class
 from pytest_cce_precheck.report.language import line_in, reason_in, table
+from pytest_cce_precheck.suite import authentication, filters
+from pytest_cce_precheck.suite.selftest import inspection_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHINESE: Final = re.compile("[\u4e00-\u9fff]")
@@ -103,6 +106,19 @@ def test_what_the_suite_finds_is_said_in_chinese(code: str) -> None:
     message = SAMPLES[code].splitlines()[0].removeprefix(f"{code} ")
     # one that is too long for the page has lost its end
     assert message.endswith("…") or CHINESE.search(line_in(message, "zh"))
+
+
+@pytest.mark.parametrize("covered", every_class())
+def test_each_class_of_filter_values_has_a_chinese_name(covered: str) -> None:
+    assert "：" in line_in(covered, "zh")
+
+
+def test_each_way_of_bad_credentials_is_said_in_chinese() -> None:
+    run = inspection_of(budget=1000)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    english = [f"GET /x with {probe.what} was answered with 200" for probe in authentication._probes(run)]
+    assert len(english) > 20
+    assert [each for each in english if re.search(r"[a-z] [a-z]", line_in(each, "zh"))] == []
 
 
 PATTERNS: Final = [
