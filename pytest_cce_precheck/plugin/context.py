@@ -133,8 +133,10 @@ def answers(harness: Harness, test: TestContext) -> str:
     services = [harness.mode.who_answered(test)]
     if test.on_simulator:
         services.append(SIMULATED_SERVICE)
+    redactor, _ = harness.redaction
     data = {
-        "services": [each for each in services if each is not None],
+        # the only texts among these
+        "services": [redactor.text(each) for each in services if each is not None],
         "sent": test.sent,
         "answered": max(test.by_client.answered, test.by_requests.answered),
         "judged": test.judged,
@@ -143,8 +145,7 @@ def answers(harness: Harness, test: TestContext) -> str:
         "first_list": lists[0] if lists else None,
         "on_simulator": test.on_simulator,
     }
-    redactor, _ = harness.redaction
-    return redactor.text(json.dumps(data))
+    return json.dumps(data)
 
 
 def proved(harness: Harness) -> str | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import NetworkRefusedError
@@ -32,15 +30,19 @@ class Network:
         self._names = {host for host, _ in self._services if host != "localhost"}
         self._block = block
         self._refused = refused
-        self._patches = ExitStack()
+        self._undo: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
+        # every replayed test does this, and `unittest.mock.patch` would take a hundred times as long
         for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")):
-            self._patches.enter_context(patch.object(owner, name, self._guarded(getattr(owner, name), name)))
+            own = vars(owner).get(name)
+            self._undo.append(partial(delattr, owner, name) if own is None else partial(setattr, owner, name, own))
+            setattr(owner, name, self._guarded(getattr(owner, name), name))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._patches.close()
+        while self._undo:
+            self._undo.pop()()
 
     def _guarded(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
