@@ -8,7 +8,7 @@ import re
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_cce_precheck import __version__
 from pytest_cce_precheck.errors import CcePrecheckError
@@ -140,6 +140,12 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = args or ()
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         super().error(_without_secrets(f"{message}{self._near(message)}"))
 
@@ -150,9 +156,14 @@ class _Parser(argparse.ArgumentParser):
         what, _, known = message.partition(" (choose from ")
         if known:
             return did_you_mean(what.rpartition(": ")[2].strip("'"), re.findall(r"[\w-]+", known))
-        _, _, unknown = message.partition("unrecognized arguments: ")
-        flags = [word.partition("=")[0] for word in unknown.split() if word.startswith("-")]
-        return did_you_mean(flags[0], set(_flags_of(self))) if flags else ""
+        _, _, rest = message.partition("unrecognized arguments: ")
+        flags = [word.partition("=")[0] for word in rest.split() if word.startswith("-")]
+        if flags:
+            return did_you_mean(flags[0], set(_flags_of(self)))
+        # argparse names what is missing, and not what may be its wrong spelling
+        odd = [word.partition("=")[0] for word in self._given if word.startswith("--")] if "required" in message else []
+        unknown = [each for each in odd if each not in self._option_string_actions and each != "--"]
+        return f"; {unknown[0]} is unknown{did_you_mean(unknown[0], set(_flags_of(self)))}" if unknown else ""
 
 
 def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -120,8 +120,9 @@ def test_the_help_of_each_command_has_an_example_that_can_be_typed(capsys: Captu
         (["run", "--endpont=x"], "did you mean --endpoint"),
         (["ledger", "prun"], "did you mean prune?"),
         (["report", "dif", "a", "b"], "did you mean diff?"),
+        (["sdk", "run", "--drivr", "x"], "--drivr is unknown; did you mean --driver?"),
     ],
-    ids=["command", "option", "action", "report"],
+    ids=["command", "option", "action", "report", "a required option"],
 )
 def test_a_mistyped_word_gets_its_near_matches(capsys: Captured, words: list[str], expected: str) -> None:
     with pytest.raises(SystemExit) as ended:
