@@ -163,7 +163,7 @@ class Answerer:
                 future, keep_alive = connection.awaited
                 connection.awaited = None
                 response = future.result()
-            close = not keep_alive or _announces_close(response)
+            close = not keep_alive or "close" in response.headers.get("Connection", "").lower()
             for seconds, data in parts(response, close=close):
                 if seconds or connection.scheduled:
                     connection.scheduled.append((monotonic() + seconds, data))
@@ -213,8 +213,3 @@ class Answerer:
 def sends_too_much(connection: Connection) -> bool:
     """Return whether a client that waits for an answer has sent more than any request has."""
     return bool(connection.scheduled or connection.awaited) and len(connection.received) > MAX_HEAD + MAX_BODY
-
-
-def _announces_close(response: Response) -> bool:
-    pairs = response.headers.pairs
-    return any(name.lower() == "connection" and "close" in value.lower() for name, value in pairs)

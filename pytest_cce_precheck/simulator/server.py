@@ -234,16 +234,15 @@ class LoopbackServer:
         self._advance(connection)
 
     def _handshake(self, connection: Connection, sock: ssl.SSLSocket) -> None:
+        events = selectors.EVENT_READ
         try:
             sock.do_handshake()
-        except ssl.SSLWantWriteError:
-            self._watch(connection, selectors.EVENT_WRITE)
-            return
+            connection.handshaking = None
         except ssl.SSLWantReadError:
-            self._watch(connection, selectors.EVENT_READ)
-            return
-        connection.handshaking = None
-        self._watch(connection, selectors.EVENT_READ)
+            pass
+        except ssl.SSLWantWriteError:
+            events = selectors.EVENT_WRITE
+        self._watch(connection, events)
         self._set_deadline(connection)
 
     def _receive(self, connection: Connection, data: bytes) -> bool:
@@ -346,11 +345,8 @@ class SimulatorServer(LoopbackServer):
         self, simulator: Simulator, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
     ) -> None:
         self.simulator = simulator
-        super().__init__(self._simulated, port, tls=tls, idle=idle)
-
-    def _simulated(self, request: Request, caller: int) -> Response:
         # looked up for each request: `simulator` may have been replaced
-        return self.simulator.handle(request, caller=caller)
+        super().__init__(lambda asked, caller: self.simulator.handle(asked, caller=caller), port, tls=tls, idle=idle)
 
 
 def _end_tls(sock: socket.socket) -> None:

@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.simulator.busy import busy
-from pytest_cce_precheck.simulator.catalogue import HookTable, load_variations
 from pytest_cce_precheck.simulator.creation import names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import (
     FINAL,
@@ -42,6 +41,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_document,
     with_header,
 )
+from pytest_cce_precheck.simulator.pipeline import HookTable, load_variations
 from pytest_cce_precheck.simulator.refusals import (
     INTERNAL_ERROR,
     THROTTLED,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.simulator.catalogue import load_faults
 from pytest_cce_precheck.simulator.faults import access, combination, creating, documents, filters, http, tasks
+from pytest_cce_precheck.simulator.pipeline import load_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_cce_precheck.errors import TransportReason
-    from pytest_cce_precheck.simulator.catalogue import HookTable
+    from pytest_cce_precheck.simulator.pipeline import HookTable
 
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")

@@ -39,8 +39,7 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
     from pytest_cce_precheck.simulator.state import Task
 
 _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")

@@ -28,8 +28,7 @@ from pytest_cce_precheck.wire.vocabulary import TaskType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
 
@@ -43,9 +42,14 @@ def _lose_last(call: Call, document: Document) -> None:
         call.state.remove(call.cluster.id, items.pop()["metadata"]["taskID"])
 
 
-def _two_only(call: Call, document: Document) -> None:
-    for item in document["status"]["items"][2:]:
-        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+def _not_made(start: int) -> Edit:
+    """Show the tasks from a place on, and list none of these."""
+
+    def edit(call: Call, document: Document) -> None:
+        for item in document["status"]["items"][start:]:
+            call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+
+    return edit
 
 
 def _first_twice(_call: Call, document: Document) -> None:
@@ -140,11 +144,6 @@ def _beside_another(edit: Edit) -> Edit:
     return edit_beside
 
 
-def _lose_all(call: Call, document: Document) -> None:
-    for item in document["status"]["items"]:
-        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
-
-
 def _id_of_the_one_before(call: Call, document: Document) -> None:
     [made] = document["status"]["items"][-1:]
     before = next(task for task in reversed(call.cluster.tasks) if task.id != made["metadata"]["taskID"])
@@ -199,8 +198,8 @@ HOOKS: Final[HookTable] = {
             "createTimeStamp",
             lambda task: timestamp(task.created),
         ),
-        "third-entry-of-a-create-is-not-made": _two_only,
-        "create-beside-another-is-lost": _beside_another(_lose_all),
+        "third-entry-of-a-create-is-not-made": _not_made(2),
+        "create-beside-another-is-lost": _beside_another(_not_made(0)),
         "create-beside-another-gets-its-id": _beside_another(_id_of_the_one_before),
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),

@@ -49,8 +49,7 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook, HookTable
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
 

@@ -39,8 +39,7 @@ from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
 
 
 # octets of a body that is sent with the length of a shorter one

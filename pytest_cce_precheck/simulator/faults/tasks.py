@@ -42,8 +42,7 @@ from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
+    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
     from pytest_cce_precheck.simulator.population import SeededIds
 
 

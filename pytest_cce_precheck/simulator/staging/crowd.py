@@ -70,7 +70,8 @@ class Replicas:
 
     def _observe(self, call: Call, tasks: list[Task]) -> list[Task]:
         rng = Random(f"{call.seed}:replica:{call.number}")  # noqa: S311  as above
-        behind = _behind(rng.choice(self._seconds), call.now)
+        seconds = rng.choice(self._seconds)
+        behind = timedelta(seconds=call.now.timestamp() % seconds if seconds else 0)
         if call.route is None or not behind:
             return tasks
         self._happened["from a replica that is behind"] += 1
@@ -78,10 +79,6 @@ class Replicas:
         call.now -= behind
         listed = call.state.tasks_of(call.route.cluster_id, call.now)
         return [task for task in listed if task.created.at <= call.now]
-
-
-def _behind(seconds: float, now: datetime) -> timedelta:
-    return timedelta(seconds=now.timestamp() % seconds) if seconds else timedelta()
 
 
 def _present(call: Call, _document: object = None) -> None:
