@@ -42,9 +42,9 @@ class AnsweredTask:
         # read once: each rule looks at each task of every answer
         self.path = path
         self.raw = raw
-        self.metadata = _object(raw.get("metadata"))
-        self.status = _object(raw.get("status"))
-        self.spec = _object(raw.get("spec"))
+        self.metadata = part_of(raw, "metadata")
+        self.status = part_of(raw, "status")
+        self.spec = part_of(raw, "spec")
         self.id = _text(self.metadata.get("taskID"))
         self.state = state_of(self.status)
         self.created = _timestamp(self.metadata.get("createTimeStamp"))
@@ -148,7 +148,7 @@ class Answer:
     @cached_property
     def count(self) -> int | None:
         """``pageInfo.currentCount``."""
-        count = _object(self.document.get("pageInfo")).get("currentCount")
+        count = part_of(self.document, "pageInfo").get("currentCount")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
@@ -171,7 +171,7 @@ def items_of(document: Mapping[str, Any], operation: Operation) -> tuple[str, An
     """Return the JSON path of the list of tasks, and what the document has there."""
     if operation == "list":
         return "$.items", document.get("items")
-    return "$.status.items", _object(document.get("status")).get("items")
+    return "$.status.items", part_of(document, "status").get("items")
 
 
 def _has_gained(now: Any, before: Any) -> bool:
@@ -184,8 +184,10 @@ def _has_gained(now: Any, before: Any) -> bool:
     )
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def part_of(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object within another one, empty if there is none."""
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _text(value: Any) -> str | None:

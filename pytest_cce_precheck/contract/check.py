@@ -50,7 +50,9 @@ def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[
         findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
         findings = gathered(chain(findings, *(rule(exchange) for rule in envelope.ERROR_RULES)))
-        if expect is not None and exchange.status not in expect and not _says_more(exchange):
+        # a failure has a code of its own, and after a passing status the caller tries again
+        says_more = exchange.status in envelope.PASSING or envelope.has_failed(exchange)
+        if expect is not None and exchange.status not in expect and not says_more:
             wanted = envelope.operation_status(exchange)
             message = f"status {exchange.status}, but {wanted} was expected: {_excerpt(exchange)}"
             asked = tuple(sorted({name for name, _ in exchange.request.params}))
@@ -89,11 +91,6 @@ def _schema_findings(answer: Answer, schema: str) -> list[Finding]:
         return found
     note = "at least so often: an answer with so many breaches of the schema is not searched to its end"
     return [replace(finding, evidence=(("counted", note),)) for finding in found]
-
-
-def _says_more(exchange: Exchange) -> bool:
-    # a failure has a code of its own, and after a passing status the caller tries again
-    return exchange.status in envelope.PASSING or envelope.has_failed(exchange)
 
 
 def _excerpt(exchange: Exchange) -> str:

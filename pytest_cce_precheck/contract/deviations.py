@@ -36,13 +36,8 @@ def items_object(document: dict[str, Any], operation: Operation) -> Iterator[str
 
 def create_status_shape(document: dict[str, Any], operation: Operation) -> Iterator[str]:
     """P, G and J: the status of another call, with no list of tasks."""
-    status = document.get("status")
-    if (
-        operation == "create"
-        and isinstance(status, dict)
-        and "items" not in status
-        and status.keys() & {"phase", "itemsStatus"}
-    ):
+    status = document.get("status") if operation == "create" else None
+    if isinstance(status, dict) and "items" not in status and status.keys() & {"phase", "itemsStatus"}:
         document["status"] = {"items": []}
         yield "$.status"
 

@@ -242,7 +242,7 @@ class Unlisted:
         for key, task in answer.by_id.items():
             if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag:
                 continue
-            earlier, since = self.seen.setdefault(key, (opened_by, lagging.now if lagging else 0.0))
+            earlier, since = self.seen.setdefault(key, (opened_by, lagging.now() if lagging else 0.0))
             if earlier is not opened_by and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
                 findings.append(_unlisted(question, task).seen_in(*seen_in))

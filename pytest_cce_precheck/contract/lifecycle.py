@@ -25,12 +25,6 @@ _LEAST_INTERVALS: Final = 3
 _RAREST: Final = 10
 
 
-def judge_series(answers: Iterable[Answer]) -> list[Finding]:
-    """Judge unfiltered lists of one cluster, in the order in which they were read."""
-    history = TaskHistory()
-    return [finding for answer in answers for finding in history.observe(answer)]
-
-
 @dataclass
 class _Interval:
     """What happened between two unfiltered lists: how often each filter was asked for, and what changed."""

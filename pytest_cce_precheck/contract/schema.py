@@ -66,13 +66,12 @@ _FAST_TIMESTAMP: Final = (
 class SchemaError:
     """One breach of a schema.
 
-    ``path`` is a JSON path (that of the missing field if one is missing); ``keyword`` is the schema's.
+    ``path`` is a JSON path (that of the missing field if one is missing).
     """
 
     code: str
     path: str
     message: str
-    keyword: str
 
 
 def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
@@ -90,7 +89,7 @@ def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
         return
     errors = _one_for_each_path(_validator(schema_name).iter_errors(document))
     for error in islice(_in_order(errors, document), _MOST_ERRORS):
-        yield SchemaError(_code(error), json_path(error.absolute_path), _message(error), str(error.validator))
+        yield SchemaError(_code(error), json_path(error.absolute_path), _message(error))
 
 
 def breach(document: Any, schema_name: str) -> str:

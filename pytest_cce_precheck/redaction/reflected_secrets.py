@@ -22,9 +22,14 @@ _SHORTEST: Final = 8
 
 def marked(request: Request, response: Response) -> Response:
     """Return an answer with `HEADER` for each of its request's credentials that it repeats."""
-    said = [response.body, *(value.encode("utf-8", "surrogateescape") for _, value in response.headers.pairs)]
-    names = [name for name, secret in _own_secrets(request) if any(secret.encode() in each for each in said)]
+    names = repeated_headers(request, response)
     return _with_headers(response, [(HEADER, name) for name in names]) if names else response
+
+
+def repeated_headers(request: Request, response: Response) -> list[str]:
+    """Return the names of the credential headers of a request whose secret its answer repeats."""
+    said = [response.body, *(value.encode("utf-8", "surrogateescape") for _, value in response.headers.pairs)]
+    return [name for name, secret in _own_secrets(request) if any(secret.encode() in each for each in said)]
 
 
 def repeated(request: Request, response: Response) -> Response:
