@@ -112,12 +112,7 @@ class Answer:
 
     @cached_property
     def _tasks(self) -> tuple[AnsweredTask, ...]:
-        path, items = items_of(self.document, self.operation)
-        if not isinstance(items, list):
-            return ()
-        return tuple(
-            AnsweredTask(f"{path}[{index}]", item) for index, item in enumerate(items) if isinstance(item, dict)
-        )
+        return tuple(AnsweredTask(path, task) for path, task in tasks_in(self.document, self.operation))
 
     def share_tasks(self, earlier: Answer) -> None:
         """Hold the tasks of an earlier comparable list in place of equal ones: 20,000 of them take 100 MB."""
@@ -172,6 +167,14 @@ def items_of(document: Mapping[str, Any], operation: Operation) -> tuple[str, An
     if operation == "list":
         return "$.items", document.get("items")
     return "$.status.items", part_of(document, "status").get("items")
+
+
+def tasks_in(document: Mapping[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tasks of a document that are objects, each with its JSON path."""
+    path, items = items_of(document, operation)
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield f"{path}[{index}]", item
 
 
 def _has_gained(now: Any, before: Any) -> bool:

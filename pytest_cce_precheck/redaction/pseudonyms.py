@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -216,10 +216,8 @@ def _pseudonym_of(text: str, turn: int) -> str:
 
 
 def _octets(text: str, turn: int) -> Iterator[int]:
-    block = 0
-    while True:
+    for block in count():
         yield from sha256(f"{turn}/{block}/{text}".encode()).digest()
-        block += 1
 
 
 def _whole(text: str, lengths: Mapping[str, list[int]], known: Mapping[str, str]) -> Iterator[tuple[int, str]]:

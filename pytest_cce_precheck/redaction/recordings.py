@@ -93,7 +93,7 @@ class Redaction:
         self._pieces = Pieces(secrets)
         self._pseudonyms = pseudonyms
         self._path = lru_cache(_CACHED)(self._new_path)
-        self._query = lru_cache(_CACHED)(self._new_query)
+        self._query = lru_cache(_CACHED)(lambda query: "&".join(map(self._parameter, query.split("&"))))
         self._header = lru_cache(_CACHED)(self._new_header)
         self._short_text = lru_cache(_CACHED)(self.text)
 
@@ -182,9 +182,6 @@ class Redaction:
                 segments.append(self._encoded(segment, self._clean, unquote) if before in _BEFORE_IDS else MASK)
             before = segment
         return "/".join(segments)
-
-    def _new_query(self, query: str) -> str:
-        return "&".join(self._parameter(part) for part in query.split("&"))
 
     def _parameter(self, part: str) -> str:
         name, sign, value = part.partition("=")

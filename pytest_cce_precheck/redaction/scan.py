@@ -118,17 +118,17 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
         known = {path_at(place) for place, kind in places if kind == KNOWN}
         yield from ((path, CUT) for path, view in seen if path not in known and pieces.found_in(view))
     of_a_secret = cache(names_a_secret)
-    yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
+    yield from (
+        (path, NAMED)
+        for path, text in seen
+        if of_a_secret(_name_of(path)) and text.strip("*") and text not in REPLAY_CREDENTIALS.secrets
+    )
 
 
 def _name_of(path: Path) -> str:
     """Return the name of the member that holds a value or the list that it is in; empty for a name itself."""
     name = next((step for step in reversed(path) if not isinstance(step, int)), "")
     return "" if isinstance(name, _Key) else name
-
-
-def _is_secret(text: str) -> bool:
-    return text.strip("*") != "" and text not in REPLAY_CREDENTIALS.secrets
 
 
 def _views(text: str, is_base64: bool, levels: int) -> Iterator[str]:

@@ -184,10 +184,6 @@ def _is_basic(match: re.Match[str]) -> bool:
         return False
 
 
-def _has_digit(match: re.Match[str]) -> bool:
-    return any(map(str.isdigit, _value(match)))
-
-
 def _is_shown(match: re.Match[str]) -> bool:
     return bool(_value(match).strip("*"))
 
@@ -220,7 +216,7 @@ _LOOKS: Final = (
         "credentials of a scheme",
         ("bearer ", "sdk-hmac-sha256 "),
         re.compile(r"(?i:bearer|sdk-hmac-sha256) {1,3}(?P<bearer>[A-Za-z0-9._~+/-]{16,}+=*)"),
-        _has_digit,
+        lambda match: any(map(str.isdigit, _value(match))),
     ),
     _Look(
         "access key id",

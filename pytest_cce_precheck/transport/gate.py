@@ -11,7 +11,7 @@ from functools import partial
 from http.client import HTTPConnection
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from requests.exceptions import RequestException
@@ -35,17 +35,7 @@ if TYPE_CHECKING:
 
     Place = tuple[str, int | None]
     Send = Callable[[], BaseHTTPResponse]
-
-
-class Refuse(Protocol):
-    """What refuses a request."""
-
-    def __call__(self, method: str, target: str, headers: Iterable[str], /, *, has_body: bool) -> None:
-        """Raise an error if a request may not be sent; ``headers`` are names."""
-
-
-def _refuse_nothing(_method: str, _target: str, _headers: Iterable[str], /, *, has_body: bool) -> None:
-    pass
+    Refuse = Callable[[str, str, Iterable[str], bool], None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +46,6 @@ class _Service:
 
 
 _PORTS: Final = {"http": 80, "https": 443}
-
-
 # seconds; a place that is known is found in less
 _NOTICEABLE: Final = 0.05
 
@@ -86,7 +74,7 @@ class Gate:
         budget: Callable[[], SharedBudget],
         *,
         deadline: float | None = None,
-        refuse: Refuse = _refuse_nothing,
+        refuse: Refuse = lambda *_: None,
     ) -> None:
         """Bound the calls to a service, each of which may take ``deadline`` seconds.
 
@@ -113,7 +101,8 @@ class Gate:
             target = url if url.startswith("/") else parse_url(url).request_uri
             # a proxy is asked for a tunnel before anything else
             sent = "CONNECT" if self._is_a_proxy(pool) else method
-            service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
+            # the very characters that are sent: a subclass of str may compare as it likes
+            service.refuse("".join(sent), target, headers, bool(given.get("body")))
             watched(pool)
             # what the lookup of a name took is part of the call; without one, messages name the deadline that was set
             took = monotonic() - began
@@ -143,7 +132,7 @@ class Gate:
             if service is not None:
                 headers = [field.partition(":")[0] for field in fields]
                 is_through = tunnel[0] and self._service([here]) is not None
-                service.refuse("CONNECT" if is_through else method, target, headers, has_body=bool(message_body))
+                service.refuse("CONNECT" if is_through else method, target, headers, bool(message_body))
                 if self._before.get() is None:
                     budget = service.budget()
                     budget.arrived(budget.take())
@@ -158,7 +147,7 @@ class Gate:
 
     def _service(self, places: Iterable[Place]) -> _Service | None:
         """Return the service that one of the places is, by its name or by its address."""
-        return next((found for place in places if (found := self._service_at(place)) is not None), None)
+        return next(filter(None, map(self._service_at, places)), None)
 
     def _service_at(self, place: Place) -> _Service | None:
         exact = self._services.get(place)
@@ -255,11 +244,6 @@ def _seconds_of(service: _Service) -> float | None:
     watch = Watch.current()
     limits = (service.deadline, service.budget().remaining, None if watch is None else watch.due - monotonic())
     return min((max(each, 0.0) for each in limits if each is not None), default=None)
-
-
-def _plain(method: str) -> str:
-    """Return the very characters that are sent; a subclass of str may compare as it likes."""
-    return "".join(method)
 
 
 def _in_time(budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:

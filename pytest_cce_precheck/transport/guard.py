@@ -39,7 +39,7 @@ class WriteGuard:
         self._made_up = list_path(project_id, unknown_value(cluster_id))
         self._is_unknown = False
 
-    def check(self, method: str, target: str, headers: Iterable[str] = (), *, has_body: bool = False) -> None:
+    def check(self, method: str, target: str, headers: Iterable[str] = (), has_body: bool = False) -> None:
         """Raise `WriteRefusedError` if a request may not be sent; ``target`` is path and query."""
         __tracebackhide__ = True
         path, _, query = target.partition("?")
