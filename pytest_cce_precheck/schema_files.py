@@ -23,16 +23,6 @@ SNAPSHOT: Final = "snapshot"
 REPORT: Final = "report"
 KEPT_FAILURE: Final = "kept_failure"
 STATE: Final = "state"
-_OF_FILES: Final = (OPENAPI, CASSETTE, SNAPSHOT, REPORT, KEPT_FAILURE, STATE)
-
-
-def schema_names() -> tuple[str, ...]:
-    """Return the names of the schemas of calls and of drivers' messages, sorted; those of files are not among them.
-
-    >>> "list_answer" in schema_names(), "cassette" in schema_names()
-    (True, False)
-    """
-    return tuple(name for name in _file_names() if name not in _OF_FILES)
 
 
 @cache

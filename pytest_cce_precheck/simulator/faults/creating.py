@@ -6,6 +6,7 @@ import html
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,14 +43,10 @@ def _lose_last(call: Call, document: Document) -> None:
         call.state.remove(call.cluster.id, items.pop()["metadata"]["taskID"])
 
 
-def _not_made(start: int) -> Edit:
+def _lose_from(start: int, call: Call, document: Document) -> None:
     """Show the tasks from a place on, and list none of these."""
-
-    def edit(call: Call, document: Document) -> None:
-        for item in document["status"]["items"][start:]:
-            call.state.remove(call.cluster.id, item["metadata"]["taskID"])
-
-    return edit
+    for item in document["status"]["items"][start:]:
+        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
 
 
 def _first_twice(_call: Call, document: Document) -> None:
@@ -133,15 +130,11 @@ def _list_in_both(call: Call, document: Document) -> None:
             call.state.add(other, task)
 
 
-def _beside_another(edit: Edit) -> Edit:
+def _beside_another(edit: Edit, call: Call, document: Document) -> None:
     """Edit the answer to a create request that comes within a second of one on another connection."""
-
-    def edit_beside(call: Call, document: Document) -> None:
-        caller, at = call.previous("create", (call.caller, call.now))
-        if caller != call.caller and call.now - at < timedelta(seconds=1):
-            edit(call, document)
-
-    return edit_beside
+    caller, at = call.previous("create", (call.caller, call.now))
+    if caller != call.caller and call.now - at < timedelta(seconds=1):
+        edit(call, document)
 
 
 def _id_of_the_one_before(call: Call, document: Document) -> None:
@@ -198,9 +191,9 @@ HOOKS: Final[HookTable] = {
             "createTimeStamp",
             lambda task: timestamp(task.created),
         ),
-        "third-entry-of-a-create-is-not-made": _not_made(2),
-        "create-beside-another-is-lost": _beside_another(_not_made(0)),
-        "create-beside-another-gets-its-id": _beside_another(_id_of_the_one_before),
+        "third-entry-of-a-create-is-not-made": partial(_lose_from, 2),
+        "create-beside-another-is-lost": partial(_beside_another, partial(_lose_from, 0)),
+        "create-beside-another-gets-its-id": partial(_beside_another, _id_of_the_one_before),
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },

@@ -134,12 +134,9 @@ def _first_of(separators: str) -> Callable[[str, str], bool]:
     return lambda sent, actual: re.split(f"[{separators}]", sent, maxsplit=1)[0] == actual
 
 
-def _word_means_all(*words: str) -> Hook[list[Task]]:
-    def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        meant = [name for name, values in call.query.values.items() if set(values) & set(words)]
-        return select_without(call, *meant) if meant else tasks
-
-    return hook
+def _null_means_all(call: Call, tasks: list[Task]) -> list[Task]:
+    meant = [name for name, values in call.query.values.items() if {"null", "0"} & set(values)]
+    return select_without(call, *meant) if meant else tasks
 
 
 def _as_constant(sent: str, actual: str) -> bool:
@@ -224,7 +221,7 @@ HOOKS: Final[HookTable] = {
             lambda sent, actual: sent.lstrip("0") == actual.lstrip("0"), TASK_ID, INSTANCE
         ),
         "instance-decoded-again": select_by(lambda sent, actual: unquote(sent) == actual, INSTANCE),
-        "null-means-no-filter": _word_means_all("null", "0"),
+        "null-means-no-filter": _null_means_all,
         "task-id-also-selects-by-instance": lambda call, tasks: (
             tasks or select_by_pairs(call, [(INSTANCE if n == TASK_ID else n, value) for n, value in call.query.params])
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage, as_g
 from pytest_cce_precheck.simulator.staging.iam import EXPIRED, LOCKED, TOKEN_PATH, Account, IssuedTokens, KeyLock
 from pytest_cce_precheck.simulator.staging.profiles import Profile, find_profile
 from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -150,6 +150,5 @@ class _SkewedClock(Clock):
 
 def _with_headers(request: Request, answer: Response, now: datetime) -> Response:
     """Return a response of the gateway with the headers that every response has."""
-    date = ("Date", format_datetime(now.replace(microsecond=0), usegmt=True))
-    headers = Headers((date, *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
+    headers = Headers((("Date", http_date(now)), *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
     return Response(answer.status, headers, b"" if request.method == "HEAD" else answer.body)
