@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,8 +15,6 @@ from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 Operation = Literal["list", "create"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,8 +17,6 @@ from pytest_cce_precheck.contract.http_rules import HTTP_RULES
 from pytest_cce_precheck.contract.schema import MANY, is_as_documented, schema_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 

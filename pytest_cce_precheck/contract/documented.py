@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -12,8 +13,6 @@ from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 CALLS: Final[Mapping[str, str]] = MappingProxyType({"GET": "list", "POST": "create"})

@@ -7,6 +7,7 @@ leaves unspecified is a `Query` with several acceptable meanings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -15,8 +16,6 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.replica_lag import ReplicaLag
     from pytest_cce_precheck.wire.exchange import Request

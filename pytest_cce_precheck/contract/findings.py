@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,6 @@ from pytest_cce_precheck.contract.rules import Kind, Rule, Severity, rules
 from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 SAMPLES: Final = 3

@@ -6,15 +6,16 @@ Nothing here decides whether an answer is right. A rule that is left out has not
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.contract.answer import part_of
+from pytest_cce_precheck.contract.answer import Answer, part_of
 from pytest_cce_precheck.contract.documented import CALLS
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, is_gateway_error, read_object
-from pytest_cce_precheck.contract.filters import satisfies
+from pytest_cce_precheck.contract.filters import Bracket, Query, satisfies
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
@@ -22,10 +23,6 @@ from pytest_cce_precheck.wire.signing import SignatureError, verify
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-
-    from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +20,6 @@ from pytest_cce_precheck.contract.rules import Kind, rules
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.filters import Bracket, Query
     from pytest_cce_precheck.contract.occasions import Occasion

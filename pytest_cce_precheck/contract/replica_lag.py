@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,6 @@ from weakref import ref
 from pytest_cce_precheck.contract.lifecycle import moves_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
-
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 
 # no replica that anybody works with is further behind

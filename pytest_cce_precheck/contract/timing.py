@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.contract.envelope import PASSING
@@ -10,9 +11,6 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 

@@ -7,7 +7,9 @@ other, and when two targets of the same run follow different ones.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import comb
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,9 +21,6 @@ from pytest_cce_precheck.drift.traits import parsed, sample
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 UNLIKELY: Final = 0.001

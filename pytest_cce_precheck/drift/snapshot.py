@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.contract.schema import breach
@@ -16,10 +18,6 @@ from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory
 from pytest_cce_precheck.drift.traits import Trait, Traits
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
 from pytest_cce_precheck.schema_files import SNAPSHOT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 VERSION: Final = 1
 LARGEST: Final = 16 * 1024 * 1024

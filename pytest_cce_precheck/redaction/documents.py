@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pytest_cce_precheck.redaction.pseudonyms import ID_FIELDS, folded
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Clean = Callable[[str], str]
 Keys = Literal["known", "free", "masked"]

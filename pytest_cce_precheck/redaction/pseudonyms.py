@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -13,14 +14,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from pytest_cce_precheck.cassette.format import Recording
-    from pytest_cce_precheck.wire.exchange import Request
 
 ID_FIELDS: Final = frozenset({"taskid", "addoninstanceid", "clusterid", "projectid", "uid"})
 """The fields that hold an id, as `folded` writes them."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pytest_cce_precheck.wire.exchange import Headers
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_cce_precheck.wire.exchange import Request, Response
 
 HEADER: Final = "X-Repeats-Request-Header"
 """Names, in a recorded answer, each credential header of its request that the answer repeated."""

@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -21,8 +22,6 @@ from pytest_cce_precheck.redaction.spellings import MASK, Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from pytest_cce_precheck.wire.credentials import Credentials
 
 KNOWN: Final = "a credential in use"

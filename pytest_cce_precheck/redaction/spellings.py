@@ -7,12 +7,10 @@ import html
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, quote_plus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MASK: Final = "***"
 

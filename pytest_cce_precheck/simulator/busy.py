@@ -6,6 +6,8 @@ forward, a finished task has an expiry that does not change, and no task leaves 
 
 from __future__ import annotations
 
+from datetime import datetime
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.simulator.refusals import THROTTLED, refuse
@@ -13,9 +15,6 @@ from pytest_cce_precheck.simulator.state import Pace, SimulatorState
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from random import Random
-
     from pytest_cce_precheck.simulator.pipeline import Call
     from pytest_cce_precheck.simulator.population import SeededIds
     from pytest_cce_precheck.wire.exchange import Response

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Final
 
 # A fixed start makes the same seed give the same bytes.
 START: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)

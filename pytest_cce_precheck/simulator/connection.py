@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -31,9 +32,8 @@ from pytest_cce_precheck.wire.exchange import Request, Response
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
 
-    Handle = Callable[[Request, int], Response | Future[Response]]
+Handle = Callable[[Request, int], Response | Future[Response]]
 
 _CACHED_HEADS: Final = 256
 _MAX_CACHED_HEAD: Final = 4 * 1024

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.http1 import END_OF_HEAD, format_response
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PARTS: Final = 10
 

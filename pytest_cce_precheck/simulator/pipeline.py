@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, cast
@@ -16,8 +17,6 @@ from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.errors import BodyError, TransportReason
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pytest_cce_precheck.simulator.clock import Clock
     from pytest_cce_precheck.simulator.population import Population, SeededIds
     from pytest_cce_precheck.simulator.refusals import Refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,6 @@ from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from pytest_cce_precheck.simulator.state import Task
 
 _NAMES: Final[Mapping[str, Filter]] = {str(member): member for member in Filter}

@@ -15,17 +15,15 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, sends_too_much
+from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Handle, Wait, sends_too_much
 from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.connection import Handle
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.exchange import Request, Response
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -41,7 +42,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_document,
     with_header,
 )
-from pytest_cce_precheck.simulator.pipeline import HookTable, load_variations
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable, Variation, load_variations
 from pytest_cce_precheck.simulator.refusals import (
     INTERNAL_ERROR,
     THROTTLED,
@@ -58,9 +59,6 @@ from pytest_cce_precheck.wire.timestamps import format_timestamp, parse_timestam
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter, TaskState, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, Variation
     from pytest_cce_precheck.simulator.state import Task
 
 

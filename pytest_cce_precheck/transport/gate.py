@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from functools import partial
 from http.client import HTTPConnection
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
 from requests.exceptions import RequestException
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import parse_url, retry
 
@@ -25,17 +26,13 @@ from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
-    from typing import Self
-
-    from urllib3 import BaseHTTPResponse
 
     from pytest_cce_precheck.transport.pacing import SharedBudget
 
-    Place = tuple[str, int | None]
-    Send = Callable[[], BaseHTTPResponse]
-    Refuse = Callable[[str, str, Iterable[str], bool], None]
+Place = tuple[str, int | None]
+Send = Callable[[], BaseHTTPResponse]
+Refuse = Callable[[str, str, Iterable[str], bool], None]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -11,8 +12,6 @@ from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from pytest_cce_precheck.wire.exchange import Exchange
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+import requests
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RetryError
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -16,20 +19,10 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 
 from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.transport.failures import failure
-from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Self
-
-    import requests
-    from requests import PreparedRequest
-
-    from pytest_cce_precheck.wire.exchange import Response
-
-    Send = Callable[..., requests.Response]
-    Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
-
+Send = Callable[..., requests.Response]
+Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
 
 # the arguments of `HTTPAdapter.send`
 _HOW: Final = ("stream", "timeout", "verify", "cert", "proxies")

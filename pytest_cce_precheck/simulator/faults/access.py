@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
@@ -29,7 +30,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_fields,
 )
 from pytest_cce_precheck.simulator.http1 import format_response
-from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
+from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable, NoAnswer
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
@@ -39,10 +40,7 @@ from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from pytest_cce_precheck.errors import TransportReason
-    from pytest_cce_precheck.simulator.pipeline import HookTable
 
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")

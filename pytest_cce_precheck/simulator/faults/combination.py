@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -38,8 +39,6 @@ from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
     from pytest_cce_precheck.simulator.state import Task
 

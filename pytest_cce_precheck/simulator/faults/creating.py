@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,15 +23,12 @@ from pytest_cce_precheck.simulator.hooks import (
     put,
     with_status,
 )
-from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
-    from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
 
 

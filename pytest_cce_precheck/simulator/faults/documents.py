@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -39,8 +40,6 @@ from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
     from pytest_cce_precheck.wire.exchange import Response
 

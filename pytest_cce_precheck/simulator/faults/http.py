@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -38,8 +39,6 @@ from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
     from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -41,8 +42,6 @@ from pytest_cce_precheck.simulator.state import Moment, Task, Timetable
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
     from pytest_cce_precheck.simulator.population import SeededIds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,6 @@ from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
 from pytest_cce_precheck.simulator.pipeline import Call, Variation
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from pytest_cce_precheck.simulator.refusals import Refusal
     from pytest_cce_precheck.simulator.state import Task
     from pytest_cce_precheck.wire.exchange import Response

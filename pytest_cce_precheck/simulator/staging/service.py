@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
@@ -19,10 +20,6 @@ from pytest_cce_precheck.simulator.staging.profiles import Profile, find_profile
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
 
 # seconds by which each request advances a clock that stands still
 _SHORTEST_ANSWER: Final = 0.01
