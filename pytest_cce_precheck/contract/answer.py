@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.time_limit import stop_if_over
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 Operation = Literal["list", "create"]
 

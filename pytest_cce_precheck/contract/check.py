@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import listed, shortened
 from pytest_cce_precheck.contract import deviations, envelope, invariants
@@ -15,9 +14,7 @@ from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.http_rules import HTTP_RULES
 from pytest_cce_precheck.contract.schema import MANY, is_as_documented, schema_errors
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 
 def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[Finding]:

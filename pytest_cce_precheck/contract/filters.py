@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.replica_lag import ReplicaLag
+from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
-    from pytest_cce_precheck.contract.replica_lag import ReplicaLag
-    from pytest_cce_precheck.wire.exchange import Request
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]

@@ -7,14 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.rules import Kind, Rule, Severity, rules
 from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 SAMPLES: Final = 3
 """How many places are shown of a fact that an answer shows in many."""

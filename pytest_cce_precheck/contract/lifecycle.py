@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import CLOCKS_APART, answer_date, service_time
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 _IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceID", "createTimeStamp")
 # fewer new tasks than this, one for each read, are a coincidence

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.contract.answer import Answer, part_of
 from pytest_cce_precheck.contract.documented import CALLS
@@ -19,12 +19,10 @@ from pytest_cce_precheck.contract.filters import Bracket, Query, satisfies
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Exchange, Request
 from pytest_cce_precheck.wire.signing import SignatureError, verify
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER, create_path, list_path
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 Occasion = tuple[str, bool]
 

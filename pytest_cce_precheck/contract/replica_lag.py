@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from weakref import ref
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.lifecycle import moves_back
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 
 # no replica that anybody works with is further behind
 _LONGEST: Final = 60.0

@@ -11,7 +11,7 @@ import marshal
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.contract.answer import AnsweredTask
 from pytest_cce_precheck.contract.deviations import normalise
@@ -19,11 +19,9 @@ from pytest_cce_precheck.contract.documented import CALLS, TYPES, Documented, do
 from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 Share = tuple[int, int]
 """How many objects have a field, and how many objects there are."""

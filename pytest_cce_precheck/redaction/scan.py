@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
 
 from pytest_cce_precheck._text import count_of
@@ -20,9 +20,7 @@ from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightin
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import Credentials
 
 KNOWN: Final = "a credential in use"
 CUT: Final = "a piece of a credential in use"

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.simulator.pipeline import Call
+from pytest_cce_precheck.simulator.population import SeededIds
 from pytest_cce_precheck.simulator.refusals import THROTTLED, refuse
 from pytest_cce_precheck.simulator.state import Pace, SimulatorState
+from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5
 _LONGEST_STEP: Final = 1.0

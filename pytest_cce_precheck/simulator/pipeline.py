@@ -11,20 +11,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, cast
+from typing import Any, Final, TypedDict, TypeVar, cast
 
 from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck.errors import BodyError, TransportReason
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.clock import Clock
-    from pytest_cce_precheck.simulator.population import Population, SeededIds
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.routing import Route
-    from pytest_cce_precheck.simulator.selection import ListQuery
-    from pytest_cce_precheck.simulator.state import Cluster, SimulatorState, Task
-    from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Request, Response
+from pytest_cce_precheck.simulator.clock import Clock
+from pytest_cce_precheck.simulator.population import Population, SeededIds
+from pytest_cce_precheck.simulator.refusals import Refusal
+from pytest_cce_precheck.simulator.routing import Route
+from pytest_cce_precheck.simulator.selection import ListQuery
+from pytest_cce_precheck.simulator.state import Cluster, SimulatorState, Task
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Request, Response
 
 T = TypeVar("T")
 Document = dict[str, Any]

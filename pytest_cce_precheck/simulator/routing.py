@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote
 
+from pytest_cce_precheck.simulator.population import SeededIds
 from pytest_cce_precheck.simulator.refusals import Refusal, forbidden, method_not_allowed, not_found
+from pytest_cce_precheck.simulator.state import SimulatorState
+from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.simulator.state import SimulatorState
-    from pytest_cce_precheck.wire.exchange import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.busy import busy
 from pytest_cce_precheck.simulator.creation import names_a_cluster, parse_request
@@ -54,13 +54,10 @@ from pytest_cce_precheck.simulator.refusals import (
 )
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import format_timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter, TaskState, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.state import Task
-
 
 # the answer from which on an optional field is there
 _LATER: Final = 8

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})

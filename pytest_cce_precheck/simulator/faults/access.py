@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from string import hexdigits
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.errors import TransportReason
 from pytest_cce_precheck.simulator.authorization import check_signature
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -38,10 +39,6 @@ from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.errors import TransportReason
-
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
 # of the digits of a signature

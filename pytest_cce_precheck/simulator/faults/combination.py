@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -34,13 +34,11 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
-    from pytest_cce_precheck.simulator.state import Task
 
 _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _NAMES: Final = frozenset(str(name) for name in Filter)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import (
@@ -23,14 +23,11 @@ from pytest_cce_precheck.simulator.hooks import (
     put,
     with_status,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
-    from pytest_cce_precheck.simulator.state import Task
-
 
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 

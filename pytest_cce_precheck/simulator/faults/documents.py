@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -34,14 +34,12 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.state import Moment
+from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
-    from pytest_cce_precheck.wire.exchange import Response
 
 _CREATED: Final = "metadata.createTimeStamp"
 _EXPIRES: Final = "metadata.expireTimeStamp"

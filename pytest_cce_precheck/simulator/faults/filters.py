@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.hooks import (
@@ -43,14 +43,12 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook, HookTable
+from pytest_cce_precheck.simulator.refusals import Refusal
 from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook, HookTable
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.state import Task
 
 # in fnmatch's syntax, whose patterns stay fast with many wildcards
 _GLOB: Final = str.maketrans({"[": "[[]"})

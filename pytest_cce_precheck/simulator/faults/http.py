@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -33,14 +33,11 @@ from pytest_cce_precheck.simulator.hooks import (
     with_header,
     with_status,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
 from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
-
 
 # octets of a body that is sent with the length of a shorter one
 _LEFT_OVER: Final = 20

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -34,16 +34,14 @@ from pytest_cce_precheck.simulator.hooks import (
     put,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
+from pytest_cce_precheck.simulator.population import SeededIds
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
 from pytest_cce_precheck.simulator.state import Moment, Task, Timetable
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
-    from pytest_cce_precheck.simulator.population import SeededIds
 
 
 def _later(hook: Hook[Any]) -> Hook[Any]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
 from pytest_cce_precheck.simulator.pipeline import Call, Variation
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.state import Task
-    from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.simulator.refusals import Refusal
+from pytest_cce_precheck.simulator.state import Task
+from pytest_cce_precheck.wire.exchange import Response
 
 # a replica may still show tasks that the primary no longer lists
 _KEPT: Final = timedelta(seconds=60)

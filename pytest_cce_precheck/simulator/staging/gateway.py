@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from pytest_cce_precheck.simulator.refusals import THROTTLED, UNAVAILABLE, json_response, refuse, unauthorized
+from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
 from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
-
 
 _OUTAGES: Final = {502: ("APIG.0202", "Backend unavailable."), 504: ("APIG.0203", "Backend timeout.")}
 _PAGE: Final = """\

@@ -6,17 +6,15 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
+from pytest_cce_precheck.simulator.staging.profiles import Lock, TokenLife
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret
+from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.staging.profiles import Lock, TokenLife
-    from pytest_cce_precheck.wire.exchange import Request, Response
 
 TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
 EXPIRED: Final = ("APIG.0307", "The token must be updated.")
