@@ -6,6 +6,7 @@ In a wheel they are inside the package; in a checkout, an editable install and a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 OPENAPI: Final = "openapi"
