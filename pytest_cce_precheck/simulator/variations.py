@@ -21,7 +21,6 @@ from pytest_cce_precheck.simulator.hooks import (
     Condition,
     TaskCondition,
     accept,
-    accept_if,
     alter,
     by_call,
     drop,
@@ -269,7 +268,7 @@ HOOKS: Final[HookTable] = {
     },
     "validate": {
         "create-takes-any-add-on": accept("instance", "template"),
-        "create-takes-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
+        "create-takes-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-refuses-several": _refuse_creation_if(
             lambda entries: len(entries) > 1, Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
         ),

@@ -12,17 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
-from pytest_cce_precheck.simulator.hooks import (
-    accept,
-    accept_if,
-    alter,
-    drop,
-    in_document,
-    in_each,
-    on_status,
-    put,
-    with_status,
-)
+from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
 from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
@@ -149,7 +139,7 @@ HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
+        "create-accepts-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
