@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.errors import ConfigurationError
+from pytest_cce_precheck.redaction.spellings import said_by
 from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
 
@@ -58,14 +58,7 @@ def ids_in(body: bytes) -> frozenset[str]:
     ['c-1', 't-1']
     """
     found = _MEMBER.findall(body.decode("utf-8", "replace"))
-    return frozenset(_decoded(value) for name, value in found if folded(name) in ID_FIELDS)
-
-
-def _decoded(literal: str) -> str:
-    try:
-        return str(json.loads(literal))
-    except ValueError:
-        return literal[1:-1]
+    return frozenset(said_by(value) for name, value in found if folded(name) in ID_FIELDS)
 
 
 @dataclass(frozen=True)

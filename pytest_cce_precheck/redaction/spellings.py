@@ -135,6 +135,24 @@ def plain_forms(secret: str) -> Iterator[str]:
             yield from (text, text.rstrip("\\"))
 
 
+def is_closed(string: str) -> bool:
+    """Whether a string of JSON or Python, which begins with its quote, ends with it too."""
+    if len(string) < 2 or string[-1] != string[0]:
+        return False
+    return (len(string) - len(string[:-1].rstrip("\\"))) % 2 == 1
+
+
+def said_by(string: str) -> str:
+    """Return what a string in quotes says, as far as it can be read."""
+    content = string[1:-1] if is_closed(string) else string[1:]
+    if "\\" not in content:
+        return content
+    try:
+        return str(json.loads(f'"{content}"', strict=False))
+    except ValueError:
+        return content
+
+
 def lower(text: str) -> str:
     """Return a text of the same length in lower case, each character whatever stands beside it."""
     # the first would become two characters; of the others, what they become depends on their place in a word
