@@ -10,15 +10,12 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, BinaryIO, Final
 
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
 
 LARGEST: Final = 64 * 1024 * 1024
 """How many bytes a file may have by default."""

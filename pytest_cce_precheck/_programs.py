@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+from typing import IO, Final, Literal, TypeAlias
 
 Child: TypeAlias = subprocess.Popen[bytes]
 """A program that runs."""

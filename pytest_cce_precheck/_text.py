@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 from unicodedata import east_asian_width
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 # half of a secret is not recognised and would not be masked, so only this much of a word that is cut stays
 _KEPT: Final = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,8 +18,6 @@ from pytest_cce_precheck.wire.signing import authenticate
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, create_path, list_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from pytest_cce_precheck.transport.tokens import Tokens
     from pytest_cce_precheck.wire.credentials import Credentials
 

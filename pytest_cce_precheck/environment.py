@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Container
-    from types import TracebackType
+from collections.abc import Container, Iterator, Mapping
+from types import TracebackType
+from typing import Final
 
 PROGRAMS: Final = frozenset(
     {

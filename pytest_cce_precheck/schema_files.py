@@ -6,6 +6,7 @@ In a wheel they are inside the package; in a checkout, an editable install and a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 OPENAPI: Final = "openapi"
@@ -23,16 +23,6 @@ SNAPSHOT: Final = "snapshot"
 REPORT: Final = "report"
 KEPT_FAILURE: Final = "kept_failure"
 STATE: Final = "state"
-_OF_FILES: Final = (OPENAPI, CASSETTE, SNAPSHOT, REPORT, KEPT_FAILURE, STATE)
-
-
-def schema_names() -> tuple[str, ...]:
-    """Return the names of the schemas of calls and of drivers' messages, sorted; those of files are not among them.
-
-    >>> "list_answer" in schema_names(), "cassette" in schema_names()
-    (True, False)
-    """
-    return tuple(name for name in _file_names() if name not in _OF_FILES)
 
 
 @cache

@@ -20,6 +20,7 @@ from pytest_cce_precheck.simulator.own_answers import Lost, OwnAnswer, own_respo
 from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.state import Instance
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, REQUEST_ID_HEADER, TaskState, TaskType, list_path
 
@@ -142,7 +143,7 @@ class Simulator(service.Simulator):
         permitted = {find_rule(each).code for each in breaks}
         answer = {"kind": KIND, "apiVersion": API_VERSION, "pageInfo": {"currentCount": len(tasks)}, "items": tasks}
         request = Request("GET", self.endpoint, list_path(self.project_id, self.cluster_id))
-        headers = (("Content-Type", "application/json"), ("Date", self._date_of(self.clock.now())))
+        headers = (("Content-Type", "application/json"), ("Date", http_date(self.clock.now())))
         try:
             body = json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass")
         except (TypeError, ValueError) as error:

@@ -15,9 +15,10 @@ from jsonschema import Draft202012Validator
 
 from pytest_cce_precheck import schema_files
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.schema_files import find_folder, load_schema, schema_names, schema_text
+from pytest_cce_precheck.schema_files import find_folder, load_schema, schema_text
 from pytest_cce_precheck.wire import vocabulary
 from pytest_cce_precheck.wire.vocabulary import Filter, RiskLevel, TaskState, TaskType
+from tests.schemas import OF_FILES, schema_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,8 +275,7 @@ def test_the_schemas_load_from_what_is_built_without_the_checkout(built: Path, k
         "import json, sys\n"
         f"sys.path[:] = [{str(built / kind)!r}] + [path for path in sys.path if path != {str(CHECKOUT)!r}]\n"
         "from pytest_cce_precheck import schema_files\n"
-        "names = (*schema_files.schema_names(), 'openapi')\n"
-        "texts = {name: schema_files.schema_text(name) for name in names}\n"
+        "texts = {name: schema_files.schema_text(name) for name in schema_files._file_names()}\n"
         "print(json.dumps([schema_files.__file__, texts]))\n"
     )
     command = [sys.executable, "-I", "-c", program]
@@ -283,4 +283,4 @@ def test_the_schemas_load_from_what_is_built_without_the_checkout(built: Path, k
     origin, texts = json.loads(run.stdout)
     assert Path(origin).is_relative_to(built / kind)
     assert Path(origin).name == Path(schema_files.__file__).name
-    assert texts == {name: schema_text(name) for name in (*NAMES, *TOOLS, "openapi")}
+    assert texts == {name: schema_text(name) for name in (*NAMES, *TOOLS, *OF_FILES)}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_cce_precheck.contract.findings import Finding
 
 _TEXT: Final = re.compile(r"\s*(?P<code>[\w-]+)\s*:(?P<reason>.*?)(?:(?<=\s)until\s+(?P<until>\S+))?\s*$")
 

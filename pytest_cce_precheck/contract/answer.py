@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.time_limit import stop_if_over
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 Operation = Literal["list", "create"]
 
@@ -42,9 +39,9 @@ class AnsweredTask:
         # read once: each rule looks at each task of every answer
         self.path = path
         self.raw = raw
-        self.metadata = _object(raw.get("metadata"))
-        self.status = _object(raw.get("status"))
-        self.spec = _object(raw.get("spec"))
+        self.metadata = part_of(raw, "metadata")
+        self.status = part_of(raw, "status")
+        self.spec = part_of(raw, "spec")
         self.id = _text(self.metadata.get("taskID"))
         self.state = state_of(self.status)
         self.created = _timestamp(self.metadata.get("createTimeStamp"))
@@ -112,12 +109,7 @@ class Answer:
 
     @cached_property
     def _tasks(self) -> tuple[AnsweredTask, ...]:
-        path, items = items_of(self.document, self.operation)
-        if not isinstance(items, list):
-            return ()
-        return tuple(
-            AnsweredTask(f"{path}[{index}]", item) for index, item in enumerate(items) if isinstance(item, dict)
-        )
+        return tuple(AnsweredTask(path, task) for path, task in tasks_in(self.document, self.operation))
 
     def share_tasks(self, earlier: Answer) -> None:
         """Hold the tasks of an earlier comparable list in place of equal ones: 20,000 of them take 100 MB."""
@@ -148,7 +140,7 @@ class Answer:
     @cached_property
     def count(self) -> int | None:
         """``pageInfo.currentCount``."""
-        count = _object(self.document.get("pageInfo")).get("currentCount")
+        count = part_of(self.document, "pageInfo").get("currentCount")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
@@ -171,7 +163,15 @@ def items_of(document: Mapping[str, Any], operation: Operation) -> tuple[str, An
     """Return the JSON path of the list of tasks, and what the document has there."""
     if operation == "list":
         return "$.items", document.get("items")
-    return "$.status.items", _object(document.get("status")).get("items")
+    return "$.status.items", part_of(document, "status").get("items")
+
+
+def tasks_in(document: Mapping[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tasks of a document that are objects, each with its JSON path."""
+    path, items = items_of(document, operation)
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield f"{path}[{index}]", item
 
 
 def _has_gained(now: Any, before: Any) -> bool:
@@ -184,8 +184,10 @@ def _has_gained(now: Any, before: Any) -> bool:
     )
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def part_of(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object within another one, empty if there is none."""
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pytest_cce_precheck.contract.findings import everywhere
+from pytest_cce_precheck.contract.findings import Finding, everywhere
 from pytest_cce_precheck.wire.vocabulary import Filter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_cce_precheck.contract.findings import Finding
 
 # a rule on the left explains those on the right if both are about the same filters, or one of them is about none
 _RESPELT = frozenset({"PRE407", "PRE408", "PRE409", "PRE410", "PRE411", "PRE412", "PRE413", "PRE414", "PRE415"})

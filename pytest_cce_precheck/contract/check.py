@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import listed, shortened
 from pytest_cce_precheck.contract import deviations, envelope, invariants
@@ -14,11 +14,7 @@ from pytest_cce_precheck.contract.filters import unsound
 from pytest_cce_precheck.contract.findings import Finding, gathered
 from pytest_cce_precheck.contract.http_rules import HTTP_RULES
 from pytest_cce_precheck.contract.schema import MANY, is_as_documented, schema_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
-
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 
 def check(exchange: Exchange, *, expect: Container[int] | None = None) -> list[Finding]:
@@ -50,7 +46,9 @@ def judge(exchange: Exchange, *, expect: Container[int] | None = None) -> tuple[
         findings = gathered(chain(findings, content))
     elif exchange.status >= 400:
         findings = gathered(chain(findings, *(rule(exchange) for rule in envelope.ERROR_RULES)))
-        if expect is not None and exchange.status not in expect and not _says_more(exchange):
+        # a failure has a code of its own, and after a passing status the caller tries again
+        says_more = exchange.status in envelope.PASSING or envelope.has_failed(exchange)
+        if expect is not None and exchange.status not in expect and not says_more:
             wanted = envelope.operation_status(exchange)
             message = f"status {exchange.status}, but {wanted} was expected: {_excerpt(exchange)}"
             asked = tuple(sorted({name for name, _ in exchange.request.params}))
@@ -89,11 +87,6 @@ def _schema_findings(answer: Answer, schema: str) -> list[Finding]:
         return found
     note = "at least so often: an answer with so many breaches of the schema is not searched to its end"
     return [replace(finding, evidence=(("counted", note),)) for finding in found]
-
-
-def _says_more(exchange: Exchange) -> bool:
-    # a failure has a code of its own, and after a passing status the caller tries again
-    return exchange.status in envelope.PASSING or envelope.has_failed(exchange)
 
 
 def _excerpt(exchange: Exchange) -> str:

@@ -11,19 +11,12 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from pytest_cce_precheck.contract.answer import Operation, items_of
+from pytest_cce_precheck.contract.answer import Operation, tasks_in
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.wire.vocabulary import TaskState
 
 _Fix = Callable[[dict[str, Any], Operation], Iterator[str]]
-
-
-def _tasks(document: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    path, items = items_of(document, operation)
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        if isinstance(item, dict):
-            yield f"{path}[{index}]", item
 
 
 def items_object(document: dict[str, Any], operation: Operation) -> Iterator[str]:
@@ -36,20 +29,15 @@ def items_object(document: dict[str, Any], operation: Operation) -> Iterator[str
 
 def create_status_shape(document: dict[str, Any], operation: Operation) -> Iterator[str]:
     """P, G and J: the status of another call, with no list of tasks."""
-    status = document.get("status")
-    if (
-        operation == "create"
-        and isinstance(status, dict)
-        and "items" not in status
-        and status.keys() & {"phase", "itemsStatus"}
-    ):
+    status = document.get("status") if operation == "create" else None
+    if isinstance(status, dict) and "items" not in status and status.keys() & {"phase", "itemsStatus"}:
         document["status"] = {"items": []}
         yield "$.status"
 
 
 def create_timestamp_spelling(document: dict[str, Any], operation: Operation) -> Iterator[str]:
     """D's example: `createTimestamp`."""
-    for path, task in _tasks(document, operation):
+    for path, task in tasks_in(document, operation):
         metadata = task.get("metadata")
         if isinstance(metadata, dict) and "createTimestamp" in metadata and "createTimeStamp" not in metadata:
             metadata["createTimeStamp"] = metadata.pop("createTimestamp")
@@ -58,7 +46,7 @@ def create_timestamp_spelling(document: dict[str, Any], operation: Operation) ->
 
 def risk_list_beside_status(document: dict[str, Any], operation: Operation) -> Iterator[str]:
     """D's example: `riskList` is a field of the task."""
-    for path, task in _tasks(document, operation):
+    for path, task in tasks_in(document, operation):
         status = task.get("status")
         if "riskList" in task and isinstance(status, dict) and "riskList" not in status:
             status["riskList"] = task.pop("riskList")
@@ -67,7 +55,7 @@ def risk_list_beside_status(document: dict[str, Any], operation: Operation) -> I
 
 def status_without_message(document: dict[str, Any], operation: Operation) -> Iterator[str]:
     """C's example: a task in Init has no message; in another state a missing message follows no document."""
-    for path, task in _tasks(document, operation):
+    for path, task in tasks_in(document, operation):
         status = task.get("status")
         if isinstance(status, dict) and status.get("status") == TaskState.INIT and "message" not in status:
             status["message"] = ""

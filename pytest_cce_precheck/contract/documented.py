@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.contract.envelope import is_error_envelope, is_gateway_error
 from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.schema_files import inlined_schema, subschemas
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 CALLS: Final[Mapping[str, str]] = MappingProxyType({"GET": "list", "POST": "create"})
 """The call that a request's method makes; other methods make none."""

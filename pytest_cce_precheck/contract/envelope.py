@@ -15,9 +15,10 @@ from typing import Any, Final
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.redaction.reflected_secrets import repeated_headers
 from pytest_cce_precheck.wire.dates import is_retry_after
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError
-from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
+from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
 
 EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
 
@@ -28,8 +29,6 @@ PASSING: Final = frozenset({429, 502, 503, 504})
 _CCE_ERROR: Final = frozenset({"errorCode", "errorMessage"})
 _GATEWAY_ERROR: Final = frozenset({"error_code", "error_msg"})
 
-# a shorter text may be in an answer by chance
-_SHORTEST_SECRET: Final = 8
 _MEDIA_TYPE: Final = re.compile(r"(application|audio|font|image|message|model|multipart|text|video)/[\w.+-]{1,60}")
 
 _INTERNALS = re.compile(
@@ -115,17 +114,8 @@ def throttling_says_when(exchange: Exchange) -> Iterator[Finding]:
 
 def no_credential_is_revealed(exchange: Exchange) -> Iterator[Finding]:
     """E: an answer carries a code and a message; what the request was authenticated with is in neither."""
-    answered = exchange.response.body + b"\n".join(value.encode() for _, value in exchange.response.headers.pairs)
-    for name, value in exchange.request.headers.pairs:
-        secret = _secret_part(name, value)
-        if secret and secret.encode() in answered:
-            yield Finding("PRE608", f"the answer repeats the request's {name}", subject=(name,))
-
-
-def _secret_part(name: str, value: str) -> str | None:
-    if name.lower() in (TOKEN_HEADER.lower(), SECURITY_TOKEN_HEADER.lower()):
-        return value if len(value) >= _SHORTEST_SECRET else None
-    return value.rpartition("Signature=")[2] if name.lower() == "authorization" else None
+    for name in repeated_headers(exchange.request, exchange.response):
+        yield Finding("PRE608", f"the answer repeats the request's {name}", subject=(name,))
 
 
 def request_id_is_sent(exchange: Exchange) -> Iterator[Finding]:

@@ -7,19 +7,16 @@ leaves unspecified is a `Query` with several acceptable meanings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.contract.replica_lag import ReplicaLag
+from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
-    from pytest_cce_precheck.contract.replica_lag import ReplicaLag
-    from pytest_cce_precheck.wire.exchange import Request
 
 Conjunction = tuple[tuple[Filter, str], ...]
 Selection = tuple[Conjunction, ...]
@@ -242,7 +239,7 @@ class Unlisted:
         for key, task in answer.by_id.items():
             if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag:
                 continue
-            earlier, since = self.seen.setdefault(key, (opened_by, lagging.now if lagging else 0.0))
+            earlier, since = self.seen.setdefault(key, (opened_by, lagging.now() if lagging else 0.0))
             if earlier is not opened_by and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
                 findings.append(_unlisted(question, task).seen_in(*seen_in))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import Any, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.rules import Kind, Rule, Severity, rules
 from pytest_cce_precheck.contract.time_limit import STEP, stop_if_over
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 SAMPLES: Final = 3
 """How many places are shown of a fact that an answer shows in many."""
@@ -112,39 +111,21 @@ class Finding:
 
 def gathered(findings: Iterable[Finding]) -> list[Finding]:
     """Return each fact once, in the order in which they were found; the contract bounds the number of facts."""
-    facts: dict[tuple[str, ...], _Fact] = {}
+    facts: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for number, finding in enumerate(findings):
         if number and not number % STEP:
             stop_if_over()
-        identity = finding.identity
-        if identity in facts:
-            facts[identity].add(finding)
-        else:
-            facts[identity] = _Fact(finding, finding.path, finding.times, _samples(finding))
-    return [fact.finding for fact in facts.values()]
+        facts[finding.identity].append(finding)
+    return [_as_one(same) if len(same) > 1 else same[0] for same in facts.values()]
 
 
-@dataclass
-class _Fact:
-    """What was found of one fact so far; building a finding anew for each place would cost most of the time."""
-
-    first: Finding
-    path: str
-    times: int
-    samples: tuple[str, ...]
-
-    def add(self, other: Finding) -> None:
-        self.times += other.times
-        if len(self.samples) < SAMPLES:
-            self.samples = tuple(dict.fromkeys((*self.samples, *_samples(other))))
-        if self.path != other.path:
-            self.path = everywhere(self.path) if everywhere(self.path) == everywhere(other.path) else ""
-
-    @property
-    def finding(self) -> Finding:
-        if self.times == self.first.times:
-            return self.first
-        return replace(self.first, path=self.path, times=self.times, samples=self.samples)
+def _as_one(same: list[Finding]) -> Finding:
+    """Return the first of several findings of one fact, with the number and the places of all."""
+    paths = {finding.path for finding in same}
+    places = paths if len(paths) == 1 else {everywhere(path) for path in paths}
+    samples = tuple(dict.fromkeys(chain.from_iterable(map(_samples, same))))
+    path = places.pop() if len(places) == 1 else ""
+    return replace(same[0], path=path, times=sum(finding.times for finding in same), samples=samples)
 
 
 def _samples(finding: Finding) -> tuple[str, ...]:
@@ -158,8 +139,3 @@ def everywhere(path: str) -> str:
     '$.items[*].status.riskList[*].level'
     """
     return re.sub(r"\[\d+\]", "[*]", path)
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """Return the highest severity among ``findings``, None if there are none."""
-    return min((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)

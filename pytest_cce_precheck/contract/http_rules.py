@@ -8,15 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.contract.findings import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_cce_precheck.wire.exchange import Exchange
+from pytest_cce_precheck.wire.exchange import Exchange
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DATE: Final = re.compile(

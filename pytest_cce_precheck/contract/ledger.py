@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pytest_cce_precheck._files import read_text
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.contract.acceptance import Acceptance
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.vocabulary import Filter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    from pytest_cce_precheck.contract.findings import Finding
 
 LEDGER_FILE: Final = "cce-known.toml"
 NEEDED: Final = ("code", "reason", "owner", "until")

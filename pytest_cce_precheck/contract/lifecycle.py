@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.invariants import CLOCKS_APART, answer_date, service_time
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from collections.abc import Set as AbstractSet
-
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 _IDENTITY: Final = ("type", "addonTemplateName", "addonInstanceID", "createTimeStamp")
 # fewer new tasks than this, one for each read, are a coincidence
@@ -23,12 +20,6 @@ _LEAST_CREATED: Final = 5
 _LEAST_INTERVALS: Final = 3
 # one task in so many reads cannot be told from other people's work
 _RAREST: Final = 10
-
-
-def judge_series(answers: Iterable[Answer]) -> list[Finding]:
-    """Judge unfiltered lists of one cluster, in the order in which they were read."""
-    history = TaskHistory()
-    return [finding for answer in answers for finding in history.observe(answer)]
 
 
 @dataclass

@@ -6,27 +6,23 @@ Nothing here decides whether an answer is right. A rule that is left out has not
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pytest_cce_precheck.contract.answer import Answer, part_of
 from pytest_cce_precheck.contract.documented import CALLS
-from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, is_gateway_error
-from pytest_cce_precheck.contract.filters import satisfies
+from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, is_gateway_error, read_object
+from pytest_cce_precheck.contract.filters import Bracket, Query, satisfies
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Exchange, Request
 from pytest_cce_precheck.wire.signing import SignatureError, verify
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER, create_path, list_path
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-
-    from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Query
-    from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 Occasion = tuple[str, bool]
 
@@ -39,11 +35,7 @@ _OF_SIGNATURES: Final = {"malformed": "PRE601", "unknown-key": "PRE603", "expire
 
 def document_of(exchange: Exchange) -> Mapping[str, Any]:
     """Return the body of an answer as it was sent, empty if it is no JSON object."""
-    try:
-        document = exchange.document
-    except BodyError:
-        return {}
-    return document if isinstance(document, dict) else {}
+    return read_object(exchange)[0] or {}
 
 
 def creates(exchange: Exchange) -> bool:
@@ -104,7 +96,7 @@ def shapes_of(items: Any) -> tuple[Counter[Hashable], dict[Hashable, Shape]]:
     for task in items if isinstance(items, list) else [items]:
         if not isinstance(task, dict):
             continue
-        metadata, status, spec = _part(task, "metadata"), _part(task, "status"), _part(task, "spec")
+        metadata, status, spec = part_of(task, "metadata"), part_of(task, "status"), part_of(task, "spec")
         risks = status.get("riskList", task.get("riskList"))
         risks = risks if isinstance(risks, list) else ()
         kind, state = str(metadata.get("type")), str(status.get("status"))
@@ -115,11 +107,6 @@ def shapes_of(items: Any) -> tuple[Counter[Hashable], dict[Hashable, Shape]]:
         if key not in shapes:
             shapes[key] = Shape(task, kind, state, metadata, risks)
     return numbers, shapes
-
-
-def _part(task: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = task.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def of_answer(exchange: Exchange, shapes: Iterable[Shape], number: int) -> Iterator[Occasion]:

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.contract import occasions
+from pytest_cce_precheck.contract.answer import Answer
 from pytest_cce_precheck.contract.documented import CALLS, fields_of, present_paths
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, is_gateway_error
+from pytest_cce_precheck.contract.filters import Bracket, Query
+from pytest_cce_precheck.contract.occasions import Occasion
 from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskState, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_cce_precheck.contract.answer import Answer
-    from pytest_cce_precheck.contract.filters import Bracket, Query
-    from pytest_cce_precheck.contract.occasions import Occasion
-    from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 # about recordings, limits that the user sets, and several runs: the answers of one run prove nothing of them
 _ELSEWHERE: Final = frozenset({"PRE123", "PRE120", "PRE520", "PRE521", "PRE522"})

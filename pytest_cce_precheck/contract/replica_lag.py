@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from weakref import ref
 
+from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 from pytest_cce_precheck.contract.lifecycle import moves_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
-
-    from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
 
 # no replica that anybody works with is further behind
 _LONGEST: Final = 60.0
@@ -54,18 +51,9 @@ class ReplicaLag:
     def __init__(self, lag: float, now: Callable[[], float]) -> None:
         self.lag = lag
         self.behind = 0.0
-        self._now = now
+        self.now = now
         self._tasks: dict[str, _SeenTask] = {}
         self._reads: list[_ListRead] = []
-
-    def outdated(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
-        """Return the tasks that an answer shows as they were, or does not show yet, as far as the lag explains it.
-
-        ``asked`` is when it was asked for, by the clock: it may have been long on its way. From an answer that is not
-        ``complete``, nothing follows about the tasks that it does not show.
-        """
-        asked = self._now() if asked is None else asked
-        return frozenset(key for key, moment, _ in self._older(answer, complete=complete) if moment > asked - self.lag)
 
     def _older(self, answer: Answer, *, complete: bool) -> Iterator[tuple[str, float, bool]]:
         """Yield each task that seems older than it was seen, the moment it was seen, and whether that is certain."""
@@ -84,8 +72,12 @@ class ReplicaLag:
                     yield key, seen.since, back
 
     def observe(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
-        """Add an answer, and return what in it is `outdated`; ``complete`` says that it lists all tasks."""
-        now = self._now()
+        """Add an answer; return the tasks that it shows as they were, or not yet, as far as the lag explains it.
+
+        ``asked`` is when it was asked for, by the clock: it may have been long on its way. From an answer that is not
+        ``complete``, nothing follows about the tasks that it does not show.
+        """
+        now = self.now()
         asked = now if asked is None else asked
         older = list(self._older(answer, complete=complete))
         certain = [asked - moment for _, moment, is_certain in older if is_certain and asked - moment <= _LONGEST]
@@ -140,11 +132,6 @@ class ReplicaLag:
     def first_read(self) -> float:
         """When the first list was received."""
         return self._reads[0].received
-
-    @property
-    def now(self) -> float:
-        """The clock's time."""
-        return self._now()
 
 
 def may_be_replicas(behind: float) -> str:

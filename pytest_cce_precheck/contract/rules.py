@@ -5,18 +5,15 @@ The texts are data, in ``rules.toml`` beside this module; codes are permanent an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import packaged_table
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Severity(StrEnum):

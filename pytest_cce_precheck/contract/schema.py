@@ -43,17 +43,6 @@ _SORTED: Final = 1000
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_FIELDS: Final = 5
 _SHOWN_BREACH: Final = 200
-_CODES: Final[Mapping[str, str]] = {
-    "required": "PRE201",
-    "type": "PRE202",
-    "enum": "PRE203",
-    "const": "PRE203",
-    "format": "PRE204",
-    "minimum": "PRE205",
-    "maximum": "PRE205",
-    "minLength": "PRE206",
-    "pattern": "PRE108",
-}
 # RFC 3339 with at most nine digits, for years that occur. jsonschema-rs' own date-time takes more digits, but refuses
 # days that a month does not have.
 _FAST_TIMESTAMP: Final = (
@@ -66,13 +55,12 @@ _FAST_TIMESTAMP: Final = (
 class SchemaError:
     """One breach of a schema.
 
-    ``path`` is a JSON path (that of the missing field if one is missing); ``keyword`` is the schema's.
+    ``path`` is a JSON path (that of the missing field if one is missing).
     """
 
     code: str
     path: str
     message: str
-    keyword: str
 
 
 def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
@@ -90,7 +78,7 @@ def schema_errors(document: Any, schema_name: str) -> Iterator[SchemaError]:
         return
     errors = _one_for_each_path(_validator(schema_name).iter_errors(document))
     for error in islice(_in_order(errors, document), _MOST_ERRORS):
-        yield SchemaError(_code(error), json_path(error.absolute_path), _message(error), str(error.validator))
+        yield SchemaError(_code(error), json_path(error.absolute_path), _message(error))
 
 
 def breach(document: Any, schema_name: str) -> str:
@@ -224,7 +212,7 @@ def _code(error: ValidationError) -> str:
     of_integer = error.validator == "type" and error.validator_value == "integer"
     if of_integer and isinstance(error.instance, bool | float):
         return "PRE205"
-    return _CODES[str(error.validator)]
+    return _BREACHES[str(error.validator)][0]
 
 
 def _message(error: ValidationError) -> str:
@@ -232,7 +220,7 @@ def _message(error: ValidationError) -> str:
     steps = list(error.absolute_path)
     start = max((index for index, step in enumerate(steps) if isinstance(step, str)), default=None)
     name = "the document" if start is None else json_path(steps[start:]).removeprefix("$").removeprefix(".")
-    return f"{name} {_MESSAGES[str(error.validator)](error)}"
+    return f"{name} {_BREACHES[str(error.validator)][1](error)}"
 
 
 def _missing(error: ValidationError) -> str:
@@ -253,16 +241,17 @@ def _wrong_choice(error: ValidationError) -> str:
     return f"must be {', '.join(most)} or {last}, not {_shown(error.instance)}"
 
 
-_MESSAGES: Final[Mapping[str, Callable[[ValidationError], str]]] = {
-    "required": _missing,
-    "type": _wrong_type,
-    "enum": _wrong_choice,
-    "const": lambda error: f"must be {json.dumps(error.validator_value)}, not {_shown(error.instance)}",
-    "format": lambda error: f"must be a timestamp, but {error.cause}",
-    "minimum": lambda error: f"must be at least {error.validator_value}, not {_shown(error.instance)}",
-    "maximum": lambda error: f"must be at most {error.validator_value}, not {_shown(error.instance)}",
-    "minLength": lambda _error: "must not be empty, but is",
-    "pattern": lambda error: f"must match {error.validator_value}, which {_shown(error.instance)} does not",
+# the code and the words for the breach of each keyword
+_BREACHES: Final[Mapping[str, tuple[str, Callable[[ValidationError], str]]]] = {
+    "required": ("PRE201", _missing),
+    "type": ("PRE202", _wrong_type),
+    "enum": ("PRE203", _wrong_choice),
+    "const": ("PRE203", lambda error: f"must be {json.dumps(error.validator_value)}, not {_shown(error.instance)}"),
+    "format": ("PRE204", lambda error: f"must be a timestamp, but {error.cause}"),
+    "minimum": ("PRE205", lambda error: f"must be at least {error.validator_value}, not {_shown(error.instance)}"),
+    "maximum": ("PRE205", lambda error: f"must be at most {error.validator_value}, not {_shown(error.instance)}"),
+    "minLength": ("PRE206", lambda _error: "must not be empty, but is"),
+    "pattern": ("PRE108", lambda error: f"must match {error.validator_value}, which {_shown(error.instance)} does not"),
 }
 
 

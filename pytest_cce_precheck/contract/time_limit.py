@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.errors import BudgetExhaustedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 STEP: Final = 1024
 """After how many elements a loop over an answer looks at the clock."""

@@ -1,17 +1,14 @@
-"""How long answers take, by kind of query; and the rule that none takes longer than the user allows."""
+"""How long answers take, and the rules on what the user allows: no answer takes longer, no recording is older."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import Filter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 
 def kind_of_query(exchange: Exchange) -> str:
@@ -35,3 +32,16 @@ def too_slow(exchange: Exchange, limit: float | None) -> Iterator[Finding]:
         asked = f"{exchange.request.method} {exchange.request.target}"
         message = f"{asked} was answered after {elapsed:.3f} s; at most {limit:g} s are allowed"
         yield Finding("PRE123", message, subject=(kind,)).seen_in(exchange)
+
+
+def too_old(recorded_at: datetime, *, name: str, now: datetime, limit: timedelta) -> Finding | None:
+    """Return a finding if a cassette was recorded longer ago than ``limit``."""
+    age = now - recorded_at
+    if age <= limit:
+        return None
+    message = f"{name} was recorded {_shown(age)} ago, on {recorded_at:%Y-%m-%d}; at most {_shown(limit)} are allowed"
+    return Finding("PRE120", message, subject=(name,))
+
+
+def _shown(age: timedelta) -> str:
+    return f"{age.days} days" if age >= timedelta(days=2) else f"{age // timedelta(hours=1)} hours"

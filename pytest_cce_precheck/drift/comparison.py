@@ -7,6 +7,7 @@ is no change.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import inf
@@ -14,17 +15,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.contract.documented import documented
+from pytest_cce_precheck.contract.documented import Documented, documented
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.drift.deviation_counts import UNLIKELY, DeviationCounter, DeviationRecord, by_chance
-from pytest_cce_precheck.drift.traits import NO_TIME, Observer, Trait, Traits, parsed, share_of
+from pytest_cce_precheck.drift.traits import NO_TIME, Observer, Share, Trait, Traits, parsed, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
-    from pytest_cce_precheck.drift.traits import Share
     from pytest_cce_precheck.wire.exchange import Exchange
 
 Grade = Literal["error", "warning", "note"]

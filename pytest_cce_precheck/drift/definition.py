@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck._text import listed
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    Table = tuple[str, list[str], list[list[str]]]
+Table = tuple[str, list[str], list[list[str]]]
 
 PATHS: Final = {"list": "/addons/precheck/tasks", "create": "/addons/precheck"}
 METHODS: Final = {"list": "get", "create": "post"}

@@ -7,22 +7,19 @@ other, and when two targets of the same run follow different ones.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import comb
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pytest_cce_precheck.contract.answer import Answer, AnsweredTask, Operation, items_of
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.contract.invariants import created_type_is_the_one_asked_for, paired
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.drift.traits import parsed, sample
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
-
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 UNLIKELY: Final = 0.001
 """What chance would do so rarely is taken for a change."""

@@ -7,23 +7,20 @@ accepted it, the change is known, and the way back is a change of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.contract.documented import documented
+from pytest_cce_precheck.contract.documented import Documented, documented
 from pytest_cce_precheck.drift.comparison import FEW, TYPE_FIXED, change_of, deviation_changes, drifts, sum_of
 from pytest_cce_precheck.drift.deviation_counts import UNLIKELY, DeviationRecord, by_chance
-from pytest_cce_precheck.drift.traits import MOST_WORDS, Trait, Traits, larger, most, most_objects, share_of
+from pytest_cce_precheck.drift.traits import MOST_WORDS, Share, Trait, Traits, larger, most, most_objects, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-
-    from pytest_cce_precheck.contract.documented import Documented
     from pytest_cce_precheck.drift.comparison import ChangeKey, Drift
     from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey
-    from pytest_cce_precheck.drift.traits import Share
 
 DAYS: Final = 7
 """How long a change is reported: a night that nobody looks at loses nothing, nor do holidays."""

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from pathlib import Path
+from typing import Any, Final
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck.contract.schema import breach
 from pytest_cce_precheck.drift.comparison import ChangeKey
 from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey, DeviationRecord
 from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory
 from pytest_cce_precheck.drift.traits import Trait, Traits
 from pytest_cce_precheck.errors import ConfigurationError, MissingFileError
-from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from pytest_cce_precheck.schema_files import SNAPSHOT
 
 VERSION: Final = 1
 LARGEST: Final = 16 * 1024 * 1024
@@ -86,13 +82,12 @@ def loads(text: str, name: str) -> Snapshot:
             f"{name} is a snapshot of version {document['snapshot']!r}, and this is a tool for version {VERSION}:"
             " install a newer pytest-cce-precheck, or begin another file"
         )
-    wrong = best_match(Draft202012Validator(load_schema(SNAPSHOT)).iter_errors(document))
     try:
-        if wrong is None:
-            return {_target(each): _memory(each) for each in document["targets"]}
+        if wrong := breach(document, SNAPSHOT):
+            raise ValueError(wrong)
+        return {_target(each): _memory(each) for each in document["targets"]}
     except ValueError as error:
         raise ConfigurationError(f"{name} is not a snapshot: {error}; {way_out}") from None
-    raise ConfigurationError(f"{name} is not a snapshot: at {wrong.json_path}, {wrong.message[:200]}; {way_out}")
 
 
 def dumps(snapshot: Mapping[SnapshotTarget, TargetMemory]) -> str:

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import marshal
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.contract.answer import AnsweredTask
 from pytest_cce_precheck.contract.deviations import normalise
-from pytest_cce_precheck.contract.documented import CALLS, TYPES, documented, kind_of
+from pytest_cce_precheck.contract.documented import CALLS, TYPES, Documented, documented, kind_of
 from pytest_cce_precheck.contract.schema import member
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pytest_cce_precheck.contract.documented import Documented
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 Share = tuple[int, int]
 """How many objects have a field, and how many objects there are."""

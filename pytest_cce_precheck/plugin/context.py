@@ -14,7 +14,7 @@ import pytest
 from pytest_cce_precheck.cassette.files import place
 from pytest_cce_precheck.cassette.misses import place_of, record_command
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
-from pytest_cce_precheck.contract.freshness import too_old
+from pytest_cce_precheck.contract.timing import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError, NetworkRefusedError
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pytest_cce_precheck.redaction.pseudonyms import ID_FIELDS, folded
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
-from pytest_cce_precheck.redaction.spellings import MASK
+from pytest_cce_precheck.redaction.spellings import MASK, is_closed, said_by
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Clean = Callable[[str], str]
 Keys = Literal["known", "free", "masked"]
@@ -134,7 +131,7 @@ class _Walk:
         return self._hidden or self._within[-1].keys == "masked"
 
     def _key(self, string: str) -> str:
-        name, within = _decoded(string), self._within[-1]
+        name, within = said_by(string), self._within[-1]
         self._start_of_member()
         self._keyed = True
         if within.keys == "free":
@@ -148,7 +145,7 @@ class _Walk:
         return f"{string[0]}masked_{number}{string[-1]}"
 
     def _string(self, string: str) -> str:
-        within, closed = self._within[-1], _is_closed(string)
+        within, closed = self._within[-1], is_closed(string)
         if within.is_object and not self._keyed and not closed and within.keys != "free":
             # the text ends within a key
             is_known_yet = within.keys == "known" and _begins_a_known_name(string[1:])
@@ -171,27 +168,11 @@ def _begins_a_known_name(start: str) -> bool:
     return any(name.startswith(folded(start)) for name in _known_names())
 
 
-def _is_closed(string: str) -> bool:
-    if len(string) < 2 or string[-1] != string[0]:
-        return False
-    return (len(string) - len(string[:-1].rstrip("\\"))) % 2 == 1
-
-
-def _decoded(string: str) -> str:
-    content = string[1:-1] if _is_closed(string) else string[1:]
-    if "\\" not in content:
-        return content
-    try:
-        return str(json.loads(f'"{content}"', strict=False))
-    except ValueError:
-        return content
-
-
 def _changed(string: str, clean: Clean) -> str:
     """Clean what a string says; if nothing changes, it keeps its spelling."""
-    said = _decoded(string)
+    said = said_by(string)
     cleaned = clean(said)
     if cleaned == said:
         return string
     escaped = json.dumps(cleaned, ensure_ascii=string.isascii())[1:-1] if "\\" in string else cleaned
-    return string[0] + escaped + (string[0] if _is_closed(string) else "")
+    return string[0] + escaped + (string[0] if is_closed(string) else "")

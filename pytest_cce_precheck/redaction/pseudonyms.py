@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.redaction.spellings import said_by
+from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from pytest_cce_precheck.cassette.format import Recording
-    from pytest_cce_precheck.wire.exchange import Request
 
 ID_FIELDS: Final = frozenset({"taskid", "addoninstanceid", "clusterid", "projectid", "uid"})
 """The fields that hold an id, as `folded` writes them."""
@@ -60,14 +58,7 @@ def ids_in(body: bytes) -> frozenset[str]:
     ['c-1', 't-1']
     """
     found = _MEMBER.findall(body.decode("utf-8", "replace"))
-    return frozenset(_decoded(value) for name, value in found if folded(name) in ID_FIELDS)
-
-
-def _decoded(literal: str) -> str:
-    try:
-        return str(json.loads(literal))
-    except ValueError:
-        return literal[1:-1]
+    return frozenset(said_by(value) for name, value in found if folded(name) in ID_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -216,10 +207,8 @@ def _pseudonym_of(text: str, turn: int) -> str:
 
 
 def _octets(text: str, turn: int) -> Iterator[int]:
-    block = 0
-    while True:
+    for block in count():
         yield from sha256(f"{turn}/{block}/{text}".encode()).digest()
-        block += 1
 
 
 def _whole(text: str, lengths: Mapping[str, list[int]], known: Mapping[str, str]) -> Iterator[tuple[int, str]]:

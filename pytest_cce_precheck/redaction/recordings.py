@@ -10,15 +10,16 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, unquote_plus
 
-from pytest_cce_precheck.redaction.documents import redacted
-from pytest_cce_precheck.redaction.pseudonyms import folded
+from pytest_cce_precheck.redaction.documents import Clean, redacted
+from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, folded
 from pytest_cce_precheck.redaction.reflected_secrets import HEADER, marked
-from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
+from pytest_cce_precheck.redaction.secret_patterns import Sighting, looks_like_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces, masked
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, decoded_and_cleaned, without_query
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -26,13 +27,7 @@ from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from pytest_cce_precheck.cassette.format import Recording
-    from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms
-    from pytest_cce_precheck.redaction.secret_patterns import Sighting
-
-    Clean = Callable[[str], str]
 
 REPLAY_CREDENTIALS: Final = Credentials(
     token=Secret("replayed-token-000000"),
@@ -93,7 +88,7 @@ class Redaction:
         self._pieces = Pieces(secrets)
         self._pseudonyms = pseudonyms
         self._path = lru_cache(_CACHED)(self._new_path)
-        self._query = lru_cache(_CACHED)(self._new_query)
+        self._query = lru_cache(_CACHED)(lambda query: "&".join(map(self._parameter, query.split("&"))))
         self._header = lru_cache(_CACHED)(self._new_header)
         self._short_text = lru_cache(_CACHED)(self.text)
 
@@ -183,9 +178,6 @@ class Redaction:
                 segments.append(self._encoded(segment, self._clean, unquote) if before in _BEFORE_IDS else MASK)
             before = segment
         return "/".join(segments)
-
-    def _new_query(self, query: str) -> str:
-        return "&".join(self._parameter(part) for part in query.split("&"))
 
     def _parameter(self, part: str) -> str:
         name, sign, value = part.partition("=")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pytest_cce_precheck.wire.exchange import Headers
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_cce_precheck.wire.exchange import Request, Response
 
 HEADER: Final = "X-Repeats-Request-Header"
 """Names, in a recorded answer, each credential header of its request that the answer repeated."""
@@ -22,9 +18,14 @@ _SHORTEST: Final = 8
 
 def marked(request: Request, response: Response) -> Response:
     """Return an answer with `HEADER` for each of its request's credentials that it repeats."""
-    said = [response.body, *(value.encode("utf-8", "surrogateescape") for _, value in response.headers.pairs)]
-    names = [name for name, secret in _own_secrets(request) if any(secret.encode() in each for each in said)]
+    names = repeated_headers(request, response)
     return _with_headers(response, [(HEADER, name) for name in names]) if names else response
+
+
+def repeated_headers(request: Request, response: Response) -> list[str]:
+    """Return the names of the credential headers of a request whose secret its answer repeats."""
+    said = [response.body, *(value.encode("utf-8", "surrogateescape") for _, value in response.headers.pairs)]
+    return [name for name, secret in _own_secrets(request) if any(secret.encode() in each for each in said)]
 
 
 def repeated(request: Request, response: Response) -> Response:

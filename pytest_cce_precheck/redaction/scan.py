@@ -7,10 +7,11 @@ import binascii
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
 
 from pytest_cce_precheck._text import count_of
@@ -19,11 +20,7 @@ from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightin
 from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pytest_cce_precheck.wire.credentials import Credentials
+from pytest_cce_precheck.wire.credentials import Credentials
 
 KNOWN: Final = "a credential in use"
 CUT: Final = "a piece of a credential in use"
@@ -118,17 +115,17 @@ def _found(texts: Iterable[tuple[Path, str]], credentials: Credentials) -> Itera
         known = {path_at(place) for place, kind in places if kind == KNOWN}
         yield from ((path, CUT) for path, view in seen if path not in known and pieces.found_in(view))
     of_a_secret = cache(names_a_secret)
-    yield from ((path, NAMED) for path, text in seen if of_a_secret(_name_of(path)) and _is_secret(text))
+    yield from (
+        (path, NAMED)
+        for path, text in seen
+        if of_a_secret(_name_of(path)) and text.strip("*") and text not in REPLAY_CREDENTIALS.secrets
+    )
 
 
 def _name_of(path: Path) -> str:
     """Return the name of the member that holds a value or the list that it is in; empty for a name itself."""
     name = next((step for step in reversed(path) if not isinstance(step, int)), "")
     return "" if isinstance(name, _Key) else name
-
-
-def _is_secret(text: str) -> bool:
-    return text.strip("*") != "" and text not in REPLAY_CREDENTIALS.secrets
 
 
 def _views(text: str, is_base64: bool, levels: int) -> Iterator[str]:

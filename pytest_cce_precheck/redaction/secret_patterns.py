@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -186,10 +184,6 @@ def _is_basic(match: re.Match[str]) -> bool:
         return False
 
 
-def _has_digit(match: re.Match[str]) -> bool:
-    return any(map(str.isdigit, _value(match)))
-
-
 def _is_shown(match: re.Match[str]) -> bool:
     return bool(_value(match).strip("*"))
 
@@ -222,7 +216,7 @@ _LOOKS: Final = (
         "credentials of a scheme",
         ("bearer ", "sdk-hmac-sha256 "),
         re.compile(r"(?i:bearer|sdk-hmac-sha256) {1,3}(?P<bearer>[A-Za-z0-9._~+/-]{16,}+=*)"),
-        _has_digit,
+        lambda match: any(map(str.isdigit, _value(match))),
     ),
     _Look(
         "access key id",

@@ -7,12 +7,10 @@ import html
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, quote_plus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MASK: Final = "***"
 
@@ -135,6 +133,24 @@ def plain_forms(secret: str) -> Iterator[str]:
         for text in (written, *(reading.text for reading in readings(written))):
             # a backslash at its end escapes the next character
             yield from (text, text.rstrip("\\"))
+
+
+def is_closed(string: str) -> bool:
+    """Whether a string of JSON or Python, which begins with its quote, ends with it too."""
+    if len(string) < 2 or string[-1] != string[0]:
+        return False
+    return (len(string) - len(string[:-1].rstrip("\\"))) % 2 == 1
+
+
+def said_by(string: str) -> str:
+    """Return what a string in quotes says, as far as it can be read."""
+    content = string[1:-1] if is_closed(string) else string[1:]
+    if "\\" not in content:
+        return content
+    try:
+        return str(json.loads(f'"{content}"', strict=False))
+    except ValueError:
+        return content
 
 
 def lower(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from pytest_cce_precheck.redaction.spellings import (
     MASK,
     Needles,
     Pieces,
+    Span,
     in_every_case,
     lower,
     masked,
@@ -26,9 +28,6 @@ from pytest_cce_precheck.redaction.spellings import (
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from pytest_cce_precheck.redaction.spellings import Span
     from pytest_cce_precheck.wire.credentials import AuthKind
     from pytest_cce_precheck.wire.exchange import Headers, Request
 

@@ -6,7 +6,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from enum import StrEnum
+from random import Random
+from types import EllipsisType
+from typing import Any, Final
 
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
@@ -15,11 +18,6 @@ from pytest_cce_precheck.simulator.rendering import MESSAGES, status_document, t
 from pytest_cce_precheck.simulator.state import Instance, Moment, Pace, SimulatedRisk, Task, Timetable, leaving, new_id
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
-
-if TYPE_CHECKING:
-    from enum import StrEnum
-    from random import Random
-    from types import EllipsisType
 
 Document = dict[str, Any]
 Risk = Sequence[str] | Mapping[str, Any]

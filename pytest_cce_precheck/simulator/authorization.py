@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from pytest_cce_precheck.simulator.refusals import Refusal, unauthorized
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.signing import WINDOW, SignatureError, verify
 from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from pytest_cce_precheck.wire.credentials import Credentials, Secret
-    from pytest_cce_precheck.wire.exchange import Request
 
 
 def check_credentials(request: Request, credentials: Credentials, wall: datetime) -> Refusal | None:

@@ -6,19 +6,16 @@ forward, a finished task has an expiry that does not change, and no task leaves 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from random import Random
+from typing import Final
 
+from pytest_cce_precheck.simulator.pipeline import Call
+from pytest_cce_precheck.simulator.population import SeededIds
 from pytest_cce_precheck.simulator.refusals import THROTTLED, refuse
 from pytest_cce_precheck.simulator.state import Pace, SimulatorState
+from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from random import Random
-
-    from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.wire.exchange import Response
 
 _THROTTLED_EVERY: Final = 5
 _LONGEST_STEP: Final = 1.0

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Final
 
 # A fixed start makes the same seed give the same bytes.
 START: Final = datetime(2025, 8, 13, 3, 24, 37, tzinfo=UTC)
 
 
-class Clock(Protocol):
-    """A clock of the simulator."""
-
-    def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
-
-    def start(self, at: datetime) -> None:
-        """Set the clock, before anything is timed by it."""
-
-
-class _AdvancedClock:
-    """Another time, plus what the clock was advanced by."""
+class Clock:
+    """A clock of the simulator: another time, plus what the clock was advanced by."""
 
     def __init__(self, time: Callable[[], datetime]) -> None:
         self._time = time
@@ -47,7 +32,7 @@ class _AdvancedClock:
         self._ahead = at - self._time()
 
 
-class ManualClock(_AdvancedClock):
+class ManualClock(Clock):
     """A clock that stands still until it is advanced.
 
     >>> clock = ManualClock()
@@ -63,7 +48,7 @@ class ManualClock(_AdvancedClock):
         super().__init__(lambda: start)
 
 
-class RunningClock(_AdvancedClock):
+class RunningClock(Clock):
     """The real time, plus what it was advanced by."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -12,18 +13,8 @@ from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from pytest_cce_precheck.simulator import http1
 from pytest_cce_precheck.simulator.delivery import Reset, parts
-from pytest_cce_precheck.simulator.http1 import (
-    CONTINUE,
-    END_OF_HEAD,
-    MAX_BODY,
-    MAX_HEAD,
-    BadHttp,
-    Head,
-    can_begin_request,
-    format_response,
-    parse_head,
-)
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
 from pytest_cce_precheck.wire.exchange import Request, Response
@@ -31,9 +22,8 @@ from pytest_cce_precheck.wire.exchange import Request, Response
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
 
-    Handle = Callable[[Request, int], Response | Future[Response]]
+Handle = Callable[[Request, int], Response | Future[Response]]
 
 _CACHED_HEADS: Final = 256
 _MAX_CACHED_HEAD: Final = 4 * 1024
@@ -80,7 +70,7 @@ class Connection:
     to_send: bytearray = field(default_factory=bytearray)
     scheduled: deque[tuple[float, bytes]] = field(default_factory=deque)
     """Parts of an answer, each with the time at which it is to be sent."""
-    head: Head | None = None
+    head: http1.Head | None = None
     """The head of a request whose body is not complete."""
     awaited: tuple[Future[Response], bool] | None = None
     """The answer that another thread makes, and whether the client keeps the connection."""
@@ -125,7 +115,7 @@ class Connection:
         """Send an error and close."""
         length = str(len(response.body))
         response = replace(response, headers=response.headers.replacing("Content-Length", length))
-        self.to_send += format_response(response, close=True)
+        self.to_send += http1.format_response(response, close=True)
         self.ending = Ending.CLOSE
 
 
@@ -136,7 +126,7 @@ class Answerer:
         self._handle = handle
         self._endpoint = endpoint
         # a client repeats its requests, and to parse one costs as much as to answer it
-        self._parse_cached = lru_cache(_CACHED_HEADS)(parse_head)
+        self._parse_cached = lru_cache(_CACHED_HEADS)(http1.parse_head)
 
     def answer(self, connection: Connection) -> None:
         """Answer the complete requests in order, as long as not too much is waiting to be sent."""
@@ -163,14 +153,14 @@ class Answerer:
                 future, keep_alive = connection.awaited
                 connection.awaited = None
                 response = future.result()
-            close = not keep_alive or _announces_close(response)
+            close = not keep_alive or "close" in response.headers.get("Connection", "").lower()
             for seconds, data in parts(response, close=close):
                 if seconds or connection.scheduled:
                     connection.scheduled.append((monotonic() + seconds, data))
                 else:
                     connection.to_send += data
             connection.ending = Ending.CLOSE if close else None
-        except BadHttp as error:
+        except http1.BadHttp as error:
             connection.refuse(error.response)
         except NoAnswer as fault:
             connection.to_send += fault.partial
@@ -189,18 +179,20 @@ class Answerer:
         """Return the next request, None if it is not complete yet, and whether the client keeps the connection."""
         received, head = connection.received, connection.head
         if head is None:
-            if not can_begin_request(received):
-                raise BadHttp(HTTPStatus.BAD_REQUEST, "The request line is malformed.")
-            end = received.find(END_OF_HEAD)
-            if end < 0 and len(received) <= MAX_HEAD:
+            if not http1.can_begin_request(received):
+                raise http1.BadHttp(HTTPStatus.BAD_REQUEST, "The request line is malformed.")
+            end = received.find(http1.END_OF_HEAD)
+            if end < 0 and len(received) <= http1.MAX_HEAD:
                 return None, True
-            if end < 0 or end > MAX_HEAD:
-                raise BadHttp(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head must not exceed {MAX_HEAD} bytes.")
+            if end < 0 or end > http1.MAX_HEAD:
+                raise http1.BadHttp(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head must not exceed {http1.MAX_HEAD} bytes."
+                )
             text = bytes(received[:end])
-            del received[: end + len(END_OF_HEAD)]
-            head = self._parse_cached(text) if end <= _MAX_CACHED_HEAD else parse_head(text)
+            del received[: end + len(http1.END_OF_HEAD)]
+            head = self._parse_cached(text) if end <= _MAX_CACHED_HEAD else http1.parse_head(text)
             if head.expects_continue and len(received) < head.length:
-                connection.to_send += CONTINUE
+                connection.to_send += http1.CONTINUE
         if len(received) < head.length:
             connection.head = head
             return None, True
@@ -212,9 +204,6 @@ class Answerer:
 
 def sends_too_much(connection: Connection) -> bool:
     """Return whether a client that waits for an answer has sent more than any request has."""
-    return bool(connection.scheduled or connection.awaited) and len(connection.received) > MAX_HEAD + MAX_BODY
-
-
-def _announces_close(response: Response) -> bool:
-    pairs = response.headers.pairs
-    return any(name.lower() == "connection" and "close" in value.lower() for name, value in pairs)
+    return (
+        bool(connection.scheduled or connection.awaited) and len(connection.received) > http1.MAX_HEAD + http1.MAX_BODY
+    )

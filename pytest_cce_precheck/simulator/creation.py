@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.simulator.pipeline import Call
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request, not_found
 from pytest_cce_precheck.simulator.state import Cluster, Instance, Task
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskType
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.pipeline import Call
-
 
 MOST_TASKS: Final = 50_000
 """How many tasks a cluster may have: whatever clients create, the simulator stays of use to others."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.http1 import END_OF_HEAD, format_response
 from pytest_cce_precheck.simulator.pipeline import NoAnswer
 from pytest_cce_precheck.wire.exchange import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PARTS: Final = 10
 
@@ -43,13 +41,10 @@ def half_of(response: Response) -> bytes:
 def parts(response: Response, *, close: bool) -> Iterator[tuple[float, bytes]]:
     """Yield the parts of the answer, each with its delay in seconds; most answers are one part without delay."""
     data = format_response(response, close=close)
-    if not isinstance(response, SlowResponse):
-        yield 0.0, data
+    if not isinstance(response, SlowResponse) or not response.drips:
+        yield response.elapsed if isinstance(response, SlowResponse) else 0.0, data
         return
     begins = response.elapsed - response.drips
-    if not response.drips:
-        yield begins, data
-        return
     head, _, body = data.partition(END_OF_HEAD)
     yield begins, head + END_OF_HEAD
     size = -(-len(body) // _PARTS) or 1

@@ -128,16 +128,9 @@ def refuse_with(refusal: Refusal, condition: Condition = always) -> Hook[Respons
     return lambda call, answer: refuse(refusal) if condition(call) else answer
 
 
-def accept(*reasons: str) -> Hook[Refusal | None]:
-    """Accept what would be refused for one of these reasons."""
-    return lambda _, refusal: None if refusal is not None and refusal.reason in reasons else refusal
-
-
-def accept_if(condition: Condition, reason: str) -> Hook[Refusal | None]:
-    """Accept what would be refused for a reason if the call meets a condition, which is looked at only then."""
-    return lambda call, refusal: (
-        None if refusal is not None and refusal.reason == reason and condition(call) else refusal
-    )
+def accept(*reasons: str, where: Condition = always) -> Hook[Refusal | None]:
+    """Accept what would be refused for one of these reasons if the call meets a condition, looked at only then."""
+    return lambda call, refusal: None if refusal is not None and refusal.reason in reasons and where(call) else refusal
 
 
 # ---- the tasks that are selected

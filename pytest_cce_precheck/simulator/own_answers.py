@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck.errors import ConfigurationError
@@ -13,10 +14,6 @@ from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.simulator.pipeline import Call, NoAnswer
 from pytest_cce_precheck.simulator.refusals import JSON, dumps
 from pytest_cce_precheck.wire.exchange import Headers, Response, encode_query
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 Lost = Literal["connection-lost", "timeout"]
 _METHODS: Final = ("GET", "POST")

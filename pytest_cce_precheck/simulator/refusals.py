@@ -33,11 +33,6 @@ def unauthorized(reason: str) -> Refusal:
     return Refusal(reason, 401, "CCE.01401001", "Authorization failed.")
 
 
-def forbidden(reason: str, message: str) -> Refusal:
-    """Refuse with 403."""
-    return Refusal(reason, 403, "CCE.01403001", message)
-
-
 def not_found(reason: str, message: str = "Resource not found.") -> Refusal:
     """Refuse with 404."""
     return Refusal(reason, 404, "CCE.01404001", message)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
 
+from pytest_cce_precheck.simulator.state import Moment, SimulatedRisk, Task
 from pytest_cce_precheck.wire.timestamps import Timestamp, format_timestamp
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
-
-    from pytest_cce_precheck.simulator.state import Moment, SimulatedRisk, Task
 
 OFFSET_MINUTES: Final = 8 * 60
 MESSAGES: Final[Mapping[TaskState, str]] = {

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote
 
-from pytest_cce_precheck.simulator.refusals import Refusal, forbidden, method_not_allowed, not_found
+from pytest_cce_precheck.simulator.population import SeededIds
+from pytest_cce_precheck.simulator.refusals import Refusal, method_not_allowed, not_found
+from pytest_cce_precheck.simulator.state import SimulatorState
+from pytest_cce_precheck.wire.exchange import Request
 from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.population import SeededIds
-    from pytest_cce_precheck.simulator.state import SimulatorState
-    from pytest_cce_precheck.wire.exchange import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def admit(route: Route, request: Request, state: SimulatorState, ids: SeededIds)
     """Refuse another account's project, and a cluster that is not in the project."""
     named = request.headers.get(PROJECT_HEADER)
     if route.project_id != ids.project_id or named not in (None, ids.project_id):
-        return forbidden("project", "The project is not one of the account's.")
+        return Refusal("project", 403, "CCE.01403001", "The project is not one of the account's.")
     cluster = state.clusters.get(route.cluster_id)
     if cluster is None or cluster.project_id != route.project_id:
         return not_found("cluster", "The cluster does not exist.")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from pytest_cce_precheck.simulator.state import Task
 
 _NAMES: Final[Mapping[str, Filter]] = {str(member): member for member in Filter}
 _TYPES: Final = frozenset(TaskType)

@@ -15,17 +15,15 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Wait, sends_too_much
+from pytest_cce_precheck.simulator.connection import Answerer, Connection, Ending, Handle, Wait, sends_too_much
 from pytest_cce_precheck.simulator.http1 import REQUEST_TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.connection import Handle
     from pytest_cce_precheck.simulator.service import Simulator
     from pytest_cce_precheck.wire.exchange import Request, Response
 
@@ -234,16 +232,15 @@ class LoopbackServer:
         self._advance(connection)
 
     def _handshake(self, connection: Connection, sock: ssl.SSLSocket) -> None:
+        events = selectors.EVENT_READ
         try:
             sock.do_handshake()
-        except ssl.SSLWantWriteError:
-            self._watch(connection, selectors.EVENT_WRITE)
-            return
+            connection.handshaking = None
         except ssl.SSLWantReadError:
-            self._watch(connection, selectors.EVENT_READ)
-            return
-        connection.handshaking = None
-        self._watch(connection, selectors.EVENT_READ)
+            pass
+        except ssl.SSLWantWriteError:
+            events = selectors.EVENT_WRITE
+        self._watch(connection, events)
         self._set_deadline(connection)
 
     def _receive(self, connection: Connection, data: bytes) -> bool:
@@ -346,11 +343,8 @@ class SimulatorServer(LoopbackServer):
         self, simulator: Simulator, port: int = 0, *, tls: ssl.SSLContext | None = None, idle: float | None = None
     ) -> None:
         self.simulator = simulator
-        super().__init__(self._simulated, port, tls=tls, idle=idle)
-
-    def _simulated(self, request: Request, caller: int) -> Response:
         # looked up for each request: `simulator` may have been replaced
-        return self.simulator.handle(request, caller=caller)
+        super().__init__(lambda asked, caller: self.simulator.handle(asked, caller=caller), port, tls=tls, idle=idle)
 
 
 def _end_tls(sock: socket.socket) -> None:

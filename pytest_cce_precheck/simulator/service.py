@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pytest_cce_precheck._text import did_you_mean
 from pytest_cce_precheck.errors import ConfigurationError
@@ -25,11 +25,9 @@ from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import ListQuery, check_query, select
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
 
 __all__ = ["ENDPOINT", "NoAnswer", "Simulator"]
 
@@ -89,7 +87,6 @@ class Simulator:
         self._memory: dict[Hashable, Any] = {}
         self._created_ids: set[str] = set()
         self._lists: dict[tuple[str, str], tuple[tuple[int, datetime], Response]] = {}
-        self._date: tuple[datetime, str] | None = None
 
     def __repr__(self) -> str:
         names = [behaviour.name for behaviour in (*self.faults, *self.variations)]
@@ -205,13 +202,7 @@ class Simulator:
     def _common_headers(self, call: Call) -> tuple[tuple[str, str], ...]:
         digest = sha256(f"{self.seed}:{call.number}".encode()).hexdigest()
         request_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-        return ("Date", self._date_of(call.now)), (REQUEST_ID_HEADER, request_id)
-
-    def _date_of(self, now: datetime) -> str:
-        second = now.replace(microsecond=0)
-        if self._date is None or self._date[0] != second:
-            self._date = (second, format_datetime(second, usegmt=True))
-        return self._date[1]
+        return ("Date", http_date(call.now)), (REQUEST_ID_HEADER, request_id)
 
 
 def _resolve(given: Iterable[str | B], known: Mapping[str, B], noun: str) -> tuple[B, ...]:

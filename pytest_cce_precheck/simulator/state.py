@@ -6,16 +6,14 @@ A task holds its whole timetable; its state is computed from the clock, so that 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 from pytest_cce_precheck.simulator.addons import risks_of
 from pytest_cce_precheck.wire.vocabulary import RiskLevel, TaskState, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from random import Random
 
 
 @dataclass(frozen=True, slots=True)

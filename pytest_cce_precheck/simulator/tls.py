@@ -6,17 +6,15 @@ import os
 import shutil
 import ssl
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck import _programs
 from pytest_cce_precheck.environment import environment_of_child
 from pytest_cce_precheck.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _CONFIGURATION: Final = """\
 [req]

@@ -6,13 +6,13 @@ import gzip
 import json
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.busy import busy
-from pytest_cce_precheck.simulator.catalogue import HookTable, load_variations
 from pytest_cce_precheck.simulator.creation import names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import (
     FINAL,
@@ -21,7 +21,6 @@ from pytest_cce_precheck.simulator.hooks import (
     Condition,
     TaskCondition,
     accept,
-    accept_if,
     alter,
     by_call,
     drop,
@@ -42,6 +41,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_document,
     with_header,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable, Variation, load_variations
 from pytest_cce_precheck.simulator.refusals import (
     INTERNAL_ERROR,
     THROTTLED,
@@ -53,16 +53,10 @@ from pytest_cce_precheck.simulator.refusals import (
 )
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.timestamps import format_timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, Filter, TaskState, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, Variation
-    from pytest_cce_precheck.simulator.state import Task
-
 
 # the answer from which on an optional field is there
 _LATER: Final = 8
@@ -274,7 +268,7 @@ HOOKS: Final[HookTable] = {
     },
     "validate": {
         "create-takes-any-add-on": accept("instance", "template"),
-        "create-takes-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
+        "create-takes-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-refuses-several": _refuse_creation_if(
             lambda entries: len(entries) > 1, Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
         ),

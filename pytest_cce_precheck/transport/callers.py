@@ -6,16 +6,14 @@ import asyncio
 import sys
 import sysconfig
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final
 
 from pytest_cce_precheck._files import shown
 from pytest_cce_precheck._text import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent) + "/"
 _COMMANDS: Final = f"{_OURS}cli/"

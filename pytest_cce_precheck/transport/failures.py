@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 import urllib3.exceptions
 from requests import exceptions as failures
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_cce_precheck.errors import TransportReason
+from pytest_cce_precheck.errors import TransportReason
 
 FAILURES: tuple[type[Exception], ...] = (failures.RequestException, urllib3.exceptions.HTTPError, OSError)
 

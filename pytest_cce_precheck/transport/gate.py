@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from functools import partial
 from http.client import HTTPConnection
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
 from requests.exceptions import RequestException
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import parse_url, retry
 
@@ -25,27 +26,13 @@ from pytest_cce_precheck.wire.dates import wait_in_words
 from pytest_cce_precheck.wire.hosts import canonical_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
-    from typing import Self
-
-    from urllib3 import BaseHTTPResponse
 
     from pytest_cce_precheck.transport.pacing import SharedBudget
 
-    Place = tuple[str, int | None]
-    Send = Callable[[], BaseHTTPResponse]
-
-
-class Refuse(Protocol):
-    """What refuses a request."""
-
-    def __call__(self, method: str, target: str, headers: Mapping[str, str], /, *, has_body: bool) -> None:
-        """Raise an error if a request may not be sent."""
-
-
-def _refuse_nothing(_method: str, _target: str, _headers: Mapping[str, str], /, *, has_body: bool) -> None:
-    pass
+Place = tuple[str, int | None]
+Send = Callable[[], BaseHTTPResponse]
+Refuse = Callable[[str, str, Mapping[str, str], bool], None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +43,6 @@ class _Service:
 
 
 _PORTS: Final = {"http": 80, "https": 443}
-
-
 # seconds; a place that is known is found in less
 _NOTICEABLE: Final = 0.05
 
@@ -86,11 +71,11 @@ class Gate:
         budget: Callable[[], SharedBudget],
         *,
         deadline: float | None = None,
-        refuse: Refuse = _refuse_nothing,
+        refuse: Refuse = lambda *_: None,
     ) -> None:
         """Bound the calls to a service, each of which may take ``deadline`` seconds.
 
-        ``budget`` is called when something is sent there, ``refuse`` with its method, path and query, the names of its
+        ``budget`` is called when something is sent there, ``refuse`` with its method, path and query, its
         headers and whether it has a body. A second call for a service replaces the first.
         """
         [place] = _place_in(endpoint)
@@ -113,7 +98,8 @@ class Gate:
             target = url if url.startswith("/") else parse_url(url).request_uri
             # a proxy is asked for a tunnel before anything else
             sent = "CONNECT" if self._is_a_proxy(pool) else method
-            service.refuse(_plain(sent), target, headers, has_body=bool(given.get("body")))
+            # the very characters that are sent: a subclass of str may compare as it likes
+            service.refuse("".join(sent), target, headers, bool(given.get("body")))
             watched(pool)
             # what the lookup of a name took is part of the call; without one, messages name the deadline that was set
             took = monotonic() - began
@@ -143,7 +129,7 @@ class Gate:
             if service is not None:
                 headers = HTTPHeaderDict(field.partition(":")[::2] for field in fields)
                 is_through = tunnel[0] and self._service([here]) is not None
-                service.refuse("CONNECT" if is_through else method, target, headers, has_body=bool(message_body))
+                service.refuse("CONNECT" if is_through else method, target, headers, bool(message_body))
                 if self._before.get() is None:
                     budget = service.budget()
                     budget.arrived(budget.take())
@@ -158,7 +144,7 @@ class Gate:
 
     def _service(self, places: Iterable[Place]) -> _Service | None:
         """Return the service that one of the places is, by its name or by its address."""
-        return next((found for place in places if (found := self._service_at(place)) is not None), None)
+        return next(filter(None, map(self._service_at, places)), None)
 
     def _service_at(self, place: Place) -> _Service | None:
         exact = self._services.get(place)
@@ -255,11 +241,6 @@ def _seconds_of(service: _Service) -> float | None:
     watch = Watch.current()
     limits = (service.deadline, service.budget().remaining, None if watch is None else watch.due - monotonic())
     return min((max(each, 0.0) for each in limits if each is not None), default=None)
-
-
-def _plain(method: str) -> str:
-    """Return the very characters that are sent; a subclass of str may compare as it likes."""
-    return "".join(method)
 
 
 def _in_time(budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:

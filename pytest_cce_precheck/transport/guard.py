@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 from urllib.parse import parse_qsl
 
 from pytest_cce_precheck.errors import WriteRefusedError
 from pytest_cce_precheck.explore.classes import unknown_value
+from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})
@@ -41,7 +38,7 @@ class WriteGuard:
         self._made_up = list_path(project_id, unknown_value(cluster_id))
         self._is_unknown = False
 
-    def check(self, method: str, target: str, headers: Mapping[str, str] = _NONE, *, has_body: bool = False) -> None:
+    def check(self, method: str, target: str, headers: Mapping[str, str] = _NONE, has_body: bool = False) -> None:
         """Raise `WriteRefusedError` if a request may not be sent; ``target`` is path and query."""
         __tracebackhide__ = True
         path, _, query = target.partition("?")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+import requests
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RetryError
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -16,28 +19,13 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 
 from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.transport.failures import failure
-from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Self
-
-    import requests
-    import responses
-    from requests import PreparedRequest
-
-    from pytest_cce_precheck.wire.exchange import Response
-
-    Send = Callable[..., requests.Response]
-    Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
-
+Send = Callable[..., requests.Response]
+Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
 
 # the arguments of `HTTPAdapter.send`
 _HOW: Final = ("stream", "timeout", "verify", "cert", "proxies")
-
-
-def _unobserved(_request: Request, _response: Response) -> None:
-    pass
 
 
 class Interceptor:
@@ -54,9 +42,8 @@ class Interceptor:
         *,
         answer: Callable[[Request], Response] | None = None,
         sent: Sender | None = None,
-        observe: Callable[[Request, Response], None] = _unobserved,
+        observe: Callable[[Request, Response], None] = lambda _request, _response: None,
     ) -> None:
-        self._endpoints = tuple(endpoints)
         self._ours = re.compile("|".join(map(_pattern, endpoints)), re.IGNORECASE)
         self._answer = answer
         self._sent = sent
@@ -76,11 +63,6 @@ class Interceptor:
 
     def __exit__(self, *_: object) -> None:
         HTTPAdapter.send = self._send  # type: ignore[method-assign]
-
-    def add_to(self, mock: responses.RequestsMock) -> None:
-        """Let a mock answer the calls to our endpoints."""
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-            mock.add_callback(method, self._ours, self._called, content_type=None)
 
     def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
         def send(by: HTTPAdapter) -> requests.Response:
@@ -115,9 +97,11 @@ class Interceptor:
         return response.status, list(response.headers.pairs), response.body
 
     def _answered(self, prepared: PreparedRequest, timeout: Any) -> Response:
+        ours = self._ours.match(str(prepared.url))
         assert self._answer is not None
+        assert ours is not None
         try:
-            request = as_request(prepared, self._endpoint_of(prepared))
+            request = as_request(prepared, ours[0])
             response = self._answer(request)
         except TransportError as error:
             raise failure(error.reason, error.detail) from None
@@ -125,10 +109,6 @@ class Interceptor:
             _wait(response.elapsed, timeout)
         self.observe(request, response)
         return response
-
-    def _endpoint_of(self, prepared: PreparedRequest) -> str:
-        match = self._ours.match(str(prepared.url))
-        return match[0] if match else self._endpoints[0]
 
 
 def _pattern(endpoint: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,8 +19,6 @@ from pytest_cce_precheck.wire.hosts import is_loopback, refuse_plain_http
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from requests.adapters import HTTPAdapter
 
 _OURS_BELOW: Final = tuple(f"{__package__}.{name}" for name in ("gate", "interception", "watched"))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import NetworkRefusedError
 from pytest_cce_precheck.transport.callers import callers
 from pytest_cce_precheck.wire.hosts import canonical_host
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Self
 
 _PORTS: Final = {"http": 80, "https": 443}
 

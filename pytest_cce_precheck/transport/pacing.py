@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # how many seconds a process waits for others that count at the same moment
 _LOCK_TIMEOUT: Final = 60.0

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from io import BytesIO
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 import urllib3.response
 from requests.exceptions import RequestException
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError
 
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.wire.body import MAX_BYTES
 from pytest_cce_precheck.wire.exchange import Headers
 from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from urllib3 import BaseHTTPResponse
 
 _CHUNK: Final = 64 * 1024
 # octets that Brotli and Zstandard get at once: a few may become 16 MB, and not every release has a limit

@@ -5,14 +5,11 @@ from __future__ import annotations
 import gzip
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.transport.interception import Interceptor
-from pytest_cce_precheck.wire.exchange import Exchange, TransportError
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.wire.exchange import Request, Response
+from pytest_cce_precheck.wire.exchange import Exchange, Request, Response, TransportError
 
 
 def simulated(simulator: Simulator, request: Request) -> Response:

@@ -11,10 +11,11 @@ import re
 import shlex
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 
@@ -25,15 +26,10 @@ from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.watched import WatchedAdapter
 from pytest_cce_precheck.wire.credentials import Secret, secrets_in
-from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, TransportError
 from pytest_cce_precheck.wire.hosts import refuse_plain_http
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TOKEN_PATH
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from pytest_cce_precheck.wire.exchange import Exchange
 
 PASSWORD: Final = "CCE_IAM_PASSWORD"  # noqa: S105  a variable's name
 _SUBJECT_TOKEN: Final = "X-Subject-Token"  # noqa: S105  a header's name

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from http.client import HTTPResponse as PlainResponse
 from http.client import parse_headers
-from queue import Empty
+from queue import Empty, LifoQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
@@ -24,11 +26,6 @@ from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.reading import read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from queue import LifoQueue
-    from types import TracebackType
-    from typing import Self
-
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse
     from urllib3.poolmanager import PoolManager
 

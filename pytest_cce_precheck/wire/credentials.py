@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
+from typing import Final, Literal, NoReturn
 
 AuthKind = Literal["token", "ak/sk"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 _YEAR: Final = 365 * 86_400
@@ -22,6 +23,12 @@ def parse_http_date(text: str) -> datetime:
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError, IndexError):
         raise ValueError(f"{text[:60]!r} is not an HTTP date") from None
+
+
+@lru_cache(maxsize=1)
+def http_date(moment: datetime) -> str:
+    """Return a moment in UTC as a date, without its fraction of a second."""
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from pytest_cce_precheck._text import shortened
-from pytest_cce_precheck.errors import CcePrecheckError, ReleasedBodyError
+from pytest_cce_precheck.errors import CcePrecheckError, ReleasedBodyError, TransportReason
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.dates import parse_http_date
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from pytest_cce_precheck.errors import TransportReason
 
 _LONGEST_ID: Final = 200
 LARGE: Final = 1 << 20

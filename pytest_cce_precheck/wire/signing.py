@@ -9,20 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError, MissingCredentialsError
-from pytest_cce_precheck.wire.credentials import Secret
-from pytest_cce_precheck.wire.exchange import Headers, parameter_octets
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
+from pytest_cce_precheck.wire.exchange import Headers, Request, parameter_octets
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, PROJECT_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from pytest_cce_precheck.wire.credentials import Credentials
-    from pytest_cce_precheck.wire.exchange import Request
 
 ALGORITHM: Final = "SDK-HMAC-SHA256"
 CONTENT_HASH_HEADER: Final = "X-Sdk-Content-Sha256"

@@ -15,11 +15,12 @@ from jsonschema import Draft202012Validator
 from pytest_cce_precheck.cassette.bodies import as_bytes, as_data
 from pytest_cce_precheck.cassette.format import Failure, Origin, Recording, dumps
 from pytest_cce_precheck.errors import TransportReason
-from pytest_cce_precheck.schema_files import CASSETTE, load_schema, schema_names
+from pytest_cce_precheck.schema_files import CASSETTE, load_schema
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from tests.contract.documents import drop, put
 from tests.recordings import ENDPOINT, answered, asked, failed, origin
+from tests.schemas import schema_names
 
 SCHEMA: Final = load_schema(CASSETTE)
 VALIDATOR: Final = Draft202012Validator(SCHEMA)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck.contract.check import check, judge
+from pytest_cce_precheck.contract.lifecycle import TaskHistory
 from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_cce_precheck.contract.answer import Answer
+    from pytest_cce_precheck.contract.findings import Finding
 
 DATA = Path(__file__).parent.parent / "data"
 ENDPOINT = "https://cce.example"
@@ -113,3 +120,9 @@ def beside(number: int = 1) -> Any:
     other = task(number)
     other["riskList"] = other["status"].pop("riskList")
     return other
+
+
+def judge_series(answers: Iterable[Answer]) -> list[Finding]:
+    """Judge unfiltered lists of one cluster, in the order in which they were read."""
+    history = TaskHistory()
+    return [finding for answer in answers for finding in history.observe(answer)]

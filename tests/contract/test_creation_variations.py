@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.contract.check import check, judge
-from pytest_cce_precheck.contract.lifecycle import judge_series
-from tests.contract.answers import Document, answer_to, codes, created, creation, example, listing, task
+from tests.contract.answers import Document, answer_to, codes, created, creation, example, judge_series, listing, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_cce_precheck.contract.freshness import too_old
+from pytest_cce_precheck.contract.timing import too_old
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted, acceptable_statuses, judge_selection
-from pytest_cce_precheck.contract.lifecycle import judge_series
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.explore.classes import MATCHING, UNKNOWN
 from pytest_cce_precheck.explore.queries import FilterValue, select
@@ -21,7 +20,17 @@ from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import describe
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
-from tests.contract.answers import HEADERS, Document, answer_to, answered, created, creation, listing, task
+from tests.contract.answers import (
+    HEADERS,
+    Document,
+    answer_to,
+    answered,
+    created,
+    creation,
+    judge_series,
+    listing,
+    task,
+)
 
 # what services send where something else belongs
 ODD = (

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.filters import Bracket, CountMeaning, Unlisted, acceptable_statuses, judge_selection
-from pytest_cce_precheck.contract.lifecycle import judge_series
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, values_of
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter
-from tests.contract.answers import HEADERS, Document, answer_to, answered, listing, task
+from tests.contract.answers import HEADERS, Document, answer_to, answered, judge_series, listing, task
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer

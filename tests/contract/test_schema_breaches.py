@@ -45,71 +45,64 @@ def test_a_required_field_that_is_missing_is_reported_at_its_own_path(path: tupl
 
 
 @pytest.mark.parametrize(
-    ("steps", "code", "keyword", "message"),
+    ("steps", "code", "message"),
     [
-        (("kind", "Addon"), "PRE203", "const", 'kind must be "AddonCheck", not "Addon"'),
-        (("kind", 5), "PRE202", "type", "kind must be a string, not 5"),
-        (("apiVersion", "v4"), "PRE203", "const", 'apiVersion must be "v3", not "v4"'),
-        (("items", None), "PRE202", "type", "items must be an array, not null"),
-        (("items", {}), "PRE202", "type", "items must be an array, not an empty object"),
-        (("items", 3, []), "PRE202", "type", "items[3] must be an object, not an empty array"),
-        ((*METADATA, "taskID", 7), "PRE202", "type", "taskID must be a string, not 7"),
-        ((*METADATA, "taskID", ""), "PRE206", "minLength", "taskID must not be empty, but is"),
+        (("kind", "Addon"), "PRE203", 'kind must be "AddonCheck", not "Addon"'),
+        (("kind", 5), "PRE202", "kind must be a string, not 5"),
+        (("apiVersion", "v4"), "PRE203", 'apiVersion must be "v3", not "v4"'),
+        (("items", None), "PRE202", "items must be an array, not null"),
+        (("items", {}), "PRE202", "items must be an array, not an empty object"),
+        (("items", 3, []), "PRE202", "items[3] must be an object, not an empty array"),
+        ((*METADATA, "taskID", 7), "PRE202", "taskID must be a string, not 7"),
+        ((*METADATA, "taskID", ""), "PRE206", "taskID must not be empty, but is"),
         (
             (*METADATA, "addonTemplateName", ""),
             "PRE206",
-            "minLength",
             "addonTemplateName must not be empty, but is",
         ),
-        ((*RISK, "riskName", ""), "PRE206", "minLength", "riskName must not be empty, but is"),
+        ((*RISK, "riskName", ""), "PRE206", "riskName must not be empty, but is"),
         (
             (*METADATA, "type", "AddonStatic"),
             "PRE203",
-            "enum",
             'type must be "addonStatic" or "addonUpgrade", not "AddonStatic"',
         ),
         (
             (*STATUS, "status", ""),
             "PRE203",
-            "enum",
             'status must be "Init", "Running", "Failed" or "Success", not ""',
         ),
-        ((*RISK, "level", None), "PRE202", "type", "level must be a string, not null"),
-        ((*RISK, "level", "Error"), "PRE203", "enum", 'level must be "Warning" or "Fatal", not "Error"'),
-        (("pageInfo", "currentCount", "12"), "PRE202", "type", 'currentCount must be an integer, not "12"'),
-        (("pageInfo", "currentCount", None), "PRE202", "type", "currentCount must be an integer, not null"),
+        ((*RISK, "level", None), "PRE202", "level must be a string, not null"),
+        ((*RISK, "level", "Error"), "PRE203", 'level must be "Warning" or "Fatal", not "Error"'),
+        (("pageInfo", "currentCount", "12"), "PRE202", 'currentCount must be an integer, not "12"'),
+        (("pageInfo", "currentCount", None), "PRE202", "currentCount must be an integer, not null"),
         (
             ("pageInfo", "currentCount", 12.0),
             "PRE205",
-            "type",
             "currentCount must be an integer without fraction or exponent, not 12.0",
         ),
         (
             ("pageInfo", "currentCount", True),
             "PRE205",
-            "type",
             "currentCount must be an integer without fraction or exponent, not true",
         ),
-        (("pageInfo", "currentCount", -1), "PRE205", "minimum", "currentCount must be at least 0, not -1"),
+        (("pageInfo", "currentCount", -1), "PRE205", "currentCount must be at least 0, not -1"),
         (
             ("pageInfo", "currentCount", 2**31),
             "PRE205",
-            "maximum",
             "currentCount must be at most 2147483647, not 2147483648",
         ),
         (
             ("pageInfo", "currentCount", 10**4000),
             "PRE205",
-            "maximum",
             "currentCount must be at most 2147483647, not an integer of 13288 bits",
         ),
     ],
 )
 def test_a_breach_names_the_field_the_expectation_and_what_came(
-    steps: tuple[Any, ...], code: str, keyword: str, message: str
+    steps: tuple[Any, ...], code: str, message: str
 ) -> None:
     path = json_path(steps[:-1])
-    assert errors_of(put(listing(), *steps)) == [SchemaError(code, path, message, keyword)]
+    assert errors_of(put(listing(), *steps)) == [SchemaError(code, path, message)]
 
 
 @pytest.mark.parametrize("literal", ["12.0", "1.2e1", "12e0", "-0.0", "12.5"])
@@ -185,7 +178,7 @@ def test_the_spec_of_the_vendors_create_example_would_be_no_request_since_it_upg
 )
 def test_a_document_that_is_no_object_is_one_breach(document: Any, shown: str) -> None:
     message = f"the document must be an object, not {shown}"
-    assert errors_of(document) == [SchemaError("PRE202", "$", message, "type")]
+    assert errors_of(document) == [SchemaError("PRE202", "$", message)]
     assert list(unknown_fields(document, "list_answer")) == []
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from rfc3339_validator import validate_rfc3339
 
 from pytest_cce_precheck.contract.documented import unknown_fields
-from pytest_cce_precheck.schema_files import load_schema, schema_names
+from pytest_cce_precheck.schema_files import load_schema
 from tests.contract.answers import DATA, listing, task
 from tests.contract.documents import METADATA, accepted_by_rust, drop, errors_of, explained, places, put
+from tests.schemas import schema_names
 
 # --- documents that conform
 

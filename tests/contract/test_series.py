@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import judge
-from pytest_cce_precheck.contract.lifecycle import TaskHistory, judge_series
-from tests.contract.answers import Document, answer_to, created, creation, listing, task
+from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from tests.contract.answers import Document, answer_to, created, creation, judge_series, listing, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.causes import EXPLAINS, causes
-from pytest_cce_precheck.contract.findings import Finding, worst
+from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Kind, Severity, find_rule, rules
 from pytest_cce_precheck.errors import ConfigurationError
 from tests.contract.answers import answered, listing
@@ -138,13 +138,6 @@ def test_a_finding_as_data_names_its_exchanges_by_target_and_request_id() -> Non
 
 def test_the_repr_of_a_finding_shows_no_exchange() -> None:
     assert "Exchange" not in repr(Finding("PRE302", "no expiry").seen_in(answered(listing())))
-
-
-def test_the_worst_of_findings_is_their_most_severe_severity() -> None:
-    error, warning, note = Finding("PRE302", ""), Finding("PRE311", ""), Finding("PRE190", "")
-    assert worst([note, warning, error]) is Severity.ERROR
-    assert worst([note, warning]) is Severity.WARNING
-    assert worst([]) is None
 
 
 # ---- causes

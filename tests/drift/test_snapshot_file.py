@@ -18,10 +18,11 @@ from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory, rememb
 from pytest_cce_precheck.drift.snapshot import MOST_TARGETS, SnapshotTarget, dumps, loads, prepare, read, write
 from pytest_cce_precheck.drift.traits import Observer
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema, schema_names
+from pytest_cce_precheck.schema_files import SNAPSHOT, load_schema
 from tests.cassette.test_files import unprivileged
 from tests.contract.answers import answered, created, creation, listing, task
 from tests.contract.documents import drop, put
+from tests.schemas import schema_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,7 +199,7 @@ def test_a_mistake_is_found_and_its_place_named(tmp_path: Path, change: tuple[An
         (b'{"cassette": 1}', 'is not a snapshot: it has no "snapshot": 1; name another file'),
         (b'{"snapshot": 2}', "is a snapshot of version 2, and this is a tool for version 1"),
         (b'{"snapshot": "1"}', "is a snapshot of version '1', and this is"),
-        (b'{"snapshot": 1}', "is not a snapshot: at $, 'targets' is a required property"),
+        (b'{"snapshot": 1}', "is not a snapshot: at $.targets, 'targets' is a required property"),
         (b"[" * 100_000, "is not a snapshot: "),
     ],
     ids=["empty", "cut", "truncated", "bytes", "list", "cassette", "newer", "text", "bare", "deep"],

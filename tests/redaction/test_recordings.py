@@ -20,12 +20,13 @@ from pytest_cce_precheck.redaction.recordings import (
     Redaction,
 )
 from pytest_cce_precheck.redaction.scan import leaks
-from pytest_cce_precheck.schema_files import load_schema, schema_names
+from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import Filter, create_path, list_path
 from tests.contract.answers import example as documented_example
 from tests.look_alikes import MAKERS
+from tests.schemas import schema_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,9 +11,8 @@ from functools import cache
 import pytest
 
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.simulator.catalogue import _catalogue
 from pytest_cce_precheck.simulator.faults import FAULTS, TABLES
-from pytest_cce_precheck.simulator.pipeline import Fault
+from pytest_cce_precheck.simulator.pipeline import Fault, _catalogue
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.wire.credentials import Secret
 

@@ -171,7 +171,7 @@ def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
 ) -> None:
     asked = []
 
-    def refuse(method: str, target: str, headers: Any, /, *, has_body: bool) -> None:
+    def refuse(method: str, target: str, headers: Any, has_body: bool) -> None:
         asked.append((method, target, "X-Own" in headers))
         raise WriteRefusedError("not sent")
 

@@ -227,15 +227,6 @@ def test_a_mock_of_somebodys_own_keeps_what_is_not_ours(way: Way) -> None:
     assert len(caught.seen) == 1
 
 
-def test_a_mock_of_somebodys_own_can_be_given_our_answers() -> None:
-    caught = Caught(Response(418))
-    with responses.RequestsMock() as theirs:
-        caught.by("answer").add_to(theirs)
-        theirs.assert_all_requests_are_fired = False
-        assert requests.get(ENDPOINT, timeout=1).status_code == 418
-    assert len(caught.seen) == 1
-
-
 @pytest.mark.parametrize("inner", ["answer", "sent"])
 @pytest.mark.parametrize("outer", ["answer", "sent"])
 def test_of_two_that_stand_within_each_other_the_inner_one_is_asked_first(outer: Way, inner: Way) -> None:

@@ -5,15 +5,11 @@ A module has the hooks of two categories or more; names, codes and summaries are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
-from pytest_cce_precheck.simulator.catalogue import load_faults
 from pytest_cce_precheck.simulator.faults import access, combination, creating, documents, filters, http, tasks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_cce_precheck.simulator.pipeline import Fault
+from pytest_cce_precheck.simulator.pipeline import Fault, load_faults
 
 TABLES: Final = tuple(module.HOOKS for module in (documents, filters, combination, tasks, access, http, creating))
 """The hooks of all faults."""

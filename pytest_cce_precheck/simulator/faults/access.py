@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from string import hexdigits
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pytest_cce_precheck.errors import TransportReason
 from pytest_cce_precheck.simulator.authorization import check_signature
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -16,7 +18,6 @@ from pytest_cce_precheck.simulator.hooks import (
     TYPE,
     Condition,
     accept,
-    accept_if,
     each,
     filtered,
     given,
@@ -29,7 +30,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_fields,
 )
 from pytest_cce_precheck.simulator.http1 import format_response
-from pytest_cce_precheck.simulator.pipeline import Call, Hook, NoAnswer
+from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable, NoAnswer
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
@@ -37,13 +38,6 @@ from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from pytest_cce_precheck.errors import TransportReason
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
 # of the digits of a signature
@@ -61,7 +55,7 @@ def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
         sent, token = call.request.headers.get(TOKEN_HEADER), call.credentials.token
         return bool(sent and token and same(sent, token.reveal()))
 
-    return accept_if(is_like, "token")
+    return accept("token", where=is_like)
 
 
 def _has_key_in_any_case(call: Call) -> bool:
@@ -76,8 +70,9 @@ def _is_signed(call: Call, request: Request, credentials: Credentials) -> bool:
 
 def _accept_signature(variants: Callable[[Call], Iterable[Request]]) -> Hook[Refusal | None]:
     """Accept a signature that is right for a variant of the request: the difference is not covered."""
-    return accept_if(
-        lambda call: any(_is_signed(call, other, call.credentials) for other in variants(call)), "signature-mismatch"
+    return accept(
+        "signature-mismatch",
+        where=lambda call: any(_is_signed(call, other, call.credentials) for other in variants(call)),
     )
 
 
@@ -197,9 +192,7 @@ HOOKS: Final[HookTable] = {
     },
     "authorize": {
         "no-credentials-needed": accept("no-credentials"),
-        "empty-token-accepted": when(
-            lambda call: call.request.headers.get(TOKEN_HEADER) == "", lambda _call, _refusal: None
-        ),
+        "empty-token-accepted": accept("no-credentials", where=lambda call: TOKEN_HEADER in call.request.headers),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
         "no-credentials-needed-in-the-other-cluster": when(
             lambda call: call.ids.other_cluster_id in call.request.path, accept("no-credentials")
@@ -212,7 +205,7 @@ HOOKS: Final[HookTable] = {
         ),
         "token-in-any-case-accepted": _accept_token(lambda sent, token: sent.lower() == token.lower()),
         "unknown-access-key-accepted": accept("signature-unknown-key"),
-        "access-key-in-any-case-accepted": accept_if(_has_key_in_any_case, "signature-unknown-key"),
+        "access-key-in-any-case-accepted": accept("signature-unknown-key", where=_has_key_in_any_case),
         "malformed-authorization-accepted": accept("signature-malformed"),
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
@@ -225,15 +218,15 @@ HOOKS: Final[HookTable] = {
             lambda call: [_with_header(call, "Authorization", _authorization(call)[:-1] + each) for each in hexdigits]
         ),
         "first-half-of-signature-ignored": _accept_signature(_other_first_half),
-        "any-date-accepted": accept_if(
-            lambda call: _is_signed(call, call.request, call.credentials), "signature-expired"
+        "any-date-accepted": accept(
+            "signature-expired", where=lambda call: _is_signed(call, call.request, call.credentials)
         ),
         "forwarded-requests-need-no-credentials": when(
             lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1", accept("no-credentials")
         ),
         "any-token-accepted-under-type": when(given(TYPE), accept("token")),
-        "empty-secret-key-accepted": accept_if(_has_empty_secret, "signature-mismatch"),
-        "unknown-access-key-has-an-empty-secret": accept_if(_has_empty_secret, "signature-unknown-key"),
+        "empty-secret-key-accepted": accept("signature-mismatch", where=_has_empty_secret),
+        "unknown-access-key-has-an-empty-secret": accept("signature-unknown-key", where=_has_empty_secret),
         "unknown-access-key-accepted-under-task-id": when(given(TASK_ID), accept("signature-unknown-key")),
         "signature-ignored-under-task-id": when(given(TASK_ID), accept("signature-mismatch")),
     },

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -32,16 +34,11 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
 from pytest_cce_precheck.simulator.refusals import Refusal, bad_request
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
-    from pytest_cce_precheck.simulator.state import Task
 
 _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _NAMES: Final = frozenset(str(name) for name in Filter)
@@ -139,13 +136,9 @@ def _refuse_once(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal if refusal is not None and call.count(_refuse_once) == 1 else None
 
 
-def _short_each(number: int) -> Hook[list[Task]]:
+def _short_each(number: int, call: Call, tasks: list[Task]) -> list[Task]:
     """Leave out the last task each ``number``-th time that a query is asked."""
-
-    def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        return tasks if call.count((hook, call.request.query)) % number else tasks[:-1]
-
-    return hook
+    return tasks if call.count((_short_each, number, call.request.query)) % number else tasks[:-1]
 
 
 def _end_the_running(call: Call, tasks: list[Task]) -> list[Task]:
@@ -203,8 +196,8 @@ HOOKS: Final[HookTable] = {
         ),
         "empty-part-ends-the-query": _until_an_empty_part,
         "new-connection-loses-its-filters": when(_new_connection, everything),
-        "second-of-equal-questions-differs": when(filtered, _short_each(2)),
-        "third-of-equal-questions-differs": when(filtered, _short_each(3)),
+        "second-of-equal-questions-differs": when(filtered, partial(_short_each, 2)),
+        "third-of-equal-questions-differs": when(filtered, partial(_short_each, 3)),
         "read-by-id-ends-a-task": when(only(TASK_ID), _end_the_running),
         "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
         "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
-from pytest_cce_precheck.simulator.hooks import (
-    accept,
-    accept_if,
-    alter,
-    drop,
-    in_document,
-    in_each,
-    on_status,
-    put,
-    with_status,
-)
-from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
+from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.state import Task
-
 
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 
@@ -43,8 +28,9 @@ def _lose_last(call: Call, document: Document) -> None:
         call.state.remove(call.cluster.id, items.pop()["metadata"]["taskID"])
 
 
-def _two_only(call: Call, document: Document) -> None:
-    for item in document["status"]["items"][2:]:
+def _lose_from(start: int, call: Call, document: Document) -> None:
+    """Show the tasks from a place on, and list none of these."""
+    for item in document["status"]["items"][start:]:
         call.state.remove(call.cluster.id, item["metadata"]["taskID"])
 
 
@@ -129,20 +115,11 @@ def _list_in_both(call: Call, document: Document) -> None:
             call.state.add(other, task)
 
 
-def _beside_another(edit: Edit) -> Edit:
+def _beside_another(edit: Edit, call: Call, document: Document) -> None:
     """Edit the answer to a create request that comes within a second of one on another connection."""
-
-    def edit_beside(call: Call, document: Document) -> None:
-        caller, at = call.previous("create", (call.caller, call.now))
-        if caller != call.caller and call.now - at < timedelta(seconds=1):
-            edit(call, document)
-
-    return edit_beside
-
-
-def _lose_all(call: Call, document: Document) -> None:
-    for item in document["status"]["items"]:
-        call.state.remove(call.cluster.id, item["metadata"]["taskID"])
+    caller, at = call.previous("create", (call.caller, call.now))
+    if caller != call.caller and call.now - at < timedelta(seconds=1):
+        edit(call, document)
 
 
 def _id_of_the_one_before(call: Call, document: Document) -> None:
@@ -162,7 +139,7 @@ HOOKS: Final[HookTable] = {
     "validate": {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
-        "create-accepts-another-cluster-id": accept_if(names_a_cluster, "cluster-id"),
+        "create-accepts-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
@@ -199,9 +176,9 @@ HOOKS: Final[HookTable] = {
             "createTimeStamp",
             lambda task: timestamp(task.created),
         ),
-        "third-entry-of-a-create-is-not-made": _two_only,
-        "create-beside-another-is-lost": _beside_another(_lose_all),
-        "create-beside-another-gets-its-id": _beside_another(_id_of_the_one_before),
+        "third-entry-of-a-create-is-not-made": partial(_lose_from, 2),
+        "create-beside-another-is-lost": partial(_beside_another, partial(_lose_from, 0)),
+        "create-beside-another-gets-its-id": partial(_beside_another, _id_of_the_one_before),
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },

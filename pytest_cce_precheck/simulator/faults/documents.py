@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -33,17 +34,12 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.state import Moment
+from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.timestamps import parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
-    from pytest_cce_precheck.wire.exchange import Response
 
 _CREATED: Final = "metadata.createTimeStamp"
 _EXPIRES: Final = "metadata.expireTimeStamp"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.hooks import (
@@ -42,17 +43,12 @@ from pytest_cce_precheck.simulator.hooks import (
     unfiltered,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook, HookTable
+from pytest_cce_precheck.simulator.refusals import Refusal
 from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.selection import field_of
+from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Hook
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.state import Task
 
 # in fnmatch's syntax, whose patterns stay fast with many wildcards
 _GLOB: Final = str.maketrans({"[": "[[]"})
@@ -135,12 +131,9 @@ def _first_of(separators: str) -> Callable[[str, str], bool]:
     return lambda sent, actual: re.split(f"[{separators}]", sent, maxsplit=1)[0] == actual
 
 
-def _word_means_all(*words: str) -> Hook[list[Task]]:
-    def hook(call: Call, tasks: list[Task]) -> list[Task]:
-        meant = [name for name, values in call.query.values.items() if set(values) & set(words)]
-        return select_without(call, *meant) if meant else tasks
-
-    return hook
+def _null_means_all(call: Call, tasks: list[Task]) -> list[Task]:
+    meant = [name for name, values in call.query.values.items() if {"null", "0"} & set(values)]
+    return select_without(call, *meant) if meant else tasks
 
 
 def _as_constant(sent: str, actual: str) -> bool:
@@ -225,7 +218,7 @@ HOOKS: Final[HookTable] = {
             lambda sent, actual: sent.lstrip("0") == actual.lstrip("0"), TASK_ID, INSTANCE
         ),
         "instance-decoded-again": select_by(lambda sent, actual: unquote(sent) == actual, INSTANCE),
-        "null-means-no-filter": _word_means_all("null", "0"),
+        "null-means-no-filter": _null_means_all,
         "task-id-also-selects-by-instance": lambda call, tasks: (
             tasks or select_by_pairs(call, [(INSTANCE if n == TASK_ID else n, value) for n, value in call.query.params])
         ),

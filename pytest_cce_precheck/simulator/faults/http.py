@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     INSTANCE,
@@ -31,17 +33,11 @@ from pytest_cce_precheck.simulator.hooks import (
     with_header,
     with_status,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
 from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Hook
-
 
 # octets of a body that is sent with the length of a shorter one
 _LEFT_OVER: Final = 20
@@ -62,34 +58,27 @@ def _redirect(location: str) -> ResponseChange:
     return lambda response: Response(302, response.headers.without("Content-Type").replacing("Location", location))
 
 
-def _inject(*filters: Filter) -> Hook[Response]:
+def _inject(filters: Collection[Filter], call: Call, response: Response) -> Response:
     """Write the values of these filters into a header as they are, line breaks and all."""
-
-    def hook(call: Call, response: Response) -> Response:
-        pairs = list(response.headers.pairs)
-        for name, value in call.query.given:
-            lines = value.splitlines() if name in filters else []
-            pairs += [("X-Filter", lines[0])] if lines else []
-            for line in lines[1:]:
-                header, colon, content = line.partition(":")
-                pairs += [(header.strip(), content.strip())] if colon and header.strip() else []
-        return replace(response, headers=Headers(pairs))
-
-    return hook
+    pairs = list(response.headers.pairs)
+    for name, value in call.query.given:
+        lines = value.splitlines() if name in filters else []
+        pairs += [("X-Filter", lines[0])] if lines else []
+        for line in lines[1:]:
+            header, colon, content = line.partition(":")
+            pairs += [(header.strip(), content.strip())] if colon and header.strip() else []
+    return replace(response, headers=Headers(pairs))
 
 
-def _method_as_get(*methods: str) -> Hook[Route | Refusal]:
-    def hook(call: Call, route: Route | Refusal) -> Route | Refusal:
-        wrong = isinstance(route, Refusal) and route.reason == "method"
-        if wrong and call.request.method in methods and call.request.path.endswith("/tasks"):
-            return Route("list", call.ids.project_id, call.ids.cluster_id)
-        return route
-
-    return hook
+def _method_as_get(methods: Collection[str], call: Call, route: Route | Refusal) -> Route | Refusal:
+    wrong = isinstance(route, Refusal) and route.reason == "method"
+    if wrong and call.request.method in methods and call.request.path.endswith("/tasks"):
+        return Route("list", call.ids.project_id, call.ids.cluster_id)
+    return route
 
 
 def _delete_newest(call: Call, route: Route | Refusal) -> Route | Refusal:
-    answered = _method_as_get("DELETE")(call, route)
+    answered = _method_as_get(["DELETE"], call, route)
     if answered is not route:
         for task in call.state.tasks_of(call.ids.cluster_id, call.now)[-1:]:
             call.state.remove(call.ids.cluster_id, task.id)
@@ -166,13 +155,13 @@ HOOKS: Final[HookTable] = {
         )
     },
     "route": {
-        "post-answers-as-get": _method_as_get("POST"),
-        "every-method-answers-as-get": _method_as_get("POST", "PUT", "PATCH", "DELETE"),
-        "patch-answers-as-get": _method_as_get("PATCH"),
+        "post-answers-as-get": partial(_method_as_get, ["POST"]),
+        "every-method-answers-as-get": partial(_method_as_get, ["POST", "PUT", "PATCH", "DELETE"]),
+        "patch-answers-as-get": partial(_method_as_get, ["PATCH"]),
         "delete-removes-a-task": _delete_newest,
-        "put-makes-a-task": _method_as_get("PUT"),
-        "head-has-another-length": _method_as_get("HEAD"),
-        "head-has-a-body": _method_as_get("HEAD"),
+        "put-makes-a-task": partial(_method_as_get, ["PUT"]),
+        "head-has-another-length": partial(_method_as_get, ["HEAD"]),
+        "head-has-a-body": partial(_method_as_get, ["HEAD"]),
     },
     "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
     "check": {
@@ -200,8 +189,8 @@ HOOKS: Final[HookTable] = {
         ),
         "accepted-instead-of-ok": on_list(with_status(202)),
         "partial-content-under-type": on_list(with_status(206), only(TYPE)),
-        "header-injected-by-any-filter": _inject(*Filter),
-        "header-injected-by-task-id": _inject(TASK_ID),
+        "header-injected-by-any-filter": partial(_inject, tuple(Filter)),
+        "header-injected-by-task-id": partial(_inject, [TASK_ID]),
         "content-type-sent-twice": on_list(_header("Content-Type", "text/plain")),
         "framed-in-two-ways": on_list(_header("Transfer-Encoding", "identity")),
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),

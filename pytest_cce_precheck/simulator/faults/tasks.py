@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -32,19 +34,14 @@ from pytest_cce_precheck.simulator.hooks import (
     put,
     when,
 )
+from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook, HookTable
+from pytest_cce_precheck.simulator.population import SeededIds
 from pytest_cce_precheck.simulator.refusals import Refusal, not_found
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
 from pytest_cce_precheck.simulator.state import Moment, Task, Timetable
 from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_cce_precheck.simulator.catalogue import HookTable
-    from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, Hook
-    from pytest_cce_precheck.simulator.population import SeededIds
 
 
 def _later(hook: Hook[Any]) -> Hook[Any]:
@@ -64,19 +61,15 @@ def _change_one(
     return hook
 
 
-def _reschedule(begins: timedelta, ends: timedelta) -> Callable[[Call, Task], Task]:
-    """Let a task begin and end so long from now."""
-
-    def change(call: Call, task: Task) -> Task:
-        timetable = Timetable(call.now + begins, call.now + ends)
-        risks = tuple(replace(risk, timetable=timetable) for risk in task.risks)
-        return replace(task, timetable=timetable, risks=risks)
-
-    return change
+def _rescheduled(begins: timedelta, call: Call, task: Task) -> Task:
+    """Let a task begin so long from now, and end three hours from now."""
+    timetable = Timetable(call.now + begins, call.now + timedelta(hours=3))
+    risks = tuple(replace(risk, timetable=timetable) for risk in task.risks)
+    return replace(task, timetable=timetable, risks=risks)
 
 
-_begin_again: Final = _reschedule(timedelta(hours=2), timedelta(hours=3))
-_run_again: Final = _reschedule(-timedelta(minutes=5), timedelta(hours=3))
+_begin_again: Final = partial(_rescheduled, timedelta(hours=2))
+_run_again: Final = partial(_rescheduled, -timedelta(minutes=5))
 
 
 def _other_verdict(_call: Call, task: Task) -> Task:

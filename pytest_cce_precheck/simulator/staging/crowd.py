@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_cce_precheck.simulator.busy import LONGEST_LIFE, add_task
 from pytest_cce_precheck.simulator.pipeline import Call, Variation
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from pytest_cce_precheck.simulator.refusals import Refusal
-    from pytest_cce_precheck.simulator.state import Task
-    from pytest_cce_precheck.wire.exchange import Response
+from pytest_cce_precheck.simulator.refusals import Refusal
+from pytest_cce_precheck.simulator.state import Task
+from pytest_cce_precheck.wire.exchange import Response
 
 # a replica may still show tasks that the primary no longer lists
 _KEPT: Final = timedelta(seconds=60)
@@ -70,7 +67,8 @@ class Replicas:
 
     def _observe(self, call: Call, tasks: list[Task]) -> list[Task]:
         rng = Random(f"{call.seed}:replica:{call.number}")  # noqa: S311  as above
-        behind = _behind(rng.choice(self._seconds), call.now)
+        seconds = rng.choice(self._seconds)
+        behind = timedelta(seconds=call.now.timestamp() % seconds if seconds else 0)
         if call.route is None or not behind:
             return tasks
         self._happened["from a replica that is behind"] += 1
@@ -78,10 +76,6 @@ class Replicas:
         call.now -= behind
         listed = call.state.tasks_of(call.route.cluster_id, call.now)
         return [task for task in listed if task.created.at <= call.now]
-
-
-def _behind(seconds: float, now: datetime) -> timedelta:
-    return timedelta(seconds=now.timestamp() % seconds) if seconds else timedelta()
 
 
 def _present(call: Call, _document: object = None) -> None:

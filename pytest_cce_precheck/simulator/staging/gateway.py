@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from http import HTTPStatus
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from pytest_cce_precheck.simulator.refusals import THROTTLED, UNAVAILABLE, json_response, refuse, unauthorized
+from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER, TOKEN_HEADER
-
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.staging.profiles import Profile, Throttle
-
 
 _OUTAGES: Final = {502: ("APIG.0202", "Backend unavailable."), 504: ("APIG.0203", "Backend timeout.")}
 _PAGE: Final = """\
@@ -43,7 +40,7 @@ def throttling_error(wait: float, now: datetime, request_id: str, rng: Random) -
     response = gateway_error(429, "APIG.0308", message, request_id) if rng.random() < 0.5 else refuse(THROTTLED)
     seconds = max(1, math.ceil(wait))
     # a date has whole seconds, and must not be too early
-    date = format_datetime((now + timedelta(seconds=seconds, microseconds=999_999)).replace(microsecond=0), usegmt=True)
+    date = http_date(now + timedelta(seconds=seconds, microseconds=999_999))
     value = str(seconds) if rng.random() < 0.5 else date
     return Response(429, response.headers.replacing("Retry-After", value), response.body)
 

@@ -6,20 +6,24 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.simulator.refusals import json_response
-from pytest_cce_precheck.simulator.staging.gateway import gateway_error
+from pytest_cce_precheck.simulator.staging.profiles import Lock, TokenLife
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.credentials import Secret
+from pytest_cce_precheck.wire.exchange import Request, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
-if TYPE_CHECKING:
-    from pytest_cce_precheck.simulator.staging.profiles import Lock, TokenLife
-    from pytest_cce_precheck.wire.exchange import Request, Response
-
 TOKEN_PATH: Final = "/v3/auth/tokens"  # noqa: S105  a path
+EXPIRED: Final = ("APIG.0307", "The token must be updated.")
+"""The gateway's refusal of an expired token: its code and its message."""
+LOCKED: Final = (
+    "APIG.0301",
+    "Incorrect IAM authentication information: AK access failed to reach the limit,forbidden.",
+)
+"""The gateway's refusal of a locked key."""
 # the oldest tokens and keys beyond this number are forgotten, so that no client can fill the memory
 _REMEMBERED: Final = 1000
 V = TypeVar("V")
@@ -145,17 +149,6 @@ class KeyLock:
             _remember(self._until, key, now + timedelta(seconds=self._lock.seconds))
         elif refused:
             _remember(self._refused, key, refused)
-
-
-def expired_token_error(request_id: str) -> Response:
-    """Return the gateway's refusal of an expired token."""
-    return gateway_error(401, "APIG.0307", "The token must be updated.", request_id)
-
-
-def locked_key_error(request_id: str) -> Response:
-    """Return the gateway's refusal of a locked key."""
-    message = "Incorrect IAM authentication information: AK access failed to reach the limit,forbidden."
-    return gateway_error(401, "APIG.0301", message, request_id)
 
 
 def _remember(table: dict[str, V], key: str, value: V) -> None:

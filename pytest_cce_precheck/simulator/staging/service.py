@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_cce_precheck.simulator.clock import Clock, ManualClock
 from pytest_cce_precheck.simulator.delivery import Reset, SlowResponse, half_of
 from pytest_cce_precheck.simulator.pipeline import Fault, NoAnswer, Variation
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.crowd import Crowd, Replicas
-from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage, as_gateway_refusal
-from pytest_cce_precheck.simulator.staging.iam import (
-    TOKEN_PATH,
-    Account,
-    IssuedTokens,
-    KeyLock,
-    expired_token_error,
-    locked_key_error,
-)
+from pytest_cce_precheck.simulator.staging.gateway import Gateway, Passage, as_gateway_refusal, gateway_error
+from pytest_cce_precheck.simulator.staging.iam import EXPIRED, LOCKED, TOKEN_PATH, Account, IssuedTokens, KeyLock
 from pytest_cce_precheck.simulator.staging.profiles import Profile, find_profile
 from pytest_cce_precheck.simulator.variations import VARIATIONS
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
 
 # seconds by which each request advances a clock that stands still
 _SHORTEST_ANSWER: Final = 0.01
@@ -121,10 +111,10 @@ class Staging(Simulator):
         admitted = self._tokens.admit(request, now) if self._tokens else request
         if admitted is None:
             self.happened["token expired"] += 1
-            return _with_headers(request, expired_token_error(request_id), now)
+            return _with_headers(request, gateway_error(401, *EXPIRED, request_id), now)
         if self._key_lock and self._key_lock.is_locked(request, now):
             self.happened["key locked"] += 1
-            return _with_headers(request, locked_key_error(request_id), now)
+            return _with_headers(request, gateway_error(401, *LOCKED, request_id), now)
         response = super().handle(admitted, caller=caller)
         if self._key_lock:
             self._key_lock.record(request, response.status, now)
@@ -144,25 +134,18 @@ class Staging(Simulator):
         return SlowResponse(response.status, response.headers, response.body, passage.elapsed, passage.drips)
 
 
-class _SkewedClock:
-    """A clock that is ahead of another."""
+class _SkewedClock(Clock):
+    """A clock that is ahead of another, which it advances."""
 
     def __init__(self, clock: Clock, ahead: timedelta) -> None:
+        super().__init__(lambda: clock.now() + ahead)
         self._clock = clock
-        self._ahead = ahead
-
-    def now(self) -> datetime:
-        return self._clock.now() + self._ahead
 
     def advance(self, seconds: float) -> None:
         self._clock.advance(seconds)
 
-    def start(self, at: datetime) -> None:
-        self._clock.start(at - self._ahead)
-
 
 def _with_headers(request: Request, answer: Response, now: datetime) -> Response:
     """Return a response of the gateway with the headers that every response has."""
-    date = ("Date", format_datetime(now.replace(microsecond=0), usegmt=True))
-    headers = Headers((date, *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
+    headers = Headers((("Date", http_date(now)), *answer.headers.pairs, ("Content-Length", str(len(answer.body)))))
     return Response(answer.status, headers, b"" if request.method == "HEAD" else answer.body)
