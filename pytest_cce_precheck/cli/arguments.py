@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def add_language(parser: argparse.ArgumentParser) -> None:
-    """Add ``--lang``."""
-    parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
+    """Add ``--lang`` to a command, or to each of its actions, unless it is among their settings."""
+    actions = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    for action in {each for choices in actions for each in choices.choices.values()}:
+        add_language(action)
+    if not actions and "--lang" not in parser._option_string_actions:
+        parser.add_argument("--lang", choices=("en", "zh"), help="English or Chinese; default: that of LANG")
 
 
 def chosen_language(options: argparse.Namespace) -> Language:
     """Return the language that was chosen with ``--lang``, else that of the environment."""
-    return language_of(options.lang, os.environ)
+    return language_of(getattr(options, "lang", None), os.environ)
 
 
 def whole(what: str, least: int = 0, most: int = 1_000_000) -> Callable[[str], int]:

@@ -9,7 +9,7 @@ import sys
 
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language, duration, positive, whole
+from pytest_cce_precheck.cli.arguments import chosen_language, duration, positive, whole
 from pytest_cce_precheck.cli.main import INTERRUPTED
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.progress import Progress
@@ -44,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 if fewer of the faults are killed, or if the time was over before all were tried",
     )
     add("--json", action="store_true", help="print every trial as JSON")
-    add_language(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language, whole
+from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines, verdict_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.verdict import verdict
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--status", type=status, metavar="N", help="the HTTP status that came with it (default: guessed from the body)")
     add("--accept", action="append", default=[], metavar="TEXT", help="CODE: REASON, does not fail (repeatable)")
     add("--json", action="store_true", help="print the findings as JSON")
-    add_language(parser)
     parser.set_defaults(run=run)
 
 
@@ -60,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             print_lines(verdict_lines(name, judged, Redactor(()), errors=errors, language=language), language=language)
     if options.json:
         print_json(reports)
-    complain(line_in(line, language) for line in useless_lines(acceptances, verdicts, today))
+    complain(useless_lines(acceptances, verdicts, today), language=language)
     return int(any(judged.failing for judged in verdicts))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_cce_precheck._files import read_bytes
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.importers.vcr import load_yaml
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.drift.definition import METHODS, differences, facts_of, facts_of_page, our_facts
@@ -51,7 +52,10 @@ def _diff(options: argparse.Namespace) -> int:
             {name: {"sha256": digest, "differences": list(map(asdict, each))} for name, (digest, each) in found.items()}
         )
     else:
-        print_lines(one_line(line) for name, (digest, each) in found.items() for line in _lines(name, digest, each))
+        print_lines(
+            (one_line(line) for name, (digest, each) in found.items() for line in _lines(name, digest, each)),
+            language=chosen_language(options),
+        )
     return int(any(each for _, each in found.values()))
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import packaged_table
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
 from pytest_cce_precheck.report.language import entry, overview
@@ -19,7 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("codes", nargs="*", metavar="CODE", help="a code or a rule's name; without any, list them all")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_language(parser)
     parser.set_defaults(run=run)
 
 

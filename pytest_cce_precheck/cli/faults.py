@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         variations = [{"name": each.name, "summary": each.summary} for each in VARIATIONS.values()]
         print_json({"faults": faults, "variations": variations})
     else:
-        print_lines(_lines())
+        print_lines(_lines(), language=chosen_language(options))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.report.history import as_table, reliability
 
@@ -28,5 +28,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(judged)
     else:
-        print_lines(as_table(judged))
+        print_lines(as_table(judged), language=chosen_language(options))
     return 0

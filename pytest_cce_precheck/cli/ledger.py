@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.ledger import KEYS, LEDGER_FILE, Known, Ledger, day
@@ -57,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--consequences", action="store_true", help="also add an entry for each finding that follows")
     add.add_argument("--ticket", default="", metavar="ID", help="the vendor's ticket")
     ticket.add_argument(
-        "--language", choices=("en", "zh", "both"), default="both", help="English, Chinese, or one below the other"
+        "--language",
+        "--lang",
+        choices=("en", "zh", "both"),
+        default="both",
+        help="English, Chinese, or one below the other",
     )
 
 
@@ -88,9 +93,15 @@ def _add(options: argparse.Namespace) -> int:
         alike = [finding for finding in alike if finding.code == each.code]
         add(path, each, alike, _today())
         number = sum(each.matches(finding) for finding in alike)
-        print_lines([f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings"])
+        print_lines(
+            [f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings"],
+            language=chosen_language(options),
+        )
     if not entries:
-        print_lines([f"{path} covers every finding of {options.report} already: nothing is added"])
+        print_lines(
+            [f"{path} covers every finding of {options.report} already: nothing is added"],
+            language=chosen_language(options),
+        )
     return 0
 
 
@@ -106,8 +117,8 @@ def _prune(options: argparse.Namespace) -> int:
         seen = [as_finding(data) for data in report.findings]
     _ledger(Path(options.file))
     removed = prune(Path(options.file), _today(), seen)
-    print_lines(f"removed: {entry.title} ({entry.said})" for entry in removed)
-    print_lines([f"{options.file}: {len(removed)} removed"])
+    print_lines((f"removed: {entry.title} ({entry.said})" for entry in removed), language=chosen_language(options))
+    print_lines([f"{options.file}: {len(removed)} removed"], language=chosen_language(options))
     return 0
 
 
@@ -116,7 +127,10 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_as_data(entry) for entry in ledger.entries])
     else:
-        print_lines(listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"])
+        print_lines(
+            listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"],
+            language=chosen_language(options),
+        )
     return 0
 
 
@@ -126,8 +140,14 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_as_data(entry) for entry in expired])
     else:
-        print_lines(f"{entry.title} {state(entry, _today())}: {entry.said}" for entry in expired)
-        print_lines([f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired"])
+        print_lines(
+            (f"{entry.title} {state(entry, _today())}: {entry.said}" for entry in expired),
+            language=chosen_language(options),
+        )
+        print_lines(
+            [f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired"],
+            language=chosen_language(options),
+        )
     return int(bool(expired))
 
 

@@ -103,9 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
+        from pytest_cce_precheck.cli.arguments import chosen_language
+        from pytest_cce_precheck.cli.output import complain
         from pytest_cce_precheck.cli.settings import as_option
 
-        sys.stderr.write(f"cce-precheck: {as_option(_without_secrets(str(error)))}\n")
+        complain([as_option(_without_secrets(str(error)))], language=chosen_language(options))
         return MISUSE
     except KeyboardInterrupt as error:
         # serve and proxy are ended so
@@ -132,7 +134,10 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
         said = f"{description[0].upper()}{description[1:]}."
         command = commands.add_parser(name, help=description, description=said, allow_abbrev=False)
         if [name] == list(given[:1]):
+            from pytest_cce_precheck.cli.arguments import add_language
+
             import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
+            add_language(command)
             command.epilog = f"Example: {example}".replace("%", "%%") + (
                 f" -- {command.epilog}" if command.epilog else ""
             )

@@ -35,9 +35,10 @@ def print_json(document: Any, redactor: Redactor | None = None) -> None:
     print_lines([json.dumps(document, indent=2, ensure_ascii=False)], redactor)
 
 
-def complain(lines: Iterable[str], redactor: Redactor | None = None) -> None:
-    """Print problems on standard error, without secrets if there is a ``redactor``."""
-    sys.stderr.writelines(f"cce-precheck: {redactor.text(line) if redactor else line}\n" for line in lines)
+def complain(lines: Iterable[str], redactor: Redactor | None = None, *, language: Language = "en") -> None:
+    """Print problems in a language on standard error, without secrets if there is a ``redactor``."""
+    said = (text_in(line, language) for line in lines)
+    sys.stderr.writelines(f"cce-precheck: {redactor.text(line) if redactor else line}\n" for line in said)
 
 
 def verdict_lines(

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.collect import write_report
-from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.saved import SavedReport, difference
 from pytest_cce_precheck.report.saved_record import merged, record_of
 from pytest_cce_precheck.report.terminal import lines
@@ -41,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("reports", nargs="+", metavar="REPORT", help="reports, as JSON")
     for each in (show, diff, merge):
         each.add_argument("--json", action="store_true", help="print JSON")
-        add_language(each)
     for each in (show, merge):
         written = "write it to a file, in the form that its name ends in (repeatable)"
         each.add_argument("--report", dest="paths", action="append", default=[], metavar="PATH", help=written)
@@ -72,7 +70,7 @@ def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
     if options.json:
         print_json(record.to_dict())
     else:
-        print_lines(map(as_option, lines(record)))
+        print_lines(map(as_option, lines(record)), language=record.language)
         print_lines((f"report written to {path}" for path in options.paths), language=record.language)
 
 
@@ -84,7 +82,7 @@ def _diff(options: argparse.Namespace) -> int:
     ]
     if places[0] != places[1]:
         # what is fixed elsewhere is not fixed
-        complain([one_line(line_in(f"WARNING: the reports are of {places[0]} and of {places[1]}", language))])
+        complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")], language=language)
     if options.json:
         print_json(groups)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of, listed
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language, positive
+from pytest_cce_precheck.cli.arguments import chosen_language, positive
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.cli.progress import Progress
@@ -64,7 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     patience = f"how long a driver may take beyond the time of its call (default: {GRACE_SECONDS:g})"
     seconds = positive("a number of seconds", 3600)
     for each in (one, several):
-        add_language(each)
         each.add_argument("--patience", type=seconds, default=GRACE_SECONDS, metavar="SECONDS", help=patience)
         form = each.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print JSON")
@@ -243,8 +242,11 @@ def _models(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"sdk": name, "models": models, "differences": [asdict(difference) for difference in found]})
     else:
-        print_lines(difference.fact for difference in found)
-        print_lines([f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"])
+        language = chosen_language(options)
+        print_lines((difference.fact for difference in found), language=language)
+        print_lines(
+            [f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"], language=language
+        )
     return int(bool(wrong))
 
 
@@ -266,7 +268,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         print_json([step.to_dict() for step in steps])
     else:
-        print_text("\n".join(step.text for step in steps))
+        print_lines((step.text.removesuffix("\n") for step in steps), language=chosen_language(options))
     return int(any(step.new for step in steps))
 
 

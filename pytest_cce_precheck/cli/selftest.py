@@ -7,10 +7,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.main import INTERRUPTED
-from pytest_cce_precheck.cli.output import complain, print_json
-from pytest_cce_precheck.cli.printing import print_text
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.config.options import DEFAULT_BUDGET
 from pytest_cce_precheck.suite.selftest import chosen, matrix, run_all
@@ -55,11 +54,12 @@ def run(options: argparse.Namespace) -> int:
                 rows.append(row)
                 progress.show(f"{len(rows)} of {len(names)} faults and variations are run")
         except KeyboardInterrupt:
-            complain([f"interrupted: {len(rows)} of {len(names)} faults and variations were run"])
+            words = f"interrupted: {len(rows)} of {len(names)} faults and variations were run"
+            complain([words], language=chosen_language(options))
     if options.json:
         print_json([asdict(row) for row in rows])
     elif rows:
-        print_text(matrix(rows, time.perf_counter() - started))
+        print_lines(matrix(rows, time.perf_counter() - started).splitlines(), language=chosen_language(options))
     if len(rows) < len(names):
         return INTERRUPTED
     return 0 if all(row.right for row in rows) else 1

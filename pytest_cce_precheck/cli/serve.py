@@ -11,7 +11,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.cli.arguments import add_language, chosen_language, positive, whole
+from pytest_cce_precheck.cli.arguments import chosen_language, positive, whole
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.language import text_in
@@ -129,7 +129,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--corpus", action="store_true", help="serve the cases that SDKs are tested with, one cluster for each case")
     add("--json", action="store_true", help="print one line of JSON, for programs")
-    add_language(parser)
 
 
 def run(options: argparse.Namespace) -> int:

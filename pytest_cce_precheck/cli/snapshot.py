@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.output import print_json, print_lines
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.drift.memory import remember
@@ -44,7 +45,10 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print_text(dumps(snapshot))
     else:
-        print_lines(one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target]))
+        print_lines(
+            (one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target])),
+            language=chosen_language(options),
+        )
     return 0
 
 
@@ -74,8 +78,14 @@ def _accept(options: argparse.Namespace) -> int:
         for target, memory in snapshot.items()
     }
     write(path, dumps(accepted))
-    print_lines(f"accepted: {one_line(str(key))} ({target.name})" for target, key in changes)
-    print_lines([f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"])
+    print_lines(
+        (f"accepted: {one_line(str(key))} ({target.name})" for target, key in changes),
+        language=chosen_language(options),
+    )
+    print_lines(
+        [f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"],
+        language=chosen_language(options),
+    )
     return 0
 
 
@@ -97,8 +107,13 @@ def _diff(options: argparse.Namespace) -> int:
         )
     else:
         for target, drifts in found.items():
-            print_lines([one_line(target.name + ("" if drifts else ": the answers have the same shape"))])
-            print_lines(one_line(f"  {drift.grade}: {drift.said}") for drift in drifts)
+            print_lines(
+                [one_line(target.name + ("" if drifts else ": the answers have the same shape"))],
+                language=chosen_language(options),
+            )
+            print_lines(
+                (one_line(f"  {drift.grade}: {drift.said}") for drift in drifts), language=chosen_language(options)
+            )
     return int(any(drift.grade == "error" for drifts in found.values() for drift in drifts))
 
 

@@ -40,12 +40,20 @@ returned_key: pytest.StashKey[list[Credentials]] = pytest.StashKey()
 
 
 @contextmanager
-def as_usage_error() -> Iterator[None]:
+def as_usage_error(config: pytest.Config | None = None) -> Iterator[None]:
     """Report misuse as pytest does at the start and at the end of a run: one message, exit status 4."""
     try:
         yield
     except ConfigurationError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(_in_language(str(error), config)) from None
+
+
+def _in_language(message: str, config: pytest.Config | None) -> str:
+    from pytest_cce_precheck.report.language import language_of, text_in
+
+    # the settings may be what is wrong
+    given = getattr(config and config.known_args_namespace, "cce_lang", None) or os.environ.get("CCE_LANG")
+    return text_in(message, "zh" if given == "zh" else "en" if given == "en" else language_of(None, os.environ))
 
 
 @contextmanager

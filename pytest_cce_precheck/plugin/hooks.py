@@ -132,7 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_controller:
         config.stash[log_key] = log = RunLog()
         config.pluginmanager.register(log, "cce-run-log")
-    with as_usage_error():
+    with as_usage_error(config):
         config.stash[config_key] = settings = settings_of(config)
         refuse_options_from_files(config)
         refuse_real_services(settings)
@@ -178,7 +178,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cce_sdk" in metafunc.fixturenames:
         from pytest_cce_precheck.sdk.pytest_support import driver_commands, driver_ids
 
-        with as_usage_error():
+        with as_usage_error(metafunc.config):
             commands = driver_commands(metafunc.config.stash[config_key].driver)
         metafunc.parametrize("cce_sdk", commands, indirect=True, scope="session", ids=driver_ids(commands))
 
@@ -218,7 +218,8 @@ def _refuse(config: pytest.Config, check: Callable[[list[pytest.Item]], object],
     except ConfigurationError as error:
         config.stash[refusal_key] = str(error)
         if not hasattr(config, "workerinput"):
-            raise pytest.UsageError(str(error)) from None
+            with as_usage_error(config):
+                raise
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -210,7 +210,7 @@ class Proxy:
             failed = dict(request.params).get("failed", "") not in ("", "0", "false")
             test = self.end(unquote(path.removeprefix(f"{_TESTS}/")), is_finished=not failed)
             summary = test.summary(self._fails)
-            return _as_json(HTTPStatus.OK, in_every_text(summary, self.mode.means.redaction(test).text))
+            return _as_json(HTTPStatus.OK, in_every_text(summary, self.mode.means.redaction(test).message))
         if method == "GET" and path == _REPORT:
             return _as_json(HTTPStatus.OK, self._report())
         text = f"{method} {path} is no call: expected POST {_TESTS}, DELETE {_TESTS}/NAME or GET {_REPORT}"

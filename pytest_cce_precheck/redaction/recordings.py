@@ -97,13 +97,16 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """Return a text, such as a failure's, without secrets, also in the URLs that it quotes."""
-        # messages are cut: "near '…" shows the beginning of what was wrong
-        text = self._pieces.masked(self._clean(self._pseudonyms.text(text) if self._pseudonyms else text))
+        text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
         if "%" not in text:
             return text
         return _WORD.sub(
             lambda word: self._encoded(word[0], self._clean, unquote_plus, unquote) if "%" in word[0] else word[0], text
         )
+
+    def message(self, text: str) -> str:
+        """Return a message like `text`: one that says near what something is wrong quotes a piece of it."""
+        return self._pieces.masked(self.text(text))
 
     def recording(self, recording: Recording) -> Recording:
         """Return a recording without secrets; if its answer repeats a credential, that is noted."""
@@ -113,7 +116,7 @@ class Redaction:
             request=self.request(recording.request),
             outcome=self.response(marked(recording.request, outcome))
             if isinstance(outcome, Response)
-            else replace(outcome, detail=self.text(outcome.detail)),
+            else replace(outcome, detail=self.message(outcome.detail)),
         )
 
     def request(self, request: Request) -> Request:

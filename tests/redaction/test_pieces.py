@@ -72,8 +72,8 @@ def test_a_long_piece_of_what_is_escaped_is_found(write: Callable[[str], str]) -
     assert Pieces([AWKWARD]).masked(f"a {written[3:23]} z") == "a *** z"
 
 
-def test_a_text_of_a_recording_or_an_answer_holds_no_piece_either() -> None:
-    assert Redaction(Credentials(), also=[LONG]).text(f"no JSON, near 'x{LONG[:19]}'") == "no JSON, near 'x***'"
+def test_a_message_holds_no_piece_either() -> None:
+    assert Redaction(Credentials(), also=[LONG]).message(f"no JSON, near 'x{LONG[:19]}'") == "no JSON, near 'x***'"
 
 
 def test_a_piece_is_found_in_any_case() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.files import read
 from pytest_cce_precheck.cassette.importers.conversion import export_har, import_files
-from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.cassettes import comparison, showing, verification
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in, readable
 from pytest_cce_precheck.cli.cassettes.pruning import delete, pruning
@@ -104,17 +104,21 @@ def _list(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> in
     if options.json:
         print_json([showing.facts(*each) for each in cassettes], redactor)
     elif cassettes:
-        print_lines(showing.table(cassettes, datetime.now(UTC)), redactor)
+        print_lines(showing.table(cassettes, datetime.now(UTC)), redactor, language=chosen_language(options))
     else:
-        print_lines([f"{options.folder} holds no cassettes{' that can be read' if found else ''}"], redactor)
+        print_lines(
+            [f"{options.folder} holds no cassettes{' that can be read' if found else ''}"],
+            redactor,
+            language=chosen_language(options),
+        )
     problems = [each.problem for each in found if each.cassette is None]
-    complain(problems, redactor)
+    complain(problems, redactor, language=chosen_language(options))
     return 2 if problems else 0
 
 
 def _show(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     for lines in showing.shown(read(Path(options.file)), redactor, bodies=options.bodies, number=options.number):
-        print_lines(lines, redactor)
+        print_lines(lines, redactor, language=chosen_language(options))
     return 0
 
 
@@ -125,14 +129,19 @@ def _verify(options: argparse.Namespace, credentials: Credentials, redactor: Red
     for each in verification.verified([Path(path) for path in options.paths], credentials, acceptances, today):
         results.append(each)
         if not options.json:
-            print_lines(verification.in_words(each, redactor), redactor)
+            language = chosen_language(options)
+            print_lines(verification.in_words(each, redactor, language), redactor, language=language)
     broken = sum(1 for each in results if each.errors)
     if options.json:
         print_json([each.to_dict() for each in results], redactor)
     elif len(results) > 1:
         holds = f"{broken} of {len(results)} cassettes {'does' if broken == 1 else 'do'} not hold"
-        print_lines([holds if broken else f"{len(results)} cassettes, and all hold"])
-    complain(useless_lines(acceptances, [each.verdict for each in results], today), redactor)
+        print_lines([holds if broken else f"{len(results)} cassettes, and all hold"], language=chosen_language(options))
+    complain(
+        useless_lines(acceptances, [each.verdict for each in results], today),
+        redactor,
+        language=chosen_language(options),
+    )
     return int(bool(broken))
 
 
@@ -141,35 +150,43 @@ def _diff(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> in
     if options.json:
         print_json(result.to_dict(), redactor)
     else:
-        print_lines(comparison.in_words(result), redactor)
+        print_lines(comparison.in_words(result), redactor, language=chosen_language(options))
     return int(any(change.grade == "error" for change, _ in result.differences))
 
 
 def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     folder = Path(options.folder)
     result = pruning(folder, options.pytest)
-    complain((f"left alone: {what}" for what in result.left_alone), redactor)
+    complain((f"left alone: {what}" for what in result.left_alone), redactor, language=chosen_language(options))
     kept = delete(result.unused, folder) if options.yes else []
-    complain((f"left alone: {path} was recorded meanwhile" for path in kept), redactor)
+    complain(
+        (f"left alone: {path} was recorded meanwhile" for path in kept), redactor, language=chosen_language(options)
+    )
     unused = [path for path in result.unused if path not in kept]
     if options.json:
         names = sorted(map(str, unused))
         print_json({"unused": names, "deleted": options.yes, "used": result.used, "tests": result.tests}, redactor)
         return 0
-    print_lines(map(str, unused), redactor)
+    print_lines(map(str, unused), redactor, language=chosen_language(options))
     done = "deleted" if options.yes else "would be deleted with --yes"
     what = f"{count_of(len(unused), 'unused cassette')} {done}" if unused else "all are used"
     total = result.used + len(unused)
     tests = count_of(result.tests, "test")
-    print_lines([f"{result.used} of {total} cassettes are used by {tests}; {what}"], redactor)
+    print_lines(
+        [f"{result.used} of {total} cassettes are used by {tests}; {what}"], redactor, language=chosen_language(options)
+    )
     return 0
 
 
 def _import(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
-    print_lines([import_files(options.files, Path(options.out), credentials)], redactor)
+    print_lines(
+        [import_files(options.files, Path(options.out), credentials)], redactor, language=chosen_language(options)
+    )
     return 0
 
 
 def _export(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
-    print_lines([export_har(Path(options.file), Path(options.har), credentials)], redactor)
+    print_lines(
+        [export_har(Path(options.file), Path(options.har), credentials)], redactor, language=chosen_language(options)
+    )
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,7 +18,6 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.schema import json_path
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.redaction.scan import leaks
-from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import one_line
 from pytest_cce_precheck.report.verdict import Verdict, verdict
 from pytest_cce_precheck.schema_files import CASSETTE, load_schema
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
     from pytest_cce_precheck.cassette.format import Cassette
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.contract.acceptance import Acceptance
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.redaction.texts import Redactor
@@ -94,7 +93,7 @@ def verified(
                 yield _verified(each.path, each.cassette, credentials, acceptances, today)
 
 
-def in_words(result: Verified, redactor: Redactor) -> Iterator[str]:
+def in_words(result: Verified, redactor: Redactor, language: Language) -> Iterator[str]:
     """Yield what was found in a file, as ``cce-precheck check`` does."""
     for problem in result.problems:
         where = f"recording {problem.recording}: " if problem.recording is not None else ""
@@ -105,7 +104,7 @@ def in_words(result: Verified, redactor: Redactor) -> Iterator[str]:
         redactor,
         errors=result.errors,
         where=_where,
-        language=language_of(None, os.environ),
+        language=language,
     )
 
 
