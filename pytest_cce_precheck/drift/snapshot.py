@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.drift.comparison import ChangeKey
 from pytest_cce_precheck.drift.deviation_counts import DeviationCounts, DeviationKey, DeviationRecord
 from pytest_cce_precheck.drift.memory import PendingChange, TargetMemory
@@ -92,7 +93,9 @@ def loads(text: str, name: str) -> Snapshot:
             return {_target(each): _memory(each) for each in document["targets"]}
     except ValueError as error:
         raise ConfigurationError(f"{name} is not a snapshot: {error}; {way_out}") from None
-    raise ConfigurationError(f"{name} is not a snapshot: at {wrong.json_path}, {wrong.message[:200]}; {way_out}")
+    raise ConfigurationError(
+        f"{name} is not a snapshot: at {wrong.json_path}, {shortened(wrong.message, 200)}; {way_out}"
+    )
 
 
 def dumps(snapshot: Mapping[SnapshotTarget, TargetMemory]) -> str:

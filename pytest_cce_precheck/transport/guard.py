@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})
 """The answers to a read that say that there is no such cluster."""
-# some frameworks take the method or the path from a header or a parameter, and servers read `_` in its name as `-`
+# some frameworks take the method or the path from a header or a parameter; servers read `_` in its name as `-`, and PHP
+# reads `.method`, `[method` and `_method[]` as `_method`
 _OVERRIDING: Final = re.compile(r"(?!access-control-)(.+-)?method(-.+)?|x-(original|rewrite)-url")
 _FORM: Final = re.compile(r"x-www-form-urlencoded|multipart/", re.IGNORECASE)
 _NONE: Final[Mapping[str, str]] = {}
-_OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?|-method|\$httpmethod")
+_NEITHER_LETTER_NOR_DIGIT: Final = re.compile(r"[^a-z0-9$]+")
+_OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?-?|-(http-?)?method-?|\$httpmethod-?")
 
 
 class WriteGuard:
@@ -89,4 +91,4 @@ def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace("_", "-")
+    return _NEITHER_LETTER_NOR_DIGIT.sub("-", name.strip().lower())

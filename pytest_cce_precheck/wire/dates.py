@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from pytest_cce_precheck._text import excerpt
+
 _YEAR: Final = 365 * 86_400
 
 
@@ -21,7 +23,7 @@ def parse_http_date(text: str) -> datetime:
         date = parsedate_to_datetime(text)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise ValueError(f"{text[:60]!r} is not an HTTP date") from None
+        raise ValueError(f"{excerpt(text, 0, 60)!r} is not an HTTP date") from None
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float:
