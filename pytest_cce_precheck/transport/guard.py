@@ -48,7 +48,7 @@ class WriteGuard:
         __tracebackhide__ = True
         path, _, query = target.partition("?")
         odd = next(_overrides(query, headers), None)
-        if has_body and method in READS:
+        if method in READS and (has_body or _announces_a_body(headers)):
             # a server that takes the length from elsewhere reads the body as the next request
             odd = "a body"
         if (self._destructive and path in (self._list, self._create)) or (odd is None and self._permits(method, path)):
@@ -77,6 +77,12 @@ class WriteGuard:
         request = exchange.request
         if request.method == "GET" and request.path == self._made_up:
             self._is_unknown = exchange.status in UNKNOWN
+
+
+def _announces_a_body(headers: Mapping[str, str]) -> bool:
+    """Whether a body may follow a head; its sender may hand it over later."""
+    named = {name.strip().lower(): value.strip() for name, value in headers.items()}
+    return named.get("content-length", "0").strip("0") != "" or "transfer-encoding" in named
 
 
 def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:

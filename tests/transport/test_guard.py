@@ -106,6 +106,12 @@ def test_a_body_does_not_hide_another_request_in_a_read() -> None:
         given.check("GET", LIST, has_body=False)
 
 
+@pytest.mark.parametrize(("name", "value"), [("Content-Length", "51"), ("transfer-encoding", "chunked")])
+def test_a_read_whose_body_is_sent_after_its_head_is_refused_too(name: str, value: str) -> None:
+    assert not permits(guard(writes=True), "GET", LIST, **{name: value})
+    assert permits(guard(), "GET", LIST, **{"Content-Length": "0"})
+
+
 @pytest.mark.parametrize(
     "name",
     [
