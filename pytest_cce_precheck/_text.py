@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from unicodedata import east_asian_width
 
+from pytest_cce_precheck._secret_patterns import looks_like_secret
+
 # half of a secret is not recognised and would not be masked, so only this much of a word that is cut stays
 _KEPT: Final = 4
 _IN_A_WORD: Final = r"[^\s\"'<>()\[\]{},;:=&?]"
 _CUT_AT_THE_END: Final = re.compile(rf"(?<!{_IN_A_WORD})({_IN_A_WORD}{{{_KEPT}}}){_IN_A_WORD}+\Z")
-# the name that tells that a value is a secret may be what was cut away, so the words behind the gap are cut too
-_BEHIND_THE_GAP: Final = re.compile(rf"(?<!{_IN_A_WORD}){_IN_A_WORD}*?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
-_WORDS_BEHIND: Final = 3
+_CUT_AT_THE_START: Final = re.compile(rf"\A{_IN_A_WORD}+?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
+# so far beyond what stays, a text is searched for a name that makes a secret of what stays, and for its end
+_AROUND: Final = 2_000
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
@@ -65,13 +67,40 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 def shortened(text: str, longest: int) -> str:
     """Return ``text`` with at most ``longest`` characters: if it has more, its length replaces its middle.
 
+    What looks like a secret is masked before: what tells that it is one may be what is cut away.
+
     >>> shortened("the task 0123456789abcdef is listed two times", 44)
-    'the task 0123 … (45 characters) … o imes'
+    'the task 0123 … (45 characters) … o times'
     """
     if len(text) <= longest:
         return text
     gap = f"… ({len(text):,} characters) …"
     room = longest - len(gap) - 2
-    head = _CUT_AT_THE_END.sub(r"\1", text[: room * 2 // 3])
-    tail = _BEHIND_THE_GAP.sub(r"\1", text[len(text) - room // 3 :], count=_WORDS_BEHIND)
+    first, last = room * 2 // 3, room // 3
+    beginning = _without_look_alikes(text[: first + _AROUND])
+    end = _without_look_alikes(text[max(0, len(text) - last - _AROUND) :])
+    head = _CUT_AT_THE_END.sub(r"\1", beginning[:first])
+    tail = _CUT_AT_THE_START.sub(r"\1", end[max(0, len(end) - last) :])
     return f"{head.rstrip()} {gap} {tail.lstrip()}"
+
+
+def excerpt(text: str, start: int, length: int) -> str:
+    """Return ``length`` characters of ``text`` from ``start``; what looks like a secret in the whole is masked.
+
+    >>> excerpt('{"password": hunter2hunter}', 13, 20)
+    '***}'
+    """
+    before = max(0, start - _AROUND)
+    at = start - before
+    shown = _without_look_alikes(text[before : start + length + _AROUND], at, at + length)
+    return _CUT_AT_THE_END.sub(r"\1", shown) if start + length < len(text) else shown
+
+
+def _without_look_alikes(text: str, start: int = 0, stop: int | None = None) -> str:
+    stop = len(text) if stop is None else stop
+    pieces, end = [], start
+    for each in sorted(looks_like_secret(text), key=lambda each: (each.start, -each.end)):
+        if each.end > end and each.start < stop:
+            pieces += [text[end : each.start], "***"]
+            end = each.end
+    return "".join(pieces) + text[end:stop]

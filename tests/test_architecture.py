@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # a module may import from its own level and from those below
 LEVELS: Final = (
-    {"_files", "_programs", "_text", "errors", "environment", "schema_files"},
+    {"_files", "_programs", "_secret_patterns", "_text", "errors", "environment", "schema_files"},
     {"config", "wire"},
     {"redaction"},
     {"contract", "simulator", "explore", "transport"},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cce_precheck._text import count_of, did_you_mean, listed, shortened
+from pytest_cce_precheck._text import count_of, did_you_mean, excerpt, listed, shortened
 
 
 def test_a_mistyped_word_has_its_near_matches() -> None:
@@ -73,4 +73,26 @@ def test_names_are_listed_up_to_a_number_and_then_counted() -> None:
 
 def test_blanks_beside_the_cut_are_left_out_and_those_at_the_ends_stay() -> None:
     text = f"  {'a' * 20}{' ' * 60}{'z' * 8}  "
-    assert shortened(text, 60) == f"  {'a' * 20} … (92 characters) … zzzz  "
+    assert shortened(text, 60) == f"  {'a' * 20} … (92 characters) … {'z' * 8}  "
+
+
+@pytest.mark.parametrize("before", [0, *range(40, 140)])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "'Authorization: Bearer ab12cd34ef56g' was refused",
+        "X-Auth-Token: ab12cd34ef56g was refused",
+        '"password": "one two three four cd34"',
+    ],
+)
+def test_a_look_alike_is_masked_before_the_text_around_it_is_cut_away(said: str, before: int) -> None:
+    for behind in (0, 5, 20, 300):
+        text = f"{'x' * before} {said} {'y' * behind}"
+        assert "cd34" not in shortened(text, 80) or len(text) <= 80
+
+
+def test_an_excerpt_that_begins_behind_the_name_of_a_secret_does_not_show_it() -> None:
+    for length in (5, 12, 20):
+        assert excerpt('{"password": hunter2hunter2}', 13, length).startswith("***")
+    assert excerpt("near this word", 5, 4) == "this"
+    assert excerpt("k" * 50, 0, 20) == "kkkk"

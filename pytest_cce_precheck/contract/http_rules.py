@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
+from pytest_cce_precheck._text import excerpt
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.exchange import Exchange
 
@@ -62,10 +63,10 @@ def fields_are_well_formed(exchange: Exchange) -> Iterator[Finding]:
     for name, value in exchange.response.headers.pairs:
         form, wanted = _FORMS.get(name.lower(), (None, ""))
         if name.lower() in _SINGLE and _CONTROL.search(value):
-            message = f"the header {name} holds a control character: {value[:60]!r}"
+            message = f"the header {name} holds a control character: {excerpt(value, 0, 60)!r}"
             yield Finding("PRE116", message, subject=(name.lower(), "control character"))
         elif form is not None and not form.fullmatch(value.strip()):
-            message = f"{name} is {value[:60]!r}; {wanted} was expected"
+            message = f"{name} is {excerpt(value, 0, 60)!r}; {wanted} was expected"
             yield Finding("PRE116", message, subject=(name.lower(),))
 
 
@@ -127,7 +128,7 @@ class EntityTags:
         content = hashlib.sha256(exchange.response.body).digest()
         before, earlier = self._seen.setdefault((request.target, tag), (content, exchange.abridged()))
         if before != content:
-            message = f"two different answers to GET {request.target} have the entity tag {tag[:60]}"
+            message = f"two different answers to GET {request.target} have the entity tag {excerpt(tag, 0, 60)}"
             yield Finding("PRE126", message).seen_in(exchange, earlier)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal
 
+from pytest_cce_precheck._secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.pseudonyms import ID_FIELDS, folded
-from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK, is_closed, said_by
 from pytest_cce_precheck.schema_files import OPENAPI, load_schema
 

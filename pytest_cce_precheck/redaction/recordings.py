@@ -16,10 +16,10 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, unquote_plus
 
+from pytest_cce_precheck._secret_patterns import Sighting, looks_like_secret
 from pytest_cce_precheck.redaction.documents import Clean, redacted
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, folded
 from pytest_cce_precheck.redaction.reflected_secrets import HEADER, marked
-from pytest_cce_precheck.redaction.secret_patterns import Sighting, looks_like_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces, masked
 from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, decoded_and_cleaned, without_query
 from pytest_cce_precheck.wire.credentials import Credentials, Secret

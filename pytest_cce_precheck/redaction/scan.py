@@ -14,10 +14,10 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
 
+from pytest_cce_precheck._secret_patterns import names_a_secret
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.errors import CcePrecheckError
 from pytest_cce_precheck.redaction.recordings import REPLAY_CREDENTIALS, sightings
-from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.wire.credentials import Credentials

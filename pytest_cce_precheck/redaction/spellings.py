@@ -19,14 +19,17 @@ Span = tuple[int, int, str]
 
 # HTML in JSON in a URL
 _DEPTH: Final = 3
-_HINTS: Final = ("\\", "%", "&", "\x1b")
+# a reader does not see these: a soft hyphen, zero-width blanks and joiners, a byte order mark
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_HINTS: Final = ("\\", "%", "&", "\x1b", *_INVISIBLE)
 _ESCAPE: Final = re.compile(
     # a colour of a terminal
     r"\x1b\[[0-9;:?]*[A-Za-z]"
+    rf"|[{_INVISIBLE}]"
     r"|%[0-9A-Fa-f]{2}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
     # JSON in JSON has a run of backslashes
-    r"|\\+(?:u[dD][89abAB][0-9A-Fa-f]{2}\\+u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[^\x1b])",
+    r"|\\+(?:u[dD][89abAB][0-9A-Fa-f]{2}\\+u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[^\x1b])",
 )
 # pytest writes this for the middle of a value that it shortens; so much beside it is taken for a piece of a secret
 _ELLIPSIS: Final = "..."
@@ -93,6 +96,9 @@ def spellings(secret: str) -> Iterator[str]:
     for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
         yield escaped
         yield escaped.replace("/", "\\/")
+    coded = base64.b32encode(octets).decode()
+    yield coded
+    yield coded.rstrip("=")
     yield octets.hex()
     yield octets.hex().upper()
 
@@ -218,13 +224,15 @@ def readings(text: str) -> Iterator[Reading]:
 
 def _undone(escape: re.Match[str]) -> str:
     written = escape[0]
-    if written[0] == "\x1b":
+    if written[0] == "\x1b" or written in _INVISIBLE:
         return ""
     if written[0] == "&" and written[1] != "#":
         return html.unescape(written)
     if written[0] in "%&":
         return _character(written.strip("%&#;"), 16 if written[0] == "%" or written[2] in "xX" else 10)
     character = written.lstrip("\\")
+    if character.startswith("u{"):
+        return _character(character[2:-1], 16)
     if len(character) > 9:
         pair = bytes.fromhex(character[1:5] + character[-4:])
         return pair.decode("utf-16-be")

@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
-from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret
+from pytest_cce_precheck._secret_patterns import looks_like_secret
 from pytest_cce_precheck.redaction.spellings import (
     MASK,
     Needles,

@@ -15,11 +15,13 @@ from pytest_cce_precheck.wire.vocabulary import TOKEN_PATH, create_path, list_pa
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN: Final = frozenset({400, 404})
 """The answers to a read that say that there is no such cluster."""
-# some frameworks take the method or the path from a header or a parameter, and servers read `_` in its name as `-`
+# some frameworks take the method or the path from a header or a parameter; servers read `_` in its name as `-`, and PHP
+# reads `.method`, `[method` and `_method[]` as `_method`
 _OVERRIDING: Final = re.compile(r"(?!access-control-)(.+-)?method(-.+)?|x-(original|rewrite)-url")
 _FORM: Final = re.compile(r"x-www-form-urlencoded|multipart/", re.IGNORECASE)
 _NONE: Final[Mapping[str, str]] = {}
-_OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?|-method|\$httpmethod")
+_NEITHER_LETTER_NOR_DIGIT: Final = re.compile(r"[^a-z0-9$]+")
+_OVERRIDING_PARAMETERS: Final = re.compile(r"x-(http-)?method(-override)?-?|-(http-?)?method-?|\$httpmethod-?")
 
 
 class WriteGuard:
@@ -43,7 +45,7 @@ class WriteGuard:
         __tracebackhide__ = True
         path, _, query = target.partition("?")
         odd = next(_overrides(query, headers), None)
-        if has_body and method in READS:
+        if method in READS and (has_body or _announces_a_body(headers)):
             # a server that takes the length from elsewhere reads the body as the next request
             odd = "a body"
         if (self._destructive and path in (self._list, self._create)) or (odd is None and self._permits(method, path)):
@@ -74,6 +76,12 @@ class WriteGuard:
             self._is_unknown = exchange.status in UNKNOWN
 
 
+def _announces_a_body(headers: Mapping[str, str]) -> bool:
+    """Whether a body may follow a head; its sender may hand it over later."""
+    named = {name.strip().lower(): value.strip() for name, value in headers.items()}
+    return named.get("content-length", "0").strip("0") != "" or "transfer-encoding" in named
+
+
 def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of headers and parameters that may make another request of this one."""
     yield from (name for name in headers if _OVERRIDING.fullmatch(_plain(name)))
@@ -86,4 +94,4 @@ def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace("_", "-")
+    return _NEITHER_LETTER_NOR_DIGIT.sub("-", name.strip().lower())

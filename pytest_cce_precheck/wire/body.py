@@ -9,6 +9,7 @@ from collections import Counter
 from itertools import chain
 from typing import Any, Final, NoReturn
 
+from pytest_cce_precheck._text import excerpt
 from pytest_cce_precheck.errors import BodyError
 
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -75,10 +76,10 @@ def _decode_error(body: bytes, error: UnicodeDecodeError) -> BodyError:
 
 def _syntax_error(text: str, error: json.JSONDecodeError) -> BodyError:
     if text.lstrip().startswith("<"):
-        return BodyError("html", f"the body is HTML or XML, not JSON: it starts with {text.strip()[:40]!r}")
+        return BodyError("html", f"the body is HTML or XML, not JSON: it starts with {excerpt(text.strip(), 0, 40)!r}")
     if error.msg.startswith("Unterminated string") or _CUT_TOKEN.fullmatch(text, error.pos):
         return BodyError("truncated", f"the JSON ends too early, after {len(text)} characters ({error.msg})")
-    where = f"line {error.lineno} column {error.colno}, near {text[error.pos : error.pos + 20]!r}"
+    where = f"line {error.lineno} column {error.colno}, near {excerpt(text, error.pos, 20)!r}"
     return BodyError("not-json", f"the body is not JSON: {error.msg} at {where}")
 
 

@@ -7,6 +7,8 @@ from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
+from pytest_cce_precheck._text import excerpt
+
 _YEAR: Final = 365 * 86_400
 
 
@@ -22,7 +24,7 @@ def parse_http_date(text: str) -> datetime:
         date = parsedate_to_datetime(text)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise ValueError(f"{text[:60]!r} is not an HTTP date") from None
+        raise ValueError(f"{excerpt(text, 0, 60)!r} is not an HTTP date") from None
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
+from pytest_cce_precheck._text import excerpt
+
 _SHAPE: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
@@ -168,7 +170,7 @@ def _ends_a_month(seconds: int) -> bool:
 
 
 def _error(text: str, mistake: str) -> ValueError:
-    shown = text if len(text) <= 60 else text[:60] + "…"
+    shown = text if len(text) <= 60 else excerpt(text, 0, 60) + "…"
     return ValueError(f"{shown!r} is not an RFC 3339 timestamp: {mistake}")
 
 

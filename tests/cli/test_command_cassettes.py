@@ -167,6 +167,17 @@ def test_a_recording_that_cannot_be_read_does_not_hide_the_other_cassettes(
     assert cassettes("list", ".")[1] == ". holds no cassettes that can be read\n"
 
 
+def test_what_a_strange_cassette_says_of_itself_does_not_command_the_terminal(
+    cassettes: Cassettes, tmp_path: Path
+) -> None:
+    put_down(tmp_path / "odd.json", endpoint="https://x\x1b[2J\x07", test="t\x1b[31m\u202e", source="\x9b5m")
+    for command in (["list", "."], ["show", "odd.json"]):
+        status, out, _ = cassettes(*command)
+        assert status == 0
+        assert r"https://x\x1b[2J\x07" in out
+        assert out.replace("\n", "").isprintable()
+
+
 def test_a_list_for_programs_has_what_the_table_has(cassettes: Cassettes, tmp_path: Path) -> None:
     put_down(tmp_path / "some" / "a.json", asked("type=addonStatic"), asked(status=404))
     status, output, errors = cassettes("list", "some", "--json")

@@ -51,6 +51,11 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "html-hexadecimal": lambda secret: "".join(f"&#x{ord(character):X};" for character in secret),
     "html-in-json": lambda secret: json.dumps(html.escape(secret))[1:-1],
     "json-in-a-url": lambda secret: quote(json.dumps(secret)[1:-1], safe=""),
+    "base32": lambda secret: base64.b32encode(secret.encode()).decode(),
+    "base32-bare": lambda secret: base64.b32encode(secret.encode()).decode().rstrip("="),
+    "javascript-every-character": lambda secret: "".join(f"\\u{{{ord(character):x}}}" for character in secret),
+    "invisible-between": "\u200b".join,
+    "soft-hyphen-between": "\u00ad".join,
     "hexadecimal": lambda secret: secret.encode().hex(),
 }
 # of A to Z alone: "İ" has no lower case of one character

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_cce_precheck._secret_patterns import looks_like_secret, names_a_secret
 from pytest_cce_precheck.explore.classes import CLASSES
 from pytest_cce_precheck.explore.queries import SYNTHETIC
-from pytest_cce_precheck.redaction.secret_patterns import looks_like_secret, names_a_secret
 from pytest_cce_precheck.redaction.spellings import MASK, masked
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.simulator.service import Simulator

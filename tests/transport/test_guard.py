@@ -106,6 +106,12 @@ def test_a_body_does_not_hide_another_request_in_a_read() -> None:
         given.check("GET", LIST, has_body=False)
 
 
+@pytest.mark.parametrize(("name", "value"), [("Content-Length", "51"), ("transfer-encoding", "chunked")])
+def test_a_read_whose_body_is_sent_after_its_head_is_refused_too(name: str, value: str) -> None:
+    assert not permits(guard(writes=True), "GET", LIST, **{name: value})
+    assert permits(guard(), "GET", LIST, **{"Content-Length": "0"})
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -117,6 +123,7 @@ def test_a_body_does_not_hide_another_request_in_a_read() -> None:
             "X-Override-Method",
         ),
         *("X-Original-Method", "X-Forwarded-Method", "HTTP-Method-Override", "X-Original-URL", "x_rewrite_url"),
+        *("X.HTTP.Method.Override", "X-HTTP--Method__Override"),
     ],
 )
 def test_a_header_does_not_turn_a_read_into_something_else(name: str) -> None:
@@ -135,6 +142,7 @@ def test_other_headers_are_part_of_a_read(name: str) -> None:
     [
         *("_method=DELETE", "type=addonStatic&_METHOD=put", "%5Fmethod=DELETE", "type=x;_method=DELETE", "_method"),
         *("X-HTTP-Method-Override=DELETE", "x_http_method=DELETE", "$httpMethod=DELETE", "+_method=DELETE"),
+        *(".method=DELETE", "[method=DELETE", "_method[]=DELETE", "_method%00=DELETE", "_httpMethod=DELETE"),
     ],
 )
 def test_a_parameter_does_not_turn_a_read_into_something_else(query: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from pytest_cce_precheck import _files
+from pytest_cce_precheck._secret_patterns import names_a_secret
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording, dumps
@@ -21,7 +22,6 @@ from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.redaction.pseudonyms import asked_ids, ids_in
 from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.scan import refuse
-from pytest_cce_precheck.redaction.secret_patterns import names_a_secret
 from pytest_cce_precheck.wire.exchange import Response
 from pytest_cce_precheck.wire.vocabulary import SECURITY_TOKEN_HEADER, TOKEN_HEADER
 

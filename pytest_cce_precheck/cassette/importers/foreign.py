@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from pytest_cce_precheck._text import excerpt
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.wire.exchange import Headers, Request
 from pytest_cce_precheck.wire.vocabulary import FRAMING_HEADERS
@@ -86,7 +87,7 @@ def member(data: Any, name: str, kind: type[T]) -> T:
 
 def shown(value: Any) -> str:
     """Return a value for a message; of a container its type alone: in YAML, a few lines can hold a billion texts."""
-    return _KINDS[type(value)] if isinstance(value, dict | list) else repr(str(value)[:40])
+    return _KINDS[type(value)] if isinstance(value, dict | list) else repr(excerpt(str(value), 0, 40))
 
 
 def optional(data: Any, name: str, kind: type[T]) -> T:

@@ -39,10 +39,10 @@ def table(cassettes: Sequence[tuple[str, Cassette]], now: datetime) -> Iterator[
         for each in Filter:
             covered[each] |= set(found["classes"][each])
         row: Sequence[str] = (
-            name,
+            one_line(name),
             f"{cassette.origin.recorded_at:%Y-%m-%d %H:%M}",
             _age(now - cassette.origin.recorded_at),
-            cassette.origin.endpoint,
+            one_line(cassette.origin.endpoint),
             str(found["calls"]),
             " ".join(f"{outcome}×{number}" for outcome, number in found["answers"].items()),
             ", ".join(f"{each} {len(found['classes'][each])}/{len(all_classes(each))}" for each in Filter),
@@ -88,7 +88,7 @@ def shown(cassette: Cassette, redactor: Redactor, *, bodies: bool, number: int |
     """
     if number is not None and number > len(cassette):
         raise ConfigurationError(f"{cassette.name} has {len(cassette)} recordings; there is no number {number}")
-    yield _origin_lines(cassette)
+    yield map(one_line, _origin_lines(cassette))
     for place in range(len(cassette)) if number is None else [number - 1]:
         head = ("", f"recording {place + 1} of {len(cassette)}")
         yield [*head, *map(one_line, _recording_lines(cassette.recording(place), redactor, bodies))]
