@@ -64,6 +64,9 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
             message = f"the create call returned task {task.id}, which was listed before"
             run.results.found("PRE322", message, exchange, before.exchange, subject="id", path=task.path)
     run.lists.compare(answer, complete=False)
+    if run.shares.creation >= BAD_CREATIONS:
+        # a task that is listed now, and not a moment later, was not late
+        run.lists.read()
     run.sender.wait(_SETTLED)
     Following(run, answer).to_the_end()
     if run.shares.creation >= AMPLE:

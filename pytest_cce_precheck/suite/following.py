@@ -98,6 +98,8 @@ class Following:
     def _wait(self, seconds: float) -> None:
         self.run.sender.wait(seconds)
         self.waited += seconds
+        # the next request opens a connection, which another machine of the service may answer
+        self.run.client.close()
 
     def _read(self) -> Answer | None:
         answer = self.run.lists.read()

@@ -375,3 +375,43 @@ def test_created_tasks_that_come_and_go_for_half_a_second_break_nothing() -> Non
     run.run(filters.the_unfiltered_list_meets_the_contract)
     run.run(creation.created_tasks_are_found_and_finish)
     assert alarms(run) == []
+
+
+def test_a_created_task_that_is_listed_and_then_is_not_was_not_late() -> None:
+    simulator = Simulator()
+
+    def moved_between_tables(request: Request, _: int, response: Response) -> Response | None:
+        if request.method != "GET" or response.status != 200:
+            return None
+        document, now = json.loads(response.body), simulator.clock.now()
+        age = {
+            each["metadata"]["taskID"]: now - datetime.fromisoformat(each["metadata"]["createTimeStamp"])
+            for each in document["items"]
+        }
+        there = [each for each in document["items"] if not 0.8 < age[each["metadata"]["taskID"]].total_seconds() < 1.2]
+        document |= {"items": there, "pageInfo": {"currentCount": len(there)}}
+        return replace(response, body=json.dumps(document).encode())
+
+    run = run_of(moved_between_tables, simulator=simulator)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.run(creation.created_tasks_are_found_and_finish)
+    assert {"PRE505", "PRE506"} & set(alarms(run))
+
+
+def test_a_machine_that_never_gets_new_tasks_is_met_on_another_connection() -> None:
+    simulator, connection = Simulator(), [0]
+    old = {str(task.id) for task in simulator.state.clusters[simulator.cluster_id].tasks}
+
+    def by_connection(request: Request, _: int, response: Response) -> Response | None:
+        if request.method != "GET" or response.status != 200 or connection[0] % 2 == 0:
+            return None
+        document = json.loads(response.body)
+        there = [each for each in document["items"] if each["metadata"]["taskID"] in old]
+        document |= {"items": there, "pageInfo": {"currentCount": len(there)}}
+        return replace(response, body=json.dumps(document).encode())
+
+    run = run_of(by_connection, simulator=simulator)
+    run.client._transport.close = lambda: connection.append(connection.pop() + 1)  # type: ignore[method-assign]
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.run(creation.created_tasks_are_found_and_finish)
+    assert {"PRE505", "PRE506"} & set(alarms(run))
