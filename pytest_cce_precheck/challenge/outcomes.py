@@ -162,12 +162,9 @@ def _row(title: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def _changed(trial: Trial) -> Iterator[str]:
-    found = trial.difference
-    if found is not None:
-        yield f"    request  {found.request}"
-        yield f"    at       {found.at}"
-        yield f"    before   {found.before}"
-        yield f"    after    {found.after}"
+    if trial.difference is not None:
+        for name in ("request", "at", "before", "after"):
+            yield f"    {name:<9}{getattr(trial.difference, name)}"
 
 
 def _survivor(trial: Trial, others: Sequence[str]) -> Iterator[str]:

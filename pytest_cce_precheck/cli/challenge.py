@@ -9,9 +9,9 @@ import sys
 
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
-from pytest_cce_precheck.cli.arguments import chosen_language, duration, positive, whole
+from pytest_cce_precheck.cli.arguments import duration, positive, whole
 from pytest_cce_precheck.cli.main import INTERRUPTED
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import put_out
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -64,10 +64,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGTERM, previous)
     redactor = Redactor(secrets_in(os.environ))
-    if options.json:
-        print_json(score.data, redactor)
-    else:
-        print_lines(score.lines(), redactor, language=chosen_language(options))
+    put_out(options, score.data, score.lines(), redactor)
     if score.interrupted:
         return INTERRUPTED
     return 0 if options.fail_under is None or score.reaches(options.fail_under) else 1

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             print_lines(verdict_lines(name, judged, Redactor(()), errors=errors, language=language), language=language)
     if options.json:
         print_json(reports)
-    complain(useless_lines(acceptances, verdicts, today), language=language)
+    complain(useless_lines(acceptances, verdicts, today), options)
     return int(any(judged.failing for judged in verdicts))
 
 

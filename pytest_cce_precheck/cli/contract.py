@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_cce_precheck._files import read_bytes
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cassette.importers.vcr import load_yaml
-from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import put_out
 from pytest_cce_precheck.contract.rules import rules
 from pytest_cce_precheck.drift.definition import METHODS, differences, facts_of, facts_of_page, our_facts
 from pytest_cce_precheck.errors import ConfigurationError
@@ -47,15 +46,9 @@ def _diff(options: argparse.Namespace) -> int:
     for name in options.files:
         data = read_bytes(Path(name), name)
         found[name] = (hashlib.sha256(data).hexdigest(), list(differences(ours, _read(data, name, options.call, ours))))
-    if options.json:
-        print_json(
-            {name: {"sha256": digest, "differences": list(map(asdict, each))} for name, (digest, each) in found.items()}
-        )
-    else:
-        print_lines(
-            (one_line(line) for name, (digest, each) in found.items() for line in _lines(name, digest, each)),
-            language=chosen_language(options),
-        )
+    document = {name: {"sha256": sha, "differences": list(map(asdict, each))} for name, (sha, each) in found.items()}
+    lines = (one_line(line) for name, (digest, each) in found.items() for line in _lines(name, digest, each))
+    put_out(options, document, lines)
     return int(any(each for _, each in found.values()))
 
 

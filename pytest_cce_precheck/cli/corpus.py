@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.output import print_lines
+from pytest_cce_precheck.cli.output import say
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.sdk.corpus import corpus_version, export, write_archive
 
@@ -26,16 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    print_lines(
-        [f"{export(Path(options.folder), corpus_cases())} cases in {options.folder}"], language=chosen_language(options)
-    )
+    say([f"{export(Path(options.folder), corpus_cases())} cases in {options.folder}"], options)
     return 0
 
 
 def _archive(options: argparse.Namespace) -> int:
     path = write_archive(Path(options.folder), corpus_cases())
-    print_lines(
-        [f"{path}: number {corpus_version()} of the corpus, {len(corpus_cases())} cases"],
-        language=chosen_language(options),
-    )
+    say([f"{path}: number {corpus_version()} of the corpus, {len(corpus_cases())} cases"], options)
     return 0

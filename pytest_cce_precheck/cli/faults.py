@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import put_out
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 
@@ -22,13 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print each fault with its codes, and each conforming variation."""
-    if options.json:
-        names = ("name", "category", "codes", "subtle", "summary")
-        faults = [{name: getattr(fault, name) for name in names} for fault in FAULTS.values()]
-        variations = [{"name": each.name, "summary": each.summary} for each in VARIATIONS.values()]
-        print_json({"faults": faults, "variations": variations})
-    else:
-        print_lines(_lines(), language=chosen_language(options))
+    names = ("name", "category", "codes", "subtle", "summary")
+    faults = [{name: getattr(fault, name) for name in names} for fault in FAULTS.values()]
+    variations = [{"name": each.name, "summary": each.summary} for each in VARIATIONS.values()]
+    put_out(options, {"faults": faults, "variations": variations}, _lines())
     return 0
 
 

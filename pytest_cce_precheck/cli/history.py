@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import chosen_language, whole
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.arguments import whole
+from pytest_cce_precheck.cli.output import put_out
 from pytest_cce_precheck.report.history import as_table, reliability
 
 if TYPE_CHECKING:
@@ -25,8 +25,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run ``cce-precheck history PATH``."""
     judged = reliability(Path(options.path), last=options.last)
-    if options.json:
-        print_json(judged)
-    else:
-        print_lines(as_table(judged), language=chosen_language(options))
+    put_out(options, judged, as_table(judged))
     return 0

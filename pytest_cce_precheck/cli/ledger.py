@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import put_out, say
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.ledger import KEYS, LEDGER_FILE, Known, Ledger, day
 from pytest_cce_precheck.errors import ConfigurationError
@@ -93,15 +92,9 @@ def _add(options: argparse.Namespace) -> int:
         alike = [finding for finding in alike if finding.code == each.code]
         add(path, each, alike, _today())
         number = sum(each.matches(finding) for finding in alike)
-        print_lines(
-            [f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings"],
-            language=chosen_language(options),
-        )
+        say([f"{path} has {each.title} until {each.until}: {number} of the report's {len(alike)} findings"], options)
     if not entries:
-        print_lines(
-            [f"{path} covers every finding of {options.report} already: nothing is added"],
-            language=chosen_language(options),
-        )
+        say([f"{path} covers every finding of {options.report} already: nothing is added"], options)
     return 0
 
 
@@ -117,37 +110,24 @@ def _prune(options: argparse.Namespace) -> int:
         seen = [as_finding(data) for data in report.findings]
     _ledger(Path(options.file))
     removed = prune(Path(options.file), _today(), seen)
-    print_lines((f"removed: {entry.title} ({entry.said})" for entry in removed), language=chosen_language(options))
-    print_lines([f"{options.file}: {len(removed)} removed"], language=chosen_language(options))
+    say((f"removed: {entry.title} ({entry.said})" for entry in removed), options)
+    say([f"{options.file}: {len(removed)} removed"], options)
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     ledger = _ledger(Path(options.file))
-    if options.json:
-        print_json([_as_data(entry) for entry in ledger.entries])
-    else:
-        print_lines(
-            listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"],
-            language=chosen_language(options),
-        )
+    lines = listing(ledger, _today()) if ledger.entries else [f"{options.file} holds no entries"]
+    put_out(options, [_as_data(entry) for entry in ledger.entries], lines)
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     ledger = _ledger(Path(options.file))
     expired = [entry for entry in ledger.entries if entry.expired(_today())]
-    if options.json:
-        print_json([_as_data(entry) for entry in expired])
-    else:
-        print_lines(
-            (f"{entry.title} {state(entry, _today())}: {entry.said}" for entry in expired),
-            language=chosen_language(options),
-        )
-        print_lines(
-            [f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired"],
-            language=chosen_language(options),
-        )
+    lines = [f"{entry.title} {state(entry, _today())}: {entry.said}" for entry in expired]
+    lines.append(f"{options.file}: {len(expired)} of {len(ledger.entries)} entries expired")
+    put_out(options, [_as_data(entry) for entry in expired], lines)
     return int(bool(expired))
 
 

@@ -103,11 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CcePrecheckError as error:
-        from pytest_cce_precheck.cli.arguments import chosen_language
         from pytest_cce_precheck.cli.output import complain
         from pytest_cce_precheck.cli.settings import as_option
 
-        complain([as_option(_without_secrets(str(error)))], language=chosen_language(options))
+        complain([as_option(_without_secrets(str(error)))], options)
         return MISUSE
     except KeyboardInterrupt as error:
         # serve and proxy are ended so

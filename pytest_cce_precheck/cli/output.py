@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.acceptance import useless
 from pytest_cce_precheck.report.language import text_in
 from pytest_cce_precheck.report.text import describe, headline
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
@@ -35,8 +37,22 @@ def print_json(document: Any, redactor: Redactor | None = None) -> None:
     print_lines([json.dumps(document, indent=2, ensure_ascii=False)], redactor)
 
 
-def complain(lines: Iterable[str], redactor: Redactor | None = None, *, language: Language = "en") -> None:
-    """Print problems in a language on standard error, without secrets if there is a ``redactor``."""
+def say(lines: Iterable[str], options: argparse.Namespace, redactor: Redactor | None = None) -> None:
+    """Print lines in the language that was chosen, without secrets if there is a ``redactor``."""
+    print_lines(lines, redactor, language=chosen_language(options))
+
+
+def put_out(options: argparse.Namespace, document: Any, lines: Iterable[str], redactor: Redactor | None = None) -> None:
+    """Print the document with ``--json``, else the lines; without secrets if there is a ``redactor``."""
+    if options.json:
+        print_json(document, redactor)
+    else:
+        say(lines, options, redactor)
+
+
+def complain(lines: Iterable[str], options: argparse.Namespace | None = None, redactor: Redactor | None = None) -> None:
+    """Print problems on standard error in the language that was chosen, without secrets if there is a ``redactor``."""
+    language = chosen_language(options) if options else "en"
     said = (text_in(line, language) for line in lines)
     sys.stderr.writelines(f"cce-precheck: {redactor.text(line) if redactor else line}\n" for line in said)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
-from pytest_cce_precheck.cli.output import complain, print_json, print_lines
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines, say
 from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.collect import write_report
@@ -76,22 +76,21 @@ def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = SavedReport.read(Path(options.old)), SavedReport.read(Path(options.new))
-    groups, language = difference(old, new), chosen_language(options)
+    groups = difference(old, new)
     places = [
         " ".join(filter(None, (each.document.get("service"), each.document.get("cluster")))) for each in (old, new)
     ]
     if places[0] != places[1]:
         # what is fixed elsewhere is not fixed
-        complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")], language=language)
+        complain([one_line(f"WARNING: the reports are of {places[0]} and of {places[1]}")], options)
     if options.json:
         print_json(groups)
     else:
         for name, findings in groups.items():
-            print_lines((_lines(name, data) for data in findings), language=language)
-        print_lines([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())], language=language)
+            say((_lines(name, data) for data in findings), options)
+        say([", ".join(f"{len(findings)} {name}" for name, findings in groups.items())], options)
         if unknown := len(groups["unknown"]):
-            text = f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks or rules"
-            print_lines([text], language=language)
+            say([f"{count_of(unknown, 'finding')} unknown: the later run did not judge their checks or rules"], options)
     return int(bool(groups["new"]))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_cce_precheck._files import prepare
 from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.cli.arguments import chosen_language, positive
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import print_json, print_lines, put_out
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError
@@ -239,14 +239,9 @@ def _models(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"the driver of {name} cannot describe its models: see docs/how-to-driver.md#models")
     found = model_differences(models)
     wrong = [difference for difference in found if difference.kind != "extra"]
-    if options.json:
-        print_json({"sdk": name, "models": models, "differences": [asdict(difference) for difference in found]})
-    else:
-        language = chosen_language(options)
-        print_lines((difference.fact for difference in found), language=language)
-        print_lines(
-            [f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"], language=language
-        )
+    document = {"sdk": name, "models": models, "differences": [asdict(difference) for difference in found]}
+    missing = f"{name}: {count_of(len(wrong), 'documented field')} missing or of another type"
+    put_out(options, document, [*(difference.fact for difference in found), missing])
     return int(bool(wrong))
 
 
@@ -265,10 +260,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise ConfigurationError("a comparison needs two drivers or more: give --driver once for each")
     commands = map(driver_command, options.driver) if options.driver else versions_of_python(options.python)
     steps = compare_sdks([*commands])
-    if options.json:
-        print_json([step.to_dict() for step in steps])
-    else:
-        print_lines((step.text.removesuffix("\n") for step in steps), language=chosen_language(options))
+    put_out(options, [step.to_dict() for step in steps], (step.text.removesuffix("\n") for step in steps))
     return int(any(step.new for step in steps))
 
 

@@ -7,9 +7,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.cli.arguments import chosen_language, whole
+from pytest_cce_precheck.cli.arguments import whole
 from pytest_cce_precheck.cli.main import INTERRUPTED
-from pytest_cce_precheck.cli.output import complain, print_json, print_lines
+from pytest_cce_precheck.cli.output import complain, print_json, say
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.config.options import DEFAULT_BUDGET
 from pytest_cce_precheck.suite.selftest import chosen, matrix, run_all
@@ -55,11 +55,11 @@ def run(options: argparse.Namespace) -> int:
                 progress.show(f"{len(rows)} of {len(names)} faults and variations are run")
         except KeyboardInterrupt:
             words = f"interrupted: {len(rows)} of {len(names)} faults and variations were run"
-            complain([words], language=chosen_language(options))
+            complain([words], options)
     if options.json:
         print_json([asdict(row) for row in rows])
     elif rows:
-        print_lines(matrix(rows, time.perf_counter() - started).splitlines(), language=chosen_language(options))
+        say(matrix(rows, time.perf_counter() - started).splitlines(), options)
     if len(rows) < len(names):
         return INTERRUPTED
     return 0 if all(row.right for row in rows) else 1

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._text import count_of
-from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.output import print_json, print_lines
+from pytest_cce_precheck.cli.output import put_out, say
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.drift.memory import remember
 from pytest_cce_precheck.drift.snapshot import dumps, read, write
@@ -45,10 +44,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print_text(dumps(snapshot))
     else:
-        print_lines(
-            (one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target])),
-            language=chosen_language(options),
-        )
+        say((one_line(line) for target in sorted(snapshot) for line in _known(target, snapshot[target])), options)
     return 0
 
 
@@ -78,14 +74,8 @@ def _accept(options: argparse.Namespace) -> int:
         for target, memory in snapshot.items()
     }
     write(path, dumps(accepted))
-    print_lines(
-        (f"accepted: {one_line(str(key))} ({target.name})" for target, key in changes),
-        language=chosen_language(options),
-    )
-    print_lines(
-        [f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"],
-        language=chosen_language(options),
-    )
+    say((f"accepted: {one_line(str(key))} ({target.name})" for target, key in changes), options)
+    say([f"{count_of(len(changes), 'change')} accepted; the next run takes them as known"], options)
     return 0
 
 
@@ -97,23 +87,14 @@ def _diff(options: argparse.Namespace) -> int:
             f"{options.old} and {options.new} have no target in common, so nothing can be compared"
         )
     found = {target: _between(old[target], new[target]) for target in both}
-    if options.json:
-        print_json(
-            [
-                {"target": target.name, **{name: getattr(drift, name) for name in ("grade", "code", "path", "said")}}
-                for target, drifts in found.items()
-                for drift in drifts
-            ]
-        )
-    else:
-        for target, drifts in found.items():
-            print_lines(
-                [one_line(target.name + ("" if drifts else ": the answers have the same shape"))],
-                language=chosen_language(options),
-            )
-            print_lines(
-                (one_line(f"  {drift.grade}: {drift.said}") for drift in drifts), language=chosen_language(options)
-            )
+    document, lines = [], []
+    for target, drifts in found.items():
+        lines.append(target.name + ("" if drifts else ": the answers have the same shape"))
+        for drift in drifts:
+            shown = {name: getattr(drift, name) for name in ("grade", "code", "path", "said")}
+            document.append({"target": target.name, **shown})
+            lines.append(f"  {drift.grade}: {drift.said}")
+    put_out(options, document, map(one_line, lines))
     return int(any(drift.grade == "error" for drifts in found.values() for drift in drifts))
 
 

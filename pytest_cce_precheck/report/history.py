@@ -212,10 +212,7 @@ def as_table(judged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for row in rows:
             shares = {name: _percent(row[name]) for name in ("decided", "agreeing")}
             codes = f" ({', '.join(row['codes'])})" if row["codes"] else ""
-            layout = (
-                "  {runs:>5} {failed:>7} {inconclusive:>9} {flips:>6} {decided:>9} {agreeing:>6}  {last:<12} {test}"
-            )
-            yield one_line(layout.format(**{**row, **shares}) + codes)
+            yield one_line(_ROW.format(**{**row, **shares}) + codes)
 
 
 def _percent(share: float | None) -> str:

@@ -16,7 +16,7 @@ from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.cassettes import comparison, showing, verification
 from pytest_cce_precheck.cli.cassettes.folder import cassettes_in, readable
 from pytest_cce_precheck.cli.cassettes.pruning import delete, pruning
-from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines
+from pytest_cce_precheck.cli.output import complain, print_json, print_lines, put_out, say, useless_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.errors import CcePrecheckError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
@@ -104,21 +104,17 @@ def _list(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> in
     if options.json:
         print_json([showing.facts(*each) for each in cassettes], redactor)
     elif cassettes:
-        print_lines(showing.table(cassettes, datetime.now(UTC)), redactor, language=chosen_language(options))
+        say(showing.table(cassettes, datetime.now(UTC)), options, redactor)
     else:
-        print_lines(
-            [f"{options.folder} holds no cassettes{' that can be read' if found else ''}"],
-            redactor,
-            language=chosen_language(options),
-        )
+        say([f"{options.folder} holds no cassettes{' that can be read' if found else ''}"], options, redactor)
     problems = [each.problem for each in found if each.cassette is None]
-    complain(problems, redactor, language=chosen_language(options))
+    complain(problems, options, redactor)
     return 2 if problems else 0
 
 
 def _show(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     for lines in showing.shown(read(Path(options.file)), redactor, bodies=options.bodies, number=options.number):
-        print_lines(lines, redactor, language=chosen_language(options))
+        say(lines, options, redactor)
     return 0
 
 
@@ -136,57 +132,42 @@ def _verify(options: argparse.Namespace, credentials: Credentials, redactor: Red
         print_json([each.to_dict() for each in results], redactor)
     elif len(results) > 1:
         holds = f"{broken} of {len(results)} cassettes {'does' if broken == 1 else 'do'} not hold"
-        print_lines([holds if broken else f"{len(results)} cassettes, and all hold"], language=chosen_language(options))
-    complain(
-        useless_lines(acceptances, [each.verdict for each in results], today),
-        redactor,
-        language=chosen_language(options),
-    )
+        say([holds if broken else f"{len(results)} cassettes, and all hold"], options)
+    complain(useless_lines(acceptances, [each.verdict for each in results], today), options, redactor)
     return int(bool(broken))
 
 
 def _diff(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     result = comparison.compared(Path(options.old), Path(options.new))
-    if options.json:
-        print_json(result.to_dict(), redactor)
-    else:
-        print_lines(comparison.in_words(result), redactor, language=chosen_language(options))
+    put_out(options, result.to_dict(), comparison.in_words(result), redactor)
     return int(any(change.grade == "error" for change, _ in result.differences))
 
 
 def _prune(options: argparse.Namespace, _: Credentials, redactor: Redactor) -> int:
     folder = Path(options.folder)
     result = pruning(folder, options.pytest)
-    complain((f"left alone: {what}" for what in result.left_alone), redactor, language=chosen_language(options))
+    complain((f"left alone: {what}" for what in result.left_alone), options, redactor)
     kept = delete(result.unused, folder) if options.yes else []
-    complain(
-        (f"left alone: {path} was recorded meanwhile" for path in kept), redactor, language=chosen_language(options)
-    )
+    complain((f"left alone: {path} was recorded meanwhile" for path in kept), options, redactor)
     unused = [path for path in result.unused if path not in kept]
     if options.json:
         names = sorted(map(str, unused))
         print_json({"unused": names, "deleted": options.yes, "used": result.used, "tests": result.tests}, redactor)
         return 0
-    print_lines(map(str, unused), redactor, language=chosen_language(options))
+    say(map(str, unused), options, redactor)
     done = "deleted" if options.yes else "would be deleted with --yes"
     what = f"{count_of(len(unused), 'unused cassette')} {done}" if unused else "all are used"
     total = result.used + len(unused)
     tests = count_of(result.tests, "test")
-    print_lines(
-        [f"{result.used} of {total} cassettes are used by {tests}; {what}"], redactor, language=chosen_language(options)
-    )
+    say([f"{result.used} of {total} cassettes are used by {tests}; {what}"], options, redactor)
     return 0
 
 
 def _import(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
-    print_lines(
-        [import_files(options.files, Path(options.out), credentials)], redactor, language=chosen_language(options)
-    )
+    say([import_files(options.files, Path(options.out), credentials)], options, redactor)
     return 0
 
 
 def _export(options: argparse.Namespace, credentials: Credentials, redactor: Redactor) -> int:
-    print_lines(
-        [export_har(Path(options.file), Path(options.har), credentials)], redactor, language=chosen_language(options)
-    )
+    say([export_har(Path(options.file), Path(options.har), credentials)], options, redactor)
     return 0
