@@ -18,6 +18,9 @@ PAIRS: Final = {
     "docs/findings.md": "docs/zh/findings.md",
     "docs/how-to-driver.md": "docs/zh/driver.md",
     "docs/how-to-recordings.md": "docs/zh/recordings.md",
+    "docs/how-to-clients.md": "docs/zh/clients.md",
+    "docs/how-to-challenge.md": "docs/zh/challenge.md",
+    "docs/how-to-proxy.md": "docs/zh/proxy.md",
 }
 
 

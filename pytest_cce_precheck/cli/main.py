@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_cce_precheck import __version__
+from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import CcePrecheckError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _UNREAD: Final = 141
 INCOMPLETE: Final = 3
 NOT_REACHABLE: Final = 4
 INTERNAL: Final = 5
+_STOP: Final = "\N{IDEOGRAPHIC FULL STOP}"
 # each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
 COMMANDS: Final = {
     "run": (
@@ -129,9 +131,11 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cce-precheck {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    in_language = _in_chinese if _reads_chinese(given) else str
     for name, (module, description, example) in COMMANDS.items():
-        said = f"{description[0].upper()}{description[1:]}."
-        command = commands.add_parser(name, help=description, description=said, allow_abbrev=False)
+        said = in_language(description)
+        sentence = f"{said[0].upper()}{said[1:]}{'.' if said == description else _STOP}"
+        command = commands.add_parser(name, help=said, description=sentence, allow_abbrev=False)
         if [name] == list(given[:1]):
             from pytest_cce_precheck.cli.arguments import add_language
 
@@ -141,6 +145,18 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
                 f" -- {command.epilog}" if command.epilog else ""
             )
     return parser
+
+
+def _reads_chinese(given: Sequence[str]) -> bool:
+    # help is printed before the arguments are known
+    chosen = re.search(r"--lang[= ](en|zh)\b", " ".join(given))
+    return chosen[1] == "zh" if chosen else prefers_chinese(os.environ)
+
+
+def _in_chinese(text: str) -> str:
+    from pytest_cce_precheck.report.language import line_in
+
+    return line_in(text, "zh")
 
 
 class _Parser(argparse.ArgumentParser):

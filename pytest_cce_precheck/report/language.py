@@ -80,16 +80,19 @@ class _Part(str):
 
 
 def _in_chinese(text: str) -> str | None:
+    if text in _whole():
+        return _whole()[text]
     for pattern, said in _patterns():
         found = pattern.fullmatch(text)
         if found:
             return said.format(*(_Part(each or "") for each in found.groups()))
-    return _facts().get(text)
+    return None
 
 
 @cache
-def _facts() -> Mapping[str, str]:
-    return {rule.title: in_language(rule, "zh")["fact"] for rule in rules().values()}
+def _whole() -> Mapping[str, str]:
+    facts = {rule.title: in_language(rule, "zh")["fact"] for rule in rules().values()}
+    return {**facts, **table("summaries_zh.toml")}
 
 
 @cache

@@ -33,7 +33,7 @@ _CODE: Final = "    "
 
 
 def ticket(report: SavedReport, code: str, language: Language, redactor: Redactor) -> str:
-    """Return a ticket about a code's findings: the request, the answer, the contract, how often, what is expected.
+    """Return a ticket about a code's findings: the request, the answer, the contract, how often, what we ask for.
 
     Raises `ConfigurationError` if the report has no such finding, and if it is not one for the vendor.
     """

@@ -158,8 +158,8 @@ def test_a_ticket_is_written_in_the_language_asked_for(
 ) -> None:
     status, out = command("ledger", "ticket", report, "--code", "PRE302", "--language", language)
     assert status == 0
-    assert ("5. What is expected" in out) is english
-    assert ("5. 期望结果" in out) is chinese
+    assert ("5. What we ask for" in out) is english
+    assert ("5. 处理建议" in out) is chinese
 
 
 def test_a_history_is_a_table_or_json(command: Command, tmp_path: Path) -> None:

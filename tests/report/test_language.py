@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from pytest_cce_precheck.cli.main import COMMANDS, main
 from pytest_cce_precheck.explore.coverage import every_class
 from pytest_cce_precheck.report.language import line_in, reason_in, table
+from pytest_cce_precheck.simulator.faults import FAULTS
+from pytest_cce_precheck.simulator.staging.profiles import PROFILES
+from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite import authentication, filters
 from pytest_cce_precheck.suite.selftest import inspection_of
 
@@ -111,6 +116,29 @@ def test_what_the_suite_finds_is_said_in_chinese(code: str) -> None:
 @pytest.mark.parametrize("covered", every_class())
 def test_each_class_of_filter_values_has_a_chinese_name(covered: str) -> None:
     assert "：" in line_in(covered, "zh")
+
+
+ONE_LINERS: Final = {
+    *(each.summary for each in (*FAULTS.values(), *VARIATIONS.values(), *PROFILES.values())),
+    *(fault.category for fault in FAULTS.values()),
+    *(description for _, description, _ in COMMANDS.values()),
+    "conforming variations",
+} - {"HTTP"}
+
+
+def test_each_fault_variation_profile_and_command_has_a_chinese_summary_and_no_other_has() -> None:
+    assert {text for text in ONE_LINERS if not CHINESE.search(line_in(text, "zh"))} == set()
+    assert set(table("summaries_zh.toml")) == ONE_LINERS
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["faults", "--help"], ["faults"]])
+def test_a_command_describes_itself_and_lists_faults_in_chinese(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with suppress(SystemExit):
+        main(arguments)
+    assert "列出模拟器的故障和合规差异" in (said := capsys.readouterr().out) or "列表响应没有 `kind`。" in said
 
 
 def test_each_way_of_bad_credentials_is_said_in_chinese() -> None:

@@ -60,7 +60,7 @@ def test_a_ticket_in_chinese_says_the_same() -> None:
         "\N{FULLWIDTH LEFT PARENTHESIS}PRE302 final-without-expiry\N{FULLWIDTH RIGHT PARENTHESIS}"
     )
     headings = re.findall(r"^\d\. (.*)$", text, re.MULTILINE)
-    assert headings == ["请求", "响应", "接口文档的规定", "出现次数", "期望结果"]
+    assert headings == ["请求", "响应", "接口文档的规定", "出现次数", "处理建议"]
     assert REQUEST_ID in text
     assert "/api-cce/ListAddonPrecheckTasks.html" in text
     assert sections(text)[-1] == ["   所有终态任务都应返回超时时间。"]
