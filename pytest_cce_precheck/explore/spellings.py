@@ -73,7 +73,8 @@ def unknown_parameters(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]
         for tier, extra in ((2, "precheck_probe=1"), (3, "limit=1")):
             about = (extra.partition("=")[0],)
             yield tier, Query(f"{extra}&{plain.query}", plain.meanings, frozenset({400}), "PRE409", about)
-    many = "&".join(f"precheck_probe_{number}=1" for number in range(60))
+    # no name is the beginning of another: no source says whether a signature sorts names, or names with their values
+    many = "&".join(f"precheck_probe_{number:02}=1" for number in range(60))
     yield 3, everything(many, "PRE409", about=("many parameters",))
 
 
@@ -96,7 +97,8 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
             yield 2, _repeated(name, given[0].value, given[0].value)
     for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
-            yield tier, _repeated(name, *values[name][:2])
+            # sorted: no source says whether a signature sorts the values too
+            yield tier, _repeated(name, *sorted(values[name][:2]))
 
 
 def _repeated(name: Filter, first: str, second: str) -> Query:

@@ -128,7 +128,7 @@ def test_of_a_path_the_documented_words_and_the_ids_are_kept(redaction: Redactio
         "task_id%5B%24ne%5D=x&task_id%5B%5D=y&type%5B%5D",
         "type=%FF%FE&type=%2525&type=100%",
         "&".join(f"{name}=1" for name in sorted(PROBES)),
-        "&".join(f"precheck_probe_{number}=1" for number in range(60)),
+        "&".join(f"precheck_probe_{number:02}=1" for number in range(60)),
     ],
 )
 def test_filters_and_probes_keep_their_very_spelling(redaction: Redaction, query: str) -> None:

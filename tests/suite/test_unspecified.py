@@ -316,6 +316,23 @@ def test_how_bytes_that_are_not_utf_8_are_signed_is_unspecified(kind: str, codes
     assert alarms(run) == codes
 
 
+@pytest.mark.parametrize("canonical", [sorted, lambda pairs: sorted(pairs, key=lambda pair: pair.partition("=")[0])])
+def test_how_the_parameters_of_a_signature_are_sorted_is_unspecified(
+    canonical: Callable[[list[str]], list[str]],
+) -> None:
+    """No source says whether names are sorted, names with their values, or the whole texts."""
+
+    def refuse(request: Request, *_: object) -> Response | None:
+        pairs = [pair for pair in request.query.split("&") if pair]
+        ours = sorted(pairs, key=lambda pair: pair.partition("=")[::2])
+        return refusal(401) if "Authorization" in request.headers and canonical(pairs) != ours else None
+
+    run = run_of(refuse, kind="ak/sk")
+    for check in CHECKS[:5]:
+        run.run(check)
+    assert alarms(run) == []
+
+
 def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     """No source says how the SDKs sign a request whose content type is not JSON."""
     run = run_of(lambda request, *_: refusal(401) if CONTENT_HASH_HEADER in request.headers else None, kind="ak/sk")
