@@ -285,7 +285,7 @@ def _without_types(spec: Mapping[str, Any]) -> dict[str, str]:
     plain: dict[str, Any] = json.loads(json.dumps(spec), parse_int=float)
     for entry in plain.get("addonList", []) if isinstance(plain.get("addonList"), list) else []:
         if isinstance(entry, dict):
-            entry.pop("type", None)
+            entry["type"] = "type" in entry
     return {name: json.dumps(value, sort_keys=True) for name, value in plain.items()}
 
 

@@ -87,9 +87,9 @@ def _everything_odd(value: str) -> str:
 # what is around a value, or instead of one of its letters, and is lost on the way by trimming, unquoting, decoding,
 # normalising, or by a comparison of the database that does not see it
 _LOST_ON_THE_WAY: Final[tuple[Unselective, ...]] = (
-    Unselective("blank after", _respelt("{} "), 1, joined=True),
+    Unselective("blank after", _respelt("{} "), 2, joined=True),
     Unselective("non-ASCII", _respelt("{}插é"), 2, joined=True),
-    Unselective("null byte", _respelt("{}\x00"), 1, joined=True),
+    Unselective("null byte", _respelt("{}\x00"), 2, joined=True),
 )
 # of ids, which are seldom checked against a list of what there is
 _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (

@@ -44,6 +44,7 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 # how many of the cluster's own values are in the first tiers; the others are in the last
 _FIRST, _MORE = 3, 16
 _LOOKED_AT: Final = 64
+_LOST_MOST_OFTEN: Final = ("blank after", "null byte")
 _PLANNED: Final = 500
 
 
@@ -161,7 +162,7 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
         for index, odd in enumerate(odd_values(name, anchors, values[name])):
             # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
             # the id filters first
-            in_both = odd.tier > 1 and index < len(CLASSES[name])
+            in_both = odd.tier > 1 and index < len(CLASSES[name]) and odd.value.value_class not in _LOST_MOST_OFTEN
             later = in_both and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
             # and a type is checked against those that there are, so that what is rare there comes last
             last = later or (name is Filter.TYPE and odd.tier > 2)

@@ -240,3 +240,10 @@ def test_a_spec_that_differs_is_told_with_the_fields_that_do() -> None:
     [finding] = [each for each in check(created(document, asked)) if each.code == "PRE320"]
     assert finding.message == "the answer's spec differs from the request's in addonList, clusterID"
     assert finding.path == "$.spec.addonList"
+
+
+def test_a_type_that_is_dropped_is_no_type_that_differs() -> None:
+    asked, document = creation()
+    del document["spec"]["addonList"][0]["type"]
+    found = [each.message for each in check(created(document, asked)) if each.code == "PRE320"]
+    assert found == ["the answer's spec differs from the request's in addonList"]
