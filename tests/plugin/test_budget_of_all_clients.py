@@ -220,7 +220,8 @@ def test_what_a_target_sends_by_any_client_is_counted_for_it(
             requests.get(cce_client.endpoint + "/" + cce_client.cluster_id, timeout=8)
         """
     )
-    run("--cce-mode=live", "--cce-targets=cce-targets.toml").assert_outcomes(passed=70, failed=30)
+    # thirty tracebacks take longer to draw than all else, and are not looked at
+    run("--cce-mode=live", "--cce-targets=cce-targets.toml", "--tb=no").assert_outcomes(passed=70, failed=30)
     asked = [each.path for each in server.seen]
     assert (asked.count("/one"), asked.count("/two")) == (30, 40)
 

@@ -18,9 +18,11 @@ SUITE = ("--pyargs", "pytest_cce_precheck.suite")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
-def test_a_run_that_proves_too_little_is_incomplete(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+def test_a_run_that_proves_too_little_is_incomplete(
+    pytester: pytest.Pytester, run: Run, workers: tuple[str, ...]
+) -> None:
     only = ("-k", "unfiltered_list or unknown_filter", "--cce-report=report.json", "--cce-require=rules:60%,statuses:1")
-    result = pytester.runpytest_subprocess(*SUITE, *workers, *only)
+    result = run(*SUITE, *workers, *only)
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         ["incomplete: * too little was proved: rules * of 83, required are 60% (--cce-require)*", "  proved: *"]
@@ -33,9 +35,9 @@ def test_a_run_that_proves_too_little_is_incomplete(pytester: pytest.Pytester, w
     assert "PRE320" in rules["not_asked"]
 
 
-def test_a_full_run_proves_enough(pytester: pytest.Pytester) -> None:
+def test_a_full_run_proves_enough(pytester: pytest.Pytester, run: Run) -> None:
     paths = ("--cce-report=report.md", "--cce-report=report.html")
-    result = pytester.runpytest_subprocess(*SUITE, "--cce-require=rules:95%", "--cce-require=fields:90%", *paths)
+    result = run(*SUITE, "--cce-require=rules:95%", "--cce-require=fields:90%", *paths)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["the contract holds: *", "  proved: 79 of 83 rules, * of 14 statuses, * fields"])
     text = (pytester.path / "report.md").read_text()
@@ -44,17 +46,17 @@ def test_a_full_run_proves_enough(pytester: pytest.Pytester) -> None:
     assert "<td>PRE304 task-id-twice</td>" in (pytester.path / "report.html").read_text()
 
 
-def test_answers_that_a_users_own_test_verifies_count(pytester: pytest.Pytester) -> None:
+def test_answers_that_a_users_own_test_verifies_count(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         """
         def test_it(cce_client, cce_contract):
             cce_contract.verify(cce_client.list_tasks())
         """
     )
-    result = pytester.runpytest_subprocess("--cce-require=statuses:2")
+    result = run("--cce-require=statuses:2")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*too little was proved: statuses 1 of 14, required are 2*"])
-    assert pytester.runpytest_subprocess("--cce-require=statuses:1").ret == 0
+    assert run("--cce-require=statuses:1").ret == 0
 
 
 @pytest.mark.parametrize(
@@ -66,8 +68,8 @@ def test_answers_that_a_users_own_test_verifies_count(pytester: pytest.Pytester)
         ("rule:9", "unknown kind 'rule'; did you mean rules? (known: rules, classes, statuses, fields)"),
     ],
 )
-def test_a_requirement_that_cannot_be_read_ends_the_run(pytester: pytest.Pytester, given: str, said: str) -> None:
-    result = pytester.runpytest_subprocess(*SUITE, f"--cce-require={given}")
+def test_a_requirement_that_cannot_be_read_ends_the_run(run: Run, given: str, said: str) -> None:
+    result = run(*SUITE, f"--cce-require={given}")
     assert result.ret == 4
     result.stderr.fnmatch_lines([f"*--cce-require={given}: {said}*"])
 

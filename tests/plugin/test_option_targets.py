@@ -120,7 +120,7 @@ def test_each_target_has_a_budget_of_its_own_however_the_tests_are_shuffled(
             items.sort(key=lambda item: item.callspec.params["number"])
         """
     )
-    result = run(*TARGETS, "--cce-budget=30")
+    result = run(*TARGETS, "--cce-budget=30", "--tb=no")
     assert {name: sum(server.simulator.asked.values()) for name, server in services.items()} == {"good": 30, "bad": 30}
     result.assert_outcomes(passed=60, failed=20)
 
