@@ -15,7 +15,10 @@ from tests.recordings import CASSETTES, credentials_of, recording_from
 from tests.servers import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conftest import Run
 
 BROKEN: Final = """
 import pytest
@@ -34,15 +37,16 @@ def plain_language(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def printed(pytester: pytest.Pytester, *arguments: str) -> str:
+@pytest.fixture
+def printed(pytester: pytest.Pytester, run: Run) -> Callable[..., str]:
     pytester.makepyfile(BROKEN)
-    return pytester.runpytest_subprocess("-p", "no:randomly", *arguments).stdout.str()
+    return lambda *arguments: run(*arguments).stdout.str()
 
 
 def test_a_run_in_chinese_says_the_verdict_the_cause_and_what_to_do_in_chinese(
-    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+    printed: Callable[..., str], plain_language: pytest.MonkeyPatch
 ) -> None:
-    text = printed(pytester, "--cce-lang=zh")
+    text = printed("--cce-lang=zh")
     # the English lines stay, for programs and for the vendor
     assert "\nthe contract does not hold: 1 cause\n不符合接口契约\N{FULLWIDTH COLON}共 1 个问题\n" in text
     assert "\n  PRE302 " in text
@@ -69,39 +73,33 @@ def half_translated(text: str) -> list[str]:
 
 @pytest.mark.parametrize("fault", ["", "--cce-fault=type-filter-ignored", "--cce-fault=always-throttled"])
 def test_the_end_of_a_run_of_the_suite_is_all_in_chinese(
-    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch, fault: str
+    run: Run, plain_language: pytest.MonkeyPatch, fault: str
 ) -> None:
     plain_language.setenv("LANG", "zh_CN.UTF-8")
-    words = [
-        "--pyargs",
-        "pytest_cce_precheck.suite",
-        "--cce-report=r.json",
-        "-p",
-        "no:randomly",
-        *filter(None, [fault]),
-    ]
-    text = pytester.runpytest_subprocess(*words).stdout.str()
+    text = run("--pyargs", "pytest_cce_precheck.suite", "--cce-report=r.json", *filter(None, [fault])).stdout.str()
     assert "\n模式 simulate：模拟器（未访问真实服务），" in text
     assert "\n报告已写入 r.json\n" in text
     assert half_translated(text) == []
 
 
 def test_the_end_of_a_run_without_a_service_or_with_wrong_credentials_is_all_in_chinese(
-    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+    run: Run, plain_language: pytest.MonkeyPatch
 ) -> None:
     plain_language.setenv("CCE_AUTH_TOKEN", "wrong")
     with SimulatorServer(Simulator()) as server:
         for endpoint, said in ((server.endpoint, "访问被拒绝："), (f"http://127.0.0.1:{free_port()}", "服务不可达：")):
-            text = pytester.runpytest_subprocess(
+            text = run(
                 "--pyargs", "pytest_cce_precheck.suite", "--cce-mode=live", f"--cce-endpoint={endpoint}",
-                "--cce-project-id=p", "--cce-cluster-id=c", "--cce-lang=zh", "-p", "no:randomly",
+                "--cce-project-id=p", "--cce-cluster-id=c", "--cce-lang=zh",
             ).stdout.str()  # fmt: skip
             assert f"\n{said}{endpoint} " in text
             assert half_translated(text) == []
 
 
-def test_a_failed_test_has_its_labels_in_chinese(pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch) -> None:
-    text = printed(pytester, "--cce-lang=zh", "--tb=short")
+def test_a_failed_test_has_its_labels_in_chinese(
+    printed: Callable[..., str], plain_language: pytest.MonkeyPatch
+) -> None:
+    text = printed("--cce-lang=zh", "--tb=short")
     labels = re.findall(r"^E     (\S+) ", text, re.MULTILINE)
     assert {"说明", "请求", "响应", "请求ID", "复现", "位置", "所在位置", "依据", "处理", "更多"} <= set(labels)
     assert [label for label in labels if label.islower()] == []
@@ -114,17 +112,17 @@ def test_types(cce_client):
 
 
 def test_a_miss_says_in_chinese_what_differs_and_what_to_do(
-    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+    pytester: pytest.Pytester, run: Run, plain_language: pytest.MonkeyPatch
 ) -> None:
-    def run(type_: str, *options: str) -> str:
+    def printed(type_: str, *options: str) -> str:
         pytester.makepyfile(MISS.replace("TYPE", type_))
-        return pytester.runpytest_subprocess(*options, "--cce-lang=zh", "--tb=short").stdout.str()
+        return run(*options, "--cce-lang=zh", "--tb=short").stdout.str()
 
     with SimulatorServer(Simulator()) as server:
         for name, value in credentials_of(server).items():
             plain_language.setenv(name, value)
-        assert "  已写入 1 个录制文件\n" in run("addonStatic", *recording_from(server))
-        text = run("addonUpgrade", "--cce-mode=replay", CASSETTES)
+        assert "  已写入 1 个录制文件\n" in printed("addonStatic", *recording_from(server))
+        text = printed("addonUpgrade", "--cce-mode=replay", CASSETTES)
     assert "\n没有该请求的录制内容：GET /api/v3/" in text
     assert "\n  差异：      参数 type 为 'addonUpgrade'，录制时为 'addonStatic'\n" in text
     assert re.search(
@@ -133,20 +131,20 @@ def test_a_miss_says_in_chinese_what_differs_and_what_to_do(
 
 
 def test_the_language_is_that_of_the_environment_unless_the_option_names_another(
-    pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch
+    printed: Callable[..., str], plain_language: pytest.MonkeyPatch
 ) -> None:
     plain_language.setenv("LANG", "zh_CN.UTF-8")
-    assert CHINESE.search(printed(pytester))
-    assert not CHINESE.search(printed(pytester, "--cce-lang=en"))
+    assert CHINESE.search(printed())
+    assert not CHINESE.search(printed("--cce-lang=en"))
 
 
-def test_without_either_a_run_speaks_english(pytester: pytest.Pytester, plain_language: pytest.MonkeyPatch) -> None:
-    assert not CHINESE.search(printed(pytester))
+def test_without_either_a_run_speaks_english(printed: Callable[..., str], plain_language: pytest.MonkeyPatch) -> None:
+    assert not CHINESE.search(printed())
 
 
-def test_another_language_is_refused_with_those_that_there_are(pytester: pytest.Pytester) -> None:
+def test_another_language_is_refused_with_those_that_there_are(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(BROKEN)
-    result = pytester.runpytest_subprocess("--cce-lang=fr")
+    result = run("--cce-lang=fr")
     assert result.ret == 4
     assert "--cce-lang (from option)" in result.stderr.str()
     assert "one of en, zh" in result.stderr.str()
