@@ -62,7 +62,8 @@ def test_an_answer_has_no_headers_of_its_bodys_transfer() -> None:
         ({"a": None}, list, "its a is missing; expected an array"),
         ([], str, "its a is missing; expected a text"),
         ({"a": True}, int, "its a is 'True'; expected a number"),
-        ({"a": "x" * 50}, int, f"its a is '{'x' * 40}'; expected a number"),
+        # half of a word may be half of a secret
+        ({"a": "x" * 50}, int, "its a is 'xxxx'; expected a number"),
         ({"a": {"b": 1}}, list, "its a is an object; expected an array"),
         ({"a": [1]}, dict, "its a is an array; expected an object"),
     ],
