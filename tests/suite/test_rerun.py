@@ -53,7 +53,8 @@ def test_a_cause_is_still_there_with_its_fault_and_fixed_without_it(fault: str) 
 def test_what_shows_now_and_then_is_not_called_fixed_too_early(fault: str) -> None:
     for kept in kept_causes(fault):
         found = rerun(inspection_of([fault]), kept), rerun(inspection_of(), kept)
-        assert found[0].outcome in ("STILL", "UNDECIDED"), (kept, found[0])
+        # one of several questions at a time is wrong, and another one the next time
+        assert found[0].outcome in ("STILL", "CHANGED", "UNDECIDED"), (kept, found[0])
         assert found[1].outcome in ("FIXED", "UNDECIDED"), (kept, found[1])
         assert max(each.requests for each in found) <= MOST
 
