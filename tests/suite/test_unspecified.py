@@ -348,10 +348,11 @@ def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     [
         (lambda request: refusal(415) if "Content-Type" not in request.headers else None, ["PRE414"]),
         (lambda request: refusal(500) if "X-Language" in request.headers else None, ["PRE103"]),
-        # RFC 9110, 12.5.4: a language that cannot be served may be refused with it
+        # RFC 9110: a language that cannot be served may be refused (12.5.4), and so may a header that is not known (5.1)
         (lambda request: refusal(406) if "Accept-Language" in request.headers else None, []),
+        (lambda request: refusal(400) if "Via" in request.headers else None, []),
     ],
-    ids=["no Content-Type", "an unknown language", "not acceptable"],
+    ids=["no Content-Type", "an unknown language", "not acceptable", "an unknown header"],
 )
 def test_headers_that_a_client_may_send_or_not_change_nothing(
     answer: Callable[[Request], Response | None], codes: list[str], kind: str
