@@ -348,7 +348,7 @@ def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     [
         (lambda request: refusal(415) if "Content-Type" not in request.headers else None, ["PRE414"]),
         (lambda request: refusal(500) if "X-Language" in request.headers else None, ["PRE103"]),
-        # RFC 9110: a language that cannot be served may be refused (12.5.4), and so may a header that is not known (5.1)
+        # RFC 9110, 12.5.4 and 5.1: an unknown language may be refused, and so may an unknown header
         (lambda request: refusal(406) if "Accept-Language" in request.headers else None, []),
         (lambda request: refusal(400) if "Via" in request.headers else None, []),
     ],
