@@ -208,14 +208,14 @@ def test_whatever_did_not_leaves_the_old_cassette_byte_for_byte(pytester: pytest
     [
         ("raise KeyboardInterrupt", 2),
         ("pytest.exit('enough')", 2),
-        ("os.kill(os.getpid(), signal.SIGINT); signal.pause()", 2),
+        ("signal.raise_signal(signal.SIGINT)", 2),
     ],
 )
 def test_an_interrupted_test_leaves_the_old_cassette_byte_for_byte(
     pytester: pytest.Pytester, service: SimulatorServer, ending: str, status: int
 ) -> None:
     source = f"""
-import os, pytest, signal
+import pytest, signal
 
 def test_before(cce_client):
     cce_client.list_tasks()
