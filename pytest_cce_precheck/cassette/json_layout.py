@@ -18,7 +18,6 @@ _REQUEST: Final = b'      "request":{\n'
 _END_OF_REQUEST: Final = b"\n      },\n"
 _BODY: Final = re.compile(rb',\n {8}"body":\{\n {10}"json":(.+)\n {8}\}', re.DOTALL)
 _STYLE: Final = b'          "style":'
-_INDENTATION: Final = re.compile(b"\n +")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -44,7 +43,8 @@ class Part(NamedTuple):
         match = _BODY.search(outcome) if as_written else None
         if match is None or match[1].startswith(_STYLE, match[1].rfind(b"\n") + 1):
             return json.loads(b"{%b}" % outcome), None
-        body = b"".join(_INDENTATION.split(match[1]))
+        # a line begins with JSON, never with a blank of a text: line breaks within texts are escaped
+        body = b"".join(map(bytes.lstrip, match[1].split(b"\n")))
         return json.loads(b"{%b%b}" % (outcome[: match.start()], outcome[match.end() :])), body
 
     @property
