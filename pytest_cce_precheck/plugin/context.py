@@ -20,15 +20,18 @@ from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, mar
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
 from pytest_cce_precheck.plugin.settings import SUITE
-from pytest_cce_precheck.report.language import line_in
+from pytest_cce_precheck.report.language import language_of, line_in, text_in
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.vocabulary import list_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_cce_precheck.cassette.format import Origin, Recording
     from pytest_cce_precheck.config.options import Config, Language
     from pytest_cce_precheck.config.targets import NamedTarget
     from pytest_cce_precheck.contract.findings import Finding
+    from pytest_cce_precheck.errors import CcePrecheckError
     from pytest_cce_precheck.plugin.session import Harness
 
 
@@ -154,7 +157,33 @@ def proved(harness: Harness) -> str | None:
     return json.dumps(counts) if counts["rules"] else None
 
 
-def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
+def end_call(report: pytest.TestReport, error: BaseException | None, harness: Harness, test: TestContext) -> None:
+    """Set whether the test finished, and fail it for requests that were not answered."""
+    test.finished = _is_finished(report, error)
+    language = language_of(harness.config.lang, os.environ)
+    message = _missing_recording(test, error)
+    test.misses_shown = len(test.misses)
+    # a test that is expected to fail is never recorded
+    if message is not None and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", text_in(message, language)
+    elif test.misses:
+        _show_misses(report, text_in("\n".join(map(str, test.misses)), language), language)
+
+
+def end_teardown(report: pytest.TestReport, harness: Harness, test: TestContext) -> None:
+    """Fail a teardown for requests that were not answered since the test, or since a fixture of a wider scope."""
+    late = [*test.misses[test.misses_shown :], *harness.mode.misses]
+    harness.mode.misses.clear()
+    if not late:
+        return
+    language = language_of(harness.config.lang, os.environ)
+    if report.passed:
+        report.outcome, report.longrepr = "failed", text_in(_unanswered("the teardown passed, but", late), language)
+    else:
+        _show_misses(report, text_in("\n".join(map(str, late)), language), language)
+
+
+def _is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Return whether a test finished, so that what it recorded is complete.
 
     It passed, was skipped, or ended with a verdict on the service; any other failure may have stopped it early.
@@ -164,7 +193,7 @@ def is_finished(report: pytest.TestReport, error: BaseException | None) -> bool:
     return report.passed or report.skipped or isinstance(error, ContractViolation)
 
 
-def missing_recording(test: TestContext, error: BaseException | None) -> str | None:
+def _missing_recording(test: TestContext, error: BaseException | None) -> str | None:
     """Return the message about requests that were not answered, if the test failed with that or passed in spite of it.
 
     They had no recording, or were not permitted, or nobody asked what the test gave an answer for.
@@ -174,14 +203,16 @@ def missing_recording(test: TestContext, error: BaseException | None) -> str | N
         return str(error)
     if error is not None or not test.misses:
         return None
-    said = "the test passed, but"
-    if all(isinstance(each, CassetteError) for each in test.misses):
-        number = len(test.misses)
-        said += f" {'a request' if number == 1 else f'{number} requests'} had no recording"
-    return f"{said}:\n" + "\n".join(dict.fromkeys(map(str, test.misses)))
+    return _unanswered("the test passed, but", test.misses)
 
 
-def show_misses(report: pytest.TestReport, text: str, language: Language) -> None:
+def _unanswered(said: str, misses: Sequence[CcePrecheckError]) -> str:
+    if all(isinstance(each, CassetteError) for each in misses):
+        said += f" {'a request' if len(misses) == 1 else f'{len(misses)} requests'} had no recording"
+    return f"{said}:\n" + "\n".join(dict.fromkeys(map(str, misses)))
+
+
+def _show_misses(report: pytest.TestReport, text: str, language: Language) -> None:
     """Show the requests that were not answered beside the error that a test failed with."""
     report.sections.append((line_in("requests that were not answered", language), text))
     crash = getattr(report.longrepr, "reprcrash", None)

@@ -277,22 +277,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Set whether the test finished: only then is its cassette written."""
+    """Set whether the test finished: only then is its cassette written. Requests that nobody answered fail it."""
     report = yield
-    if report.when == "call" and context_key in item.stash:
-        from pytest_cce_precheck.plugin.context import is_finished, missing_recording, show_misses
-        from pytest_cce_precheck.report.language import language_of, text_in
+    if context_key in item.stash and report.when != "setup":
+        from pytest_cce_precheck.plugin.context import end_call, end_teardown
 
         harness, test = item.stash[context_key]
-        error = call.excinfo.value if call.excinfo else None
-        test.finished = is_finished(report, error)
-        language = language_of(harness.config.lang, os.environ)
-        message = missing_recording(test, error)
-        # a test that is expected to fail is never recorded
-        if message is not None and not hasattr(report, "wasxfail"):
-            report.outcome, report.longrepr = "failed", text_in(message, language)
-        elif test.misses:
-            show_misses(report, text_in("\n".join(map(str, test.misses)), language), language)
+        if report.when == "call":
+            end_call(report, call.excinfo.value if call.excinfo else None, harness, test)
+        else:
+            end_teardown(report, harness, test)
     add_records(report, item)
     return report
 

@@ -30,9 +30,9 @@ def service_of(harness: Harness, client: PrecheckClient) -> Service:
         return response
 
     def failed(error: CcePrecheckError) -> None:
-        test = harness.test
-        if test is not None and error not in test.misses:
-            test.misses.append(error)
+        misses = (harness.test or mode).misses
+        if error not in misses:
+            misses.append(error)
 
     def ids() -> Ids:
         target = mode.target

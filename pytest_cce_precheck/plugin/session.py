@@ -211,6 +211,8 @@ class Harness:
     def running(self, test: TestContext) -> Iterator[None]:
         """Run a test as the mode does, with an empty list of exchanges."""
         self.exchanges.clear()
+        test.misses += self.mode.misses
+        self.mode.misses.clear()
         with self.mode.running(test), judging_within(self.remaining):
             self.test = test
             for name, value in self._unreported:

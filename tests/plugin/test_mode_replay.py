@@ -208,6 +208,59 @@ def test_a_miss_that_the_tests_code_swallowed_fails_the_test_all_the_same(
     assert result.stdout.str().count("way out:" if kept else "; record it: ") == 1
 
 
+SWALLOWS = """
+import pytest
+
+def ask(client):
+    try:
+        client.list_tasks(type="x")
+    except BaseException:
+        pass
+
+@pytest.fixture
+def cleaned(cce_client):
+    yield
+    ask(cce_client)
+
+@pytest.fixture(scope="module")
+def before(cce_client):
+    ask(cce_client)
+    yield
+
+@pytest.fixture(scope="module")
+def after(cce_client):
+    yield
+    ask(cce_client)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "outcomes", "told"),
+    [
+        ("def test_it(cleaned): pass", {"passed": 1, "errors": 1}, "the teardown passed, but a request had no record*"),
+        (
+            "def test_it(cce_client, request): request.addfinalizer(lambda: ask(cce_client))",
+            {"passed": 1, "errors": 1},
+            "the teardown passed, but a request had no recording:",
+        ),
+        ("def test_it(before): pass", {"failed": 1}, "the test passed, but a request had no recording:"),
+        (
+            "def test_it(after): pass",
+            {"passed": 1, "errors": 1},
+            "the teardown passed, but a request had no recording:",
+        ),
+    ],
+)
+def test_a_miss_that_a_fixture_swallowed_fails_the_test_or_its_teardown(
+    pytester: pytest.Pytester, run: Run, source: str, outcomes: dict[str, int], told: str
+) -> None:
+    pytester.makepyfile(test_it=SWALLOWS + source)
+    result = run(*REPLAY)
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines([told])
+
+
 def test_a_recording_that_cannot_be_read_fails_the_test_even_if_that_is_swallowed(
     pytester: pytest.Pytester, run: Run
 ) -> None:

@@ -72,6 +72,7 @@ class TestContext:
     Learned while it runs: ``finished`` is set before the mode ends the test, and only then is its cassette written;
     ``kept`` says afterwards whether that was done. ``notes`` are stored in the cassette for the replay, ``credentials``
     are those of the session's client, ``classes`` are the filter value classes that its cassette covers.
+    ``misses`` are the requests that were not answered, of which reports show ``misses_shown``.
     ``by_client`` counts the calls of ``cce_client``, ``by_requests`` all that reached a real service, ``judged`` the
     answers that were checked. ``on_simulator`` is set if it used the simulator's fixtures although another service
     answers, ``asked_before`` is how many requests the simulator had before the test.
@@ -96,6 +97,7 @@ class TestContext:
     kept: bool | None = None
     classes: Sequence[str] = ()
     misses: list[CcePrecheckError] = field(default_factory=list)
+    misses_shown: int = 0
     by_client: Traffic = field(default_factory=Traffic)
     by_requests: Traffic = field(default_factory=Traffic)
     judged: int = 0
@@ -155,6 +157,8 @@ class BaseMode(ABC):
         self.config = config
         self.environment = environment
         self._remaining = remaining
+        # requests between tests that were not answered, which the next report of a test shows
+        self.misses: list[CcePrecheckError] = []
         self.simulators = simulators or Simulators()
 
     @property

@@ -38,7 +38,7 @@ class RecordMode(LiveMode):
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Refuse the call: no cassette is open."""
-        return refused_outside_a_test("record")
+        return refused_outside_a_test("record", self.misses)
 
     @contextmanager
     def running(self, test: TestContext) -> Iterator[None]:

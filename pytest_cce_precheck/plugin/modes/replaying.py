@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.cassette.format import Origin
     from pytest_cce_precheck.client import PrecheckClient
+    from pytest_cce_precheck.errors import CcePrecheckError
     from pytest_cce_precheck.wire.exchange import Request, Response
 
 # if neither the settings nor a cassette name a service
@@ -33,7 +34,7 @@ class ReplayMode(BaseMode):
     def __init__(self, *settings: Any) -> None:
         super().__init__(*settings)
         self._origin: Origin | None = None
-        self._answer: Callable[[Request], Response] = _no_test
+        self._answer: Callable[[Request], Response] = self._no_test
 
     @property
     def target(self) -> ServiceTarget:
@@ -60,11 +61,11 @@ class ReplayMode(BaseMode):
             with self._answering(test), self.network([self.target.endpoint, _NOWHERE], test):
                 yield
         finally:
-            self._origin, self._answer = None, _no_test
+            self._origin, self._answer = None, self._no_test
 
     def outside_a_test(self) -> AbstractContextManager[object]:
         """Refuse the call: no cassette is open."""
-        return refused_outside_a_test("replay")
+        return refused_outside_a_test("replay", self.misses)
 
     def answer(self, request: Request, client: PrecheckClient) -> Response:  # noqa: ARG002  nobody else is asked
         """Answer from the test's cassette."""
@@ -75,6 +76,10 @@ class ReplayMode(BaseMode):
         if test.playback is None or not test.playback.is_used:
             return None
         return f"{self.config.answered_by} of {test.playback.cassette.origin.endpoint}"
+
+    def _no_test(self, _: Request) -> NoReturn:
+        with self.outside_a_test():
+            raise AssertionError
 
     def _answering(self, test: TestContext) -> Interceptor:
         # a client that was made before any cassette was open has this endpoint
@@ -110,17 +115,14 @@ def _missing(test: TestContext, error: CassetteMissingError) -> Callable[[Reques
     return answer
 
 
-def _no_test(_: Request) -> NoReturn:
-    with refused_outside_a_test("replay"):
-        raise AssertionError
-
-
 @contextmanager
-def refused_outside_a_test(mode: str) -> Iterator[None]:
-    """Raise `CassetteMissError` for a call outside of a test."""
-    raise CassetteMissError(
+def refused_outside_a_test(mode: str, misses: list[CcePrecheckError]) -> Iterator[None]:
+    """Raise `CassetteMissError` for a call outside of a test, and add it to the misses."""
+    miss = CassetteMissError(
         "no-test",
         f"a call was made outside of a test, in mode {mode}: cassettes belong to tests, so let the test make it,"
         " or a fixture of function scope",
     )
+    misses.append(miss)
+    raise miss
     yield
