@@ -303,7 +303,7 @@ class _Run:
         status = record.exit_status
         if self.options.json:
             ended = {"event": "ended", "verdict": record.verdict, "headline": record.headline, "exit_status": status}
-            self._output.put(json.dumps(self.clean(ended)), always=True)
+            self._output.put(own_words(json.dumps(self.clean(ended))), always=True)
         else:
             for line in (*map(self.said, _totals(self.proxy)), *(lines(record) if self.proxy.mode.judges else ())):
                 self._output.put(own_words(self.clean(line)), always=True)

@@ -228,7 +228,8 @@ def record_of(
     is_wrong = False
     for test in proxy.all_tests:
         outcome = sorted_by_effect(test.findings, config)
-        failed = bool(outcome.failing or test.problems)
+        # the credentials are the run's own, so its tests did not expect that none is let in
+        failed = bool(outcome.failing or test.problems or (test.judged and proxy.mode.is_refused))
         is_wrong = is_wrong or failed
         records = [("cce_answers", json.dumps(_answers(test, config))), *_cassette_records(test)]
         for finding, more in records_of_verdict(outcome):
@@ -242,6 +243,8 @@ def record_of(
         proof = proxy.mode.captured.proof
         counts = {"rules": dict(proof.rules), "statuses": dict(proof.statuses), "fields": dict(proof.fields)}
         beside.append(("the proxy", "cce_proved", json.dumps(counts)))
+    # a run that looked at nothing has shown nothing
+    is_wrong |= proxy.mode.judges and not any(test.judged for test in proxy.all_tests)
     return collect(log, config, redactor=redactor, beside=beside, sent={"": sent}, exit_status=int(is_wrong))
 
 

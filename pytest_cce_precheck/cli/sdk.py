@@ -29,7 +29,7 @@ from pytest_cce_precheck.sdk.known import (
     write_known_failing,
 )
 from pytest_cce_precheck.sdk.reports import bug_reports, write_reports
-from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, run_sdks
+from pytest_cce_precheck.sdk.run import SdkReport, corpus_credentials, refuse_nothing_asked, run_sdks
 from pytest_cce_precheck.sdk.table import as_document, as_markdown, as_text
 from pytest_cce_precheck.sdk.versions import ASYNCHRONOUS, compare_sdks, installed_driver, versions_of_python
 
@@ -135,6 +135,7 @@ def _run(options: argparse.Namespace) -> int:
     named = read_known(options.known_failing, options.known_flaky, cases)
     language = chosen_language(options)
     [report] = _reports([command], cases, options)
+    refuse_nothing_asked(report)
     change = compare_with_baseline(baseline, report) if baseline else None
     states = {result.case.name: (baseline or named).state_of(result) for result in report.results}
     failed = tuple(result for result in report.results if states[result.case.name] is CaseState.FAILED)
@@ -261,6 +262,7 @@ def _compare(options: argparse.Namespace) -> int:
     commands = map(driver_command, options.driver) if options.driver else versions_of_python(options.python)
     steps = compare_sdks([*commands])
     put_out(options, [step.to_dict() for step in steps], (step.text.removesuffix("\n") for step in steps))
+    refuse_nothing_asked(steps[-1].after)
     return int(any(step.new for step in steps))
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 
 _NO_LEAVE: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+# they may come from any machine on the way
+_PASSED_ON: Final = PASSING - {THROTTLED}
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class ProxyMode:
     needs_service: ClassVar[bool] = True
     needs_test: ClassVar[bool] = False
     judges: ClassVar[bool] = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether every answer that was judged is 401 or 403."""
+        return False
 
     def __init__(self, means: Means) -> None:
         self.means = means
@@ -185,7 +192,7 @@ def _project_of(request: Request) -> str:
 def _is_refused(recordings: Iterable[Recording]) -> bool:
     """Whether all calls say nothing about the service but that it was not asked, or not with leave."""
     outcomes = (each.outcome for each in recordings)
-    return all(isinstance(each, Failure) or each.status in _NO_LEAVE | PASSING - {THROTTLED} for each in outcomes)
+    return all(isinstance(each, Failure) or each.status in _NO_LEAVE | _PASSED_ON for each in outcomes)
 
 
 def _has_answers(cassette: Path) -> bool:
@@ -250,6 +257,8 @@ class JudgingProxy(ProxyMode):
         self.captured = Captured(together=not means.lag)
         self._lost: dict[tuple[str, str], Finding] = {}
         self._has_answered = False
+        self._is_refused = False
+        self._let_in = False
 
     def answer(self, request: Request, test: OpenTest) -> Response:
         """Return the real answer; that there is none, again, is a finding too."""
@@ -271,11 +280,20 @@ class JudgingProxy(ProxyMode):
         """Return the losses if there was nothing else."""
         return [] if self._has_answered else gathered(self._lost.values())
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether every answer that was judged is 401 or 403."""
+        return self._is_refused and not self._let_in
+
     def asked(self, test: OpenTest, timed: Timed) -> None:
         """Judge an exchange alone, and with all that came before."""
         with self._lock:
             found = [*self.captured.judge(timed), *too_slow(timed.exchange, self.means.max_response_time)]
-            test.judged += is_call(timed.exchange.request.method, timed.exchange.request.path)
+            request, status = timed.exchange.request, timed.exchange.status
+            if is_call(request.method, request.path) and status not in _PASSED_ON:
+                test.judged += 1
+                self._is_refused |= status in _NO_LEAVE
+                self._let_in |= status not in _NO_LEAVE
             # of a fact that every answer shows, one finding is kept
             test.findings[:] = gathered([*test.findings, *(each.abridged() for each in found)])
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import Severity
+from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.sdk.corpus import Corpus, corpus_server
 from pytest_cce_precheck.sdk.driver import GRACE_SECONDS, Driver, DriverError
 from pytest_cce_precheck.sdk.fidelity import compare, shown
@@ -48,6 +49,17 @@ def run_sdk(driver: Driver, credentials: Credentials, cases: Sequence[Case]) -> 
     with corpus_server(corpus) as server:
         results = tuple(_results(driver, credentials, cases, corpus, server.endpoint))
     return SdkReport(driver.introduction, results)
+
+
+def refuse_nothing_asked(report: SdkReport) -> None:
+    """Raise `ConfigurationError` if the SDK could be asked for no case: that shows nothing."""
+    sdk = report.introduction
+    if all(result.verdict is CaseVerdict.ABSENT for result in report.results):
+        operations, authentication = (", ".join(names) or "none" for names in (sdk.operations, sdk.authentication))
+        raise ConfigurationError(
+            f"{sdk.name} was asked nothing: its driver offers the operations {operations} and the authentication"
+            f" {authentication}, and every case needs others (see docs/how-to-driver.md)"
+        )
 
 
 def run_sdks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,12 @@ from pytest_cce_precheck.report.files import FORMS
 from pytest_cce_precheck.schema_files import load_schema
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.proxies import RunningProxy, proxy, real, tasks_of
-from tests.servers import Handler, serving
+from tests.servers import Handler, always, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.servers import Answer
 
 
 # ---- judge, diff
@@ -88,6 +91,34 @@ def test_no_answer_is_a_finding_of_judge(tmp_path: Path) -> None:
                 running.get(list_path("p", "c"))
             assert running.stop() == 1
             assert [each["code"] for each in running.of("finding")] == ["PRE101"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "verdict", "headline"),
+    [
+        (None, None, "incomplete", "no answer was judged against the contract"),
+        (always(200, b"{}"), "/api/v3/projects/p/clusters/c/addons", "incomplete", "no answer was judged against *"),
+        (always(503, b"<h1>down</h1>", "text/html"), list_path("p", "c"), "incomplete", "no answer was judged *"),
+        (
+            always(401, b'{"error_code":"APIGW.0301","error_msg":"no","request_id":"1"}', **{"X-Request-Id": "1"}),
+            list_path("p", "c"),
+            "not-let-in",
+            "not let in: http* answered the first list with 401",
+        ),
+    ],
+    ids=["nothing", "another path", "down", "refused"],
+)
+def test_a_run_that_looked_at_nothing_is_not_green(
+    tmp_path: Path, answer: Answer | None, path: str | None, verdict: str, headline: str
+) -> None:
+    with serving(answer or always(200, b"{}")) as server:  # noqa: SIM117
+        with proxy(tmp_path, "--mode=judge", "--to", server.endpoint, CCE_AUTH_TOKEN="t-0123456789") as running:
+            for _ in range(2 if path else 0):
+                running.get(path or "", "T")
+            assert running.stop() == 1
+    [ended] = running.of("ended")
+    assert (ended["verdict"], ended["exit_status"]) == (verdict, 1)
+    assert fnmatch(ended["headline"], headline)
 
 
 def test_diff_reports_what_differs_from_the_recorded_answers(recorded: Path, server: SimulatorServer) -> None:

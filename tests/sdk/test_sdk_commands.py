@@ -23,7 +23,7 @@ from pytest_cce_precheck.sdk.reports import bug_reports
 from pytest_cce_precheck.sdk.run import run_sdks
 from tests.processes import service
 from tests.sdk import few_cases
-from tests.sdk.fakes import answering, fake_sdk
+from tests.sdk.fakes import answering, fake_sdk, script
 from tests.sdk.few_cases import LOSING, NAMES, RIGHT
 
 if TYPE_CHECKING:
@@ -52,6 +52,21 @@ def test_a_loss_fails_and_is_reported_once_with_all_its_cases(capsys: pytest.Cap
         "high: `spec` of the answer is lost\n"
         '  PRE710 $.items[0].spec was sent as {"addonTargetVersion": "1.28.4"}, and is gone [3 cases, conforming]\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("offered", "said"),
+    [
+        ("operations=[]", "the operations none and the authentication ak/sk, temporary"),
+        ("authentication=[]", "the operations list, create and the authentication none"),
+    ],
+)
+def test_an_sdk_that_was_asked_nothing_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], offered: str, said: str
+) -> None:
+    command = script(tmp_path, f"for line in sys.stdin: hello(json.loads(line), {offered})")
+    assert main(["sdk", "run", "--driver", shlex.join(command)]) == 2
+    assert f"fake 1.0 was asked nothing: its driver offers {said}, and every case" in capsys.readouterr().err
 
 
 def test_markdown_has_a_bug_report_for_each_loss(capsys: pytest.CaptureFixture[str]) -> None:
