@@ -19,7 +19,7 @@ from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
 from pytest_cce_precheck.wire.signing import sign
-from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType
+from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,8 +108,11 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     )
     forwarded = f"no credentials, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
     yield Probe(2, "PRE601", forwarded, _forwarded(by_id))
-    # with every filter, and in the other cluster if there is one: a gap is not only where both are
-    yield Probe(2, "PRE601", "no credentials and every filter", replace(elsewhere, query=filtered.query))
+    # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
+    # temporary keys authenticates nobody by itself
+    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))
+    without = replace(elsewhere, query=filtered.query, headers=alone)
+    yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
     yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")

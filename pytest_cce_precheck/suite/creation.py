@@ -14,7 +14,15 @@ from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
-from pytest_cce_precheck.suite.create_bodies import AWKWARD, MARK, addon_for, bad_bodies, body_of, models_of
+from pytest_cce_precheck.suite.create_bodies import (
+    AWKWARD,
+    MARK,
+    addon_for,
+    awkward_version,
+    bad_bodies,
+    body_of,
+    models_of,
+)
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
@@ -146,9 +154,11 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
         addon_for(first, TaskType.UPGRADE),
         addon_for(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
     ]
+    # there may be no such version
+    unusual = [several[0], addon_for(first, TaskType.UPGRADE, awkward_version(first)), several[2]]
     plain = [addon_for(first, TaskType.STATIC), addon_for(last, TaskType.UPGRADE)]
     status = 0
-    for addons in (several, plain, plain[:1]):
+    for addons in (unusual, several, plain, plain[:1]):
         exchange = _create(run, addons)
         if exchange is None or not 400 <= exchange.status < 500:
             return exchange

@@ -148,6 +148,7 @@ def _queries(tasks: list[Any], others: list[Any]) -> Iterator[str]:
     yield f"type={first.type}&task_id={first.id}&addon_instance_id={last.instance.id}"
     yield f"task_id={first.id}&addon_instance_id={last.instance.id}"
     yield f"type={last.type}&task_id={first.id}"
+    yield f"type=&task_id={first.id}"
     yield f"task_id={others[0].id}"
     yield f"addon_instance_id={others[0].instance.id}"
     yield from (encode_query([("type", str(each.make(first.type)))]) for each in TYPE_CLASSES)
@@ -215,6 +216,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     half = authorization[:-64] + "".join("1" if each == "0" else "0" for each in authorization[-64:-32])
     yield signed.with_headers(signed.headers.replacing("Authorization", half + authorization[-32:]))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
+    yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Security-Token", "wrong"))))
     yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
 
@@ -250,7 +252,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         b"{",
         caller.order(
             entry(0, values={"text": "<b>", "more": [1.5, True, None, {"none": []}]}),
-            entry(0, "addonUpgrade"),
+            entry(0, "addonUpgrade", targetVersion="1.2.3-rc.1"),
             entry(1),
         ),
         caller.order(entry(0)),

@@ -37,7 +37,15 @@ from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
 from pytest_cce_precheck.wire.signing import sign
-from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, TOKEN_HEADER, Filter, TaskType, create_path, list_path
+from pytest_cce_precheck.wire.vocabulary import (
+    DATE_HEADER,
+    SECURITY_TOKEN_HEADER,
+    TOKEN_HEADER,
+    Filter,
+    TaskType,
+    create_path,
+    list_path,
+)
 
 _ACCESS_KEY: Final = re.compile(r"Access=([^,]+)")
 # of the digits of a signature
@@ -192,6 +200,9 @@ HOOKS: Final[HookTable] = {
     },
     "authorize": {
         "no-credentials-needed": accept("no-credentials"),
+        "security-token-lets-in": accept(
+            "no-credentials", where=lambda call: SECURITY_TOKEN_HEADER in call.request.headers
+        ),
         "empty-token-accepted": accept("no-credentials", where=lambda call: TOKEN_HEADER in call.request.headers),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
         "no-credentials-needed-in-the-other-cluster": when(

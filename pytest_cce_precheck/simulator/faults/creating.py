@@ -157,6 +157,9 @@ HOOKS: Final[HookTable] = {
         "create-makes-one-task-less": _lose_last,
         "create-answers-one-task-more": _first_twice,
         "created-for-another-instance": _other_instance,
+        "created-version-loses-its-build": in_each(
+            alter("spec.addonTargetVersion", lambda version: version.partition("-")[0])
+        ),
         "created-for-another-version": in_each(_OTHER_TARGET),
         "create-makes-twins": lambda call, _: _make(call),
         "create-type-mismatch": _change_made(
