@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import shortened
-from pytest_cce_precheck.errors import BodyError
+from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.redaction.documents import redacted
 from pytest_cce_precheck.redaction.texts import curl
 from pytest_cce_precheck.report.text import OTHER_CREDENTIALS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.redaction.texts import Redactor
     from pytest_cce_precheck.wire.credentials import AuthKind
-    from pytest_cce_precheck.wire.exchange import Exchange
+    from pytest_cce_precheck.wire.exchange import Exchange, Response
 
 Excerpt = dict[str, Any]
 Steps = tuple[str | int, ...]
@@ -33,6 +33,7 @@ _MARKED: Final = 2
 _TASK: Final = 2
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _RAW: Final = 4096
+_LAST_WORD: Final = re.compile(r"""[^\s"',:<>{}\[\]]*\Z""")
 
 
 def finding_as_data(finding: Finding, redactor: Redactor, kind: AuthKind | None) -> dict[str, Any]:
@@ -65,9 +66,8 @@ def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:
             continue
         try:
             document = exchange.document
-        except BodyError:
-            text = exchange.response.body[:_RAW].decode("utf-8", "backslashreplace")
-            found.append(_shown(text.splitlines(), [], clean))
+        except (BodyError, ReleasedBodyError):
+            found.append(_shown(_beginning(exchange.response).splitlines(), [], clean))
             continue
         tasks = [("items", place) for place, (name, _) in enumerate(_tasks(document)) if name in ids]
         places = [_steps(finding.path)] if number == 0 and finding.path else tasks[:_MARKED]
@@ -75,6 +75,12 @@ def excerpts(finding: Finding, clean: Callable[[str], str]) -> list[Excerpt]:
         missing = ids[0] if ids and len(shown) > 1 and not tasks else ""
         found.append({**excerpt, **({"missing": missing} if missing else {})})
     return found
+
+
+def _beginning(response: Response) -> str:
+    text = response.body[:_RAW].decode("utf-8", "backslashreplace")
+    # a part of a secret would not be recognised
+    return text if response.size <= _RAW else _LAST_WORD.sub("", text)
 
 
 def _shown(lines: list[str], marked: list[int], clean: Callable[[str], str]) -> Excerpt:
@@ -110,7 +116,7 @@ def _task_ids(finding: Finding, shown: Sequence[Exchange]) -> list[str]:
     for number, exchange in enumerate(shown):
         try:
             own = [name for name, _ in _tasks(exchange.document)]
-        except BodyError:
+        except (BodyError, ReleasedBodyError):
             continue
         if number == 0 and steps[:1] == ("items",) and len(steps) > 1 and isinstance(steps[1], int):
             return own[steps[1] : steps[1] + 1]

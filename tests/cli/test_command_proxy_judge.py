@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from pytest_cce_precheck import Simulator, SimulatorServer
 from pytest_cce_precheck.report.files import FORMS
 from pytest_cce_precheck.schema_files import load_schema
+from pytest_cce_precheck.wire.exchange import LARGE
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.proxies import RunningProxy, proxy, real, tasks_of
 from tests.servers import Handler, always, serving
@@ -91,6 +92,18 @@ def test_no_answer_is_a_finding_of_judge(tmp_path: Path) -> None:
                 running.get(list_path("p", "c"))
             assert running.stop() == 1
             assert [each["code"] for each in running.of("finding")] == ["PRE101"]
+
+
+def test_a_finding_in_an_answer_of_megabytes_is_in_the_report(tmp_path: Path) -> None:
+    document = {"kind": "Wrong", "apiVersion": "v3", "pageInfo": {"currentCount": 0}, "items": [], "x": "x" * LARGE}
+    with serving(always(200, json.dumps(document).encode())) as server:
+        endpoint = ("--to", server.endpoint)
+        with proxy(tmp_path, "--mode=judge", *endpoint, "--report=r.json", CCE_AUTH_TOKEN="t-0123456789") as running:
+            running.get(list_path("p", "c"), "T")
+            running.get(list_path("p", "c"), "T")
+            assert running.stop() == 1, running.output
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert "PRE203" in {each["code"] for each in report["findings"]}
 
 
 @pytest.mark.parametrize(

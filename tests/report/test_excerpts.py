@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from pytest_cce_precheck.contract.findings import Finding
-from pytest_cce_precheck.report.excerpts import excerpts
-from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
+from pytest_cce_precheck.redaction.texts import Redactor
+from pytest_cce_precheck.report.excerpts import excerpts, finding_as_data
+from pytest_cce_precheck.wire.exchange import LARGE, Exchange, Request, Response
 from tests.contract.answers import listing, task
 
 ASKED = Request("GET", "https://cce.example", "/p")
@@ -75,3 +76,15 @@ def test_of_a_refusal_which_may_hold_any_secret_nothing_is_shown() -> None:
 def test_unknown_keys_are_masked_as_in_a_cassette() -> None:
     exchange = answered({**listing([]), "owner": "PLANTED"})
     assert "PLANTED" not in str(excerpts(Finding("PRE203", "x", "$.kind", exchanges=(exchange,)), str))
+
+
+def test_of_a_large_body_that_was_released_its_beginning_is_shown_without_a_word_that_is_cut() -> None:
+    document = {**listing([task(1)]), "owner": "PLANTED", "note": "S3CRET-" * 1000, "padding": "x" * LARGE}
+    kept = answered(document).abridged()
+    assert b"S3CRET" in kept.response.body[-20:]
+    shown = finding_as_data(Finding("PRE305", "x", "$.items[0].status", exchanges=(kept,)), Redactor(()), None)
+    [excerpt] = [each["excerpt"] for each in shown["exchanges"]]
+    assert excerpt["lines"][0].startswith('{"kind": "AddonCheck"')
+    assert excerpt["marked"] == []
+    assert "S3CRET" not in str(excerpt)
+    assert "PLANTED" not in str(excerpt)
