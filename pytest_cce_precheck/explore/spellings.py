@@ -57,10 +57,11 @@ def spelling_queries(
 def _empty(anchors: Sequence[AnsweredTask]) -> Iterator[TieredQuery]:
     for name in Filter:
         empty = FilterValue(name, "", EMPTY)
-        yield 1 if name is Filter.TYPE else 4 if anchors else 2, select([empty])
+        yield 4 if anchors else 2, select([empty])
         # an empty filter may switch off those beside it, which does not show alone
         for task in anchors[:1]:
-            yield 2, select([empty, *matching(task, Filter.TASK_ID if name is Filter.TYPE else Filter.TYPE)])
+            other = Filter.TASK_ID if name is Filter.TYPE else Filter.TYPE
+            yield 1 if name is Filter.TYPE else 2, select([empty, *matching(task, other)])
     yield 4, select([FilterValue(name, "", EMPTY) for name in Filter])
 
 
