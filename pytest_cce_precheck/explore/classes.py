@@ -124,7 +124,6 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("suffix", lambda value: value[len(value) // 2 :], 3, joined=True),
     Unselective("longer", _respelt("{}0"), 3, joined=True),
     Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
-    Unselective("regular expression", lambda _: ".*", 3),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),
     Unselective("nil", lambda _: "00000000-0000-0000-0000-000000000000", 3),
@@ -152,8 +151,9 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
 
 CLASSES: Final = {
     Filter.TYPE: TYPE_CLASSES,
-    Filter.TASK_ID: ID_CLASSES,
-    Filter.ADDON_INSTANCE_ID: ID_CLASSES,
+    # a service that reads one id so reads the other so too
+    Filter.TASK_ID: (*ID_CLASSES, Unselective("regular expression", lambda _: ".*", 3)),
+    Filter.ADDON_INSTANCE_ID: (*ID_CLASSES, Unselective("blank", lambda _: " ", 3)),
 }
 
 # a value that is not a well-formed id may be refused so; a well-formed unknown one may only be a 404

@@ -76,9 +76,9 @@ def _unknown_places(run: Inspection) -> Iterator[Probe]:
     client = run.client
     cluster, project = client.cluster_id, client.project_id
     yield Probe(1, "a cluster that does not exist", client.list_request(cluster_id=run.unknown_id(cluster)))
-    yield Probe(
-        1, "this cluster under a project that does not exist", client.list_request(project_id=run.unknown_id(project))
-    )
+    # a gateway may look at the header alone: with the own project there, only the path is wrong
+    unknown = _in_the_own_name(run, client.list_request(project_id=run.unknown_id(project)))
+    yield Probe(1, "this cluster under a project that does not exist", unknown, as_is=True)
     yield Probe(3, "the first half of the cluster's id", client.list_request(cluster_id=cluster[: len(cluster) // 2]))
     if cluster.swapcase() != cluster:
         yield Probe(3, "the cluster's id in the other letter case", client.list_request(cluster_id=cluster.swapcase()))
@@ -98,14 +98,20 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
         own = run.lists.latest.tasks[0].id if run.lists.latest and run.lists.latest.tasks else None
         asked = replace(foreign, query=encode_query([(Filter.TASK_ID, own or run.unknown_id(""))]))
         yield Probe(2, "another account's cluster, asked for one task", asked)
-        own_header = authenticate(foreign, client.credentials, now=utc_now(), project_id=client.project_id)
-        own_header = replace(own_header, headers=own_header.headers.replacing(PROJECT_HEADER, client.project_id))
+        own_header = _in_the_own_name(run, foreign)
         yield Probe(2, "another account's cluster, with the own X-Project-Id", own_header, as_is=True)
         yield Probe(3, "another account's cluster, without credentials", foreign, as_is=True)
     if cluster:
         yield Probe(1, "another account's cluster under the own project", client.list_request(cluster_id=cluster))
     if project:
         yield Probe(2, "the own cluster under another account's project", client.list_request(project_id=project))
+
+
+def _in_the_own_name(run: Inspection, request: Request) -> Request:
+    """Return a request for another project, authenticated with the own one in the header."""
+    project = run.client.project_id
+    authentic = authenticate(request, run.client.credentials, now=utc_now(), project_id=project)
+    return replace(authentic, headers=authentic.headers.replacing(PROJECT_HEADER, project))
 
 
 def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:

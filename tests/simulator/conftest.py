@@ -149,6 +149,7 @@ def _queries(tasks: list[Any], others: list[Any]) -> Iterator[str]:
     yield f"task_id={first.id}&addon_instance_id={last.instance.id}"
     yield f"type={last.type}&task_id={first.id}"
     yield f"type=&task_id={first.id}"
+    yield "addon_instance_id=%20"
     yield f"task_id={others[0].id}"
     yield f"addon_instance_id={others[0].instance.id}"
     yield from (encode_query([("type", str(each.make(first.type)))]) for each in TYPE_CLASSES)
@@ -180,7 +181,7 @@ def _places(caller: Caller) -> Iterator[Request]:
         for query in (f"type={task.type}", f"addon_instance_id={task.instance.id}"):
             yield caller.with_token(caller.request(query, cluster=simulator.other_cluster_id))
     for cluster in (simulator.cluster_id, simulator.foreign_cluster_id):
-        for project in (simulator.foreign_project_id, "nobody"):
+        for project in (simulator.foreign_project_id, "nobody", f"{simulator.project_id[:-1]}x"):
             yield caller.with_token(caller.request(project=project, cluster=cluster))
 
 

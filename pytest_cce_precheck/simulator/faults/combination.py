@@ -200,6 +200,9 @@ HOOKS: Final[HookTable] = {
         "third-of-equal-questions-differs": when(filtered, partial(_short_each, 3)),
         "read-by-id-ends-a-task": when(only(TASK_ID), _end_the_running),
         "empty-value-selects-the-first": when(_empty(TASK_ID), lambda _, tasks: tasks[:1]),
+        "blank-instance-is-no-filter": when(
+            lambda call: call.query.values.get(INSTANCE, ("x",))[0].isspace(), ignore(INSTANCE)
+        ),
         "empty-type-drops-the-filters": when(_empty(TYPE), everything),
         "empty-type-means-static": when(_empty(TYPE), keep(of_type(TaskType.STATIC))),
         "other-case-of-a-name-inverts": when(

@@ -41,7 +41,7 @@ from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.simulator.selection import select
 from pytest_cce_precheck.simulator.state import Moment, Task, Timetable
-from pytest_cce_precheck.wire.vocabulary import TaskState, TaskType
+from pytest_cce_precheck.wire.vocabulary import PROJECT_HEADER, TaskState, TaskType
 
 
 def _later(hook: Hook[Any]) -> Hook[Any]:
@@ -202,6 +202,13 @@ HOOKS: Final[HookTable] = {
         ),
         "unknown-cluster-answered": _instead_of_refusal("cluster", lambda ids, *_: (ids.project_id, ids.cluster_id)),
         "project-ignored": _instead_of_refusal("project"),
+        "project-known-by-its-beginning": when(
+            lambda call: call.request.headers.get(PROJECT_HEADER) in (None, call.ids.project_id),
+            _instead_of_refusal(
+                "project",
+                lambda ids, project, cluster: (ids.project_id, cluster) if project[:8] == ids.project_id[:8] else None,
+            ),
+        ),
         "foreign-project-readable": _instead_of_refusal(
             "project", lambda ids, *sent: sent if sent[0] == ids.foreign_project_id else None
         ),
