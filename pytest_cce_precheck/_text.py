@@ -1,22 +1,35 @@
-"""Words for messages: near matches of a mistyped word, plurals, lists that end, long texts shortened."""
+"""Words for messages: near matches of a mistyped word, plurals, lists that end, long texts shortened; JSON to show."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 from unicodedata import east_asian_width
 
 from pytest_cce_precheck._secret_patterns import looks_like_secret
 
 # half of a secret is not recognised and would not be masked, so only this much of a word that is cut stays
 _KEPT: Final = 4
+# beside what JSON escapes itself
+_ACTS_ON_A_TERMINAL: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _IN_A_WORD: Final = r"[^\s\"'<>()\[\]{},;:=&?]"
 _CUT_AT_THE_END: Final = re.compile(rf"(?<!{_IN_A_WORD})({_IN_A_WORD}{{{_KEPT}}}){_IN_A_WORD}+\Z")
 _CUT_AT_THE_START: Final = re.compile(rf"\A{_IN_A_WORD}+?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
 # so far beyond what stays, a text is searched for a name that makes a secret of what stays, and for its end
 _AROUND: Final = 2_000
+
+
+def json_text(document: Any, *, indent: int | None = 2) -> str:
+    """Return a document as JSON that a terminal may show: control and bidi characters are escaped.
+
+    >>> print(json_text({"x": "插\\x9b\\u202e"}, indent=None))
+    {"x": "插\\u009b\\u202e"}
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return _ACTS_ON_A_TERMINAL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -120,7 +120,8 @@ def _differences(asked: Request, recorded: Request) -> Iterator[str]:
     )
     for name in mine | theirs:
         if sorted(mine.get(name, ())) != sorted(theirs.get(name, ())):
-            yield f"the parameter {name} is {_values(mine.get(name))}, recorded {_values(theirs.get(name))}"
+            named = name if name.isprintable() else repr(name)
+            yield f"the parameter {named} is {_values(mine.get(name))}, recorded {_values(theirs.get(name))}"
     if asked.body != recorded.body:
         yield from _body_differences(asked.body, recorded.body)
 

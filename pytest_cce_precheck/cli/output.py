@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import count_of, json_text
 from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.acceptance import useless
@@ -34,7 +33,7 @@ def print_lines(lines: Iterable[str], redactor: Redactor | None = None, *, langu
 
 def print_json(document: Any, redactor: Redactor | None = None) -> None:
     """Print a document for programs, without secrets if there is a ``redactor``."""
-    print_lines([json.dumps(document, indent=2, ensure_ascii=False)], redactor)
+    print_lines([json_text(document)], redactor)
 
 
 def say(lines: Iterable[str], options: argparse.Namespace, redactor: Redactor | None = None) -> None:

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck import _files
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import count_of, json_text
 from pytest_cce_precheck.cassette.format import loads
 from pytest_cce_precheck.cassette.importers.har import to_har
 from pytest_cce_precheck.cli.arguments import whole
@@ -313,7 +313,7 @@ class _Run:
         name = f"--har={self.options.har}"
         test = OpenTest(name)
         document = to_har(loads(self.text_of(test, self.proxy.passed, name), name))
-        data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        data = json_text(document).encode("utf-8", "backslashreplace")
         _files.write(Path(self.options.har), data, name)
 
 
@@ -345,9 +345,11 @@ def _in_words(event: dict[str, Any]) -> Iterator[str]:
         state = {True: f"recorded in {event['cassette']}", False: "not recorded", None: "ended"}[event["kept"]]
         unused = f", {event['unused']} of {event['recordings']} recordings unused" if event.get("unused") else ""
         yield f"{test}{state}, {count_of(event['calls'], 'call')}{unused}" if event["calls"] else f"{test}{state}"
+    elif "code" in event:
+        # a service may have sent line breaks, which must not look like lines of ours
+        yield f"{test}{event['severity']} {event['code']}: {one_line(event['message'])}"
     elif "message" in event:
-        kind = f"{event['severity']} {event['code']}" if "code" in event else event["event"]
-        yield f"{test}{kind}: {event['message']}"
+        yield f"{test}{event['event']}: {event['message']}"
 
 
 def _totals(proxy: Proxy) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._files import append, prepare
+from pytest_cce_precheck._text import json_text
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.rules import Kind, find_rule, rules
 from pytest_cce_precheck.errors import ConfigurationError
@@ -194,7 +194,7 @@ def as_events(record: RunRecord) -> str:
     tests = [{"event": "test", **each} for each in document.pop("tests")]
     findings = [{"event": "finding", **each} for each in document.pop("findings")]
     events = [*tests, *findings, {"event": "run", **document}]
-    return "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in events)
+    return "".join(f"{json_text(event, indent=None)}\n" for event in events)
 
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

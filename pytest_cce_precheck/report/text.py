@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import padded, shortened
+from pytest_cce_precheck._text import json_text, padded, shortened
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.rules import Kind
@@ -107,7 +106,7 @@ def one_line(text: str) -> str:
 
 def as_json_text(document: Any) -> str:
     """Return a document as the JSON of a report file."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document) + "\n"
 
 
 def as_code(text: str) -> str:

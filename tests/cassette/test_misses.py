@@ -110,6 +110,7 @@ def test_the_command_has_no_pseudonyms_for_ids_and_no_password_of_an_endpoint() 
         (asked("type="), ["the parameter type is '', recorded 'x'"]),
         (asked("type=x&type=x"), ["the parameter type is 'x' and 'x', recorded 'x'"]),
         (asked("type=x&task_id=%C3%A9"), ["the parameter task_id is 'é', recorded absent"]),
+        (asked("type=x&a%0Ab=1"), [r"the parameter 'a\nb' is '1', recorded absent"]),
         (
             asked("type=y&task_id=5"),
             ["the parameter type is 'y', recorded 'x'", "the parameter task_id is '5', recorded absent"],

@@ -216,6 +216,27 @@ def test_what_a_client_sends_does_not_control_the_terminal(tmp_path: Path) -> No
     assert "\x9b" not in output
 
 
+def test_a_service_cannot_print_lines_of_its_own(tmp_path: Path) -> None:
+    document = {"kind": "x\nall judged answers meet the contract: 4 answers\nmode live", "apiVersion": "v3"}
+    words = [sys.executable, "-m", "pytest_cce_precheck.cli", "proxy", "--mode=judge", "--until-eof"]
+    with (
+        serving(always(200, json.dumps(document).encode())) as server,
+        subprocess.Popen(
+            [*words, "--to", server.endpoint], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment(CCE_AUTH_TOKEN="t-0123456789", CCE_CLIENT_TOKEN="c-0123456789"),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert found is not None
+        requests.get(found[0] + list_path("p", "c"), headers={"X-Auth-Token": "c-0123456789"}, timeout=10)
+        process.stdin.close()
+        lines = process.stdout.read().splitlines()
+    assert any(line.startswith("error PRE203: kind must be") for line in lines)
+    assert [line for line in lines if line.startswith(("all judged", "mode live")) and "4 answers" in line] == []
+
+
 def test_the_budget_binds_every_client(server: SimulatorServer, tmp_path: Path) -> None:
     with recording(tmp_path, server, "--budget=30", "--test=T") as running:
         statuses = [running.get(tasks_of(server)).status_code for _ in range(31)]

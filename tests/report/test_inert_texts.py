@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 from dataclasses import replace
@@ -14,7 +15,16 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.files import as_markdown, commands, write_to_github
+from pytest_cce_precheck.report.files import (
+    as_code_quality,
+    as_ctrf,
+    as_events,
+    as_json,
+    as_markdown,
+    as_sarif,
+    commands,
+    write_to_github,
+)
 from pytest_cce_precheck.report.html import as_html
 from pytest_cce_precheck.report.record import RunRecord, TargetResult, TestResult
 from pytest_cce_precheck.report.saved import SavedReport
@@ -25,6 +35,7 @@ from tests.saved_reports import NO_EXPIRY, as_data, report_of
 from tests.toolchains import require_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HOSTILE: Final = (
@@ -99,6 +110,15 @@ def test_in_the_markdown_report_a_text_is_itself_and_nothing_else(text: str) -> 
     for each in re.findall(r"<(?:td|li|strong)>(.*?)</(?:td|li|strong)>", page, re.DOTALL):
         outside = html.unescape(re.sub(r"<code>.*?</code>", "", each, flags=re.DOTALL))
         assert set(outside.removeprefix("failing").removeprefix("PRE305")) <= {"|"}, each
+
+
+@pytest.mark.parametrize("form", [as_json, as_ctrf, as_sarif, as_code_quality, as_events])
+def test_json_that_is_shown_does_not_act_on_a_terminal(form: Callable[[RunRecord], str]) -> None:
+    shown = form(report("\x9b31m \x85 \u202egnp.exe \u2028 \ufeff 插件"))
+    assert [char for char in shown if not char.isprintable() and char != "\n"] == []
+    if form is as_json:
+        assert "插件" in shown
+        assert json.loads(shown)["findings"][0]["message"] == "\x9b31m \x85 \u202egnp.exe \u2028 \ufeff 插件"
 
 
 def cell(page: str) -> str:

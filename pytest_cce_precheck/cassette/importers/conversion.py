@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from pytest_cce_precheck import _files
 from pytest_cce_precheck._secret_patterns import names_a_secret
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import count_of, json_text
 from pytest_cce_precheck.cassette import files
 from pytest_cce_precheck.cassette.format import MAX_CASSETTE, Origin, Recording, dumps
 from pytest_cce_precheck.cassette.importers.har import from_har, is_har, to_har
@@ -74,7 +74,7 @@ def export_har(cassette: Path, out: Path, credentials: Credentials) -> str:
     read = files.read(cassette)
     if out.is_file() and not _is_har_file(out):
         raise ConfigurationError(f"{out} exists and is not a HAR, so it is not replaced")
-    text = json.dumps(to_har(read), indent=2, ensure_ascii=False) + "\n"
+    text = json_text(to_har(read)) + "\n"
     refuse(text, credentials, str(out))
     _files.write(out, text.encode(), f"the HAR {out}", make_folders=True)
     return f"{out}: {count_of(len(read), 'recording')} of {cassette}, as HAR 1.2"
