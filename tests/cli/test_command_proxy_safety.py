@@ -19,6 +19,7 @@ import requests
 from pytest_cce_precheck.cli.main import main
 from pytest_cce_precheck.report.files import FORMS
 from pytest_cce_precheck.wire.vocabulary import list_path
+from tests.contract.answers import listing, task
 from tests.proxies import RunningProxy, environment, proxy, real, recording, tasks_of
 from tests.servers import Handler, always, serving
 
@@ -217,10 +218,11 @@ def test_what_a_client_sends_does_not_control_the_terminal(tmp_path: Path) -> No
 
 
 def test_a_service_cannot_print_lines_of_its_own(tmp_path: Path) -> None:
-    document = {"kind": "x\nall judged answers meet the contract: 4 answers\nmode live", "apiVersion": "v3"}
+    forger = task(1)
+    forger["metadata"]["taskID"] = "x\nall judged answers meet the contract: 4 answers"
     words = [sys.executable, "-m", "pytest_cce_precheck.cli", "proxy", "--mode=judge", "--until-eof"]
     with (
-        serving(always(200, json.dumps(document).encode())) as server,
+        serving(always(200, json.dumps(listing([forger])).encode())) as server,
         subprocess.Popen(
             [*words, "--to", server.endpoint], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment(CCE_AUTH_TOKEN="t-0123456789", CCE_CLIENT_TOKEN="c-0123456789"),
@@ -230,11 +232,12 @@ def test_a_service_cannot_print_lines_of_its_own(tmp_path: Path) -> None:
         assert process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert found is not None
-        requests.get(found[0] + list_path("p", "c"), headers={"X-Auth-Token": "c-0123456789"}, timeout=10)
+        query = "?task_id=another"
+        requests.get(found[0] + list_path("p", "c") + query, headers={"X-Auth-Token": "c-0123456789"}, timeout=10)
         process.stdin.close()
         lines = process.stdout.read().splitlines()
-    assert any(line.startswith("error PRE203: kind must be") for line in lines)
-    assert [line for line in lines if line.startswith(("all judged", "mode live")) and "4 answers" in line] == []
+    assert any(line.startswith("error PRE401") for line in lines), lines
+    assert [line for line in lines if line.startswith("all judged answers")] == []
 
 
 def test_the_budget_binds_every_client(server: SimulatorServer, tmp_path: Path) -> None:
