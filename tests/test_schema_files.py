@@ -106,7 +106,7 @@ def test_the_only_integer_is_the_count_which_stands_in_no_array() -> None:
         ("create_request", {"kind", "apiVersion", "spec"}),
         ("create_answer", {"kind", "apiVersion", "spec", "status"}),
         ("error_cce", {"errorCode", "errorMessage"}),
-        ("error_gateway", {"error_code", "error_msg"}),
+        ("error_gateway", {"error_code", "error_msg", "request_id"}),
     ],
 )
 def test_the_required_fields_are_those_of_the_contract(name: str, required: set[str]) -> None:

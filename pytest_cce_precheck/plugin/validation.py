@@ -109,7 +109,7 @@ def tokens_for(
     if found.token is not None:
         return None
     if config.token_command:
-        return Tokens(TokenCommand(config.token_command, environment))
+        return Tokens(TokenCommand(config.token_command, environment, remaining=remaining))
     if found.kind is not None:
         return None
     account = IamAccount.from_environment(environment, region=config.region, project_id=config.project_id or "")

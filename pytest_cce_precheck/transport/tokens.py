@@ -145,13 +145,15 @@ class Tokens:
 class TokenCommand:
     """Runs a command, without a shell, that prints a token, or JSON: ``{"token": …, "expires_at": RFC 3339}``.
 
-    It may take ``timeout`` seconds, and is ended with everything that it has started. ``environment`` is what the child
-    gets; its secrets are masked in what the child writes to standard error.
+    It may take ``timeout`` seconds, and no longer than the run, of which ``remaining`` returns the seconds left; it is
+    ended with everything that it has started. ``environment`` is what the child gets; its secrets are masked in what
+    the child writes to standard error.
     """
 
     words: Sequence[str]
     environment: Mapping[str, str]
     timeout: float = _TIMEOUT
+    remaining: Callable[[], float | None] = lambda: None
 
     def __post_init__(self) -> None:
         # so that nobody who prints these fields shows secrets
@@ -182,8 +184,10 @@ class TokenCommand:
         return f"--cce-token-command: {self.name}"
 
     def _run(self) -> _programs.ProgramResult:
+        left = self.remaining()
+        seconds = self.timeout if left is None else min(self.timeout, max(left, 0.0))
         try:
-            ended = _programs.run(self.words, self.environment, timeout=self.timeout)
+            ended = _programs.run(self.words, self.environment, timeout=seconds)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it holds a character that no argument may have"
             problem = f"cannot be run: {reason}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.contract import schema
+from pytest_cce_precheck.contract import breaches
 from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.findings import Finding, gathered
@@ -275,7 +275,7 @@ def test_of_very_many_wrong_items_only_some_are_described_and_one_of_another_kin
     items = [*[item] * 60_000, bad]
     with pytest.MonkeyPatch.context() as patch:
         described: list[object] = []
-        patch.setattr(schema, "_message", lambda error: described.append(error) or "wrong")
+        patch.setattr(breaches, "_message", lambda error: described.append(error) or "wrong")
         found = check(answered(listing(items)))
     assert 10_000 < len(described) <= 3 * 10_000
     assert {each.path: each.times for each in found}["$.items[60000].status.status"] == 1

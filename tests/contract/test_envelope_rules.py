@@ -317,7 +317,7 @@ def test_a_missing_request_id_is_an_observation() -> None:
         (400, refusal(400, "CCE.03400001")),
         (401, refusal(401)),
         (401, gateway_refusal()),
-        (401, {"error_code": "APIGW.0301", "error_msg": "no"}),
+        (401, {"error_code": "APIGW.0301", "error_msg": "no", "request_id": "1"}),
         (403, refusal(403)),
         (404, refusal(404)),
         (404, gateway_refusal("APIG.0101")),

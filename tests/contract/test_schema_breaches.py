@@ -255,7 +255,11 @@ def test_an_error_code_of_another_form_is_refused(code: str) -> None:
 )
 def test_a_gateways_code_is_a_name_and_at_least_four_digits(code: str, good: bool) -> None:
     expected = [] if good else [("PRE108", "$.error_code")]
-    assert places({"error_code": code, "error_msg": "no"}, "error_gateway") == expected
+    assert places({"error_code": code, "error_msg": "no", "request_id": "1"}, "error_gateway") == expected
+
+
+def test_a_gateways_error_names_the_request() -> None:
+    assert places({"error_code": "APIG.0301", "error_msg": "no"}, "error_gateway") == [("PRE201", "$.request_id")]
 
 
 def test_the_message_of_a_wrong_code_shows_pattern_and_code() -> None:

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -242,6 +243,13 @@ def test_a_command_that_cannot_be_run_is_named_without_its_arguments() -> None:
 def test_a_command_that_does_not_end_is_ended() -> None:
     with pytest.raises(TokenError, match=r"did not end within 0\.2 s"):
         python("import time; print('PLANTED', flush=True); time.sleep(30)", timeout=0.2)()
+
+
+def test_a_command_ends_with_the_run() -> None:
+    for left, told in ((0.2, r"0\.2"), (-1.0, "0")):
+        command = replace(python("import time; time.sleep(30)"), remaining=lambda left=left: left)
+        with pytest.raises(TokenError, match=f"did not end within {told} s"):
+            command()
 
 
 def test_a_failing_commands_complaint_is_shown_without_secrets() -> None:
