@@ -121,7 +121,7 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     # who takes any token also takes the known one with another last character
     yield Probe(3 if credentials.token else 1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
     if credentials.token is not None:
-        yield from _token_probes(plain, by_type, by_id, credentials.token.reveal())
+        yield from _token_probes(plain, by_type, by_id, elsewhere, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
     made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))
     yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, made_up))
@@ -129,17 +129,17 @@ def _probes(run: Inspection) -> Iterator[Probe]:
         keys = replace(credentials, token=None)
         yield from _key_probes(run, by_type, by_id, keys)
         yield from _signature_probes(run, plain, filtered, client.list_request(select(given[:-1]).query), keys)
-        yield from _tampered(client.authenticated(plain, keys), client.authenticated(by_id, keys))
+        yield from _tampered(*(client.authenticated(each, keys) for each in (plain, by_id, elsewhere)))
         early = client.authenticated(by_type, keys, now=utc_now() + timedelta(days=1))
         yield Probe(2, "PRE605", f"a signature of tomorrow and {Filter.TYPE}", early)
 
 
-def _token_probes(plain: Request, by_type: Request, by_id: Request, token: str) -> Iterator[Probe]:
+def _token_probes(plain: Request, by_type: Request, by_id: Request, elsewhere: Request, token: str) -> Iterator[Probe]:
     other = token[:-1] + ("A" if token[-1] != "A" else "B")
     yield Probe(1, "PRE602", f"a token whose last character differs and {Filter.TYPE}", _with_token(by_type, other))
     half = _with_token(by_id, token[: len(token) // 2])
     yield Probe(2, "PRE602", f"the first half of the token and {Filter.TASK_ID}", half)
-    yield Probe(2, "PRE602", "the token with more behind it", _with_token(plain, token + "x"))
+    yield Probe(2, "PRE602", "the token with more behind it, in the other cluster", _with_token(elsewhere, token + "x"))
     if token.swapcase() != token:
         yield Probe(2, "PRE602", "the token in the other letter case", _with_token(plain, token.swapcase()))
 
@@ -187,7 +187,7 @@ def _temporary_probes(run: Inspection, plain: Request, keys: Credentials) -> Ite
     yield Probe(1, "PRE603", "temporary keys with another security token", wrong)
 
 
-def _tampered(signed: Request, signed_by_id: Request) -> Iterator[Probe]:
+def _tampered(signed: Request, signed_by_id: Request, signed_elsewhere: Request) -> Iterator[Probe]:
     right = _signature_of(signed)
     flipped = _saying(signed, right[:-1] + _flipped(right[-1]))
     yield Probe(1, "PRE604", "a signature whose last digit differs", flipped, hidden=right)
@@ -199,8 +199,9 @@ def _tampered(signed: Request, signed_by_id: Request) -> Iterator[Probe]:
     undated = signed.headers.without(DATE_HEADER)
     # the least telling of these: it is left out first
     yield Probe(3, "PRE604", "no date, and a signature over one", replace(signed, headers=undated))
-    later = signed.headers.replacing(DATE_HEADER, (utc_now() + timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ"))
-    yield Probe(2, "PRE604", "a date changed after signing", replace(signed, headers=later))
+    later = (utc_now() + timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ")
+    dated = replace(signed_elsewhere, headers=signed_elsewhere.headers.replacing(DATE_HEADER, later))
+    yield Probe(2, "PRE604", "a date changed after signing, in the other cluster", dated)
 
 
 def _signed(run: Inspection, request: Request, keys: Credentials) -> Request:
