@@ -21,6 +21,7 @@ from pytest_cce_precheck.sdk.vendor import v3, vendor_client
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.pacing import SharedBudget
+from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from tests.drips import SPEECHES, spoken
@@ -350,6 +351,13 @@ def test_no_wait_of_urllib3_lasts_longer_than_its_call_may(limit: str, status: i
         with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=r"there is a wait of .* s are left"):
             urllib3.connection_from_url(server.endpoint).request("GET", "/", retries=retry)
         assert meter.sent == len(server.seen) == (1 if value else 2)
+
+
+def test_a_wait_that_is_too_long_is_a_timeout_of_requests_under_a_watch_of_its_caller() -> None:
+    with serving(always(503, b"{}", Retry_After="3000")) as server, Guarded(server.endpoint, deadline=60) as meter:
+        with pytest.raises(requests.ReadTimeout, match=r"there is a wait of .* s are left"), Watch(8):
+            by_a_manager(server.endpoint, retries=1)
+        assert meter.sent == 1
 
 
 def test_a_wait_that_fits_is_waited_for_and_others_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:

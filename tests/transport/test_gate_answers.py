@@ -153,33 +153,37 @@ def test_a_connection_serves_several_calls_of_a_session(server: Server) -> None:
     assert len({each.client_address for each in server.seen}) == 1
 
 
-def raw(url: str, path: str, *arguments: Any, **of_the_pool: Any) -> Any:
-    return urllib3.connection_from_url(url, **of_the_pool).urlopen("POST", path, *arguments)
+def raw(url: str, path: str, *arguments: Any, body: bytes | None = None, **of_the_pool: Any) -> Any:
+    named = {} if body is None else {"body": body}
+    return urllib3.connection_from_url(url, **of_the_pool).urlopen("POST", path, *arguments, **named)
 
 
 @pytest.mark.parametrize(
-    ("send", "target", "own"),
+    ("send", "target", "own", "has_body"),
     [
-        (lambda url: requests.post(url, timeout=5), "/", False),
-        (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True),
-        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b?c=d", True),
-        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a?b", True),
+        (lambda url: requests.post(url, timeout=5), "/", False, False),
+        (lambda url: requests.post(url, data="x", timeout=5), "/", False, True),
+        (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True, False),
+        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b?c=d", True, False),
+        (lambda url: raw(url, "/a", b"x", {"x-own": "1"}), "/a", True, True),
+        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a?b", True, False),
+        (lambda url: raw(url, "/a", headers={"x-own": "1"}, body=b"x"), "/a", True, True),
     ],
 )
 def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
-    server: Server, send: Callable[[str], Any], target: str, own: bool
+    server: Server, send: Callable[[str], Any], target: str, own: bool, has_body: bool
 ) -> None:
     asked = []
 
     def refuse(method: str, target: str, headers: Any, has_body: bool) -> None:
-        asked.append((method, target, "X-Own" in headers))
+        asked.append((method, target, "X-Own" in headers, has_body))
         raise WriteRefusedError("not sent")
 
     gate, meter = Gate(), SharedBudget()
     gate.put(server.endpoint, lambda: meter, refuse=refuse)
     with closing(meter), gate, pytest.raises(WriteRefusedError):
         send(server.endpoint)
-    assert asked == [("POST", target, own)]
+    assert asked == [("POST", target, own, has_body)]
     assert server.seen == []
 
 

@@ -23,6 +23,7 @@ from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.watched import Watch
+from tests.gates import ends_in_our_code
 from tests.servers import Server, always, serving
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def budget(server: Server) -> Iterator[SharedBudget]:
 
 def refused(send: Callable[[], Any], server: Server) -> None:
     """Check that ``send`` fails with our refusal, and that nothing arrives."""
-    with pytest.raises(WriteRefusedError):
+    with pytest.raises(WriteRefusedError) as raised:
         send()
     assert server.seen == []
+    assert not ends_in_our_code(raised)
 
 
 # ---- names of the same place
@@ -297,7 +299,20 @@ def by_a_header(port: int) -> None:
     requests.get(f"http://127.0.0.1:{port}{PATH}", headers={"X-Method": "DELETE"}, timeout=5)
 
 
+def by_a_body_that_follows_its_head(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.putrequest("GET", PATH)
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+
+
+def by_a_body_of_the_standard_library(port: int) -> None:
+    http.client.HTTPConnection("127.0.0.1", port).request("GET", PATH, b"x", {"Content-Length": "0"})
+
+
 WAYS = [
+    by_a_body_that_follows_its_head,
+    by_a_body_of_the_standard_library,
     by_a_connection,
     by_the_standard_library,
     by_urllib_request,
@@ -324,7 +339,7 @@ def test_a_read_below_urllib3s_pools_is_counted_and_the_one_too_many_is_not_sent
 ) -> None:
     def read() -> bytes:
         with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)) as connection:
-            connection.request("GET", PATH)
+            connection.request("GET", PATH, headers={"Content-Length": "0"})
             return connection.getresponse().read()
 
     requests.get(server.endpoint + PATH, timeout=5)

@@ -27,8 +27,6 @@ ACCOUNT = {"CCE_IAM_USER": "u", "CCE_IAM_PASSWORD": PASSWORD, "CCE_IAM_DOMAIN": 
 
 
 def test_iam_is_asked_as_it_documents() -> None:
-    asked: list[tuple[str, Any]] = []
-
     def answer(handler: Any) -> None:
         end = datetime.now(UTC) + timedelta(hours=24)
         body = {"token": {"expires_at": f"{end:%Y-%m-%dT%H:%M:%S.%f}Z"}}
@@ -36,8 +34,19 @@ def test_iam_is_asked_as_it_documents() -> None:
 
     with serving(answer) as server:
         issued = IamTokens(account(server.endpoint))()
-        asked = [(f"{each.command} {each.path}", each.headers["Content-Type"]) for each in server.seen]
-    assert asked == [("POST /v3/auth/tokens?nocatalog=true", "application/json;charset=utf8")]
+        [asked] = server.seen
+    assert asked.requestline == "POST /v3/auth/tokens?nocatalog=true HTTP/1.1"
+    assert (asked.headers["Content-Type"], asked.headers["Accept"]) == (
+        "application/json;charset=utf8",
+        "application/json",
+    )
+    user = {"name": "u", "password": PASSWORD, "domain": {"name": "d"}}
+    assert json.loads(asked.body) == {
+        "auth": {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"id": "p"}},
+        }
+    }
     assert issued.token == Secret("T")
     assert issued.life is not None
     assert 86300 < issued.life < 86500
@@ -77,6 +86,7 @@ REFUSED = json.dumps(
         (401, b"<html>", "was answered with 401; check CCE_IAM_USER", TokenError),
         (307, b"", "was answered with 307; check", TokenError),
         (201, b"{}", "was answered with 201 and no X-Subject-Token; check", TokenError),
+        (500, b"{}", "was answered with 500; check", ConfigurationError),
         (503, b"{}", "was answered with 503; check", ConfigurationError),
         (429, b"{}", "was answered with 429; check", ConfigurationError),
     ],

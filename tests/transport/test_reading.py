@@ -13,6 +13,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3.response
 from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3 import HTTPResponse
@@ -114,6 +115,36 @@ def test_no_body_at_all_is_no_packed_one(coding: str) -> None:
 def test_a_coding_that_nobody_knows_is_left_as_it_is(coding: str) -> None:
     packed = gzip.compress(BODY)
     assert read_body(answer(coding, cut_up(packed, 9))) == packed
+
+
+@pytest.mark.parametrize(("coding", "name"), [("br", "BrotliDecoder"), ("zstd", "ZstdDecoder")])
+def test_a_decoder_of_another_package_gets_few_octets_at_once(
+    monkeypatch: pytest.MonkeyPatch, coding: str, name: str
+) -> None:
+    given: list[int] = []
+
+    class Decoder:
+        """Unpacks zlib's format, and keeps what comes last to its end, as some packages do."""
+
+        def __init__(self) -> None:
+            self._unpacker, self._kept = zlib.decompressobj(), b""
+
+        def decompress(self, data: bytes) -> bytes:
+            given.append(len(data))
+            before, self._kept = self._kept, self._unpacker.decompress(data)
+            return before
+
+        def flush(self) -> bytes:
+            return self._kept + self._unpacker.flush()
+
+    monkeypatch.setattr(urllib3.response, name, Decoder, raising=False)
+    body = random.Random(1).randbytes(1000)
+    assert read_body(answer(coding, cut_up(zlib.compress(body), 100))) == body
+    assert max(given) <= 8
+    with pytest.raises(DecodeError, match="incorrect header check"):
+        read_body(answer(coding, Pieces([b"not packed"])))
+    monkeypatch.delattr(urllib3.response, name)
+    assert read_body(answer(coding, Pieces([b"left as it is"]))) == b"left as it is"
 
 
 # ---- what is not

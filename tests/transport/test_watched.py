@@ -220,6 +220,33 @@ def test_a_name_that_is_looked_up_without_end_is_not_waited_for(
     found.set()
 
 
+@pytest.mark.parametrize("error", [None, OSError("refused")])
+def test_a_connection_that_is_made_too_late_is_closed(caplog: pytest.LogCaptureFixture, error: OSError | None) -> None:
+    here, there = socket.socketpair()
+    goes_on = threading.Event()
+
+    def connect() -> socket.socket:
+        goes_on.wait(10)
+        if error is not None:
+            raise error
+        return here
+
+    with here, there:
+        with pytest.raises(requests.Timeout, match=r"not complete after 0\.01 s"):
+            ended(0.01, lambda watch: watch.connected(connect))
+        goes_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "cce-precheck connects":
+                # or else this process would not end before
+                assert thread.daemon
+                thread.join(10)
+        there.settimeout(0)
+        if error is None:
+            assert there.recv(1) == b""
+    # what nobody waits for any longer fails in silence
+    assert caplog.records == []
+
+
 # ---- what it costs
 
 
