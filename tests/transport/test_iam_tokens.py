@@ -84,6 +84,10 @@ REFUSED = json.dumps(
     [
         (401, REFUSED, "was answered with 401: wrong password ***; check CCE_IAM_USER", TokenError),
         (401, b"<html>", "was answered with 401; check CCE_IAM_USER", TokenError),
+        (401, b"{}", "was answered with 401; check CCE_IAM_USER, CCE_IAM_PASSWORD, CCE_IAM_DOMAIN and", TokenError),
+        (401, b'{"error": 3}', "was answered with 401; check", TokenError),
+        (401, b'{"error": {"message": "%s"}}' % (b"x" * 401), f"401: {'x' * 400}; check", TokenError),
+        (499, b"{}", "was answered with 499; check", TokenError),
         (307, b"", "was answered with 307; check", TokenError),
         (201, b"{}", "was answered with 201 and no X-Subject-Token; check", TokenError),
         (500, b"{}", "was answered with 500; check", ConfigurationError),
@@ -96,6 +100,7 @@ def test_a_refusal_of_iam_is_told_without_the_password(status: int, body: bytes,
     with serving(always(status, body)) as server, pytest.raises(ConfigurationError) as raised:
         IamTokens(account(server.endpoint), wait=pauses.append)()
     assert told in str(raised.value)
+    assert str(raised.value).startswith(f"POST {server.endpoint}/v3/auth/tokens was answered with ")
     assert isinstance(raised.value, TokenError) == (kind is TokenError)
     # a refusal is final: who tries a wrong password too often is locked out
     assert pauses == ([] if kind is TokenError else [0.5, 2.0])
