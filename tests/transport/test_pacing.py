@@ -289,6 +289,56 @@ def test_a_run_that_began_earlier_ends_earlier() -> None:
         late.take()
 
 
+def test_a_run_without_an_end_has_any_time() -> None:
+    counting = meter()
+    assert (counting.remaining, counting.is_over) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "left", "is_over"), [(1000, 60, False), (1059, 1, False), (1060, 0, True), (1061, -1, True)]
+)
+def test_a_run_is_over_from_its_very_end(now: float, left: float, *, is_over: bool) -> None:
+    clock = Clock()
+    counting = meter(clock, seconds=60)
+    clock.now = now
+    assert (counting.remaining, counting.is_over) == (left, is_over)
+    if is_over:
+        with pytest.raises(BudgetExhaustedError):
+            counting.take()
+    else:
+        counting.take()
+    assert counting.sent == (0 if is_over else 1)
+
+
+def test_a_request_that_the_end_of_the_run_cut_off_was_sent() -> None:
+    error = meter(seconds=0.5).over()
+    assert (str(error), error.was_sent) == ("the 0.5 seconds of the run are over (--cce-run-time)", True)
+
+
+def test_a_count_has_answered_nobody_before_its_first_answer() -> None:
+    assert meter().has_answered is False
+
+
+def test_a_budget_of_no_requests_permits_none() -> None:
+    with pytest.raises(BudgetExhaustedError, match="all 0 requests"):
+        meter(limit=0).take()
+
+
+def test_a_rate_below_one_a_second_keeps_its_requests_apart() -> None:
+    clock = Clock()
+    paced = meter(clock, rate=0.5)
+    for _ in range(3):
+        paced.arrived(paced.take())
+    assert clock.waits == [2.0, 2.0]
+
+
+def test_a_request_without_a_rate_has_no_number_to_report() -> None:
+    counting = meter()
+    assert counting.take() is None
+    counting.arrived(None)
+    assert counting.sent == 1
+
+
 def test_a_request_that_was_refused_for_lack_of_time_was_not_sent() -> None:
     clock = Clock()
     counting = meter(clock, seconds=10)

@@ -307,6 +307,38 @@ def test_of_two_watches_the_one_that_ends_first_counts() -> None:
     assert Watch.current() is None
 
 
+def test_what_is_waited_before_a_call_is_left_out_of_every_watch_around_it() -> None:
+    with Watch(60) as outer, Watch(30) as inner:
+        before = [outer.began, outer.due, inner.began, inner.due]
+        inner.postpone(5)
+        assert [outer.began, outer.due, inner.began, inner.due] == pytest.approx([each + 5 for each in before])
+
+
+def test_one_thread_that_keeps_nobody_waits_for_all_deadlines() -> None:
+    here, there = socket.socketpair()
+    with here, there, Watch(60) as first, Watch(50) as second, Watch(40) as third:
+        for watch in (first, second, third):
+            watch.hold(here)
+        [waiting] = [each for each in threading.enumerate() if each.name == "cce-precheck deadlines"]
+        assert waiting.daemon
+
+
+def test_a_watch_that_is_cut_shuts_all_its_connections_and_each_is_closed_at_its_end() -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    with suppress(requests.Timeout), Watch(60) as watch:
+        for here, _ in pairs:
+            watch.hold(here)
+        # of one that is closed already, nothing is left to shut down
+        pairs[0][0].shutdown(socket.SHUT_RDWR)
+        pairs[0][1].close()
+        watch.cut()
+        pairs[1][1].settimeout(0)
+        assert pairs[1][1].recv(1) == b""
+    for here, there in pairs:
+        here.close()
+        there.close()
+
+
 def test_a_watch_that_is_shortened_ends_earlier_and_never_later() -> None:
     with Watch(60) as watch:
         watch.shorten(90)
