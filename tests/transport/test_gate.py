@@ -322,6 +322,13 @@ def test_who_has_answered_is_not_blamed_for_the_end_of_the_run() -> None:
             by_requests(talk.endpoint)
 
 
+def test_who_has_answered_is_blamed_for_an_answer_that_its_deadline_cuts_off() -> None:
+    with talking(spoken(SPEECHES["trailers"])) as talk, Guarded(talk.endpoint, deadline=0.1, seconds=60) as meter:
+        meter.has_answered = True
+        with pytest.raises(requests.Timeout, match=r"not complete after 0\.1 s"):
+            by_requests(talk.endpoint)
+
+
 def test_a_watch_of_somebody_else_ends_with_the_run_too() -> None:
     with talking(spoken(SPEECHES["trailers"])) as talk, Guarded(talk.endpoint, seconds=0.1):
         with pytest.raises(TransportError, match="not complete"):

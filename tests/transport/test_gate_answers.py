@@ -61,10 +61,19 @@ by_urllib3_itself = pytest.mark.parametrize("send", [by_a_pool, by_a_manager])
 def test_who_asks_urllib3_gets_what_it_asked_for(
     send: Any, answer: Callable[[Handler], None], *, preload: bool
 ) -> None:
-    with serving(answer) as server, Guarded(server.endpoint, deadline=60):
-        response = send(server.endpoint, preload_content=preload)
+    with serving(answer) as server:
+        without = send(server.endpoint)
+        with Guarded(server.endpoint, deadline=60):
+            response = send(server.endpoint, preload_content=preload)
         assert response._body == (BODY if preload else None)
         assert response.data == BODY
+    framing = {"Content-Encoding", "Content-Length", "Transfer-Encoding"}
+    if answer is zipped or "Transfer-Encoding" in without.headers:
+        assert not framing & set(response.headers)
+    assert {**without.headers, **response.headers} == dict(without.headers)
+    assert without.headers.keys() - response.headers.keys() <= framing
+    for name in ("status", "reason", "version", "url"):
+        assert getattr(response, name) == getattr(without, name)
 
 
 @by_urllib3_itself
@@ -131,6 +140,28 @@ def test_what_goes_wrong_is_the_same_error_as_without_a_gate(answer: Callable[[H
         with Guarded(server.endpoint, seconds=60), pytest.raises(requests.RequestException) as within:
             requests.get(server.endpoint, timeout=8)
     assert type(within.value) is type(without.value)
+
+
+@pytest.mark.parametrize("read", [lambda each: each.data, lambda each: each.read(), lambda each: each.read1(9)])
+def test_what_goes_wrong_is_raised_when_the_answer_is_read_by_whoever_reads_it_himself(read: Any) -> None:
+    with serving(cut_off) as server, Guarded(server.endpoint, deadline=60) as meter:
+        response = by_a_pool(server.endpoint, preload_content=False)
+        assert response.status == 200
+        with pytest.raises(urllib3.exceptions.HTTPError, match="IncompleteRead"):
+            read(response)
+        assert meter.sent == 1
+
+
+def test_after_an_answer_that_was_not_read_to_its_end_the_next_is_read_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 100)
+    bodies = iter([b"HTTP/1.1 200 OK\r\n\r\n" * 50, BODY])
+    with serving(lambda handler: handler.reply(200, next(bodies))) as server, Guarded(server.endpoint, deadline=60):
+        pool = urllib3.connection_from_url(server.endpoint)
+        with pytest.raises(urllib3.exceptions.HTTPError, match="the answer is larger than 100 bytes"):
+            pool.request("GET", "/", retries=False)
+        assert pool.request("GET", "/", retries=False).data == BODY
 
 
 def test_a_session_that_was_used_before_is_watched_from_then_on(server: Server) -> None:

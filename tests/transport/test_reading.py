@@ -100,6 +100,22 @@ def test_deflate_without_its_wrapping_is_read_as_other_clients_do() -> None:
     assert read_body(answer("deflate", cut_up(bare(BODY), 1))) == BODY
 
 
+def test_deflate_without_its_wrapping_is_known_whatever_it_begins_with() -> None:
+    texts = (str(number).encode() for number in range(9999))
+    looks_checked = next(text for text in texts if int.from_bytes(bare(text)[:2], "big") % 31 == 0)
+    assert read_body(answer("deflate", Pieces([bare(looks_checked)]))) == looks_checked
+    # a block that is not packed, whose padding looks like zlib's method
+    stored = b"\x08\x02\x00\xfd\xff{}" + b"\x01\x00\x00\xff\xff"
+    for size in (1, 100):
+        assert read_body(answer("deflate", cut_up(stored, size))) == b"{}"
+
+
+@pytest.mark.parametrize("data", [b"x", b"\x78\x9c"])
+def test_a_few_octets_are_no_deflate(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        read_body(answer("deflate", Pieces([data])))
+
+
 def test_several_members_of_gzip_are_one_body_and_what_follows_them_is_left() -> None:
     members = gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])
     for more in (b"", b"\x00" * 20, b"garbage"):

@@ -358,6 +358,7 @@ def test_a_watch_shortened_while_it_waits_cuts_off_at_once() -> None:
     def act(watch: Watch) -> None:
         watch.hold(here)
         watch.shorten(0)
+        there.settimeout(10)
         assert there.recv(1) == b""
 
     with here, there, pytest.raises(requests.Timeout, match="not complete after 0 s"):
