@@ -185,3 +185,5 @@ def test_of_many_lines_three_are_named_and_each_but_once(monkeypatch: pytest.Mon
     assert asked_at() == "one of a.py:1, in x, a.py:2, in x, a.py:3, in x and 2 more"
     del found[2:]
     assert asked_at() == "a.py:1, in x"
+    found.clear()
+    assert asked_at() is None

@@ -23,8 +23,9 @@ from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.watched import Watch
-from tests.gates import ends_in_our_code
-from tests.servers import Server, always, serving
+from tests.drips import OK, spoken
+from tests.gates import Guarded, ends_in_our_code
+from tests.servers import Server, Talk, always, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,12 +84,18 @@ def test_a_service_of_this_machine_is_known_by_any_of_its_names(server: Server, 
 
 @pytest.mark.parametrize(
     ("endpoint", "asked"),
-    [("https://cce.example", "https://192.0.2.7"), ("https://192.0.2.7", "https://alias.example")],
-    ids=["its address", "a name of its address"],
+    [
+        ("https://cce.example", "https://192.0.2.7"),
+        ("https://192.0.2.7", "https://alias.example"),
+        ("https://cce.example", "https://[2001:db8::7]"),
+        ("https://[2001:db8::7]", "https://alias.example"),
+    ],
+    ids=["its address", "a name of its address", "its IPv6 address", "a name of its IPv6 address"],
 )
 def test_a_service_is_known_by_its_address(monkeypatch: pytest.MonkeyPatch, endpoint: str, asked: str) -> None:
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
-        return [(2, 1, 6, "", ("192.0.2.7", 443))] if host.endswith(".example") else []
+        found = [(2, 1, 6, "", ("192.0.2.7", 443)), (10, 1, 6, "", ("2001:db8::7", 443, 0, 0))]
+        return found if host.endswith(".example") else []
 
     monkeypatch.setattr("socket.getaddrinfo", resolve)
     gate, counting = Gate(), SharedBudget()
@@ -348,6 +355,23 @@ def test_a_read_below_urllib3s_pools_is_counted_and_the_one_too_many_is_not_sent
     with pytest.raises(BudgetExhaustedError):
         read()
     assert len(server.seen) == 3
+
+
+def test_what_the_standard_library_sends_in_chunks_arrives_in_chunks() -> None:
+    arrived: list[bytes] = []
+
+    def listen(_: Talk, connection: socket.socket) -> None:
+        while not b"".join(arrived).endswith(b"0\r\n\r\n") and (more := connection.recv(9999)):
+            arrived.append(more)
+        connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
+
+    with talking(spoken(listen)) as talk, Guarded(talk.endpoint) as counting:
+        with closing(http.client.HTTPConnection("127.0.0.1", talk.port, timeout=5)) as connection:
+            headers = {"Transfer-Encoding": "chunked"}
+            connection.request("POST", PATH, iter([b"a", b"bc"]), headers, encode_chunked=True)
+            assert connection.getresponse().status == 200
+        assert counting.sent == 1
+    assert b"".join(arrived).partition(b"\r\n\r\n")[2] == b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"
 
 
 def test_a_read_without_a_body_is_sent_as_it_is(server: Server, budget: SharedBudget) -> None:

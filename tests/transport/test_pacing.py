@@ -324,6 +324,15 @@ def test_a_budget_of_no_requests_permits_none() -> None:
         meter(limit=0).take()
 
 
+def test_without_a_rate_nobody_waits_however_young_the_machine_is() -> None:
+    clock = Clock()
+    clock.now = 0.0
+    counting = meter(clock)
+    for _ in range(3):
+        counting.take()
+    assert clock.waits == []
+
+
 def test_a_rate_below_one_a_second_keeps_its_requests_apart() -> None:
     clock = Clock()
     paced = meter(clock, rate=0.5)

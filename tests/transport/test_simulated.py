@@ -202,6 +202,14 @@ def test_a_host_that_only_starts_like_the_endpoint_is_not_caught(near: str) -> N
     assert service.seen == []
 
 
+def test_each_answer_of_the_simulator_may_be_observed() -> None:
+    observed: list[int] = []
+    answers: Any = Answers(answered(b"{}", status=418))
+    with Interception(answers, observe=lambda _, response: observed.append(response.status)):
+        requests.get(Simulator.endpoint, timeout=1)
+    assert observed == [418]
+
+
 def test_other_hosts_are_reached_as_ever() -> None:
     service = Answers(answered(b"{}"))
     with serving(always(200, b'{"a": 1}')) as server, caught(service):
