@@ -25,7 +25,7 @@ from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.watched import Watch
 from tests.drips import OK, spoken
 from tests.gates import Guarded, ends_in_our_code
-from tests.servers import Server, Talk, always, serving, talking
+from tests.servers import Server, Talk, always, free_port, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,6 +185,9 @@ def test_the_lookup_of_a_name_is_within_the_deadline_of_a_call(monkeypatch: pyte
 
     monkeypatch.setattr("pytest_cce_precheck.transport.gate.Watch", Noted)
     with closing(counting), gate, monkeypatch.context() as patched:
+        # without a lookup, it is the deadline that was set
+        urllib3.request("GET", server.endpoint, retries=False)
+        assert given.pop() == 20.0
         patched.setattr("socket.getaddrinfo", resolve)
         connection = HTTPConnectionPool("alias.example", server.server_port)
         with pytest.raises(urllib3.exceptions.HTTPError):
@@ -317,7 +320,19 @@ def by_a_body_of_the_standard_library(port: int) -> None:
     http.client.HTTPConnection("127.0.0.1", port).request("GET", PATH, b"x", {"Content-Length": "0"})
 
 
+def by_a_tunnel_through_another(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", free_port())
+    connection.set_tunnel("127.0.0.1", port)
+    connection.request("DELETE", PATH)
+
+
+def by_another_as_its_proxy(port: int) -> None:
+    http.client.HTTPConnection("127.0.0.1", free_port()).request("DELETE", f"HTTP://127.0.0.1:{port}{PATH}")
+
+
 WAYS = [
+    by_a_tunnel_through_another,
+    by_another_as_its_proxy,
     by_a_body_that_follows_its_head,
     by_a_body_of_the_standard_library,
     by_a_connection,

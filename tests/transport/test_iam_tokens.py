@@ -17,7 +17,7 @@ from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, Issued, TokenError, Tokens
 from pytest_cce_precheck.wire.credentials import Secret
 from tests.drips import silent, spoken
-from tests.servers import Handler, always, free_port, serving, talking
+from tests.servers import Handler, Talk, always, free_port, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,12 +137,27 @@ def test_an_iam_that_does_not_answer_in_time_is_not_asked_again(limits: dict[str
     assert_silent(raised.value)
 
 
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{}"])
+def test_an_iam_whose_answer_is_lost_is_asked_again(said: bytes) -> None:
+    def lose(talk: Talk, connection: Any) -> None:
+        # with its body: a reset would overtake the answer
+        connection.recv(65536)
+        connection.sendall(said)
+
+    pauses: list[float] = []
+    with talking(spoken(lose)) as talk, pytest.raises(ConfigurationError, match="got no answer: the "):
+        IamTokens(account(talk.endpoint), wait=pauses.append)()
+    assert pauses == [0.5, 2.0]
+
+
 def test_an_iam_that_cannot_be_reached_is_named_and_asked_again_later() -> None:
-    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5, wait=lambda _: None))
+    pauses: list[float] = []
+    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5, wait=pauses.append))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"/v3/auth/tokens got no answer: no connection") as raised:
             tokens.current()
         assert_silent(raised.value)
+    assert pauses == [0.5, 2.0] * 2
 
 
 def test_tokens_of_the_staging_service_are_renewed_when_they_are_used_up() -> None:

@@ -75,6 +75,11 @@ def test_the_simulators_answer_is_the_exchange() -> None:
     exchange = in_process(simulator).send(request)
     assert exchange.request is request
     assert (exchange.status, exchange.document["errorCode"]) == (401, "CCE.01401001")
+    assert exchange.response.surplus == b""
+
+
+def test_what_the_simulator_sends_after_an_answer_is_kept() -> None:
+    assert in_process(Answers(Response(200, surplus=b"more"))).send(listing()).response.surplus == b"more"
 
 
 def test_a_gzipped_answer_is_unpacked() -> None:

@@ -331,5 +331,5 @@ def test_nothing_that_holds_a_secret_shows_it() -> None:
     iam = IamTokens(account("https://iam.example"))
     command = TokenCommand(shlex.split("vault read PLANTED"), {"CCE_IAM_PASSWORD": PASSWORD})
     request = iam._request()
-    for each in (tokens, iam, command, request, Issued(Secret("PLANTED-TOKEN"))):
+    for each in (tokens, iam, command, command.words, command.environment, request, Issued(Secret("PLANTED-TOKEN"))):
         assert "PLANTED" not in repr(each)
