@@ -220,6 +220,14 @@ def test_a_name_that_is_looked_up_without_end_is_not_waited_for(
     found.set()
 
 
+def test_a_connection_that_failed_by_itself_was_not_cut_off() -> None:
+    def connect() -> socket.socket:
+        raise TimeoutError("the system's own")
+
+    with pytest.raises(TimeoutError, match="the system's own"):
+        ended(60, lambda watch: watch.connected(connect))
+
+
 @pytest.mark.parametrize("error", [None, OSError("refused")])
 def test_a_connection_that_is_made_too_late_is_closed(caplog: pytest.LogCaptureFixture, error: OSError | None) -> None:
     here, there = socket.socketpair()
