@@ -69,6 +69,23 @@ def test_the_life_of_a_token_is_told_by_the_clock_of_iam() -> None:
         assert IamTokens(account(server.endpoint))() == Issued(Secret("T"), 3600.0)
 
 
+def test_without_a_clock_of_iam_this_machines_tells_the_life_of_a_token() -> None:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    body = json.dumps({"token": {"expires_at": f"{end:%Y-%m-%dT%H:%M:%SZ}"}}).encode()
+
+    def answer(handler: Any) -> None:
+        handler.send_response_only(201)
+        handler.send_header("X-Subject-Token", "T")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with serving(answer) as server:
+        life = IamTokens(account(server.endpoint))().life
+    assert life is not None
+    assert 3500 < life <= 3600
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 3}', b'{"token": {"expires_at": "soon"}}'])
 def test_a_token_without_an_end_is_taken(body: bytes) -> None:
     with serving(always(201, body, X_Subject_Token="T")) as server:
