@@ -116,8 +116,10 @@ def test_this_machine_is_reached_but_for_the_service_itself(how: str) -> None:
     with SimulatorServer(Simulator()) as server, SimulatorServer(Simulator()) as recorded:
         refused: list[Any] = []
         with Network([recorded.endpoint], block=True, refused=refused.append):
-            with socket.socket() as sock:
-                assert not getattr(sock, how)(("127.0.0.1", server.port))
+            # without a name, it is this machine
+            for host in ("127.0.0.1", ""):
+                with socket.socket() as sock:
+                    assert not getattr(sock, how)((host, server.port))
             with socket.socket() as sock, pytest.raises(NetworkRefusedError):
                 getattr(sock, how)(("127.0.0.1", recorded.port))
     assert len(refused) == 1
