@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,42 @@ def test_the_lookup_of_a_name_is_within_the_deadline_of_a_call(monkeypatch: pyte
         with pytest.raises(urllib3.exceptions.HTTPError):
             connection.urlopen("GET", PATH, retries=False, preload_content=False, pool_timeout=1, timeout=0.001)
     assert 0 < given[0] <= 19.5
+
+
+@pytest.mark.parametrize(
+    ("deadline", "seconds", "of_a_watch", "waited"),
+    [
+        (None, None, None, None),
+        (300.0, None, None, 300),
+        (300.0, 200, None, 200),
+        (300.0, 200, 100, 100),
+        (100.0, 200, 300, 100),
+        (None, None, 100, 100),
+        # the run is over
+        (300.0, -1, None, 0),
+    ],
+)
+def test_a_lookup_is_waited_for_as_long_as_its_call_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+    deadline: float | None,
+    seconds: int | None,
+    of_a_watch: float | None,
+    waited: float | None,
+) -> None:
+    waits: list[float | None] = []
+
+    class Endless(Future[frozenset[str]]):
+        def result(self, timeout: float | None = None) -> frozenset[str]:
+            waits.append(timeout)
+            raise TimeoutError
+
+    monkeypatch.setattr("pytest_cce_precheck.transport.gate.begun", lambda *_: Endless())
+    gate = Gate()
+    with closing(SharedBudget(seconds=seconds)) as counting:
+        gate.put("https://svc.example", lambda: counting, deadline=deadline)
+        with nullcontext() if of_a_watch is None else Watch(of_a_watch):
+            assert gate._service([("192.0.2.7", 443)]) is None
+    assert waits == [waited if waited is None else pytest.approx(waited, abs=50)]
 
 
 def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: SharedBudget) -> None:
