@@ -355,7 +355,8 @@ def test_no_wait_of_urllib3_lasts_longer_than_its_call_may(limit: str, status: i
         serving(always(status, b"{}", Location="/", **named)) as server,
         Guarded(server.endpoint, **{limit: 8}) as meter,
     ):
-        with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=r"there is a wait of .* s are left"):
+        told = r"^HTTPConnectionPool\(host='127\.0\.0\.1', port=\d+\): .*there is a wait of .* s are left"
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=told):
             urllib3.connection_from_url(server.endpoint).request("GET", "/", retries=retry)
         assert meter.sent == len(server.seen) == (1 if value else 2)
 

@@ -367,7 +367,13 @@ def by_another_as_its_proxy(port: int) -> None:
     http.client.HTTPConnection("127.0.0.1", free_port()).request("DELETE", f"HTTP://127.0.0.1:{port}{PATH}")
 
 
+def by_a_header_of_the_standard_library(port: int) -> None:
+    headers = {"X-Original-URL": f"http://127.0.0.1:{port}/x"}
+    http.client.HTTPConnection("127.0.0.1", port).request("GET", PATH, headers=headers)
+
+
 WAYS = [
+    by_a_header_of_the_standard_library,
     by_a_tunnel_through_another,
     by_another_as_its_proxy,
     by_a_body_that_follows_its_head,

@@ -79,6 +79,7 @@ def test_a_client_is_refused_before_anything_is_sent_and_is_named(
         # a service on another machine has no other business there
         ("https://cce.example", "cce.example", 22, "cce.example:22"),
         ("https://cce.example", "cce.example", None, "cce.example:None"),
+        ("https://cce.example", "cce.example", b"\xff", r"cce.example:b'\xff'"),
     ],
 )
 def test_a_service_is_known_however_its_host_and_port_are_given(

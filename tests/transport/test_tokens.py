@@ -67,7 +67,7 @@ def test_no_token_is_fetched_before_it_is_asked_for() -> None:
     assert (source.number, tokens.renewed, tokens.secrets) == (1, 0, ("T1",))
 
 
-@pytest.mark.parametrize(("life", "due"), [(86400.0, 86100.0), (600.0, 300.0), (30.0, 15.0)])
+@pytest.mark.parametrize(("life", "due"), [(86400.0, 86100.0), (600.0, 300.0), (30.0, 15.0), (1.0, 0.5)])
 def test_a_token_is_renewed_five_minutes_before_its_end_or_at_half_its_life(life: float, due: float) -> None:
     source = Source(life)
     tokens = source.tokens()
