@@ -218,7 +218,8 @@ def test_one_answer_for_an_adapter_that_would_try_again_is_its_last(
     with caught.by("sent"), requests.Session() as session:
         tries = Retry(2, status_forcelist=[503], raise_on_status=raises)
         session.mount("https://", HTTPAdapter(max_retries=tries))
-        with pytest.raises(requests.exceptions.RetryError, match=USED_UP) if is_error else nullcontext() as raised:
+        told = rf"HTTPSConnectionPool\(host='cce.recorded.example', port=443\): {USED_UP}"
+        with pytest.raises(requests.exceptions.RetryError, match=told) if is_error else nullcontext() as raised:
             assert session.request(method, ENDPOINT, timeout=1).status_code == status
     assert len(caught.seen) == 1
     if raised is not None:
