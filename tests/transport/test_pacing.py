@@ -245,7 +245,8 @@ def test_a_request_that_never_comes_back_does_not_stop_the_others_for_ever() -> 
     paced = meter(clock, rate=1)
     paced.take()
     paced.take()
-    assert clock.now - 1000 < 7
+    # it may travel for five seconds, and then it is within a second of the next
+    assert 6 < clock.now - 1000 < 7
 
 
 def test_an_answer_after_the_end_of_the_count_is_no_error() -> None:
