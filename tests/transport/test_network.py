@@ -75,6 +75,7 @@ def test_a_client_is_refused_before_anything_is_sent_and_is_named(
         ("https://localhost", b"127.0.0.1", "443", "127.0.0.1:443"),
         ("https://localhost", "::1", b"https", "::1:b'https'"),
         ("http://localhost", "localhost", "http", "localhost:http"),
+        ("http://localhost", "localhost", 80, "localhost:80"),
         ("http://localhost:8080", "localhost", 8080, "localhost:8080"),
         # a service on another machine has no other business there
         ("https://cce.example", "cce.example", 22, "cce.example:22"),
