@@ -229,6 +229,8 @@ def test_a_lookup_is_waited_for_as_long_as_its_call_may_take(
         gate.put("https://svc.example", lambda: counting, deadline=deadline)
         with nullcontext() if of_a_watch is None else Watch(of_a_watch):
             assert gate._service([("192.0.2.7", 443)]) is None
+            # what has another port, or another name, is not looked up
+            assert gate._service([("192.0.2.7", 80), ("other.example", 443)]) is None
     assert waits == [waited if waited is None else pytest.approx(waited, rel=0.2)]
 
 

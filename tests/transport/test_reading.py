@@ -180,6 +180,12 @@ def test_what_is_not_packed_is_said_to_be_none_and_nothing_worse(data: bytes, co
         read_body(answer(coding, Pieces([data])))
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_why_a_body_cannot_be_unpacked_is_told(coding: str) -> None:
+    with pytest.raises(DecodeError, match="incorrect header check|invalid"):
+        read_body(answer(coding, Pieces([b"not packed"])))
+
+
 @pytest.mark.parametrize("number", [6, 1000])
 def test_more_than_five_codings_are_not_tried(number: int) -> None:
     with pytest.raises(Exception, match=f"{number} content codings") as raised:
