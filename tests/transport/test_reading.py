@@ -182,7 +182,7 @@ def test_what_is_not_packed_is_said_to_be_none_and_nothing_worse(data: bytes, co
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_why_a_body_cannot_be_unpacked_is_told(coding: str) -> None:
-    with pytest.raises(DecodeError, match="incorrect header check|invalid"):
+    with pytest.raises(DecodeError, match=r"incorrect header check|invalid"):
         read_body(answer(coding, Pieces([b"not packed"])))
 
 
