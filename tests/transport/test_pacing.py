@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[sqlite3.Connection]]:
+    """All connections that a test opens, which are closed at its end."""
     opened: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
@@ -33,7 +34,7 @@ def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return opened[-1]
 
     monkeypatch.setattr(sqlite3, "connect", kept)
-    yield
+    yield opened
     for each in opened:
         each.close()
 
@@ -166,12 +167,15 @@ def test_processes_share_a_limit_to_the_request_though_one_is_killed_while_it_co
     assert sum(numbers) == 100
 
 
-def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path) -> None:
+def test_a_count_that_cannot_be_kept_is_said_at_once(tmp_path: Path, opened: list[sqlite3.Connection]) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: unable to open database file"):
         SharedBudget(str(tmp_path / "nowhere" / "run.sqlite"))
     (tmp_path / "text").write_text("this is no database, however long it is" * 100)
     with pytest.raises(ConfigurationError, match=r"cannot be counted in .*: file is not a database"):
         SharedBudget(str(tmp_path / "text"))
+    # nothing stays open
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[-1].execute("SELECT 1")
 
 
 # ---- how often
