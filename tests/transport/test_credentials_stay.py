@@ -253,3 +253,13 @@ def test_an_interrupted_token_command_does_not_show_its_environment(monkeypatch:
     frames = shown(raised.value).partition("transport/tokens.py")[2]
     assert "interrupt" in frames
     assert "PLANTED" not in frames
+
+
+def test_a_token_command_that_is_interrupted_while_it_is_started_does_not_show_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    command = TokenCommand((sys.executable, "-S", "-c", "pass"), {"VAULT": "PLANTED-other"})
+    with pytest.raises(Interruption) as raised:
+        command()
+    assert "PLANTED" not in shown(raised.value).partition("transport/tokens.py")[2]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -336,6 +338,17 @@ def test_one_thread_that_keeps_nobody_waits_for_all_deadlines() -> None:
         assert before
         assert waiting() <= before
         assert all(each.daemon for each in before)
+
+
+def test_a_watch_that_has_ended_is_forgotten() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        with Watch(60) as watch:
+            watch.hold(here)
+        ended_one = weakref.ref(watch)
+        del watch
+        gc.collect()
+    assert ended_one() is None
 
 
 def test_a_watch_that_is_cut_shuts_all_its_connections_and_each_is_closed_at_its_end() -> None:
