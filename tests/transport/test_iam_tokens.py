@@ -141,7 +141,7 @@ def test_an_iam_that_is_busy_for_a_moment_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
-        ({"timeout": 0.1}, "no answer within the time allowed"),
+        ({"timeout": 0.5}, "no answer within the time allowed"),
         ({"remaining": lambda: 0.1}, "the answer was not complete after 0.1 s"),
     ],
 )
