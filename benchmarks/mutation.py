@@ -159,8 +159,8 @@ def is_type(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name) and node.value.value in TYPES
 
 
-def mutants_of(module: str, share: float) -> Iterator[Mutant]:
-    """Return a sample of a module's mutants, the same each time: so large a share of them, but 60 at least."""
+def mutants_of(module: str, share: float, seed: str) -> Iterator[Mutant]:
+    """Return a sample of a module's mutants, the same for a seed: so large a share of them, but 60 at least."""
     code = (PACKAGE / module).read_text("utf-8")
     wrapper = MetadataWrapper(cst.parse_module(code))
     visitor = Mutations(mutation_operators, IgnoredCode(set(), set(), set()))
@@ -168,7 +168,7 @@ def mutants_of(module: str, share: float) -> Iterator[Mutant]:
     places = wrapper.resolve(PositionProvider)
     statements = list(spans(ast.parse(code)))
     number = min(len(visitor.mutations), max(60, round(len(visitor.mutations) * share)))
-    for each in sorted(random.Random(module).sample(range(len(visitor.mutations)), number)):
+    for each in sorted(random.Random(module + seed).sample(range(len(visitor.mutations)), number)):
         mutation = visitor.mutations[each]
         source = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
         old, new, first = difference(code, source)
@@ -178,7 +178,8 @@ def mutants_of(module: str, share: float) -> Iterator[Mutant]:
         _, where, lines = min(around, key=lambda each: each[0], default=(0, "", range(0)))
         # names of headers and of encodings are the same in any case
         alike = ("headers" in old or "HEADER" in old) and old.lower() == new.lower()
-        if old.replace("utf-8", "UTF-8") != new and not alike:
+        alike |= any(old.replace(each, each.upper()) == new for each in ("utf-8", "latin-1", '"ascii"'))
+        if not alike:
             yield Mutant(module, where, lines, old, new, source)
 
 
@@ -517,6 +518,7 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=1.0, help="try so much of each module's mutants, but 60 at least"
     )
+    parser.add_argument("--seed", default="", help="any text: with another, another sample of that share")
     parser.add_argument("--module", action="append", help="only these, such as wire/body.py")
     parser.add_argument(
         "--survivors", type=absolute, help="write those that are left as JSON, to be tried again by --again"
@@ -539,7 +541,7 @@ def main() -> None:
     mutants: list[Mutant] = []
     for module in modules:
         if chosen.module is None or module in chosen.module:
-            mutants += mutants_of(module, chosen.share)
+            mutants += mutants_of(module, chosen.share, chosen.seed)
     if chosen.again:
         wanted = {tuple(each) for each in json.loads(chosen.again.read_text())}
         mutants = [each for each in mutants if (each.module, each.where, each.old, each.new) in wanted]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
+import pytest_cce_precheck
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.pacing import SharedBudget
 
 BODY = b'{"kind":"AddonCheck","items":[]}'
 bounds = pytest.mark.parametrize("seconds", [None, 60], ids=["any time", "a minute"])
+
+
+def ends_in_our_code(raised: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether the traceback that pytest shows of an error ends in the package, not in the code that called it."""
+    package = f"{Path(pytest_cce_precheck.__file__).parent}/"
+    return str(raised.traceback.filter(raised)[-1].path).startswith(package)
 
 
 class Guarded:

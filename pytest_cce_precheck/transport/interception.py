@@ -91,11 +91,6 @@ class Interceptor:
                     raise RetryError(error, request=prepared) from None
                 return received
 
-    def _called(self, prepared: PreparedRequest) -> Any:
-        response = self._answered(prepared, getattr(prepared, "req_kwargs", {}).get("timeout"))
-        # a list of pairs keeps repeated headers, which responses accepts but does not annotate
-        return response.status, list(response.headers.pairs), response.body
-
     def _answered(self, prepared: PreparedRequest, timeout: Any) -> Response:
         ours = self._ours.match(str(prepared.url))
         assert self._answer is not None

@@ -44,10 +44,7 @@ class Network:
     def _guarded(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
             __tracebackhide__ = True
-            if name == "getaddrinfo":
-                place = (*arguments, options.get("host"), options.get("port"))[:2]
-            else:
-                place = arguments[1]
+            place = _looked_up(*arguments, **options) if name == "getaddrinfo" else arguments[1]
             # a path of a Unix socket, or an abstract one, leads nowhere else
             if isinstance(place, tuple) and len(place) >= 2:
                 self._check(place[0], place[1])
@@ -84,6 +81,10 @@ class Network:
             f"{library} was not connected to {place}: --cce-block-network refuses other machines{line}\n"
             "  way out:  call cce_service.url in place of a real service, or leave the option out"
         )
+
+
+def _looked_up(host: Any, port: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
+    return host, port
 
 
 @lru_cache(maxsize=64)

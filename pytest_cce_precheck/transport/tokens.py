@@ -193,7 +193,7 @@ class TokenCommand:
             problem = f"cannot be run: {reason}"
         except BaseException as other:
             # Ctrl-C, a test that took too long: the frames below hold the child's environment
-            raise other.with_traceback(without_frames_of(other.__traceback__, {"subprocess", "selectors"})) from None
+            raise other.with_traceback(without_frames_of(other.__traceback__, {"subprocess"})) from None
         else:
             if not ended.problem:
                 return ended

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from tests.gates import ends_in_our_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ def failed(sender: HttpTransport, request: Request) -> TransportError:
     with pytest.raises(TransportError) as raised:
         sender.send(request)
     assert raised.value.request is request
+    assert not ends_in_our_code(raised)
     assert_no_credential(raised.value)
     return raised.value
 

@@ -11,14 +11,16 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from pytest_cce_precheck.errors import UnsafeCredentialsError
+from pytest_cce_precheck.transport import interception
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, TokenCommand, TokenError
 from pytest_cce_precheck.wire.credentials import Secret
-from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
+from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 from tests.servers import Handler, always, free_port, serving
 
 if TYPE_CHECKING:
@@ -182,16 +184,41 @@ def test_an_interrupted_call_shows_no_credential(transport: HttpTransport, monke
     assert TOKEN not in shown(raised.value)
 
 
-def test_a_call_that_is_interrupted_while_it_is_sent_shows_no_credential(
-    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(connection: object, *arguments: object, **options: object) -> None:
-        del connection, arguments, options
-        raise Interruption
+def interrupted(*arguments: object, **options: object) -> None:
+    """Raise an interruption, and hold nothing that was sent."""
+    del arguments, options
+    raise Interruption
 
-    monkeypatch.setattr(HTTPConnection, "request", interrupted)
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(HTTPConnection, "request"), (HTTPConnection, "putheader"), (http.client.HTTPConnection, "send")],
+)
+def test_a_call_that_is_interrupted_while_it_is_sent_shows_no_credential(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, interrupted)
     with serving(always(200, b"{}")) as server, pytest.raises(Interruption) as raised:
         transport.send(asked(server.endpoint))
+    assert TOKEN not in shown(raised.value)
+
+
+def test_an_interrupted_call_does_not_show_the_password_of_a_proxy(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:PLANTED@127.0.0.1:9")
+    monkeypatch.setattr(HTTPAdapter, "send", interrupted)
+    with pytest.raises(Interruption) as raised:
+        transport.send(asked("https://cce.example", ""))
+    assert "PLANTED" not in shown(raised.value).partition("transport/live.py")[2]
+
+
+def test_a_call_that_is_interrupted_before_it_is_answered_here_shows_no_credential(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interception, "Headers", interrupted)
+    with Interceptor(["https://cce.example"], answer=Response), pytest.raises(Interruption) as raised:  # type: ignore[arg-type]  # never asked
+        transport.send(asked("https://cce.example"))
     assert TOKEN not in shown(raised.value)
 
 
@@ -226,3 +253,13 @@ def test_an_interrupted_token_command_does_not_show_its_environment(monkeypatch:
     frames = shown(raised.value).partition("transport/tokens.py")[2]
     assert "interrupt" in frames
     assert "PLANTED" not in frames
+
+
+def test_a_token_command_that_is_interrupted_while_it_is_started_does_not_show_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    command = TokenCommand((sys.executable, "-S", "-c", "pass"), {"VAULT": "PLANTED-other"})
+    with pytest.raises(Interruption) as raised:
+        command()
+    assert "PLANTED" not in shown(raised.value).partition("transport/tokens.py")[2]

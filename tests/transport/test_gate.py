@@ -21,6 +21,7 @@ from pytest_cce_precheck.sdk.vendor import v3, vendor_client
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.pacing import SharedBudget
+from pytest_cce_precheck.transport.watched import Watch
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, TransportError
 from tests.drips import SPEECHES, spoken
@@ -321,6 +322,13 @@ def test_who_has_answered_is_not_blamed_for_the_end_of_the_run() -> None:
             by_requests(talk.endpoint)
 
 
+def test_who_has_answered_is_blamed_for_an_answer_that_its_deadline_cuts_off() -> None:
+    with talking(spoken(SPEECHES["trailers"])) as talk, Guarded(talk.endpoint, deadline=0.1, seconds=60) as meter:
+        meter.has_answered = True
+        with pytest.raises(requests.Timeout, match=r"not complete after 0\.1 s"):
+            by_requests(talk.endpoint)
+
+
 def test_a_watch_of_somebody_else_ends_with_the_run_too() -> None:
     with talking(spoken(SPEECHES["trailers"])) as talk, Guarded(talk.endpoint, seconds=0.1):
         with pytest.raises(TransportError, match="not complete"):
@@ -347,9 +355,17 @@ def test_no_wait_of_urllib3_lasts_longer_than_its_call_may(limit: str, status: i
         serving(always(status, b"{}", Location="/", **named)) as server,
         Guarded(server.endpoint, **{limit: 8}) as meter,
     ):
-        with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=r"there is a wait of .* s are left"):
+        told = r"^HTTPConnectionPool\(host='127\.0\.0\.1', port=\d+\): .*there is a wait of .* s are left"
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError, match=told):
             urllib3.connection_from_url(server.endpoint).request("GET", "/", retries=retry)
         assert meter.sent == len(server.seen) == (1 if value else 2)
+
+
+def test_a_wait_that_is_too_long_is_a_timeout_of_requests_under_a_watch_of_its_caller() -> None:
+    with serving(always(503, b"{}", Retry_After="3000")) as server, Guarded(server.endpoint, deadline=60) as meter:
+        with pytest.raises(requests.ReadTimeout, match=r"there is a wait of .* s are left"), Watch(8):
+            by_a_manager(server.endpoint, retries=1)
+        assert meter.sent == 1
 
 
 def test_a_wait_that_fits_is_waited_for_and_others_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,10 +61,20 @@ by_urllib3_itself = pytest.mark.parametrize("send", [by_a_pool, by_a_manager])
 def test_who_asks_urllib3_gets_what_it_asked_for(
     send: Any, answer: Callable[[Handler], None], *, preload: bool
 ) -> None:
-    with serving(answer) as server, Guarded(server.endpoint, deadline=60):
-        response = send(server.endpoint, preload_content=preload)
+    with serving(answer) as server:
+        without = send(server.endpoint)
+        with Guarded(server.endpoint, deadline=60):
+            response = send(server.endpoint, preload_content=preload)
         assert response._body == (BODY if preload else None)
         assert response.data == BODY
+    framing = {"Content-Encoding", "Content-Length", "Transfer-Encoding"}
+    if answer is zipped or "Transfer-Encoding" in without.headers:
+        assert not framing & set(response.headers)
+    assert without.headers.keys() - response.headers.keys() <= framing
+    for name in response.headers.keys() - {"Date"}:
+        assert response.headers[name] == without.headers[name]
+    for name in ("status", "reason", "version", "url"):
+        assert getattr(response, name) == getattr(without, name)
 
 
 @by_urllib3_itself
@@ -133,6 +143,28 @@ def test_what_goes_wrong_is_the_same_error_as_without_a_gate(answer: Callable[[H
     assert type(within.value) is type(without.value)
 
 
+@pytest.mark.parametrize("read", [lambda each: each.data, lambda each: each.read(), lambda each: each.read1(9)])
+def test_what_goes_wrong_is_raised_when_the_answer_is_read_by_whoever_reads_it_himself(read: Any) -> None:
+    with serving(cut_off) as server, Guarded(server.endpoint, deadline=60) as meter:
+        response = by_a_pool(server.endpoint, preload_content=False)
+        assert response.status == 200
+        with pytest.raises(urllib3.exceptions.HTTPError, match="IncompleteRead"):
+            read(response)
+        assert meter.sent == 1
+
+
+def test_after_an_answer_that_was_not_read_to_its_end_the_next_is_read_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 100)
+    bodies = iter([b"HTTP/1.1 200 OK\r\n\r\n" * 50, BODY])
+    with serving(lambda handler: handler.reply(200, next(bodies))) as server, Guarded(server.endpoint, deadline=60):
+        pool = urllib3.connection_from_url(server.endpoint)
+        with pytest.raises(urllib3.exceptions.HTTPError, match="the answer is larger than 100 bytes"):
+            pool.request("GET", "/", retries=False)
+        assert pool.request("GET", "/", retries=False).data == BODY
+
+
 def test_a_session_that_was_used_before_is_watched_from_then_on(server: Server) -> None:
     with requests.Session() as session:
         session.get(server.endpoint, timeout=8)
@@ -153,34 +185,55 @@ def test_a_connection_serves_several_calls_of_a_session(server: Server) -> None:
     assert len({each.client_address for each in server.seen}) == 1
 
 
-def raw(url: str, path: str, *arguments: Any, **of_the_pool: Any) -> Any:
-    return urllib3.connection_from_url(url, **of_the_pool).urlopen("POST", path, *arguments)
+def raw(url: str, path: str, *arguments: Any, body: bytes | None = None, **of_the_pool: Any) -> Any:
+    named = {} if body is None else {"body": body}
+    return urllib3.connection_from_url(url, **of_the_pool).urlopen("POST", path, *arguments, **named)
 
 
 @pytest.mark.parametrize(
-    ("send", "target", "own"),
+    ("send", "target", "own", "has_body"),
     [
-        (lambda url: requests.post(url, timeout=5), "/", False),
-        (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True),
-        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b?c=d", True),
-        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a?b", True),
+        (lambda url: requests.post(url, timeout=5), "/", False, False),
+        (lambda url: requests.post(url, data="x", timeout=5), "/", False, True),
+        (lambda url: urllib3.request("POST", f"{url}/a", headers={"x-own": "1"}), "/a", True, False),
+        (lambda url: raw(url, "//a/b?c=d", None, {"x-own": "1"}), "//a/b?c=d", True, False),
+        (lambda url: raw(url, "/a", b"x", {"x-own": "1"}), "/a", True, True),
+        (lambda url: raw(url, "/a?b", headers={"x-own": "1"}), "/a?b", True, False),
+        (lambda url: raw(url, "/a", headers={"x-own": "1"}, body=b"x"), "/a", True, True),
     ],
 )
 def test_what_a_service_may_not_be_sent_is_refused_whoever_sends_it(
-    server: Server, send: Callable[[str], Any], target: str, own: bool
+    server: Server, send: Callable[[str], Any], target: str, own: bool, has_body: bool
 ) -> None:
     asked = []
 
     def refuse(method: str, target: str, headers: Any, has_body: bool) -> None:
-        asked.append((method, target, "X-Own" in headers))
+        asked.append((method, target, "X-Own" in headers, has_body))
         raise WriteRefusedError("not sent")
 
     gate, meter = Gate(), SharedBudget()
     gate.put(server.endpoint, lambda: meter, refuse=refuse)
     with closing(meter), gate, pytest.raises(WriteRefusedError):
         send(server.endpoint)
-    assert asked == [("POST", target, own)]
+    assert asked == [("POST", target, own, has_body)]
     assert server.seen == []
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+@bounds
+def test_what_is_given_to_urllib3_by_its_place_or_its_name_arrives(
+    server: Server, seconds: int | None, *, is_ours: bool
+) -> None:
+    endpoint = server.endpoint if is_ours else "http://cce.example"
+    with Guarded(endpoint, seconds=seconds) as meter:
+        raw(server.endpoint, "/a", b"x", {"X-Own": "1"})
+        raw(server.endpoint, "/a", body=b"x", headers={"X-Own": "1"})
+        with pytest.raises(urllib3.exceptions.HostChangedError):
+            raw(server.endpoint, "http://127.0.0.1:1/a", b"x", {"X-Own": "1"}, 0)
+        assert meter.sent == (3 if is_ours else 0)
+    assert [(each.requestline, each.body, each.headers["X-Own"]) for each in server.seen] == [
+        ("POST /a HTTP/1.1", b"x", "1")
+    ] * 2
 
 
 def test_an_answer_to_any_client_is_remembered_for_the_end_of_the_run(server: Server) -> None:

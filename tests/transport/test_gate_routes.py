@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.pacing import SharedBudget
 from pytest_cce_precheck.transport.watched import Watch
-from tests.servers import Server, always, serving
+from tests.drips import OK, spoken
+from tests.gates import Guarded, ends_in_our_code
+from tests.servers import Server, Talk, always, free_port, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,9 +65,10 @@ def budget(server: Server) -> Iterator[SharedBudget]:
 
 def refused(send: Callable[[], Any], server: Server) -> None:
     """Check that ``send`` fails with our refusal, and that nothing arrives."""
-    with pytest.raises(WriteRefusedError):
+    with pytest.raises(WriteRefusedError) as raised:
         send()
     assert server.seen == []
+    assert not ends_in_our_code(raised)
 
 
 # ---- names of the same place
@@ -81,12 +85,18 @@ def test_a_service_of_this_machine_is_known_by_any_of_its_names(server: Server, 
 
 @pytest.mark.parametrize(
     ("endpoint", "asked"),
-    [("https://cce.example", "https://192.0.2.7"), ("https://192.0.2.7", "https://alias.example")],
-    ids=["its address", "a name of its address"],
+    [
+        ("https://cce.example", "https://192.0.2.7"),
+        ("https://192.0.2.7", "https://alias.example"),
+        ("https://cce.example", "https://[2001:db8::7]"),
+        ("https://[2001:db8::7]", "https://alias.example"),
+    ],
+    ids=["its address", "a name of its address", "its IPv6 address", "a name of its IPv6 address"],
 )
 def test_a_service_is_known_by_its_address(monkeypatch: pytest.MonkeyPatch, endpoint: str, asked: str) -> None:
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
-        return [(2, 1, 6, "", ("192.0.2.7", 443))] if host.endswith(".example") else []
+        found = [(2, 1, 6, "", ("192.0.2.7", 443)), (10, 1, 6, "", ("2001:db8::7", 443, 0, 0))]
+        return found if host.endswith(".example") else []
 
     monkeypatch.setattr("socket.getaddrinfo", resolve)
     gate, counting = Gate(), SharedBudget()
@@ -176,11 +186,52 @@ def test_the_lookup_of_a_name_is_within_the_deadline_of_a_call(monkeypatch: pyte
 
     monkeypatch.setattr("pytest_cce_precheck.transport.gate.Watch", Noted)
     with closing(counting), gate, monkeypatch.context() as patched:
+        # without a lookup, it is the deadline that was set
+        urllib3.request("GET", server.endpoint, retries=False)
+        assert given.pop() == 20.0
         patched.setattr("socket.getaddrinfo", resolve)
         connection = HTTPConnectionPool("alias.example", server.server_port)
         with pytest.raises(urllib3.exceptions.HTTPError):
             connection.urlopen("GET", PATH, retries=False, preload_content=False, pool_timeout=1, timeout=0.001)
     assert 0 < given[0] <= 19.5
+
+
+@pytest.mark.parametrize(
+    ("deadline", "seconds", "of_a_watch", "waited"),
+    [
+        (None, None, None, None),
+        (300.0, None, None, 300),
+        (300.0, 200, None, 200),
+        (300.0, 200, 100, 100),
+        (100.0, 200, 300, 100),
+        (None, None, 100, 100),
+        # the run is over
+        (300.0, -1, None, 0),
+    ],
+)
+def test_a_lookup_is_waited_for_as_long_as_its_call_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+    deadline: float | None,
+    seconds: int | None,
+    of_a_watch: float | None,
+    waited: float | None,
+) -> None:
+    waits: list[float | None] = []
+
+    class Endless(Future[frozenset[str]]):
+        def result(self, timeout: float | None = None) -> frozenset[str]:
+            waits.append(timeout)
+            raise TimeoutError
+
+    monkeypatch.setattr("pytest_cce_precheck.transport.gate.begun", lambda *_: Endless())
+    gate = Gate()
+    with closing(SharedBudget(seconds=seconds)) as counting:
+        gate.put("https://svc.example", lambda: counting, deadline=deadline)
+        with nullcontext() if of_a_watch is None else Watch(of_a_watch):
+            assert gate._service([("192.0.2.7", 443)]) is None
+            # what has another port, or another name, is not looked up
+            assert gate._service([("192.0.2.7", 80), ("other.example", 443)]) is None
+    assert waits == [waited if waited is None else pytest.approx(waited, rel=0.2)]
 
 
 def test_another_service_on_another_port_of_this_machine_is_not_touched(budget: SharedBudget) -> None:
@@ -297,7 +348,38 @@ def by_a_header(port: int) -> None:
     requests.get(f"http://127.0.0.1:{port}{PATH}", headers={"X-Method": "DELETE"}, timeout=5)
 
 
+def by_a_body_that_follows_its_head(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.putrequest("GET", PATH)
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+
+
+def by_a_body_of_the_standard_library(port: int) -> None:
+    http.client.HTTPConnection("127.0.0.1", port).request("GET", PATH, b"x", {"Content-Length": "0"})
+
+
+def by_a_tunnel_through_another(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", free_port())
+    connection.set_tunnel("127.0.0.1", port)
+    connection.request("DELETE", PATH)
+
+
+def by_another_as_its_proxy(port: int) -> None:
+    http.client.HTTPConnection("127.0.0.1", free_port()).request("DELETE", f"HTTP://127.0.0.1:{port}{PATH}")
+
+
+def by_a_header_of_the_standard_library(port: int) -> None:
+    headers = {"X-Original-URL": f"http://127.0.0.1:{port}/x"}
+    http.client.HTTPConnection("127.0.0.1", port).request("GET", PATH, headers=headers)
+
+
 WAYS = [
+    by_a_header_of_the_standard_library,
+    by_a_tunnel_through_another,
+    by_another_as_its_proxy,
+    by_a_body_that_follows_its_head,
+    by_a_body_of_the_standard_library,
     by_a_connection,
     by_the_standard_library,
     by_urllib_request,
@@ -324,7 +406,7 @@ def test_a_read_below_urllib3s_pools_is_counted_and_the_one_too_many_is_not_sent
 ) -> None:
     def read() -> bytes:
         with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)) as connection:
-            connection.request("GET", PATH)
+            connection.request("GET", PATH, headers={"Content-Length": "0"})
             return connection.getresponse().read()
 
     requests.get(server.endpoint + PATH, timeout=5)
@@ -333,6 +415,23 @@ def test_a_read_below_urllib3s_pools_is_counted_and_the_one_too_many_is_not_sent
     with pytest.raises(BudgetExhaustedError):
         read()
     assert len(server.seen) == 3
+
+
+def test_what_the_standard_library_sends_in_chunks_arrives_in_chunks() -> None:
+    arrived: list[bytes] = []
+
+    def listen(_: Talk, connection: socket.socket) -> None:
+        while not b"".join(arrived).endswith(b"0\r\n\r\n") and (more := connection.recv(9999)):
+            arrived.append(more)
+        connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
+
+    with talking(spoken(listen)) as talk, Guarded(talk.endpoint) as counting:
+        with closing(http.client.HTTPConnection("127.0.0.1", talk.port, timeout=5)) as connection:
+            headers = {"Transfer-Encoding": "chunked"}
+            connection.request("POST", PATH, iter([b"a", b"bc"]), headers, encode_chunked=True)
+            assert connection.getresponse().status == 200
+        assert counting.sent == 1
+    assert b"".join(arrived).partition(b"\r\n\r\n")[2] == b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"
 
 
 def test_a_read_without_a_body_is_sent_as_it_is(server: Server, budget: SharedBudget) -> None:

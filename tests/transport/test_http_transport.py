@@ -98,6 +98,9 @@ def test_nobody_waits_for_what_may_follow_an_answer(transport: HttpTransport) ->
         "task_id=%2D%7E",
         "task_id=a%2Fb/c?d",
         "task_id=%E6%8F%92%E4%BB%B6",
+        "task_id=%e6%8f%92",
+        "task_id=100%",
+        "task_id=%zz%C3%a9",
         "a=b=c;d:@!$'()*,~",
         "task_id=" + "x" * 4000,
     ],
@@ -161,12 +164,19 @@ def test_a_body_without_length_ends_with_the_connection(transport: HttpTransport
 
 def test_interim_answers_are_not_the_answer(transport: HttpTransport) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
-    going_on = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    going_on = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Any\r\n\r\n"
     final = b"HTTP/1.1 200 OK\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}"
     with talking(saying(going_on + hints + hints + final)) as endpoint:
         response = transport.send(asked(endpoint)).response
     assert (response.status, response.body) == (200, b"{}")
     assert [name for name, _ in response.headers.pairs] == ["X-Request-Id", "Content-Length"]
+
+
+def test_an_answer_that_changes_the_protocol_is_the_last(transport: HttpTransport) -> None:
+    with talking(
+        saying(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+    ) as endpoint:
+        assert transport.send(asked(endpoint)).status == 101
 
 
 def test_a_gzipped_body_is_unpacked(transport: HttpTransport) -> None:

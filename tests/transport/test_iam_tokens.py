@@ -16,7 +16,8 @@ from pytest_cce_precheck.simulator.staging.service import Staging
 from pytest_cce_precheck.transport.live import HttpTransport
 from pytest_cce_precheck.transport.tokens import IamAccount, IamTokens, Issued, TokenError, Tokens
 from pytest_cce_precheck.wire.credentials import Secret
-from tests.servers import Handler, always, free_port, serving
+from tests.drips import spoken
+from tests.servers import Handler, Talk, always, free_port, serving, talking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,6 @@ ACCOUNT = {"CCE_IAM_USER": "u", "CCE_IAM_PASSWORD": PASSWORD, "CCE_IAM_DOMAIN": 
 
 
 def test_iam_is_asked_as_it_documents() -> None:
-    asked: list[tuple[str, Any]] = []
-
     def answer(handler: Any) -> None:
         end = datetime.now(UTC) + timedelta(hours=24)
         body = {"token": {"expires_at": f"{end:%Y-%m-%dT%H:%M:%S.%f}Z"}}
@@ -36,8 +35,19 @@ def test_iam_is_asked_as_it_documents() -> None:
 
     with serving(answer) as server:
         issued = IamTokens(account(server.endpoint))()
-        asked = [(f"{each.command} {each.path}", each.headers["Content-Type"]) for each in server.seen]
-    assert asked == [("POST /v3/auth/tokens?nocatalog=true", "application/json;charset=utf8")]
+        [asked] = server.seen
+    assert asked.requestline == "POST /v3/auth/tokens?nocatalog=true HTTP/1.1"
+    assert (asked.headers["Content-Type"], asked.headers["Accept"]) == (
+        "application/json;charset=utf8",
+        "application/json",
+    )
+    user = {"name": "u", "password": PASSWORD, "domain": {"name": "d"}}
+    assert json.loads(asked.body) == {
+        "auth": {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"id": "p"}},
+        }
+    }
     assert issued.token == Secret("T")
     assert issued.life is not None
     assert 86300 < issued.life < 86500
@@ -59,6 +69,23 @@ def test_the_life_of_a_token_is_told_by_the_clock_of_iam() -> None:
         assert IamTokens(account(server.endpoint))() == Issued(Secret("T"), 3600.0)
 
 
+def test_without_a_clock_of_iam_this_machines_tells_the_life_of_a_token() -> None:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    body = json.dumps({"token": {"expires_at": f"{end:%Y-%m-%dT%H:%M:%SZ}"}}).encode()
+
+    def answer(handler: Any) -> None:
+        handler.send_response_only(201)
+        handler.send_header("X-Subject-Token", "T")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with serving(answer) as server:
+        life = IamTokens(account(server.endpoint))().life
+    assert life is not None
+    assert 3500 < life <= 3600
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 3}', b'{"token": {"expires_at": "soon"}}'])
 def test_a_token_without_an_end_is_taken(body: bytes) -> None:
     with serving(always(201, body, X_Subject_Token="T")) as server:
@@ -75,8 +102,13 @@ REFUSED = json.dumps(
     [
         (401, REFUSED, "was answered with 401: wrong password ***; check CCE_IAM_USER", TokenError),
         (401, b"<html>", "was answered with 401; check CCE_IAM_USER", TokenError),
+        (401, b"{}", "was answered with 401; check CCE_IAM_USER, CCE_IAM_PASSWORD, CCE_IAM_DOMAIN and", TokenError),
+        (401, b'{"error": 3}', "was answered with 401; check", TokenError),
+        (401, b'{"error": {"message": "%s"}}' % (b"x" * 401), f"401: {'x' * 400}; check", TokenError),
+        (499, b"{}", "was answered with 499; check", TokenError),
         (307, b"", "was answered with 307; check", TokenError),
         (201, b"{}", "was answered with 201 and no X-Subject-Token; check", TokenError),
+        (500, b"{}", "was answered with 500; check", ConfigurationError),
         (503, b"{}", "was answered with 503; check", ConfigurationError),
         (429, b"{}", "was answered with 429; check", ConfigurationError),
     ],
@@ -86,6 +118,7 @@ def test_a_refusal_of_iam_is_told_without_the_password(status: int, body: bytes,
     with serving(always(status, body)) as server, pytest.raises(ConfigurationError) as raised:
         IamTokens(account(server.endpoint), wait=pauses.append)()
     assert told in str(raised.value)
+    assert str(raised.value).startswith(f"POST {server.endpoint}/v3/auth/tokens was answered with ")
     assert isinstance(raised.value, TokenError) == (kind is TokenError)
     # a refusal is final: who tries a wrong password too often is locked out
     assert pauses == ([] if kind is TokenError else [0.5, 2.0])
@@ -105,12 +138,47 @@ def test_an_iam_that_is_busy_for_a_moment_is_asked_again() -> None:
     assert answers == []
 
 
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"timeout": 0.1}, "no answer within the time allowed"),
+        ({"remaining": lambda: 0.1}, "the answer was not complete after 0.1 s"),
+    ],
+)
+def test_an_iam_that_does_not_answer_in_time_is_not_asked_again(limits: dict[str, Any], told: str) -> None:
+    def listen(_: Talk, connection: Any) -> None:
+        while connection.recv(65536):
+            pass
+
+    pauses: list[float] = []
+    with talking(spoken(listen)) as talk, pytest.raises(ConfigurationError) as raised:
+        IamTokens(account(talk.endpoint), wait=pauses.append, **limits)()
+    assert str(raised.value) == f"POST {talk.endpoint}/v3/auth/tokens got no answer: {told}"
+    assert pauses == []
+    assert_silent(raised.value)
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{}"])
+def test_an_iam_whose_answer_is_lost_is_asked_again(said: bytes) -> None:
+    def lose(talk: Talk, connection: Any) -> None:
+        # with its body: a reset would overtake the answer
+        connection.recv(65536)
+        connection.sendall(said)
+
+    pauses: list[float] = []
+    with talking(spoken(lose)) as talk, pytest.raises(ConfigurationError, match="got no answer: the "):
+        IamTokens(account(talk.endpoint), wait=pauses.append)()
+    assert pauses == [0.5, 2.0]
+
+
 def test_an_iam_that_cannot_be_reached_is_named_and_asked_again_later() -> None:
-    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5, wait=lambda _: None))
+    pauses: list[float] = []
+    tokens = Tokens(IamTokens(account(f"http://127.0.0.1:{free_port()}"), timeout=5, wait=pauses.append))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"/v3/auth/tokens got no answer: no connection") as raised:
             tokens.current()
         assert_silent(raised.value)
+    assert pauses == [0.5, 2.0] * 2
 
 
 def test_tokens_of_the_staging_service_are_renewed_when_they_are_used_up() -> None:

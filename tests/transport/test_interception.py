@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Way = Literal["answer", "sent"]
 
 OTHER = "https://cce.other.example:8443"
+USED_UP = r"Max retries exceeded with url: .*/ \(Caused by ResponseError\('too many 503 error responses'\)\)"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -74,6 +75,9 @@ ways = pytest.mark.parametrize("way", ["answer", "sent"])
         ("https://cce.recorded.example", "https://cce.recorded.example:443/x", True),
         ("https://cce.recorded.example:443", "https://CCE.recorded.example/x", True),
         ("http://cce.recorded.example", "http://cce.recorded.example:80/x", True),
+        ("HTTPS://CCE.recorded.example", "https://cce.recorded.example:443/x", True),
+        ("http://cce.recorded.example:80", "http://cce.recorded.example/x", True),
+        ("http://cce.recorded.example", "http://cce.recorded.example:443/x", False),
         ("https://cce.recorded.example:8443", "https://cce.recorded.example:8443/x", True),
         ("https://cce.recorded.example", "https://cce.recorded.example:4430/x", False),
         ("https://cce.recorded.example:8443", "https://cce.recorded.example/x", False),
@@ -97,7 +101,7 @@ def test_every_call_of_any_user_is_caught_as_it_would_have_been_sent(way: Way, m
     [request] = caught.seen
     assert (request.method, request.endpoint, request.target) == (method, ENDPOINT, f"{PATH}?type=a%2Bb&x=%00")
     assert (request.body, request.headers["X-A"], request.headers["Host"]) == (b"\x00\xff", "1", "cce.recorded.example")
-    assert (answer.status_code, answer.headers["Via"]) == (207, "a, b")
+    assert (answer.status_code, answer.reason, answer.headers["Via"]) == (207, "Multi-Status", "a, b")
     assert answer.content == (b"" if method == "HEAD" else b"[]")
 
 
@@ -157,15 +161,69 @@ def test_a_cookie_of_an_answer_is_kept_by_the_session(way: Way) -> None:
     assert session.cookies.get_dict() == {"a": "1", "b": "2"}
 
 
+@ways
+def test_the_answer_to_head_may_name_the_length_of_get(way: Way) -> None:
+    with Caught(Response(200, Headers([("Content-Length", "9")]))).by(way):
+        answer = requests.head(ENDPOINT, timeout=1)
+    assert (answer.content, answer.headers["Content-Length"]) == (b"", "9")
+
+
+def test_a_status_that_nobody_knows_has_no_reason() -> None:
+    with Caught(Response(299)).by("answer"):
+        assert requests.get(ENDPOINT, timeout=1).reason is None
+
+
 @pytest.mark.parametrize("raises", [True, False])
 def test_an_adapter_that_tries_again_asks_again_until_its_tries_are_used_up(*, raises: bool) -> None:
     caught = Caught(Response(503))
     with caught.by("answer"), requests.Session() as session:
         tries = Retry(2, status_forcelist=[503], raise_on_status=raises, backoff_factor=0)
         session.mount("https://", HTTPAdapter(max_retries=tries))
-        with pytest.raises(requests.exceptions.RetryError) if raises else nullcontext():
+        with pytest.raises(requests.exceptions.RetryError, match=USED_UP) if raises else nullcontext() as raised:
             assert session.get(ENDPOINT, timeout=1).status_code == 503
     assert len(caught.seen) == 3
+    if raised is not None:
+        assert raised.value.request.url == f"{ENDPOINT}/"
+
+
+@pytest.mark.parametrize(
+    ("tries", "method", "headers", "times"),
+    [
+        (Retry(9, status=2, status_forcelist=[503], raise_on_status=False), "GET", [], 3),
+        # as urllib3 does, after a time that the service names
+        (Retry(2, raise_on_status=False), "GET", [("Retry-After", "0")], 3),
+        (Retry(2, raise_on_status=False), "GET", [], 1),
+        (Retry(2, status_forcelist=[503], raise_on_status=False), "POST", [], 1),
+        (Retry(2, status_forcelist=[502], raise_on_status=False), "GET", [], 1),
+    ],
+)
+def test_an_adapter_tries_again_what_its_retries_cover(
+    tries: Retry, method: str, headers: list[tuple[str, str]], times: int
+) -> None:
+    caught = Caught(Response(503, Headers(headers)))
+    with caught.by("answer"), requests.Session() as session:
+        session.mount("https://", HTTPAdapter(max_retries=tries))
+        assert session.request(method, ENDPOINT, timeout=1).status_code == 503
+    assert len(caught.seen) == times
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "raises", "is_error"),
+    [("GET", 503, True, True), ("GET", 503, False, False), ("POST", 503, True, False), ("GET", 404, True, False)],
+)
+def test_one_answer_for_an_adapter_that_would_try_again_is_its_last(
+    method: str, status: int, *, raises: bool, is_error: bool
+) -> None:
+    caught = Caught(Response(status))
+    with caught.by("sent"), requests.Session() as session:
+        tries = Retry(2, status_forcelist=[503], raise_on_status=raises)
+        session.mount("https://", HTTPAdapter(max_retries=tries))
+        told = rf"HTTPSConnectionPool\(host='cce.recorded.example', port=443\): {USED_UP}"
+        with pytest.raises(requests.exceptions.RetryError, match=told) if is_error else nullcontext() as raised:
+            assert session.request(method, ENDPOINT, timeout=1).status_code == status
+    assert len(caught.seen) == 1
+    if raised is not None:
+        assert raised.value.request.url == f"{ENDPOINT}/"
 
 
 # ---- what is ours
@@ -190,6 +248,23 @@ def test_other_hosts_are_reached_as_ever(way: Way) -> None:
         assert answer.json() == {"other": True}
         assert requests.get(ENDPOINT, timeout=1).status_code == 200
     assert (len(server.seen), len(caught.seen)) == (1, 1)
+
+
+@ways
+def test_how_other_hosts_are_asked_is_passed_on_by_name_or_by_place(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[dict[str, Any]] = []
+
+    def send(adapter: HTTPAdapter, request: PreparedRequest, **how: Any) -> requests.Response:
+        passed.append(how)
+        return as_response(adapter, request, Response(204))
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    how = {"stream": True, "timeout": 5, "verify": False, "cert": "c", "proxies": {"https": "p"}}
+    prepared = requests.Request("GET", OTHER).prepare()
+    with Caught().by(way):
+        HTTPAdapter().send(prepared, *how.values())  # type: ignore[arg-type]  # each has its place
+        HTTPAdapter().send(prepared, True, 5, cert="c")
+    assert passed == [how, {"stream": True, "timeout": 5, "cert": "c"}]
 
 
 @ways

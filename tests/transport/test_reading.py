@@ -13,6 +13,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3.response
 from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3 import HTTPResponse
@@ -99,6 +100,22 @@ def test_deflate_without_its_wrapping_is_read_as_other_clients_do() -> None:
     assert read_body(answer("deflate", cut_up(bare(BODY), 1))) == BODY
 
 
+def test_deflate_without_its_wrapping_is_known_whatever_it_begins_with() -> None:
+    texts = (str(number).encode() for number in range(9999))
+    looks_checked = next(text for text in texts if int.from_bytes(bare(text)[:2], "big") % 31 == 0)
+    assert read_body(answer("deflate", Pieces([bare(looks_checked)]))) == looks_checked
+    # a block that is not packed, whose padding looks like zlib's method
+    stored = b"\x08\x02\x00\xfd\xff{}" + b"\x01\x00\x00\xff\xff"
+    for size in (1, 100):
+        assert read_body(answer("deflate", cut_up(stored, size))) == b"{}"
+
+
+@pytest.mark.parametrize("data", [b"x", b"\x78\x9c"])
+def test_a_few_octets_are_no_deflate(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        read_body(answer("deflate", Pieces([data])))
+
+
 def test_several_members_of_gzip_are_one_body_and_what_follows_them_is_left() -> None:
     members = gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])
     for more in (b"", b"\x00" * 20, b"garbage"):
@@ -116,6 +133,36 @@ def test_a_coding_that_nobody_knows_is_left_as_it_is(coding: str) -> None:
     assert read_body(answer(coding, cut_up(packed, 9))) == packed
 
 
+@pytest.mark.parametrize(("coding", "name"), [("br", "BrotliDecoder"), ("zstd", "ZstdDecoder")])
+def test_a_decoder_of_another_package_gets_few_octets_at_once(
+    monkeypatch: pytest.MonkeyPatch, coding: str, name: str
+) -> None:
+    given: list[int] = []
+
+    class Decoder:
+        """Unpacks zlib's format, and keeps what comes last to its end, as some packages do."""
+
+        def __init__(self) -> None:
+            self._unpacker, self._kept = zlib.decompressobj(), b""
+
+        def decompress(self, data: bytes) -> bytes:
+            given.append(len(data))
+            before, self._kept = self._kept, self._unpacker.decompress(data)
+            return before
+
+        def flush(self) -> bytes:
+            return self._kept + self._unpacker.flush()
+
+    monkeypatch.setattr(urllib3.response, name, Decoder, raising=False)
+    body = random.Random(1).randbytes(1000)
+    assert read_body(answer(coding, cut_up(zlib.compress(body), 100))) == body
+    assert max(given) <= 8
+    with pytest.raises(DecodeError, match="incorrect header check"):
+        read_body(answer(coding, Pieces([b"not packed"])))
+    monkeypatch.delattr(urllib3.response, name)
+    assert read_body(answer(coding, Pieces([b"left as it is"]))) == b"left as it is"
+
+
 # ---- what is not
 
 
@@ -131,6 +178,12 @@ def test_what_ends_too_early_is_not_taken_for_whole(coding: str, cut: int) -> No
 def test_what_is_not_packed_is_said_to_be_none_and_nothing_worse(data: bytes, coding: str) -> None:
     with suppress(DecodeError):
         read_body(answer(coding, Pieces([data])))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_why_a_body_cannot_be_unpacked_is_told(coding: str) -> None:
+    with pytest.raises(DecodeError, match=r"incorrect header check|invalid"):
+        read_body(answer(coding, Pieces([b"not packed"])))
 
 
 @pytest.mark.parametrize("number", [6, 1000])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.simulator.service import NoAnswer, Simulator
 from pytest_cce_precheck.transport.interception import as_request
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -73,6 +75,11 @@ def test_the_simulators_answer_is_the_exchange() -> None:
     exchange = in_process(simulator).send(request)
     assert exchange.request is request
     assert (exchange.status, exchange.document["errorCode"]) == (401, "CCE.01401001")
+    assert exchange.response.surplus == b""
+
+
+def test_what_the_simulator_sends_after_an_answer_is_kept() -> None:
+    assert in_process(Answers(Response(200, surplus=b"more"))).send(listing()).response.surplus == b"more"
 
 
 def test_a_gzipped_answer_is_unpacked() -> None:
@@ -99,6 +106,19 @@ def test_an_answer_longer_than_its_length_is_cut_as_a_client_would() -> None:
     assert in_process(service).send(listing()).response.body == b"{}"
 
 
+@pytest.mark.parametrize("length", ["9", "0", "none"])
+def test_the_answer_to_head_has_the_length_of_get_and_no_body(length: str) -> None:
+    headers = (("Content-Length", length), ("Content-Encoding", "gzip"))
+    for body in (b"", b"{} and more"):
+        response = in_process(Answers(answered(body, *headers))).send(listing(method="HEAD")).response
+        assert (response.body, response.headers.pairs) == (b"", headers)
+
+
+def test_a_length_that_is_no_number_cuts_nothing() -> None:
+    service = Answers(answered(b"{}", ("Content-Length", "-1")))
+    assert in_process(service).send(listing()).response.body == b"{}"
+
+
 @pytest.mark.parametrize("reason", ["timeout", "connection-lost", "tls", "unreachable"])
 def test_an_answer_that_never_comes_keeps_its_reason(reason: TransportReason) -> None:
     request = listing()
@@ -108,6 +128,33 @@ def test_an_answer_that_never_comes_keeps_its_reason(reason: TransportReason) ->
 
 
 # ---- intercepted
+
+
+@pytest.mark.parametrize(
+    ("timeout", "waits", "is_answered"),
+    [
+        (None, 5.0, True),
+        (9, 5.0, True),
+        (5, 5.0, True),
+        (2, 2, False),
+        (0.5, 0.5, False),
+        # for the connection, and for the answer
+        ((1, 9), 5.0, True),
+        ((9, 2), 2, False),
+        ((9, None), 5.0, True),
+    ],
+)
+def test_a_late_answer_is_waited_for_as_long_as_its_caller_is_willing_to(
+    monkeypatch: pytest.MonkeyPatch, timeout: Any, waits: float, *, is_answered: bool
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    with (
+        caught(Answers(LateResponse(200, elapsed=5.0))),
+        nullcontext() if is_answered else pytest.raises(requests.ReadTimeout, match=f"no answer within {waits:g} s"),
+    ):
+        assert requests.get(Simulator.endpoint, timeout=timeout).status_code == 200
+    assert waited == [waits]
 
 
 def test_a_call_of_requests_is_answered_by_the_simulator() -> None:
@@ -158,6 +205,14 @@ def test_a_host_that_only_starts_like_the_endpoint_is_not_caught(near: str) -> N
     with caught(service), pytest.raises(requests.RequestException):
         requests.get(Simulator.endpoint + near, timeout=1)
     assert service.seen == []
+
+
+def test_each_answer_of_the_simulator_may_be_observed() -> None:
+    observed: list[int] = []
+    answers: Any = Answers(answered(b"{}", status=418))
+    with Interception(answers, observe=lambda _, response: observed.append(response.status)):
+        requests.get(Simulator.endpoint, timeout=1)
+    assert observed == [418]
 
 
 def test_other_hosts_are_reached_as_ever() -> None:

@@ -68,7 +68,7 @@ def test_no_token_is_fetched_before_it_is_asked_for() -> None:
     assert (source.number, tokens.renewed, tokens.secrets) == (1, 0, ("T1",))
 
 
-@pytest.mark.parametrize(("life", "due"), [(86400.0, 86100.0), (600.0, 300.0), (30.0, 15.0)])
+@pytest.mark.parametrize(("life", "due"), [(86400.0, 86100.0), (600.0, 300.0), (30.0, 15.0), (1.0, 0.5)])
 def test_a_token_is_renewed_five_minutes_before_its_end_or_at_half_its_life(life: float, due: float) -> None:
     source = Source(life)
     tokens = source.tokens()
@@ -165,6 +165,36 @@ def test_one_of_several_threads_renews_for_all() -> None:
     assert (tokens.replaced(first), tokens.replaced(second), source.number) == (True, True, 2)
 
 
+def test_a_refused_request_that_carried_no_token_gets_the_one_that_is_there() -> None:
+    source = Source()
+    tokens = source.tokens()
+    bare = Request("GET", "https://cce.example", "/")
+    tokens.current()
+    assert (tokens.replaced(bare), source.number, tokens.superseded) == (True, 1, [bare])
+
+
+def test_a_request_with_an_older_token_says_nothing_of_the_new_one() -> None:
+    source = Source()
+    tokens = source.tokens()
+    tokens.current()
+    mine = client(valid(), tokens)
+    old = mine.authenticated(mine.list_request())
+    assert tokens.replaced(old)
+    new = mine.authenticated(mine.list_request())
+    tokens.accepted(old)
+    assert not tokens.replaced(new)
+    tokens.accepted(new)
+    tokens.accepted(old)
+    assert tokens.replaced(new)
+    assert source.number == 3
+
+
+def test_a_token_is_known_as_one_that_was_fetched() -> None:
+    tokens = Source().tokens()
+    tokens.current()
+    assert [tokens.issued(each) for each in (Secret("T1"), Secret("T2"), None)] == [True, False, False]
+
+
 def test_a_token_that_is_given_out_again_is_not_sent_again() -> None:
     service = valid()
     mine = client(service, Tokens(lambda: Issued(Secret("T1"))))
@@ -213,6 +243,8 @@ def test_a_command_may_print_when_the_token_ends() -> None:
         ("pass", "printed no token"),
         ("print('a b')", "printed more than a token"),
         ("print('a'); print('b')", "printed more than a token"),
+        (r"print('\xe9')", "printed more than a token"),
+        (r"print('a\tb')", "printed more than a token"),
         ("print('{')", "begins like JSON and is not valid"),
         ("print('{}')", "printed no token"),
         ("""print('{"token": 3}')""", "printed no token"),
@@ -238,6 +270,26 @@ def test_a_command_that_cannot_be_run_is_named_without_its_arguments() -> None:
     with pytest.raises(TokenError) as raised:
         TokenCommand(("no-such-program", "--password=x"), {})()
     assert str(raised.value) == "--cce-token-command: no-such-program cannot be run: No such file or directory"
+
+
+def test_an_argument_that_no_program_may_have_is_told_so() -> None:
+    with pytest.raises(TokenError) as raised:
+        TokenCommand(("vault's", "a\0b"), {})()
+    assert str(raised.value) == (
+        """--cce-token-command: 'vault'"'"'s' cannot be run: it holds a character that no argument may have"""
+    )
+
+
+def test_the_end_of_a_long_complaint_is_shown() -> None:
+    for length, shown in ((400, "x" * 400), (401, "…" + "x" * 400)):
+        with pytest.raises(TokenError) as raised:
+            python(f"import sys; sys.exit('y' * ({length} > 400) + 'x' * 400)")()
+        assert str(raised.value).endswith(f" ended with status 1; it complains: {shown}")
+
+
+def test_words_of_eight_letters_that_were_printed_may_be_a_token_and_shorter_ones_are_none() -> None:
+    with pytest.raises(TokenError, match=r"it complains: \*\*\* seven77 \*\*\*$"):
+        python("""import sys; print('eight888 [seven77]{ninenine9}'); sys.exit('eight888 seven77 ninenine9')""")()
 
 
 def test_a_command_that_does_not_end_is_ended() -> None:
@@ -287,5 +339,5 @@ def test_nothing_that_holds_a_secret_shows_it() -> None:
     iam = IamTokens(account("https://iam.example"))
     command = TokenCommand(shlex.split("vault read PLANTED"), {"CCE_IAM_PASSWORD": PASSWORD})
     request = iam._request()
-    for each in (tokens, iam, command, request, Issued(Secret("PLANTED-TOKEN"))):
+    for each in (tokens, iam, command, command.words, command.environment, request, Issued(Secret("PLANTED-TOKEN"))):
         assert "PLANTED" not in repr(each)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -220,6 +222,41 @@ def test_a_name_that_is_looked_up_without_end_is_not_waited_for(
     found.set()
 
 
+def test_a_connection_that_failed_by_itself_was_not_cut_off() -> None:
+    def connect() -> socket.socket:
+        raise TimeoutError("the system's own")
+
+    with pytest.raises(TimeoutError, match="the system's own"):
+        ended(60, lambda watch: watch.connected(connect))
+
+
+@pytest.mark.parametrize("error", [None, OSError("refused")])
+def test_a_connection_that_is_made_too_late_is_closed(caplog: pytest.LogCaptureFixture, error: OSError | None) -> None:
+    here, there = socket.socketpair()
+    goes_on = threading.Event()
+
+    def connect() -> socket.socket:
+        goes_on.wait(10)
+        if error is not None:
+            raise error
+        return here
+
+    with here, there:
+        with pytest.raises(requests.Timeout, match=r"not complete after 0\.01 s"):
+            ended(0.01, lambda watch: watch.connected(connect))
+        goes_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "cce-precheck connects":
+                # or else this process would not end before
+                assert thread.daemon
+                thread.join(10)
+        there.settimeout(0)
+        if error is None:
+            assert there.recv(1) == b""
+    # what nobody waits for any longer fails in silence
+    assert caplog.records == []
+
+
 # ---- what it costs
 
 
@@ -280,6 +317,56 @@ def test_of_two_watches_the_one_that_ends_first_counts() -> None:
     assert Watch.current() is None
 
 
+def test_what_is_waited_before_a_call_is_left_out_of_every_watch_around_it() -> None:
+    with Watch(60) as outer, Watch(30) as inner:
+        before = [outer.began, outer.due, inner.began, inner.due]
+        inner.postpone(5)
+        assert [outer.began, outer.due, inner.began, inner.due] == pytest.approx([each + 5 for each in before])
+
+
+def test_one_thread_that_keeps_nobody_waits_for_all_deadlines() -> None:
+    def waiting() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name == "cce-precheck deadlines"}
+
+    here, there = socket.socketpair()
+    with here, there, Watch(60) as first, Watch(50) as second, Watch(40) as third:
+        first.hold(here)
+        # one that ends may be among them
+        before = waiting()
+        second.hold(here)
+        third.hold(here)
+        assert before
+        assert waiting() <= before
+        assert all(each.daemon for each in before)
+
+
+def test_a_watch_that_has_ended_is_forgotten() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        with Watch(60) as watch:
+            watch.hold(here)
+        ended_one = weakref.ref(watch)
+        del watch
+        gc.collect()
+    assert ended_one() is None
+
+
+def test_a_watch_that_is_cut_shuts_all_its_connections_and_each_is_closed_at_its_end() -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    with suppress(requests.Timeout), Watch(60) as watch:
+        for here, _ in pairs:
+            watch.hold(here)
+        # of one that is closed already, nothing is left to shut down
+        pairs[0][0].shutdown(socket.SHUT_RDWR)
+        pairs[0][1].close()
+        watch.cut()
+        pairs[1][1].settimeout(0)
+        assert pairs[1][1].recv(1) == b""
+    for here, there in pairs:
+        here.close()
+        there.close()
+
+
 def test_a_watch_that_is_shortened_ends_earlier_and_never_later() -> None:
     with Watch(60) as watch:
         watch.shorten(90)
@@ -299,6 +386,7 @@ def test_a_watch_shortened_while_it_waits_cuts_off_at_once() -> None:
     def act(watch: Watch) -> None:
         watch.hold(here)
         watch.shorten(0)
+        there.settimeout(10)
         assert there.recv(1) == b""
 
     with here, there, pytest.raises(requests.Timeout, match="not complete after 0 s"):
