@@ -18,6 +18,7 @@ MATCHING: Final = "matching"
 OTHER: Final = "existing, not matching"
 UNKNOWN: Final = "unknown"
 EMPTY: Final = "empty"
+NIL: Final = "nil"
 
 _DIGITS: Final = "0123456789abcdef"
 
@@ -126,7 +127,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),
-    Unselective("nil", lambda _: "00000000-0000-0000-0000-000000000000", 3),
+    Unselective(NIL, lambda _: "00000000-0000-0000-0000-000000000000", 3),
     *_LOST_ON_THE_WAY,
     *_LOST_FROM_IDS,
 )

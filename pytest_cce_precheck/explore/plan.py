@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, UNKNOWN, known_values
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, NIL, OTHER, UNKNOWN, known_values
 from pytest_cce_precheck.explore.groups import pair_groups, spelling_groups, value_groups
 from pytest_cce_precheck.explore.queries import (
     SYNTHETIC,
@@ -166,7 +166,9 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
             later = in_both and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
             # and a type is checked against those that there are, so that what is rare there comes last
             last = later or (name is Filter.TYPE and odd.tier > 2)
-            yield (4 if odd.joined else 3) if last else min(odd.tier, 3), select([odd.value])
+            # who finds no such id may search by the type alone
+            beside = matching(anchors[0], Filter.TYPE) if anchors and odd.value.value_class == NIL else ()
+            yield (4 if odd.joined else 3) if last else min(odd.tier, 3), select([*beside, odd.value])
     for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
