@@ -47,9 +47,9 @@ _OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
 _WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
-# curl computes its own
 # where the simulator in this process says that it is
 _SIMULATED: Final = "https://cce.simulated.example"
+# curl computes its own
 _LEFT_TO_CURL: Final = frozenset(
     {
         *("accept-encoding", "connection", "content-length", "host", "transfer-encoding"),

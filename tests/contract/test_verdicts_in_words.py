@@ -32,7 +32,7 @@ def test_every_rule_is_found_by_its_code_and_its_name_in_any_case(code: str) -> 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("PRE31", "unknown finding code 'PRE31'; did you mean PRE321 or PRE311 or PRE310?"),
+        ("PRE5901", "unknown finding code 'PRE5901'; did you mean PRE590 or PRE501 or PRE701?"),
         ("final-without-expirey", "unknown finding code 'final-without-expirey'; did you mean final-without-expiry?"),
         ("CCE.01401001", "unknown finding code 'CCE.01401001'; cce-precheck explain lists all"),
         ("", "unknown finding code ''; cce-precheck explain lists all"),
