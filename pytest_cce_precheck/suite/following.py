@@ -24,8 +24,8 @@ UNFILTERED: Final = ""
 _PATIENCE: Final = 60.0
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
-# a finished task must stay as it is: looked at some time after its end
-_AFTER_THE_END: Final = 3.0
+# seconds: a finished task must stay as it is, soon after its end and later
+_AFTER_THE_END: Final = (1.0, 2.0)
 
 
 @dataclass
@@ -78,10 +78,14 @@ class Following:
                 self._look(self.between)
             said = self._said()
         if self._finished() and self._left() > 0:
-            self._wait(_AFTER_THE_END)
+            soon, later = _AFTER_THE_END
+            self._wait(soon)
             self._read()
-        if self._finished() and self._left() >= step - 2:
-            self._look()
+            self._wait(later)
+            if self._finished() and self._left() >= step - 2:
+                self._look()
+            elif self._left() > 0:
+                self._read()
         self._wait_for_what_is_unseen()
         self._report_the_lost()
 

@@ -181,7 +181,12 @@ def _places(caller: Caller) -> Iterator[Request]:
         for query in (f"type={task.type}", f"addon_instance_id={task.instance.id}"):
             yield caller.with_token(caller.request(query, cluster=simulator.other_cluster_id))
     for cluster in (simulator.cluster_id, simulator.foreign_cluster_id):
-        for project in (simulator.foreign_project_id, "nobody", f"{simulator.project_id[:-1]}x"):
+        for project in (
+            simulator.foreign_project_id,
+            "nobody",
+            f"{simulator.project_id[:-1]}x",
+            simulator.project_id.upper(),
+        ):
             yield caller.with_token(caller.request(project=project, cluster=cluster))
 
 
@@ -248,6 +253,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order({name: value for name, value in entry(0).items() if name != "type"}),
         caller.order(entry(0, "addonUpgrade", targetVersion="")),
         caller.order(entry(0, addonInstanceID="nothing")),
+        caller.order(entry(0, values="none")),
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
@@ -266,14 +272,15 @@ def _creations(caller: Caller) -> Iterator[Request]:
     posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
     caller.connection = 3
     yield last
-    for _ in range(3):
+    for seconds in (4, 4, 1):
         yield caller.with_token(caller.request(cluster=simulator.other_cluster_id))
         yield caller.with_token(caller.request())
         for task in posted:
             yield caller.with_token(caller.request(f"task_id={task.id}"))
             yield caller.with_token(caller.request(f"addon_instance_id={task.instance.id}"))
             yield caller.with_token(caller.request(f"type={task.type}"))
-        simulator.clock.advance(4)
+        simulator.clock.advance(seconds)
+    yield caller.with_token(caller.request())
 
 
 class StandingClock:

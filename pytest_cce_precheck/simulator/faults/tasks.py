@@ -109,6 +109,14 @@ def _again(call: Call, tasks: list[Task]) -> list[Task]:
     return _change_all(_is_created_and_final, _run_again)(call, tasks) if done and call.count(_again) > 1 else tasks
 
 
+def _again_soon(call: Call, tasks: list[Task]) -> list[Task]:
+    if any(_is_created_and_final(call, task) for task in tasks):
+        shown = call.memory.setdefault(_again_soon, call.now)
+        if timedelta(seconds=0.5) <= call.now - shown < timedelta(seconds=2):
+            return _change_all(_is_created_and_final, _run_again)(call, tasks)
+    return tasks
+
+
 def _last_of_its_instance(call: Call, tasks: list[Task]) -> list[Task]:
     last = {task.instance.id: task for task in tasks if _is_created(call, task)}
     return [task for task in tasks if not _is_created(call, task) or last[task.instance.id] is task]
@@ -214,6 +222,10 @@ HOOKS: Final[HookTable] = {
         ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
         "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
+        "project-id-in-any-case": _instead_of_refusal(
+            "project",
+            lambda ids, project, cluster: (ids.project_id, cluster) if project.lower() == ids.project_id else None,
+        ),
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
     },
@@ -222,6 +234,7 @@ HOOKS: Final[HookTable] = {
         "finished-task-runs-again": _later(_change_one(_run_again, FAILED)),
         "state-flickers": every(3, _change_all(RUNNING, _begin_again)),
         "created-task-runs-again": _again,
+        "created-task-runs-again-soon": _again_soon,
         "verdict-flips": _later(_change_one(_other_verdict, FAILED, 1)),
         "expiry-moves-once": _later(
             _change_one(
