@@ -102,6 +102,8 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
         asked = replace(foreign, query=encode_query([(Filter.TASK_ID, own or run.unknown_id(""))]))
         yield Probe(2, "another account's cluster, asked for one task", asked)
         own_header = _in_the_own_name(run, foreign)
+        # with a token too
+        own_header = replace(own_header, headers=own_header.headers.replacing(PROJECT_HEADER, client.project_id))
         yield Probe(2, "another account's cluster, with the own X-Project-Id", own_header, as_is=True)
         yield Probe(3, "another account's cluster, without credentials", foreign, as_is=True)
     if cluster:
@@ -111,10 +113,8 @@ def _foreign_places(run: Inspection) -> Iterator[Probe]:
 
 
 def _in_the_own_name(run: Inspection, request: Request) -> Request:
-    """Return a request for another project, authenticated with the own one in the header."""
-    project = run.client.project_id
-    authentic = authenticate(request, run.client.credentials, now=utc_now(), project_id=project)
-    return replace(authentic, headers=authentic.headers.replacing(PROJECT_HEADER, project))
+    """Return a request for another project, signed with the own one in the header."""
+    return authenticate(request, run.client.credentials, now=utc_now(), project_id=run.client.project_id)
 
 
 def clusters_do_not_show_each_others_tasks(run: Inspection) -> None:
