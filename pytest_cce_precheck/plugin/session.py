@@ -250,6 +250,7 @@ class Harness:
             self._client.close()
 
     def _passed(self, adapter: HTTPAdapter, _: PreparedRequest, send: Send) -> requests.Response:
+        __tracebackhide__ = True
         with _counted(self.test.by_requests) if self.test is not None else self.mode.outside_a_test():
             return send(adapter)
 

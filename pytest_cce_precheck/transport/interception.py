@@ -55,6 +55,7 @@ class Interceptor:
         self._send = HTTPAdapter.send
 
         def send(adapter: HTTPAdapter, prepared: PreparedRequest, *how: Any, **more: Any) -> requests.Response:
+            __tracebackhide__ = True
             # requests names them, an adapter of the user's own need not
             return self._passed(adapter, prepared, **dict(zip(_HOW, how, strict=False)), **more)
 
@@ -65,7 +66,10 @@ class Interceptor:
         HTTPAdapter.send = self._send  # type: ignore[method-assign]
 
     def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
+        __tracebackhide__ = True
+
         def send(by: HTTPAdapter) -> requests.Response:
+            __tracebackhide__ = True
             return self._send(by, prepared, **how)
 
         if not self._ours.match(str(prepared.url)):
