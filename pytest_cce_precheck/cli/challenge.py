@@ -10,7 +10,7 @@ import sys
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
 from pytest_cce_precheck.cli.arguments import duration, positive, whole
-from pytest_cce_precheck.cli.main import INTERRUPTED
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED
 from pytest_cce_precheck.cli.output import put_out
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.errors import ConfigurationError

@@ -11,20 +11,13 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_cce_precheck import __version__
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED, MISUSE, UNREAD
 from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import CcePrecheckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-OK: Final = 0
-MISUSE: Final = 2
-INTERRUPTED: Final = 130
-# as a shell says of what SIGPIPE ended
-_UNREAD: Final = 141
-INCOMPLETE: Final = 3
-NOT_REACHABLE: Final = 4
-INTERNAL: Final = 5
 _STOP: Final = "\N{IDEOGRAPHIC FULL STOP}"
 # each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
 COMMANDS: Final = {
@@ -95,7 +88,7 @@ COMMANDS: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0 if the contract holds, 1 if it does not, 2 if the command was used wrongly."""
+    """Run a command; return its exit status (`exit_statuses`): 1 if the contract does not hold."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser_of(given).parse_args(given)
     for stream in (sys.stdout, sys.stderr):
@@ -118,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # what the command would have said of its work, nobody has read
         sys.stderr.close()
-        return _UNREAD
+        return UNREAD
 
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import duration
-from pytest_cce_precheck.cli.main import INCOMPLETE, INTERRUPTED, NOT_REACHABLE, OK
+from pytest_cce_precheck.cli.exit_statuses import INCOMPLETE, INTERRUPTED, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.cli.settings import add_settings, settings_of

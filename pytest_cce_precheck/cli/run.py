@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pytest
 
-from pytest_cce_precheck.cli.main import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
+from pytest_cce_precheck.cli.exit_statuses import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import print_json
 from pytest_cce_precheck.cli.progress import Progress, is_watched
 from pytest_cce_precheck.cli.settings import add_settings, as_option, settings_of

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
-from pytest_cce_precheck.cli.main import INTERRUPTED
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED
 from pytest_cce_precheck.cli.output import complain, print_json, say
 from pytest_cce_precheck.cli.progress import Progress
 from pytest_cce_precheck.config.options import DEFAULT_BUDGET
