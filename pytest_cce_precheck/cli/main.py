@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain([as_option(_without_secrets(str(error)))], options)
         return MISUSE
     except KeyboardInterrupt as error:
-        # serve and proxy are ended so
+        # Ctrl-C is how serve and proxy end: they set `interrupted`
         if not hasattr(options, "interrupted"):
             sys.stderr.write(f"cce-precheck: {' '.join(('interrupted', *map(str, error.args)))}\n")
         return int(getattr(options, "interrupted", INTERRUPTED))
