@@ -244,7 +244,7 @@ class Harness:
         connections are closed.
         """
         endpoint = self.mode.target.endpoint
-        with nullcontext() if self.config.mode.is_simulated else Interceptor([endpoint], sent=self._passed):
+        with nullcontext() if self.config.mode.is_simulated else Interceptor([endpoint], send_instead=self._passed):
             yield
         if self._client is not None:
             self._client.close()
