@@ -17,6 +17,8 @@ from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_cce_precheck.cassette.format import Origin
+
 SUFFIX: Final = ".json"
 # leaves room for the hash and the suffix within 255 bytes
 _LONGEST: Final = 120
@@ -88,7 +90,7 @@ def place(folder: Path, name: str) -> Path:
     return path
 
 
-def read(path: Path, *, record_with: Callable[[None], str | None] = lambda _: None) -> Cassette:
+def read(path: Path, *, record_with: Callable[[Origin | None], str | None] = lambda _: None) -> Cassette:
     """Read a cassette; raises `CassetteMissingError` or `CassetteCorruptError`.
 
     ``record_with`` returns the command that would record it.
