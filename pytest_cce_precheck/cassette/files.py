@@ -114,6 +114,7 @@ def bytes_of(path: Path) -> bytes:
             data.decode()
         return data
     except MissingFileError:
+        # a ConfigurationError too, but nothing is corrupt
         raise
     except UnicodeDecodeError as error:
         raise CassetteCorruptError(f"{name} cannot be read: byte {error.start} is not UTF-8; {way_out}") from None
@@ -128,5 +129,5 @@ def write(path: Path, text: str) -> None:
 
 def cassettes(folder: Path) -> Iterator[Path]:
     """Yield every cassette in a folder and its subfolders, sorted; no link to a folder is followed."""
-    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    found = (Path(each, name) for each, _, names in os.walk(folder) for name in names)
     yield from sorted(path for path in found if path.suffix == SUFFIX and not path.name.startswith("."))
