@@ -6,7 +6,6 @@ import json
 import os
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,7 @@ from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
 from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
 from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
-from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.redaction.texts import Redactor, in_every_text, redactor_of
 from pytest_cce_precheck.report.excerpts import finding_as_data
 from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import ContractViolation, describe, properties
@@ -67,12 +66,6 @@ _MODES: Final[dict[Mode, type[BaseMode]]] = {
 # requests of one worker that the timeline of the report shows, and the characters of each
 _MOST_NOTED: Final = 2000
 _NOTED: Final = 160
-
-
-@lru_cache(maxsize=1)
-def _redactor(secrets: tuple[str, ...]) -> Redactor:
-    # a token may be renewed, but most records are of the same secrets; to spell them takes longer than to look
-    return Redactor(secrets)
 
 
 class Harness:
@@ -140,7 +133,7 @@ class Harness:
     @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """What masks every credential that the run knows, and how its requests are authenticated."""
-        return _redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
+        return redactor_of(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.add(exchange)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -42,9 +42,8 @@ SHOWN_HEADERS: Final = frozenset(
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
 
 _SHORT: Final = 6
-_ENCODINGS: Final = 3
 _OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
-_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
+WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
 # curl computes its own
@@ -125,7 +124,7 @@ class Redactor:
         if "%" not in text:
             return text
         # first small parts, so that the rest keeps its spelling; then secrets that have a slash or a blank in them
-        for piece in (_PART, _WORD, _LINE):
+        for piece in (_PART, WORD, _LINE):
             text = piece.sub(self._within, text)
         return text
 
@@ -133,7 +132,7 @@ class Redactor:
         text = match[0]
         for decode in (unquote_plus, unquote) if _OCTET.search(text) else ():
             each = partial(decode, errors="surrogateescape")
-            text = decoded_and_cleaned(text, self._text, each, _ENCODINGS)
+            text = decoded_and_cleaned(text, self._text, each)
         return text
 
     def _text(self, text: str) -> str:
@@ -195,7 +194,13 @@ def in_every_text(data: Any, change: Clean) -> Any:
     return change(data) if isinstance(data, str) else data
 
 
-def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> str:
+@lru_cache(maxsize=16)
+def redactor_of(secrets: tuple[str, ...]) -> Redactor:
+    """Return the redactor of these secrets; a token may be renewed, but most texts are redacted of the same ones."""
+    return Redactor(secrets)
+
+
+def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int = 3) -> str:
     """Clean percent-encoded text, and what it says once it is decoded, up to ``levels`` times.
 
     What is clean keeps its spelling.
