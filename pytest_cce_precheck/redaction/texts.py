@@ -25,6 +25,7 @@ from pytest_cce_precheck.redaction.spellings import (
     spellings,
     within_base64,
 )
+from pytest_cce_precheck.wire.hosts import SIMULATED
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
 # curl computes its own
-# where the simulator in this process says that it is
-_SIMULATED: Final = "https://cce.simulated.example"
 _LEFT_TO_CURL: Final = frozenset(
     {
         *("accept-encoding", "connection", "content-length", "host", "transfer-encoding"),
@@ -244,8 +243,8 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
     line = shlex.join([*words, *data, url])
     notes = []
-    if url.startswith(_SIMULATED):
-        rest = shlex.quote(url.removeprefix(_SIMULATED))
+    if url.startswith(SIMULATED):
+        rest = shlex.quote(url.removeprefix(SIMULATED))
         line = f'{shlex.join([*words, *data])} "$CCE_ENDPOINT"{rest}'
         notes.append("the simulator answered: CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault")
     if kind is not None:
