@@ -16,7 +16,7 @@ from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.envelope import is_error_envelope, status_in_code
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     verdicts, reports = [], []
     for name in options.files:
         findings = check(_as_exchange(_read(name), create_request, options.status, options.query.removeprefix("?")))
-        judged = verdict(findings, fail_on="error", acceptances=acceptances, today=today)
+        judged = sort_findings(findings, fail_on="error", acceptances=acceptances, today=today)
         verdicts.append(judged)
         reports.append({"file": name, "findings": [each.to_dict() for each in findings], "holds": not judged.failing})
         if not options.json:

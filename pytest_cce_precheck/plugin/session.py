@@ -29,7 +29,7 @@ from pytest_cce_precheck.redaction.texts import Redactor, in_every_text, redacto
 from pytest_cce_precheck.report.excerpts import finding_as_data
 from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import ContractViolation, describe, properties
-from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.report.verdict import Verdict, sort_findings
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -337,7 +337,7 @@ class Contract:
         today = datetime.now(UTC).date()
         config, report = self._harness.config, self._harness.report
         accepted = (*self._harness.allowed, *self._harness.acceptances)
-        outcome = verdict(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
+        outcome = sort_findings(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
         redactor, kind = self._harness.redaction
         for each, more in records_of_verdict(outcome):
             # masked before it becomes JSON, which escapes characters of a secret
