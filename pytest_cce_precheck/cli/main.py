@@ -193,8 +193,3 @@ def _without_secrets(text: str) -> str:
     from pytest_cce_precheck.wire.credentials import secrets_in
 
     return Redactor(secrets_in(os.environ)).text(text)
-
-
-def run() -> NoReturn:
-    """Run the console script."""
-    sys.exit(main())
