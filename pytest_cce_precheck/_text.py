@@ -15,6 +15,7 @@ from pytest_cce_precheck._secret_patterns import looks_like_secret
 _KEPT: Final = 4
 # beside what JSON escapes itself
 _ACTS_ON_A_TERMINAL: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _IN_A_WORD: Final = r"[^\s\"'<>()\[\]{},;:=&?]"
 _CUT_AT_THE_END: Final = re.compile(rf"(?<!{_IN_A_WORD})({_IN_A_WORD}{{{_KEPT}}}){_IN_A_WORD}+\Z")
 _CUT_AT_THE_START: Final = re.compile(rf"\A{_IN_A_WORD}+?({_IN_A_WORD}{{{_KEPT}}})(?!{_IN_A_WORD})")
@@ -29,7 +30,21 @@ def json_text(document: Any, *, indent: int | None = 2) -> str:
     {"x": "插\\u009b\\u202e"}
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _ACTS_ON_A_TERMINAL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _ACTS_ON_A_TERMINAL.sub(_escape, text)
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether a text holds half of a surrogate pair, which JSON can write as an escape and UTF-8 cannot encode."""
+    return _HALF_PAIR.search(text) is not None
+
+
+def with_escaped_halves(text: str) -> str:
+    """Return JSON that can be encoded: each half of a surrogate pair is escaped."""
+    return _HALF_PAIR.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

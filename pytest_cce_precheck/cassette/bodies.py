@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from typing import Any, Final
 
+from pytest_cce_precheck._text import with_escaped_halves
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
 
@@ -25,7 +25,6 @@ _STYLES: Final[dict[str, dict[str, Any]]] = {
 }
 _HTML: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 _END_OF_LINE: Final = " line"
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def as_data(body: bytes) -> dict[str, Any]:
@@ -83,5 +82,4 @@ def _written(document: Any, style: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # half of a surrogate pair can only be written as an escape
-        return _HALF_PAIR.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+        return with_escaped_halves(text).encode()

@@ -17,6 +17,8 @@ from pytest_cce_precheck.errors import CassetteCorruptError, CassetteMissingErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_cce_precheck.cassette.format import Origin
+
 SUFFIX: Final = ".json"
 # leaves room for the hash and the suffix within 255 bytes
 _LONGEST: Final = 120
@@ -88,7 +90,7 @@ def place(folder: Path, name: str) -> Path:
     return path
 
 
-def read(path: Path, *, record_with: Callable[[None], str | None] = lambda _: None) -> Cassette:
+def read(path: Path, *, record_with: Callable[[Origin | None], str | None] = lambda _: None) -> Cassette:
     """Read a cassette; raises `CassetteMissingError` or `CassetteCorruptError`.
 
     ``record_with`` returns the command that would record it.
@@ -112,6 +114,7 @@ def bytes_of(path: Path) -> bytes:
             data.decode()
         return data
     except MissingFileError:
+        # a ConfigurationError too, but nothing is corrupt
         raise
     except UnicodeDecodeError as error:
         raise CassetteCorruptError(f"{name} cannot be read: byte {error.start} is not UTF-8; {way_out}") from None
@@ -126,5 +129,5 @@ def write(path: Path, text: str) -> None:
 
 def cassettes(folder: Path) -> Iterator[Path]:
     """Yield every cassette in a folder and its subfolders, sorted; no link to a folder is followed."""
-    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    found = (Path(each, name) for each, _, names in os.walk(folder) for name in names)
     yield from sorted(path for path in found if path.suffix == SUFFIX and not path.name.startswith("."))

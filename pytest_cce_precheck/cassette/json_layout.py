@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from pytest_cce_precheck._text import with_escaped_halves
+
 HEAD: Final = '\n  "recordings":[\n    {\n'
 _TAIL: Final = b"\n    }\n  ]\n}\n"
 # found by an expression, twice as fast as by a text that begins as every other line does
@@ -18,7 +20,6 @@ _REQUEST: Final = b'      "request":{\n'
 _END_OF_REQUEST: Final = b"\n      },\n"
 _BODY: Final = re.compile(rb',\n {8}"body":\{\n {10}"json":(.+)\n {8}\}', re.DOTALL)
 _STYLE: Final = b'          "style":'
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 class Part(NamedTuple):
@@ -70,5 +71,4 @@ def split(file: bytes, start: int) -> list[Part] | None:
 def written(document: Any) -> str:
     """Return a cassette's document as text; raises ValueError if it holds what JSON cannot."""
     text = json.dumps(document, indent=2, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
-    # half of a surrogate pair, which JSON can hold, cannot be encoded
-    return _HALF_PAIR.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return with_escaped_halves(text)

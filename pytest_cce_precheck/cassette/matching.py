@@ -53,7 +53,7 @@ class Playback:
 
     Each recording is used once. Of those with the same key, one whose query is spelled as the request's goes first,
     then the order of recording counts; one that ``repeats`` is used again when no other is left. ``shown`` makes of a
-    request what a miss may show, ``record_with`` returns the command that records the cassette, and ``answered`` makes
+    request what a miss may show, ``record_with`` returns the command that records the cassette, and ``as_answer`` makes
     of a recorded response what is answered.
     """
 
@@ -62,10 +62,10 @@ class Playback:
         cassette: Cassette,
         shown: Callable[[Request], Request] = lambda request: request,
         record_with: Callable[[Origin], str | None] = lambda _: None,
-        answered: Callable[[Response], Response] = lambda response: response,
+        as_answer: Callable[[Response], Response] = lambda response: response,
     ) -> None:
         self.cassette = cassette
-        self._answered = answered
+        self._as_answer = as_answer
         self._record_with = record_with
         self._shown = shown
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class Playback:
             # within the lock: another thread may ask for the same before this one has seen that it repeats
             outcome, repeats = self.cassette.outcome(number)
             if isinstance(outcome, Response):
-                outcome = self._answered(outcome)
+                outcome = self._as_answer(outcome)
             if repeats:
                 self._repeating[key] = outcome
         return outcome

@@ -43,7 +43,7 @@ def explained(
     request: Request,
     cassette: Cassette,
     used: Collection[int],
-    record_with: str | None,
+    command: str | None,
     asked_at: str | None,
     alike: Iterable[int],
     methods: Collection[str],
@@ -53,14 +53,14 @@ def explained(
     The closest is looked for among the first of ``alike``; ``methods`` are those of all recordings.
     """
     origin = cassette.origin
-    if record_with is None and origin.test is not None:
+    if command is None and origin.test is not None:
         ids = (None, None) if origin.pseudonyms else (origin.project_id, origin.cluster_id)
-        record_with = record_command(origin.test, *place_of(origin.endpoint, *ids))
-    is_pytest = record_with is None or record_with.startswith("pytest ")
-    if record_with is not None and not {request.method, *methods} <= READS:
-        record_with = _with_writes(record_with)
+        command = record_command(origin.test, *place_of(origin.endpoint, *ids))
+    is_pytest = command is None or command.startswith("pytest ")
+    if command is not None and not {request.method, *methods} <= READS:
+        command = _with_writes(command)
     again = "record it again"
-    if record_with is not None and origin.credentials:
+    if command is not None and origin.credentials:
         again += f" (with {_TOKEN if 'token' in origin.credentials else _KEYS} in the environment)"
     number = count_of(len(cassette), "recording")
     lines = [
@@ -81,7 +81,7 @@ def explained(
             again += f", ask once, or let it repeat ({how}, and record it again)"
     lines += [f"  asked at: {asked_at}"] if asked_at else []
     lines.append(f"  way out:  {again}, or ask what was recorded")
-    lines += [f"    {record_with}"] if record_with else []
+    lines += [f"    {command}"] if command else []
     return "\n".join(lines)
 
 

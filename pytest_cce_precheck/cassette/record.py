@@ -36,7 +36,7 @@ class Recorder(Interceptor):
     """
 
     def __init__(self, endpoint: str, *, deadline: float = 120.0, **more: Any) -> None:
-        super().__init__([endpoint], sent=self._record, **more)
+        super().__init__([endpoint], send_instead=self._record, **more)
         self._endpoint = endpoint
         self._deadline = deadline
         self._kept: list[tuple[bool, Recording]] = []

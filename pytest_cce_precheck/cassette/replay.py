@@ -51,7 +51,7 @@ class Replayer(Interceptor):
         **more: Any,
     ) -> None:
         endpoints = list(dict.fromkeys([cassette.origin.endpoint, *endpoints]))
-        super().__init__(endpoints, answer=self.answer, sent=self._replay_call, **more)
+        super().__init__(endpoints, answer=self.answer, send_instead=self._replay_call, **more)
         self.playback = Playback(cassette, redaction.shown, record_with, self._redacted)
         self.misses: list[CcePrecheckError] = []
         self._redaction = redaction

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.challenge.notes import Answered
     from pytest_cce_precheck.simulator.pipeline import NoAnswer
 
+    Tasks = Sequence[Mapping[str, Any]]
+
 _VARY: Final = ("Date", REQUEST_ID_HEADER)
 _ITEMS: Final = 'document["items"]'
 _LONGEST: Final = 120
@@ -100,50 +102,50 @@ def _read(request: Request, answer: Response | NoAnswer) -> dict[str, Any]:
 
 
 def _of_documents(asked: str, request: Request, before: Any, after: Any) -> Difference:
-    old, new = (_tasks(each) for each in (before, after))
-    if old is not None and new is not None and (found := _of_lists(request, old, new)) is not None:
+    if (found := _of_lists(request, _tasks(before), _tasks(after))) is not None:
         return Difference(asked, "$.items", *found)
-    path, was, now = next(_leaves_that_differ((), before, after))
+    path, old, new = next(_leaves_that_differ((), before, after))
     place = "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     name = "document" + "".join(f"[{json.dumps(key)}]" for key in path)
-    if was is _ABSENT or now is _ABSENT:
+    if old is _ABSENT or new is _ABSENT:
         parent, key = name.rpartition("[")[0], json.dumps(path[-1], ensure_ascii=False)
         if isinstance(path[-1], int):
-            wanted = f"len({parent}) {'==' if was is _ABSENT else '>'} {path[-1]}"
+            wanted = f"len({parent}) {'==' if old is _ABSENT else '>'} {path[-1]}"
         else:
-            wanted = f"{key} {'not in' if was is _ABSENT else 'in'} {parent}"
-    elif isinstance(was, dict | list):
-        wanted = f"isinstance({name}, {type(was).__name__})"
-    elif isinstance(now, int | float) and was == now:
+            wanted = f"{key} {'not in' if old is _ABSENT else 'in'} {parent}"
+    elif isinstance(old, dict | list):
+        wanted = f"isinstance({name}, {type(old).__name__})"
+    elif isinstance(new, int | float) and old == new:
         # 1, 1.0 and True are equal
-        wanted = f"type({name}) is {type(was).__name__}"
-    elif was is None:
+        wanted = f"type({name}) is {type(old).__name__}"
+    elif old is None:
         wanted = f"{name} is None"
     else:
-        wanted = f"{name} == {was!r}"
-    return Difference(asked, place, _shown(was), _shown(now), f"assert {wanted}")
+        wanted = f"{name} == {old!r}"
+    return Difference(asked, place, _shown(old), _shown(new), f"assert {wanted}")
 
 
-def _of_lists(
-    request: Request, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
-) -> tuple[str, str, str] | None:
+def _of_lists(request: Request, old: Tasks | None, new: Tasks | None) -> tuple[str, str, str] | None:
     """Return tasks before, tasks after and the assertion, if other tasks are listed."""
-    was, now = ([_field(task, "taskID") for task in tasks] for tasks in (old, new))
-    if Counter(was) == Counter(now):
+    if old is None or new is None:
         return None
-    more, less = (list((Counter(one) - Counter(other)).elements()) for one, other in ((now, was), (was, now)))
-    changes = [f"{word} {_shown(ids[0])}" for word, ids in (("with", more), ("without", less)) if ids]
+    old_ids, new_ids = (Counter(_field(task, "taskID") for task in tasks) for tasks in (old, new))
+    if old_ids == new_ids:
+        return None
+    come, gone = list(new_ids - old_ids), list(old_ids - new_ids)
+    changes = [f"with {_shown(key)}" for key in come[:1]] + [f"without {_shown(key)}" for key in gone[:1]]
     shown = count_of(len(old), "task"), ", ".join([count_of(len(new), "task"), *changes])
     for name, value in request.params:
         field = next((each.field for each in Filter if each == name), "")
-        if {_field(task, field) for task in old} == {value} != {_field(task, field) for task in new}:
+        old_values, new_values = ({_field(task, field) for task in tasks} for tasks in (old, new))
+        if old_values == {value} and new_values != {value}:
             return *shown, f'assert {{task["metadata"]["{field}"] for task in {_ITEMS}}} == {{{value!r}}}'
     if len(old) != len(new):
         return *shown, f"assert len({_ITEMS}) == {len(old)}"
-    return *shown, f'assert {less[0]!r} in {{task["metadata"]["taskID"] for task in {_ITEMS}}}'
+    return *shown, f'assert {gone[0]!r} in {{task["metadata"]["taskID"] for task in {_ITEMS}}}'
 
 
-def _tasks(document: Any) -> list[Mapping[str, Any]] | None:
+def _tasks(document: Any) -> Tasks | None:
     """Return the tasks of a list answer, None if it is none, or if a task has no id."""
     items = document.get("items") if isinstance(document, dict) else None
     return items if isinstance(items, list) and all(_field(task, "taskID") is not None for task in items) else None

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 VARIABLE: Final = "CCE_PRECHECK_CHALLENGE"
 """The environment variable that has the folder."""
 _PLAN: Final = "plan.json"
-_ANSWER: Final = "answer.jsonl"
-_LEAST: Final = 10.0
-_TIMES: Final = 3.0
+_MESSAGES: Final = "messages.jsonl"
+_LEAST_SECONDS: Final = 10.0
+_TIMES_AS_LONG: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Plan:
     def tell(self, kind: str, data: Any = None) -> None:
         """Send the command a message."""
         line = json.dumps({"kind": kind, "data": data}) + "\n"
-        _files.append(Path(self.folder, _ANSWER), line.encode(), "the answer")
+        _files.append(Path(self.folder, _MESSAGES), line.encode(), "the messages")
 
     def told(self) -> Iterator[tuple[str, Any]]:
         """Yield what pytest has told."""
-        path = Path(self.folder, _ANSWER)
-        text = _files.read_text(path, "the answer") if path.exists() else ""
+        path = Path(self.folder, _MESSAGES)
+        text = _files.read_text(path, "the messages") if path.exists() else ""
         # the last line may not be there in full
         for line in text.rpartition("\n")[0].splitlines():
             entry = json.loads(line)
@@ -71,4 +71,4 @@ class Plan:
 
 def patience(seconds: float) -> float:
     """Return how long tests may take on a fault that take so many seconds without."""
-    return _LEAST + _TIMES * seconds
+    return _LEAST_SECONDS + _TIMES_AS_LONG * seconds

@@ -28,16 +28,19 @@ class Asked:
         return list(self._answers)
 
     def changed_by(self, name: str) -> tuple[Difference | None, list[Any], list[Any]]:
-        """Return what a fault or variation changes first, the tests that it concerns, and those that have to notice."""
+        """Return what a fault or variation changes first, the tests that it concerns, and those that have to notice.
+
+        These are the tests that get an answer which every client has to notice; if there is none, all that it concerns.
+        """
         found: dict[Any, Difference] = {}
         for test, answers in self._answers.items():
-            each = [
-                changed
+            differences = [
+                each
                 for notes, before in zip(self._notes[test], answers, strict=True)
-                if (changed := difference(before, replayed(notes, name))) is not None
+                if (each := difference(before, replayed(notes, name))) is not None
             ]
-            if each:
-                found[test] = next((one for one in each if one.assertion), each[0])
+            if differences:
+                found[test] = next((each for each in differences if each.assertion), differences[0])
         telling = [test for test, each in found.items() if each.assertion]
         first = found[telling[0]] if telling else next(iter(found.values()), None)
         return first, list(found), telling or list(found)

@@ -1,5 +1,7 @@
 r"""Run \`\`cce-precheck\`\` as \`\`python -m pytest_cce_precheck.cli\`\`."""
 
-from pytest_cce_precheck.cli.main import run
+import sys
 
-run()
+from pytest_cce_precheck.cli.main import main
+
+sys.exit(main())

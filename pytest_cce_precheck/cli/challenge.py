@@ -10,9 +10,9 @@ import sys
 from pytest_cce_precheck.challenge.commands import Challenge
 from pytest_cce_precheck.challenge.outcomes import chosen
 from pytest_cce_precheck.cli.arguments import duration, positive, whole
-from pytest_cce_precheck.cli.main import INTERRUPTED
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED
 from pytest_cce_precheck.cli.output import put_out
-from pytest_cce_precheck.cli.progress import Progress
+from pytest_cce_precheck.cli.progress import ProgressLine
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.wire.credentials import secrets_in
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     # without a handler, what it has started would run on
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with Progress() as progress:
+        with ProgressLine() as progress:
             progress.show("running the tests without a fault")
             tried = lambda done, of: progress.show(f"{done} of {of} faults and variations are tried")  # noqa: E731
             score = Challenge(command, names, jobs, options.time, tried).run()

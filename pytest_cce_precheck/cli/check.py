@@ -13,10 +13,10 @@ from pytest_cce_precheck.cli.arguments import chosen_language, whole
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines, useless_lines, verdict_lines
 from pytest_cce_precheck.contract.acceptance import Acceptance
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.contract.envelope import is_error_envelope
+from pytest_cce_precheck.contract.envelope import is_error_envelope, status_in_code
 from pytest_cce_precheck.errors import BodyError, ConfigurationError
 from pytest_cce_precheck.redaction.texts import Redactor
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 from pytest_cce_precheck.wire.body import parse_json
 from pytest_cce_precheck.wire.exchange import Exchange, Request, Response
 from pytest_cce_precheck.wire.vocabulary import create_path, list_path
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     today, language = datetime.now(UTC).date(), chosen_language(options)
     verdicts, reports = [], []
     for name in options.files:
-        findings = check(as_exchange(_read(name), create_request, options.status, options.query.removeprefix("?")))
-        judged = verdict(findings, fail_on="error", acceptances=acceptances, today=today)
+        findings = check(_as_exchange(_read(name), create_request, options.status, options.query.removeprefix("?")))
+        judged = sort_findings(findings, fail_on="error", acceptances=acceptances, today=today)
         verdicts.append(judged)
         reports.append({"file": name, "findings": [each.to_dict() for each in findings], "holds": not judged.failing})
         if not options.json:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     return int(any(judged.failing for judged in verdicts))
 
 
-def as_exchange(
+def _as_exchange(
     body: bytes, create_request: bytes | None = None, status: int | None = None, query: str = ""
 ) -> Exchange:
     """Return an exchange with a captured body; the body shows which call it answers, and with which status."""
@@ -74,9 +74,8 @@ def as_exchange(
     if isinstance(document, dict):
         creates = creates or ("items" not in document and bool(document.keys() & {"spec", "status"}))
         if status is None and is_error_envelope(document):
-            # in CCE.01401001, 401 is the status
-            code = str(document.get("errorCode", ""))
-            status = int(code[6:9]) if len(code) == 12 and code[6:9].isdigit() and code[6] in "45" else 400
+            named = status_in_code(document.get("errorCode"))
+            status = int(named) if named.startswith(("4", "5")) else 400
     request = Request("GET", _ENDPOINT, list_path("project", "cluster"), query)
     if creates:
         request = replace(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck._files import packaged_table
+from pytest_cce_precheck._text import json_text
 from pytest_cce_precheck.cli.arguments import chosen_language
 from pytest_cce_precheck.cli.printing import print_text
 from pytest_cce_precheck.contract.rules import find_rule, rules
@@ -25,15 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the entries of the codes, or the list of all codes."""
     if options.json:
-        from pytest_cce_precheck.cli.output import print_json
-
-        print_json([asdict(find_rule(code)) for code in options.codes or rules()])
+        print_text(f"{json_text([asdict(find_rule(code)) for code in options.codes or rules()])}\n")
         return 0
     language = chosen_language(options)
     if not options.codes:
         print_text(overview(language))
         return 0
-    # the hooks of the faults are not needed
+    # to import the faults themselves would double the command's time
     categories = packaged_table("simulator/catalogue.toml")["faults"].values()
     shown_by = [(name, fault["codes"]) for faults in categories for name, fault in faults.items()]
     print_text("\n".join(entry(code, shown_by, language) for code in options.codes))

@@ -8,94 +8,88 @@ import re
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from pytest_cce_precheck import __version__
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED, MISUSE, UNREAD
 from pytest_cce_precheck.environment import prefers_chinese
 from pytest_cce_precheck.errors import CcePrecheckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-OK: Final = 0
-MISUSE: Final = 2
-INTERRUPTED: Final = 130
-# as a shell says of what SIGPIPE ended
-_UNREAD: Final = 141
-INCOMPLETE: Final = 3
-NOT_REACHABLE: Final = 4
-INTERNAL: Final = 5
 _STOP: Final = "\N{IDEOGRAPHIC FULL STOP}"
-# each command's module is imported only if the command runs; its `add_arguments` sets what `run` does
+
+
+class Command(NamedTuple):
+    """A command: what it does, and an example; its module in this package is named as it is, or ``module``.
+
+    The module is imported only if the command runs; its `add_arguments` sets what `run` does.
+    """
+
+    description: str
+    example: str
+    module: str = ""
+
+
 COMMANDS: Final = {
-    "run": (
-        "run",
+    "run": Command(
         "check a service with the shipped contract tests",
         "cce-precheck run --mode=live --endpoint=https://cce.example.com --project-id=P --cluster-id=C",
     ),
-    "rerun": (
-        "rerun",
+    "rerun": Command(
         "ask again for the causes that a run found: FIXED, STILL or CHANGED",
         "cce-precheck rerun PRE401-3f2a9c --until-fixed=2h --every=5m",
     ),
-    "report": ("report", "show, compare and merge JSON reports", "cce-precheck report diff old.json new.json"),
-    "serve": ("serve", "run the simulator as an HTTP server on loopback", "cce-precheck serve --port=8080 --tasks=50"),
-    "proxy": (
-        "proxy",
+    "report": Command("show, compare and merge JSON reports", "cce-precheck report diff old.json new.json"),
+    "serve": Command("run the simulator as an HTTP server on loopback", "cce-precheck serve --port=8080 --tasks=50"),
+    "proxy": Command(
         "record, replay, judge or compare the calls of any client, in any language",
         "cce-precheck proxy --mode=record --to=https://cce.example.com --cassette-dir=cassettes",
     ),
-    "check": (
-        "check",
+    "check": Command(
         "judge captured answers without any server",
         "cce-precheck check answer.json --query=type=addonUpgrade",
     ),
-    "explain": (
-        "explain",
+    "explain": Command(
         "show what a finding code means, where it comes from, what to do",
         "cce-precheck explain PRE401",
     ),
-    "faults": ("faults", "list the simulator's faults and variations", "cce-precheck faults --json"),
-    "selftest": (
-        "selftest",
+    "faults": Command("list the simulator's faults and variations", "cce-precheck faults --json"),
+    "selftest": Command(
         "run the checks against every fault and variation, and show what was found",
         "cce-precheck selftest type-filter-ignored --budget=250",
     ),
-    "challenge": (
-        "challenge",
+    "challenge": Command(
         "run your own tests on each fault, and show which faults they do not notice",
         "cce-precheck challenge --faults='type-*' -- pytest tests",
     ),
-    "cassettes": (
-        "cassettes.command",
+    "cassettes": Command(
         "list, show, verify, compare, prune, import and export recordings",
         "cce-precheck cassettes verify cce-cassettes",
+        module="cassettes.command",
     ),
-    "sdk": ("sdk", "test what the vendor's SDKs send, and what they keep of an answer", "cce-precheck sdk table"),
-    "corpus": ("corpus", "write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
-    "ledger": ("ledger", "keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
-    "history": ("history", "show how reliable each check was over the last runs", "cce-precheck history runs.sqlite"),
-    "contract": (
-        "contract",
+    "sdk": Command("test what the vendor's SDKs send, and what they keep of an answer", "cce-precheck sdk table"),
+    "corpus": Command("write the answers that SDKs are tested with to files", "cce-precheck corpus export corpus"),
+    "ledger": Command("keep the list of known failures, write tickets about them", "cce-precheck ledger list"),
+    "history": Command("show how reliable each check was over the last runs", "cce-precheck history runs.sqlite"),
+    "contract": Command(
         "compare a definition of the vendor with the contract that is checked",
         "cce-precheck contract diff swagger.json",
     ),
-    "snapshot": (
-        "snapshot",
+    "snapshot": Command(
         "show, compare and accept what runs saw of a service's answers",
         "cce-precheck snapshot show shape.json",
     ),
-    "completion": (
-        "completion",
+    "completion": Command(
         "print a script with which bash, zsh or fish completes the command",
         "cce-precheck completion bash",
     ),
 }
-"""The module, the description and an example of each command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0 if the contract holds, 1 if it does not, 2 if the command was used wrongly."""
+    """Run a command; return its exit status (`exit_statuses`): 1 if the contract does not hold."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser_of(given).parse_args(given)
     for stream in (sys.stdout, sys.stderr):
@@ -111,14 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain([as_option(_without_secrets(str(error)))], options)
         return MISUSE
     except KeyboardInterrupt as error:
-        # serve and proxy are ended so
+        # Ctrl-C is how serve and proxy end: they set `interrupted`
         if not hasattr(options, "interrupted"):
             sys.stderr.write(f"cce-precheck: {' '.join(('interrupted', *map(str, error.args)))}\n")
         return int(getattr(options, "interrupted", INTERRUPTED))
     except BrokenPipeError:
         # what the command would have said of its work, nobody has read
         sys.stderr.close()
-        return _UNREAD
+        return UNREAD
 
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -131,17 +125,17 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cce-precheck {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    in_language = _in_chinese if _reads_chinese(given) else str
-    for name, (module, description, example) in COMMANDS.items():
-        said = in_language(description)
-        sentence = f"{said[0].upper()}{said[1:]}{'.' if said == description else _STOP}"
+    is_chinese = _reads_chinese(given)
+    for name, each in COMMANDS.items():
+        said = _in_chinese(each.description) if is_chinese else each.description
+        sentence = f"{said[0].upper()}{said[1:]}{_STOP if is_chinese else '.'}"
         command = commands.add_parser(name, help=said, description=sentence, allow_abbrev=False)
         if [name] == list(given[:1]):
             from pytest_cce_precheck.cli.arguments import add_language
 
-            import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
+            import_module(f"pytest_cce_precheck.cli.{each.module or name}").add_arguments(command)
             add_language(command)
-            command.epilog = f"Example: {example}".replace("%", "%%") + (
+            command.epilog = f"Example: {each.example}".replace("%", "%%") + (
                 f" -- {command.epilog}" if command.epilog else ""
             )
     return parser
@@ -199,8 +193,3 @@ def _without_secrets(text: str) -> str:
     from pytest_cce_precheck.wire.credentials import secrets_in
 
     return Redactor(secrets_in(os.environ)).text(text)
-
-
-def run() -> NoReturn:
-    """Run the console script."""
-    sys.exit(main())

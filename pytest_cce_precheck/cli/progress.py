@@ -17,7 +17,7 @@ _EVERY: Final = 0.5
 _COLUMNS: Final = 80
 
 
-class Progress:
+class ProgressLine:
     """Shows what a command is doing, and for how long, once that is more than ``after`` seconds; then it is erased.
 
     It uses no colour, and no other escape sequence.

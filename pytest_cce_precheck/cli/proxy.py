@@ -42,7 +42,7 @@ from pytest_cce_precheck.proxy.modes import MODES, Means
 from pytest_cce_precheck.proxy.open_tests import OpenTest, OpenTests
 from pytest_cce_precheck.proxy.service import Ids, Service, local_credentials
 from pytest_cce_precheck.redaction.recordings import Redaction
-from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.redaction.texts import in_every_text, redactor_of
 from pytest_cce_precheck.report.collect import write_report
 from pytest_cce_precheck.report.language import language_of, text_in
 from pytest_cce_precheck.report.terminal import lines
@@ -184,7 +184,7 @@ class _Run:
 
     def clean(self, data: Any, *tests: OpenTest) -> Any:
         """Return data for people or programs without secrets."""
-        return in_every_text(data, _redactor(self.secrets(*tests)).text)
+        return in_every_text(data, redactor_of(self.secrets(*tests)).text)
 
     @property
     def _found(self) -> list[OpenTest]:
@@ -208,7 +208,7 @@ class _Run:
         """Return the record of the run so far."""
         sent = self.upstream.budget.sent if self.upstream is not None else 0
         kind = self.upstream.client.credentials.kind if self.upstream is not None else None
-        redactor = _redactor(self.secrets(*self._found))
+        redactor = redactor_of(self.secrets(*self._found))
         return record_of(self.proxy, self.log, self.config, redactor, kind=kind, sent=sent)
 
     # ---- serving
@@ -360,11 +360,6 @@ def _totals(proxy: Proxy) -> Iterator[str]:
     yield f"{count_of(len(tests), 'test')}, {count_of(sum(each.sent for each in proxy.all_tests), 'call')}{written}"
     if wrong:
         yield f"{wrong} with a problem: " + ", ".join(each.name for each in proxy.all_tests if each.problems)
-
-
-@lru_cache(maxsize=16)
-def _redactor(secrets: tuple[str, ...]) -> Redactor:
-    return Redactor(secrets)
 
 
 @lru_cache(maxsize=16)

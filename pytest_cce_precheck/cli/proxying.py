@@ -30,7 +30,7 @@ from pytest_cce_precheck.redaction.recordings import Redaction
 from pytest_cce_precheck.redaction.texts import in_every_text
 from pytest_cce_precheck.report.collect import collect
 from pytest_cce_precheck.report.excerpts import finding_as_data
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 from pytest_cce_precheck.transport.gate import Gate
 from pytest_cce_precheck.transport.guard import WriteGuard
 from pytest_cce_precheck.transport.live import TIMEOUTS, HttpTransport
@@ -218,7 +218,7 @@ def sorted_by_effect(findings: Sequence[Finding], config: Config) -> Verdict:
     """Return which findings fail a test by the settings, and which are accepted."""
     acceptances = [Acceptance.parse(text) for text in config.accept]
     today = datetime.now(UTC).date()
-    return verdict(gathered(findings), fail_on=config.fail_on, acceptances=acceptances, today=today)
+    return sort_findings(gathered(findings), fail_on=config.fail_on, acceptances=acceptances, today=today)
 
 
 def record_of(

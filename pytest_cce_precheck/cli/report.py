@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import chosen_language
-from pytest_cce_precheck.cli.main import INCOMPLETE, NOT_REACHABLE
+from pytest_cce_precheck.cli.exit_statuses import INCOMPLETE, NOT_REACHABLE
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines, say
 from pytest_cce_precheck.cli.settings import as_option
 from pytest_cce_precheck.errors import ConfigurationError

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from pytest_cce_precheck._text import count_of
 from pytest_cce_precheck.cli.arguments import duration
-from pytest_cce_precheck.cli.main import INCOMPLETE, INTERRUPTED, NOT_REACHABLE, OK
+from pytest_cce_precheck.cli.exit_statuses import INCOMPLETE, INTERRUPTED, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import complain, print_json, print_lines
-from pytest_cce_precheck.cli.progress import Progress
+from pytest_cce_precheck.cli.progress import ProgressLine
 from pytest_cce_precheck.cli.settings import add_settings, settings_of
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.environment import Environment
@@ -114,7 +114,7 @@ def _ask_until_fixed(
     while True:
         for number, kept in enumerate(waiting, 1):
             others = [finding for finding in known if finding.identity != kept.cause.finding.identity]
-            with Progress() as progress:
+            with ProgressLine() as progress:
                 progress.show(f"asking for {kept.name}, {number} of {len(waiting)}")
                 results[kept.name] = kept, _asked(service, kept, others)
             if not options.json:
@@ -129,7 +129,7 @@ def _ask_until_fixed(
         again = f"{count_of(len(waiting), 'cause')} not fixed, asked again in {pause:.0f} s"
         if not options.json:
             print_lines([again], language=service.language)
-        with Progress() as progress:
+        with ProgressLine() as progress:
             progress.show(again)
             time.sleep(pause)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pytest
 
-from pytest_cce_precheck.cli.main import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
+from pytest_cce_precheck.cli.exit_statuses import INCOMPLETE, INTERNAL, INTERRUPTED, MISUSE, NOT_REACHABLE, OK
 from pytest_cce_precheck.cli.output import print_json
-from pytest_cce_precheck.cli.progress import Progress, is_watched
+from pytest_cce_precheck.cli.progress import ProgressLine, is_watched
 from pytest_cce_precheck.cli.settings import add_settings, as_option, settings_of
 from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
@@ -57,7 +57,7 @@ class _Session:
 
     config: pytest.Config | None = None
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressLine) -> None:
         self._progress = progress
         self._selected = self._begun = 0
 
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
     errors: Any = _Spelled(sys.stderr)
     # what is printed while it runs must not be among the JSON
     output: Any = errors if options.json else _Spelled(sys.stdout)
-    with Progress() as progress, redirect_stdout(output), redirect_stderr(errors):
+    with ProgressLine() as progress, redirect_stdout(output), redirect_stderr(errors):
         session = _Session(progress)
         watched = is_watched() and not options.verbose
         plugins: list[object] = [session, _Dotless()] if watched else [session]

@@ -11,7 +11,7 @@ from pytest_cce_precheck._text import count_of, listed
 from pytest_cce_precheck.cli.arguments import chosen_language, positive
 from pytest_cce_precheck.cli.output import print_json, print_lines, put_out
 from pytest_cce_precheck.cli.printing import print_text
-from pytest_cce_precheck.cli.progress import Progress
+from pytest_cce_precheck.cli.progress import ProgressLine
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.report.text import headline
@@ -177,7 +177,7 @@ def _print_faults(
 def _reports(
     commands: Sequence[Sequence[str]], cases: Sequence[Case], options: argparse.Namespace
 ) -> tuple[SdkReport, ...]:
-    with Progress() as progress:
+    with ProgressLine() as progress:
         progress.show(f"{count_of(len(commands), 'SDK')} with {count_of(len(cases), 'case')}")
         return run_sdks(commands, cases, grace=options.patience)
 

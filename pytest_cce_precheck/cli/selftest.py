@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_cce_precheck.cli.arguments import whole
-from pytest_cce_precheck.cli.main import INTERRUPTED
+from pytest_cce_precheck.cli.exit_statuses import INTERRUPTED
 from pytest_cce_precheck.cli.output import complain, print_json, say
-from pytest_cce_precheck.cli.progress import Progress
+from pytest_cce_precheck.cli.progress import ProgressLine
 from pytest_cce_precheck.config.options import DEFAULT_BUDGET
 from pytest_cce_precheck.suite.selftest import chosen, matrix, run_all
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     names = chosen(options.names)
     rows: list[Row] = []
     started = time.perf_counter()
-    with Progress() as progress:
+    with ProgressLine() as progress:
         try:
             for row in run_all(names, options.budget, options.seed, options.jobs or os.cpu_count() or 1):
                 rows.append(row)

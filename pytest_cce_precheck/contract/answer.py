@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pytest_cce_precheck._text import shortened
+from pytest_cce_precheck._text import has_half_pair, shortened
 from pytest_cce_precheck.contract.time_limit import stop_if_over
 from pytest_cce_precheck.wire.exchange import Exchange
 from pytest_cce_precheck.wire.timestamps import Timestamp, parse_timestamp
@@ -25,7 +24,6 @@ _RISK = ("riskName", "level", "status", "message")
 _SORTED = json.JSONEncoder(sort_keys=True)
 _LONGEST = 8000
 _SHORTEST_ID = 8
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class AnsweredTask:
@@ -63,7 +61,7 @@ class AnsweredTask:
         return {
             name: value
             for name, value in found
-            if isinstance(value, str) and len(value) <= _LONGEST and not _SURROGATE.search(value)
+            if isinstance(value, str) and len(value) <= _LONGEST and not has_half_pair(value)
         }
 
     @cached_property

@@ -156,6 +156,16 @@ def is_gateway_error(document: Mapping[str, Any]) -> bool:
     return bool(document.keys() & _GATEWAY_ERROR)
 
 
+def status_in_code(code: Any) -> str:
+    """Return the status that an error code of CCE names, empty if it names none.
+
+    >>> status_in_code("CCE.01401001")
+    '401'
+    """
+    named = re.fullmatch(r"CCE\.\d\d(\d{3})\d{3}", code) if isinstance(code, str) else None
+    return named[1] if named else ""
+
+
 def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
     """E: {errorCode, errorMessage}, or the gateway's {error_code, error_msg, request_id}."""
     if exchange.request.method == "HEAD":
@@ -171,10 +181,9 @@ def error_has_an_envelope(exchange: Exchange) -> Iterator[Finding]:
             yield Finding("PRE108", problem.message, path=problem.path, subject=("format",))
         else:
             yield Finding("PRE107", f"status {status}: {problem.message}", path=problem.path, subject=(problem.path,))
-    code = document.get("errorCode")
-    code = code if not gateway and isinstance(code, str) else ""
-    if re.fullmatch(r"CCE\.\d{8}", code) and code[6:9] != status:
-        message = f"the code {code} names the status {code[6:9]}, but the answer has {status}"
+    named = "" if gateway else status_in_code(document.get("errorCode"))
+    if named not in ("", status):
+        message = f"the code {document['errorCode']} names the status {named}, but the answer has {status}"
         yield Finding("PRE108", message, path="$.errorCode", subject=("status",))
 
 

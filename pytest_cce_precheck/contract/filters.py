@@ -124,35 +124,35 @@ def unsound(answer: Answer) -> Iterator[Finding]:
             yield Finding(code, fact, wrong[0].path, subject=(name,))
 
 
-def acceptable_statuses(question: Query, bracket: Bracket) -> frozenset[int]:
+def acceptable_statuses(query: Query, bracket: Bracket) -> frozenset[int]:
     """Return the statuses that the answer to this query may have by the contract.
 
     An id that no task has may be a 404; no source says whether an id that exists, but not with the other filters, may
     be one too.
     """
-    names = {name for selection in question.meanings for conjunction in selection for name, _ in conjunction}
+    names = {name for selection in query.meanings for conjunction in selection for name, _ in conjunction}
     # a query before a task came or after it went is about one that the service does not know
-    known = any(satisfies(task, question.meanings[0]) for task in bracket.present.values())
+    known = any(satisfies(task, query.meanings[0]) for task in bracket.present.values())
     missing = {404} if names - {Filter.TYPE} and not known else set()
-    return frozenset({200} | question.statuses | missing)
+    return frozenset({200} | query.statuses | missing)
 
 
-def judge_selection(question: Query, answer: Answer, bracket: Bracket) -> SelectionVerdict:
+def judge_selection(query: Query, answer: Answer, bracket: Bracket) -> SelectionVerdict:
     """Compare the tasks that an answer shows with those that it must show by the bracket."""
     shown = answer.by_id
-    comparisons = [_Comparison.of(selection, shown, bracket) for selection in question.meanings]
+    comparisons = [_Comparison.of(selection, shown, bracket) for selection in query.meanings]
     nearest = min(comparisons, key=lambda comparison: comparison.size)
-    findings = [*_selection_findings(question, nearest, bracket), *_content_findings(question, shown, bracket)]
+    findings = [*_selection_findings(query, nearest, bracket), *_content_findings(query, shown, bracket)]
     open_ids = {
         key
         for key, task in bracket.changing.items()
         if key not in shown
         and key not in bracket.present
-        and any(satisfies(task, selection) for selection in question.meanings)
+        and any(satisfies(task, selection) for selection in query.meanings)
     }
     unlisted = [task for key, task in shown.items() if key not in bracket.stable and key not in bracket.changing]
     if bracket.quiet and not findings:
-        findings += [_unlisted(question, task) for task in unlisted]
+        findings += [_unlisted(query, task) for task in unlisted]
     else:
         open_ids |= {task.id for task in unlisted if task.id is not None}
     exchanges = (answer.exchange, bracket.before.exchange, bracket.after.exchange)
@@ -179,44 +179,44 @@ class _Comparison:
         return len(self.extra) + len(self.missing)
 
 
-def _selection_findings(question: Query, comparison: _Comparison, bracket: Bracket) -> Iterable[Finding]:
-    filters: set[str] = {name for conjunction in comparison.selection for name, _ in conjunction} or set(question.about)
+def _selection_findings(query: Query, comparison: _Comparison, bracket: Bracket) -> Iterable[Finding]:
+    filters: set[str] = {name for conjunction in comparison.selection for name, _ in conjunction} or set(query.about)
     expected = sum(satisfies(task, comparison.selection) for task in bracket.present.values())
-    several = len(question.about) > 1
+    several = len(query.about) > 1
     for tasks, code, verb in ((comparison.extra, "PRE401", "shows"), (comparison.missing, "PRE402", "leaves out")):
         if tasks:
-            fact = f"{question.title} wrongly {verb} {_named(tasks)}"
+            fact = f"{query.title} wrongly {verb} {_named(tasks)}"
             values = "; ".join(dict.fromkeys(filter(None, (_values(task, sorted(filters)) for task in tasks[:3]))))
             yield Finding(
-                question.code or ("PRE404" if several else code),
+                query.code or ("PRE404" if several else code),
                 f"{fact} ({values})" if values else fact,
                 path=tasks[0].path if tasks is comparison.extra else "",
-                subject=question.about,
+                subject=query.about,
                 evidence=(
-                    ("question", question.title),
+                    ("question", query.title),
                     ("must select", f"{expected} of the {len(bracket.present)} tasks that both unfiltered lists show"),
                     (verb, ", ".join(str(task.id) for task in tasks[:5])),
                 ),
             )
 
 
-def _content_findings(question: Query, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> Iterable[Finding]:
+def _content_findings(query: Query, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> Iterable[Finding]:
     for key, task in shown.items():
         listed = bracket.stable.get(key)
         if listed is not None and listed.content != task.content:
             differences = "; ".join(task.differences(listed))
             yield Finding(
                 "PRE403",
-                f"{question.title} shows task {key} with another content than the unfiltered list ({differences})",
+                f"{query.title} shows task {key} with another content than the unfiltered list ({differences})",
                 path=task.path,
-                subject=question.about,
+                subject=query.about,
                 evidence=(("filtered / unfiltered", differences),),
             )
 
 
-def _unlisted(question: Query, task: AnsweredTask) -> Finding:
-    message = f"{question.title} shows task {task.id}, which the unfiltered lists before and after do not"
-    return Finding("PRE405", message, path=task.path, subject=question.about)
+def _unlisted(query: Query, task: AnsweredTask) -> Finding:
+    message = f"{query.title} shows task {task.id}, which the unfiltered lists before and after do not"
+    return Finding("PRE405", message, path=task.path, subject=query.about)
 
 
 @dataclass
@@ -231,7 +231,7 @@ class Unlisted:
     seen: dict[str, tuple[Request, float]] = field(default_factory=dict)
 
     def judge(
-        self, question: Query, answer: Answer, bracket: Bracket, replicas: ReplicaLag | None = None
+        self, query: Query, answer: Answer, bracket: Bracket, replicas: ReplicaLag | None = None
     ) -> list[Finding]:
         """Judge one more answer; ``replicas`` are needed if they lag."""
         findings, opened_by = [], bracket.before.exchange.request
@@ -242,7 +242,7 @@ class Unlisted:
             earlier, since = self.seen.setdefault(key, (opened_by, lagging.now() if lagging else 0.0))
             if earlier is not opened_by and (lagging is None or lagging.left_out(key, since, bracket.before)):
                 seen_in = (answer.exchange, bracket.before.exchange)
-                findings.append(_unlisted(question, task).seen_in(*seen_in))
+                findings.append(_unlisted(query, task).seen_in(*seen_in))
         return findings
 
 

@@ -6,7 +6,6 @@ import json
 import os
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,11 +25,11 @@ from pytest_cce_precheck.plugin.modes.replaying import ReplayMode
 from pytest_cce_precheck.plugin.modes.simulated import SimulateMode
 from pytest_cce_precheck.plugin.received import Received
 from pytest_cce_precheck.plugin.run_log import acceptance_as_data, records_of_verdict
-from pytest_cce_precheck.redaction.texts import Redactor, in_every_text
+from pytest_cce_precheck.redaction.texts import Redactor, in_every_text, redactor_of
 from pytest_cce_precheck.report.excerpts import finding_as_data
 from pytest_cce_precheck.report.language import language_of
 from pytest_cce_precheck.report.text import ContractViolation, describe, properties
-from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.report.verdict import Verdict, sort_findings
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.interception import Interceptor
 from pytest_cce_precheck.transport.live import HttpTransport
@@ -67,12 +66,6 @@ _MODES: Final[dict[Mode, type[BaseMode]]] = {
 # requests of one worker that the timeline of the report shows, and the characters of each
 _MOST_NOTED: Final = 2000
 _NOTED: Final = 160
-
-
-@lru_cache(maxsize=1)
-def _redactor(secrets: tuple[str, ...]) -> Redactor:
-    # a token may be renewed, but most records are of the same secrets; to spell them takes longer than to look
-    return Redactor(secrets)
 
 
 class Harness:
@@ -140,7 +133,7 @@ class Harness:
     @property
     def redaction(self) -> tuple[Redactor, AuthKind | None]:
         """What masks every credential that the run knows, and how its requests are authenticated."""
-        return _redactor(self.secrets), self._client.credentials.kind if self._client is not None else None
+        return redactor_of(self.secrets), self._client.credentials.kind if self._client is not None else None
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.add(exchange)
@@ -244,12 +237,13 @@ class Harness:
         connections are closed.
         """
         endpoint = self.mode.target.endpoint
-        with nullcontext() if self.config.mode.is_simulated else Interceptor([endpoint], sent=self._passed):
+        with nullcontext() if self.config.mode.is_simulated else Interceptor([endpoint], send_instead=self._passed):
             yield
         if self._client is not None:
             self._client.close()
 
     def _passed(self, adapter: HTTPAdapter, _: PreparedRequest, send: Send) -> requests.Response:
+        __tracebackhide__ = True
         with _counted(self.test.by_requests) if self.test is not None else self.mode.outside_a_test():
             return send(adapter)
 
@@ -343,7 +337,7 @@ class Contract:
         today = datetime.now(UTC).date()
         config, report = self._harness.config, self._harness.report
         accepted = (*self._harness.allowed, *self._harness.acceptances)
-        outcome = verdict(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
+        outcome = sort_findings(gathered(findings), fail_on=config.fail_on, acceptances=accepted, today=today)
         redactor, kind = self._harness.redaction
         for each, more in records_of_verdict(outcome):
             # masked before it becomes JSON, which escapes characters of a secret

@@ -41,7 +41,7 @@ from pytest_cce_precheck.plugin.settings import config_key, targets_key, time_of
 from pytest_cce_precheck.redaction.spellings import Pieces
 from pytest_cce_precheck.redaction.texts import Redactor
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 from pytest_cce_precheck.wire.credentials import secrets_in
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class SnapshotKeeper(AnswerObserver):
         for name, accepted in {"": self._config.accept, **self._accepted}.items():
             own = [finding for finding in findings if self._target_of(finding) == name]
             acceptances = (*map(Acceptance.parse, accepted), *known)
-            outcome = verdict(own, fail_on=self._config.fail_on, acceptances=acceptances, today=today)
+            outcome = sort_findings(own, fail_on=self._config.fail_on, acceptances=acceptances, today=today)
             records = [("cce_target", name)] if name else []
             records += [
                 ("cce_finding", json.dumps({**finding.to_dict(), **more}))

@@ -38,8 +38,7 @@ def refuse_the_unusable(
     fixture ``cce_credentials``).
     """
     Simulator(faults=config.fault)
-    for text in config.accept:
-        Acceptance.parse(text)
+    tuple(map(Acceptance.parse, config.accept))
     requirements(config.require)
     if config.baseline:
         SavedReport.read(Path(config.baseline))
@@ -52,6 +51,7 @@ def refuse_the_unusable(
         if of_the_suite and config.mode.is_real:
             target.refuse_unset(environment)
         try:
+            tuple(map(Acceptance.parse, target.config.accept))
             _refuse_service(target.config, target.environment(environment), of_the_suite=of_the_suite)
         except ConfigurationError as error:
             raise type(error)(f"target {target.name} of {config.targets}: {error}") from None
@@ -84,8 +84,6 @@ def _refuse_for_mode(
 
 
 def _refuse_service(config: Config, environment: Mapping[str, str], *, of_the_suite: bool) -> None:
-    for text in config.accept:
-        Acceptance.parse(text)
     if not config.mode.is_real:
         return
     credentials = _TO_COME if tokens_for(config, environment) else Credentials.from_environment(environment)

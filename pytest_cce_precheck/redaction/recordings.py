@@ -21,7 +21,7 @@ from pytest_cce_precheck.redaction.documents import Clean, redacted
 from pytest_cce_precheck.redaction.pseudonyms import Pseudonyms, folded
 from pytest_cce_precheck.redaction.reflected_secrets import HEADER, marked
 from pytest_cce_precheck.redaction.spellings import MASK, Pieces, masked
-from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, Redactor, decoded_and_cleaned, without_query
+from pytest_cce_precheck.redaction.texts import SHOWN_HEADERS, WORD, Redactor, decoded_and_cleaned, without_query
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.vocabulary import Filter
@@ -67,9 +67,7 @@ _ID_FILTERS: Final = frozenset(map(folded, (Filter.TASK_ID, Filter.ADDON_INSTANC
 _SEGMENTS: Final = frozenset({"", ".", "..", "api", "v3", "projects", "clusters", "addons", "precheck", "tasks"})
 _BEFORE_IDS: Final = frozenset({"projects", "clusters"})
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=[\s,]|\Z)")
-_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PASSES: Final = 5
-_ENCODINGS: Final = 3
 _CACHED: Final = 1024
 _BYTE_ORDER_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -100,7 +98,7 @@ class Redaction:
         text = self._clean(self._pseudonyms.text(text) if self._pseudonyms else text)
         if "%" not in text:
             return text
-        return _WORD.sub(
+        return WORD.sub(
             lambda word: self._encoded(word[0], self._clean, unquote_plus, unquote) if "%" in word[0] else word[0], text
         )
 
@@ -197,7 +195,7 @@ class Redaction:
             text = self._pseudonyms.encoded(text)
         for decode in decoders:
             each = partial(decode, errors="surrogateescape")
-            text = _repeated(text, partial(decoded_and_cleaned, clean=clean, decode=each, levels=_ENCODINGS))
+            text = _repeated(text, partial(decoded_and_cleaned, clean=clean, decode=each))
         return text
 
     def _without_pieces(self, body: bytes) -> bytes:

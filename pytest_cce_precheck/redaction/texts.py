@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -25,6 +25,7 @@ from pytest_cce_precheck.redaction.spellings import (
     spellings,
     within_base64,
 )
+from pytest_cce_precheck.wire.hosts import SIMULATED
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS, TOKEN_HEADER
 
 if TYPE_CHECKING:
@@ -42,13 +43,10 @@ SHOWN_HEADERS: Final = frozenset(
 """The headers, in lower case, whose values may be shown; of ``location``, only scheme, host and path."""
 
 _SHORT: Final = 6
-_ENCODINGS: Final = 3
 _OCTET: Final = re.compile("%[0-9A-Fa-f]{2}")
-_WORD: Final = re.compile(r"[^\s\"'<>\\]+")
+WORD: Final = re.compile(r"[^\s\"'<>\\]+")
 _PART: Final = re.compile(r"[^\s\"'<>\\/?&=#;,:]+")
 _LINE: Final = re.compile(r"[^\r\n\"'<>\\]+")
-# where the simulator in this process says that it is
-_SIMULATED: Final = "https://cce.simulated.example"
 # curl computes its own
 _LEFT_TO_CURL: Final = frozenset(
     {
@@ -125,7 +123,7 @@ class Redactor:
         if "%" not in text:
             return text
         # first small parts, so that the rest keeps its spelling; then secrets that have a slash or a blank in them
-        for piece in (_PART, _WORD, _LINE):
+        for piece in (_PART, WORD, _LINE):
             text = piece.sub(self._within, text)
         return text
 
@@ -133,7 +131,7 @@ class Redactor:
         text = match[0]
         for decode in (unquote_plus, unquote) if _OCTET.search(text) else ():
             each = partial(decode, errors="surrogateescape")
-            text = decoded_and_cleaned(text, self._text, each, _ENCODINGS)
+            text = decoded_and_cleaned(text, self._text, each)
         return text
 
     def _text(self, text: str) -> str:
@@ -195,7 +193,13 @@ def in_every_text(data: Any, change: Clean) -> Any:
     return change(data) if isinstance(data, str) else data
 
 
-def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int) -> str:
+@lru_cache(maxsize=16)
+def redactor_of(secrets: tuple[str, ...]) -> Redactor:
+    """Return the redactor of these secrets; a token may be renewed, but most texts are redacted of the same ones."""
+    return Redactor(secrets)
+
+
+def decoded_and_cleaned(text: str, clean: Clean, decode: Clean, levels: int = 3) -> str:
     """Clean percent-encoded text, and what it says once it is decoded, up to ``levels`` times.
 
     What is clean keeps its spelling.
@@ -239,8 +243,8 @@ def curl(request: Request, redactor: Redactor, *, kind: AuthKind | None) -> str:
     feed, data = _curl_body(redactor.text(request.body.decode("utf-8", "surrogateescape")))
     line = shlex.join([*words, *data, url])
     notes = []
-    if url.startswith(_SIMULATED):
-        rest = shlex.quote(url.removeprefix(_SIMULATED))
+    if url.startswith(SIMULATED):
+        rest = shlex.quote(url.removeprefix(SIMULATED))
         line = f'{shlex.join([*words, *data])} "$CCE_ENDPOINT"{rest}'
         notes.append("the simulator answered: CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault")
     if kind is not None:

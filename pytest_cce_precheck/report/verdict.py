@@ -30,7 +30,9 @@ class Verdict:
     accepted: tuple[tuple[Finding, Acceptance], ...]
 
 
-def verdict(findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date) -> Verdict:
+def sort_findings(
+    findings: Sequence[Finding], *, fail_on: FailOn, acceptances: Sequence[Acceptance], today: date
+) -> Verdict:
     """Sort findings: an accepted one never fails, the others fail if they have at least the severity ``fail_on``.
 
     With ``new``, what is known from the baseline is accepted, and other errors fail.

@@ -8,10 +8,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_cce_precheck._text import has_half_pair
 from pytest_cce_precheck.contract.check import check
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError
-from pytest_cce_precheck.sdk.fidelity import documented, has_lone_surrogate
+from pytest_cce_precheck.sdk.fidelity import documented
 from pytest_cce_precheck.sdk.protocol import DriverCall
 from pytest_cce_precheck.simulator.delivery import SlowResponse
 from pytest_cce_precheck.wire.exchange import Exchange, Response
@@ -131,7 +132,7 @@ class Case:
     def _may_be_refused(self) -> bool:
         # RFC 8259, 8.2: what software does with half of a surrogate pair is unpredictable; RFC 9112, 6.3: a length
         # beside Transfer-Encoding ought to be handled as an error
-        halves = has_lone_surrogate(json.dumps(self.document, ensure_ascii=False))
+        halves = has_half_pair(json.dumps(self.document, ensure_ascii=False))
         return halves or (isinstance(self.answer, Response) and "Transfer-Encoding" in self.answer.headers)
 
     @cached_property

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_cce_precheck._text import has_half_pair
 from pytest_cce_precheck.contract.findings import everywhere
 from pytest_cce_precheck.contract.schema import json_path
 from pytest_cce_precheck.schema_files import inlined_schema
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Schema = Mapping[str, Any]
 
 _SHOWN_CHARACTERS: Final = 80
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # fields that only the examples of the vendor have: a client that drops them loses what a document shows
 # (docs/deviations.md)
 ONLY_IN_EXAMPLES: Final[dict[str, Schema]] = {
@@ -86,11 +85,6 @@ def documented(document: Any, schema_name: str) -> Any:
     return _pruned(document, inlined_schema(schema_name))
 
 
-def has_lone_surrogate(text: str) -> bool:
-    """Return whether a text contains half of a surrogate pair, which UTF-8 cannot hold."""
-    return _SURROGATE.search(text) is not None
-
-
 def shown(value: Any) -> str:
     """Write a value as JSON, shortened if it is long."""
     if value is ABSENT:
@@ -155,7 +149,7 @@ def _same(sent: Any, held: Any) -> bool:
     if sent is None and held is ABSENT:
         return True
     # what a reader makes of half of a surrogate pair is unpredictable (RFC 8259, 8.2)
-    unpredictable = isinstance(sent, str) and has_lone_surrogate(sent)
+    unpredictable = isinstance(sent, str) and has_half_pair(sent)
     return _type(sent) == _type(held) and (unpredictable or bool(sent == held))
 
 

@@ -27,11 +27,11 @@ from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
+from pytest_cce_precheck.wire.hosts import SIMULATED
 from pytest_cce_precheck.wire.vocabulary import REQUEST_ID_HEADER
 
-__all__ = ["ENDPOINT", "NoAnswer", "Simulator"]
+__all__ = ["NoAnswer", "Simulator"]
 
-ENDPOINT: Final = "https://cce.simulated.example"
 _CACHED_LISTS: Final = 256
 
 B = TypeVar("B", bound=Behaviour)
@@ -50,7 +50,7 @@ class Simulator:
     401
     """
 
-    endpoint: Final = ENDPOINT
+    endpoint: Final = SIMULATED
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.config.options import DEFAULT_BUDGET, LEAST_BUDGET
+from pytest_cce_precheck.config.options import LEAST_BUDGET
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.wire.credentials import Credentials
 
-FULL: Final = DEFAULT_BUDGET
-LEAST: Final = LEAST_BUDGET
 BAD_CREATIONS: Final = 17
 """The least share of creation that has room for bad create requests beside the life cycle."""
 AMPLE: Final = 38
@@ -81,8 +79,10 @@ class Shares:
         ``probes`` is how many ways of bad credentials there are to try; where it is ``rough``, more is kept for what
         must be sent again, and for lists that are read once more.
         """
-        if budget < LEAST:
-            raise ConfigurationError(f"a budget of {budget} requests checks nothing: at least {LEAST} are needed")
+        if budget < LEAST_BUDGET:
+            raise ConfigurationError(
+                f"a budget of {budget} requests checks nothing: at least {LEAST_BUDGET} are needed"
+            )
         authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
@@ -90,7 +90,7 @@ class Shares:
         creation = _between(fewest, budget * 2 // 13, 64) if writes else 0
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
-        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST else 0
+        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST_BUDGET else 0
         transport = _between(0, budget // 16, 12) + _beyond(budget, 33, 3) + more
         brackets = _between(5, 5 + budget // 14, max(24, budget // 20)) + (budget // 25 if rough else 0)
         retries = budget // (8 if rough else 60)

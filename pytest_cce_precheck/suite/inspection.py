@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pytest_cce_precheck.config.options import LEAST_BUDGET
 from pytest_cce_precheck.contract.filters import CountMeaning, Query, Unlisted
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
 from pytest_cce_precheck.contract.proof import Proof
@@ -14,7 +15,7 @@ from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.explore.classes import unknown_value
 from pytest_cce_precheck.explore.plan import Family, Plan, covering_plan, groups_of
 from pytest_cce_precheck.explore.queries import SYNTHETIC
-from pytest_cce_precheck.suite.budget import LEAST, Budget, Shares, number_of_probes
+from pytest_cce_precheck.suite.budget import Budget, Shares, number_of_probes
 from pytest_cce_precheck.suite.lists import TaskLists
 from pytest_cce_precheck.suite.query_log import QueryLog
 from pytest_cce_precheck.suite.results import Progress, Results
@@ -53,7 +54,7 @@ class Inspection:
         self.settings = settings or Settings()
         self.budget = Budget(self.settings.budget)
         self.shares = Shares.of(
-            max(self.settings.budget - self.settings.kept_back, min(self.settings.budget, LEAST)),
+            max(self.settings.budget - self.settings.kept_back, min(self.settings.budget, LEAST_BUDGET)),
             writes=self.settings.allow_writes,
             probes=number_of_probes(client.credentials),
             # whoever knows how far replicas are behind knows a shared service

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.config.options import DEFAULT_MAX_CREATED
-from pytest_cce_precheck.suite.budget import FULL
+from pytest_cce_precheck.config.options import DEFAULT_BUDGET, DEFAULT_MAX_CREATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,7 @@ class Settings:
     several processes; ``max_response_time`` is how many seconds an answer may take, None for any.
     """
 
-    budget: int = FULL
+    budget: int = DEFAULT_BUDGET
     seed: int = 0
     allow_writes: bool = False
     allow_destructive: bool = False

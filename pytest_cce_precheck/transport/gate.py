@@ -174,6 +174,7 @@ class Gate:
         self._patches.close()
 
     def _counted(self, service: _Service, left: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+        __tracebackhide__ = True
         budget = service.budget()
         before = self._before.get()
         if before is not None:
@@ -244,6 +245,7 @@ def _seconds_of(service: _Service) -> float | None:
 
 
 def _in_time(budget: SharedBudget, deadline: float | None, pool: HTTPConnectionPool, send: Send) -> BaseHTTPResponse:
+    __tracebackhide__ = True
     seconds = min((each for each in (budget.remaining, deadline) if each is not None), default=None)
     watch = Watch.current()
     if seconds is None:

@@ -22,7 +22,7 @@ from pytest_cce_precheck.transport.failures import failure
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 
 Send = Callable[..., requests.Response]
-Sender = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
+SendInstead = Callable[[HTTPAdapter, PreparedRequest, Send], requests.Response]
 
 # the arguments of `HTTPAdapter.send`
 _HOW: Final = ("stream", "timeout", "verify", "cert", "proxies")
@@ -32,8 +32,8 @@ class Interceptor:
     """Intercepts every `requests` call of this process to ``endpoints`` while the ``with`` block runs.
 
     Calls to other hosts pass through. ``answer`` returns the answer to a call, or raises `TransportError`, which the
-    caller gets as an error of requests. Or else ``sent`` replaces the sending by `requests`: it gets the adapter, the
-    request and the function that sends by an adapter. ``observe`` is called with every answer.
+    caller gets as an error of requests. Or else ``send_instead`` replaces the sending by `requests`: it gets the
+    adapter, the request and the function that sends by an adapter. ``observe`` is called with every answer.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Interceptor:
         endpoints: Sequence[str],
         *,
         answer: Callable[[Request], Response] | None = None,
-        sent: Sender | None = None,
+        send_instead: SendInstead | None = None,
         observe: Callable[[Request, Response], None] = lambda _request, _response: None,
     ) -> None:
         self._ours = re.compile("|".join(map(_pattern, endpoints)), re.IGNORECASE)
         self._answer = answer
-        self._sent = sent
+        self._send_instead = send_instead
         self.observe = observe
         self._send: Send = HTTPAdapter.send
 
@@ -55,6 +55,7 @@ class Interceptor:
         self._send = HTTPAdapter.send
 
         def send(adapter: HTTPAdapter, prepared: PreparedRequest, *how: Any, **more: Any) -> requests.Response:
+            __tracebackhide__ = True
             # requests names them, an adapter of the user's own need not
             return self._passed(adapter, prepared, **dict(zip(_HOW, how, strict=False)), **more)
 
@@ -65,7 +66,10 @@ class Interceptor:
         HTTPAdapter.send = self._send  # type: ignore[method-assign]
 
     def _passed(self, adapter: HTTPAdapter, prepared: PreparedRequest, **how: Any) -> requests.Response:
+        __tracebackhide__ = True
+
         def send(by: HTTPAdapter) -> requests.Response:
+            __tracebackhide__ = True
             return self._send(by, prepared, **how)
 
         if not self._ours.match(str(prepared.url)):
@@ -73,8 +77,8 @@ class Interceptor:
         body: Any = prepared.body
         if hasattr(body, "read"):
             prepared.body = body.read()
-        if self._sent is not None:
-            return self._sent(adapter, prepared, send)
+        if self._send_instead is not None:
+            return self._send_instead(adapter, prepared, send)
         return self._tried(adapter, prepared, how.get("timeout"))
 
     def _tried(self, adapter: HTTPAdapter, prepared: PreparedRequest, timeout: Any) -> requests.Response:

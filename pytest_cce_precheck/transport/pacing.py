@@ -92,6 +92,7 @@ class SharedBudget:
 
         Raises `BudgetExhaustedError` if all are sent, or the run's time is over or would be by then.
         """
+        __tracebackhide__ = True
         # one thread of a process waits, and the others wait for that
         with self._turn:
             while True:
@@ -108,6 +109,7 @@ class SharedBudget:
                 self._file.execute("UPDATE recent SET until = ? WHERE id = ?", (self._now() + _WINDOW, number))
 
     def _try(self) -> tuple[float, int | None]:
+        __tracebackhide__ = True
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:
@@ -120,6 +122,7 @@ class SharedBudget:
 
     def _count(self) -> tuple[float, int | None]:
         """Count one request and return 0 and its number, or return the seconds to wait before the next try."""
+        __tracebackhide__ = True
         sent, free_at = self._file.execute("SELECT sent, free_at FROM run").fetchone()
         now = self._now()
         if self._limit is not None and sent >= self._limit:

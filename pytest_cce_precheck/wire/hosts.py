@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 from ipaddress import IPv6Address, ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from pytest_cce_precheck.errors import UnsafeCredentialsError
+
+SIMULATED: Final = "https://cce.simulated.example"
+"""Where the simulator in this process says that it is; no other program can reach it there."""
 
 
 def is_loopback(host: str) -> bool:

@@ -104,13 +104,14 @@ def test_every_option_of_a_run_is_there_without_its_prefix() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_each_command_has_an_example_that_can_be_typed(capsys: Captured, command: str) -> None:
-    words = shlex.split(COMMANDS[command][2])
+    example = COMMANDS[command].example
+    words = shlex.split(example)
     assert words[0] == "cce-precheck"
     assert parser_of(words[1:]).parse_args(words[1:]).run is not None
     with pytest.raises(SystemExit):
         main([command, "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"Example: {COMMANDS[command][2]}" in shown.replace("- ", "-") or COMMANDS[command][2].split()[1] in shown
+    assert f"Example: {example}" in shown.replace("- ", "-") or words[1] in shown
 
 
 @pytest.mark.parametrize(

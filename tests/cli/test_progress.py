@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_cce_precheck.cli.main import main
-from pytest_cce_precheck.cli.progress import Progress, is_watched
+from pytest_cce_precheck.cli.progress import ProgressLine, is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def shown(screen: int, last: str) -> str:
 
 def test_the_line_names_the_work_and_its_time_and_is_erased_at_the_end() -> None:
     with on_a_terminal() as screen:
-        with Progress(after=0) as progress:
+        with ProgressLine(after=0) as progress:
             progress.show("1 of 3")
             assert shown(screen, "s") == "\r1 of 3, 0 s"
             progress.show("2 of 3")
@@ -51,7 +51,7 @@ def test_the_line_names_the_work_and_its_time_and_is_erased_at_the_end() -> None
 
 
 def test_it_has_no_escape_sequence_and_no_more_than_one_line() -> None:
-    with on_a_terminal() as screen, Progress(after=0) as progress:
+    with on_a_terminal() as screen, ProgressLine(after=0) as progress:
         progress.show("x" * 500)
         text = shown(screen, "x")
     assert "\x1b" not in text
@@ -60,7 +60,7 @@ def test_it_has_no_escape_sequence_and_no_more_than_one_line() -> None:
 
 def test_work_of_less_than_two_seconds_shows_nothing() -> None:
     with on_a_terminal() as screen:
-        with Progress() as progress:
+        with ProgressLine() as progress:
             progress.show("1 of 3")
         os.set_blocking(screen, False)
         with pytest.raises(BlockingIOError):

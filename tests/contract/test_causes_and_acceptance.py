@@ -11,7 +11,7 @@ from pytest_cce_precheck.contract.causes import causes
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 
 IGNORED = [
     Finding("PRE404", "both", subject=("task_id", "type")),
@@ -68,11 +68,11 @@ def test_a_verdict_sorts_findings_by_severity_and_acceptance() -> None:
     findings = [Finding("PRE302", "a"), Finding("PRE311", "b"), Finding("PRE190", "c")]
     accepted = [Acceptance.of("PRE302", "because")]
     today = date(2026, 1, 1)
-    strict = verdict(findings, fail_on="note", acceptances=accepted, today=today)
+    strict = sort_findings(findings, fail_on="note", acceptances=accepted, today=today)
     assert [each.code for each in strict.failing] == ["PRE311", "PRE190"]
-    usual = verdict(findings, fail_on="error", acceptances=(), today=today)
+    usual = sort_findings(findings, fail_on="error", acceptances=(), today=today)
     assert [each.code for each in usual.failing] == ["PRE302"]
-    assert verdict(findings, fail_on="never", acceptances=(), today=today).failing == ()
+    assert sort_findings(findings, fail_on="never", acceptances=(), today=today).failing == ()
 
 
 def test_a_rule_is_found_by_code_or_name() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.ledger import Known, Ledger, find_ledger, known_failures
 from pytest_cce_precheck.errors import ConfigurationError
-from pytest_cce_precheck.report.verdict import verdict
+from pytest_cce_precheck.report.verdict import sort_findings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +165,7 @@ def test_an_entry_covers_on_its_last_day_and_no_longer() -> None:
 def test_entries_are_acceptances_to_a_verdict() -> None:
     elsewhere = Finding("PRE302", "none", "$.status.items[0].metadata.expireTimeStamp")
     entry = known("PRE302", "$.items[*].metadata.expireTimeStamp")
-    told = verdict([NO_EXPIRY, elsewhere], fail_on="error", acceptances=[entry], today=TODAY)
+    told = sort_findings([NO_EXPIRY, elsewhere], fail_on="error", acceptances=[entry], today=TODAY)
     assert told.accepted == ((NO_EXPIRY, entry),)
     assert told.failing == (elsewhere,)
 

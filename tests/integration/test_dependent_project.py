@@ -65,7 +65,7 @@ def test_the_wheel_holds_the_package_its_schemas_and_its_entry_points_alone(whee
     for name in ("py.typed", "contract/rules.toml", "suite/test_contract.py", "suite/conftest.py"):
         assert f"pytest_cce_precheck/{name}" in names
     assert "cce_precheck = pytest_cce_precheck.plugin.hooks" in metadata["entry_points.txt"]
-    assert "cce-precheck = pytest_cce_precheck.cli.main:run" in metadata["entry_points.txt"]
+    assert "cce-precheck = pytest_cce_precheck.cli.main:main" in metadata["entry_points.txt"]
     assert "License-Expression: Apache-2.0" in metadata["METADATA"]
 
 

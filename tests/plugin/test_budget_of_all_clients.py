@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ def test_sdk(cce_sdk_client, cce_client):
     for _ in range(3):
         cce_sdk_client.list_addon_precheck_tasks(ListAddonPrecheckTasksRequest(cluster_id=cce_client.cluster_id))
 """
+CALLS = ["requests.get(cce_client.endpoint, timeout=8)", "cce_client.list_tasks()"]
 COUNTS = """
 def test_each_was_counted_once(_cce_harness):
     assert _cce_harness._budget.sent == 15
@@ -125,7 +127,26 @@ def test_the_workers_and_their_threads_share_the_budget_and_never_exceed_the_rat
     assert max(sum(first <= each < first + 1 for each in seen) for first in seen) <= 20
 
 
-@pytest.mark.parametrize("call", ["requests.get(cce_client.endpoint, timeout=8)", "cce_client.list_tasks()"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_used_up_budget_is_shown_where_the_test_asked_and_not_within_the_plugin(
+    pytester: pytest.Pytester, run: Run, server: Server, call: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import requests
+
+        def test_asks_too_much(cce_client):
+            for _ in range(31):
+                {call}
+        """
+    )
+    result = run(*options(server, "--cce-budget=30"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *all 30 requests of the budget are sent (--cce-budget)"])
+    assert re.findall(r"pytest_cce_precheck/\S+:\d+", result.stdout.str()) == []
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_after_the_time_of_the_run_nothing_is_sent_and_the_test_names_the_option(
     pytester: pytest.Pytester, run: Run, server: Server, call: str
 ) -> None:

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_cce_precheck.redaction.texts import Redactor, curl
-from pytest_cce_precheck.simulator.service import ENDPOINT
 from pytest_cce_precheck.wire.exchange import Headers, Request
+from pytest_cce_precheck.wire.hosts import SIMULATED
 from tests.redaction.spelt import SPELLINGS, secrets
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_request_that_had_a_token_is_not_called_signed_whatever_the_run_uses()
 
 
 def test_a_request_to_the_simulator_is_repeated_with_one_that_is_served() -> None:
-    line = curl(request(endpoint=ENDPOINT), Redactor([]), kind="token")
+    line = curl(request(endpoint=SIMULATED), Redactor([]), kind="token")
     assert line == (
         'curl -sS -i "$CCE_ENDPOINT"/api/v3/tasks -H "X-Auth-Token: $CCE_AUTH_TOKEN" # the simulator answered:'
         " CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault"

@@ -121,7 +121,7 @@ def test_each_class_of_filter_values_has_a_chinese_name(covered: str) -> None:
 ONE_LINERS: Final = {
     *(each.summary for each in (*FAULTS.values(), *VARIATIONS.values(), *PROFILES.values())),
     *(fault.category for fault in FAULTS.values()),
-    *(description for _, description, _ in COMMANDS.values()),
+    *(command.description for command in COMMANDS.values()),
     "conforming variations",
 } - {"HTTP"}
 

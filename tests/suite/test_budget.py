@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.config.options import Config
+from pytest_cce_precheck.config.options import DEFAULT_BUDGET, LEAST_BUDGET, Config
 from pytest_cce_precheck.errors import BudgetExhaustedError, ConfigurationError
-from pytest_cce_precheck.suite.budget import FULL, LEAST, Budget, Shares
+from pytest_cce_precheck.suite.budget import Budget, Shares
 from pytest_cce_precheck.suite.run_settings import Settings
 
-budgets = st.integers(min_value=LEAST, max_value=5000)
+budgets = st.integers(min_value=LEAST_BUDGET, max_value=5000)
 ways = st.fixed_dictionaries({"writes": st.booleans(), "rough": st.booleans(), "probes": st.integers(0, 25)})
 
 
@@ -91,7 +91,7 @@ def test_a_larger_budget_takes_nothing_from_any_part_but_the_questions(budget: i
     assert all(a <= b for a, b in zip(astuple(less)[1:], astuple(more)[1:], strict=True))
 
 
-@pytest.mark.parametrize("budget", [0, 1, LEAST - 1])
+@pytest.mark.parametrize("budget", [0, 1, LEAST_BUDGET - 1])
 def test_too_small_a_budget_is_refused(budget: int) -> None:
     told = f"a budget of {budget} requests checks nothing: at least 30 are needed"
     with pytest.raises(ConfigurationError, match=told):
@@ -106,7 +106,7 @@ def test_questions_have_their_part_of_the_retries(budget: int, retries: list[int
 
 
 def test_a_full_check_is_the_default() -> None:
-    assert FULL == Settings().budget == Config().budget == 250
+    assert DEFAULT_BUDGET == Settings().budget == Config().budget == 250
 
 
 def test_a_budget_counts_each_request_and_refuses_the_one_too_many() -> None:

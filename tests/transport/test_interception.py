@@ -47,7 +47,7 @@ class Caught:
     def by(self, way: Way, *endpoints: str) -> Interceptor:
         if way == "answer":
             return Interceptor(endpoints or [ENDPOINT], answer=self._answer)
-        return Interceptor(endpoints or [ENDPOINT], sent=self._sent)
+        return Interceptor(endpoints or [ENDPOINT], send_instead=self._sent)
 
     def _answer(self, request: Request) -> Response:
         self.seen.append(request)
@@ -282,7 +282,7 @@ def test_where_requests_sends_it_may_be_sent_indeed() -> None:
         answer.headers["X-Seen"] = str(prepared.url)
         return answer
 
-    with serving(always(200, b"{}")) as server, Interceptor([server.endpoint], sent=sent):
+    with serving(always(200, b"{}")) as server, Interceptor([server.endpoint], send_instead=sent):
         answer = requests.get(f"{server.endpoint}/a", timeout=5)
     assert (answer.headers["X-Seen"], answer.content, len(server.seen)) == (f"{server.endpoint}/a", b"{}", 1)
 

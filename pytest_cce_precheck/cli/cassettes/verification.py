@@ -19,7 +19,7 @@ from pytest_cce_precheck.contract.schema import json_path
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError
 from pytest_cce_precheck.redaction.scan import leaks
 from pytest_cce_precheck.report.text import one_line
-from pytest_cce_precheck.report.verdict import Verdict, verdict
+from pytest_cce_precheck.report.verdict import Verdict, sort_findings
 from pytest_cce_precheck.schema_files import CASSETTE, load_schema
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _verified(
             evidence = ("recording", f"{number}: {request.method} {request.target}")
             found = check(recording.exchange)
             findings += [replace(finding, evidence=(evidence, *finding.evidence)) for finding in found]
-    judged = verdict(_once(findings), fail_on="error", acceptances=acceptances, today=today)
+    judged = sort_findings(_once(findings), fail_on="error", acceptances=acceptances, today=today)
     return Verified(path, tuple(problems), tuple(findings), judged)
 
 
