@@ -61,7 +61,11 @@ def findings(_: str, language: Language = "en") -> str:
         ]
         if rule.code in samples:
             label = words["item"].format(label=words["labels"][4], text="").rstrip()
-            parts += [label, "", *(f"  {line}" for line in ("```text", *samples[rule.code].splitlines(), "```"))]
+            parts += [
+                label,
+                "",
+                *(f"  {line}" for line in ("```text", *samples[rule.code][language].splitlines(), "```")),
+            ]
     return "\n".join(parts) + "\n"
 
 

@@ -65,7 +65,7 @@ def test_a_page_in_chinese_has_no_english_sentence_and_no_half_width_comma() -> 
     for name in sorted(pages - {"docs/zh/findings.md"}):
         # the sentence that excludes something is quoted as it is written
         prose = re.sub(
-            r"^ *```.*?^ *```$|^- 原文：.*?$|`[^`]*`|\]\([^)]*\)|<!--.*?-->|\*[^*]+\*",
+            r"^ *```.*?^ *```$|^- 规定：.*?$|`[^`]*`|\]\([^)]*\)|<!--.*?-->|\*[^*]+\*",
             "",
             text_of(name),
             flags=re.M | re.S,
