@@ -76,7 +76,7 @@ def label_in(label: str, language: Language) -> str:
 
 
 class _Part(str):
-    """A part of a text, which is formatted in Chinese: as ``zh``, ``reason``, or with a comma or parentheses around it.
+    """A part of a text, which is formatted in Chinese: as ``zh``, ``reason``, or with a comma, a colon or parentheses.
 
     A ``value`` has a blank before it, unless it begins in Chinese.
 
@@ -91,6 +91,7 @@ class _Part(str):
             return f" {said}" if said[:1].isascii() else said
         around = {
             "then": "\N{FULLWIDTH COMMA}{}",
+            "colon": "\N{FULLWIDTH COLON}{}",
             "aside": "\N{FULLWIDTH LEFT PARENTHESIS}{}\N{FULLWIDTH RIGHT PARENTHESIS}",
         }
         return around.get(form, "{}").format(said) if said else ""

@@ -14,6 +14,7 @@ from pytest_cce_precheck.cli.main import COMMANDS, main
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.explore.coverage import every_class
 from pytest_cce_precheck.report.language import in_language, line_in, reason_in, source_in, table
+from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.staging.profiles import PROFILES
 from pytest_cce_precheck.simulator.variations import VARIATIONS
@@ -138,6 +139,14 @@ EXACTLY: Final = {
     "    at       the status": "    位置      状态码",
     '    after    11 tasks, with "a", without "b"': '    故障后    11 个任务，多出 "a"，缺少 "b"',
     "3 requests after 1.0 s, 2.5 s": "3 个请求（间隔 1.0 秒、2.5 秒）",
+    # of SDKs, and of a driver
+    "The body is words. The call ended in ValueError: x": "响应体为普通文本。调用以 ValueError 结束：x",
+    "504 without a body. The call ended in ValueError": "504，没有响应体。调用以 ValueError 结束",
+    "$.a was sent as 1, and is gone (and in 3 more places)": "$.a 在响应中为 1，读取后丢失（另有 3 处）",
+    "  in $.a, $.b[*] and 2 more": "  位置：$.a、$.b[*]（另有 2 个）",
+    "the driver `cat` could not be started: No such file": "无法启动驱动程序 `cat`：No such file",
+    "the driver ended with exit status 1 before it answered message 3": "驱动程序在应答第 3 条消息之前退出，退出码为 1",
+    "  what to do: build the driver, or give its path": "  处理方法：请先构建驱动程序，或给出其路径",
     "httpx was not connected to cce.example:443: the service is simulated or replayed here, and of this process only"
     " calls of requests are intercepted": (
         "httpx 访问 cce.example:443 被拒绝：此处的服务是模拟或回放的，本进程中只拦截 requests 的请求"
@@ -154,6 +163,10 @@ EXACTLY: Final = {
 @pytest.mark.parametrize("english", EXACTLY)
 def test_a_text_is_in_chinese_from_its_beginning_to_its_end(english: str) -> None:
     assert line_in(english, "zh") == EXACTLY[english]
+
+
+def test_each_case_of_the_corpus_has_a_chinese_title() -> None:
+    assert [case.title for case in corpus_cases() if not CHINESE.search(line_in(case.title, "zh"))] == []
 
 
 def test_the_source_of_a_rule_names_its_document_in_chinese() -> None:
@@ -215,7 +228,7 @@ PATTERNS: Final = [
 
 @pytest.mark.parametrize(("pattern", "chinese"), PATTERNS)
 def test_a_chinese_text_uses_only_parts_that_its_pattern_has(pattern: str, chinese: str) -> None:
-    used = re.findall(r"{(\d+)(?::(?:zh|reason|then|aside|value))?}", chinese)
+    used = re.findall(r"{(\d+)(?::(?:zh|reason|then|aside|value|colon))?}", chinese)
     assert chinese.count("{") == len(used)
     assert all(int(each) < re.compile(pattern).groups for each in used)
     assert not re.search(r"[\u4e00-\u9fff][,;:!?(](?=[\s\u4e00-\u9fff])", chinese)
