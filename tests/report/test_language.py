@@ -139,6 +139,24 @@ EXACTLY: Final = {
     "    at       the status": "    位置      状态码",
     '    after    11 tasks, with "a", without "b"': '    故障后    11 个任务，多出 "a"，缺少 "b"',
     "3 requests after 1.0 s, 2.5 s": "3 个请求（间隔 1.0 秒、2.5 秒）",
+    "unknown finding code 'PRE999'; cce-precheck explain lists all": (
+        "没有编号 'PRE999'；执行 cce-precheck explain 可列出全部编号"
+    ),
+    "cannot accept 'PRE302': expected CODE: REASON [until YYYY-MM-DD]": (
+        "豁免 'PRE302' 无效，格式应为 CODE: REASON [until YYYY-MM-DD]（编号和原因）"
+    ),
+    "  expired acceptance: PRE302 (a) until 2020-01-01": "  已过期的豁免：PRE302（原因：a；截止日期：2020-01-01）",
+    "  unused acceptance: PRE305 (a)": "  未用到的豁免：PRE305（原因：a）",
+    "  recorded  2026-11-28 10:00 UTC by pytest-cce-precheck 0.1.0 (record)": (
+        "  录制于  2026-11-28 10:00 UTC，由 pytest-cce-precheck 0.1.0 录制（record）"
+    ),
+    "    4,508 bytes of JSON: 6 tasks (1 Failed, 5 Init)": "    JSON，4,508 字节：6 个任务（1 Failed, 5 Init）",
+    "1 cassette compared: the answers have the same shape": "比较了 1 个录制文件：响应的形状相同",
+    "list 429, create 403": "列表接口 429、创建接口 403",
+    "error $.error_code": "错误 $.error_code",
+    "curl -sS $X/y # the simulator answered: CCE_ENDPOINT is what cce-precheck serve prints, with the same --fault": (
+        "curl -sS $X/y # 由模拟器应答：CCE_ENDPOINT 为 cce-precheck serve 输出的地址，并使用相同的 --fault"
+    ),
     # of SDKs, and of a driver
     "The body is words. The call ended in ValueError: x": "响应体为普通文本。调用以 ValueError 结束：x",
     "504 without a body. The call ended in ValueError": "504，没有响应体。调用以 ValueError 结束",
