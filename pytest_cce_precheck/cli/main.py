@@ -123,15 +123,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line; it has the arguments of the command that is given, and not of others."""
+    in_language = _in_chinese if _reads_chinese(given) else str
     parser = _Parser(
         prog="cce-precheck",
-        description="Contract checks of CCE's ListAddonPrecheckTasks.",
-        epilog="Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help.",
+        description=in_language("Contract checks of CCE's ListAddonPrecheckTasks."),
+        epilog=in_language("Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help."),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cce-precheck {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    in_language = _in_chinese if _reads_chinese(given) else str
     for name, (module, description, example) in COMMANDS.items():
         said = in_language(description)
         sentence = f"{said[0].upper()}{said[1:]}{'.' if said == description else _STOP}"
@@ -141,6 +141,9 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
 
             import_module(f"pytest_cce_precheck.cli.{module}").add_arguments(command)
             add_language(command)
+            for actions in command._actions:
+                for each in getattr(actions, "_choices_actions", ()):
+                    each.help = in_language(each.help)
             command.epilog = f"Example: {example}".replace("%", "%%") + (
                 f" -- {command.epilog}" if command.epilog else ""
             )

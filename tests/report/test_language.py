@@ -6,14 +6,18 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 
-from pytest_cce_precheck.cli.main import COMMANDS, main
+from pytest_cce_precheck._text import columns_of
+from pytest_cce_precheck.cli.main import COMMANDS, main, parser_of
+from pytest_cce_precheck.config.options import Language
 from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.explore.coverage import every_class
+from pytest_cce_precheck.report import terminal
 from pytest_cce_precheck.report.language import in_language, line_in, reason_in, source_in, table
+from pytest_cce_precheck.report.record import ResponseTimes
 from pytest_cce_precheck.sdk.cases import corpus_cases
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.staging.profiles import PROFILES
@@ -183,6 +187,14 @@ def test_a_text_is_in_chinese_from_its_beginning_to_its_end(english: str) -> Non
     assert line_in(english, "zh") == EXACTLY[english]
 
 
+def test_response_times_stand_in_columns_in_each_language() -> None:
+    times = [ResponseTimes(kind, 3, 0.1, 0.1, 0.1, 0.1) for kind in ("several filters", "refusals", "type")]
+    for language in get_args(Language):
+        _, *rows = (line_in(line, language) for line in terminal._times_lines("", times, language))
+        assert len({columns_of(row.partition("0.100")[0]) for row in rows}) == 1
+        assert [bool(CHINESE.search(row)) for row in rows] == [language == "zh"] * 3
+
+
 def test_each_case_of_the_corpus_has_a_chinese_title() -> None:
     assert [case.title for case in corpus_cases() if not CHINESE.search(line_in(case.title, "zh"))] == []
 
@@ -229,6 +241,18 @@ def test_a_command_describes_itself_and_lists_faults_in_chinese(
     with suppress(SystemExit):
         main(arguments)
     assert "列出模拟器的故障和合规差异" in (said := capsys.readouterr().out) or "列表响应没有 `kind`。" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_a_command_can_do_is_said_in_chinese(command: str) -> None:
+    told = parser_of([command, "--lang=zh"]).format_help()
+    assert "契约检查。" in told
+    assert "示例：" in told
+    commands = next(each for each in parser_of([command, "--lang=zh"])._actions if isinstance(each.choices, dict))
+    assert commands.choices is not None
+    chosen = commands.choices[command]
+    helps = [each.help for actions in chosen._actions for each in getattr(actions, "_choices_actions", ())]
+    assert [each for each in helps if not CHINESE.search(each)] == []
 
 
 def test_each_way_of_bad_credentials_is_said_in_chinese() -> None:
