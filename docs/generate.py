@@ -36,7 +36,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python docs/generate.py"
 SAMPLE: Final = "failed-without-a-failed-risk"
 _EXAMPLE: Final = re.compile(r"^```(?P<language>\w+) file=(?P<file>\S+)\n(?:.*?\n)??```$", re.MULTILINE | re.DOTALL)
-_FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +more .*?$", re.MULTILINE | re.DOTALL)
+_FAILURE: Final = re.compile(r"^E +\S*ContractViolation: .*?^E +(more|更多) .*?$", re.MULTILINE | re.DOTALL)
 
 
 def findings(_: str, language: Language = "en") -> str:
@@ -61,7 +61,11 @@ def findings(_: str, language: Language = "en") -> str:
         ]
         if rule.code in samples:
             label = words["item"].format(label=words["labels"][4], text="").rstrip()
-            parts += [label, "", *(f"  {line}" for line in ("```text", *samples[rule.code].splitlines(), "```"))]
+            parts += [
+                label,
+                "",
+                *(f"  {line}" for line in ("```text", *samples[rule.code][language].splitlines(), "```")),
+            ]
     return "\n".join(parts) + "\n"
 
 
@@ -231,19 +235,20 @@ def _default(value: object) -> str:
     return f"`{value}`" if value not in (None, ()) else ""
 
 
-def sample() -> str:
+def sample(language: Language = "en") -> str:
     """Return what a run prints about a fault, without what differs from run to run."""
     command = [sys.executable, "-m", "pytest", "--pyargs", "pytest_cce_precheck.suite", "-q", "--tb=short"]
+    command += [f"--cce-fault={SAMPLE}", f"--cce-lang={language}"]
     with tempfile.TemporaryDirectory() as folder:
         # the request ids in the output depend on the order of the tests
         ran = subprocess.run(  # noqa: S603  our own interpreter, our own arguments
-            [*command, f"--cce-fault={SAMPLE}", "-p", "no:randomly", "-p", "no:cacheprovider"],
+            [*command, "-p", "no:randomly", "-p", "no:cacheprovider"],
             cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     failure = _FAILURE.search(ran.stdout)
     if ran.returncode != 1 or failure is None:
         raise SystemExit(f"--cce-fault={SAMPLE} no longer shows a finding:\n{ran.stdout}{ran.stderr}")
-    printed = re.sub(r"\d+ ms$", "1 ms", failure[0], flags=re.MULTILINE)
+    printed = re.sub(r"\d+ (?=(ms|毫秒)$)", "1 ", failure[0], flags=re.MULTILINE)
     return f"```text\n{printed}\n```"
 
 
@@ -352,6 +357,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "detection": detection,
     "detectionchinese": partial(detection, chinese=True),
     "finding": cache(sample),
+    "findingchinese": cache(partial(sample, "zh")),
 }
 # docs/sdk_table.py writes it, with the SDKs in three languages
 _OF_OTHERS: Final = frozenset({"verdicts"})

@@ -117,17 +117,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line; it has the arguments of the command that is given, and not of others."""
+    is_chinese = _reads_chinese(given)
+    in_language = _in_chinese if is_chinese else str
     parser = _Parser(
         prog="cce-precheck",
-        description="Contract checks of CCE's ListAddonPrecheckTasks.",
-        epilog="Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help.",
+        description=in_language("Contract checks of CCE's ListAddonPrecheckTasks."),
+        epilog=in_language("Example: cce-precheck run. Each command has its own: cce-precheck COMMAND --help."),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cce-precheck {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    is_chinese = _reads_chinese(given)
     for name, each in COMMANDS.items():
-        said = _in_chinese(each.description) if is_chinese else each.description
+        said = in_language(each.description)
         sentence = f"{said[0].upper()}{said[1:]}{_STOP if is_chinese else '.'}"
         command = commands.add_parser(name, help=said, description=sentence, allow_abbrev=False)
         if [name] == list(given[:1]):
@@ -135,6 +136,9 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
 
             import_module(f"pytest_cce_precheck.cli.{each.module or name}").add_arguments(command)
             add_language(command)
+            for actions in command._actions:
+                for action in getattr(actions, "_choices_actions", ()):
+                    action.help = in_language(action.help)
             command.epilog = f"Example: {each.example}".replace("%", "%%") + (
                 f" -- {command.epilog}" if command.epilog else ""
             )

@@ -70,7 +70,7 @@ def _put_out(record: RunRecord, options: argparse.Namespace) -> None:
     if options.json:
         print_json(record.to_dict())
     else:
-        print_lines(map(as_option, lines(record)), language=record.language)
+        print_lines(map(as_option, lines(record)))
         print_lines((f"report written to {path}" for path in options.paths), language=record.language)
 
 

@@ -270,7 +270,9 @@ def _fault_line(fault: SdkFault, language: Language) -> str:
     cases = f"{len(fault.cases)} cases" if len(fault.cases) > 1 else fault.cases[0]
     kind = "conforming" if fault.sample.conforming else "broken"
     sample = f"{headline(fault.sample.finding, language)} [{line_in(f'{cases}, {kind}', language)}]"
-    places = f"\n  in {listed(fault.places, 4)}" if fault.about and len(fault.places) > 1 else ""
+    places = (
+        f"\n{line_in(f'  in {listed(fault.places, 4)}', language)}" if fault.about and len(fault.places) > 1 else ""
+    )
     return f"{line_in(f'{fault.severity}: {fault.title(language)}', language)}\n  {sample}{places}"
 
 

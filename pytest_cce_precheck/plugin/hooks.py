@@ -324,7 +324,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     said = [f"{flag} {value} ({source})" for flag, (value, source) in settings.shown.items() if flag != "--cce-mode"]
     lines = ["; ".join([f"cce-precheck: mode {settings.mode} ({settings.source('mode')})", *said])]
     names = [target.name for target in config.stash[targets_key]]
-    return [*lines, f"cce-precheck: {len(names)} targets: {', '.join(names)}"] if len(names) > 1 else lines
+    if len(names) > 1:
+        lines.append(f"cce-precheck: {len(names)} targets: {', '.join(names)}")
+    from pytest_cce_precheck.report.language import language_of, line_in
+
+    return [line_in(line, language_of(settings.lang, os.environ)) for line in lines]
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # a part of a reason, with all that it has in parentheses, and what joins it to the next
 _PARTS: Final = re.compile(r"((?:\((?:[^()]|\([^()]*\))*\)|(?!; |, ).)+)(; |, |\Z)", re.DOTALL)
+# the documents that a source names at its beginning
+_LETTERS: Final = re.compile(r"[CDEGJP](?:、[CDEGJP])*(?=：)")
 _JOINTS: Final = {"; ": "\N{FULLWIDTH SEMICOLON}", ", ": "\N{FULLWIDTH COMMA}", "": ""}
 
 
@@ -35,6 +37,17 @@ def in_language(rule: Rule, language: Language) -> Mapping[str, str]:
     """Return a rule's fact, source and what is expected, in English if there is no other text."""
     english = {"fact": rule.title, "source": rule.source, "expected": rule.remedy}
     return english if language == "en" else table("ticket_zh.toml").get(rule.code, english)
+
+
+def source_in(rule: Rule, language: Language) -> str:
+    """Return a rule's source; in Chinese with the name of each document in place of the letter before the colon."""
+    said, names = in_language(rule, language)["source"], table("explain.toml")[language].get("sources", {})
+    letters = _LETTERS.match(said) if names else None
+    return said if letters is None else _name_of_each(letters[0], names) + said[letters.end() :]
+
+
+def _name_of_each(letters: str, names: Mapping[str, str]) -> str:
+    return re.sub("[A-Z]", lambda letter: names[letter[0]], letters)
 
 
 def reason_in(reason: str, language: Language) -> str:
@@ -63,7 +76,9 @@ def label_in(label: str, language: Language) -> str:
 
 
 class _Part(str):
-    """A part of a text, which is formatted in Chinese: as ``zh``, ``reason``, or with a comma or parentheses around it.
+    """A part of a text, which is formatted in Chinese: as ``zh``, ``reason``, or with a comma, a colon or parentheses.
+
+    A ``value`` has a blank before it, unless it begins in Chinese.
 
     A part that is not there is empty, and then has neither.
     """
@@ -72,8 +87,11 @@ class _Part(str):
         if form == "reason":
             return reason_in(self, "zh")
         said = line_in(self, "zh") if form else str(self)
+        if form == "value":
+            return f" {said}" if said[:1].isascii() else said
         around = {
             "then": "\N{FULLWIDTH COMMA}{}",
+            "colon": "\N{FULLWIDTH COLON}{}",
             "aside": "\N{FULLWIDTH LEFT PARENTHESIS}{}\N{FULLWIDTH RIGHT PARENTHESIS}",
         }
         return around.get(form, "{}").format(said) if said else ""
@@ -91,8 +109,9 @@ def _in_chinese(text: str) -> str | None:
 
 @cache
 def _whole() -> Mapping[str, str]:
-    facts = {rule.title: in_language(rule, "zh")["fact"] for rule in rules().values()}
-    return {**facts, **table("summaries_zh.toml")}
+    said = [(rule, in_language(rule, "zh")) for rule in rules().values()]
+    facts = {rule.title: each["fact"] for rule, each in said}
+    return {**facts, **{rule.source: each["source"] for rule, each in said}, **table("summaries_zh.toml")}
 
 
 @cache
@@ -125,7 +144,7 @@ def entry(code: str, shown_by: ShownBy, language: Language = "en") -> str:
         f"{rule.code} {rule.name}",
         f"  {said['fact']}{words['stop']}",
         f"  {words['kind']} {kind}",
-        f"  {words['contract']} {said['source']}",
+        f"  {words['contract']} {source_in(rule, language)}",
         *([f"  {words['excluded']} {words['by']}{rule.excluded_by}"] if rule.excluded_by else []),
         f"  {words['remedy']} {said['expected']}",
     ]

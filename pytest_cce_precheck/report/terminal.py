@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_cce_precheck._text import count_of
+from pytest_cce_precheck._text import columns_of, count_of, padded
 from pytest_cce_precheck.config.options import Mode
 from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.replica_lag import may_be_replicas
@@ -18,6 +18,7 @@ from pytest_cce_precheck.report.verdict import TITLES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_cce_precheck.config.options import Language
     from pytest_cce_precheck.report.record import RecordedCause, ResponseTimes, RunRecord, TargetResult
 
 _SHOWN: Final = 5
@@ -56,7 +57,7 @@ def _lines(record: RunRecord) -> Iterable[str]:
         yield from (f"  {title} acceptance: {each}" for each in acceptances)
     for name, target in record.targets.items():
         yield from _created_lines(name, target.created)
-        yield from _times_lines(name, target.response_times)
+        yield from _times_lines(name, target.response_times, record.language)
     yield from _coverage_lines(record)
 
 
@@ -171,14 +172,16 @@ def _created_lines(name: str, created: Sequence[Mapping[str, Any]]) -> Iterable[
     yield from _first(tasks, _SHOWN_TASKS, _IN_THE_REPORT)
 
 
-def _times_lines(name: str, times: Sequence[ResponseTimes]) -> Iterable[str]:
+def _times_lines(name: str, times: Sequence[ResponseTimes], language: Language) -> Iterable[str]:
     if times:
         whose = f" of {name}" if name else ""
         yield f"  response times{whose} in seconds (median, 95%, 99%, longest; retries not counted):"
-    width = max((len(each.kind) for each in times), default=0)
-    for each in times:
+    # the columns are those of the translated kinds, which are of another width
+    kinds = [line_in(each.kind, language) for each in times]
+    width = max(map(columns_of, kinds), default=0)
+    for each, kind in zip(times, kinds, strict=True):
         shown = "  ".join(f"{value:.3f}" for value in (each.median, each.p95, each.p99, each.longest))
-        yield f"    {each.kind:<{width}}  {shown}  of {count_of(each.answers, 'answer')}"
+        yield f"    {padded(kind, width)}  {shown}  of {count_of(each.answers, 'answer')}"
 
 
 def _coverage_lines(record: RunRecord) -> Iterable[str]:

@@ -13,7 +13,7 @@ from pytest_cce_precheck.contract.clock import in_words
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.errors import BodyError, ReleasedBodyError
 from pytest_cce_precheck.redaction.texts import curl
-from pytest_cce_precheck.report.language import in_language, label_in, line_in, table
+from pytest_cce_precheck.report.language import in_language, label_in, line_in, source_in, table
 from pytest_cce_precheck.wire.signing import WINDOW
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _cause_lines(
 def _contract_lines(finding: Finding, language: Language, advice: str | None) -> Iterator[str]:
     said, words = in_language(finding.rule, language), table("explain.toml")[language]
     word = {Kind.DEVIATION: "deviation", Kind.OBSERVATION: "open     "}.get(finding.kind, "contract ")
-    yield f"  {word if language == 'en' else words['contract']} {said['source']}"
+    yield f"  {word if language == 'en' else words['contract']} {source_in(finding.rule, language)}"
     if not advice:
         yield f"  {words['remedy']} {said['expected']}"
 

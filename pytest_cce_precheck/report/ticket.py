@@ -45,7 +45,7 @@ def ticket(report: SavedReport, code: str, language: Language, redactor: Redacto
     words, said = table("ticket.toml")[language], in_language(rule, language)
     first: Mapping[str, Any] = next(iter(found[0].get("exchanges", ())), {})
     sections = (
-        _request_lines(report, rule, first, words, redactor),
+        (line_in(line, language) for line in _request_lines(report, rule, first, words, redactor)),
         _answer_lines(found, words, language),
         _contract_lines(rule, language),
         _frequency_lines(report, found, words),

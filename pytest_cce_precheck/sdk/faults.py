@@ -98,7 +98,9 @@ class SdkFault:
 
     def title(self, language: str = "en") -> str:
         """Return the fault in words, in English (``en``) or Chinese (``zh``)."""
-        return str(words()["kinds"][self.kind][language]).format(**self.facts)
+        is_list = language == "zh" and self.kind == _DETAILS
+        facts = {name: text.replace(", ", "、") if is_list else text for name, text in self.facts.items()}
+        return str(words()["kinds"][self.kind][language]).format(**facts)
 
 
 @cache

@@ -78,16 +78,16 @@ def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> I
     more = ["…"] if len(fault.cases) > _SHOWN_CASES else []
     names = ", ".join([*(f"`{name}`" for name in fault.cases[:_SHOWN_CASES]), *more])
     yield from (f"### {fault.title(language)}", "")
-    yield f"- {said['sdk']}: {introduction.name}, {introduction.language}"
-    yield f"- {said['severity']}: {severity}"
-    yield f"- {said['code']}: {rule.code} ({rule.name})"
-    yield f"- {said['seen']}: {said['cases'].format(names=names, count=len(fault.cases))}"
+    yield f"- {said['sdk']}{said['colon']}{introduction.name}, {introduction.language}"
+    yield f"- {said['severity']}{said['colon']}{severity}"
+    yield f"- {said['code']}{said['colon']}{rule.code} ({rule.name})"
+    yield f"- {said['seen']}{said['colon']}{said['cases'].format(names=names, count=len(fault.cases))}"
     if fault.sample.sample.timing.requests > 1:
-        yield f"- {said['calls']}: {call_summary(fault.sample.sample)}"
+        yield f"- {said['calls']}{said['colon']}{call_summary(fault.sample.sample)}"
     yield from ("", f"#### {said['expected']}", "", words()["kinds"][fault.kind][f"expected_{language}"], "")
     yield said["conforming" if fault.sample.conforming else "broken"]
     yield from ("", f"#### {said['actual']}", "")
-    yield from _facts(fault, said)
+    yield from _facts(fault, said, language)
     yield from _request_lines(fault, said)
     yield from _answer_lines(fault.sample.sample, said)
     yield from (f"#### {said['documents']}", "", in_language(rule, language)["source"], "")
@@ -103,7 +103,7 @@ def _lines(introduction: Introduction, fault: SdkFault, language: Language) -> I
     yield from _fenced(code_language, program)
 
 
-def _facts(fault: SdkFault, said: Words) -> Iterator[str]:
+def _facts(fault: SdkFault, said: Words, language: Language) -> Iterator[str]:
     """Yield a table of what was sent and held if that is known, else the findings as sentences."""
     shown = [fault.sample, *(defect for defect in fault.defects if defect is not fault.sample)][:_SHOWN_DEFECTS]
     rows = [_difference(defect) for defect in shown]
@@ -112,7 +112,7 @@ def _facts(fault: SdkFault, said: Words) -> Iterator[str]:
         yield "|---|---|---|"
         yield from (f"| {' | '.join(map(as_code, row))} |" for row in rows if row)
     else:
-        yield from (f"- {headline(defect.finding)}" for defect in shown)
+        yield from (f"- {headline(defect.finding, language)}" for defect in shown)
     yield ""
 
 

@@ -84,7 +84,11 @@ def test_a_saved_report_is_shown_and_compared_in_chinese(
     main(["run", "--report=new.json", "-k", "unfiltered_list_meets", "--fault=final-without-expiry"])
     capsys.readouterr()
     assert main(["report", "show", "new.json", "--lang=zh"]) == 0
-    assert "\n模式 simulate：模拟器（未访问真实服务），" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "\n模式 simulate：模拟器（未访问真实服务），" in shown
+    # a program reads the first line, and a person the second
+    assert shown.startswith("the contract does not hold: ")
+    assert shown.count("不符合接口契约：") == 1
     assert main(["report", "diff", "old.json", "new.json", "--lang=zh"]) == 1
     out = capsys.readouterr().out
     assert re.match(r"新增 +PRE302 已结束的任务没有 `expireTimeStamp`（共 \d+ 处）（final-without-expiry）\n", out)

@@ -47,12 +47,13 @@ def test_a_run_in_chinese_says_the_verdict_the_cause_and_what_to_do_in_chinese(
     printed: Callable[..., str], plain_language: pytest.MonkeyPatch
 ) -> None:
     text = printed("--cce-lang=zh")
+    assert "\ncce-precheck：模式 simulate（默认）" in text
     # the English lines stay, for programs and for the vendor
     assert "\nthe contract does not hold: 1 cause\n不符合接口契约\N{FULLWIDTH COLON}共 1 个问题\n" in text
     assert "\n  PRE302 " in text
     assert "\n    已结束的任务没有 `expireTimeStamp`。所有终态任务都应返回超时时间。\n" in text
     assert re.search(r"^E +说明 +已结束的任务没有 `expireTimeStamp`$", text, re.MULTILINE)
-    assert re.search(r"^E +依据 +D：", text, re.MULTILINE)
+    assert re.search(r"^E +依据 +列表接口文档（D）：", text, re.MULTILINE)
     assert re.search(r"^E +处理 +所有终态任务都应返回超时时间。$", text, re.MULTILINE)
 
 

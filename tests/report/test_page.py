@@ -183,3 +183,10 @@ def test_what_the_page_counts_is_what_the_record_has(record: RunRecord) -> None:
         assert f"{rule} " in page.partition("Rules without a verdict")[2]
     document = json.loads(json.dumps(record.to_dict()))
     assert [run["failed"] for run in document["runs"]] == [0, document["runs"][-1]["failed"]]
+
+
+def test_the_words_of_tables_are_in_both_languages(record: RunRecord) -> None:
+    page = as_html(replace(record, language="zh"))
+    assert "<title>接口契约检查：模拟器</title>" in page
+    for word in ("位置", "未传", "存在但不匹配", "其他", "通过", "失败", "不带过滤参数的列表", "规则", "选项"):
+        assert f'<span class="zh" lang="zh-CN">{word}</span>' in page, word

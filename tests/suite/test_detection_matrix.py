@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import pytest
 
 from pytest_cce_precheck.contract.rules import Kind, rules
+from pytest_cce_precheck.report.language import line_in
 from pytest_cce_precheck.simulator.faults import FAULTS
 from pytest_cce_precheck.simulator.variations import VARIATIONS
 from pytest_cce_precheck.suite.selftest import run_one
 
+# what a service sent, or a request; and words that only a sentence has
+VALUE: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"?|'[^']*'|/api/\S+|\?\S+""")
+ENGLISH: Final = re.compile(r"\b(an?|and|at|but|in|is|it|must|no|not|of|on|or|the|to|was|with)\b")
+
+
+def english_of(message: str) -> list[str]:
+    """Return the English words of a finding's Chinese text; of a text that was cut nobody knows which it is."""
+    return [] if " characters) …" in message else ENGLISH.findall(VALUE.sub("", line_in(message, "zh")))
+
+
+def test_a_text_that_has_no_chinese_is_seen() -> None:
+    assert english_of("task x was eaten by '?'") == ["was"]
+
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_defect_is_found_and_named(name: str) -> None:
+def test_the_defect_is_found_and_named_in_both_languages(name: str) -> None:
     row = run_one(name)
     assert row.codes, f"{name} was not found"
     assert row.named, f"{name} is {row.expected}, found as {row.causes}: {row.messages}"
     assert row.requests <= 250
+    assert [message for message in row.messages if english_of(message)] == []
 
 
 @pytest.mark.parametrize("name", VARIATIONS)
