@@ -65,14 +65,14 @@ def _caller(stack: Any) -> Caller | None:
     library = None
     for frame in stack:
         name = frame.f_code.co_filename
-        if any(place in name for place in _INSTALLED):
+        if name.startswith(_COMMANDS):
+            # further out is only what has started the command
+            return None
+        if not name.startswith(_OURS) and any(place in name for place in _INSTALLED):
             library = str(frame.f_globals.get("__name__", "")).partition(".")[0]
             if library in ("pytest", "_pytest", "pluggy"):
                 # what is further out has started the test
                 return None
-        elif name.startswith(_COMMANDS):
-            # further out is only what has started the command
-            return None
         elif not (name.startswith((_OURS, *_PYTHON, "<"))):
             return Caller(f"{shown(Path(name))}:{frame.f_lineno}, in {frame.f_code.co_name}", library)
     return None

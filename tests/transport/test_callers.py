@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_cce_precheck
+from pytest_cce_precheck.transport import callers as who_called
 from pytest_cce_precheck.transport.callers import Caller, asked_at, callers
 
 if TYPE_CHECKING:
@@ -197,3 +198,18 @@ def test_of_many_lines_three_are_named_and_each_but_once(monkeypatch: pytest.Mon
     assert asked_at() == "a.py:1, in x"
     found.clear()
     assert asked_at() is None
+
+
+def test_the_script_that_starts_a_command_has_not_asked_wherever_this_project_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def frame(name: str) -> types.SimpleNamespace:
+        code = types.SimpleNamespace(co_filename=name, co_name="<module>")
+        return types.SimpleNamespace(f_code=code, f_lineno=8, f_globals={"__name__": "pytest_cce_precheck.any"})
+
+    monkeypatch.setattr(who_called, "_INSTALLED", (f"{OURS}/",))
+    script = frame("/here/bin/cce-precheck")
+    assert who_called._caller([frame(f"{OURS}/cli/main.py"), script]) is None
+    assert who_called._caller([frame(f"{OURS}/client.py"), script]) == Caller(
+        "/here/bin/cce-precheck:8, in <module>", None
+    )
