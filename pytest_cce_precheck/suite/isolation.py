@@ -82,9 +82,6 @@ def _unknown_places(run: Inspection) -> Iterator[Probe]:
     yield Probe(3, "the first half of the cluster's id", client.list_request(cluster_id=cluster[: len(cluster) // 2]))
     if cluster.swapcase() != cluster:
         yield Probe(3, "the cluster's id in the other letter case", client.list_request(cluster_id=cluster.swapcase()))
-    if project.swapcase() != project:
-        respelt = _in_the_own_name(run, client.list_request(project_id=project.swapcase()))
-        yield Probe(3, "the project's id in the other letter case", respelt, as_is=True)
     yield Probe(3, "the cluster's id with more behind it", client.list_request(cluster_id=cluster + "0"))
     yield Probe(4, "a cluster named %", client.list_request(cluster_id="%"))
     yield Probe(4, "a cluster named *", client.list_request(cluster_id="*"))

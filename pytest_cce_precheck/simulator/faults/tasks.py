@@ -222,10 +222,6 @@ HOOKS: Final[HookTable] = {
         ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
         "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
-        "project-id-in-any-case": _instead_of_refusal(
-            "project",
-            lambda ids, project, cluster: (ids.project_id, cluster) if project.lower() == ids.project_id else None,
-        ),
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
     },
