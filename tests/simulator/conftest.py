@@ -185,7 +185,6 @@ def _places(caller: Caller) -> Iterator[Request]:
             simulator.foreign_project_id,
             "nobody",
             f"{simulator.project_id[:-1]}x",
-            simulator.project_id.upper(),
         ):
             yield caller.with_token(caller.request(project=project, cluster=cluster))
 
