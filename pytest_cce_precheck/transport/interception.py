@@ -19,6 +19,7 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 
 from pytest_cce_precheck.simulator.delivery import LateResponse
 from pytest_cce_precheck.transport.failures import failure
+from pytest_cce_precheck.transport.watched import MadeUpResponse
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, TransportError
 
 Send = Callable[..., requests.Response]
@@ -144,7 +145,7 @@ def _received(adapter: HTTPAdapter, prepared: PreparedRequest, response: Respons
     if "Set-Cookie" in headers:
         # requests looks for cookies there
         more.setdefault("original_response", HTTPResponse(BytesIO(), msg=headers, preload_content=False))  # type: ignore[arg-type]  # it has `get_all`
-    raw = HTTPResponse(
+    raw = MadeUpResponse(
         BytesIO(response.body),
         headers=headers,
         status=response.status,
@@ -153,6 +154,7 @@ def _received(adapter: HTTPAdapter, prepared: PreparedRequest, response: Respons
         request_method=prepared.method,
         **more,
     )
+    raw.surplus = response.surplus
     return adapter.build_response(prepared, raw)
 
 

@@ -20,13 +20,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
 
 from pytest_cce_precheck.transport.failures import FAILURES, failure
 from pytest_cce_precheck.transport.reading import read_whole
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
     from urllib3.poolmanager import PoolManager
 
 # 101 ends the exchange: another protocol follows
@@ -213,8 +214,16 @@ class _FinalResponse(PlainResponse):
             self._sock.settimeout(timeout)
 
 
+class MadeUpResponse(HTTPResponse):
+    """An answer that came over no connection; ``surplus`` is what a service with a fault would send after it."""
+
+    surplus: bytes | None = None
+
+
 def surplus_of(response: BaseHTTPResponse) -> bytes | None:
     """Return the beginning of what arrived after the end of an answer that was read; None if nobody looked for it."""
+    if isinstance(response, MadeUpResponse):
+        return response.surplus
     original = getattr(response, "_original_response", None)
     return original.surplus if isinstance(original, _FinalResponse) else None
 

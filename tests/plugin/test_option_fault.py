@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.plugin.projects import ORDINARY, VERIFIES
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.conftest import Run
 
 
@@ -25,6 +25,15 @@ def test_a_fault_makes_the_embedded_service_wrong(pytester: pytest.Pytester, run
     text = result.stdout.str()
     assert "PRE302 A finished task has no" in text
     assert "PRE201 " in text
+
+
+@pytest.mark.parametrize("fault", ["answers-followed-by-more", "head-has-a-body"])
+def test_what_a_service_sends_after_its_answers_is_found_without_a_connection_too(
+    pytester: pytest.Pytester, run: Run, fault: str
+) -> None:
+    result = run(f"--cce-fault={fault}", "--pyargs", "pytest_cce_precheck.suite")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["  PRE125 *"])
 
 
 def test_faults_in_the_ini_file_are_one_a_line(pytester: pytest.Pytester, run: Run) -> None:
