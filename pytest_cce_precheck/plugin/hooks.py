@@ -14,7 +14,7 @@ from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin import fixtures, hookspecs
-from pytest_cce_precheck.plugin.fixtures import as_usage_error, context_key
+from pytest_cce_precheck.plugin.fixtures import as_usage_error, context_key, forget_misses
 from pytest_cce_precheck.plugin.run_log import RunLog, add_records, beside_key, log_key, record
 from pytest_cce_precheck.plugin.settings import (
     TARGETS_INPUT,
@@ -279,7 +279,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Set whether the test finished: only then is its cassette written. Requests that nobody answered fail it."""
     report = yield
-    if context_key in item.stash and report.when != "setup":
+    if report.when == "setup" and report.failed:
+        forget_misses(item.config)
+    elif context_key in item.stash and report.when != "setup":
         from pytest_cce_precheck.plugin.context import end_call, end_teardown
 
         harness, test = item.stash[context_key]

@@ -222,10 +222,10 @@ class MadeUpResponse(HTTPResponse):
 
 def surplus_of(response: BaseHTTPResponse) -> bytes | None:
     """Return the beginning of what arrived after the end of an answer that was read; None if nobody looked for it."""
-    if isinstance(response, MadeUpResponse):
-        return response.surplus
     original = getattr(response, "_original_response", None)
-    return original.surplus if isinstance(original, _FinalResponse) else None
+    if isinstance(original, _FinalResponse):
+        return original.surplus
+    return response.surplus if isinstance(response, MadeUpResponse) else None
 
 
 class _WatchedConnection(HTTPConnection):
