@@ -16,10 +16,11 @@ from pytest_cce_precheck.cassette.misses import place_of, record_command
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.timing import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError, NetworkRefusedError
+from pytest_cce_precheck.plugin.fixtures import context_key, harnesses_key
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
-from pytest_cce_precheck.plugin.settings import SUITE
+from pytest_cce_precheck.plugin.settings import SUITE, config_key
 from pytest_cce_precheck.report.language import language_of, line_in, text_in
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.vocabulary import list_path
@@ -157,10 +158,29 @@ def proved(harness: Harness) -> str | None:
     return json.dumps(counts) if counts["rules"] else None
 
 
-def end_call(report: pytest.TestReport, error: BaseException | None, harness: Harness, test: TestContext) -> None:
-    """Set whether the test finished, and fail it for requests that were not answered."""
+def end_phase(report: pytest.TestReport, error: BaseException | None, item: pytest.Item) -> None:
+    """Fail a test, or its teardown, for requests that nobody answered; set whether a test finished.
+
+    Those of fixtures of a wider scope, between tests, count with the test or the teardown that comes next.
+    """
+    harness, test = item.stash.get(context_key, (None, None))
+    if report.when == "call" and harness is not None and test is not None:
+        _end_call(report, error, test, language_of(harness.config.lang, os.environ))
+        return
+    modes = [each.mode for each in item.config.stash[harnesses_key]]
+    late = [miss for mode in modes for miss in mode.misses]
+    if report.when == "teardown":
+        late = [*(test.misses[test.misses_shown :] if test is not None else ()), *late]
+        if late:
+            _end_teardown(report, late, language_of(item.config.stash[config_key].lang, os.environ))
+    if report.when == "teardown" or report.failed:
+        # a setup that failed has told its own
+        for mode in modes:
+            mode.misses.clear()
+
+
+def _end_call(report: pytest.TestReport, error: BaseException | None, test: TestContext, language: Language) -> None:
     test.finished = _is_finished(report, error)
-    language = language_of(harness.config.lang, os.environ)
     message = _missing_recording(test, error)
     test.misses_shown = len(test.misses)
     # a test that is expected to fail is never recorded
@@ -170,13 +190,7 @@ def end_call(report: pytest.TestReport, error: BaseException | None, harness: Ha
         _show_misses(report, text_in("\n".join(map(str, test.misses)), language), language)
 
 
-def end_teardown(report: pytest.TestReport, harness: Harness, test: TestContext) -> None:
-    """Fail a teardown for requests that were not answered since the test, or since a fixture of a wider scope."""
-    late = [*test.misses[test.misses_shown :], *harness.mode.misses]
-    harness.mode.misses.clear()
-    if not late:
-        return
-    language = language_of(harness.config.lang, os.environ)
+def _end_teardown(report: pytest.TestReport, late: Sequence[CcePrecheckError], language: Language) -> None:
     if report.passed:
         report.outcome, report.longrepr = "failed", text_in(_unanswered("the teardown passed, but", late), language)
     else:

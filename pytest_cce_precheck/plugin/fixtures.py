@@ -56,12 +56,6 @@ def _in_language(message: str, config: pytest.Config | None) -> str:
     return text_in(message, "zh" if given == "zh" else "en" if given == "en" else language_of(None, os.environ))
 
 
-def forget_misses(config: pytest.Config) -> None:
-    """Forget the requests between tests that nobody answered: the setup that failed with them has told it."""
-    for harness in config.stash.get(harnesses_key, ()):
-        harness.mode.misses.clear()
-
-
 @contextmanager
 def as_setup_error() -> Iterator[None]:
     """Report what stops a test as the error of that test: the message, without a traceback of ours."""

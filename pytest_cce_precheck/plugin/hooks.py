@@ -14,7 +14,7 @@ from pytest_cce_precheck.config.options import OPTIONS
 from pytest_cce_precheck.environment import Environment
 from pytest_cce_precheck.errors import ConfigurationError
 from pytest_cce_precheck.plugin import fixtures, hookspecs
-from pytest_cce_precheck.plugin.fixtures import as_usage_error, context_key, forget_misses
+from pytest_cce_precheck.plugin.fixtures import as_usage_error, context_key, harnesses_key
 from pytest_cce_precheck.plugin.run_log import RunLog, add_records, beside_key, log_key, record
 from pytest_cce_precheck.plugin.settings import (
     TARGETS_INPUT,
@@ -279,16 +279,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Set whether the test finished: only then is its cassette written. Requests that nobody answered fail it."""
     report = yield
-    if report.when == "setup" and report.failed:
-        forget_misses(item.config)
-    elif context_key in item.stash and report.when != "setup":
-        from pytest_cce_precheck.plugin.context import end_call, end_teardown
+    # a fixture of a wider scope may end after a test that uses nothing of ours
+    if item.config.stash.get(harnesses_key, None):
+        from pytest_cce_precheck.plugin.context import end_phase
 
-        harness, test = item.stash[context_key]
-        if report.when == "call":
-            end_call(report, call.excinfo.value if call.excinfo else None, harness, test)
-        else:
-            end_teardown(report, harness, test)
+        end_phase(report, call.excinfo.value if call.excinfo else None, item)
     add_records(report, item)
     return report
 

@@ -150,6 +150,7 @@ def _queries(tasks: list[Any], others: list[Any]) -> Iterator[str]:
     yield f"type={last.type}&task_id={first.id}"
     yield f"type=&task_id={first.id}"
     yield "addon_instance_id=%20"
+    yield "type=addonStatic&task_id=nothing"
     yield f"task_id={others[0].id}"
     yield f"addon_instance_id={others[0].instance.id}"
     yield from (encode_query([("type", str(each.make(first.type)))]) for each in TYPE_CLASSES)
@@ -222,6 +223,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield signed.with_headers(signed.headers.replacing("Authorization", half + authorization[-32:]))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Security-Token", "wrong"))))
+    yield caller.with_token(caller.request(cluster=caller.simulator.other_cluster_id), "wrong")
     yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
 
@@ -253,6 +255,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, "addonUpgrade", targetVersion="")),
         caller.order(entry(0, addonInstanceID="nothing")),
         caller.order(entry(0, values="none")),
+        caller.order(entry(0, values={"text": "é"})),
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",

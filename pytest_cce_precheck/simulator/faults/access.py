@@ -31,7 +31,7 @@ from pytest_cce_precheck.simulator.hooks import (
 )
 from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable, NoAnswer
-from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
+from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse, unauthorized
 from pytest_cce_precheck.simulator.rendering import list_document
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
@@ -69,6 +69,10 @@ def _accept_token(same: Callable[[str, str], bool]) -> Hook[Refusal | None]:
 def _has_key_in_any_case(call: Call) -> bool:
     sent, key = _ACCESS_KEY.search(_authorization(call)), call.credentials.access_key
     return bool(sent and key and sent[1].lower() == key.reveal().lower())
+
+
+def _in_the_other_cluster(call: Call) -> bool:
+    return call.ids.other_cluster_id in call.request.path
 
 
 def _is_signed(call: Call, request: Request, credentials: Credentials) -> bool:
@@ -205,8 +209,10 @@ HOOKS: Final[HookTable] = {
         ),
         "empty-token-accepted": accept("no-credentials", where=lambda call: TOKEN_HEADER in call.request.headers),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
-        "no-credentials-needed-in-the-other-cluster": when(
-            lambda call: call.ids.other_cluster_id in call.request.path, accept("no-credentials")
+        "no-credentials-needed-in-the-other-cluster": when(_in_the_other_cluster, accept("no-credentials")),
+        "any-token-accepted-in-the-other-cluster": when(_in_the_other_cluster, accept("token")),
+        "create-with-other-letters-is-unauthorized": when(
+            lambda call: not call.request.body.isascii(), lambda _call, _refusal: unauthorized("signature-mismatch")
         ),
         "any-token-accepted": accept("token"),
         "token-prefix-accepted": _accept_token(lambda sent, token: token.startswith(sent)),

@@ -186,6 +186,7 @@ HOOKS: Final[HookTable] = {
         ),
         "unknown-type-selects-all": _unknown_selects_all(TYPE),
         "unknown-task-id-selects-all": _unknown_selects_all(TASK_ID),
+        "unknown-task-id-ignored-beside-type": when(only(TYPE, TASK_ID), _unknown_selects_all(TASK_ID)),
         "unknown-instance-selects-all": _unknown_selects_all(INSTANCE),
         "ids-in-any-case": select_by(lambda sent, actual: sent.lower() == actual.lower(), TASK_ID, INSTANCE),
         "task-id-matched-by-prefix": select_by(_prefix, TASK_ID),
