@@ -255,7 +255,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, "addonUpgrade", targetVersion="")),
         caller.order(entry(0, addonInstanceID="nothing")),
         caller.order(entry(0, values="none")),
-        caller.order(entry(0, values={"text": "é"})),
+        json.dumps(caller.order(entry(0, values={"text": "é"})), ensure_ascii=False).encode(),
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
