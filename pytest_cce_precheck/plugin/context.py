@@ -16,11 +16,10 @@ from pytest_cce_precheck.cassette.misses import place_of, record_command
 from pytest_cce_precheck.config.options import SIMULATED_SERVICE
 from pytest_cce_precheck.contract.timing import too_old
 from pytest_cce_precheck.errors import CassetteError, ConfigurationError, NetworkRefusedError
-from pytest_cce_precheck.plugin.fixtures import context_key, harnesses_key
 from pytest_cce_precheck.plugin.markers import acceptance_of, cassette_name, marker_of, refusal_key, test_id
 from pytest_cce_precheck.plugin.modes.base import TestContext
 from pytest_cce_precheck.plugin.run_log import record
-from pytest_cce_precheck.plugin.settings import SUITE, config_key
+from pytest_cce_precheck.plugin.settings import SUITE
 from pytest_cce_precheck.report.language import language_of, line_in, text_in
 from pytest_cce_precheck.report.text import ContractViolation
 from pytest_cce_precheck.wire.vocabulary import list_path
@@ -158,22 +157,23 @@ def proved(harness: Harness) -> str | None:
     return json.dumps(counts) if counts["rules"] else None
 
 
-def end_phase(report: pytest.TestReport, error: BaseException | None, item: pytest.Item) -> None:
+def end_phase(
+    report: pytest.TestReport, error: BaseException | None, test: TestContext | None, harnesses: Sequence[Harness]
+) -> None:
     """Fail a test, or its teardown, for requests that nobody answered; set whether a test finished.
 
-    Those of fixtures of a wider scope, between tests, count with the test or the teardown that comes next.
+    Those of fixtures of a wider scope, between tests, count with the test or the teardown that comes next. A test that
+    uses nothing of the plugin has no context.
     """
-    harness, test = item.stash.get(context_key, (None, None))
-    if report.when == "call" and harness is not None and test is not None:
-        _end_call(report, error, test, language_of(harness.config.lang, os.environ))
-        return
-    modes = [each.mode for each in item.config.stash[harnesses_key]]
-    late = [miss for mode in modes for miss in mode.misses]
+    language = language_of(harnesses[0].config.lang, os.environ)
+    if report.when == "call" and test is not None:
+        _end_call(report, error, test, language)
+    modes = [each.mode for each in harnesses]
     if report.when == "teardown":
-        late = [*(test.misses[test.misses_shown :] if test is not None else ()), *late]
-        if late:
-            _end_teardown(report, late, language_of(item.config.stash[config_key].lang, os.environ))
-    if report.when == "teardown" or report.failed:
+        own = test.misses[test.misses_shown :] if test is not None else []
+        if late := [*own, *(miss for mode in modes for miss in mode.misses)]:
+            _end_teardown(report, late, language)
+    if report.when == "teardown" or (report.when == "setup" and report.failed):
         # a setup that failed has told its own
         for mode in modes:
             mode.misses.clear()

@@ -280,10 +280,11 @@ def pytest_runtest_makereport(
     """Set whether the test finished: only then is its cassette written. Requests that nobody answered fail it."""
     report = yield
     # a fixture of a wider scope may end after a test that uses nothing of ours
-    if item.config.stash.get(harnesses_key, None):
+    if harnesses := item.config.stash.get(harnesses_key, []):
         from pytest_cce_precheck.plugin.context import end_phase
 
-        end_phase(report, call.excinfo.value if call.excinfo else None, item)
+        _, test = item.stash.get(context_key, (None, None))
+        end_phase(report, call.excinfo.value if call.excinfo else None, test, harnesses)
     add_records(report, item)
     return report
 
