@@ -69,9 +69,10 @@ class TaskHistory:
         for key, task in current.items():
             if key in self._seen:
                 earlier, seen_in, created = self._seen[key]
-                changes = _changes(earlier, task, created=created)
-                findings += [finding.seen_in(answer.exchange, seen_in) for finding in changes]
-                self._interval.other_changes += earlier.content != task.content
+                if earlier.content != task.content:
+                    self._interval.other_changes += 1
+                    changes = _changes(earlier, task, created=created)
+                    findings += [finding.seen_in(answer.exchange, seen_in) for finding in changes]
             if complete and key in self._gone:
                 exchanges = answer.exchange, self._gone.pop(key)
                 again.add(key)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pytest_cce_precheck.contract.answer import Answer, part_of
 from pytest_cce_precheck.contract.documented import CALLS
 from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, is_gateway_error, read_object
-from pytest_cce_precheck.contract.filters import Bracket, Query, satisfies
+from pytest_cce_precheck.contract.filters import Bracket, Query
 from pytest_cce_precheck.contract.schema import schema_errors
 from pytest_cce_precheck.errors import BodyError
 from pytest_cce_precheck.wire.body import parse_json
@@ -185,9 +185,9 @@ def of_selection(query: Query, answer: Answer, bracket: Bracket) -> Iterator[Occ
     if own:
         yield own, bool(bracket.present)
     else:
-        meaning, tasks = query.meanings[0], bracket.present.values()
-        yield "PRE401", not all(satisfies(task, meaning) for task in tasks)
-        yield "PRE402", any(satisfies(task, meaning) for task in tasks)
+        selected = bracket.selected(query.meanings[0])
+        yield "PRE401", len(selected) < len(bracket.present)
+        yield "PRE402", bool(selected)
     yield "PRE403", any(key in bracket.stable for key in answer.by_id)
     yield "PRE405", bool(answer.tasks)
     yield "PRE310", answer.count is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from typing import Any, Final
@@ -134,6 +134,27 @@ class Response:
     @cached_property
     def _document(self) -> Any:
         return parse_json(self.body)
+
+
+@dataclass(frozen=True)
+class RepeatedResponse(Response):
+    """A response with the same large body as an earlier one, which is held and parsed once for both."""
+
+    first: Response = field(kw_only=True)
+
+    @property
+    def document(self) -> Any:
+        """As `Response.document`; whoever changes it changes that of the earlier response too."""
+        return super().document if self.released else self.first._document
+
+    @classmethod
+    def of(cls, response: Response, earlier: Response) -> Response:
+        """Return a response as one that repeats an earlier one; as it is if it does not, or is small."""
+        if len(response.body) <= LARGE or response.body != earlier.body:
+            return response
+        first = earlier.first if isinstance(earlier, RepeatedResponse) else earlier
+        kept = {each.name: getattr(response, each.name) for each in fields(response)}
+        return cls(**{**kept, "body": first.body}, first=first)
 
 
 @lru_cache(maxsize=1)

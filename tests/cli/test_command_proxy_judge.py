@@ -56,10 +56,10 @@ def test_a_finding_names_the_test_fails_the_run_and_is_in_every_report(tmp_path:
             ask_the_usual(running, tasks_of(server))
             found = running.end("TestUsual")["findings"]
             assert {each["code"] for each in found} >= {"PRE309", "PRE405"}
-            # of what each answer shows there is one finding, and one event
+            assert running.stop() == 1
+            # of what each answer shows there is one finding, and one event, all of which are printed when it has ended
             codes = [each["code"] for each in running.of("finding")]
             assert (codes.count("PRE309"), len(codes)) == (1, len(found))
-            assert running.stop() == 1
     for ending in FORMS:
         assert "PRE309" in (tmp_path / f"out{ending}").read_text(), ending
     report = json.loads((tmp_path / "out.json").read_text())

@@ -11,7 +11,7 @@ from weakref import ref
 
 import pytest
 
-from pytest_cce_precheck.contract.check import check
+from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.filters import Bracket, Query, Unlisted
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
@@ -20,7 +20,7 @@ from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.errors import BudgetExhaustedError, ReleasedBodyError
 from pytest_cce_precheck.report.text import triage
 from pytest_cce_precheck.suite.results import Results
-from pytest_cce_precheck.wire.exchange import LARGE
+from pytest_cce_precheck.wire.exchange import LARGE, RepeatedResponse
 from tests.contract.answers import answer_to, answered, listing, task
 
 if TYPE_CHECKING:
@@ -76,6 +76,43 @@ def test_a_large_body_is_parsed_when_it_is_asked_for_and_only_the_latest_is_kept
     assert one.document is document
     assert other.document != document
     assert one.document is not document
+
+
+def test_a_list_with_the_bytes_of_the_one_before_is_held_and_parsed_once() -> None:
+    lists = [large().response for _ in range(3)]
+    second = RepeatedResponse.of(replace(lists[1], elapsed=2.0), lists[0])
+    third = RepeatedResponse.of(lists[2], second)
+    assert second.document == lists[0].document
+    assert third.document is second.document
+    assert third.body is second.body is lists[0].body
+    # everything but the body is its own
+    assert (second.elapsed, second.headers) == (2.0, lists[1].headers)
+    # what others hold is theirs
+    assert lists[1].document is not second.document
+
+
+@pytest.mark.parametrize("body", ["y" * LARGE, "short"])
+def test_a_body_that_is_another_one_or_small_is_left_as_it_is(body: str) -> None:
+    response = large(body).response
+    earlier = large("short").response if body == "short" else large().response
+    assert RepeatedResponse.of(response, earlier) is response
+
+
+def test_a_repeated_answer_that_is_abridged_cannot_be_judged() -> None:
+    exchange = large()
+    repeated = replace(exchange, response=RepeatedResponse.of(exchange.response, large().response))
+    with pytest.raises(ReleasedBodyError):
+        check(repeated.abridged())
+
+
+def test_of_lists_with_the_same_bytes_each_task_is_held_once() -> None:
+    first = large()
+    earlier, later = (judge(each)[0] for each in (first, large()))
+    assert earlier is not None
+    assert later is not None
+    later.share_tasks(earlier)
+    assert later.tasks is earlier.tasks
+    assert later.document["items"][0] is earlier.document["items"][0]
 
 
 def test_a_small_body_is_parsed_once() -> None:

@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.filters import (
     Bracket,
     CountMeaning,
     Query,
+    Selection,
     Unlisted,
     acceptable_statuses,
     judge_selection,
@@ -59,6 +60,27 @@ def test_a_task_of_another_type_makes_the_filter_unsound() -> None:
 
 def test_a_task_left_out_makes_the_filter_incomplete() -> None:
     assert found(BY_TYPE, of_type(STATIC, world())[1:], bracket(world())) == ["PRE402"]
+
+
+SELECTIONS = st.lists(
+    st.lists(
+        st.tuples(st.just(Filter.TYPE), st.sampled_from([STATIC, UPGRADE, "x"]))
+        | st.tuples(
+            st.just(Filter.ADDON_INSTANCE_ID),
+            st.sampled_from([task(n)["metadata"]["addonInstanceID"] for n in range(3)]),
+        )
+        | st.tuples(st.just(Filter.TASK_ID), st.sampled_from([task(n)["metadata"]["taskID"] for n in range(9)])),
+        max_size=3,
+    ).map(tuple),
+    max_size=3,
+).map(tuple)
+
+
+@given(SELECTIONS)
+def test_the_tasks_that_a_selection_selects_are_found_without_looking_at_each(selection: Selection) -> None:
+    around = bracket(world())
+    expected = [key for key, each in around.present.items() if satisfies(each, selection)]
+    assert list(around.selected(selection)) == expected
 
 
 def test_another_content_of_the_same_task_is_told_field_by_field() -> None:

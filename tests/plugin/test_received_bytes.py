@@ -56,6 +56,15 @@ def test_a_task_in_a_released_answer_still_counts_as_listed(lists: list[bool], l
     assert kept.listed is listed
 
 
+def test_no_huge_answer_is_parsed_if_a_small_one_lists_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, parsed = Received(), list[int]()
+    monkeypatch.setattr(received, "lists_a_task", lambda response: parsed.append(response.size) or True)
+    for size in (LARGE, LARGE, 1, LARGE, LARGE):
+        kept.add(of_size(size))
+    assert kept.listed
+    assert max(parsed) < LARGE
+
+
 def test_the_next_test_starts_anew() -> None:
     kept = Received()
     for _ in range(5):
