@@ -17,7 +17,7 @@ class Received(list[Exchange]):
     def __init__(self) -> None:
         super().__init__()
         self._bytes = self._next = 0
-        self._released_a_task = False
+        self._listed = False
 
     def add(self, exchange: Exchange) -> None:
         """Add an exchange, and release bodies that came before if there are too many bytes."""
@@ -27,22 +27,24 @@ class Received(list[Exchange]):
             first = self[self._next]
             self._bytes -= _counted(first)
             if _counted(first):
-                self._released_a_task = self.listed
+                # now or never
+                _ = self.listed
                 self[self._next] = first.abridged()
             self._next += 1
 
     @property
     def listed(self) -> bool:
-        """Whether a success answer listed a task."""
-        # the small ones first: most tests have one that lists a task, and a huge one takes long to parse
-        kept = sorted((each.response for each in self if not each.response.released), key=lambda each: len(each.body))
-        return self._released_a_task or any(map(lists_a_task, kept))
+        """Whether a success answer listed a task, of this test or of one before it: one is enough for a run."""
+        if not self._listed:
+            # the small ones first: most tests have one that lists a task, and a huge one takes long to parse
+            kept = sorted((each.response for each in self if not each.response.released), key=lambda it: len(it.body))
+            self._listed = any(map(lists_a_task, kept))
+        return self._listed
 
     def clear(self) -> None:
         """Remove all exchanges."""
         super().clear()
         self._bytes = self._next = 0
-        self._released_a_task = False
 
 
 def _counted(exchange: Exchange) -> int:

@@ -268,6 +268,7 @@ HOOKS: Final[HookTable] = {
     },
     "validate": {
         "create-takes-any-add-on": accept("instance", "template"),
+        "create-takes-any-values": accept("values"),
         "create-takes-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-refuses-several": _refuse_creation_if(
             lambda entries: len(entries) > 1, Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")

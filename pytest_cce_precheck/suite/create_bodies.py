@@ -96,7 +96,6 @@ def bad_bodies(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "a body that is not JSON", b'{"kind": "AddonCheck",'
     yield "no kind", changed(lambda body, _: body.pop("kind"))
     yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
-    yield "a text as values", changed(lambda _, addon: addon.update(values="none"))
     yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
     yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
     yield "no spec", changed(lambda body, _: body.pop("spec"))

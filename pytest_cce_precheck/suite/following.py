@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.invariants import created_as_asked, paired
@@ -134,6 +135,9 @@ class Following:
     def _judge(self, judged: JudgedQuery) -> None:
         text, exchange = judged.asked.query.query, judged.asked.exchange
         self._saw(text, exchange, judged.answer)
+        if judged.answer is None and exchange.status == HTTPStatus.OK:
+            # no list of tasks, which is reported: what it shows cannot be waited for
+            self.unseen = {(query, key) for query, key in self.unseen if query != text}
         if not any(query == text for query, _ in self.unseen):
             self.run.results.report(*judged.findings)
         elif judged.answer is not None or exchange.status != 404:
@@ -154,7 +158,7 @@ class Following:
         """Ask again for what no answer has shown, until a minute is over; then report it."""
         pause = 4.0
         while self.unseen and self.waited < _PATIENCE:
-            self._wait(pause)
+            self._wait(min(pause, _PATIENCE - self.waited))
             pause *= 3
             texts = [text for text in self.queries if any(query == text for query, _ in self.unseen)]
             if not (self._look(texts) if texts else self._read()):

@@ -71,5 +71,15 @@ def test_the_next_test_starts_anew() -> None:
         kept.add(of_size(LARGE))
     kept.clear()
     kept.add(of_size(LARGE, lists=False))
-    assert (len(kept), kept.listed) == (1, False)
+    assert len(kept) == 1
     assert not kept[0].response.released
+
+
+def test_once_a_task_was_listed_no_answer_of_a_later_test_is_parsed_to_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Received()
+    kept.add(of_size(1))
+    assert kept.listed
+    kept.clear()
+    kept.add(of_size(1, lists=False))
+    monkeypatch.setattr(received, "lists_a_task", lambda _: pytest.fail("it is known"))
+    assert kept.listed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from pytest_cce_precheck.contract.rules import Severity
 from pytest_cce_precheck.errors import BudgetExhaustedError
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.simulator.staging.service import Staging
-from pytest_cce_precheck.suite import creation, exploration, filters, transport
+from pytest_cce_precheck.suite import creation, exploration, filters, following, transport
 from pytest_cce_precheck.suite.budget import Shares
 from pytest_cce_precheck.suite.checks import inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -133,6 +135,36 @@ def test_a_lag_that_cannot_be_waited_out_leaves_the_questions_open_and_blames_no
     inspect(run)
     assert alarms(run) == []
     assert any("the run's time would be over before a wait of" in each for each in run.results.inconclusive)
+
+
+class EncodedTwice(Simulator):
+    """Answers ``task_id`` with JSON in a JSON string."""
+
+    def handle(self, request: Request, *, caller: int | None = None) -> Response:
+        response = super().handle(request, caller=caller)
+        if response.status != 200 or "task_id=" not in request.query:
+            return response
+        body = json.dumps(response.body.decode()).encode()
+        return replace(response, headers=response.headers.replacing("Content-Length", str(len(body))), body=body)
+
+
+def seconds_of_creation(service: Simulator) -> float:
+    run, _ = run_of(service)
+    before = run.settings.now()
+    run.run(creation.created_tasks_are_found_and_finish)
+    return run.settings.now() - before
+
+
+def test_nobody_waits_for_tasks_in_answers_that_are_no_lists() -> None:
+    assert seconds_of_creation(EncodedTwice()) < 2 * seconds_of_creation(Simulator())
+
+
+def test_a_run_waits_for_a_task_that_no_answer_shows_and_no_longer_than_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(following, "_PATIENCE", 70.0)
+    usual = seconds_of_creation(Simulator())
+    assert usual + 50 < seconds_of_creation(Simulator(faults=["created-task-not-found-by-id"])) < usual + 71
 
 
 # ---- what is not safe to repeat

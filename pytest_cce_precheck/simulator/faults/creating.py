@@ -140,7 +140,6 @@ HOOKS: Final[HookTable] = {
         "create-accepts-another-kind": accept("kind"),
         "create-accepts-another-version": accept("api-version"),
         "create-accepts-another-cluster-id": accept("cluster-id", where=names_a_cluster),
-        "create-accepts-any-values": accept("values"),
         "create-accepts-an-unknown-type": accept("order-type"),
         "create-accepts-an-entry-without-type": accept("missing-type"),
         "create-accepts-an-upgrade-without-version": accept("target-version"),
