@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -106,8 +107,10 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     by_id = client.list_request(
         encode_query([(Filter.TASK_ID, (first[0].id if first else None) or run.unknown_id(""))])
     )
-    forwarded = f"no credentials, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
-    yield Probe(2, "PRE601", forwarded, _forwarded(by_id))
+    # each of the two is enough for some services: whoever looks at the wrong scheme, or at the wrong machine
+    forwarded = f"a made-up password, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
+    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{_made_up(run, 9)}'.encode()).decode()}")
+    yield Probe(2, "PRE601", forwarded, _forwarded(by_id.with_headers(basic)))
     # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
     # temporary keys authenticates nobody by itself
     alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))

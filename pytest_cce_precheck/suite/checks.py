@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_cce_precheck.suite import authentication, creation, exploration, filters, isolation, transport
+from pytest_cce_precheck.suite import authentication, bad_creation, creation, exploration, filters, isolation, transport
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.suite.inspection import Check, Inspection
@@ -22,7 +22,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     transport.request_headers_do_not_change_the_answer,
     transport.simultaneous_questions_are_answered_each_for_itself,
     creation.created_tasks_are_found_and_finish,
-    creation.bad_create_requests_are_refused,
+    bad_creation.bad_create_requests_are_refused,
     exploration.questions_beyond_the_plan_are_answered_rightly,
 )
 

@@ -24,6 +24,7 @@ AWKWARD: Final = {
     "nested": {"": {"a.b": [{"c": [[1], {}]}], "null": None}},
     "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
     "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],
+    "long": "0123456789" * 30,
     "number": 10_000_000,
     "part": 0.1,
     "zero": 0,

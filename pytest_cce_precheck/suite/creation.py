@@ -1,4 +1,4 @@
-"""The checks of the life cycle from its start: create tasks, find those, follow them; bad requests are refused."""
+"""The check of the life cycle from its start: create tasks, find those, follow them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import json
 from collections import Counter
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import check, judge
 from pytest_cce_precheck.contract.envelope import PASSING, has_failed
-from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
-from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.create_bodies import (
     AWKWARD,
     MARK,
     addon_for,
     awkward_version,
-    bad_bodies,
     body_of,
     models_of,
 )
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
+from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -43,21 +40,17 @@ _CREATIONS: Final = 3
 _SETTLED: Final = 1.0
 # seconds between looks for a created task, a minute together
 _PAUSES: Final = (_SETTLED, 4.0, 12.0, 43.0)
-# E: how the service may refuse to create on grounds of its own
-_REFUSALS: Final = range(400, 500)
+OWN_GROUNDS: Final = range(400, 500)
+"""E: how the service may refuse to create on grounds of its own."""
 # seconds within which one request makes all of its tasks
 _AT_ONCE: Final = 1
 # below this share, only what tells most
 _AMPLE: Final = 20
-# the rarer mistakes are left out
-_MOST_BAD: Final = 12
-# so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster
-_ENOUGH: Final = 3
 
 
 def created_tasks_are_found_and_finish(run: Inspection) -> None:
     """Create tasks, several for one instance, and follow them to the end by every filter, here and elsewhere."""
-    before, models = _prepared(run)
+    before, models = prepared(run)
     if before is None or not models:
         return
     exchange = _create_some(run, models)
@@ -96,9 +89,14 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
     ]
     if run.shares.creation < AMPLE or run.settings.max_created - run.created < len(addons):
         return
-    outcomes = run.sender.send_together(
-        [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
-    )
+    requests = [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
+    keys = run.client.credentials
+    both_ways, token = keys.kind == "ak/sk" and keys.token is not None, Credentials(token=keys.token)
+    if both_ways:
+        requests = [run.client.authenticated(*each) for each in zip(requests, (keys, token), strict=True)]
+    outcomes = run.sender.send_together(requests, as_is=both_ways)
+    if both_ways:
+        _judge_refused_token(run, token, outcomes[-1])
     made: dict[str, Answer] = {}
     for outcome in outcomes:
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
@@ -106,7 +104,7 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
             run.created += 1
             run.results.observe("two create requests at the same time", "one was not answered")
         elif outcome.status >= 300:
-            run.results.report(*check(outcome, expect=_REFUSALS))
+            run.results.report(*check(outcome, expect=OWN_GROUNDS))
             run.results.observe("two create requests at the same time", f"one was refused with {outcome.status}")
         else:
             run.created += 1
@@ -119,6 +117,16 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
             made |= dict.fromkeys(answer.by_id, answer)
             run.lists.compare(answer, complete=False)
     _wait_for(run, made)
+
+
+def _judge_refused_token(run: Inspection, token: Credentials, outcome: Exchange | TransportError) -> None:
+    """Report a token that a create request is refused for with 401, and that the list call accepts."""
+    if isinstance(outcome, TransportError) or outcome.status != HTTPStatus.UNAUTHORIZED:
+        return
+    listed = run.sender.ask(run.client.authenticated(run.client.list_request(), token), as_is=True)
+    if listed.status == HTTPStatus.OK:
+        message = "a create request with the token was refused with 401, and the list is answered to this token"
+        run.results.found("PRE102", message, outcome, listed, subject="token")
 
 
 def _wait_for(run: Inspection, made: dict[str, Answer]) -> None:
@@ -168,7 +176,7 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
                 run.results.report(*check(unauthorized, expect={201}))
             return exchange
         status = exchange.status
-        run.results.report(*check(exchange, expect=_REFUSALS))
+        run.results.report(*check(exchange, expect=OWN_GROUNDS))
         run.results.observe(f"a create request for {len(addons)} checks", f"refused with {status}")
         if status == HTTPStatus.UNAUTHORIZED:
             unauthorized = exchange
@@ -178,7 +186,7 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
     return None
 
 
-def _prepared(run: Inspection) -> tuple[Answer | None, list[AnsweredTask]]:
+def prepared(run: Inspection) -> tuple[Answer | None, list[AnsweredTask]]:
     """Return the list before creation and a task of each add-on instance that can be checked; none if it cannot be."""
     if not run.settings.allow_writes:
         run.results.leave_out("the create call may not be used (--cce-allow-writes)")
@@ -224,43 +232,6 @@ def _create(run: Inspection, addons: Sequence[dict[str, Any]]) -> Exchange | Non
     return None
 
 
-def bad_create_requests_are_refused(run: Inspection) -> None:
-    """Send create requests that break the contract; each must be refused, and make nothing."""
-    if 0 < run.shares.creation < BAD_CREATIONS:
-        run.results.leave_out("--cce-budget is too small for it")
-        return
-    before, models = _prepared(run)
-    if before is None or not models:
-        return
-    good = body_of(run.client.cluster_id, [addon_for(models[0], TaskType.UPGRADE, MARK)])
-    # the life cycle has its share first: creation, three questions for each task, some polls
-    number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
-    refused = unread = 0
-    for what, body in islice(bad_bodies(good), number):
-        if run.created >= run.settings.max_created:
-            run.results.end_early(f"no more may be created (--cce-max-created-tasks={run.settings.max_created})")
-            return
-        exchange = run.sender.ask(run.client.create_request(body))
-        refused += exchange.status >= 300 and exchange.status not in PASSING
-        if exchange.status < 300:
-            run.created += 1
-            message = f"a create request with {what} was answered with {exchange.status}"
-            run.results.found("PRE508", message, exchange, subject="create")
-        elif exchange.status in REFUSALS:
-            # who may not create is refused whatever the request holds
-            unread += 1
-            run.results.report(*check(exchange))
-        else:
-            run.results.judged += exchange.status not in PASSING
-            # which of several mistakes it names, and as what, is the service's own affair
-            run.results.report(*check(exchange, expect=_REFUSALS))
-    if unread:
-        run.results.give_up(f"creating was refused with {' or '.join(map(str, sorted(REFUSALS)))}, {unread} times")
-    statuses = _send_with_bad_credentials(run, models, good, list(before.by_id))
-    if min(statuses) >= 400:
-        _report_made(run, before, refused + len(statuses))
-
-
 def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     """Send a create request whose body names another cluster than its path: no task may be in both."""
     other = run.settings.neighbours.other_cluster_id
@@ -278,7 +249,7 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
     run.results.observe("a clusterID in the body that is not the path's", f"{exchange.status}")
     if exchange.status >= 300:
         run.created -= 1
-        run.results.report(*check(exchange, expect=_REFUSALS))
+        run.results.report(*check(exchange, expect=OWN_GROUNDS))
         return
     # which of the two clusters the answer names, no source says
     answer = _judged(run, exchange, unless_at="$.spec.clusterID")
@@ -289,45 +260,6 @@ def _name_another_cluster(run: Inspection, body: dict[str, Any]) -> None:
         for key in sorted(answer.by_id.keys() & here.by_id.keys() & there.by_id.keys()):
             message = f"task {key} is in this cluster and in {other}, which the body of its create request named"
             run.results.found("PRE610", message, exchange, here.exchange, there.exchange, subject="clusterID")
-
-
-def _send_with_bad_credentials(
-    run: Inspection, models: list[AnsweredTask], good: dict[str, Any], known: list[str]
-) -> list[int]:
-    """Send a good create request without credentials, and with another body's signature; return the statuses."""
-    unsigned = run.client.create_request(good)
-    probes = [(unsigned, "PRE601", "no credentials")]
-    if run.client.credentials.kind == "ak/sk":
-        another = run.client.create_request(body_of(run.client.cluster_id, [addon_for(models[0], TaskType.STATIC)]))
-        signed = replace(another, headers=run.client.authenticated(unsigned).headers)
-        probes.append((signed, "PRE604", "the signature of another body"))
-    statuses = []
-    for request, code, what in probes:
-        exchange = run.sender.ask(request, as_is=True)
-        statuses.append(exchange.status)
-        run.results.judged += exchange.status not in PASSING
-        run.created += exchange.status < 300
-        run.results.report(*refusal_findings(exchange, code, what, known))
-    return statuses
-
-
-def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
-    """Report tasks that refused requests made: known by their mark, or by their number if nothing else changed."""
-    answer = run.lists.read_after_the_lag()
-    if before is None or answer is None or any(finding.code == "PRE508" for finding in run.results.findings):
-        return
-    new = [task for key, task in answer.by_id.items() if key not in before.by_id]
-    made = [task for task in new if MARK in task.content]
-    if (
-        not made
-        and refused >= _ENOUGH
-        and len(new) == refused
-        and len(Bracket(before, answer).stable) == len(before.by_id)
-    ):
-        made = new
-    if made:
-        message = f"{len(made)} tasks came into being with {refused} refused create requests"
-        run.results.found("PRE510", message, answer.exchange, before.exchange, path=made[0].path)
 
 
 def _look_for_twins(run: Inspection, before: Answer, created: Answer) -> None:

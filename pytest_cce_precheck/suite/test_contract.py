@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_cce_precheck.suite import authentication, creation, exploration, filters, isolation, transport
+from pytest_cce_precheck.suite import authentication, bad_creation, creation, exploration, filters, isolation, transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_created_tasks_are_found_and_finish(holds: Holds) -> None:
 
 def test_bad_create_requests_are_refused(holds: Holds) -> None:
     """C, E: 400, and nothing is made."""
-    holds(creation.bad_create_requests_are_refused)
+    holds(bad_creation.bad_create_requests_are_refused)
 
 
 def test_questions_beyond_the_plan_are_answered_rightly(holds: Holds) -> None:

@@ -178,6 +178,7 @@ def _places(caller: Caller) -> Iterator[Request]:
     for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0"):
         yield caller.with_token(caller.request(cluster=cluster))
     yield caller.request(cluster=simulator.other_cluster_id)
+    yield caller.with_token(caller.request("type=addonStatic", cluster=simulator.foreign_cluster_id))
     for task in simulator.state.tasks_of(simulator.other_cluster_id, simulator.clock.now()):
         for query in (f"type={task.type}", f"addon_instance_id={task.instance.id}"):
             yield caller.with_token(caller.request(query, cluster=simulator.other_cluster_id))
@@ -223,6 +224,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield signed.with_headers(signed.headers.replacing("Authorization", half + authorization[-32:]))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Security-Token", "wrong"))))
+    yield plain.with_headers(Headers((*plain.headers.pairs, ("Authorization", "Basic YTpi"))))
     yield caller.with_token(caller.request(cluster=caller.simulator.other_cluster_id), "wrong")
     yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
@@ -255,7 +257,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0, "addonUpgrade", targetVersion="")),
         caller.order(entry(0, addonInstanceID="nothing")),
         caller.order(entry(0, values="none")),
-        json.dumps(caller.order(entry(0, values={"text": "é"})), ensure_ascii=False).encode(),
+        json.dumps(caller.order(entry(0, values={"text": "é" * 300})), ensure_ascii=False).encode(),
         caller.order(entry(0, addonTemplateName="npd")),
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",

@@ -44,8 +44,7 @@ def test_the_conforming_variation_raises_no_alarm(name: str) -> None:
 
 
 def test_a_quick_run_of_sixty_requests_finds_seven_tenths_of_the_defects() -> None:
-    # every fourth of them says as much, in a minute less
-    rows = [run_one(name, budget=60) for name in list(FAULTS)[::4]]
+    rows = [run_one(name, budget=60) for name in FAULTS]
     assert max(row.requests for row in rows) <= 60
     assert sum(row.right for row in rows) >= 0.7 * len(rows)
 

@@ -12,7 +12,7 @@ from pytest_cce_precheck.contract.time_limit import judging_within
 from pytest_cce_precheck.simulator.pipeline import Fault
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, refuse
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite import authentication, creation, filters, isolation, transport
+from pytest_cce_precheck.suite import authentication, bad_creation, creation, filters, isolation, transport
 from pytest_cce_precheck.suite.budget import number_of_probes
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -75,7 +75,7 @@ def test_what_may_not_be_written_is_not_asked_for_and_not_passed() -> None:
     run, recorder = run_of(Simulator())
     for check in (
         creation.created_tasks_are_found_and_finish,
-        creation.bad_create_requests_are_refused,
+        bad_creation.bad_create_requests_are_refused,
         isolation.other_methods_are_not_answered_as_get,
     ):
         assert run.run(check) == ()

@@ -13,7 +13,7 @@ import pytest
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite import creation, exploration, filters, isolation, test_contract, transport
+from pytest_cce_precheck.suite import bad_creation, creation, exploration, filters, isolation, test_contract, transport
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -139,7 +139,7 @@ def test_no_more_tasks_are_created_than_allowed(most: int, expected: int) -> Non
     before = len(simulator.state.clusters[simulator.cluster_id].tasks)
     run = run_of(simulator=simulator, max_created=most)
     run.run(creation.created_tasks_are_found_and_finish)
-    run.run(creation.bad_create_requests_are_refused)
+    run.run(bad_creation.bad_create_requests_are_refused)
     made = len(simulator.state.clusters[simulator.cluster_id].tasks) - before
     assert made == run.created == expected
     assert alarms(run) == []
@@ -182,7 +182,7 @@ def test_a_refusal_in_whatever_words_does_not_hold_the_task_named_a() -> None:
 
 def test_who_may_not_create_learns_nothing_of_bad_create_requests() -> None:
     run = run_of(lambda request, *_: refusal(403) if is_create(request) else None)
-    assert run.run(creation.bad_create_requests_are_refused) == ()
+    assert run.run(bad_creation.bad_create_requests_are_refused) == ()
     # the one without credentials is judged all the same
     assert run.progress().judged == 1
     assert "creating was refused with 401 or 403" in run.results.inconclusive[0]
@@ -198,7 +198,9 @@ def test_a_cluster_that_is_refused_instead_of_unknown_gets_no_other_method_and_j
     assert {request.method for request in run.client._transport.sent} == {"GET"}  # type: ignore[attr-defined]
     progress = run.progress()
     assert progress.judged == 0
-    assert progress.why_not_judged.startswith("inconclusive: test_other_methods_are_not_answered_as_get: not tried")
+    # by which status an unknown cluster is told, no source says: such a service can meet the contract
+    assert progress.inconclusive == ()
+    assert progress.not_asked[-1].endswith("a cluster that does not exist: reading it was answered with 403")
 
 
 @pytest.mark.parametrize("destructive", [False, True])

@@ -149,6 +149,7 @@ HOOKS: Final[HookTable] = {
     },
     "created": {
         "create-status-shape": _other_shape,
+        "create-spec-cuts-long-texts": _in_values(str, lambda text: text[:255]),
         "create-spec-loses-values": in_document(drop("spec.addonList.*.values")),
         "create-spec-loses-cluster": in_document(drop("spec.clusterID")),
         "created-task-is-running": in_each(put("status.status", "Running"), put("status.riskList.0.status", "Running")),

@@ -180,6 +180,9 @@ HOOKS: Final[HookTable] = {
         ),
         "count-of-all-clusters": when(unfiltered, _count(lambda call, _: len(call.state.everything(call.now)))),
         "count-changes-its-meaning": when(only(INSTANCE), _count(lambda call, _: len(call.listed))),
+        "count-changes-its-meaning-in-the-other-cluster": when(
+            lambda call: call.cluster.id == call.ids.other_cluster_id, _count(lambda call, _: len(call.listed))
+        ),
         "count-by-type-alone": when(
             lambda call: TYPE in call.query.filters and several_filters(call),
             _count(lambda call, _: sum(task.type in call.query.values[TYPE] for task in call.listed)),

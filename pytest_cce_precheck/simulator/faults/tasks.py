@@ -22,6 +22,7 @@ from pytest_cce_precheck.simulator.hooks import (
     any_task,
     by_call,
     every,
+    filtered,
     from_the,
     given,
     hide,
@@ -221,6 +222,7 @@ HOOKS: Final[HookTable] = {
             "project", lambda ids, *sent: sent if sent[0] == ids.foreign_project_id else None
         ),
         "foreign-cluster-readable": _instead_of_refusal("cluster"),
+        "foreign-cluster-readable-with-a-filter": when(filtered, _instead_of_refusal("cluster")),
         "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
