@@ -89,6 +89,9 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
     ]
     if run.shares.creation < AMPLE or run.settings.max_created - run.created < len(addons):
         return
+    if any(finding.code == "PRE507" for finding in run.results.findings):
+        # created tasks are not shown, alone or together: nobody waits for them once more
+        return
     requests = [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
     keys = run.client.credentials
     both_ways, token = keys.kind == "ak/sk" and keys.token is not None, Credentials(token=keys.token)

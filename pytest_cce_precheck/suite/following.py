@@ -70,6 +70,9 @@ class Following:
             return
         pause, said = _FIRST_WAIT, self._said()
         while not self._finished() and self._left() > 0:
+            if self.waited >= _PATIENCE and not self.states:
+                # no list shows one of them: there is no end to wait for
+                break
             self._wait(pause)
             pause = min(pause * 2, _LONGEST_WAIT)
             if self._read() is None:

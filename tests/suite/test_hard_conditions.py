@@ -165,6 +165,7 @@ def test_a_run_waits_for_a_task_that_no_answer_shows_and_no_longer_than_it_says(
     monkeypatch.setattr(following, "_PATIENCE", 70.0)
     usual = seconds_of_creation(Simulator())
     assert usual + 50 < seconds_of_creation(Simulator(faults=["created-task-not-found-by-id"])) < usual + 71
+    assert usual + 50 < seconds_of_creation(Simulator(faults=["created-task-not-listed"])) < usual + 81
 
 
 # ---- what is not safe to repeat
