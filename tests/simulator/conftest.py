@@ -179,6 +179,7 @@ def _places(caller: Caller) -> Iterator[Request]:
         yield caller.with_token(caller.request(cluster=cluster))
     yield caller.request(cluster=simulator.other_cluster_id)
     yield caller.with_token(caller.request("type=addonStatic", cluster=simulator.foreign_cluster_id))
+    yield caller.with_token(caller.request("type=addonStatic", cluster=cluster_id[:18]))
     for task in simulator.state.tasks_of(simulator.other_cluster_id, simulator.clock.now()):
         for query in (f"type={task.type}", f"addon_instance_id={task.instance.id}"):
             yield caller.with_token(caller.request(query, cluster=simulator.other_cluster_id))

@@ -210,6 +210,10 @@ HOOKS: Final[HookTable] = {
             replace(route, cluster_id=call.ids.cluster_id) if isinstance(route, Route) else route
         ),
         "unknown-cluster-answered": _instead_of_refusal("cluster", lambda ids, *_: (ids.project_id, ids.cluster_id)),
+        "unknown-cluster-answered-with-a-filter": when(
+            lambda call: filtered(call) and call.ids.foreign_cluster_id not in call.request.path,
+            _instead_of_refusal("cluster", lambda ids, *_: (ids.project_id, ids.cluster_id)),
+        ),
         "project-ignored": _instead_of_refusal("project"),
         "project-known-by-its-beginning": when(
             lambda call: call.request.headers.get(PROJECT_HEADER) in (None, call.ids.project_id),
