@@ -145,7 +145,7 @@ class RepeatedResponse(Response):
     @property
     def document(self) -> Any:
         """As `Response.document`; whoever changes it changes that of the earlier response too."""
-        return super().document if self.released else self.first._document
+        return self.first._document
 
     @classmethod
     def of(cls, response: Response, earlier: Response) -> Response:
@@ -153,7 +153,7 @@ class RepeatedResponse(Response):
         if len(response.body) <= LARGE or response.body != earlier.body:
             return response
         first = earlier.first if isinstance(earlier, RepeatedResponse) else earlier
-        kept = {each.name: getattr(response, each.name) for each in fields(response)}
+        kept = {each.name: getattr(response, each.name) for each in fields(Response)}
         return cls(**{**kept, "body": first.body}, first=first)
 
 
@@ -184,8 +184,10 @@ class Exchange:
         """Return this exchange without a large body: for what only shows where something was seen."""
         if len(self.response.body) <= LARGE:
             return self
-        beginning = replace(self.response, body=self.response.body[:_BEGINNING], released=len(self.response.body))
-        return replace(self, response=beginning)
+        kept = {each.name: getattr(self.response, each.name) for each in fields(Response)}
+        # not of the class of a `RepeatedResponse`, which holds the whole body
+        beginning = {"body": self.response.body[:_BEGINNING], "released": len(self.response.body)}
+        return replace(self, response=Response(**{**kept, **beginning}))
 
     @property
     def request_id(self) -> str | None:

@@ -98,11 +98,16 @@ def test_a_body_that_is_another_one_or_small_is_left_as_it_is(body: str) -> None
     assert RepeatedResponse.of(response, earlier) is response
 
 
-def test_a_repeated_answer_that_is_abridged_cannot_be_judged() -> None:
-    exchange = large()
-    repeated = replace(exchange, response=RepeatedResponse.of(exchange.response, large().response))
+def test_a_repeated_answer_that_is_abridged_holds_no_whole_body_and_cannot_be_judged() -> None:
+    exchange, earlier = large(), large().response
+    repeated = replace(exchange, response=RepeatedResponse.of(exchange.response, earlier)).abridged()
+    held = ref(earlier)
+    del earlier
+    gc.collect()
+    assert held() is None
+    assert repeated == exchange.abridged()
     with pytest.raises(ReleasedBodyError):
-        check(repeated.abridged())
+        check(repeated)
 
 
 def test_of_lists_with_the_same_bytes_each_task_is_held_once() -> None:
