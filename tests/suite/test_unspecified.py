@@ -22,6 +22,7 @@ from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
 from pytest_cce_precheck.wire.signing import CONTENT_HASH_HEADER
 from pytest_cce_precheck.wire.vocabulary import list_path
+from tests.contract.answers import answered, listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,16 +201,19 @@ def test_a_run_that_had_to_ask_more_than_usual_leaves_out_the_rarest_bad_request
 # ---- what was not asked or not answered was not judged
 
 
-def test_a_cluster_that_is_refused_instead_of_unknown_gets_no_other_method_and_judges_nothing() -> None:
+@pytest.mark.parametrize("told", [refusal(403), answered(listing([])).response])
+def test_a_cluster_that_is_refused_or_empty_instead_of_unknown_gets_no_other_method_and_judges_nothing(
+    told: Response,
+) -> None:
     unknown = run_of().unknown_id(Simulator().cluster_id)
-    run = run_of(lambda request, *_: refusal(403) if unknown in request.path else None)
+    run = run_of(lambda request, *_: told if unknown in request.path else None)
     assert run.run(isolation.other_methods_are_not_answered_as_get) == ()
     assert {request.method for request in run.client._transport.sent} == {"GET"}  # type: ignore[attr-defined]
     progress = run.progress()
     assert progress.judged == 0
     # by which status an unknown cluster is told, no source says: such a service can meet the contract
     assert progress.inconclusive == ()
-    assert progress.not_asked[-1].endswith("a cluster that does not exist: reading it was answered with 403")
+    assert progress.not_asked[-1].endswith(f"a cluster that does not exist: reading it was answered with {told.status}")
 
 
 @pytest.mark.parametrize("destructive", [False, True])
