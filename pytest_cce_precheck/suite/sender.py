@@ -16,7 +16,7 @@ from pytest_cce_precheck.contract.proof import Place
 from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
 from pytest_cce_precheck.wire.dates import seconds_to_wait, wait_in_words
-from pytest_cce_precheck.wire.exchange import Exchange, RepeatedResponse, Request, Response, TransportError
+from pytest_cce_precheck.wire.exchange import LARGE, Exchange, RepeatedResponse, Request, Response, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,9 +123,10 @@ class Sender:
         self.sent_at = self._settings.now()
         with self.budget.spending():
             exchange = self.client.send(request, as_is=as_is)
-        # in a quiet cluster, all unfiltered lists have the same bytes, and what selects everything has them too
-        exchange = replace(exchange, response=RepeatedResponse.of(exchange.response, self._list))
-        self._list = self._list if exchange.request.query else exchange.response
+        if len(exchange.response.body) > LARGE:
+            # in a quiet cluster, all unfiltered lists have the same bytes, and what selects everything has them too
+            exchange = replace(exchange, response=RepeatedResponse.of(exchange.response, self._list))
+            self._list = self._list if exchange.request.query else exchange.response
         self.record(exchange, as_is=as_is)
         return exchange
 

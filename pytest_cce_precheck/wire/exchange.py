@@ -149,8 +149,8 @@ class RepeatedResponse(Response):
 
     @classmethod
     def of(cls, response: Response, earlier: Response) -> Response:
-        """Return a response as one that repeats an earlier one; as it is if it does not, or is small."""
-        if len(response.body) <= LARGE or response.body != earlier.body:
+        """Return a large response as one that repeats an earlier one; as it is if it does not."""
+        if response.body != earlier.body:
             return response
         first = earlier.first if isinstance(earlier, RepeatedResponse) else earlier
         kept = {each.name: getattr(response, each.name) for each in fields(Response)}

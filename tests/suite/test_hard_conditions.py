@@ -20,7 +20,7 @@ from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.suite.sender import LONGEST, RetryPolicy
 from pytest_cce_precheck.transport.simulate import InProcessTransport
-from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
+from pytest_cce_precheck.wire.exchange import LARGE, Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import create_path
 
 if TYPE_CHECKING:
@@ -166,6 +166,16 @@ def test_a_run_waits_for_a_task_that_no_answer_shows_and_no_longer_than_it_says(
     usual = seconds_of_creation(Simulator())
     assert usual + 50 < seconds_of_creation(Simulator(faults=["created-task-not-found-by-id"])) < usual + 71
     assert usual + 50 < seconds_of_creation(Simulator(faults=["created-task-not-listed"])) < usual + 81
+
+
+def test_a_long_list_is_parsed_once_whatever_is_asked_between_two_with_the_same_bytes() -> None:
+    run, _ = run_of(Simulator(variations=["many-tasks"]))
+    listed = run.sender.send(run.client.list_request())
+    assert len(listed.response.body) > LARGE
+    again = run.sender.send(run.client.list_request())
+    for between in (run.client.list_request(method="HEAD"), run.client.list_request("type=addonStatic")):
+        run.sender.send(between)
+        assert run.sender.send(run.client.list_request()).document is again.document
 
 
 # ---- what is not safe to repeat
