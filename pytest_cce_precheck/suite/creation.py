@@ -22,7 +22,6 @@ from pytest_cce_precheck.suite.create_bodies import (
 )
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
 from pytest_cce_precheck.suite.lists import REFUSALS
-from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -93,13 +92,7 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
         # created tasks are not shown, alone or together: nobody waits for them once more
         return
     requests = [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
-    keys = run.client.credentials
-    both_ways, token = keys.kind == "ak/sk" and keys.token is not None, Credentials(token=keys.token)
-    if both_ways:
-        requests = [run.client.authenticated(*each) for each in zip(requests, (keys, token), strict=True)]
-    outcomes = run.sender.send_together(requests, as_is=both_ways)
-    if both_ways:
-        _judge_refused_token(run, token, outcomes[-1])
+    outcomes = run.sender.send_together(requests)
     made: dict[str, Answer] = {}
     for outcome in outcomes:
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
@@ -120,16 +113,6 @@ def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
             made |= dict.fromkeys(answer.by_id, answer)
             run.lists.compare(answer, complete=False)
     _wait_for(run, made)
-
-
-def _judge_refused_token(run: Inspection, token: Credentials, outcome: Exchange | TransportError) -> None:
-    """Report a token that a create request is refused for with 401, and that the list call accepts."""
-    if isinstance(outcome, TransportError) or outcome.status != HTTPStatus.UNAUTHORIZED:
-        return
-    listed = run.sender.ask(run.client.authenticated(run.client.list_request(), token), as_is=True)
-    if listed.status == HTTPStatus.OK:
-        message = "a create request with the token was refused with 401, and the list is answered to this token"
-        run.results.found("PRE102", message, outcome, listed, subject="token")
 
 
 def _wait_for(run: Inspection, made: dict[str, Answer]) -> None:

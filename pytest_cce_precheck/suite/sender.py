@@ -130,14 +130,14 @@ class Sender:
         self.record(exchange, as_is=as_is)
         return exchange
 
-    def send_together(self, requests: Sequence[Request], *, as_is: bool = False) -> list[Exchange | TransportError]:
+    def send_together(self, requests: Sequence[Request]) -> list[Exchange | TransportError]:
         """Send requests at the same time, once each; return for each its answer, or why none came."""
         begin = Barrier(len(requests))
 
         def send(request: Request) -> Exchange | TransportError:
             begin.wait()
             try:
-                return self.client.send(request, as_is=as_is)
+                return self.client.send(request)
             except TransportError as error:
                 return error
 

@@ -239,10 +239,6 @@ HOOKS: Final[HookTable] = {
             "signature-expired", where=lambda call: _is_signed(call, call.request, call.credentials)
         ),
         "any-password-accepted": accept("signature-malformed", where=lambda call: _authorization(call)[:6] == "Basic "),
-        "token-refused-for-create": when(
-            lambda call: call.request.method == "POST" and "Authorization" not in call.request.headers,
-            lambda _call, refusal: refusal or unauthorized("token"),
-        ),
         "forwarded-requests-need-no-credentials": when(
             lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1",
             accept("no-credentials", "signature-malformed"),
