@@ -69,12 +69,18 @@ class AnsweredTask:
         """Everything documented about the task, as text to compare; risks in any order, no unknown fields."""
         documented = {
             **{name: self.metadata.get(name) for name in _METADATA},
+            **{name: stamp.instant for name, stamp in self._stamps if stamp is not None},
             "addonTargetVersion": self.spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
             "risks": sorted(([risk.get(name) for name in _RISK] for risk in self.risks), key=repr),
         }
         return _SORTED.encode(documented)
+
+    @property
+    def _stamps(self) -> tuple[tuple[str, Timestamp | None], ...]:
+        # the same moment at another offset is no difference
+        return ("createTimeStamp", self.created), ("expireTimeStamp", self.expires)
 
     def differences(self, other: AnsweredTask, *, may_gain: bool = False) -> Iterator[str]:
         """Yield each documented field in which this task differs from ``other``, with both values.
@@ -86,7 +92,8 @@ class AnsweredTask:
         mine, theirs = json.loads(self.content), json.loads(other.content)
         for name in mine:
             if mine[name] != theirs[name] and not (may_gain and _has_gained(mine[name], theirs[name])):
-                texts = (json.dumps(each[name], ensure_ascii=False) for each in (mine, theirs))
+                shown = (self.metadata.get(name, mine[name]), other.metadata.get(name, theirs[name]))
+                texts = (json.dumps(each, ensure_ascii=False) for each in shown)
                 yield f"{name}: {' / '.join(shortened(text, 80) for text in texts)}"
 
 

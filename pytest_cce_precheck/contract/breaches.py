@@ -136,6 +136,9 @@ def _code(error: ValidationError) -> str:
     of_integer = error.validator == "type" and error.validator_value == "integer"
     if of_integer and isinstance(error.instance, bool | float):
         return "PRE205"
+    if error.validator == "format" and error.absolute_path[-1] == "expireTimeStamp":
+        # C gives the form of the other timestamp alone
+        return "PRE207"
     return _BREACHES[str(error.validator)][0]
 
 

@@ -129,7 +129,7 @@ def of_answer(exchange: Exchange, shapes: Iterable[Shape], number: int) -> Itera
     yield from ((code, "pageInfo" in document) for code in ("PRE205", "PRE309"))
     yield "PRE210", bool(found)
     yield "PRE302", bool(states & _FINAL)
-    yield "PRE303", any("expireTimeStamp" in shape.metadata for shape in found)
+    yield from ((code, any("expireTimeStamp" in shape.metadata for shape in found)) for code in ("PRE207", "PRE303"))
     of_states = {"PRE305": "Failed", "PRE306": "Success", "PRE307": "Init", "PRE311": "Failed"}
     yield from ((code, state in with_risks) for code, state in of_states.items())
 

@@ -29,13 +29,14 @@ class Unselective:
 
     ``tier`` orders the classes by how often services get them wrong: 1 is sent first. A ``joined`` class can be asked
     for together with others (`explore.groups`): a service that takes such a value for the real one does so by itself,
-    whatever is beside it.
+    whatever is beside it. It is made from a value that is ``of`` a kind, if there is one.
     """
 
     name: str
     make: Callable[[str], str | None]
     tier: int
     joined: bool = False
+    of: Callable[[str], bool] | None = None
 
 
 def unknown_value(value: str, known: Container[str] = ()) -> str:
@@ -101,7 +102,7 @@ _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
     Unselective("without hyphens", _without_hyphens, 2, joined=True),
     Unselective("accent", _accented, 3, joined=True),
     Unselective("percent-encoded", _encoded, 2, joined=True),
-    Unselective("leading zero", _respelt("0{}"), 4, joined=True),
+    Unselective("leading zero", _respelt("0{}"), 4, joined=True, of=str.isdecimal),
     Unselective("braces", _respelt("{{{}}}"), 4, joined=True),
     Unselective("invisible letter", _respelt("{}\u200b"), 4, joined=True),
     Unselective("tab after", _respelt("{}\t"), 4, joined=True),

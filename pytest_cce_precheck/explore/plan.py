@@ -43,6 +43,8 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 
 # how many of the cluster's own values are in the first tiers; the others are in the last
 _FIRST, _MORE = 3, 16
+# how many tasks are asked for with all of their values, and how many instances with a type
+_TOGETHER: Final = 2
 _LOOKED_AT: Final = 64
 _LOST_MOST_OFTEN: Final = ("blank after", "null byte")
 _PLANNED: Final = 500
@@ -183,23 +185,22 @@ def _combinations(
     yield 1, select(matching(anchors[0], *Filter))
     # a value that exists elsewhere is found among the first tasks or hardly at all; looking at all pairs is quadratic
     yield from _main_combinations(anchors, tasks[:_LOOKED_AT], values)
-    # each type with each instance shows every task again, under two filters at once; first each instance with one type
+    # each type with each instance shows every task again, under two filters at once; first some instances with one type
     for (place, kind), (index, instance) in product(
         enumerate(values[Filter.TYPE]), enumerate(values[Filter.ADDON_INSTANCE_ID][:most])
     ):
         given = [FilterValue(Filter.TYPE, kind, MATCHING), FilterValue(Filter.ADDON_INSTANCE_ID, instance, MATCHING)]
-        is_first = index % len(values[Filter.TYPE]) == place and index < _MORE
+        is_first = index % len(values[Filter.TYPE]) == place and index < _TOGETHER
         yield 2 if is_first else 4, select(given)
     seen: set[str | None] = set()
     for index, task in enumerate(anchors):
-        yield 2 if index < _FIRST else 4, select(matching(task, *Filter))
-        pairs = [matching(task, each, Filter.TASK_ID) for each in (Filter.TYPE, Filter.ADDON_INSTANCE_ID)]
-        tier = 2 if task.value_of(Filter.TYPE) not in seen else 4
-        # a task without an instance says nothing about the second pair
-        if all(len(pair) == 2 for pair in pairs):
+        yield 2 if index < _TOGETHER else 4, select(matching(task, *Filter))
+        yield 4, select(matching(task, Filter.TYPE, Filter.TASK_ID))
+        ids = matching(task, Filter.ADDON_INSTANCE_ID, Filter.TASK_ID)
+        # a task without an instance says nothing about both ids
+        if len(ids) == 2:
+            yield 4 if task.value_of(Filter.TYPE) in seen else 3, select(ids)
             seen.add(task.value_of(Filter.TYPE))
-        for pair in pairs:
-            yield tier, select(pair)
     yield from _rare_combinations(anchors, values)
 
 

@@ -75,10 +75,16 @@ def odd_values(name: Filter, anchors: Sequence[AnsweredTask], known: Sequence[st
     places = {True: 0, False: 0}
     for unselective in CLASSES[name]:
         pool = (others if unselective.joined else having) or having or [SYNTHETIC[name]]
-        real = pool[places[unselective.joined] % len(pool)]
+        start = places[unselective.joined] % len(pool)
         places[unselective.joined] += 1
-        value = of_class(unselective, real, known)
-        if value and value not in known:
+        made = [
+            (real, value)
+            for real in (*pool[start:], *pool[:start])
+            if (value := of_class(unselective, real, known)) and value not in known
+        ]
+        # some classes tell more of some values: a leading zero, of what is a number
+        telling = [each for each in made if unselective.of is not None and unselective.of(each[0])]
+        for real, value in (telling or made)[:1]:
             odd = FilterValue(name, value, unselective.name)
             yield OddValue(odd, real, unselective.tier, unselective.joined)
     for task in anchors[:1]:

@@ -95,8 +95,8 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
     for index, name in enumerate(Filter):
         given = matching(anchors[index % len(anchors)], name)
         if given:
-            yield 2, _repeated(name, given[0].value, given[0].value)
-    for tier, name in ((2, Filter.TYPE), (2, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
+            yield 2 if index < 2 else 4, _repeated(name, given[0].value, given[0].value)
+    for tier, name in ((2, Filter.TYPE), (4, Filter.TASK_ID), (4, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             # sorted: no source says whether a signature sorts the values too
             yield tier, _repeated(name, *sorted(values[name][:2]))

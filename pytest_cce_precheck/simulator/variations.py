@@ -261,6 +261,7 @@ HOOKS: Final[HookTable] = {
         "items-by-state": lambda _, document: document["items"].sort(
             key=lambda item: list(TaskState).index(item["status"]["status"])
         ),
+        "timestamps-in-utc-under-filters": when(filtered, _timestamps(offset_minutes=0)),
         "count-of-the-cluster": by_call(lambda call: in_document(put("pageInfo.currentCount", len(call.listed)))),
         "instance-ids-absent": _without_instance,
         "busy-cluster": _shuffle,
@@ -272,6 +273,14 @@ HOOKS: Final[HookTable] = {
         "create-takes-another-cluster-id": accept("cluster-id", where=names_a_cluster),
         "create-refuses-several": _refuse_creation_if(
             lambda entries: len(entries) > 1, Refusal("busy", 409, "CCE.03409001", "A check of that add-on is running.")
+        ),
+        "create-refuses-the-member-values": _refuse_creation_if(
+            lambda entries: any("values" in each for each in entries),
+            bad_request("unknown-values", "values is not known."),
+        ),
+        "create-refuses-static-checks": _refuse_creation_if(
+            lambda entries: any(each["type"] == TaskType.STATIC for each in entries),
+            bad_request("static", "addonStatic is not offered."),
         ),
         "create-refuses-values": _refuse_creation_if(
             lambda entries: any(each.get("values") for each in entries),

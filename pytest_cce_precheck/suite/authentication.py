@@ -67,6 +67,23 @@ def bad_credentials_are_refused(run: Inspection) -> None:
             run.results.found("PRE608", message, exchange, subject="signature")
 
 
+def ask_by_token(run: Inspection, request: Request) -> Exchange | None:
+    """Ask with the token in place of a signature; None if the run has no two credentials, or the token has ended."""
+    keys = run.client.credentials
+    if keys.kind != "ak/sk" or keys.token is None:
+        return None
+    token = Credentials(token=keys.token)
+    exchange = run.sender.ask(run.client.authenticated(request, token), as_is=True)
+    if exchange.status not in REFUSALS:
+        return exchange
+    own = run.sender.ask(run.client.authenticated(run.client.list_request(), token), as_is=True)
+    if own.status in REFUSALS:
+        # nothing tells whether it has ended
+        run.results.give_up(f"the token was refused with {exchange.status}, the access key is accepted")
+        return None
+    return exchange
+
+
 def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:
     """Judge the answer to a request that must be refused with 401 or 403."""
     status = exchange.status
@@ -117,13 +134,19 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     without = replace(elsewhere, query=filtered.query, headers=alone)
     yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
-    yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
+    if run.client.credentials.token is None:
+        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
+    # another scheme; who takes any token there also takes the known one with more behind it
+    bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")
+    yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     yield Probe(2, "PRE601", f"an Authorization that says nothing and {Filter.TASK_ID}", by_id.with_headers(malformed))
     credentials = client.credentials
-    # who takes any token also takes the known one with another last character
-    yield Probe(3 if credentials.token else 1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
-    if credentials.token is not None:
+    if credentials.token is None:
+        yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
+    else:
+        # who takes any token also takes the known one with another last character; a client that has none may say so
+        yield Probe(2, "PRE602", "the token null", _with_token(plain, "null"))
         yield from _token_probes(plain, by_type, by_id, elsewhere, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
     made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))

@@ -20,6 +20,8 @@ AMPLE: Final = 38
 """From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 44
+# one draw costs two requests
+_DRAWN_FROM: Final = 80
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
@@ -83,16 +85,20 @@ class Shares:
             raise ConfigurationError(
                 f"a budget of {budget} requests checks nothing: at least {LEAST_BUDGET} are needed"
             )
-        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 20, min(max(probes - 20, 0), 4))
-        isolation = _between(4, budget // 15, 14) + _beyond(budget, 12, 8)
+        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 16, min(max(probes - 20, 0), 6))
+        isolation = _between(4, budget // 15, 14) + _beyond(budget, 7, 13)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         fewest = BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8
         creation = _between(fewest, budget * 2 // 13, 64) if writes else 0
         # beyond what the plan needs, a larger budget is for draws, for queries at the same time, and for repetition
         more = max(budget - _WHOLE_PLAN, 0) // 4
-        exploration = (budget - 4 * more) // 40 + more if budget >= 2 * LEAST_BUDGET else 0
+        exploration = 2 + more if budget >= _DRAWN_FROM else 0
         transport = _between(0, budget // 16, 12) + _beyond(budget, 33, 3) + more
-        brackets = _between(5, 5 + budget // 14, max(24, budget // 20)) + (budget // 25 if rough else 0)
+        brackets = (
+            _between(5, 5 + budget // 14, max(24, budget // 20))
+            + _beyond(budget, 25, 4)
+            + (budget // 25 if rough else 0)
+        )
         retries = budget // (8 if rough else 60)
         again = budget // 20 if rough else 0
         fixed = authentication + isolation + methods + creation + exploration + transport + brackets + retries + again
@@ -125,4 +131,4 @@ def number_of_probes(credentials: Credentials) -> int:
     signed = credentials.access_key is not None and credentials.secret_key is not None
     temporary = signed and credentials.security_token is not None
     of_keys = _OF_A_SIGNATURE * signed + _OF_TEMPORARY_KEYS * temporary
-    return _ALWAYS + _OF_A_TOKEN * (credentials.token is not None) + of_keys
+    return _ALWAYS + (1 if credentials.token is None else _OF_A_TOKEN) + of_keys

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # a version that nobody asks for: tasks with it were made by this run, whoever else works in the cluster
 MARK: Final = "0.0.0-precheck-probe"
+LIKE_A_NUMBER: Final = "1.10"
+"""A version that is another one if it is read as a number."""
 # what services change that escape, trim, normalise or expand texts, read numbers and words in them, have one type for
 # all numbers, or leave out what is empty
 AWKWARD: Final = {
@@ -38,13 +40,14 @@ AWKWARD: Final = {
 
 
 def models_of(answer: Answer | None) -> list[AnsweredTask]:
-    """Return a task of each add-on instance that is known with its template."""
+    """Return a task of each add-on instance that is known with its template; first one whose id has capital letters."""
     by_instance: dict[str, AnsweredTask] = {}
     for task in answer.tasks if answer else ():
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if instance and task.metadata.get("addonTemplateName"):
             by_instance.setdefault(instance, task)
-    return list(by_instance.values())
+    # an id that is stored in lower case is another one
+    return sorted(by_instance.values(), key=lambda task: (task.value_of(Filter.ADDON_INSTANCE_ID) or "").islower())
 
 
 def addon_for(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:
@@ -86,8 +89,8 @@ def bad_bodies(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         change(body, body["spec"]["addonList"][0])
         return body
 
-    half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "type": "addonUnknown"}))
-    yield "a good add-on and one of an unknown type", half_good
+    half_good = changed(lambda body, addon: body["spec"]["addonList"].append({**addon, "targetVersion": None}))
+    yield "a good add-on and one for an upgrade to null", half_good
     yield "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion"))
     yield "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown"))
     yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))

@@ -14,6 +14,7 @@ from pytest_cce_precheck.contract.invariants import created_tasks_are_new, reque
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.create_bodies import (
     AWKWARD,
+    LIKE_A_NUMBER,
     MARK,
     addon_for,
     awkward_version,
@@ -149,12 +150,19 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
         addon_for(first, TaskType.UPGRADE),
         addon_for(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
     ]
-    # there may be no such version
-    unusual = [several[0], addon_for(first, TaskType.UPGRADE, awkward_version(first)), several[2]]
+    # there may be no such versions
+    unusual = [
+        several[0],
+        addon_for(first, TaskType.UPGRADE, awkward_version(first)),
+        addon_for(last, TaskType.UPGRADE, LIKE_A_NUMBER),
+    ]
+    # a service may know none of the values, not check several at once, or check in one way only
     plain = [addon_for(first, TaskType.STATIC), addon_for(last, TaskType.UPGRADE)]
+    for addon in plain:
+        del addon["values"]
     status = 0
     unauthorized = None
-    for addons in (unusual, several, plain, plain[:1]):
+    for addons in (unusual, several, plain, plain[:1], plain[1:]):
         exchange = _create(run, addons)
         if exchange is None or not 400 <= exchange.status < 500:
             if unauthorized is not None and exchange is not None and exchange.status < 300:

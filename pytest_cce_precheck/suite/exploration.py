@@ -33,7 +33,7 @@ class _Wrong(Exception):  # noqa: N818  a signal to hypothesis, not an error
 def questions_beyond_the_plan_are_answered_rightly(run: Inspection) -> None:
     """Draw combinations that are not planned, and report the simplest one that is answered wrongly."""
     ask_what_was_left_open(run)
-    ask_for_classes_beyond(run, kept=run.shares.exploration - _COST)
+    ask_for_classes_beyond(run, kept=run.shares.exploration)
     # the draws have what is left: where retries and waiting lists took it, there is none, and nothing is wrong
     if min(run.shares.exploration, run.budget.left) < _COST:
         run.results.leave_out("--cce-budget is too small for it")

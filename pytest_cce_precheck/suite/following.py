@@ -200,7 +200,8 @@ def look_in_the_other_cluster(run: Inspection, created: Answer) -> None:
         return
     ids = {task.id for task in created.tasks}
     last = created.tasks[-1]
-    values = [(name, value) for name in Filter if (value := last.value_of(name))]
+    # by type, the check of both clusters asks
+    values = [(name, value) for name in (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID) if (value := last.value_of(name))]
     texts = [UNFILTERED, *(select([FilterValue(name, value, MATCHING)]).query for name, value in values)]
     for text in texts:
         exchange = run.sender.ask(run.client.list_request(text, cluster_id=other))

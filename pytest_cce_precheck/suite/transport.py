@@ -14,9 +14,8 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
+from pytest_cce_precheck.suite.authentication import ask_by_token
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
-from pytest_cce_precheck.suite.lists import REFUSALS
-from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 
 Q = TypeVar("Q", bound="Query | None")
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
-# D: Content-Type is a header of the request, and GET does not check it
-_OTHER_TYPE: Final = "text/plain;charset=utf-8"
+# D: Content-Type is a header of the request, and GET does not check it; a service may look for filters in such a body
+_OTHER_TYPE: Final = "application/x-www-form-urlencoded"
 # what clients and proxies send beside it, joined in one request: a language and a cookie that nobody knows, a trace
 _UNUSUAL: Final = {
     "Accept": "*/*",
@@ -131,14 +130,8 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.sender.ask(plain)
         exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
     yield "header names in lower case", exchange
-    keys = run.client.credentials
-    if keys.kind == "ak/sk" and keys.token is not None and run.shares.transport > _HEADERS:
-        by_token = run.sender.ask(run.client.authenticated(plain, Credentials(token=keys.token)), as_is=True)
-        if by_token.status in REFUSALS:
-            # nothing tells whether it has ended
-            run.results.give_up(f"the token was refused with {by_token.status}, the access key is accepted")
-        else:
-            yield "the token in place of a signature", by_token
+    if run.shares.transport > _HEADERS and (by_token := ask_by_token(run, plain)) is not None:
+        yield "the token in place of a signature", by_token
 
 
 def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> Exchange:

@@ -44,8 +44,9 @@ class WriteGuard:
         """Raise `WriteRefusedError` if a request may not be sent; ``target`` is path and query."""
         __tracebackhide__ = True
         path, _, query = target.partition("?")
-        odd = next(_overrides(query, headers), None)
-        if method in READS and (has_body or _announces_a_body(headers)):
+        is_empty = method in READS
+        odd = next(_overrides(query, headers, is_empty=is_empty), None)
+        if is_empty and (has_body or _announces_a_body(headers)):
             # a server that takes the length from elsewhere reads the body as the next request
             odd = "a body"
         if (self._destructive and path in (self._list, self._create)) or (odd is None and self._permits(method, path)):
@@ -82,11 +83,11 @@ def _announces_a_body(headers: Mapping[str, str]) -> bool:
     return named.get("content-length", "0").strip("0") != "" or "transfer-encoding" in named
 
 
-def _overrides(query: str, headers: Mapping[str, str]) -> Iterator[str]:
+def _overrides(query: str, headers: Mapping[str, str], *, is_empty: bool) -> Iterator[str]:
     """Yield the names of headers and parameters that may make another request of this one."""
     yield from (name for name in headers if _OVERRIDING.fullmatch(_plain(name)))
-    # one of its fields may be `_method`; the calls of the service have JSON alone
-    kinds = (value for name, value in headers.items() if _plain(name) == "content-type")
+    # one of its fields may be `_method`, if it has fields; the calls of the service have JSON alone
+    kinds = (value for name, value in headers.items() if _plain(name) == "content-type" and not is_empty)
     yield from (f"a form ({kind})" for kind in kinds if _FORM.search(kind))
     # some servers separate parameters by a semicolon too
     parameters = parse_qsl(query.replace(";", "&"), keep_blank_values=True)

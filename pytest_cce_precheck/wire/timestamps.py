@@ -83,6 +83,11 @@ class Timestamp:
         return cls(since.days * _DAY + since.seconds + carry, fraction, offset_minutes, digits)
 
     @property
+    def instant(self) -> str:
+        """The instant alone, as a text that is equal for equal ones, however they were written."""
+        return f"{self.seconds}.{self.nanoseconds:09d}"
+
+    @property
     def datetime(self) -> datetime:
         """The instant at its offset, cut to microseconds; in a leap second, the last one before it."""
         zone = timezone(timedelta(minutes=self.offset_minutes))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rfc3339_validator import validate_rfc3339
 
 from pytest_cce_precheck.contract.documented import unknown_fields
+from pytest_cce_precheck.contract.rules import find_rule
 from pytest_cce_precheck.schema_files import load_schema
 from tests.contract.answers import DATA, listing, task
 from tests.contract.documents import METADATA, accepted_by_rust, drop, errors_of, explained, places, put
@@ -150,9 +151,10 @@ def test_any_other_timestamp_is_refused(text: str) -> None:
     assert places(document) == [("PRE204", "$.items[3].metadata.createTimeStamp")]
 
 
-def test_an_expiry_time_is_held_to_the_same_form() -> None:
-    document = put(listing(), *METADATA, "expireTimeStamp", "tomorrow")
-    assert places(document) == [("PRE204", "$.items[3].metadata.expireTimeStamp")]
+def test_an_expiry_time_in_another_form_has_a_code_of_its_own_since_no_source_gives_its_form() -> None:
+    document = put(listing(), *METADATA, "expireTimeStamp", "2026-11-22 18:00:00")
+    assert places(document) == [("PRE207", "$.items[3].metadata.expireTimeStamp")]
+    assert find_rule("PRE207").severity == "warning"
 
 
 @pytest.mark.parametrize("text", TIMESTAMPS + NO_TIMESTAMPS)

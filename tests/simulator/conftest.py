@@ -175,7 +175,7 @@ def _places(caller: Caller) -> Iterator[Request]:
     simulator = caller.simulator
     clusters = (simulator.other_cluster_id, simulator.empty_cluster_id, simulator.foreign_cluster_id)
     cluster_id = simulator.cluster_id
-    for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0"):
+    for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0", "%"):
         yield caller.with_token(caller.request(cluster=cluster))
     yield caller.request(cluster=simulator.other_cluster_id)
     yield caller.with_token(caller.request("type=addonStatic", cluster=simulator.foreign_cluster_id))
@@ -188,6 +188,8 @@ def _places(caller: Caller) -> Iterator[Request]:
             simulator.foreign_project_id,
             "nobody",
             f"{simulator.project_id[:-1]}x",
+            simulator.project_id.upper(),
+            f"{simulator.project_id} ",
         ):
             yield caller.with_token(caller.request(project=project, cluster=cluster))
 
@@ -226,6 +228,8 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Forwarded-For", "127.0.0.1"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Security-Token", "wrong"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("Authorization", "Basic YTpi"))))
+    yield plain.with_headers(Headers((*plain.headers.pairs, ("Authorization", "Bearer wrong"))))
+    yield caller.with_token(plain, "null")
     yield caller.with_token(caller.request(cluster=caller.simulator.other_cluster_id), "wrong")
     yield caller.with_token(filtered, "wrong")
     yield caller.signed(plain, now=WALL - timedelta(days=1))
@@ -239,6 +243,8 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     since = plain.headers.replacing("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")
     yield plain.with_headers(since.replacing("If-None-Match", '"another"'))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
+    form = caller.with_token(caller.request("type=addonStatic"))
+    yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))
     yield plain.with_headers(Headers((name.lower(), value) for name, value in plain.headers.pairs))
 
 
@@ -265,7 +271,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(
             entry(0, values={"text": "<b>", "more": [1.5, True, None, {"none": []}]}),
             entry(0, "addonUpgrade", targetVersion="1.2.3-rc.1"),
-            entry(1),
+            entry(1, "addonUpgrade", targetVersion="1.10"),
         ),
         caller.order(entry(0)),
     ):

@@ -178,6 +178,13 @@ def test_a_form_may_hold_another_method_and_is_no_create_request(kind: str) -> N
     guard(writes=True, destructive=True).check("POST", CREATE, {"Content-Type": kind}, has_body=True)
 
 
+def test_a_read_without_a_body_has_no_fields_of_a_form() -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    guard().check("GET", LIST, kind)
+    with pytest.raises(WriteRefusedError, match=f"^GET {LIST} with a body was not sent"):
+        guard().check("GET", LIST, kind, has_body=True)
+
+
 @pytest.mark.parametrize(
     ("writes", "method", "message"),
     [

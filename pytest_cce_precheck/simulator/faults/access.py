@@ -238,6 +238,14 @@ HOOKS: Final[HookTable] = {
         "any-date-accepted": accept(
             "signature-expired", where=lambda call: _is_signed(call, call.request, call.credentials)
         ),
+        "any-bearer-token-accepted": accept(
+            "signature-malformed", where=lambda call: _authorization(call).startswith("Bearer ")
+        ),
+        "token-null-accepted": accept("token", where=lambda call: call.request.headers[TOKEN_HEADER] == "null"),
+        "token-refused-in-the-other-cluster": when(
+            lambda call: _in_the_other_cluster(call) and TOKEN_HEADER in call.request.headers,
+            lambda _call, _refusal: unauthorized("token"),
+        ),
         "any-password-accepted": accept("signature-malformed", where=lambda call: _authorization(call)[:6] == "Basic "),
         "forwarded-requests-need-no-credentials": when(
             lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1",

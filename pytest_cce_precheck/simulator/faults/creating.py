@@ -19,6 +19,14 @@ from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import TaskType
 
+
+def _as_number(version: str) -> str:
+    try:
+        return str(float(version))
+    except ValueError:
+        return version
+
+
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 
 
@@ -158,6 +166,7 @@ HOOKS: Final[HookTable] = {
         "create-makes-one-task-less": _lose_last,
         "create-answers-one-task-more": _first_twice,
         "created-for-another-instance": _other_instance,
+        "created-version-as-a-number": in_each(alter("spec.addonTargetVersion", _as_number)),
         "created-version-loses-its-build": in_each(
             alter("spec.addonTargetVersion", lambda version: version.partition("-")[0])
         ),

@@ -19,6 +19,7 @@ from pytest_cce_precheck.simulator.hooks import (
     always,
     each,
     every,
+    everything,
     filtered,
     in_each,
     on_error,
@@ -171,9 +172,12 @@ HOOKS: Final[HookTable] = {
         )
     },
     "select": {
+        "form-content-type-hides-the-query": when(
+            lambda call: call.request.headers.get("Content-Type", "").startswith("application/x-www-form"), everything
+        ),
         "tokens-see-a-task-less": when(
             lambda call: TOKEN_HEADER in call.request.headers and filtered(call), lambda _, tasks: tasks[:-1]
-        )
+        ),
     },
     "document": {"line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00"))},
     "respond": {

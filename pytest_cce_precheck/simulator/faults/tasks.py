@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pytest_cce_precheck.simulator.hooks import (
     FAILED,
@@ -158,6 +159,13 @@ def _main_for_like(same: Callable[[str, str], bool]) -> Hook[Route | Refusal]:
     )
 
 
+def _project_for_like(same: Callable[[str, str], bool]) -> Hook[Route | Refusal]:
+    """Take an id that is like the project's for the project."""
+    return _instead_of_refusal(
+        "project", lambda ids, project, cluster: (ids.project_id, cluster) if same(project, ids.project_id) else None
+    )
+
+
 def _cluster_of_the_call_before(call: Call, route: Route | Refusal) -> Route | Refusal:
     """Read the cluster of the call before, as with one variable for all; on the first connection, all goes well."""
     if not isinstance(route, Route) or route.call != "list":
@@ -229,6 +237,9 @@ HOOKS: Final[HookTable] = {
         "foreign-cluster-readable-with-a-filter": when(filtered, _instead_of_refusal("cluster")),
         "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
+        "cluster-id-is-a-pattern": _main_for_like(lambda sent, _: sent == "%25"),
+        "project-id-in-any-case": _project_for_like(lambda sent, project: sent.lower() == project),
+        "project-id-is-trimmed": _project_for_like(lambda sent, project: unquote(sent).strip() == project),
         "cluster-id-with-more": _main_for_like(lambda sent, cluster_id: sent.startswith(cluster_id)),
     },
     "observe": {
