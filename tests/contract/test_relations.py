@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from pytest_cce_precheck.contract.filters import (
 )
 from pytest_cce_precheck.explore.classes import EMPTY, MATCHING, UNKNOWN
 from pytest_cce_precheck.explore.queries import FilterValue, select
+from pytest_cce_precheck.wire.timestamps import format_timestamp, parse_timestamp
 from pytest_cce_precheck.wire.vocabulary import Filter
 from tests.contract.answers import Document, answer_to, listing, task
 
@@ -90,6 +92,17 @@ def test_another_content_of_the_same_task_is_told_field_by_field() -> None:
     [finding] = judge_selection(BY_TYPE, answer, bracket(world())).findings
     assert finding.code == "PRE403"
     assert "message" in finding.message
+
+
+def test_the_same_moment_at_another_offset_is_the_same_content_and_another_moment_is_not() -> None:
+    shown = copy.deepcopy(of_type(STATIC, world()))
+    metadata = shown[0]["metadata"]
+    moment = parse_timestamp(metadata["createTimeStamp"])
+    metadata["createTimeStamp"] = format_timestamp(replace(moment, offset_minutes=moment.offset_minutes + 90))
+    assert found(BY_TYPE, shown, bracket(world())) == []
+    metadata["createTimeStamp"] = format_timestamp(replace(moment, seconds=moment.seconds + 1))
+    [finding] = judge_selection(BY_TYPE, answer_to(listing(shown), BY_TYPE.query), bracket(world())).findings
+    assert (finding.code, metadata["createTimeStamp"] in finding.message) == ("PRE403", True)
 
 
 def test_risks_in_another_order_and_unknown_fields_are_the_same_content() -> None:

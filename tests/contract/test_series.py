@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.lifecycle import TaskHistory
+from pytest_cce_precheck.wire.timestamps import format_timestamp, parse_timestamp
 from tests.contract.answers import Document, answer_to, created, creation, judge_series, listing, task
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def test_a_finished_task_stays_as_it_is() -> None:
     assert codes_of([done], [moved(done, lambda d: d["status"].update(message="other"))]) == ["PRE502"]
     later = moved(done, lambda d: d["metadata"].update(expireTimeStamp="2026-11-26T00:00:00Z"))
     assert codes_of([done], [later]) == ["PRE503"]
+    expires = parse_timestamp(done["metadata"]["expireTimeStamp"])
+    same = format_timestamp(replace(expires, offset_minutes=expires.offset_minutes + 60))
+    assert codes_of([done], [moved(done, lambda d: d["metadata"].update(expireTimeStamp=same))]) == []
 
 
 @pytest.mark.parametrize("field", ["type", "addonTemplateName", "addonInstanceID"])

@@ -52,6 +52,16 @@ def cluster(ids: Sequence[str], instances: Sequence[str | None] = ("i-1", "i-2",
     return tuple(answer_to(listing(documents)).tasks)
 
 
+def test_a_class_is_made_from_the_values_that_it_tells_most_of_and_from_any_that_can_be_respelt_so() -> None:
+    tasks = cluster(["a1-b2", "20250805", "c3-d4", "777", "e5-f6"])
+    queries = [planned.question for planned in covering_plan(tasks, questions=AMPLE).asked]
+    asked = {each.classes[0]: dict(parse_qsl(each.query)) for each in queries if len(each.classes) == 1}
+    assert asked[Filter.TASK_ID, "leading zero"]["task_id"][1:].isdecimal()
+    # neither has a number hyphens, nor has it another case
+    assert asked[Filter.TASK_ID, "without hyphens"]["task_id"] in {"a1b2", "c3d4", "e5f6"}
+    assert asked[Filter.TASK_ID, "other case"]["task_id"] in {"A1-B2", "C3-D4", "E5-F6"}
+
+
 @pytest.mark.parametrize("ids", ID_SHAPES.values(), ids=ID_SHAPES)
 @pytest.mark.parametrize("as_instances", [False, True])
 def test_a_value_that_is_said_not_to_exist_does_not(ids: list[str], as_instances: bool) -> None:
