@@ -16,9 +16,9 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 
 Operation = Literal["list", "create"]
 
-_METADATA = (
-    "type", "taskID", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp", "expireTimeStamp",
-)  # fmt: skip
+_METADATA = ("type", "taskID", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp")
+# D: the tables; that of the expiry says which tasks have it
+_OPTIONAL = ("addonInstanceName", "addonInstanceID", "addonTargetVersion", "risks")
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
 _SORTED = json.JSONEncoder(sort_keys=True)
@@ -65,11 +65,14 @@ class AnsweredTask:
         }
 
     @cached_property
-    def content(self) -> str:
-        """Everything documented about the task, as text to compare; risks in any order, no unknown fields."""
+    def lasting(self) -> str:
+        """Everything documented about the task but its expiry, as text to compare.
+
+        Risks are in any order, there are no unknown fields, and the same moment at another offset is no difference.
+        """
         documented = {
             **{name: self.metadata.get(name) for name in _METADATA},
-            **{name: stamp.instant for name, stamp in self._stamps if stamp is not None},
+            **({"createTimeStamp": self.created.instant} if self.created is not None else {}),
             "addonTargetVersion": self.spec.get("addonTargetVersion"),
             "status": self.status.get("status"),
             "message": self.status.get("message"),
@@ -78,9 +81,14 @@ class AnsweredTask:
         return _SORTED.encode(documented)
 
     @property
-    def _stamps(self) -> tuple[tuple[str, Timestamp | None], ...]:
-        # the same moment at another offset is no difference
-        return ("createTimeStamp", self.created), ("expireTimeStamp", self.expires)
+    def content(self) -> tuple[str, str | None]:
+        """Everything documented about the task, to compare: what lasts, and the expiry."""
+        expiry = self.expires.instant if self.expires is not None else self.metadata.get("expireTimeStamp")
+        return self.lasting, expiry if expiry is None else str(expiry)
+
+    @property
+    def _documented(self) -> dict[str, Any]:
+        return {**json.loads(self.lasting), "expireTimeStamp": self.content[1]}
 
     def differences(self, other: AnsweredTask, *, may_gain: bool = False) -> Iterator[str]:
         """Yield each documented field in which this task differs from ``other``, with both values.
@@ -89,12 +97,28 @@ class AnsweredTask:
         """
         if self.content == other.content:
             return
-        mine, theirs = json.loads(self.content), json.loads(other.content)
+        mine, theirs = self._documented, other._documented
         for name in mine:
             if mine[name] != theirs[name] and not (may_gain and _has_gained(mine[name], theirs[name])):
                 shown = (self.metadata.get(name, mine[name]), other.metadata.get(name, theirs[name]))
                 texts = (json.dumps(each, ensure_ascii=False) for each in shown)
                 yield f"{name}: {' / '.join(shortened(text, 80) for text in texts)}"
+
+    def contradicts(self, other: AnsweredTask) -> bool:
+        """Whether the two differ in more than optional fields that one of them does not have."""
+        mine, theirs = self._documented, other._documented
+        differing = [name for name in mine if mine[name] != theirs[name]]
+        return any(
+            name not in _OPTIONAL
+            or not (self._lacks(name, mine[name], theirs[name]) or other._lacks(name, theirs[name], mine[name]))
+            for name in differing
+        )
+
+    def _lacks(self, name: str, mine: Any, theirs: Any) -> bool:
+        if name == "risks" and "riskList" in self.status:
+            # an empty list says that there is none
+            return bool(mine) and _has_gained(theirs, mine)
+        return not mine
 
 
 @dataclass(frozen=True)

@@ -103,12 +103,12 @@ class Bracket:
 
     @cached_property
     def stable(self) -> Mapping[str, AnsweredTask]:
-        """The tasks that both lists show with the same content."""
+        """The tasks that both lists show with the same content; only the expiry may have moved."""
         later = self.after.by_id
         return {
             key: task
             for key, task in self.before.by_id.items()
-            if key in later and later[key].content == task.content and key not in self.within_lag
+            if key in later and later[key].lasting == task.lasting and key not in self.within_lag
         }
 
     @cached_property
@@ -225,11 +225,16 @@ def _selection_findings(query: Query, comparison: _Comparison, bracket: Bracket)
 def _content_findings(query: Query, shown: Mapping[str, AnsweredTask], bracket: Bracket) -> Iterable[Finding]:
     for key, task in shown.items():
         listed = bracket.stable.get(key)
-        if listed is not None and listed.content != task.content:
+        if listed is None or listed.content == task.content:
+            continue
+        # that an expiry stays, no source says: what moves between the two lists is not compared
+        if listed.lasting != task.lasting or listed.content == bracket.after.by_id[key].content:
             differences = "; ".join(task.differences(listed))
+            is_wrong = task.contradicts(listed)
+            content = "another content than" if is_wrong else "other optional fields than"
             yield Finding(
-                "PRE403",
-                f"{query.title} shows task {key} with another content than the unfiltered list ({differences})",
+                "PRE403" if is_wrong else "PRE416",
+                f"{query.title} shows task {key} with {content} the unfiltered list ({differences})",
                 path=task.path,
                 subject=query.about,
                 evidence=(("filtered / unfiltered", differences),),

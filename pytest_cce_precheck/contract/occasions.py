@@ -188,7 +188,7 @@ def of_selection(query: Query, answer: Answer, bracket: Bracket) -> Iterator[Occ
         selected = bracket.selected(query.meanings[0])
         yield "PRE401", len(selected) < len(bracket.present)
         yield "PRE402", bool(selected)
-    yield "PRE403", any(key in bracket.stable for key in answer.by_id)
+    yield from ((code, any(key in bracket.stable for key in answer.by_id)) for code in ("PRE403", "PRE416"))
     yield "PRE405", bool(answer.tasks)
     yield "PRE310", answer.count is not None
 

@@ -66,9 +66,9 @@ class ReplicaLag:
                 if complete:
                     # a finished task may have left for good, and how soon a list shows a new one, no source says
                     yield key, seen.first, seen.listed and not (seen.task.state and seen.task.state.final)
-            elif task.content != seen.task.content:
+            elif task.lasting != seen.task.lasting:
                 back = moves_back(seen.task, task)
-                if back or task.content in seen.earlier:
+                if back or task.lasting in seen.earlier:
                     yield key, seen.since, back
 
     def observe(self, answer: Answer, asked: float | None = None, *, complete: bool = True) -> frozenset[str]:
@@ -98,10 +98,10 @@ class ReplicaLag:
 
     def _update(self, key: str, task: AnsweredTask, now: float) -> None:
         seen = self._tasks.setdefault(key, _SeenTask(task, now, now))
-        if seen.gone is not None or seen.task.content != task.content:
+        if seen.gone is not None or seen.task.lasting != task.lasting:
             seen.since = now
             if seen.gone is None:
-                seen.earlier.add(seen.task.content)
+                seen.earlier.add(seen.task.lasting)
         seen.task, seen.gone = task, None
 
     def changed(self, opening: Answer) -> frozenset[str]:

@@ -93,7 +93,7 @@ def _report_made(run: Inspection, before: Answer | None, refused: int) -> None:
     if before is None or answer is None or any(finding.code == "PRE508" for finding in run.results.findings):
         return
     new = [task for key, task in answer.by_id.items() if key not in before.by_id]
-    made = [task for task in new if MARK in task.content]
+    made = [task for task in new if MARK in task.lasting]
     if (
         not made
         and refused >= _ENOUGH

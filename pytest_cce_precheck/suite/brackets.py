@@ -98,7 +98,9 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
         return JudgedQuery(asked, None, tuple(alone))
     run.results.proof.see_selection(query, answer, bracket)
     verdict = judge_selection(query, answer, bracket)
-    counted = () if verdict.findings else run.count_meaning.judge(answer, bracket)
+    # an optional field more or less does not change the number
+    is_wrong = any(each.code != "PRE416" for each in verdict.findings)
+    counted = () if is_wrong else run.count_meaning.judge(answer, bracket)
     compared = (*verdict.findings, *counted)
     if asked.variant:
         compared = tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -92,6 +93,38 @@ def test_another_content_of_the_same_task_is_told_field_by_field() -> None:
     [finding] = judge_selection(BY_TYPE, answer, bracket(world())).findings
     assert finding.code == "PRE403"
     assert "message" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda task: task["status"].pop("riskList"), "PRE416"),
+        (lambda task: [risk.pop("message") for risk in task["status"]["riskList"]], "PRE416"),
+        (lambda task: task["metadata"].pop("addonInstanceName"), "PRE416"),
+        (lambda task: task["status"].update(riskList=[]), "PRE403"),
+        (lambda task: task["metadata"].update(addonInstanceName="another"), "PRE403"),
+        (lambda task: task["metadata"].pop("expireTimeStamp"), "PRE403"),
+    ],
+    ids=["no riskList", "no message of risks", "no name", "an empty riskList", "another name", "no expiry"],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_optional_field_in_one_answer_alone_is_no_violation_and_another_value_is(
+    change: Callable[[Document], object], code: str, *, swapped: bool
+) -> None:
+    listed, shown = [task(1, "Failed", STATIC)], [task(1, "Failed", STATIC)]
+    change((listed if swapped else shown)[0])
+    answer = answer_to(listing(shown), BY_TYPE.query)
+    assert [each.code for each in judge_selection(BY_TYPE, answer, bracket(listed)).findings] == [code]
+
+
+def test_an_expiry_that_moves_all_the_time_is_not_compared_with_the_lists_and_the_rest_is() -> None:
+    before, after, shown = (copy.deepcopy([task(1, "Failed", STATIC)]) for _ in range(3))
+    for day, each in (("01", before), ("02", shown), ("03", after)):
+        each[0]["metadata"]["expireTimeStamp"] = f"2027-01-{day}T00:00:00Z"
+    around = Bracket(answer_to(listing(before)), answer_to(listing(after)))
+    assert found(BY_TYPE, shown, around) == []
+    shown[0]["status"]["message"] = "another"
+    assert len(found(BY_TYPE, shown, around)) == 1
 
 
 def test_the_same_moment_at_another_offset_is_the_same_content_and_another_moment_is_not() -> None:
