@@ -43,6 +43,7 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 
 # how many of the cluster's own values are in the first tiers; the others are in the last
 _FIRST, _MORE = 3, 16
+_LAST: Final = 4
 # how many tasks are asked for with all of their values, and how many instances with a type
 _TOGETHER: Final = 2
 _LOOKED_AT: Final = 64
@@ -111,10 +112,11 @@ def covering_plan(
     most = max(questions, _PLANNED)
     anchors = _anchors(tasks, seed)[:most]
     values = known_values(tasks)
+    together = list(_combinations(anchors, tasks, values, most))
     families: dict[Family, Iterable[TieredQuery]] = {
-        "values": _values(anchors, values),
+        "values": _values(anchors, values, _found_by(together)),
         "unknown": _unknown(anchors, values),
-        "combinations": _combinations(anchors, tasks, values, most),
+        "combinations": together,
         "spelling": spelling_queries(anchors, values, repeated=repeated),
     }
     seen: set[str] = set(answered)
@@ -150,12 +152,28 @@ def _anchors(tasks: Sequence[AnsweredTask], seed: int) -> list[AnsweredTask]:
     return [task for _, task in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _values(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ...]]) -> Iterator[TieredQuery]:
+def _found_by(queries: Iterable[TieredQuery]) -> frozenset[tuple[Filter, str]]:
+    """Return the ids of the tasks that some queries find by several of their values; the last tier is seldom asked."""
+    return frozenset(
+        pair
+        for tier, query in queries
+        if tier < _LAST and all(value_class == MATCHING for _, value_class in query.classes)
+        for pair in query.meanings[0][0]
+        if pair[0] is Filter.TASK_ID
+    )
+
+
+def _values(
+    anchors: Sequence[AnsweredTask],
+    values: dict[Filter, tuple[str, ...]],
+    found: Container[tuple[Filter, str]],
+) -> Iterator[TieredQuery]:
     order = {name: tuple(dict.fromkeys(value for task in anchors if (value := task.value_of(name)))) for name in Filter}
     order[Filter.TYPE] = values[Filter.TYPE]
     for name in Filter:
         for index, value in enumerate(order[name]):
-            tier = 1 if index < _FIRST else 2 if index < _MORE else 4
+            # a task that cannot be found by its id is not found by its id and more either
+            tier = 1 if index < _FIRST else 2 if index < _MORE and (name, value) not in found else _LAST
             yield tier, select([FilterValue(name, value, MATCHING)])
 
 
@@ -170,7 +188,7 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
             last = later or (name is Filter.TYPE and odd.tier > 2)
             # who finds no such id may search by the type alone
             beside = matching(anchors[0], Filter.TYPE) if anchors and odd.value.value_class == NIL else ()
-            yield (4 if odd.joined else 3) if last else min(odd.tier, 3), select([*beside, odd.value])
+            yield (_LAST if odd.joined and later else 3) if last else min(odd.tier, 3), select([*beside, odd.value])
     for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
             yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
@@ -193,12 +211,13 @@ def _combinations(
         is_first = index % len(values[Filter.TYPE]) == place and index < _TOGETHER
         yield 2 if is_first else 4, select(given)
     seen: set[str | None] = set()
-    for index, task in enumerate(anchors):
+    # the tasks that are not among the first are asked for with more of their values, and not by their id alone
+    for index, task in enumerate(reversed(anchors)):
         yield 2 if index < _TOGETHER else 4, select(matching(task, *Filter))
         yield 4, select(matching(task, Filter.TYPE, Filter.TASK_ID))
         ids = matching(task, Filter.ADDON_INSTANCE_ID, Filter.TASK_ID)
         # a task without an instance says nothing about both ids
-        if len(ids) == 2:
+        if len(ids) == 2 and (index >= _TOGETHER or len(anchors) <= _FIRST):
             yield 4 if task.value_of(Filter.TYPE) in seen else 3, select(ids)
             seen.add(task.value_of(Filter.TYPE))
     yield from _rare_combinations(anchors, values)

@@ -6,6 +6,7 @@ import random
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ class Probe:
     what: str
     request: Request
     hidden: str = ""  # what the refusal must not show
+    malformed: bool = False
 
 
 def bad_credentials_are_refused(run: Inspection) -> None:
@@ -60,7 +62,7 @@ def bad_credentials_are_refused(run: Inspection) -> None:
             in_a_row = 1
         with run.results.asking_with(probe.what):
             exchange = run.sender.ask(probe.request, as_is=True)
-            run.results.report(*refusal_findings(exchange, probe.code, probe.what, known))
+            run.results.report(*refusal_findings(exchange, probe.code, probe.what, known, malformed=probe.malformed))
         run.results.judged += exchange.status not in PASSING
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
             message = f"the refusal of {probe.what} shows the right signature"
@@ -84,8 +86,10 @@ def ask_by_token(run: Inspection, request: Request) -> Exchange | None:
     return exchange
 
 
-def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str]) -> list[Finding]:
-    """Judge the answer to a request that must be refused with 401 or 403."""
+def refusal_findings(
+    exchange: Exchange, code: str, what: str, known: list[str], *, malformed: bool = False
+) -> list[Finding]:
+    """Judge the answer to a request that must be refused with 401 or 403, or with 400 if it is ``malformed``."""
     status = exchange.status
     asked = f"{exchange.request.method} {exchange.request.target}"
     disguised = [finding for finding in check(exchange) if finding.code == "PRE109"]
@@ -96,6 +100,7 @@ def refusal_findings(exchange: Exchange, code: str, what: str, known: list[str])
     findings = check(exchange)
     if (
         status not in REFUSALS
+        and not (malformed and status == HTTPStatus.BAD_REQUEST)
         and status not in PASSING
         and not any(each.code in ("PRE104", "PRE124") for each in findings)
     ):
@@ -124,26 +129,11 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     by_id = client.list_request(
         encode_query([(Filter.TASK_ID, (first[0].id if first else None) or run.unknown_id(""))])
     )
-    # each of the two is enough for some services: whoever looks at the wrong scheme, or at the wrong machine
-    forwarded = f"a made-up password, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
-    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{_made_up(run, 9)}'.encode()).decode()}")
-    yield Probe(2, "PRE601", forwarded, _forwarded(by_id.with_headers(basic)))
-    # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
-    # temporary keys authenticates nobody by itself
-    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))
-    without = replace(elsewhere, query=filtered.query, headers=alone)
-    yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
-    yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
-    if run.client.credentials.token is None:
-        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
-    # another scheme; who takes any token there also takes the known one with more behind it
-    bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")
-    yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
-    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
-    yield Probe(2, "PRE601", f"an Authorization that says nothing and {Filter.TASK_ID}", by_id.with_headers(malformed))
+    yield from _nobodys_probes(run, filtered, by_type, by_id, elsewhere)
     credentials = client.credentials
     if credentials.token is None:
         yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
+        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
     else:
         # who takes any token also takes the known one with another last character; a client that has none may say so
         yield Probe(2, "PRE602", "the token null", _with_token(plain, "null"))
@@ -158,6 +148,29 @@ def _probes(run: Inspection) -> Iterator[Probe]:
         yield from _tampered(*(client.authenticated(each, keys) for each in (plain, by_id, elsewhere)))
         early = client.authenticated(by_type, keys, now=utc_now() + timedelta(days=1))
         yield Probe(2, "PRE605", f"a signature of tomorrow and {Filter.TYPE}", early)
+
+
+def _nobodys_probes(
+    run: Inspection, filtered: Request, by_type: Request, by_id: Request, elsewhere: Request
+) -> Iterator[Probe]:
+    """Yield what looks like credentials and names nobody."""
+    # each of the two is enough for some services: whoever looks at the wrong scheme, or at the wrong machine
+    forwarded = f"a made-up password, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
+    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{_made_up(run, 9)}'.encode()).decode()}")
+    yield Probe(2, "PRE601", forwarded, _forwarded(by_id.with_headers(basic)))
+    # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
+    # temporary keys authenticates nobody by itself
+    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))
+    without = replace(elsewhere, query=filtered.query, headers=alone)
+    yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
+    yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
+    # another scheme; who takes any token there also takes the known one with more behind it
+    bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")
+    yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
+    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
+    nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
+    # no source says whether what cannot be read is no credentials or no request
+    yield Probe(2, "PRE601", nothing, by_id.with_headers(malformed), malformed=True)
 
 
 def _token_probes(plain: Request, by_type: Request, by_id: Request, elsewhere: Request, token: str) -> Iterator[Probe]:

@@ -40,7 +40,7 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
     # the life cycle has its share first: creation, three questions for each task, some polls
     number = max(5, min(_MOST_BAD, run.shares.creation // 2 - 4))
     # the rarest are left out too if other checks had to ask more than usual
-    number = max(1, min(number, run.budget.left - _AFTERWARDS))
+    number = max(1, min(number, run.budget.left - _AFTERWARDS - run.shares.exploration))
     refused = unread = 0
     for what, body in islice(bad_bodies(good), number):
         if run.created >= run.settings.max_created:

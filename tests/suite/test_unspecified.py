@@ -13,7 +13,16 @@ import pytest
 from pytest_cce_precheck.client import PrecheckClient
 from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
-from pytest_cce_precheck.suite import bad_creation, creation, exploration, filters, isolation, test_contract, transport
+from pytest_cce_precheck.suite import (
+    authentication,
+    bad_creation,
+    creation,
+    exploration,
+    filters,
+    isolation,
+    test_contract,
+    transport,
+)
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
@@ -346,6 +355,24 @@ def test_how_the_parameters_of_a_signature_are_sorted_is_unspecified(
     for check in CHECKS[:5]:
         run.run(check)
     assert alarms(run) == []
+
+
+@pytest.mark.parametrize(
+    ("refused", "codes"),
+    [("SDK-HMAC-SHA256 ", []), ("Bearer ", ["PRE606"]), ("", ["PRE606"])],
+    ids=["one that says nothing", "another scheme", "none"],
+)
+def test_an_authorization_that_cannot_be_read_may_be_no_request_and_others_are_wrong_credentials(
+    refused: str, codes: list[str]
+) -> None:
+    def answers(request: Request, *_: object) -> Response | None:
+        sent = request.headers.get("Authorization", "")
+        is_meant = sent.startswith(refused) if refused else not sent and "X-Auth-Token" not in request.headers
+        return refusal(400) if is_meant and "Signature" not in sent else None
+
+    run = run_of(answers)
+    run.run(authentication.bad_credentials_are_refused)
+    assert sorted(set(alarms(run))) == codes
 
 
 def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
