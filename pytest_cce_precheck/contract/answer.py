@@ -81,6 +81,12 @@ class AnsweredTask:
         return _SORTED.encode(documented)
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What is documented about the task but how far it has come."""
+        progress = ("status", "message", "risks", "expireTimeStamp")
+        return {name: value for name, value in self._documented.items() if name not in progress}
+
+    @property
     def content(self) -> tuple[str, str | None]:
         """Everything documented about the task, to compare: what lasts, and the expiry."""
         expiry = self.expires.instant if self.expires is not None else self.metadata.get("expireTimeStamp")

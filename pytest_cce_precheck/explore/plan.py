@@ -49,6 +49,7 @@ _TOGETHER: Final = 2
 _LOOKED_AT: Final = 64
 _LOST_MOST_OFTEN: Final = ("blank after", "null byte")
 _PLANNED: Final = 500
+_BESIDE_A_TYPE: Final = ((Filter.TASK_ID, NIL), (Filter.ADDON_INSTANCE_ID, UNKNOWN))
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,11 @@ def _anchors(tasks: Sequence[AnsweredTask], seed: int) -> list[AnsweredTask]:
 
 
 def _found_by(queries: Iterable[TieredQuery]) -> frozenset[tuple[Filter, str]]:
-    """Return the ids of the tasks that some queries find by several of their values; the last tier is seldom asked."""
+    """Return the ids of the tasks that queries of the first two tiers, which are always asked, find by more values."""
     return frozenset(
         pair
         for tier, query in queries
-        if tier < _LAST and all(value_class == MATCHING for _, value_class in query.classes)
+        if tier <= 2 and all(value_class == MATCHING for _, value_class in query.classes)
         for pair in query.meanings[0][0]
         if pair[0] is Filter.TASK_ID
     )
@@ -187,7 +188,8 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
             # and a type is checked against those that there are, so that what is rare there comes last
             last = later or (name is Filter.TYPE and odd.tier > 2)
             # who finds no such id may search by the type alone
-            beside = matching(anchors[0], Filter.TYPE) if anchors and odd.value.value_class == NIL else ()
+            is_beside = anchors and (name, odd.value.value_class) in _BESIDE_A_TYPE
+            beside = matching(anchors[0], Filter.TYPE) if is_beside else ()
             yield (_LAST if odd.joined and later else 3) if last else min(odd.tier, 3), select([*beside, odd.value])
     for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
         if len(values[name]) > 1:
@@ -218,7 +220,7 @@ def _combinations(
         ids = matching(task, Filter.ADDON_INSTANCE_ID, Filter.TASK_ID)
         # a task without an instance says nothing about both ids
         if len(ids) == 2 and (index >= _TOGETHER or len(anchors) <= _FIRST):
-            yield 4 if task.value_of(Filter.TYPE) in seen else 3, select(ids)
+            yield 4 if task.value_of(Filter.TYPE) in seen else 2, select(ids)
             seen.add(task.value_of(Filter.TYPE))
     yield from _rare_combinations(anchors, values)
 

@@ -51,6 +51,7 @@ from pytest_cce_precheck.simulator.refusals import (
     not_found,
     refuse,
 )
+from pytest_cce_precheck.simulator.rendering import task_document
 from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.simulator.state import Task
@@ -104,6 +105,12 @@ def _created_within(seconds: float) -> TaskCondition:
 
 def _leaves_early(call: Call, task: Task) -> bool:
     return FINAL(call, task) and task.id in call.created_ids and call.now >= task.timetable.ends + timedelta(seconds=1)
+
+
+def _as_a_moment_ago(call: Call, document: Document) -> None:
+    shown = {task.id: task for task in call.listed}
+    ids = [item["metadata"]["taskID"] for item in document["items"]]
+    document["items"] = [task_document(shown[key], call.now - timedelta(seconds=0.8)) for key in ids if key in shown]
 
 
 def _without_instance(call: Call, document: Document) -> None:
@@ -261,6 +268,8 @@ HOOKS: Final[HookTable] = {
         "items-by-state": lambda _, document: document["items"].sort(
             key=lambda item: list(TaskState).index(item["status"]["status"])
         ),
+        "lists-of-a-moment-ago": when(lambda call: not given(TASK_ID)(call), _as_a_moment_ago),
+        "task-id-of-a-moment-ago": when(given(TASK_ID), _as_a_moment_ago),
         "timestamps-in-utc-under-filters": when(filtered, _timestamps(offset_minutes=0)),
         "count-of-the-cluster": by_call(lambda call: in_document(put("pageInfo.currentCount", len(call.listed)))),
         "instance-ids-absent": _without_instance,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -86,6 +87,11 @@ def ask_by_token(run: Inspection, request: Request) -> Exchange | None:
     return exchange
 
 
+def bad_token(run: Inspection) -> Request:
+    """Return a request for the unfiltered list with a token that nobody has."""
+    return _with_token(run.client.list_request(), _made_up(run, 48))
+
+
 def refusal_findings(
     exchange: Exchange, code: str, what: str, known: list[str], *, malformed: bool = False
 ) -> list[Finding]:
@@ -165,7 +171,7 @@ def _nobodys_probes(
     yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
     # another scheme; who takes any token there also takes the known one with more behind it
-    bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_made_up(run, 48)}")
+    bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_unsigned_claims(run)}")
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
@@ -270,6 +276,13 @@ def _forwarded(request: Request) -> Request:
 
 def _with_token(request: Request, token: str) -> Request:
     return replace(request, headers=request.headers.replacing(TOKEN_HEADER, token))
+
+
+def _unsigned_claims(run: Inspection) -> str:
+    """Return a JWT (RFC 7519) that nobody has signed: some services read what it claims, and do not verify it."""
+    claims = {"sub": "precheck", "project_id": run.client.project_id, "exp": 1 << 32}
+    parts = [json.dumps(each).encode() for each in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in parts), _made_up(run, 43)])
 
 
 def _made_up(run: Inspection, length: int) -> str:

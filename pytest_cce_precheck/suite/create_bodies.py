@@ -27,6 +27,7 @@ AWKWARD: Final = {
     "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
     "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],
     "long": "0123456789" * 30,
+    "snake_case": {"kebab-case": 1, "PascalCase": 2, "camelCase": 3, "UPPER": 4},
     "number": 10_000_000,
     "part": 0.1,
     "zero": 0,

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck.contract.invariants import created_as_asked, paired
+from pytest_cce_precheck.contract.lifecycle import moves_back
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
 from pytest_cce_precheck.suite.brackets import AskedQuery, JudgedQuery, close_bracket
@@ -17,14 +18,19 @@ if TYPE_CHECKING:
 
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.contract.filters import Query
+    from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.suite.inspection import Inspection
     from pytest_cce_precheck.wire.exchange import Exchange
+
+    Apart = dict[tuple[str, str], tuple[str, float]]
 
 UNFILTERED: Final = ""
 # how soon a created task is shown, no source says; whoever has waited for a minute takes it for lost
 _PATIENCE: Final = 60.0
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
+# seconds: replicas that are so far behind are ordinary
+_CAUGHT_UP: Final = 1.0
 # seconds: a finished task must stay as it is, soon after its end and later
 _AFTER_THE_END: Final = (1.0, 2.0)
 
@@ -46,6 +52,9 @@ class Following:
     latest: dict[str, Exchange] = field(default_factory=dict)
     states: dict[str, AnsweredTask] = field(default_factory=dict)
     waited: float = 0.0
+    # when a list first showed a task's state; the content that a query showed and the lists did not, and since when
+    since: dict[str, float] = field(default_factory=dict)
+    apart: Apart = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = {task.id: task for task in self.created.tasks if task.id}
@@ -80,6 +89,8 @@ class Following:
             # the last step, some time after the end, has its share first
             if said != self._said() and self._left() >= step + len(self.between):
                 self._look(self.between)
+            elif (again := self._to_ask_again()) and self._left() >= step + len(again):
+                self._look(again)
             said = self._said()
         if self._finished() and self._left() > 0:
             soon, later = _AFTER_THE_END
@@ -142,7 +153,10 @@ class Following:
             # no list of tasks, which is reported: what it shows cannot be waited for
             self.unseen = {(query, key) for query, key in self.unseen if query != text}
         if not any(query == text for query, _ in self.unseen):
-            self.run.results.report(*judged.findings)
+            apart = {place: self.apart.pop(place) for place in [*self.apart] if place[0] == text}
+            self.run.results.report(
+                *(each for each in judged.findings if not self._may_be_of_a_replica(judged, each, apart))
+            )
         elif judged.answer is not None or exchange.status != 404:
             # what it does not show may only be late: that is reported in the end
             self.run.results.report(*judged.alone)
@@ -155,7 +169,35 @@ class Following:
                 self.unseen.discard((text, key))
                 self.run.results.report(*(each.seen_in(exchange) for each in created_as_asked(entry, task)))
                 if text == UNFILTERED and key not in self.run.lists.outdated:
+                    if key not in self.states or self.states[key].state is not task.state:
+                        self.since[key] = self.waited
                     self.states[key] = task
+
+    def _to_ask_again(self) -> list[str]:
+        """Return the queries whose answers were a state apart from the lists, when all replicas have caught up."""
+        return list({text: None for (text, _), (_, at) in self.apart.items() if self.waited - at >= _CAUGHT_UP})
+
+    def _may_be_of_a_replica(self, judged: JudgedQuery, finding: Finding, apart: Apart) -> bool:
+        """Whether a finding is that an unfinished task has come less far, or farther, than the lists show just now."""
+        shown = judged.answer.tasks if judged.answer is not None and finding.code == "PRE403" else ()
+        task = next((task for task in shown if task.path == finding.path), None)
+        listed = self.states.get(task.id or "") if task is not None else None
+        if (
+            task is None
+            or listed is None
+            or task.identity != listed.identity
+            or (_is_final(task) and _is_final(listed))
+        ):
+            return False
+        key = task.id or ""
+        place = judged.asked.query.query, key
+        content, first = apart.get(place, ("", self.waited))
+        if content != task.lasting:
+            first = self.waited
+        if self.waited - (self.since[key] if moves_back(listed, task) else first) >= _CAUGHT_UP:
+            return False
+        self.apart[place] = task.lasting, first
+        return True
 
     def _wait_for_what_is_unseen(self) -> None:
         """Ask again for what no answer has shown, until a minute is over; then report it."""
@@ -191,6 +233,10 @@ class Following:
         waiting = len(self._entries) - len(self.states) + len(unfinished)
         if waiting:
             self.run.results.give_up(f"{waiting} created tasks were not finished when the last poll was made")
+
+
+def _is_final(task: AnsweredTask) -> bool:
+    return task.state is not None and task.state.final
 
 
 def look_in_the_other_cluster(run: Inspection, created: Answer) -> None:

@@ -130,25 +130,32 @@ class Sender:
         self.record(exchange, as_is=as_is)
         return exchange
 
-    def send_together(self, requests: Sequence[Request]) -> list[Exchange | TransportError]:
-        """Send requests at the same time, once each; return for each its answer, or why none came."""
-        begin = Barrier(len(requests))
+    def send_together(
+        self, requests: Sequence[Request], as_they_are: Sequence[Request] = ()
+    ) -> list[Exchange | TransportError]:
+        """Send requests at the same time, once each; return for each its answer, or why none came.
 
-        def send(request: Request) -> Exchange | TransportError:
+        Those that are sent ``as_they_are`` are not authenticated, and come last.
+        """
+        everything = [*((request, False) for request in requests), *((request, True) for request in as_they_are)]
+        begin = Barrier(len(everything))
+
+        def send(what: tuple[Request, bool]) -> Exchange | TransportError:
+            request, as_is = what
             begin.wait()
             try:
-                return self.client.send(request)
+                return self.client.send(request, as_is=as_is)
             except TransportError as error:
                 return error
 
         self.sent_at = self._settings.now()
-        for _ in requests:
+        for _ in everything:
             self.budget.spend()
-        with ThreadPoolExecutor(len(requests)) as pool:
-            outcomes = list(pool.map(send, requests))
-        for outcome in outcomes:
+        with ThreadPoolExecutor(len(everything)) as pool:
+            outcomes = list(pool.map(send, everything))
+        for outcome, (_, as_is) in zip(outcomes, everything, strict=True):
             if isinstance(outcome, Exchange):
-                self.record(outcome)
+                self.record(outcome, as_is=as_is)
         return outcomes
 
     def record(self, exchange: Exchange, *, as_is: bool = False) -> None:

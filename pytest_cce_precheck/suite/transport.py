@@ -14,7 +14,7 @@ from pytest_cce_precheck.contract.envelope import PASSING
 from pytest_cce_precheck.contract.http_rules import head_is_as_long_as_get, nothing_follows_the_answer, partial_content
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, select
-from pytest_cce_precheck.suite.authentication import ask_by_token
+from pytest_cce_precheck.suite.authentication import ask_by_token, bad_token, refusal_findings
 from pytest_cce_precheck.suite.brackets import AskedQuery, close_bracket
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, TransportError
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
@@ -48,6 +48,7 @@ _HTTP_FROM: Final = 14
 # three requests, and the list that closes their bracket
 _HEADERS: Final = 4
 _AT_ONCE: Final = 4
+_FIRST: Final = 2
 # rounds of simultaneous queries in one bracket
 _ROUNDS: Final = 6
 # one connection may be lost by chance
@@ -154,9 +155,9 @@ def _in_lower_case(run: Inspection, plain: Request) -> Request:
 
 
 def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:
-    """Ask different queries at the same time, twice over, so that each new connection carries two of them.
+    """Ask two queries at the same time, then many on the same connections and new ones.
 
-    If there is another cluster, it is asked the same, in place of one query that would be repeated.
+    Among the many are a request with a bad token, and one to the other cluster if there is one.
     """
     if run.shares.transport < 2 * _AT_ONCE:
         run.results.leave_out("--cce-budget is too small for it")
@@ -166,16 +167,19 @@ def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None
     if before is None or len(queries) < 2:
         run.results.give_up("the unfiltered list holds too few values to ask for")
         return
-    outcomes = _ask_together(run, queries)
-    again: list[Query | None] = [*queries[1:], queries[0]]
-    if run.settings.neighbours.other_cluster_id is not None:
-        again[1:] = [None, *again[1:-1]]
-    outcomes_again = _ask_together(run, again)
-    outcomes += [(query, outcome) for query, outcome in outcomes_again if query is not None]
+    outcomes = _ask_together(run, queries[:_FIRST])
+    # in another order, so that a connection that is used again carries another query
+    many: list[Query | None] = [*queries[1:], queries[0]]
+    many.append(None if run.settings.neighbours.other_cluster_id is not None else queries[0])
+    *outcomes_of_many, (_, refused) = _ask_together(run, many, bad_token(run))
+    outcomes += [(query, outcome) for query, outcome in outcomes_of_many if query is not None]
     _judge_together(run, before, outcomes)
-    for query, outcome in outcomes_again:
+    for query, outcome in outcomes_of_many:
         if query is None:
             _judge_elsewhere(run, before, outcome)
+    if not isinstance(refused, TransportError):
+        known = [task.id for task in before.tasks if task.id]
+        run.results.report(*refusal_findings(refused, "PRE602", "a made-up token beside good requests", known))
     more = (run.shares.transport - _HEADERS) // _AT_ONCE - 2
     if more > 0:
         _ask_more_together(run, more)
@@ -212,8 +216,13 @@ def _judge_together(run: Inspection, before: Answer, outcomes: list[_Outcome]) -
     _judge(run, before, _answered(run, outcomes))
 
 
-def _ask_together(run: Inspection, queries: Sequence[Q]) -> list[tuple[Q, Exchange | TransportError]]:
-    """Ask queries at the same time; None stands for the first of them in the other cluster."""
+def _ask_together(
+    run: Inspection, queries: Sequence[Q], *as_they_are: Request
+) -> list[tuple[Q, Exchange | TransportError]]:
+    """Ask queries at the same time; None stands for the first of them in the other cluster.
+
+    Requests that are sent ``as_they_are`` come last, as if they were the last query.
+    """
 
     if not queries:
         return []
@@ -224,7 +233,8 @@ def _ask_together(run: Inspection, queries: Sequence[Q]) -> list[tuple[Q, Exchan
         run.client.list_request(first, cluster_id=other) if query is None else run.client.list_request(query.query)
         for query in queries
     ]
-    return list(zip(queries, run.sender.send_together(requests), strict=True))
+    asked = [*queries, *(queries[-1] for _ in as_they_are)]
+    return list(zip(asked, run.sender.send_together(requests, as_they_are), strict=True))
 
 
 def _answered(run: Inspection, outcomes: Sequence[_Outcome]) -> list[AskedQuery]:

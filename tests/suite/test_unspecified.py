@@ -322,7 +322,7 @@ def test_credentials_that_end_during_a_run_stop_it_and_break_nothing(first: int,
     assert len(run.client._transport.sent) < first + 40  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("number", [2, 5, 20])
+@pytest.mark.parametrize("number", [2, 5, 30])
 def test_one_refusal_of_good_credentials_among_answers_is_a_violation(number: int) -> None:
     run = run_of(lambda _, count, __: refusal(401) if count == number else None)
     for check in CHECKS[:4]:
@@ -373,6 +373,13 @@ def test_an_authorization_that_cannot_be_read_may_be_no_request_and_others_are_w
     run = run_of(answers)
     run.run(authentication.bad_credentials_are_refused)
     assert sorted(set(alarms(run))) == codes
+
+
+def test_a_bad_token_is_refused_beside_good_requests_too() -> None:
+    run = run_of(simulator=Simulator(faults=["any-token-accepted"]))
+    run.run(transport.simultaneous_questions_are_answered_each_for_itself)
+    assert alarms(run) == ["PRE602"]
+    assert "a made-up token beside good requests" in run.results.findings[0].message
 
 
 def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
