@@ -17,8 +17,8 @@ from pytest_cce_precheck.wire.vocabulary import Filter, TaskState
 Operation = Literal["list", "create"]
 
 _METADATA = ("type", "taskID", "addonTemplateName", "addonInstanceName", "addonInstanceID", "createTimeStamp")
-# D: the tables; that of the expiry says which tasks have it
-_OPTIONAL = ("addonInstanceName", "addonInstanceID", "addonTargetVersion", "risks")
+# D: the tables; that a finished task has no expiry is a deviation, which is reported as such
+_OPTIONAL = ("addonInstanceName", "addonInstanceID", "addonTargetVersion", "risks", "expireTimeStamp")
 _STATES = {str(state): state for state in TaskState}
 _RISK = ("riskName", "level", "status", "message")
 _SORTED = json.JSONEncoder(sort_keys=True)

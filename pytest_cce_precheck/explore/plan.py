@@ -44,6 +44,8 @@ MAIN_CLASSES: Final = (ABSENT, MATCHING, OTHER, UNKNOWN)
 # how many of the cluster's own values are in the first tiers; the others are in the last
 _FIRST, _MORE = 3, 16
 _LAST: Final = 4
+# from so many queries on, those of the first two tiers are all asked
+_WHOLE: Final = 80
 # how many tasks are asked for with all of their values, and how many instances with a type
 _TOGETHER: Final = 2
 _LOOKED_AT: Final = 64
@@ -115,7 +117,8 @@ def covering_plan(
     values = known_values(tasks)
     together = list(_combinations(anchors, tasks, values, most))
     families: dict[Family, Iterable[TieredQuery]] = {
-        "values": _values(anchors, values, _found_by(together)),
+        # a small budget has room for what tells most: each value alone
+        "values": _values(anchors, values, _found_by(together) if questions >= _WHOLE else ()),
         "unknown": _unknown(anchors, values),
         "combinations": together,
         "spelling": spelling_queries(anchors, values, repeated=repeated),

@@ -43,6 +43,8 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
     number = max(1, min(number, run.budget.left - _AFTERWARDS - run.shares.exploration))
     refused = unread = 0
     for what, body in islice(bad_bodies(good), number):
+        if refused and run.budget.left <= _AFTERWARDS + run.shares.exploration:
+            break
         if run.created >= run.settings.max_created:
             run.results.end_early(f"no more may be created (--cce-max-created-tasks={run.settings.max_created})")
             return

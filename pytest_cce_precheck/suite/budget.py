@@ -20,6 +20,8 @@ AMPLE: Final = 38
 """From this share on, created tasks are looked for in another cluster too, and everything is asked at each step."""
 # with writes, smaller budgets leave out the bad create requests, and other methods
 _BAD_CREATIONS_FROM, _METHODS_FROM = 80, 44
+# from a few requests, nothing follows about the others
+_BEGUN: Final = 12
 # one draw costs two requests
 _DRAWN_FROM: Final = 80
 # so many requests ask every query that is planned
@@ -42,6 +44,12 @@ class Budget:
     def left(self) -> int:
         """How many requests may still be sent."""
         return self.limit - self.sent
+
+    def retries_beyond(self, share: int) -> int:
+        """Return how many more retries than ``share`` a run has if it goes on as it began; 0 if it has just begun."""
+        if self.sent < _BEGUN:
+            return 0
+        return _between(0, self.limit * self.retried // self.sent - share, self.limit // 4)
 
     def spend(self) -> None:
         """Count one request; raises `BudgetExhaustedError` instead of exceeding the limit."""

@@ -35,7 +35,7 @@ def questions_beyond_the_plan_are_answered_rightly(run: Inspection) -> None:
     ask_what_was_left_open(run)
     ask_for_classes_beyond(run, kept=run.shares.exploration)
     # the draws have what is left: where retries and waiting lists took it, there is none, and nothing is wrong
-    if min(run.shares.exploration, run.budget.left) < _COST:
+    if min(run.shares.exploration, run.budget.left - _COST * bool(run.budget.retried)) < _COST:
         run.results.leave_out("--cce-budget is too small for it")
         return
     opening = run.lists.opening()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ _CLOSING: Final = 2
 # the lists around queries that are asked once more, and what may have to be sent again
 _AROUND: Final = 4
 _ROUNDS: Final = 2
+# the part of a budget that one check may send again
+_SENT_AGAIN: Final = 8
 
 
 def the_unfiltered_list_meets_the_contract(run: Inspection) -> None:
@@ -88,6 +91,32 @@ def ask_for_classes_beyond(run: Inspection, kept: int) -> None:
         ask_in_brackets(run, queries)
 
 
+@dataclass(frozen=True)
+class _Share:
+    """What some queries may cost.
+
+    What retries and brackets cost beyond it must not use up what other checks have planned. But a run that is throttled
+    now and then asks less in all (`Inspection.queries`), and not less of this.
+    """
+
+    run: Inspection
+    end: int
+    retried: int
+
+    @classmethod
+    def of(cls, run: Inspection, number: int, spare: int) -> _Share:
+        """Return the share of so many queries, and of ``spare`` requests for asking again."""
+        end = run.budget.sent + number + max(2, ceil(number / _MOST)) + 1 + spare
+        return cls(run, end + (run.shares.of_retries(number) if run.lag.lag else 0), run.budget.retried)
+
+    @property
+    def left(self) -> int:
+        """How many requests may still be sent."""
+        budget = self.run.budget
+        again = 0 if self.run.lag.lag else min(budget.retried - self.retried, budget.limit // _SENT_AGAIN)
+        return self.end + again - budget.sent
+
+
 def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -> tuple[Query, ...]:
     """Ask all queries, and again those that the changing cluster left open.
 
@@ -97,9 +126,7 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
     waiting = list(queries)
     open_ids: dict[str, frozenset[str]] = {}
     in_full: set[str] = set()
-    # what retries and brackets cost beyond their share must not use up what other checks have planned
-    limit = run.budget.sent + len(waiting) + max(2, ceil(len(waiting) / _MOST)) + 1 + spare
-    limit += run.shares.of_retries(len(waiting)) if run.lag.lag else 0
+    share = _Share.of(run, len(waiting), spare)
     size = _MOST
     while waiting and before is not None:
         if run.lag.lag and waiting[0].query in open_ids:
@@ -107,7 +134,7 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
             before = run.lists.read_after_the_lag()
             if before is None:
                 break
-        number, asked = _ask_batch(run, waiting[:size], limit, open_ids)
+        number, asked = _ask_batch(run, waiting[:size], share, open_ids)
         waiting = waiting[number:]
         if not asked:
             continue
@@ -122,7 +149,7 @@ def ask_in_brackets(run: Inspection, queries: Sequence[Query], spare: int = 0) -
             is_open = _report(run, each, bracket, open_ids)
             if not each.open_ids:
                 in_full.add(query.query)
-            if is_open and is_first and run.budget.sent < limit:
+            if is_open and is_first and share.left > 0:
                 waiting.append(query)
             elif is_open:
                 _leave_open(run, query, open_ids)
@@ -138,13 +165,13 @@ def _leave_open(run: Inspection, query: Query, open_ids: Mapping[str, frozenset[
 
 
 def _ask_batch(
-    run: Inspection, batch: Sequence[Query], limit: int, open_ids: Mapping[str, frozenset[str]]
+    run: Inspection, batch: Sequence[Query], share: _Share, open_ids: Mapping[str, frozenset[str]]
 ) -> tuple[int, list[AskedQuery]]:
     """Ask queries until their answers are many bytes; return how many were asked, and the answers to judge."""
     asked: list[AskedQuery] = []
     left = _MOST_BYTES
     for number, query in enumerate(batch, 1):
-        item = _ask(run, query, limit, open_ids)
+        item = _ask(run, query, share, open_ids)
         if item is not None:
             asked.append(item)
             left -= item.exchange.response.size
@@ -153,9 +180,9 @@ def _ask_batch(
     return len(batch), asked
 
 
-def _ask(run: Inspection, query: Query, limit: int, open_ids: Mapping[str, frozenset[str]]) -> AskedQuery | None:
+def _ask(run: Inspection, query: Query, share: _Share, open_ids: Mapping[str, frozenset[str]]) -> AskedQuery | None:
     """Ask a query; None if nothing can be judged."""
-    if min(run.budget.left, limit - run.budget.sent) <= _CLOSING:
+    if min(run.budget.left, share.left) <= _CLOSING:
         if query.query in open_ids:
             _leave_open(run, query, open_ids)
         elif run.budget.left <= _CLOSING:

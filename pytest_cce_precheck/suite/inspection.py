@@ -151,7 +151,9 @@ class Inspection:
         if self._plan is None and not self.query_log.replaying:
             self._plan = covering_plan(
                 answer.tasks,
-                questions=max(self.shares.questions - self._joined, 0),
+                questions=max(
+                    self.shares.questions - self._joined - self.budget.retries_beyond(self.shares.retries), 0
+                ),
                 seed=self.settings.seed,
                 answered=self.proved,
                 repeated=not self.joined_refused,

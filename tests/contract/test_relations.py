@@ -103,7 +103,7 @@ def test_another_content_of_the_same_task_is_told_field_by_field() -> None:
         (lambda task: task["metadata"].pop("addonInstanceName"), "PRE416"),
         (lambda task: task["status"].update(riskList=[]), "PRE403"),
         (lambda task: task["metadata"].update(addonInstanceName="another"), "PRE403"),
-        (lambda task: task["metadata"].pop("expireTimeStamp"), "PRE403"),
+        (lambda task: task["metadata"].pop("expireTimeStamp"), "PRE416"),
     ],
     ids=["no riskList", "no message of risks", "no name", "an empty riskList", "another name", "no expiry"],
 )
