@@ -152,8 +152,8 @@ def is_error_envelope(document: Mapping[str, Any]) -> bool:
 
 
 def is_gateway_error(document: Mapping[str, Any]) -> bool:
-    """Whether an error is in the form of the API gateway, not in that of CCE."""
-    return bool(document.keys() & _GATEWAY_ERROR)
+    """Whether an error is in the form of the API gateway, not in that of CCE, which may have further fields."""
+    return bool(document.keys() & _GATEWAY_ERROR) and not document.keys() >= _CCE_ERROR
 
 
 def status_in_code(code: Any) -> str:

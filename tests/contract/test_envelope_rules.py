@@ -176,6 +176,12 @@ def test_an_error_in_neither_envelope_is_found(document: Any) -> None:
     assert codes(listed(document, status=404)) == ["PRE107"]
 
 
+def test_an_error_in_the_form_of_cce_may_have_the_fields_of_the_gateway_too() -> None:
+    error = {"errorCode": "CCE.01404001", "errorMessage": "not found"}
+    assert codes(listed({**error, "error_code": "x", "error_msg": "y"}, status=404)) == []
+    assert codes(listed({"errorCode": "CCE.01404001", "error_msg": "y"}, status=404)) == ["PRE107"]
+
+
 @pytest.mark.parametrize(
     "document",
     [
