@@ -8,7 +8,7 @@ leaves unspecified is a `Query` with several acceptable meanings.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -258,13 +258,18 @@ class Unlisted:
     seen: dict[str, tuple[Request, float]] = field(default_factory=dict)
 
     def judge(
-        self, query: Query, answer: Answer, bracket: Bracket, replicas: ReplicaLag | None = None
+        self,
+        query: Query,
+        answer: Answer,
+        bracket: Bracket,
+        replicas: ReplicaLag | None = None,
+        but: Container[str | None] = (),
     ) -> list[Finding]:
-        """Judge one more answer; ``replicas`` are needed if they lag."""
+        """Judge one more answer, ``but`` for some tasks; ``replicas`` are needed if they lag."""
         findings, opened_by = [], bracket.before.exchange.request
         lagging = replicas if replicas is not None and replicas.lag else None
         for key, task in answer.by_id.items():
-            if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag:
+            if key in bracket.before.by_id or key in bracket.after.by_id or key in bracket.within_lag or key in but:
                 continue
             earlier, since = self.seen.setdefault(key, (opened_by, lagging.now() if lagging else 0.0))
             if earlier is not opened_by and (lagging is None or lagging.left_out(key, since, bracket.before)):

@@ -142,6 +142,11 @@ class Following:
             return False
         for judged in closed[1]:
             self._judge(judged)
+            if judged.answer is not None and not judged.compared:
+                # created tasks may be listed a little later, others may not be left out of the list for them
+                query = judged.asked.query
+                found = run.unlisted.judge(query, judged.answer, closed[0], run.lag, but=self._entries)
+                run.results.report(*found)
         after = closed[0].after
         self._saw(UNFILTERED, after.exchange, after)
         return True

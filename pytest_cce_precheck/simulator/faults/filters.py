@@ -237,6 +237,7 @@ HOOKS: Final[HookTable] = {
         "one-instance-not-found": when(only(INSTANCE), hide(lambda _, task: task.instance.template == "everest")),
         "one-task-missing-from-the-unfiltered-list": when(unfiltered, hide_one(place=4)),
         "unfiltered-list-shows-ten": when(unfiltered, lambda _, tasks: tasks[-10:]),
+        "unfiltered-list-shows-thirteen": when(unfiltered, lambda _, tasks: tasks[-13:]),
         "task-listed-twice-under-instance": when(only(INSTANCE), lambda _, tasks: [*tasks, *tasks[-1:]]),
         "unfiltered-list-hides-init": when(unfiltered, hide(INIT)),
     },
