@@ -270,7 +270,6 @@ HOOKS: Final[HookTable] = {
         ),
         "lists-of-a-moment-ago": when(lambda call: not given(TASK_ID)(call), _as_a_moment_ago),
         "task-id-of-a-moment-ago": when(given(TASK_ID), _as_a_moment_ago),
-        "timestamps-in-utc-under-filters": when(filtered, _timestamps(offset_minutes=0)),
         "count-of-the-cluster": by_call(lambda call: in_document(put("pageInfo.currentCount", len(call.listed)))),
         "instance-ids-absent": _without_instance,
         "busy-cluster": _shuffle,
