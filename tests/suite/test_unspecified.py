@@ -382,6 +382,15 @@ def test_a_bad_token_is_refused_beside_good_requests_too() -> None:
     assert "a made-up token beside good requests" in run.results.findings[0].message
 
 
+def test_a_gateway_that_fails_beside_good_requests_says_nothing_about_a_token() -> None:
+    page = Response(504, Headers([("Content-Type", "text/html")]), b"<html>504 Gateway Time-out</html>")
+    token = Simulator().credentials.token
+    assert token is not None
+    run = run_of(lambda request, *_: None if request.headers.get("X-Auth-Token") == token.reveal() else page)
+    run.run(transport.simultaneous_questions_are_answered_each_for_itself)
+    assert alarms(run) == []
+
+
 def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
     """No source says how the SDKs sign a request whose content type is not JSON."""
     run = run_of(lambda request, *_: refusal(401) if CONTENT_HASH_HEADER in request.headers else None, kind="ak/sk")
