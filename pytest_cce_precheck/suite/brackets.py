@@ -98,10 +98,10 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
         return JudgedQuery(asked, None, tuple(alone))
     run.results.proof.see_selection(query, answer, bracket)
     verdict = judge_selection(query, answer, bracket)
-    # an optional field more or less does not change the number
-    is_wrong = any(each.code != "PRE416" for each in verdict.findings)
-    counted = () if is_wrong else run.count_meaning.judge(answer, bracket)
-    compared = (*verdict.findings, *counted)
+    # an optional field more or less only warns, and must hide nothing
+    wrong = tuple(each for each in verdict.findings if each.code != "PRE416")
+    alone += [each for each in verdict.findings if each.code == "PRE416"]
+    compared = wrong or tuple(run.count_meaning.judge(answer, bracket))
     if asked.variant:
         compared = tuple(
             replace(each, message=f"{each.message}, asked with {asked.variant}", subject=(*each.subject, asked.variant))

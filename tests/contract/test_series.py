@@ -54,6 +54,8 @@ def test_a_finished_task_stays_as_it_is() -> None:
     assert codes_of([done], [moved(done, lambda d: d["status"].update(message="other"))]) == ["PRE502"]
     later = moved(done, lambda d: d["metadata"].update(expireTimeStamp="2026-11-26T00:00:00Z"))
     assert codes_of([done], [later]) == ["PRE503"]
+    both = moved(later, lambda d: d["status"].update(message="other"))
+    assert codes_of([done], [both]) == ["PRE503", "PRE502"]
     expires = parse_timestamp(done["metadata"]["expireTimeStamp"])
     same = format_timestamp(replace(expires, offset_minutes=expires.offset_minutes + 60))
     assert codes_of([done], [moved(done, lambda d: d["metadata"].update(expireTimeStamp=same))]) == []
