@@ -81,6 +81,14 @@ def _with_underscores(value: str) -> str:
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in value).upper()
 
 
+def _with_separators(value: str) -> str:
+    """Return a value that holds the real one for whoever splits it, compares only its beginning or end, or searches it.
+
+    Whichever of these characters it is split at, one part is the real value, the first or the last one at the ends.
+    """
+    return f"{value}&x,{value},x {value} x|{value}|x;{value};x/{value}"
+
+
 def _everything_odd(value: str) -> str:
     """Return one value with everything that services stumble over; each part has a class of its own too."""
     return f"{value}插é\U0001f600' OR '1'='1\r\nX-Precheck-Probe: injected<b>{{{{7*7}}}}{'%' * 1500}"
@@ -109,8 +117,6 @@ _LOST_FROM_IDS: Final[tuple[Unselective, ...]] = (
     Unselective("quoted", _respelt('"{}"'), 4, joined=True),
     Unselective("dot after", _respelt("{}."), 4, joined=True),
     Unselective("slash after", _respelt("{}/"), 4, joined=True),
-    Unselective("next parameter", _respelt("{}&precheck_probe=1"), 4, joined=True),
-    Unselective("semicolon", _respelt("{};precheck_probe=1"), 4, joined=True),
     Unselective("path", _respelt("./{}"), 4, joined=True),
     Unselective("markup", _respelt("<b>{}</b>{{{{7*7}}}}${{7*7}}"), 4, joined=True),
 )
@@ -124,7 +130,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("quote", _respelt("{}' OR '1'='1"), 2),
     Unselective("wildcard *", lambda _: "*", 2),
     Unselective("suffix", lambda value: value[len(value) // 2 :], 3, joined=True),
-    Unselective("longer", _respelt("{}0"), 3, joined=True),
+    Unselective("with separators", _with_separators, 2, joined=True),
     Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
     Unselective("null", lambda _: "null", 3),
     Unselective("number", lambda _: "0", 3),

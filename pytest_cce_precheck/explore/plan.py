@@ -49,7 +49,8 @@ _WHOLE: Final = 80
 # how many tasks are asked for with all of their values, and how many instances with a type
 _TOGETHER: Final = 2
 _LOOKED_AT: Final = 64
-_LOST_MOST_OFTEN: Final = ("blank after", "null byte")
+# asked for in both id filters, even if values cannot be joined
+_MOST_TELLING: Final = ("blank after", "null byte", "with separators")
 _PLANNED: Final = 500
 _BESIDE_A_TYPE: Final = ((Filter.TASK_ID, NIL), (Filter.ADDON_INSTANCE_ID, UNKNOWN))
 
@@ -186,7 +187,7 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
         for index, odd in enumerate(odd_values(name, anchors, values[name])):
             # every class comes before the rare combinations; if values cannot be joined, each is asked for in one of
             # the id filters first
-            in_both = odd.tier > 1 and index < len(CLASSES[name]) and odd.value.value_class not in _LOST_MOST_OFTEN
+            in_both = odd.tier > 1 and index < len(CLASSES[name]) and odd.value.value_class not in _MOST_TELLING
             later = in_both and name is (Filter.TASK_ID, Filter.ADDON_INSTANCE_ID)[index % 2]
             # and a type is checked against those that there are, so that what is rare there comes last
             last = later or (name is Filter.TYPE and odd.tier > 2)
@@ -194,9 +195,6 @@ def _unknown(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str, ..
             is_beside = anchors and (name, odd.value.value_class) in _BESIDE_A_TYPE
             beside = matching(anchors[0], Filter.TYPE) if is_beside else ()
             yield (_LAST if odd.joined and later else 3) if last else min(odd.tier, 3), select([*beside, odd.value])
-    for tier, name in ((2, Filter.TASK_ID), (3, Filter.ADDON_INSTANCE_ID)):
-        if len(values[name]) > 1:
-            yield tier, select([FilterValue(name, ",".join(values[name][:2]), "list")])
 
 
 def _combinations(

@@ -103,10 +103,10 @@ def _repetition(anchors: Sequence[AnsweredTask], values: dict[Filter, tuple[str,
 
 
 def _repeated(name: Filter, first: str, second: str) -> Query:
-    # one value given twice is one filter; of two values the service may take either, both, or none
+    # a service may join repeated values by commas, and find no such one; of two it may also take either, or both
     ones = (((name, first),),), (((name, second),),)
     either = (((name, first),), ((name, second),))
-    meanings = (ones[0],) if first == second else (either, *ones, NOTHING)
+    meanings = (ones[0], NOTHING) if first == second else (either, *ones, NOTHING)
     query = encode_query([(name, first), (name, second)])
     return Query(query, meanings, frozenset({400}), "PRE408", (str(name),))
 

@@ -81,6 +81,10 @@ def _has_malformed_id(call: Call) -> bool:
         return True
 
 
+def _has_repeated_values(call: Call) -> bool:
+    return any(len(some) > 1 for some in call.query.values.values())
+
+
 def _has_empty_value(call: Call) -> bool:
     return any(not value and name not in call.query.filters for name, value in call.query.given)
 
@@ -242,9 +246,7 @@ HOOKS: Final[HookTable] = {
         "unknown-ids-404": _unknown_id_is_404,
         "empty-value-400": _refuse_if(_has_empty_value, "empty", "empty parameter."),
         "malformed-ids-400": _refuse_if(_has_malformed_id, "malformed-id", "an id is not a UUID."),
-        "repeated-parameters-400": _refuse_if(
-            lambda call: any(len(some) > 1 for some in call.query.values.values()), "repeated", "given twice."
-        ),
+        "repeated-parameters-400": _refuse_if(_has_repeated_values, "repeated", "given twice."),
         "unknown-parameters-400": _refuse_if(
             lambda call: not set(Filter).issuperset(dict(call.query.params)), "unknown-parameter", "unknown parameter."
         ),
@@ -256,6 +258,7 @@ HOOKS: Final[HookTable] = {
     "select": {
         "created-tasks-found-by-filters-later": when(filtered, hide(_created_within(6.0))),
         "empty-value-matches-nothing": when(_has_empty_value, nothing),
+        "repeated-values-joined-by-commas": when(_has_repeated_values, nothing),
         "first-of-repeated-values": _by_one_of_several(0),
         "last-of-repeated-values": _by_one_of_several(-1),
         "instance-ids-absent": when(

@@ -25,7 +25,7 @@ from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER, Filter, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_cce_precheck.suite.inspection import Inspection
 
@@ -70,13 +70,18 @@ def bad_credentials_are_refused(run: Inspection) -> None:
             run.results.found("PRE608", message, exchange, subject="signature")
 
 
-def ask_by_token(run: Inspection, request: Request) -> Exchange | None:
-    """Ask with the token in place of a signature; None if the run has no two credentials, or the token has ended."""
+def ask_by_token(
+    run: Inspection, request: Request, respelt: Callable[[Request], Request] = lambda request: request
+) -> Exchange | None:
+    """Ask with the token in place of a signature; None if the run has no two credentials, or the token has ended.
+
+    ``respelt`` may change the spelling of the headers, that of the token among them.
+    """
     keys = run.client.credentials
     if keys.kind != "ak/sk" or keys.token is None:
         return None
     token = Credentials(token=keys.token)
-    exchange = run.sender.ask(run.client.authenticated(request, token), as_is=True)
+    exchange = run.sender.ask(respelt(run.client.authenticated(request, token)), as_is=True)
     if exchange.status not in REFUSALS:
         return exchange
     own = run.sender.ask(run.client.authenticated(run.client.list_request(), token), as_is=True)

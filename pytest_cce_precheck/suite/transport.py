@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 
 Q = TypeVar("Q", bound="Query | None")
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
-# D: Content-Type is a header of the request, and GET does not check it; a service may look for filters in such a body
-_OTHER_TYPE: Final = "application/x-www-form-urlencoded"
+# D: Content-Type is a header of the request, and GET does not check it; a service may look for filters in such a body.
+# Some look at the name of the client too: here the vendor's SDK, below a browser
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "huaweicloud-usdk-python/3.0"}
+_OTHER_CHARSET: Final = "application/json; charset=ISO-8859-1"
 # what clients and proxies send beside it, joined in one request: a language and a cookie that nobody knows, a trace
 _UNUSUAL: Final = {
+    "User-Agent": "Mozilla/5.0",
     "Accept": "*/*",
     "Accept-Language": "x-precheck, *;q=0.5",
     "X-Language": "x-precheck",
@@ -117,7 +120,7 @@ def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None
 
 def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Exchange]]:
     plain = run.client.list_request(query.query)
-    yield f"Content-Type {_OTHER_TYPE}", _asked_with(run, plain, {"Content-Type": _OTHER_TYPE})
+    yield ", ".join(f"{name} {value}" for name, value in _FORM.items()), _asked_with(run, plain, _FORM)
     bare = replace(plain, headers=plain.headers.without("Content-Type"))
     variant, exchange = f"no Content-Type, and unusual {', '.join(_UNUSUAL)}", _asked_with(run, bare, _UNUSUAL)
     if 400 <= exchange.status < 500 and exchange.status not in PASSING:
@@ -125,14 +128,15 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.results.observe("unusual request headers", str(exchange.status))
         variant, exchange = "no Content-Type", _asked_with(run, bare, {})
     yield variant, exchange
-    exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
+    other = replace(plain, headers=plain.headers.replacing("Content-Type", _OTHER_CHARSET))
+    exchange = run.sender.ask(_in_lower_case(run.client.authenticated(other)), as_is=True)
     if exchange.status == HTTPStatus.UNAUTHORIZED:
         # as it is, a request does not get a new token when the old one has just ended
         run.sender.ask(plain)
-        exchange = run.sender.ask(_in_lower_case(run, plain), as_is=True)
-    yield "header names in lower case", exchange
-    if run.shares.transport > _HEADERS and (by_token := ask_by_token(run, plain)) is not None:
-        yield "the token in place of a signature", by_token
+        exchange = run.sender.ask(_in_lower_case(run.client.authenticated(other)), as_is=True)
+    yield f"header names in lower case, {_OTHER_CHARSET}", exchange
+    if run.shares.transport > _HEADERS and (by_token := ask_by_token(run, plain, _in_lower_case)) is not None:
+        yield "the token in place of a signature, its header in lower case", by_token
 
 
 def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> Exchange:
@@ -149,9 +153,8 @@ def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> 
     return run.sender.ask(changed, as_is=is_signed)
 
 
-def _in_lower_case(run: Inspection, plain: Request) -> Request:
-    headers = run.client.authenticated(plain).headers
-    return replace(plain, headers=type(headers)((name.lower(), value) for name, value in headers.pairs))
+def _in_lower_case(request: Request) -> Request:
+    return request.with_headers(Headers((name.lower(), value) for name, value in request.headers.pairs))
 
 
 def simultaneous_questions_are_answered_each_for_itself(run: Inspection) -> None:

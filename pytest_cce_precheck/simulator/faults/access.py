@@ -227,6 +227,7 @@ HOOKS: Final[HookTable] = {
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
         "path-not-signed": _accept_signature(_other_paths),
+        "body-not-signed": _accept_signature(lambda call: [replace(call.request, body=b"")]),
         "content-type-not-signed": _accept_signature(
             lambda call: [_with_header(call, "Content-Type", "application/json")]
         ),

@@ -184,7 +184,6 @@ HOOKS: Final[HookTable] = {
             lambda call: TYPE in _names(call)[1:] and _names(call)[0] != TYPE, ignore(TYPE)
         ),
         "parameters-must-be-sorted": when(lambda call: _names(call) != sorted(_names(call)), _by_first),
-        "repeated-parameter-selects-nothing": when(_repeated, nothing),
         "repeated-parameter-is-dropped": when(_repeated, everything),
         "limit-honoured": lambda call, tasks: tasks[: _number_in(call, "limit", "page_size", "size")],
         "offset-honoured": lambda call, tasks: tasks[_number_in(call, "offset", "marker", "page") :],

@@ -17,10 +17,12 @@ from pytest_cce_precheck.simulator.hooks import (
     add_a_task,
     alter,
     always,
+    drop,
     each,
     every,
     everything,
     filtered,
+    in_document,
     in_each,
     on_error,
     on_list,
@@ -48,6 +50,7 @@ _STACK: Final = (
     "\tat com.huawei.cce.addon.PrecheckService.list(PrecheckService.java:118)\n"
     "\tat com.huawei.cce.addon.PrecheckResource.get(PrecheckResource.java:57)"
 )
+_UNSUPPORTED: Final = Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
 _SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
@@ -153,7 +156,11 @@ HOOKS: Final[HookTable] = {
         "header-names-have-a-case": when(
             lambda call: dict(call.request.headers.pairs).keys().isdisjoint({TOKEN_HEADER, "Authorization"}),
             lambda _call, _refusal: unauthorized("no-credentials"),
-        )
+        ),
+        "header-of-the-token-has-a-case": when(
+            lambda call: TOKEN_HEADER.lower() in dict(call.request.headers.pairs),
+            lambda _call, _refusal: unauthorized("no-credentials"),
+        ),
     },
     "route": {
         "post-answers-as-get": partial(_method_as_get, ["POST"]),
@@ -167,9 +174,12 @@ HOOKS: Final[HookTable] = {
     "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
     "check": {
         "read-needs-a-json-content-type": when(
-            lambda call: call.request.headers.get("Content-Type") != JSON,
-            lambda _call, _refusal: Refusal("content-type", 415, "CCE.03415001", "Unsupported media type."),
-        )
+            lambda call: call.request.headers.get("Content-Type") != JSON, lambda _call, _refusal: _UNSUPPORTED
+        ),
+        "read-refuses-another-charset": when(
+            lambda call: "charset=ISO" in call.request.headers.get("Content-Type", ""),
+            lambda _call, _refusal: _UNSUPPORTED,
+        ),
     },
     "select": {
         "form-content-type-hides-the-query": when(
@@ -179,7 +189,12 @@ HOOKS: Final[HookTable] = {
             lambda call: TOKEN_HEADER in call.request.headers and filtered(call), lambda _, tasks: tasks[:-1]
         ),
     },
-    "document": {"line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00"))},
+    "document": {
+        "line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00")),
+        "sdk-gets-an-old-form": when(
+            lambda call: "usdk" in call.request.headers.get("User-Agent", ""), in_document(drop("pageInfo"))
+        ),
+    },
     "respond": {
         "content-type-is-text": on_list(_content_type("text/plain; charset=utf-8")),
         "content-type-is-html-for-task-id": on_list(_content_type("text/html"), only(TASK_ID)),
