@@ -245,6 +245,8 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
     form = caller.with_token(caller.request("type=addonStatic"))
     yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))
+    yield plain.with_headers(plain.headers.replacing("Content-Type", "application/json; charset=ISO-8859-1"))
+    yield plain.with_headers(plain.headers.replacing("User-Agent", "huaweicloud-usdk-python/3.0"))
     yield plain.with_headers(Headers((name.lower(), value) for name, value in plain.headers.pairs))
 
 
@@ -280,6 +282,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
     simulator = caller.simulator
     *before, last = sent
     yield from before
+    yield last.with_headers(caller.signed(replace(last, body=b"", headers=Headers())).headers)
     posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
     caller.connection = 3
     yield last
