@@ -21,7 +21,7 @@ Kind = Literal["text", "number", "flag", "list", "age", "seconds", "command"]
 
 DEFAULT_BUDGET: Final = 250
 LEAST_BUDGET: Final = 30
-DEFAULT_MAX_CREATED: Final = 8
+DEFAULT_MAX_CREATED: Final = 12
 SIMULATED_SERVICE: Final = "the simulator"
 """What reports, histories and snapshots call the simulator."""
 _DAY: Final = 24 * 3600

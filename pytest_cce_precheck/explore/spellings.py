@@ -122,7 +122,7 @@ def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:
     for tier, item, query in encoded_values(task):
         yield tier, select([item], query=query, code="PRE410")
     for item in matching(task, Filter.TYPE):
-        yield 3, select([item], query=f"t%79pe={item.value}", code="PRE410")
+        yield 3, select([item], query=f"%74ype={item.value}", code="PRE410")
         both = [item, *matching(task, Filter.TASK_ID)]
         doubled = "&" + encode_query((each.name, each.value) for each in both).replace("&", "&&")
         yield 3, select(both, query=doubled, code="PRE410")

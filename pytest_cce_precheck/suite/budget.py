@@ -94,7 +94,7 @@ class Shares:
                 f"a budget of {budget} requests checks nothing: at least {LEAST_BUDGET} are needed"
             )
         authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 16, min(max(probes - 20, 0), 6))
-        isolation = _between(4, budget // 15, 14) + _beyond(budget, 7, 13)
+        isolation = _between(4, budget // 15, 14) + _beyond(budget, 6, 15)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         fewest = BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8
         creation = _between(fewest, budget * 2 // 13, 64) if writes else 0

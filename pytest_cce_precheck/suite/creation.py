@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer, AnsweredTask
     from pytest_cce_precheck.suite.inspection import Inspection
 
+# of the tasks that may be created, those for what must not make any
+_KEPT: Final = 3
 _ELSEWHERE: Final = "0.0.0-precheck-elsewhere"
 # seconds after which a task is looked for in two clusters
 _SHOWN_AFTER: Final = 2.0
@@ -74,37 +76,40 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
     if run.shares.creation >= AMPLE:
         look_in_the_other_cluster(run, answer)
     _look_for_twins(run, before, answer)
-    _create_together(run, models)
+    _create_together(run, models, len(answer.tasks))
     _name_another_cluster(run, body_of(run.client.cluster_id, [addon_for(models[0], TaskType.UPGRADE, _ELSEWHERE)]))
     if run.settings.allow_destructive and run.shares.creation >= _AMPLE:
         _try_other_methods(run, answer)
 
 
-def _create_together(run: Inspection, models: list[AnsweredTask]) -> None:
-    """Send two create requests at the same time: each is answered with its own task, and both tasks are listed."""
-    first, last = models[0], models[-1]
-    addons = [
-        addon_for(first, TaskType.STATIC),
-        addon_for(last, TaskType.STATIC if last is not first else TaskType.UPGRADE),
-    ]
-    if run.shares.creation < AMPLE or run.settings.max_created - run.created < len(addons):
+def _create_together(run: Inspection, models: list[AnsweredTask], several: int) -> None:
+    """Send two create requests at the same time: each is answered with its own tasks, and all of these are listed.
+
+    One asks for ``several`` if there are as many other instances: of a longer list, more may be missing at its end.
+    """
+    first, *others = models
+    left = run.settings.max_created - run.created
+    number = max(1, min(several, len(others), left - _KEPT))
+    addons = [addon_for(each, TaskType.STATIC) for each in others[-number:]]
+    sent = [[addon_for(first, TaskType.STATIC)], addons or [addon_for(first, TaskType.UPGRADE)]]
+    if run.shares.creation < AMPLE or left < 1 + number:
         return
     if any(finding.code == "PRE507" for finding in run.results.findings):
         # created tasks are not shown, alone or together: nobody waits for them once more
         return
-    requests = [run.client.create_request(body_of(run.client.cluster_id, [addon])) for addon in addons]
+    requests = [run.client.create_request(body_of(run.client.cluster_id, each)) for each in sent]
     outcomes = run.sender.send_together(requests)
     made: dict[str, Answer] = {}
-    for outcome in outcomes:
+    for asked, outcome in zip(map(len, sent), outcomes, strict=True):
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
-            # it may have made a task
-            run.created += 1
+            # it may have made its tasks
+            run.created += asked
             run.results.observe("two create requests at the same time", "one was not answered")
         elif outcome.status >= 300:
             run.results.report(*check(outcome, expect=OWN_GROUNDS))
             run.results.observe("two create requests at the same time", f"one was refused with {outcome.status}")
         else:
-            run.created += 1
+            run.created += asked
             answer = _judged(run, outcome)
             if answer is None:
                 continue

@@ -52,7 +52,7 @@ def other_places_cannot_be_read(run: Inspection) -> None:
             "no foreign project and cluster are given (--cce-foreign-project-id, …)", part="isolation between accounts"
         )
     statuses = set()
-    for probe in run.chosen(probes, max(3, run.shares.isolation * 3 // 5), lambda probe: probe.what):
+    for probe in run.chosen(probes, max(3, run.shares.isolation * 5 // 8), lambda probe: probe.what):
         exchange = run.sender.ask(probe.request, as_is=probe.as_is)
         statuses.add(exchange.status)
         run.results.judged += exchange.status not in PASSING
@@ -91,7 +91,8 @@ def _unknown_places(run: Inspection) -> Iterator[Probe]:
         if respelt(cluster) != cluster:
             yield Probe(3, f"the cluster's id {how}", client.list_request(cluster_id=respelt(cluster)))
     yield Probe(3, "a cluster named %", client.list_request(cluster_id="%"))
-    yield Probe(4, "a cluster named *", client.list_request(cluster_id="*"))
+    for wild in ("*", "-"):
+        yield Probe(4, f"a cluster named {wild}", client.list_request(cluster_id=wild))
     for tier, what, respelt in (
         (1, "a project that does not exist", run.unknown_id),
         *((3, f"the project's id {how}", respelt) for how, respelt in odd),

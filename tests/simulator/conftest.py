@@ -175,7 +175,7 @@ def _places(caller: Caller) -> Iterator[Request]:
     simulator = caller.simulator
     clusters = (simulator.other_cluster_id, simulator.empty_cluster_id, simulator.foreign_cluster_id)
     cluster_id = simulator.cluster_id
-    for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0", "%"):
+    for cluster in (*clusters, "nowhere", cluster_id.upper(), f"{cluster_id}0", "%", "-"):
         yield caller.with_token(caller.request(cluster=cluster))
     yield caller.request(cluster=simulator.other_cluster_id)
     yield caller.with_token(caller.request("type=addonStatic", cluster=simulator.foreign_cluster_id))
@@ -271,7 +271,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
         caller.order(
-            entry(0, values={"text": "<b>", "more": [1.5, True, None, {"none": []}]}),
+            entry(0, values={"text": "<b>", "password": "probe", "more": [1.5, True, None, {"none": []}]}),
             entry(0, "addonUpgrade", targetVersion="1.2.3-rc.1"),
             entry(1, "addonUpgrade", targetVersion="1.10"),
         ),

@@ -12,7 +12,18 @@ from types import NoneType, UnionType
 from typing import Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
-from pytest_cce_precheck.simulator.hooks import accept, alter, drop, in_document, in_each, on_status, put, with_status
+from pytest_cce_precheck.simulator.hooks import (
+    accept,
+    alter,
+    drop,
+    in_document,
+    in_each,
+    on_status,
+    put,
+    unfiltered,
+    when,
+    with_status,
+)
 from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTable
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
@@ -132,7 +143,8 @@ def _beside_another(edit: Edit, call: Call, document: Document) -> None:
 
 def _id_of_the_one_before(call: Call, document: Document) -> None:
     [made] = document["status"]["items"][-1:]
-    before = next(task for task in reversed(call.cluster.tasks) if task.id != made["metadata"]["taskID"])
+    own = {item["metadata"]["taskID"] for item in document["status"]["items"]}
+    before = next(task for task in reversed(call.cluster.tasks) if task.id not in own)
     call.state.remove(call.cluster.id, made["metadata"]["taskID"])
     made["metadata"]["taskID"] = before.id
 
@@ -158,6 +170,9 @@ HOOKS: Final[HookTable] = {
     "created": {
         "create-status-shape": _other_shape,
         "create-spec-cuts-long-texts": _in_values(str, lambda text: text[:255]),
+        "create-spec-hides-passwords": _in_values(
+            dict, lambda value: value | dict.fromkeys(value.keys() & {"password"}, "***")
+        ),
         "create-spec-loses-values": in_document(drop("spec.addonList.*.values")),
         "create-spec-loses-cluster": in_document(drop("spec.clusterID")),
         "created-task-is-running": in_each(put("status.status", "Running"), put("status.riskList.0.status", "Running")),
@@ -195,6 +210,7 @@ HOOKS: Final[HookTable] = {
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
+    "select": {"list-ends-after-18-tasks": when(unfiltered, lambda _, tasks: tasks[:18])},
     "document": {"created-task-listed-with-another-version": _list_with_another_version},
     "respond": {
         "create-answers-200": on_status(201, with_status(200)),

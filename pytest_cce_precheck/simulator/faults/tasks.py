@@ -237,6 +237,7 @@ HOOKS: Final[HookTable] = {
         "foreign-cluster-readable-with-a-filter": when(filtered, _instead_of_refusal("cluster")),
         "other-connections-read-the-cluster-before": _cluster_of_the_call_before,
         "cluster-id-in-any-case": _main_for_like(lambda sent, cluster_id: sent.lower() == cluster_id),
+        "hyphen-stands-for-a-cluster": _main_for_like(lambda sent, _: sent == "-"),
         "cluster-id-is-a-pattern": _main_for_like(lambda sent, _: sent == "%25"),
         "project-id-in-any-case": _project_for_like(lambda sent, project: sent.lower() == project),
         "project-id-is-trimmed": _project_for_like(lambda sent, project: unquote(sent).strip() == project),
