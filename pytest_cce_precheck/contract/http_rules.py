@@ -16,6 +16,7 @@ from pytest_cce_precheck._text import excerpt
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.exchange import Exchange
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DATE: Final = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
@@ -59,10 +60,13 @@ def framing_is_consistent(exchange: Exchange) -> Iterator[Finding]:
 
 
 def fields_are_well_formed(exchange: Exchange) -> Iterator[Finding]:
-    """RFC 9110, 5.5, 5.6.7, 8.8.3: values hold no control characters; dates, tags and ages have a form."""
+    """RFC 9110, 5.1, 5.5, 5.6.7, 8.8.3: names are tokens, values hold no control characters; dates, … have a form."""
     for name, value in exchange.response.headers.pairs:
         form, wanted = _FORMS.get(name.lower(), (None, ""))
-        if name.lower() in _SINGLE and _CONTROL.search(value):
+        if not _TOKEN.fullmatch(name):
+            # RFC 9112, 5.1: nor is a blank between the name and the colon
+            yield Finding("PRE116", f"{excerpt(name, 0, 60)!r} is no name of a header", subject=("name",))
+        elif name.lower() in _SINGLE and _CONTROL.search(value):
             message = f"the header {name} holds a control character: {excerpt(value, 0, 60)!r}"
             yield Finding("PRE116", message, subject=(name.lower(), "control character"))
         elif form is not None and not form.fullmatch(value.strip()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, islice
+from itertools import combinations, cycle, islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -112,10 +112,14 @@ def _repeated(name: Filter, first: str, second: str) -> Query:
 
 
 def encoded_values(task: AnsweredTask) -> Iterator[tuple[int, FilterValue, str]]:
-    """Yield the task's value of each filter with its tier, and with each byte of it percent-encoded."""
+    """Yield the task's value of each filter with its tier, and with each byte of it percent-encoded.
+
+    Every second one has digits in lower case (RFC 3986, 6.2.2.1).
+    """
+    forms = cycle(("%{:02x}", "%{:02X}"))
     for tier, name in ((2, Filter.TASK_ID), (2, Filter.TYPE), (3, Filter.ADDON_INSTANCE_ID)):
         for item in matching(task, name):
-            yield tier, item, f"{name}=" + "".join(f"%{byte:02X}" for byte in item.value.encode())
+            yield tier, item, f"{name}=" + "".join(next(forms).format(byte) for byte in item.value.encode())
 
 
 def _encoding(task: AnsweredTask) -> Iterator[TieredQuery]:

@@ -155,7 +155,7 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     if credentials.access_key is not None and credentials.secret_key is not None:
         keys = replace(credentials, token=None)
         yield from _key_probes(run, by_type, by_id, keys)
-        yield from _signature_probes(run, plain, filtered, client.list_request(select(given[:-1]).query), keys)
+        yield from _signature_probes(run, plain, filtered, keys)
         yield from _tampered(*(client.authenticated(each, keys) for each in (plain, by_id, elsewhere)))
         early = client.authenticated(by_type, keys, now=utc_now() + timedelta(days=1))
         yield Probe(2, "PRE605", f"a signature of tomorrow and {Filter.TYPE}", early)
@@ -178,6 +178,9 @@ def _nobodys_probes(
     # another scheme; who takes any token there also takes the known one with more behind it
     bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_unsigned_claims(run)}")
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
+    # who looks at the one may not look at the other
+    both = _with_token(by_type.with_headers(basic), _made_up(run, 48))
+    yield Probe(2, "PRE602", "a made-up token and a made-up password", both)
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
     # no source says whether what cannot be read is no credentials or no request
@@ -204,14 +207,14 @@ def _key_probes(run: Inspection, by_type: Request, by_id: Request, keys: Credent
     yield Probe(2, "PRE603", f"an unknown access key, a known secret key and {Filter.TASK_ID}", borrowed)
 
 
-def _signature_probes(
-    run: Inspection, plain: Request, filtered: Request, fewer: Request, keys: Credentials
-) -> Iterator[Probe]:
+def _signature_probes(run: Inspection, plain: Request, filtered: Request, keys: Credentials) -> Iterator[Probe]:
     client = run.client
     signed = client.authenticated(plain, keys)
     of_type = client.authenticated(client.list_request(f"{Filter.TYPE}={TaskType.STATIC}"), keys).headers
-    of_fewer = client.authenticated(fewer, keys).headers
-    yield Probe(1, "PRE604", "the signature of fewer filters", replace(filtered, headers=of_fewer))
+    # as it was accepted just now: a service may know it, and not look at what it is over
+    accepted = run.lists.latest.exchange.request if run.lists.latest is not None else signed
+    added = replace(filtered, headers=accepted.headers)
+    yield Probe(1, "PRE604", "a signature that was accepted without a query", added)
     of_filtered = client.authenticated(filtered, keys).headers
     yield Probe(2, "PRE604", "the signature of a query that is left out", replace(plain, headers=of_filtered))
     replayed = client.list_request(f"{Filter.TYPE}={TaskType.UPGRADE}")
@@ -223,7 +226,7 @@ def _signature_probes(
     other_cluster = run.settings.neighbours.other_cluster_id or run.unknown_id(client.cluster_id)
     elsewhere = client.authenticated(client.list_request(cluster_id=other_cluster), keys)
     yield Probe(2, "PRE604", "the signature of another cluster's path", replace(plain, headers=elsewhere.headers))
-    other_method = client.authenticated(client.list_request(method="HEAD"), keys)
+    other_method = client.authenticated(client.list_request(method="POST"), keys)
     yield Probe(2, "PRE604", "the signature of another method", replace(plain, headers=other_method.headers))
     old = client.authenticated(plain, keys, now=utc_now() - timedelta(hours=1))
     yield Probe(1, "PRE605", "a signature that is an hour old", old)

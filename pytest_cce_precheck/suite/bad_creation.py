@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # the rarer mistakes are left out
 _MOST_BAD: Final = 12
 # requests without good credentials, and the list after them
-_AFTERWARDS: Final = 4
+_AFTERWARDS: Final = 5
 # so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster
 _ENOUGH: Final = 3
 
@@ -70,13 +70,17 @@ def bad_create_requests_are_refused(run: Inspection) -> None:
 
 
 def _send_with_bad_credentials(run: Inspection, good: dict[str, Any], known: list[str]) -> list[int]:
-    """Send a good create request without credentials, and with an empty body's signature; return the statuses."""
+    """Send a good create request without credentials, and with the signatures of other bodies; return the statuses."""
     unsigned = run.client.create_request(good)
     probes = [(unsigned, "PRE601", "no credentials")]
     if run.client.credentials.kind == "ak/sk":
         # a service that does not look at the body takes it for an empty one, or takes any
         headers = run.client.authenticated(replace(unsigned, body=b"")).headers
         probes.append((replace(unsigned, headers=headers), "PRE604", "the signature of an empty body"))
+        if run.accepted is not None:
+            # or knows a signature that it has verified once
+            replayed = replace(unsigned, headers=run.accepted.headers)
+            probes.append((replayed, "PRE604", "a signature that was accepted for another body"))
     statuses = []
     for request, code, what in probes:
         exchange = run.sender.ask(request, as_is=True)

@@ -23,6 +23,7 @@ AWKWARD: Final = {
     "words": ["null", "true", "007", "1.10", ""],
     "letters": "e\u0301 \u00e9 \u63d2\u4ef6 \U0001f9e9 \u2028 \u200f",
     "lines": "a\r\nb\tc",
+    "times": ["2025-08-13", "2025-08-13T11:24:37.5+08:00"],
     "nested": {"": {"a.b": [{"c": [[1], {}]}], "null": None}},
     "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
     "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],

@@ -214,7 +214,10 @@ def _create(run: Inspection, addons: Sequence[dict[str, Any]]) -> Exchange | Non
             why = error.detail
         else:
             if exchange.status not in PASSING and not has_failed(exchange):
-                run.created -= len(addons[:left]) if exchange.status >= 300 else 0
+                if exchange.status >= 300:
+                    run.created -= len(addons[:left])
+                else:
+                    run.accepted = exchange.request
                 return exchange
             why = f"{exchange.status}"
             failed += [exchange] * has_failed(exchange)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.client import PrecheckClient
     from pytest_cce_precheck.contract.findings import Finding
     from pytest_cce_precheck.explore.groups import Group
+    from pytest_cce_precheck.wire.exchange import Request
 
 Probed = TypeVar("Probed")
 # with fewer queries, the most telling ones are asked one by one
@@ -39,7 +40,8 @@ class Inspection:
 
     ``left_open`` are queries for the cluster's own values that no answer was judged in full for, ``proved`` the texts
     of queries that a joined one was asked in place of, ``joined_refused`` whether the service refuses all of those,
-    ``created`` is the number of tasks that the run has created or may have. ``again`` is the message of the one
+    ``created`` is the number of tasks that the run has created or may have, ``accepted`` a create request as it was
+    accepted. ``again`` is the message of the one
     finding that a rerun asks for.
     """
 
@@ -69,6 +71,7 @@ class Inspection:
         self.unlisted = Unlisted()
         self.left_open: tuple[Query, ...] = ()
         self.created = 0
+        self.accepted: Request | None = None
         self.again = ""
         self.query_log = QueryLog()
         self.proved: set[str] = set()

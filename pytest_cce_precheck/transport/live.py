@@ -13,7 +13,7 @@ import requests
 from pytest_cce_precheck.environment import without_frames_of
 from pytest_cce_precheck.transport.failures import FAILURES, reason_of
 from pytest_cce_precheck.transport.reading import read_body
-from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter, surplus_of
+from pytest_cce_precheck.transport.watched import Watch, WatchedAdapter, fields_of, surplus_of
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response, TransportError
 from pytest_cce_precheck.wire.hosts import is_loopback, refuse_plain_http
 from pytest_cce_precheck.wire.vocabulary import CREDENTIAL_HEADERS
@@ -70,7 +70,7 @@ class HttpTransport:
             with watch, self._send(request) as received:
                 body = read_body(received.raw)
                 elapsed = monotonic() - watch.began
-                headers = Headers(received.raw.headers.items())
+                headers = Headers(fields_of(received.raw))
                 surplus = surplus_of(received.raw)
                 return Exchange(request, Response(received.status_code, headers, body, elapsed, surplus=surplus))
         except FAILURES as failure:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
+from http.client import HTTPMessage, parse_headers
 from http.client import HTTPResponse as PlainResponse
-from http.client import parse_headers
 from queue import Empty, LifoQueue
 from time import monotonic
 from types import TracebackType
@@ -212,6 +212,16 @@ class _FinalResponse(PlainResponse):
             return b""
         finally:
             self._sock.settimeout(timeout)
+
+
+def fields_of(response: BaseHTTPResponse) -> Iterator[tuple[str, str]]:
+    """Yield the header fields, with those that http.client cannot read: it stops at the first name that is none."""
+    yield from response.headers.items()
+    message = getattr(getattr(response, "_original_response", None), "msg", None)
+    for line in str(message.get_payload()).splitlines() if isinstance(message, HTTPMessage) else ():
+        if line:
+            name, _, value = line.partition(":")
+            yield name, value.strip()
 
 
 class MadeUpResponse(HTTPResponse):

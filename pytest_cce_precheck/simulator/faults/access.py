@@ -88,6 +88,16 @@ def _accept_signature(variants: Callable[[Call], Iterable[Request]]) -> Hook[Ref
     )
 
 
+def _accept_again(call: Call, refusal: Refusal | None) -> Refusal | None:
+    """Accept a create request with a signature that another one was accepted with."""
+    known = call.memory.setdefault("accepted", set())
+    if call.request.method != "POST" or "Authorization" not in call.request.headers:
+        return refusal
+    if refusal is None:
+        known.add(_authorization(call))
+    return None if _authorization(call) in known else refusal
+
+
 def _other_queries(call: Call) -> Iterator[Request]:
     params = call.request.params[:4]
     for length in range(len(params) + 1):
@@ -227,6 +237,8 @@ HOOKS: Final[HookTable] = {
         "signature-ignored": accept("signature-mismatch"),
         "query-not-signed": _accept_signature(_other_queries),
         "path-not-signed": _accept_signature(_other_paths),
+        "accepted-signature-accepted-again": _accept_again,
+        "post-signature-accepted-for-get": _accept_signature(lambda call: [replace(call.request, method="POST")]),
         "body-not-signed": _accept_signature(lambda call: [replace(call.request, body=b"")]),
         "content-type-not-signed": _accept_signature(
             lambda call: [_with_header(call, "Content-Type", "application/json")]
@@ -247,6 +259,7 @@ HOOKS: Final[HookTable] = {
             lambda call: _in_the_other_cluster(call) and TOKEN_HEADER in call.request.headers,
             lambda _call, _refusal: unauthorized("token"),
         ),
+        "token-ignored-beside-an-authorization": accept("token", where=lambda call: bool(_authorization(call))),
         "any-password-accepted": accept("signature-malformed", where=lambda call: _authorization(call)[:6] == "Basic "),
         "forwarded-requests-need-no-credentials": when(
             lambda call: call.request.headers.get("X-Forwarded-For") == "127.0.0.1",

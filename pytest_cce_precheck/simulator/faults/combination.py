@@ -40,6 +40,7 @@ from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.simulator.state import Task
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 
+_LOWER_DIGITS: Final = re.compile(r"%(?:[0-9][a-f]|[a-f][0-9a-f])")
 _ENCODED_LETTER: Final = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _NAMES: Final = frozenset(str(name) for name in Filter)
 
@@ -190,6 +191,7 @@ HOOKS: Final[HookTable] = {
         "unknown-parameter-selects-nothing": when(lambda call: bool(_unknown_parameters(call)), nothing),
         "unknown-parameter-drops-the-filters": when(lambda call: bool(_unknown_parameters(call)), everything),
         "encoded-letters-not-decoded": when(lambda call: any(map(_ENCODED_LETTER.search, _raw_values(call))), nothing),
+        "lower-case-digits-not-decoded": when(lambda call: any(map(_LOWER_DIGITS.search, _raw_values(call))), nothing),
         "values-decoded-twice": lambda call, tasks: (
             list(call.listed) if tasks and any("%" in raw for raw in _raw_values(call)) else tasks
         ),

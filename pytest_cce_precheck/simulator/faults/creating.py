@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +39,7 @@ def _as_number(version: str) -> str:
         return version
 
 
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
 
 
@@ -172,6 +174,9 @@ HOOKS: Final[HookTable] = {
         "create-spec-cuts-long-texts": _in_values(str, lambda text: text[:255]),
         "create-spec-hides-passwords": _in_values(
             dict, lambda value: value | dict.fromkeys(value.keys() & {"password"}, "***")
+        ),
+        "create-spec-reads-dates": _in_values(
+            str, lambda text: f"{text}T00:00:00.000Z" if _DATE.fullmatch(text) else text
         ),
         "create-spec-loses-values": in_document(drop("spec.addonList.*.values")),
         "create-spec-loses-cluster": in_document(drop("spec.clusterID")),

@@ -22,6 +22,7 @@ from pytest_cce_precheck.simulator.hooks import (
     every,
     everything,
     filtered,
+    given,
     in_document,
     in_each,
     on_error,
@@ -191,6 +192,12 @@ HOOKS: Final[HookTable] = {
     },
     "document": {
         "line-breaks-not-escaped": in_each(alter("status.riskList.*.message", lambda text: text + "\x00")),
+        "times-in-the-language-of-the-client": when(
+            lambda call: call.request.headers.get("Accept-Language", "").startswith("de"),
+            in_each(
+                alter("metadata.createTimeStamp", lambda text: f"{text[8:10]}.{text[5:7]}.{text[:4]}, {text[11:19]}")
+            ),
+        ),
         "sdk-gets-an-old-form": when(
             lambda call: "usdk" in call.request.headers.get("User-Agent", ""), in_document(drop("pageInfo"))
         ),
@@ -213,6 +220,7 @@ HOOKS: Final[HookTable] = {
         "content-type-sent-twice": on_list(_header("Content-Type", "text/plain")),
         "framed-in-two-ways": on_list(_header("Transfer-Encoding", "identity")),
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
+        "blank-before-a-colon": on_list(_header("X-Trace ", "5f3a"), given(TYPE)),
         "etag-without-quotes": on_list(_header("ETag", "5f3a")),
         "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
         "unchanged-whatever-the-tag": when(
