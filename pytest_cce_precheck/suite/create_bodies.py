@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.wire.vocabulary import API_VERSION, KIND, Filter, TaskType
@@ -44,14 +45,23 @@ AWKWARD: Final = {
 
 
 def models_of(answer: Answer | None) -> list[AnsweredTask]:
-    """Return a task of each add-on instance that is known with its template; first one whose id has capital letters."""
+    """Return a task of each add-on instance that is known with its template, the oldest first.
+
+    Before these, one whose id has capital letters: if it is stored in lower case, it is another one. The newest may be
+    somebody else's, who takes the instance away again.
+    """
     by_instance: dict[str, AnsweredTask] = {}
     for task in answer.tasks if answer else ():
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if instance and task.metadata.get("addonTemplateName"):
             by_instance.setdefault(instance, task)
-    # an id that is stored in lower case is another one
-    return sorted(by_instance.values(), key=lambda task: (task.value_of(Filter.ADDON_INSTANCE_ID) or "").islower())
+    return sorted(
+        by_instance.values(),
+        key=lambda task: (
+            (task.value_of(Filter.ADDON_INSTANCE_ID) or "").islower(),
+            task.created.seconds if task.created else inf,
+        ),
+    )
 
 
 def addon_for(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
     first, *others = models
     left = run.settings.max_created - run.created
     number = max(1, min(several, len(others), left - _KEPT))
-    addons = [addon_for(each, TaskType.STATIC) for each in others[-number:]]
+    addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
     sent = [[addon_for(first, TaskType.STATIC)], addons or [addon_for(first, TaskType.UPGRADE)]]
     if run.shares.creation < AMPLE or left < 1 + number:
         return
@@ -149,7 +149,7 @@ def _judged(run: Inspection, exchange: Exchange, *, unless_at: str = "") -> Answ
 
 def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None:
     """Create tasks for several entries; for fewer and plainer ones if the service refuses these on its own grounds."""
-    first, last = models[0], models[-1]
+    first, last = models[0], models[:2][-1]
     several = [
         {**addon_for(first, TaskType.STATIC), "values": AWKWARD},
         addon_for(first, TaskType.UPGRADE),

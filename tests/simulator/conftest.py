@@ -229,6 +229,9 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(Headers((*plain.headers.pairs, ("X-Security-Token", "wrong"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("Authorization", "Basic YTpi"))))
     yield plain.with_headers(Headers((*plain.headers.pairs, ("Authorization", "Bearer wrong"))))
+    wrong_token = caller.with_token(plain, "wrong")
+    yield wrong_token.with_headers(wrong_token.headers.replacing("Authorization", "Basic YTpi"))
+    yield plain.with_headers(caller.signed(caller.request(method="POST")).headers)
     yield caller.with_token(plain, "null")
     yield caller.with_token(caller.request(cluster=caller.simulator.other_cluster_id), "wrong")
     yield caller.with_token(filtered, "wrong")
@@ -243,6 +246,7 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     since = plain.headers.replacing("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")
     yield plain.with_headers(since.replacing("If-None-Match", '"another"'))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
+    yield plain.with_headers(plain.headers.replacing("Accept-Language", "de-DE"))
     form = caller.with_token(caller.request("type=addonStatic"))
     yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "application/json; charset=ISO-8859-1"))
@@ -271,7 +275,15 @@ def _creations(caller: Caller) -> Iterator[Request]:
         caller.order(entry(0), entry(1, "addonOther")),
         b"{",
         caller.order(
-            entry(0, values={"text": "<b>", "password": "probe", "more": [1.5, True, None, {"none": []}]}),
+            entry(
+                0,
+                values={
+                    "text": "<b>",
+                    "password": "probe",
+                    "date": "2025-08-13",
+                    "more": [1.5, True, None, {"none": []}],
+                },
+            ),
             entry(0, "addonUpgrade", targetVersion="1.2.3-rc.1"),
             entry(1, "addonUpgrade", targetVersion="1.10"),
         ),
@@ -283,6 +295,9 @@ def _creations(caller: Caller) -> Iterator[Request]:
     *before, last = sent
     yield from before
     yield last.with_headers(caller.signed(replace(last, body=b"", headers=Headers())).headers)
+    accepted = caller.signed(last.with_headers(Headers()))
+    yield accepted
+    yield replace(accepted, body=sent[0].body)
     posted = simulator.state.tasks_of(simulator.cluster_id, simulator.clock.now())[-3:]
     caller.connection = 3
     yield last
