@@ -6,95 +6,25 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_cce_precheck.client import PrecheckClient
-from pytest_cce_precheck.contract.rules import Kind
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import (
-    authentication,
     bad_creation,
     creation,
     exploration,
     filters,
     isolation,
     test_contract,
-    transport,
 )
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
-from pytest_cce_precheck.suite.inspection import Inspection
-from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
-from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.suite.run_settings import Neighbours
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.signing import CONTENT_HASH_HEADER
 from pytest_cce_precheck.wire.vocabulary import list_path
 from tests.contract.answers import answered, listing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Answers = Callable[[Request, int, Response], Response | None]
-
-CODES = {
-    400: "CCE.03400001",
-    401: "CCE.01401001",
-    403: "CCE.01403001",
-    405: "CCE.03405001",
-    409: "CCE.03409001",
-    429: "CCE.02429001",
-}
-GATEWAY = {"error_code": "APIG.0201", "error_msg": "unavailable", "request_id": "r"}
-
-
-def refusal(status: int, headers: dict[str, str] | None = None) -> Response:
-    """Return an error in its documented form."""
-    document = {"errorCode": CODES[status], "errorMessage": "refused"} if status in CODES else GATEWAY
-    pairs = [("Content-Type", "application/json"), ("X-Request-Id", "r"), *(headers or {}).items()]
-    return Response(status, Headers(pairs), json.dumps(document).encode())
-
-
-class Changed(InProcessTransport):
-    """Replaces the simulator's answer if ``answers`` returns one for a request, its number and its answer."""
-
-    def __init__(self, simulator: Simulator, answers: Answers) -> None:
-        super().__init__(simulator)
-        self._answers = answers
-        self.sent: list[Request] = []
-
-    def send(self, request: Request) -> Exchange:
-        self.sent.append(request)
-        exchange = super().send(request)
-        other = self._answers(request, len(self.sent), exchange.response)
-        return exchange if other is None else replace(exchange, response=other)
-
-
-def run_of(
-    answers: Answers = lambda *_: None, *, kind: str = "token", simulator: Simulator | None = None, **settings: object
-) -> Inspection:
-    simulator = simulator or Simulator()
-    keys = simulator.credentials
-    client = PrecheckClient(
-        Changed(simulator, answers),
-        endpoint=simulator.endpoint,
-        project_id=simulator.project_id,
-        cluster_id=simulator.cluster_id,
-        credentials=replace(keys, access_key=None, secret_key=None) if kind == "token" else replace(keys, token=None),
-    )
-    near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
-    given = {"allow_writes": True, "neighbours": near, "wait": simulator.clock.advance, **settings}
-    return Inspection(client, Settings(**given))  # type: ignore[arg-type]
-
-
-def alarms(run: Inspection) -> list[str]:
-    return [finding.code for finding in run.results.findings if finding.kind is not Kind.OBSERVATION]
-
-
-def is_create(request: Request) -> bool:
-    return request.method == "POST" and request.path.endswith("/addons/precheck")
-
+from tests.suite.runs import alarms, is_create, refusal, run_of
 
 # ---- each check has the name of its test, everywhere
 
@@ -309,128 +239,7 @@ def test_a_question_that_fails_whenever_it_is_asked_while_others_are_answered_is
     assert alarms(run) == ["PRE103"]
 
 
-# ---- credentials
-
-
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("first", [2, 3, 40, 61])
-def test_credentials_that_end_during_a_run_stop_it_and_break_nothing(first: int, status: int) -> None:
-    run = run_of(lambda _, number, __: refusal(status) if number >= first else None)
-    inspect(run)
-    assert alarms(run) == []
-    assert any("the credentials have ended: they were accepted" in each for each in run.results.cut_short)
-    assert len(run.client._transport.sent) < first + 40  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("number", [2, 5, 30])
-def test_one_refusal_of_good_credentials_among_answers_is_a_violation(number: int) -> None:
-    run = run_of(lambda _, count, __: refusal(401) if count == number else None)
-    for check in CHECKS[:4]:
-        run.run(check)
-    assert alarms(run) == ["PRE102"]
-
-
-@pytest.mark.parametrize(("kind", "codes"), [("ak/sk", []), ("token", ["PRE102"])])
-def test_how_bytes_that_are_not_utf_8_are_signed_is_unspecified(kind: str, codes: list[str]) -> None:
-    run = run_of(lambda request, *_: refusal(401) if request.query == "type=%FF%FE" else None, kind=kind)
-    run.run(filters.the_unfiltered_list_meets_the_contract)
-    run.run(filters.the_same_question_in_other_words_has_the_same_answer)
-    sent = [request.query for request in run.client._transport.sent]  # type: ignore[attr-defined]
-    assert "type=%FF%FE" in sent
-    assert alarms(run) == codes
-
-
-@pytest.mark.parametrize("canonical", [sorted, lambda pairs: sorted(pairs, key=lambda pair: pair.partition("=")[0])])
-def test_how_the_parameters_of_a_signature_are_sorted_is_unspecified(
-    canonical: Callable[[list[str]], list[str]],
-) -> None:
-    """No source says whether names are sorted, names with their values, or the whole texts."""
-
-    def refuse(request: Request, *_: object) -> Response | None:
-        pairs = [pair for pair in request.query.split("&") if pair]
-        ours = sorted(pairs, key=lambda pair: pair.partition("=")[::2])
-        return refusal(401) if "Authorization" in request.headers and canonical(pairs) != ours else None
-
-    run = run_of(refuse, kind="ak/sk")
-    for check in CHECKS[:5]:
-        run.run(check)
-    assert alarms(run) == []
-
-
-@pytest.mark.parametrize(
-    ("refused", "codes"),
-    [("SDK-HMAC-SHA256 ", []), ("Bearer ", ["PRE606"]), ("", ["PRE606"])],
-    ids=["one that says nothing", "another scheme", "none"],
-)
-def test_an_authorization_that_cannot_be_read_may_be_no_request_and_others_are_wrong_credentials(
-    refused: str, codes: list[str]
-) -> None:
-    def answers(request: Request, *_: object) -> Response | None:
-        sent = request.headers.get("Authorization", "")
-        is_meant = sent.startswith(refused) if refused else not sent and "X-Auth-Token" not in request.headers
-        return refusal(400) if is_meant and "Signature" not in sent else None
-
-    run = run_of(answers)
-    run.run(authentication.bad_credentials_are_refused)
-    assert sorted(set(alarms(run))) == codes
-
-
-def test_a_bad_token_is_refused_beside_good_requests_too() -> None:
-    run = run_of(simulator=Simulator(faults=["any-token-accepted"]))
-    run.run(transport.simultaneous_questions_are_answered_each_for_itself)
-    assert alarms(run) == ["PRE602"]
-    assert "a made-up token beside good requests" in run.results.findings[0].message
-
-
-def test_a_gateway_that_fails_beside_good_requests_says_nothing_about_a_token() -> None:
-    page = Response(504, Headers([("Content-Type", "text/html")]), b"<html>504 Gateway Time-out</html>")
-    token = Simulator().credentials.token
-    assert token is not None
-    run = run_of(lambda request, *_: None if request.headers.get("X-Auth-Token") == token.reveal() else page)
-    run.run(transport.simultaneous_questions_are_answered_each_for_itself)
-    assert alarms(run) == []
-
-
-def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
-    """No source says how the SDKs sign a request whose content type is not JSON."""
-    run = run_of(lambda request, *_: refusal(401) if CONTENT_HASH_HEADER in request.headers else None, kind="ak/sk")
-    run.run(transport.request_headers_do_not_change_the_answer)
-    sent = [request.headers.get("Content-Type", "") for request in run.client._transport.sent]  # type: ignore[attr-defined]
-    assert any(each.startswith("application/x-www-form") for each in sent)
-    assert alarms(run) == []
-
-
-@pytest.mark.parametrize("kind", ["ak/sk", "token"])
-@pytest.mark.parametrize(
-    ("answer", "codes"),
-    [
-        (lambda request: refusal(415) if "Content-Type" not in request.headers else None, ["PRE414"]),
-        (lambda request: refusal(500) if "X-Language" in request.headers else None, ["PRE103"]),
-        # RFC 9110, 12.5.4 and 5.1: an unknown language may be refused, and so may an unknown header
-        (lambda request: refusal(406) if "Accept-Language" in request.headers else None, []),
-        (lambda request: refusal(400) if "Via" in request.headers else None, []),
-    ],
-    ids=["no Content-Type", "an unknown language", "not acceptable", "an unknown header"],
-)
-def test_headers_that_a_client_may_send_or_not_change_nothing(
-    answer: Callable[[Request], Response | None], codes: list[str], kind: str
-) -> None:
-    run = run_of(lambda request, *_: answer(request), kind=kind)
-    run.run(transport.request_headers_do_not_change_the_answer)
-    assert alarms(run) == codes
-
-
-def test_a_gateway_that_takes_conditions_away_breaks_nothing() -> None:
-    def without_conditions(request: Request, *_: object) -> Response | None:
-        signed = request.headers.get("Authorization", "").lower()
-        return refusal(401) if "if-none-match" in signed or "range" in signed else None
-
-    run = run_of(without_conditions, kind="ak/sk")
-    run.run(transport.request_headers_do_not_change_the_answer)
-    sent = [request.headers for request in run.client._transport.sent]  # type: ignore[attr-defined]
-    assert any("If-None-Match" in each for each in sent)
-    assert any("Range" in each for each in sent)
-    assert alarms(run) == []
+# ---- created tasks that are seen late
 
 
 def test_created_tasks_that_come_and_go_for_half_a_second_break_nothing() -> None:
