@@ -42,6 +42,18 @@ def test_headers_that_stand_twice_come_back_twice(transport: HttpTransport) -> N
     assert headers.pairs[:2] == (("Via", "a"), ("Via", "b"))
 
 
+@pytest.mark.parametrize(("line", "field"), [(b"X-Trace : 7", ("X-Trace ", "7")), (b"no colon", ("no colon", ""))])
+def test_a_header_that_cannot_be_read_comes_back_with_those_after_it(
+    transport: HttpTransport, line: bytes, field: tuple[str, str]
+) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%b\r\nVia: b\r\nConnection: close\r\n\r\n{}" % line
+    with talking(saying(said)) as endpoint:
+        response = transport.send(asked(endpoint)).response
+    assert response.body == b"{}"
+    assert field in response.headers.pairs
+    assert response.headers["Via"] == "b"
+
+
 @pytest.mark.parametrize(
     ("method", "said", "surplus"),
     [
