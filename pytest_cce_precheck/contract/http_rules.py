@@ -17,6 +17,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.wire.exchange import Exchange
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
+_LINE_END: Final = re.compile(r"[\0\r\n]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DATE: Final = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
@@ -66,7 +67,8 @@ def fields_are_well_formed(exchange: Exchange) -> Iterator[Finding]:
         if not _TOKEN.fullmatch(name):
             # RFC 9112, 5.1: nor is a blank between the name and the colon
             yield Finding("PRE116", f"{excerpt(name, 0, 60)!r} is no name of a header", subject=("name",))
-        elif name.lower() in _SINGLE and _CONTROL.search(value):
+        elif (_CONTROL if name.lower() in _SINGLE else _LINE_END).search(value):
+            # RFC 9112, 5.2: nor is a value folded into several lines
             message = f"the header {name} holds a control character: {excerpt(value, 0, 60)!r}"
             yield Finding("PRE116", message, subject=(name.lower(), "control character"))
         elif form is not None and not form.fullmatch(value.strip()):

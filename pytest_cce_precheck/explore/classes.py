@@ -154,7 +154,6 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
     *_LOST_ON_THE_WAY,
     Unselective("longer", _respelt("{}s"), 4, joined=True),
     Unselective("underscores", _with_underscores, 2, joined=True),
-    Unselective("regular expression", lambda _: ".*", 4),
 )
 
 CLASSES: Final = {

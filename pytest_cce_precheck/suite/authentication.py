@@ -22,7 +22,14 @@ from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
 from pytest_cce_precheck.wire.signing import sign
-from pytest_cce_precheck.wire.vocabulary import DATE_HEADER, SECURITY_TOKEN_HEADER, TOKEN_HEADER, Filter, TaskType
+from pytest_cce_precheck.wire.vocabulary import (
+    DATE_HEADER,
+    PROJECT_HEADER,
+    SECURITY_TOKEN_HEADER,
+    TOKEN_HEADER,
+    Filter,
+    TaskType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.suite.inspection import Inspection
 
 # FAQ of the vendor's gateway: after more than five failed signatures in a row, a key is locked for minutes
-_IN_A_ROW: Final = 4
+_IN_A_ROW: Final = 5
 _LOOKED_FOR: Final = 100
 # a service behind a gateway may take a request with these for one of its own machine, and ask it for nothing
 _FORWARDED_FOR: Final = "127.0.0.1"
@@ -219,8 +226,10 @@ def _signature_probes(run: Inspection, plain: Request, filtered: Request, keys: 
     yield Probe(2, "PRE604", "the signature of a query that is left out", replace(plain, headers=of_filtered))
     replayed = client.list_request(f"{Filter.TYPE}={TaskType.UPGRADE}")
     yield Probe(2, "PRE604", "the signature of another value of a filter", replace(replayed, headers=of_type))
-    changed = signed.headers.replacing("Content-Type", "application/json; charset=utf-8")
+    changed = accepted.headers.replacing("Content-Type", "application/json; charset=utf-8")
     yield Probe(2, "PRE604", "a header changed after signing", replace(plain, headers=changed))
+    without = replace(plain, headers=accepted.headers.without(PROJECT_HEADER))
+    yield Probe(2, "PRE604", f"{PROJECT_HEADER} left out after signing", without)
     if keys.security_token is not None:
         yield from _temporary_probes(run, plain, keys)
     other_cluster = run.settings.neighbours.other_cluster_id or run.unknown_id(client.cluster_id)
@@ -244,7 +253,7 @@ def _tampered(signed: Request, signed_by_id: Request, signed_elsewhere: Request)
     right = _signature_of(signed)
     flipped = _saying(signed, right[:-1] + _flipped(right[-1]))
     yield Probe(1, "PRE604", "a signature whose last digit differs", flipped, hidden=right)
-    yield Probe(2, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
+    yield Probe(3, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
     of_id = _signature_of(signed_by_id)
     middle = len(of_id) // 2
     half = _saying(signed_by_id, _flipped(of_id[:middle]) + of_id[middle:])

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from http.client import HTTPMessage, parse_headers
 from http.client import HTTPResponse as PlainResponse
+from http.client import parse_headers
 from queue import Empty, LifoQueue
 from time import monotonic
 from types import TracebackType
@@ -180,8 +180,16 @@ class _FinalResponse(PlainResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.surplus: bytes | None = None
+        self.fields: tuple[tuple[str, str], ...] = ()
         self._sock = sock
         self._had_last_chunk = False
+
+    def begin(self) -> None:
+        super().begin()
+        # as they were on the wire: urllib3 unfolds values in place, and http.client stops at the first name that is
+        # none, and keeps the rest as text
+        lines = (line.partition(":") for line in str(self.msg.get_payload()).splitlines() if line)
+        self.fields = (*self.msg.items(), *((name, value.strip()) for name, _, value in lines))
 
     def _read_status(self) -> tuple[str, int, str]:
         # RFC 9110, 15.2: interim answers, such as 103, may come before the answer; http.client skips 100 alone
@@ -214,20 +222,16 @@ class _FinalResponse(PlainResponse):
             self._sock.settimeout(timeout)
 
 
-def fields_of(response: BaseHTTPResponse) -> Iterator[tuple[str, str]]:
-    """Yield the header fields, with those that http.client cannot read: it stops at the first name that is none."""
-    yield from response.headers.items()
-    message = getattr(getattr(response, "_original_response", None), "msg", None)
-    for line in str(message.get_payload()).splitlines() if isinstance(message, HTTPMessage) else ():
-        if line:
-            name, _, value = line.partition(":")
-            yield name, value.strip()
-
-
 class MadeUpResponse(HTTPResponse):
     """An answer that came over no connection; ``surplus`` is what a service with a fault would send after it."""
 
     surplus: bytes | None = None
+
+
+def fields_of(response: BaseHTTPResponse) -> Iterable[tuple[str, str]]:
+    """Return the header fields as they were on the wire, if it came over one."""
+    original = getattr(response, "_original_response", None)
+    return original.fields if isinstance(original, _FinalResponse) else response.headers.items()
 
 
 def surplus_of(response: BaseHTTPResponse) -> bytes | None:

@@ -58,6 +58,7 @@ def test_what_follows_an_answer_is_found(method: str, surplus: bytes | None, fou
         (answer(("Content-Length", "0"), status=204, body=b""), "PRE115"),
         (answer(("Location", "a\x00b")), "PRE116"),
         (answer(("X-Trace ", "7")), "PRE116"),
+        (answer(("X-Trace", "a\r\n b")), "PRE116"),
         (answer(("X(Trace)", "7")), "PRE116"),
         (answer(("Date", "2026-01-02T12:00:00Z")), "PRE116"),
         (answer(("Date", "Fri, 02 Jan 2026 12:00:00 +0000")), "PRE116"),

@@ -205,6 +205,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     signed = caller.signed(filtered)
     yield signed
     yield replace(signed, query="type=addonUpgrade")
+    yield replace(signed, headers=signed.headers.without("X-Project-Id"))
     task = caller.simulator.state.tasks_of(caller.simulator.cluster_id, caller.simulator.clock.now())[0]
     every = f"type={task.type}&task_id={task.id}&addon_instance_id={task.instance.id}"
     yield replace(caller.signed(caller.request(every)), query="")

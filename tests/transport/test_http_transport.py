@@ -54,6 +54,11 @@ def test_a_header_that_cannot_be_read_comes_back_with_those_after_it(
     assert response.headers["Via"] == "b"
 
 
+def test_a_header_that_is_folded_comes_back_with_its_line_ends(transport: HttpTransport) -> None:
+    with talking(saying(b"HTTP/1.1 200 OK\r\nVia: a\r\n b\r\nContent-Length: 2\r\n\r\n{}")) as endpoint:
+        assert transport.send(asked(endpoint)).response.headers["Via"] == "a\r\n b"
+
+
 @pytest.mark.parametrize(
     ("method", "said", "surplus"),
     [

@@ -39,6 +39,7 @@ from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode
 from pytest_cce_precheck.wire.signing import sign
 from pytest_cce_precheck.wire.vocabulary import (
     DATE_HEADER,
+    PROJECT_HEADER,
     SECURITY_TOKEN_HEADER,
     TOKEN_HEADER,
     Filter,
@@ -240,6 +241,9 @@ HOOKS: Final[HookTable] = {
         "accepted-signature-accepted-again": _accept_again,
         "post-signature-accepted-for-get": _accept_signature(lambda call: [replace(call.request, method="POST")]),
         "body-not-signed": _accept_signature(lambda call: [replace(call.request, body=b"")]),
+        "project-header-not-signed": _accept_signature(
+            lambda call: [_with_header(call, PROJECT_HEADER, call.ids.project_id)]
+        ),
         "content-type-not-signed": _accept_signature(
             lambda call: [_with_header(call, "Content-Type", "application/json")]
         ),
