@@ -60,6 +60,14 @@ def framing_is_consistent(exchange: Exchange) -> Iterator[Finding]:
             yield Finding("PRE115", f"a 204 has {framing[0]}", subject=("204",))
 
 
+def a_connection_is_closed_on_request(exchange: Exchange) -> Iterator[Finding]:
+    """RFC 9112, 9.6: after a request with ``Connection: close``, the server closes the connection."""
+    asked = exchange.request.headers.get("Connection", "").lower()
+    said = exchange.response.headers.get("Connection", "")
+    if asked == "close" and "keep-alive" in said.lower():
+        yield Finding("PRE115", f"Connection is {said!r} after a request with Connection: close", subject=("close",))
+
+
 def fields_are_well_formed(exchange: Exchange) -> Iterator[Finding]:
     """RFC 9110, 5.1, 5.5, 5.6.7, 8.8.3: names are tokens, values hold no control characters; dates, … have a form."""
     for name, value in exchange.response.headers.pairs:
@@ -113,6 +121,7 @@ def nothing_follows_the_answer(exchange: Exchange) -> Iterator[Finding]:
 HTTP_RULES: Final = (
     single_fields_are_sent_once,
     framing_is_consistent,
+    a_connection_is_closed_on_request,
     fields_are_well_formed,
     a_refused_method_is_told_the_others,
     no_shared_cache_answers,

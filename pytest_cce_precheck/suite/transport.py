@@ -33,7 +33,11 @@ Q = TypeVar("Q", bound="Query | None")
 _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 # D: Content-Type is a header of the request, and GET does not check it; a service may look for filters in such a body.
 # Some look at the name of the client too: here the vendor's SDK, below a browser
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "huaweicloud-usdk-python/3.0"}
+_FORM: Final = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "User-Agent": "huaweicloud-usdk-python/3.0",
+    "Connection": "close",
+}
 _OTHER_CHARSET: Final = "application/json; charset=ISO-8859-1"
 # what clients and proxies send beside it, joined in one request: other languages, a cookie that nobody knows, a trace
 _UNUSUAL: Final = {

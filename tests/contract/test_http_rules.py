@@ -49,6 +49,16 @@ def test_what_follows_an_answer_is_found(method: str, surplus: bytes | None, fou
 
 
 @pytest.mark.parametrize(
+    ("asked", "said", "expected"),
+    [("close", "keep-alive", {"PRE115"}), ("close", "close", set()), ("keep-alive", "keep-alive", set())],
+)
+def test_a_connection_ends_if_the_request_says_so(asked: str, said: str, expected: set[str]) -> None:
+    exchange = answer(("Connection", said))
+    request = exchange.request.with_headers(Headers([("Connection", asked)]))
+    assert codes(replace(exchange, request=request)) == expected
+
+
+@pytest.mark.parametrize(
     ("exchange", "code"),
     [
         (answer(("content-type", "text/plain")), "PRE114"),

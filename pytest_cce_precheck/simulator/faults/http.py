@@ -222,6 +222,9 @@ HOOKS: Final[HookTable] = {
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
         "blank-before-a-colon": on_list(_header("X-Trace ", "5f3a"), given(TYPE)),
         "folded-header": on_list(_header("X-Trace", "5f3a;\r\n 7d01"), given(TYPE)),
+        "close-not-obeyed": on_list(
+            _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
+        ),
         "etag-without-quotes": on_list(_header("ETag", "5f3a")),
         "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
         "unchanged-whatever-the-tag": when(
