@@ -167,7 +167,9 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
         del addon["values"]
     status = 0
     unauthorized = None
-    for addons in (unusual, several, plain, plain[:1], plain[1:]):
+    waiting = [unusual, several, plain, plain[:1], plain[1:]]
+    while waiting:
+        addons = waiting.pop(0)
         exchange = _create(run, addons)
         if exchange is None or not 400 <= exchange.status < 500:
             if unauthorized is not None and exchange is not None and exchange.status < 300:
@@ -180,7 +182,8 @@ def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None
         if status == HTTPStatus.UNAUTHORIZED:
             unauthorized = exchange
         elif status in REFUSALS:
-            break
+            # not every kind of check may be forbidden
+            waiting = [addons for addons in waiting if addons == plain[:1]]
     run.results.give_up(f"creating was refused with {status}, so there is no task to find and to follow")
     return None
 

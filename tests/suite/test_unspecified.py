@@ -61,6 +61,14 @@ def test_a_create_that_is_refused_in_a_documented_form_is_inconclusive(status: i
     assert f"test_created_tasks_are_found_and_finish: creating was refused with {status}" in why
 
 
+def test_who_may_not_create_upgrade_checks_creates_static_ones() -> None:
+    run = run_of(lambda request, *_: refusal(403) if is_create(request) and b"addonUpgrade" in request.body else None)
+    run.run(creation.created_tasks_are_found_and_finish)
+    assert run.results.inconclusive == []
+    assert run.created > 1
+    assert alarms(run) == []
+
+
 def test_a_create_that_is_refused_in_another_form_is_a_violation() -> None:
     html = Response(403, Headers([("Content-Type", "text/html")]), b"<html>")
     run = run_of(lambda request, *_: html if is_create(request) else None)
