@@ -32,8 +32,6 @@ AWKWARD: Final = {
     "snake_case": {"kebab-case": 1, "PascalCase": 2, "camelCase": 3, "UPPER": 4},
     "number": 10_000_000,
     "part": 0.1,
-    "password": "probe",
-    "secretKey": {"token": "probe"},
     "zero": 0,
     "yes": True,
     "no": False,

@@ -172,9 +172,6 @@ HOOKS: Final[HookTable] = {
     "created": {
         "create-status-shape": _other_shape,
         "create-spec-cuts-long-texts": _in_values(str, lambda text: text[:255]),
-        "create-spec-hides-passwords": _in_values(
-            dict, lambda value: value | dict.fromkeys(value.keys() & {"password"}, "***")
-        ),
         "create-spec-reads-dates": _in_values(
             str, lambda text: f"{text}T00:00:00.000Z" if _DATE.fullmatch(text) else text
         ),
