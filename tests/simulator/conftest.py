@@ -281,7 +281,6 @@ def _creations(caller: Caller) -> Iterator[Request]:
                 0,
                 values={
                     "text": "<b>",
-                    "password": "probe",
                     "date": "2025-08-13",
                     "more": [1.5, True, None, {"none": []}],
                 },
