@@ -14,6 +14,7 @@ from typing import Final
 
 from pytest_cce_precheck._text import excerpt
 from pytest_cce_precheck.contract.findings import Finding
+from pytest_cce_precheck.wire.dates import parse_http_date
 from pytest_cce_precheck.wire.exchange import Exchange
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
@@ -84,6 +85,19 @@ def fields_are_well_formed(exchange: Exchange) -> Iterator[Finding]:
             yield Finding("PRE116", message, subject=(name.lower(),))
 
 
+def nothing_was_changed_after_the_answer(exchange: Exchange) -> Iterator[Finding]:
+    """RFC 9110, 8.8.2.1: Last-Modified is not later than Date."""
+    headers, sent = exchange.response.headers, exchange.date
+    changed = headers.get("Last-Modified", "")
+    try:
+        is_later = sent is not None and parse_http_date(changed) > sent
+    except ValueError:
+        return
+    if is_later:
+        message = f"Last-Modified is {changed}, which is later than the answer's Date, {headers['Date']}"
+        yield Finding("PRE116", message, subject=("last-modified", "later"))
+
+
 def a_refused_method_is_told_the_others(exchange: Exchange) -> Iterator[Finding]:
     """RFC 9110, 15.5.6: a 405 has Allow, the methods that the path has."""
     if exchange.status != HTTPStatus.METHOD_NOT_ALLOWED or not exchange.response.headers:
@@ -123,6 +137,7 @@ HTTP_RULES: Final = (
     framing_is_consistent,
     a_connection_is_closed_on_request,
     fields_are_well_formed,
+    nothing_was_changed_after_the_answer,
     a_refused_method_is_told_the_others,
     no_shared_cache_answers,
     nothing_follows_the_answer,

@@ -73,6 +73,10 @@ def test_a_connection_ends_if_the_request_says_so(asked: str, said: str, expecte
         (answer(("Date", "2026-01-02T12:00:00Z")), "PRE116"),
         (answer(("Date", "Fri, 02 Jan 2026 12:00:00 +0000")), "PRE116"),
         (answer(("Last-Modified", "yesterday")), "PRE116"),
+        (
+            answer(("Date", "Fri, 02 Jan 2026 12:00:00 GMT"), ("Last-Modified", "Fri, 02 Jan 2026 12:00:01 GMT")),
+            "PRE116",
+        ),
         (answer(("ETag", "abc")), "PRE116"),
         (answer(("Age", "-3")), "PRE116"),
         (answer(status=405, body=REFUSED, method="PUT"), "PRE117"),
@@ -83,6 +87,11 @@ def test_a_connection_ends_if_the_request_says_so(asked: str, said: str, expecte
 )
 def test_what_http_excludes_is_found(exchange: Exchange, code: str) -> None:
     assert codes(exchange) == {code}
+
+
+@pytest.mark.parametrize("changed", ["Fri, 99 Jan 2026 12:00:00 GMT", "Fri, 02 Jan 2026 99:00:00 GMT"])
+def test_a_day_that_there_is_not_is_later_than_nothing(changed: str) -> None:
+    assert codes(answer(("Date", "Fri, 02 Jan 2026 12:00:00 GMT"), ("Last-Modified", changed))) == set()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from pytest_cce_precheck.simulator.hooks import (
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
 from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
+from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Response
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, Filter
 
@@ -224,6 +226,9 @@ HOOKS: Final[HookTable] = {
         "folded-header": on_list(_header("X-Trace", "5f3a;\r\n 7d01"), given(TYPE)),
         "close-not-obeyed": on_list(
             _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
+        ),
+        "modified-tomorrow": lambda call, response: _header("Last-Modified", http_date(call.now + timedelta(days=1)))(
+            response
         ),
         "etag-without-quotes": on_list(_header("ETag", "5f3a")),
         "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
