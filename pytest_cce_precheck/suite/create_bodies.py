@@ -49,17 +49,17 @@ def models_of(answer: Answer | None) -> list[AnsweredTask]:
     somebody else's, who takes the instance away again.
     """
     by_instance: dict[str, AnsweredTask] = {}
+
+    def age(name: str) -> float:
+        created = by_instance[name].created
+        return created.seconds if created else inf
+
     for task in answer.tasks if answer else ():
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if instance and task.metadata.get("addonTemplateName"):
             by_instance.setdefault(instance, task)
-    return sorted(
-        by_instance.values(),
-        key=lambda task: (
-            (task.value_of(Filter.ADDON_INSTANCE_ID) or "").islower(),
-            task.created.seconds if task.created else inf,
-        ),
-    )
+    # `islower` is false of digits alone
+    return [by_instance[name] for name in sorted(by_instance, key=lambda name: (name == name.lower(), age(name)))]
 
 
 def addon_for(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.simulator.service import Simulator
 from pytest_cce_precheck.suite import (
     bad_creation,
@@ -20,10 +21,11 @@ from pytest_cce_precheck.suite import (
 )
 from pytest_cce_precheck.suite.authentication import refusal_findings
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
+from pytest_cce_precheck.suite.create_bodies import models_of
 from pytest_cce_precheck.suite.run_settings import Neighbours
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, Response
-from pytest_cce_precheck.wire.vocabulary import list_path
-from tests.contract.answers import answered, listing
+from pytest_cce_precheck.wire.vocabulary import Filter, list_path
+from tests.contract.answers import answered, listing, task
 from tests.suite.runs import alarms, is_create, refusal, run_of
 
 # ---- each check has the name of its test, everywhere
@@ -101,6 +103,15 @@ def test_one_of_two_creates_at_the_same_time_may_be_refused(status: int) -> None
     run.run(creation.created_tasks_are_found_and_finish)
     assert next(creates) > 2
     assert alarms(run) == []
+
+
+def test_tasks_are_created_for_an_id_with_capital_letters_first_and_then_for_the_oldest() -> None:
+    ids = ("00000000-0000-0000-0000-000000000000", "abc", "aBc")
+    items = [task(number, instance=number) for number in (1, 2, 3)]
+    for item, instance, day in zip(items, ids, (3, 2, 4), strict=True):
+        item["metadata"] |= {"addonInstanceID": instance, "createTimeStamp": f"2025-08-0{day}T11:24:37+08:00"}
+    answer, _ = judge(answered(listing(items)))
+    assert [each.value_of(Filter.ADDON_INSTANCE_ID) for each in models_of(answer)] == [ids[2], ids[1], ids[0]]
 
 
 def test_texts_in_the_values_of_a_create_come_back_as_sent() -> None:
