@@ -10,7 +10,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, OTHER, known_values
+from pytest_cce_precheck.explore.classes import ABSENT, CLASSES, MATCHING, NIL, OTHER, known_values
 from pytest_cce_precheck.explore.plan import FAMILIES, MAIN_CLASSES, covering_plan
 from pytest_cce_precheck.explore.strategies import filters
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
@@ -33,6 +33,13 @@ def test_every_class_of_every_filter_is_reached_with_an_ample_budget() -> None:
     reached = covering_plan(cluster(), questions=AMPLE).classes
     wanted = {(name, each.name) for name in Filter for each in CLASSES[name]}
     assert wanted - reached == set()
+
+
+def test_the_nil_uuid_is_not_asked_for_if_a_task_does_not_show_its_instance() -> None:
+    tasks = [task(number) for number in range(3)]
+    del tasks[1]["metadata"]["addonInstanceID"]
+    reached = covering_plan(answer_to(listing(tasks)).tasks, questions=AMPLE).classes
+    assert {name for name in Filter if (name, NIL) in reached} == {Filter.TASK_ID}
 
 
 def test_every_pair_and_triple_of_the_main_classes_is_reached_with_an_ample_budget() -> None:
