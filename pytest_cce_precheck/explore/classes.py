@@ -159,7 +159,7 @@ TYPE_CLASSES: Final[tuple[Unselective, ...]] = (
 CLASSES: Final = {
     Filter.TYPE: TYPE_CLASSES,
     # a service that reads one id so reads the other so too
-    Filter.TASK_ID: (*ID_CLASSES, Unselective("regular expression", lambda _: ".*", 3)),
+    Filter.TASK_ID: ID_CLASSES,
     Filter.ADDON_INSTANCE_ID: (*ID_CLASSES, Unselective("blank", lambda _: " ", 3)),
 }
 

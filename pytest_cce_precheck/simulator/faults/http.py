@@ -23,7 +23,6 @@ from pytest_cce_precheck.simulator.hooks import (
     every,
     everything,
     filtered,
-    given,
     in_document,
     in_each,
     on_error,
@@ -102,6 +101,10 @@ def _text(change: Callable[[str], str], condition: Condition = always) -> Hook[A
 
 def _header(name: str, value: str) -> ResponseChange:
     return lambda response: replace(response, headers=Headers((*response.headers.pairs, (name, value))))
+
+
+def _modified_tomorrow(call: Call, response: Response) -> Response:
+    return with_header(response, "Last-Modified", http_date(call.now + timedelta(days=1)))
 
 
 def _tag_of_the_cluster(call: Call, response: Response) -> Response:
@@ -222,14 +225,12 @@ HOOKS: Final[HookTable] = {
         "content-type-sent-twice": on_list(_header("Content-Type", "text/plain")),
         "framed-in-two-ways": on_list(_header("Transfer-Encoding", "identity")),
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
-        "blank-before-a-colon": on_list(_header("X-Trace ", "5f3a"), given(TYPE)),
-        "folded-header": on_list(_header("X-Trace", "5f3a;\r\n 7d01"), given(TYPE)),
+        "blank-before-a-colon": on_list(_header("X-Trace ", "5f3a"), only(TYPE, INSTANCE)),
+        "folded-header": on_list(_header("X-Trace", "5f3a;\r\n 7d01"), only(TYPE, INSTANCE)),
         "close-not-obeyed": on_list(
             _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
         ),
-        "modified-tomorrow": lambda call, response: _header("Last-Modified", http_date(call.now + timedelta(days=1)))(
-            response
-        ),
+        "modified-tomorrow": when(only(TYPE, INSTANCE), _modified_tomorrow),
         "etag-without-quotes": on_list(_header("ETag", "5f3a")),
         "method-refused-without-allow": on_status(405, lambda response: with_header(response, "Allow", None)),
         "unchanged-whatever-the-tag": when(
