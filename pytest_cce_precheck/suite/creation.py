@@ -149,7 +149,8 @@ def _judged(run: Inspection, exchange: Exchange, *, unless_at: str = "") -> Answ
 
 def _create_some(run: Inspection, models: list[AnsweredTask]) -> Exchange | None:
     """Create tasks for several entries; for fewer and plainer ones if the service refuses these on its own grounds."""
-    first, last = models[0], models[:2][-1]
+    first, *others = models
+    last = others[0] if others else first
     several = [
         {**addon_for(first, TaskType.STATIC), "values": AWKWARD},
         addon_for(first, TaskType.UPGRADE),

@@ -187,8 +187,9 @@ class _FinalResponse(PlainResponse):
     def begin(self) -> None:
         super().begin()
         # as they were on the wire: urllib3 unfolds values in place, and http.client stops at the first name that is
-        # none, and keeps the rest as text
-        lines = (line.partition(":") for line in str(self.msg.get_payload()).splitlines() if line)
+        # none, and keeps the rest as text; of message/* it makes a message, which is no text
+        rest = self.msg.get_payload()
+        lines = (line.partition(":") for line in rest.splitlines() if line) if isinstance(rest, str) else ()
         self.fields = (*self.msg.items(), *((name, value.strip()) for name, _, value in lines))
 
     def _read_status(self) -> tuple[str, int, str]:

@@ -54,6 +54,16 @@ def test_a_header_that_cannot_be_read_comes_back_with_those_after_it(
     assert response.headers["Via"] == "b"
 
 
+@pytest.mark.parametrize("content_type", ["message/rfc822", "message/http", "multipart/byteranges; boundary=x"])
+def test_no_header_is_made_up_for_an_answer_that_says_it_is_a_message(
+    transport: HttpTransport, content_type: str
+) -> None:
+    said = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    with talking(saying(said)) as endpoint:
+        headers = transport.send(asked(endpoint)).response.headers
+    assert headers.pairs == (("Content-Type", content_type), ("Content-Length", "2"))
+
+
 def test_a_header_that_is_folded_comes_back_with_its_line_ends(transport: HttpTransport) -> None:
     with talking(saying(b"HTTP/1.1 200 OK\r\nVia: a\r\n b\r\nContent-Length: 2\r\n\r\n{}")) as endpoint:
         assert transport.send(asked(endpoint)).response.headers["Via"] == "a\r\n b"
