@@ -25,6 +25,8 @@ EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
 # a gateway's answer until the request is tried again: not a verdict on the service, see PRE113
 THROTTLED: Final = 429
 PASSING: Final = frozenset({429, 502, 503, 504})
+# what a server that only talks newer HTTP says is no failure either
+_OTHERS: Final = PASSING | {HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 
 _CCE_ERROR: Final = frozenset({"errorCode", "errorMessage"})
 _GATEWAY_ERROR: Final = frozenset({"error_code", "error_msg"})
@@ -46,7 +48,7 @@ def no_answer(error: TransportError) -> Finding:
 
 def has_failed(exchange: Exchange) -> bool:
     """Whether the service failed on a request; E documents that, so only a failure each time is a violation."""
-    return exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR and exchange.status not in PASSING
+    return exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR and exchange.status not in _OTHERS
 
 
 def operation_status(exchange: Exchange) -> int:

@@ -47,8 +47,14 @@ def single_fields_are_sent_once(exchange: Exchange) -> Iterator[Finding]:
 
 
 def framing_is_consistent(exchange: Exchange) -> Iterator[Finding]:
-    """RFC 9112, 6.2: no Content-Length beside Transfer-Encoding; RFC 9110, 8.6, 15.3.5: neither in a 204."""
+    """RFC 9112, 6.2: no Content-Length beside Transfer-Encoding; RFC 9110, 8.6, 15.3.5: neither in a 204.
+
+    RFC 9112, 6.1: no Transfer-Encoding unless the request is at least HTTP/1.1.
+    """
     headers, status = exchange.response.headers, exchange.status
+    if "Transfer-Encoding" in headers and exchange.request.version == "1.0":
+        message = "the answer to a request in HTTP/1.0 has Transfer-Encoding, which such clients cannot read"
+        yield Finding("PRE115", message, subject=("1.0",))
     if "Transfer-Encoding" in headers and "Content-Length" in headers:
         message = "the answer has both Transfer-Encoding and Content-Length"
         yield Finding("PRE115", message, subject=("both",))

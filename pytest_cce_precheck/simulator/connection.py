@@ -199,7 +199,8 @@ class Answerer:
         connection.head = None
         body = bytes(received[: head.length])
         del received[: head.length]
-        return Request(head.method, self._endpoint, head.path, head.query, head.headers, body), head.keep_alive
+        request = Request(head.method, self._endpoint, head.path, head.query, head.headers, body)
+        return request.as_old_proxies_send_it() if head.is_of_an_old_proxy else request, head.keep_alive
 
 
 def sends_too_much(connection: Connection) -> bool:

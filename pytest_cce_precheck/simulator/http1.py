@@ -43,6 +43,8 @@ class Head:
     length: int
     keep_alive: bool
     expects_continue: bool
+    is_of_an_old_proxy: bool
+    """Whether it is HTTP/1.0, and its target a whole URL."""
 
 
 def can_begin_request(data: bytes | bytearray) -> bool:
@@ -63,7 +65,8 @@ def parse_head(head: bytes) -> Head:
     if match[3] != b"1":
         raise BadHttp(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "The protocol must be HTTP/1.1.")
     headers = _parse_headers(rest)
-    path, query = _split_target(match[2].decode("latin-1"))
+    target, is_old = match[2].decode("latin-1"), match[4] == b"0"
+    path, query = _split_target(target)
     connection = headers.get("Connection", "").lower()
     return Head(
         method=match[1].decode("ascii"),
@@ -71,9 +74,10 @@ def parse_head(head: bytes) -> Head:
         query=query,
         headers=headers,
         length=_body_length(headers),
-        keep_alive="keep-alive" in connection if match[4] == b"0" else "close" not in connection,
+        keep_alive="keep-alive" in connection if is_old else "close" not in connection,
         # HTTP/1.0 has no interim responses
-        expects_continue=match[4] != b"0" and headers.get("Expect", "").lower() == "100-continue",
+        expects_continue=not is_old and headers.get("Expect", "").lower() == "100-continue",
+        is_of_an_old_proxy=is_old and not target.startswith("/"),
     )
 
 
@@ -83,8 +87,11 @@ def format_response(response: Response, *, close: bool) -> bytes:
     lines += [f"{name}: {value}" for name, value in response.headers.pairs]
     if close and "Connection" not in response.headers:
         lines.append("Connection: close")
+    body = response.body
+    if response.headers.get("Transfer-Encoding") == "chunked":
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     # a fault may copy a parameter into a header, with characters that are not Latin-1
-    return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + response.body + (response.surplus or b"")
+    return "\r\n".join(lines).encode("latin-1", "replace") + END_OF_HEAD + body + (response.surplus or b"")
 
 
 def _parse_headers(block: bytes) -> Headers:

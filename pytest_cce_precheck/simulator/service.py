@@ -195,7 +195,7 @@ class Simulator:
         response = self._hooks.apply("respond", call, replace(response, headers=headers))
         response = self._hooks.apply("encode", call, response)
         headers = response.headers
-        if response.status != HTTPStatus.NO_CONTENT:
+        if response.status != HTTPStatus.NO_CONTENT and headers.get("Transfer-Encoding") != "chunked":
             headers = Headers((*headers.pairs, ("Content-Length", str(len(response.body)))))
         return replace(response, headers=headers, body=b"" if call.request.method == "HEAD" else response.body)
 

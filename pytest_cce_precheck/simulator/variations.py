@@ -239,6 +239,9 @@ HOOKS: Final[HookTable] = {
         ),
         "fails-every-ninth-time": refuse_with(INTERNAL_ERROR, each(9)),
         "sometimes-unavailable": refuse_with(UNAVAILABLE, each(7)),
+        "old-http-refused": refuse_with(
+            Refusal("version", 426, "CCE.03426001", "Upgrade required."), lambda call: call.request.version == "1.0"
+        ),
         "busy-cluster": busy,
     },
     "check": {
@@ -267,6 +270,10 @@ HOOKS: Final[HookTable] = {
     },
     "document": {
         **_DOCUMENTS,
+        "messages-in-the-language-of-the-client": when(
+            lambda call: call.request.headers.get("Accept-Language", "").startswith("zh"),
+            in_each(put("status.message", "检查结束")),
+        ),
         "items-shuffled": _shuffle,
         "items-by-state": lambda _, document: document["items"].sort(
             key=lambda item: list(TaskState).index(item["status"]["status"])

@@ -187,7 +187,7 @@ def _nobodys_probes(
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
     # who looks at the one may not look at the other
     both = _with_token(by_type.with_headers(basic), _made_up(run, 48))
-    yield Probe(2, "PRE602", "a made-up token and a made-up password", both)
+    yield Probe(2, "PRE602", f"a made-up token, a made-up password and {Filter.TYPE}", both)
     malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
     nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
     # no source says whether what cannot be read is no credentials or no request

@@ -30,11 +30,19 @@ _MOST: Final = 14
 
 @dataclass(frozen=True)
 class AskedQuery:
-    """A query with the exchange that answers it; ``variant`` is what was unusual about the request, for people."""
+    """A query with the exchange that answers it; ``variant`` is what was unusual about the request, for people.
+
+    If it is ``translated``, texts may be others.
+    """
 
     query: Query
     exchange: Exchange
     variant: str = ""
+    translated: bool = False
+
+    def allows(self, finding: Finding) -> bool:
+        """Whether a finding is about the texts of tasks, and these are in another language."""
+        return self.translated and finding.code == "PRE403"
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
     run.results.proof.see_selection(query, answer, bracket)
     verdict = judge_selection(query, answer, bracket)
     # an optional field more or less only warns, and must hide nothing
-    wrong = tuple(each for each in verdict.findings if each.code != "PRE416")
+    wrong = tuple(each for each in verdict.findings if each.code != "PRE416" if not asked.allows(each))
     alone += [each for each in verdict.findings if each.code == "PRE416"]
     compared = wrong or tuple(run.count_meaning.judge(answer, bracket))
     if asked.variant:

@@ -50,6 +50,10 @@ _UNUSUAL: Final = {
     "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "Via": "1.1 precheck-probe",
 }
+# texts may be in Chinese then, and nothing else
+_CHINESE: Final = {"Accept-Language": "zh-CN", "X-Language": "zh-cn"}
+# RFC 9110, 15.5.22, 15.6.6: how a server says that it does not talk HTTP/1.0
+_NO_OLD_HTTP: Final = frozenset({HTTPStatus.UPGRADE_REQUIRED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
 # the share that has room for a condition, a range and HEAD too
 _HTTP_FROM: Final = 14
 # three requests, and the list that closes their bracket
@@ -80,6 +84,8 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
         for variant, exchange in _with_other_headers(run, query)
         if run.lists.answered(exchange)
     ]
+    if run.shares.transport > _HEADERS:
+        asked += _as_from_china(run, query)
     head = None
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
@@ -124,7 +130,7 @@ def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None
 
 def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Exchange]]:
     plain = run.client.list_request(query.query)
-    yield ", ".join(f"{name} {value}" for name, value in _FORM.items()), _asked_with(run, plain, _FORM)
+    yield _in_words(_FORM), _asked_with(run, plain, _FORM)
     bare = replace(plain, headers=plain.headers.without("Content-Type"))
     variant, exchange = f"no Content-Type, and unusual {', '.join(_UNUSUAL)}", _asked_with(run, bare, _UNUSUAL)
     if 400 <= exchange.status < 500 and exchange.status not in PASSING:
@@ -143,6 +149,21 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         yield "the token in place of a signature, its header in lower case", by_token
 
 
+def _as_from_china(run: Inspection, query: Query) -> Iterator[AskedQuery]:
+    """Ask for Chinese texts, through an old proxy; without one of these if it is refused, as it may be."""
+    plain = run.client.list_request(query.query)
+    old, proxy, languages = plain.as_old_proxies_send_it(), "HTTP/1.0, an absolute target", _in_words(_CHINESE)
+    variant, exchange = f"{proxy}, {languages}", _asked_with(run, old, _CHINESE)
+    if exchange.status in _NO_OLD_HTTP:
+        run.results.observe("a request in HTTP/1.0", str(exchange.status))
+        variant, exchange = languages, _asked_with(run, plain, _CHINESE)
+    if 400 <= exchange.status < 500 and exchange.status not in PASSING and variant != languages:
+        variant, exchange = proxy, _asked_with(run, old, {})
+    # no language at all may be refused (RFC 9110, 12.5.4)
+    if run.lists.answered(exchange) and not (variant == languages and exchange.status == HTTPStatus.NOT_ACCEPTABLE):
+        yield AskedQuery(query, exchange, variant, translated=variant != proxy)
+
+
 def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> Exchange:
     """Send a request with other headers, which its signature does not cover.
 
@@ -155,6 +176,10 @@ def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> 
         others = run.client.authenticated(replace(plain, headers=others)).headers
     changed = replace(plain, headers=Headers((*others.pairs, *headers.items())))
     return run.sender.ask(changed, as_is=is_signed)
+
+
+def _in_words(headers: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in headers.items())
 
 
 def _in_lower_case(request: Request) -> Request:

@@ -5,6 +5,7 @@ A timeout for one wait does not do that: an answer whose head, chunk sizes or tr
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # 101 ends the exchange: another protocol follows
 _INTERIM: Final = frozenset({100, *range(102, 200)})
+# a balancer that looks at connections would let one machine answer everything
+_ON_ONE_CONNECTION: Final = 8
 T = TypeVar("T")
 
 _current: ContextVar[Watch | None] = ContextVar("_current", default=None)
@@ -54,6 +57,7 @@ class Watch:
         self.is_cut = False
         self.target: str | None = None
         """What is sent as the request's target: urllib3 escapes anew what it takes for a mistake."""
+        self.version = "1.1"
         self._held: list[socket.socket] = []
 
     @staticmethod
@@ -243,10 +247,20 @@ def surplus_of(response: BaseHTTPResponse) -> bytes | None:
     return response.surplus if isinstance(response, MadeUpResponse) else None
 
 
+class _LastResponse(_FinalResponse):
+    """The last answer on its connection."""
+
+    def _check_close(self) -> bool:
+        return True
+
+
 class _WatchedConnection(HTTPConnection):
-    response_class = _FinalResponse
+    response_class: type[PlainResponse] = _FinalResponse
+    most_answers = math.inf
+    _sent = 0
 
     def _new_conn(self) -> socket.socket:
+        self._sent = 0
         watch = Watch.current()
         if watch is None:
             return super()._new_conn()
@@ -265,6 +279,8 @@ class _WatchedConnection(HTTPConnection):
         watch = Watch.current()
         if watch is not None and watch.target and url.startswith("/"):
             url = watch.target
+        # in the request line alone: Host is sent with HTTP/1.0 too
+        self._http_vsn_str = f"HTTP/{watch.version if watch is not None else '1.1'}"
         if watch is not None and self.sock is not None:
             # a connection that was used for another call before
             watch.hold(self.sock)
@@ -277,6 +293,8 @@ class _WatchedConnection(HTTPConnection):
         super().request(*arguments, preload_content=preload_content, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
+        self._sent += 1
+        self.response_class = _FinalResponse if self._sent < self.most_answers else _LastResponse
         response, watch = super().getresponse(), Watch.current()
         if watch is None or not watch.reads:
             return response
@@ -284,10 +302,11 @@ class _WatchedConnection(HTTPConnection):
 
 
 @lru_cache
-def _watched_class(connection: Any, *, quiet: bool = False) -> Any:
+def _watched_class(connection: Any, *, ours: bool = False) -> Any:
     """Return a class of connections (over TLS, through a SOCKS proxy) as one that a `Watch` limits."""
-    # if somebody sets the debug level for all of http.client, each connection prints its headers, unless it is quiet
-    return type(f"Watched{connection.__name__}", (_WatchedConnection, connection), {"debuglevel": 0} if quiet else {})
+    # if somebody sets the debug level for all of http.client, each connection prints its headers, except for ours
+    attributes = {"debuglevel": 0, "most_answers": _ON_ONE_CONNECTION} if ours else {}
+    return type(f"Watched{connection.__name__}", (_WatchedConnection, connection), attributes)
 
 
 def watched(pool: HTTPConnectionPool) -> HTTPConnectionPool:
@@ -335,4 +354,4 @@ def _watch(manager: PoolManager) -> PoolManager:
 def _watched_pool(pool: Any) -> Any:
     if issubclass(pool.ConnectionCls, _WatchedConnection):
         return pool
-    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _watched_class(pool.ConnectionCls, quiet=True)})
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": _watched_class(pool.ConnectionCls, ours=True)})

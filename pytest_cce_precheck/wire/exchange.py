@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from pytest_cce_precheck._text import shortened
@@ -80,6 +80,7 @@ class Request:
     query: str = ""
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    version: ClassVar[str] = "1.1"
 
     @property
     def target(self) -> str:
@@ -91,6 +92,11 @@ class Request:
         """The absolute URL."""
         return self.endpoint + self.target
 
+    @property
+    def sent_target(self) -> str:
+        """The target as the request line has it."""
+        return self.target
+
     @cached_property
     def params(self) -> tuple[tuple[str, str], ...]:
         """The query's names and values, decoded, in order; empty values are kept."""
@@ -99,6 +105,18 @@ class Request:
     def with_headers(self, headers: Headers) -> Request:
         """Return this request with other headers."""
         return replace(self, headers=headers)
+
+    def as_old_proxies_send_it(self) -> Request:
+        """Return this request in HTTP/1.0, with the whole URL as its target (RFC 9112, 3.2.2)."""
+        return _OfAnOldProxy(self.method, self.endpoint, self.path, self.query, self.headers, self.body)
+
+
+class _OfAnOldProxy(Request):
+    version = "1.0"
+
+    @property
+    def sent_target(self) -> str:
+        return self.url
 
 
 @dataclass(frozen=True)

@@ -224,9 +224,8 @@ def test_tasks_made_twice_are_found_whether_or_not_an_answer_was_lost(*, loses: 
     run, _ = run_of(simulator, first_create(simulator) if loses else lambda *_: False)
     run.run(creation.created_tasks_are_found_and_finish)
     [finding] = [finding for finding in run.results.findings if finding.code == "PRE322"]
-    # a lost answer may have made three of the eight tasks that a run may create
-    made = 2 if loses else 3
-    assert f"made {2 * made} tasks or more, and its answer shows {made}" in finding.message
+    # a lost answer may have made three of the twelve tasks that a run may create: there is room for three more
+    assert "made 6 tasks or more, and its answer shows 3" in finding.message
 
 
 # ---- what comes by chance

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Talk = Callable[[socket.socket], None]
 
-from tests.transport.talkers import PATH, asked, failed, saying, talking
+from tests.transport.talkers import PATH, asked, failed, head_of, saying, talking
 
 # ---- what arrives
 
@@ -139,6 +139,23 @@ def test_the_query_arrives_byte_for_byte(transport: HttpTransport, query: str) -
         assert server.seen[0].requestline == f"GET {target} HTTP/1.1"
 
 
+def test_a_request_as_old_proxies_send_it_has_its_url_as_target_and_an_old_version(transport: HttpTransport) -> None:
+    heads: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        for _ in range(2):
+            heads.append(head_of(connection))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with talking(talk) as endpoint:
+        for request in (asked(endpoint, "a=%41").as_old_proxies_send_it(), asked(endpoint)):
+            transport.send(request)
+    host = endpoint.removeprefix("http://").encode()
+    assert heads[0].startswith(b"GET http://%b%b?a=%%41 HTTP/1.0\r\n" % (host, PATH.encode()))
+    assert b"Host: %b\r\n" % host in heads[0]
+    assert heads[1].startswith(b"GET %b HTTP/1.1\r\n" % PATH.encode())
+
+
 def test_an_encoded_slash_in_the_path_stays_encoded(transport: HttpTransport) -> None:
     with serving(always(200, b"{}")) as server:
         transport.send(asked(server.endpoint, path="/api/v3/projects/a%2Fb/clusters/%E6%8F%92"))
@@ -222,6 +239,14 @@ def test_a_connection_serves_several_requests(transport: HttpTransport) -> None:
         for _ in range(3):
             transport.send(asked(server.endpoint))
         assert len({each.client_address for each in server.seen}) == 1
+
+
+def test_a_balancer_of_connections_sees_several(transport: HttpTransport) -> None:
+    numbers: list[int] = []
+    with serving(lambda handler: (numbers.append(handler.client_address[1]), handler.reply(200, b"{}"))) as server:
+        for _ in range(20):
+            assert transport.send(asked(server.endpoint)).response.body == b"{}"
+    assert [numbers.count(number) for number in dict.fromkeys(numbers)] == [8, 8, 4]
 
 
 def test_a_server_that_hangs_up_between_requests_is_called_again(transport: HttpTransport) -> None:

@@ -38,7 +38,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_status,
 )
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
-from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
+from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, not_found, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Response
@@ -52,6 +52,7 @@ _STACK: Final = (
     "\tat com.huawei.cce.addon.PrecheckService.list(PrecheckService.java:118)\n"
     "\tat com.huawei.cce.addon.PrecheckResource.get(PrecheckResource.java:57)"
 )
+_IN_CHINESE: Final = {"Failed": "失败", "Success": "成功"}
 _UNSUPPORTED: Final = Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
 _SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
@@ -121,6 +122,10 @@ def _is_head(call: Call) -> bool:
     return call.request.method == "HEAD"
 
 
+def _is_absolute(call: Call) -> bool:
+    return call.request.sent_target != call.request.target
+
+
 def _has(name: str) -> Condition:
     return lambda call: name in call.request.headers
 
@@ -174,6 +179,7 @@ HOOKS: Final[HookTable] = {
         "patch-answers-as-get": partial(_method_as_get, ["PATCH"]),
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": partial(_method_as_get, ["PUT"]),
+        "absolute-targets-unknown": when(_is_absolute, lambda _call, _route: not_found("path", "No such path.")),
         "head-has-another-length": partial(_method_as_get, ["HEAD"]),
         "head-has-a-body": partial(_method_as_get, ["HEAD"]),
     },
@@ -203,6 +209,10 @@ HOOKS: Final[HookTable] = {
                 alter("metadata.createTimeStamp", lambda text: f"{text[8:10]}.{text[5:7]}.{text[:4]}, {text[11:19]}")
             ),
         ),
+        "states-in-the-language-of-the-client": when(
+            lambda call: call.request.headers.get("Accept-Language", "").startswith("zh"),
+            in_each(alter("status.status", lambda text: _IN_CHINESE.get(text, text))),
+        ),
         "sdk-gets-an-old-form": when(
             lambda call: "usdk" in call.request.headers.get("User-Agent", ""), in_document(drop("pageInfo"))
         ),
@@ -227,6 +237,9 @@ HOOKS: Final[HookTable] = {
         "date-in-another-form": lambda _, response: with_header(response, "Date", "2026-11-24T10:00:00Z"),
         "blank-before-a-colon": on_list(_header("X-Trace ", "5f3a"), only(TYPE, INSTANCE)),
         "folded-header": on_list(_header("X-Trace", "5f3a;\r\n 7d01"), only(TYPE, INSTANCE)),
+        "chunks-for-http-1-0": on_list(
+            _header("Transfer-Encoding", "chunked"), lambda call: call.request.version == "1.0"
+        ),
         "close-not-obeyed": on_list(
             _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
         ),
