@@ -25,6 +25,8 @@ EnvelopeRule = Callable[[Exchange], Iterator[Finding]]
 # a gateway's answer until the request is tried again: not a verdict on the service, see PRE113
 THROTTLED: Final = 429
 PASSING: Final = frozenset({429, 502, 503, 504})
+# which of the two says that credentials are not good, no source says
+REFUSALS: Final = frozenset({401, 403})
 # what a server that only talks newer HTTP says is no failure either
 _OTHERS: Final = PASSING | {HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 

@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 from pytest_cce_precheck.client import utc_now
 from pytest_cce_precheck.contract.answer import holds_id
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.contract.envelope import PASSING
+from pytest_cce_precheck.contract.envelope import PASSING, REFUSALS
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.explore.queries import FilterValue, matching, select
-from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Exchange, Headers, Request, encode_query
 from pytest_cce_precheck.wire.signing import sign
@@ -84,24 +83,16 @@ def ask_by_token(
 
     ``respelt`` may change the spelling of the headers, that of the token among them.
     """
-    keys = run.client.credentials
-    if keys.kind != "ak/sk" or keys.token is None:
+    by_token = run.sender.with_token(request)
+    if by_token is None:
         return None
-    token = Credentials(token=keys.token)
-    exchange = run.sender.ask(respelt(run.client.authenticated(request, token)), as_is=True)
-    if exchange.status not in REFUSALS:
-        return exchange
-    own = run.sender.ask(run.client.authenticated(run.client.list_request(), token), as_is=True)
-    if own.status in REFUSALS:
-        # nothing tells whether it has ended
-        run.results.give_up(f"the token was refused with {exchange.status}, the access key is accepted")
-        return None
-    return exchange
+    exchange = run.sender.ask(respelt(by_token), as_is=True)
+    return None if run.sender.token_is_refused(exchange) else exchange
 
 
 def bad_token(run: Inspection) -> Request:
     """Return a request for the unfiltered list with a token that nobody has."""
-    return _with_token(run.client.list_request(), _made_up(run, 48))
+    return _with_token(run.client.list_request(), made_up(run, 48))
 
 
 def refusal_findings(
@@ -150,15 +141,15 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     yield from _nobodys_probes(run, filtered, by_type, by_id, elsewhere)
     credentials = client.credentials
     if credentials.token is None:
-        yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
-        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
+        yield Probe(1, "PRE602", "a made-up token", _with_token(plain, made_up(run, 48)))
+        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, made_up(run, 48)))
     else:
         # who takes any token also takes the known one with another last character; a client that has none may say so
         yield Probe(2, "PRE602", "the token null", _with_token(plain, "null"))
         yield from _token_probes(plain, by_type, by_id, elsewhere, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
-    made_up = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))
-    yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, made_up))
+    nobody = Credentials(access_key=Secret(made_up(run, 20).upper()), secret_key=Secret(""))
+    yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, nobody))
     if credentials.access_key is not None and credentials.secret_key is not None:
         keys = replace(credentials, token=None)
         yield from _key_probes(run, by_type, by_id, keys)
@@ -174,11 +165,11 @@ def _nobodys_probes(
     """Yield what looks like credentials and names nobody."""
     # each of the two is enough for some services: whoever looks at the wrong scheme, or at the wrong machine
     forwarded = f"a made-up password, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
-    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{_made_up(run, 9)}'.encode()).decode()}")
+    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{made_up(run, 9)}'.encode()).decode()}")
     yield Probe(2, "PRE601", forwarded, _forwarded(by_id.with_headers(basic)))
     # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
     # temporary keys authenticates nobody by itself
-    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))
+    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, made_up(run, 48))
     without = replace(elsewhere, query=filtered.query, headers=alone)
     yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
@@ -186,9 +177,9 @@ def _nobodys_probes(
     bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_unsigned_claims(run)}")
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
     # who looks at the one may not look at the other
-    both = _with_token(by_type.with_headers(basic), _made_up(run, 48))
+    both = _with_token(by_type.with_headers(basic), made_up(run, 48))
     yield Probe(2, "PRE602", f"a made-up token, a made-up password and {Filter.TYPE}", both)
-    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
+    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {made_up(run, 48)}")
     nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
     # no source says whether what cannot be read is no credentials or no request
     yield Probe(2, "PRE601", nothing, by_id.with_headers(malformed), malformed=True)
@@ -209,7 +200,7 @@ def _key_probes(run: Inspection, by_type: Request, by_id: Request, keys: Credent
     yield Probe(1, "PRE603", f"the signature of an empty secret key and {Filter.TYPE}", empty)
     known = keys.access_key.reveal() if keys.access_key is not None else ""
     # in the other letter case it is no known key either, and is accepted by who takes any too
-    unknown = known.swapcase() if known.swapcase() != known else _made_up(run, 20).upper()
+    unknown = known.swapcase() if known.swapcase() != known else made_up(run, 20).upper()
     borrowed = run.client.authenticated(by_id, replace(keys, access_key=Secret(unknown)))
     yield Probe(2, "PRE603", f"an unknown access key, a known secret key and {Filter.TASK_ID}", borrowed)
 
@@ -245,7 +236,7 @@ def _temporary_probes(run: Inspection, plain: Request, keys: Credentials) -> Ite
     client = run.client
     without = client.authenticated(plain, replace(keys, security_token=None))
     yield Probe(1, "PRE603", "temporary keys without their security token", without)
-    wrong = client.authenticated(plain, replace(keys, security_token=Secret(_made_up(run, 48))))
+    wrong = client.authenticated(plain, replace(keys, security_token=Secret(made_up(run, 48))))
     yield Probe(1, "PRE603", "temporary keys with another security token", wrong)
 
 
@@ -299,9 +290,10 @@ def _unsigned_claims(run: Inspection) -> str:
     """Return a JWT (RFC 7519) that nobody has signed: some services read what it claims, and do not verify it."""
     claims = {"sub": "precheck", "project_id": run.client.project_id, "exp": 1 << 32}
     parts = [json.dumps(each).encode() for each in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in parts), _made_up(run, 43)])
+    return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in parts), made_up(run, 43)])
 
 
-def _made_up(run: Inspection, length: int) -> str:
+def made_up(run: Inspection, length: int) -> str:
+    """Return a text that is no credential: the same in a rerun."""
     letters = random.Random(f"{run.settings.seed}/{length}")  # noqa: S311  repeatable, and meant to be refused
     return "".join(letters.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(length))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from pytest_cce_precheck.contract.check import judge
+from pytest_cce_precheck.contract.envelope import REFUSALS
 from pytest_cce_precheck.contract.filters import Bracket, Query, acceptable_statuses, judge_selection, satisfies
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.occasions import REFUSED
 from pytest_cce_precheck.explore.classes import MATCHING
-from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError
 
 if TYPE_CHECKING:

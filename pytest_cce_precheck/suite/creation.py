@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_cce_precheck.contract.check import check, judge
-from pytest_cce_precheck.contract.envelope import PASSING, has_failed
+from pytest_cce_precheck.contract.envelope import PASSING, REFUSALS, has_failed
 from pytest_cce_precheck.contract.invariants import created_tasks_are_new, requested
 from pytest_cce_precheck.suite.budget import AMPLE, BAD_CREATIONS
 from pytest_cce_precheck.suite.create_bodies import (
@@ -22,7 +22,6 @@ from pytest_cce_precheck.suite.create_bodies import (
     models_of,
 )
 from pytest_cce_precheck.suite.following import Following, look_in_the_other_cluster
-from pytest_cce_precheck.suite.lists import REFUSALS
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError, encode_query
 from pytest_cce_precheck.wire.vocabulary import Filter, TaskType
 

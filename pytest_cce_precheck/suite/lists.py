@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_cce_precheck._text import shortened
 from pytest_cce_precheck.contract.check import judge
-from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED
+from pytest_cce_precheck.contract.envelope import PASSING, REFUSALS, THROTTLED
 from pytest_cce_precheck.contract.filters import Bracket
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.http_rules import EntityTags
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.contract.answer import Answer
     from pytest_cce_precheck.contract.lifecycle import TaskHistory
     from pytest_cce_precheck.suite.results import Results
-
-REFUSALS: Final = frozenset({401, 403})
-"""How credentials are refused."""
 
 # if the very first list is refused so, everything else would be too
 _REFUSED: Final = {

@@ -7,14 +7,16 @@ from dataclasses import replace
 from random import Random
 from threading import Barrier
 from typing import TYPE_CHECKING, Final, NoReturn
+from zlib import crc32
 
 from pytest_cce_precheck.client import PrecheckClient, utc_now
 from pytest_cce_precheck.contract.check import check
-from pytest_cce_precheck.contract.envelope import PASSING, THROTTLED, has_failed, no_answer
+from pytest_cce_precheck.contract.envelope import PASSING, REFUSALS, THROTTLED, has_failed, no_answer
 from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.proof import Place
 from pytest_cce_precheck.contract.timing import too_slow
 from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
+from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.dates import seconds_to_wait, wait_in_words
 from pytest_cce_precheck.wire.exchange import LARGE, Exchange, RepeatedResponse, Request, Response, TransportError
 
@@ -98,6 +100,7 @@ class Sender:
         self._history = history
         self._retries = RetryPolicy(settings.seed, settings.worker)
         self._losses = self._unanswered = 0
+        self._token_has_ended = False
         self._list = Response(0)
 
     def stop(self, why: str) -> NoReturn:
@@ -172,12 +175,39 @@ class Sender:
             # a 429 is the service's or its gateway's; a 502, 503 or 504 may come from any machine, in any form
             self._results.report(*check(exchange))
 
+    def with_token(self, request: Request) -> Request | None:
+        """Return a request with the token in place of a signature; None without both, or if the token has ended."""
+        keys = self.client.credentials
+        if keys.kind != "ak/sk" or keys.token is None or self._token_has_ended:
+            return None
+        return self.client.authenticated(request, Credentials(token=keys.token))
+
+    def token_is_refused(self, exchange: Exchange) -> bool:
+        """Whether the token is refused for the unfiltered list too, so that nothing tells if it has ended."""
+        plain = self.with_token(self.client.list_request())
+        if exchange.status in REFUSALS and plain is not None:
+            self._token_has_ended = self._ask_whole(plain, as_is=True).status in REFUSALS
+            if self._token_has_ended:
+                message = f"the token was refused with {exchange.status}, the access key is accepted"
+                self._results.give_up(message)
+        return self._token_has_ended
+
     def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:
         """Send a request, and again if a gateway refuses it for now, it fails or its answer is lost.
 
         Return the last answer. Without ``repeat``, it is sent again only if it was refused unread. Raise
-        `BudgetExhaustedError`, and `TransportError` if no answer came.
+        `BudgetExhaustedError`, and `TransportError` if no answer came. If the run has a token and keys, each is for
+        half of the queries: the same one each time, in a rerun too.
         """
+        is_for_the_token = request.method == "GET" and request.query and crc32(request.target.encode()) % 2
+        by_token = self.with_token(request) if is_for_the_token and not as_is else None
+        if by_token is not None:
+            exchange = self._ask_whole(by_token, as_is=True, repeat=repeat)
+            if not self.token_is_refused(exchange):
+                return exchange
+        return self._ask_whole(request, as_is=as_is, repeat=repeat)
+
+    def _ask_whole(self, request: Request, *, as_is: bool, repeat: bool = True) -> Exchange:
         exchange = self._ask(request, as_is=as_is, repeat=repeat)
         if repeat and has_failed(exchange) and _has_documented_answers(request):
             return self._ask_what_failed(request, exchange, as_is=as_is)

@@ -56,13 +56,15 @@ def run_of(
     answers: Answers = lambda *_: None, *, kind: str = "token", simulator: Simulator | None = None, **settings: object
 ) -> Inspection:
     simulator = simulator or Simulator()
-    keys = simulator.credentials
+    both = simulator.credentials
+    token, keys = replace(both, access_key=None, secret_key=None), replace(both, token=None)
+    credentials = {"token": token, "ak/sk": keys, "both": both}
     client = PrecheckClient(
         Changed(simulator, answers),
         endpoint=simulator.endpoint,
         project_id=simulator.project_id,
         cluster_id=simulator.cluster_id,
-        credentials=replace(keys, access_key=None, secret_key=None) if kind == "token" else replace(keys, token=None),
+        credentials=credentials[kind],
     )
     near = Neighbours(simulator.other_cluster_id, simulator.foreign_project_id, simulator.foreign_cluster_id)
     given = {"allow_writes": True, "neighbours": near, "wait": simulator.clock.advance, **settings}

@@ -19,6 +19,7 @@ from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
 from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.pipeline import Call
@@ -186,3 +187,16 @@ def test_the_end_of_the_time_while_an_answer_is_judged_cuts_the_check_short() ->
         assert run.run(filters.the_unfiltered_list_meets_the_contract) == ()
     [why] = run.progress().cut_short
     assert "the time of the run ended while an answer was judged (--cce-run-time)" in why
+
+
+def test_a_run_with_two_kinds_of_credentials_uses_each_for_half_of_its_queries() -> None:
+    run, recorder = run_of(Simulator())
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
+    kinds: dict[str, set[bool]] = {}
+    for request in recorder.sent:
+        kinds.setdefault(request.query, set()).add(TOKEN_HEADER in request.headers)
+    assert kinds[""] == {False}
+    # the same kind each time, and in a rerun
+    assert all(len(each) == 1 for each in kinds.values())
+    by_token = [query for query, each in kinds.items() if True in each]
+    assert 0.3 < len(by_token) / len(kinds) < 0.7

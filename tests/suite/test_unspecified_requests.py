@@ -15,6 +15,7 @@ from pytest_cce_precheck.suite import (
 from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response
 from pytest_cce_precheck.wire.signing import CONTENT_HASH_HEADER
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 from tests.suite.runs import alarms, refusal, run_of
 
 if TYPE_CHECKING:
@@ -150,3 +151,19 @@ def test_a_server_need_not_talk_old_http_and_is_asked_for_chinese_texts_in_newer
     assert run.results.observations["a request in HTTP/1.0"] == {str(status)}
     chinese = [each.version for each in run.client._transport.sent if "zh-CN" in each.headers.values()]  # type: ignore[attr-defined]
     assert chinese == ["1.0", "1.1"]
+
+
+@pytest.mark.parametrize(("refuses", "codes"), [(lambda _: True, []), (lambda each: bool(each.query), ["PRE102"])])
+def test_a_token_beside_keys_may_have_ended_but_is_not_refused_for_filters_alone(
+    refuses: Callable[[Request], bool], codes: list[str]
+) -> None:
+    def answer(request: Request, *_: object) -> Response | None:
+        by_token = TOKEN_HEADER in request.headers and "Authorization" not in request.headers
+        return refusal(401) if by_token and refuses(request) else None
+
+    run = run_of(answer, kind="both")
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
+    assert sorted({*alarms(run)}) == codes
+    assert any("the token was refused with 401" in each for each in run.results.inconclusive) == (not codes)
+    by_token = [each for each in run.client._transport.sent if TOKEN_HEADER in each.headers]  # type: ignore[attr-defined]
+    assert len(by_token) == 2 or codes
