@@ -200,7 +200,7 @@ class Answerer:
         body = bytes(received[: head.length])
         del received[: head.length]
         request = Request(head.method, self._endpoint, head.path, head.query, head.headers, body)
-        return request.as_old_proxies_send_it() if head.is_of_an_old_proxy else request, head.keep_alive
+        return request.in_old_http() if head.is_old else request, head.keep_alive
 
 
 def sends_too_much(connection: Connection) -> bool:

@@ -43,8 +43,8 @@ class Head:
     length: int
     keep_alive: bool
     expects_continue: bool
-    is_of_an_old_proxy: bool
-    """Whether it is HTTP/1.0, and its target a whole URL."""
+    is_old: bool
+    """Whether it is HTTP/1.0."""
 
 
 def can_begin_request(data: bytes | bytearray) -> bool:
@@ -65,9 +65,9 @@ def parse_head(head: bytes) -> Head:
     if match[3] != b"1":
         raise BadHttp(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "The protocol must be HTTP/1.1.")
     headers = _parse_headers(rest)
-    target, is_old = match[2].decode("latin-1"), match[4] == b"0"
-    path, query = _split_target(target)
+    path, query = _split_target(match[2].decode("latin-1"))
     connection = headers.get("Connection", "").lower()
+    is_old = match[4] == b"0"
     return Head(
         method=match[1].decode("ascii"),
         path=path,
@@ -77,7 +77,7 @@ def parse_head(head: bytes) -> Head:
         keep_alive="keep-alive" in connection if is_old else "close" not in connection,
         # HTTP/1.0 has no interim responses
         expects_continue=not is_old and headers.get("Expect", "").lower() == "100-continue",
-        is_of_an_old_proxy=is_old and not target.startswith("/"),
+        is_old=is_old,
     )
 
 

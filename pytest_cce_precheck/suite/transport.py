@@ -150,18 +150,18 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
 
 
 def _as_from_china(run: Inspection, query: Query) -> Iterator[AskedQuery]:
-    """Ask for Chinese texts, through an old proxy; without one of these if it is refused, as it may be."""
+    """Ask for Chinese texts, in HTTP/1.0; without one of the two if it is refused, as it may be."""
     plain = run.client.list_request(query.query)
-    old, proxy, languages = plain.as_old_proxies_send_it(), "HTTP/1.0, an absolute target", _in_words(_CHINESE)
-    variant, exchange = f"{proxy}, {languages}", _asked_with(run, old, _CHINESE)
+    old, languages = plain.in_old_http(), _in_words(_CHINESE)
+    variant, exchange = f"HTTP/1.0, {languages}", _asked_with(run, old, _CHINESE)
     if exchange.status in _NO_OLD_HTTP:
         run.results.observe("a request in HTTP/1.0", str(exchange.status))
         variant, exchange = languages, _asked_with(run, plain, _CHINESE)
     if 400 <= exchange.status < 500 and exchange.status not in PASSING and variant != languages:
-        variant, exchange = proxy, _asked_with(run, old, {})
+        variant, exchange = "HTTP/1.0", _asked_with(run, old, {})
     # no language at all may be refused (RFC 9110, 12.5.4)
     if run.lists.answered(exchange) and not (variant == languages and exchange.status == HTTPStatus.NOT_ACCEPTABLE):
-        yield AskedQuery(query, exchange, variant, translated=variant != proxy)
+        yield AskedQuery(query, exchange, variant, translated=languages in variant)
 
 
 def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> Exchange:

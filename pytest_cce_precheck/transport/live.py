@@ -25,7 +25,7 @@ _OURS_BELOW: Final = tuple(f"{__package__}.{name}" for name in ("gate", "interce
 # the frames of these hold headers with credentials, and a traceback may show locals
 _HOLDERS: Final = frozenset({"requests", "responses", "urllib3", "http", "socket", "ssl", *_OURS_BELOW})
 # what a request line can hold; `#` would begin a fragment
-_SENDABLE: Final = re.compile(r"(?:https?:/)?/[!\"$-~]*")
+_SENDABLE: Final = re.compile(r"/[!\"$-~]*")
 TIMEOUTS: Final = 4
 """How many times ``timeout`` a whole call may take."""
 
@@ -67,7 +67,7 @@ class HttpTransport:
         try:
             watch = Watch(self._seconds())
             watch.version = request.version
-            watch.target = request.sent_target if _SENDABLE.fullmatch(request.sent_target) else None
+            watch.target = request.target if _SENDABLE.fullmatch(request.target) else None
             with watch, self._send(request) as received:
                 body = read_body(received.raw)
                 elapsed = monotonic() - watch.began

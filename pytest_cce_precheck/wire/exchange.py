@@ -92,11 +92,6 @@ class Request:
         """The absolute URL."""
         return self.endpoint + self.target
 
-    @property
-    def sent_target(self) -> str:
-        """The target as the request line has it."""
-        return self.target
-
     @cached_property
     def params(self) -> tuple[tuple[str, str], ...]:
         """The query's names and values, decoded, in order; empty values are kept."""
@@ -106,17 +101,13 @@ class Request:
         """Return this request with other headers."""
         return replace(self, headers=headers)
 
-    def as_old_proxies_send_it(self) -> Request:
-        """Return this request in HTTP/1.0, with the whole URL as its target (RFC 9112, 3.2.2)."""
-        return _OfAnOldProxy(self.method, self.endpoint, self.path, self.query, self.headers, self.body)
+    def in_old_http(self) -> Request:
+        """Return this request in HTTP/1.0, as old proxies send it."""
+        return _InOldHttp(self.method, self.endpoint, self.path, self.query, self.headers, self.body)
 
 
-class _OfAnOldProxy(Request):
+class _InOldHttp(Request):
     version = "1.0"
-
-    @property
-    def sent_target(self) -> str:
-        return self.url
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(since.replacing("If-None-Match", '"another"'))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "text/plain"))
     yield plain.with_headers(plain.headers.replacing("Accept-Language", "de-DE"))
-    yield plain.with_headers(plain.headers.replacing("Accept-Language", "zh-CN")).as_old_proxies_send_it()
+    yield plain.with_headers(plain.headers.replacing("Accept-Language", "zh-CN")).in_old_http()
     yield plain.with_headers(plain.headers.replacing("Connection", "close"))
     form = caller.with_token(caller.request("type=addonStatic"))
     yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))

@@ -38,7 +38,7 @@ from pytest_cce_precheck.simulator.hooks import (
     with_status,
 )
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable
-from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, not_found, unauthorized
+from pytest_cce_precheck.simulator.refusals import JSON, THROTTLED, UNAVAILABLE, Refusal, unauthorized
 from pytest_cce_precheck.simulator.routing import Route
 from pytest_cce_precheck.wire.dates import http_date
 from pytest_cce_precheck.wire.exchange import Headers, Response
@@ -122,10 +122,6 @@ def _is_head(call: Call) -> bool:
     return call.request.method == "HEAD"
 
 
-def _is_absolute(call: Call) -> bool:
-    return call.request.sent_target != call.request.target
-
-
 def _has(name: str) -> Condition:
     return lambda call: name in call.request.headers
 
@@ -179,7 +175,6 @@ HOOKS: Final[HookTable] = {
         "patch-answers-as-get": partial(_method_as_get, ["PATCH"]),
         "delete-removes-a-task": _delete_newest,
         "put-makes-a-task": partial(_method_as_get, ["PUT"]),
-        "absolute-targets-unknown": when(_is_absolute, lambda _call, _route: not_found("path", "No such path.")),
         "head-has-another-length": partial(_method_as_get, ["HEAD"]),
         "head-has-a-body": partial(_method_as_get, ["HEAD"]),
     },
