@@ -30,6 +30,7 @@ REFUSALS: Final = frozenset({401, 403})
 # what a server that only talks newer HTTP says is no failure either
 _OTHERS: Final = PASSING | {HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 
+_CODE: Final = re.compile(r"[A-Z]+\.\d+")
 _CCE_ERROR: Final = frozenset({"errorCode", "errorMessage"})
 _GATEWAY_ERROR: Final = frozenset({"error_code", "error_msg"})
 
@@ -153,6 +154,12 @@ def read_object(exchange: Exchange) -> tuple[dict[str, Any] | None, list[Finding
 def is_error_envelope(document: Mapping[str, Any]) -> bool:
     """Whether a body is one of the two error forms, or seems to be meant as one."""
     return bool(document.keys() & (_CCE_ERROR | _GATEWAY_ERROR)) and "items" not in document
+
+
+def error_in_success(document: Mapping[str, Any]) -> str:
+    """Return the code of an error that a list or a created task has beside it, empty if it has none."""
+    codes = (document.get(name) for name in ("errorCode", "error_code"))
+    return next((code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)), "")
 
 
 def is_gateway_error(document: Mapping[str, Any]) -> bool:

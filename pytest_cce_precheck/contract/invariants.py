@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any, Final
 
 from pytest_cce_precheck._text import listed
@@ -274,10 +275,16 @@ def _as_documented(received: Mapping[str, Any], sent: Mapping[str, Any]) -> dict
     if isinstance(entries, list) and isinstance(asked, list):
         known = {*_ENTRY, *(name for entry in asked if isinstance(entry, dict) for name in entry)}
         spec["addonList"] = [
-            {name: value for name, value in entry.items() if name in known} if isinstance(entry, dict) else entry
-            for entry in entries
+            _entry_as_documented(entry, own, known) if isinstance(entry, dict) else entry
+            for entry, own in zip(entries, chain(asked, repeat(None)), strict=False)
         ]
     return spec
+
+
+def _entry_as_documented(entry: Mapping[str, Any], sent: Any, known: Container[str]) -> dict[str, Any]:
+    # what was left out of an entry may come back empty
+    own = sent if isinstance(sent, dict) else {}
+    return {name: value for name, value in entry.items() if name in known and (name in own or value not in (None, {}))}
 
 
 def _without_types(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -43,6 +43,7 @@ _OTHER_CHARSET: Final = "application/json; charset=ISO-8859-1"
 _UNUSUAL: Final = {
     "User-Agent": "Mozilla/5.0",
     "Accept": "*/*",
+    "Accept-Encoding": "identity, gzip;q=0",
     "Accept-Language": "de-DE, x-precheck;q=0.5",
     "X-Language": "x-precheck",
     "Cookie": "precheck_probe=1",

@@ -250,6 +250,7 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(plain.headers.replacing("Accept-Language", "de-DE"))
     yield plain.with_headers(plain.headers.replacing("Accept-Language", "zh-CN")).in_old_http()
     yield plain.with_headers(plain.headers.replacing("Connection", "close"))
+    yield plain.with_headers(plain.headers.replacing("Accept-Encoding", "identity, gzip;q=0"))
     form = caller.with_token(caller.request("type=addonStatic"))
     yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "application/json; charset=ISO-8859-1"))
@@ -289,6 +290,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
             entry(0, "addonUpgrade", targetVersion="1.2.3-rc.1"),
             entry(1, "addonUpgrade", targetVersion="1.10"),
         ),
+        caller.order({name: value for name, value in entry(0, "addonUpgrade").items() if name != "values"}),
         caller.order(entry(0)),
     ):
         caller.create(order)

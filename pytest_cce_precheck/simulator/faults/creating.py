@@ -129,6 +129,16 @@ def _in_values(kind: type | UnionType, change: Callable[[Any], Any]) -> Edit:
     return in_document(alter("spec.addonList.*.values", changed))
 
 
+def _static_without_values(call: Call, document: Document) -> None:
+    entries = parse_request(call.request.body)["spec"]["addonList"]
+    made = zip(entries, (item["metadata"] for item in document["status"]["items"]), strict=True)
+    without = {metadata["taskID"]: metadata for entry, metadata in made if "values" not in entry}
+    for place, task in enumerate(call.cluster.tasks):
+        if task.id in without:
+            call.cluster.tasks[place] = replace(task, type=TaskType.STATIC)
+            without[task.id]["type"] = str(TaskType.STATIC)
+
+
 def _list_in_both(call: Call, document: Document) -> None:
     other = document["spec"].get("clusterID")
     for task in call.cluster.tasks if other in call.state.clusters.keys() - {call.cluster.id} else ():
@@ -192,6 +202,7 @@ HOOKS: Final[HookTable] = {
         "create-type-mismatch": _change_made(
             lambda task: replace(task, type=TaskType.UPGRADE), "type", lambda task: str(task.type)
         ),
+        "created-without-values-is-static": _static_without_values,
         "create-spec-escapes-values": _in_values(str, html.escape),
         "create-spec-writes-numbers-as-texts": _in_values(int | float, json.dumps),
         "create-spec-writes-booleans-as-numbers": _in_values(bool, int),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -235,6 +236,12 @@ HOOKS: Final[HookTable] = {
         "chunks-for-http-1-0": on_list(
             _header("Transfer-Encoding", "chunked"), lambda call: call.request.version == "1.0"
         ),
+        "gzip-although-refused": on_list(
+            lambda response: with_header(
+                replace(response, body=gzip.compress(response.body, mtime=0)), "Content-Encoding", "gzip"
+            ),
+            lambda call: "gzip;q=0" in call.request.headers.get("Accept-Encoding", ""),
+        ),
         "close-not-obeyed": on_list(
             _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
         ),
@@ -299,6 +306,7 @@ HOOKS: Final[HookTable] = {
                 response, {"error_code": "APIG.0301", "request_id": response.headers["X-Request-Id"]}
             ),
         ),
+        "empty-list-with-an-error-code": when_empty(_with(errorCode="CCE.01404001")),
         "not-found-with-the-code-of-500": on_status(404, _with(errorCode="CCE.01500001")),
         "refusal-with-the-code-of-403": on_status(401, _with(errorCode="CCE.01403001")),
         "error-codes-malformed": on_error(_with(errorCode="CCE.Error")),
