@@ -27,8 +27,6 @@ THROTTLED: Final = 429
 PASSING: Final = frozenset({429, 502, 503, 504})
 # which of the two says that credentials are not good, no source says
 REFUSALS: Final = frozenset({401, 403})
-# what a server that only talks newer HTTP says is no failure either
-_OTHERS: Final = PASSING | {HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 
 _CODE: Final = re.compile(r"[A-Z]+\.\d+")
 _CCE_ERROR: Final = frozenset({"errorCode", "errorMessage"})
@@ -51,7 +49,7 @@ def no_answer(error: TransportError) -> Finding:
 
 def has_failed(exchange: Exchange) -> bool:
     """Whether the service failed on a request; E documents that, so only a failure each time is a violation."""
-    return exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR and exchange.status not in _OTHERS
+    return exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR and exchange.status not in PASSING
 
 
 def operation_status(exchange: Exchange) -> int:

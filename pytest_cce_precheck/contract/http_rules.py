@@ -30,7 +30,6 @@ _FORMS: Final = {
     "etag": (re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"'), "a quoted text, W/ before it if it is weak"),
     "age": (re.compile(r"\d+"), "a number of seconds"),
 }
-_REFUSED_CODING: Final = re.compile(r"([\w-]+)\s*;\s*q=0(?:\.0*)?\s*(?=,|$)", re.ASCII)
 # fields with one value: a recipient may take either of two
 _SINGLE: Final = frozenset({"content-type", "content-length", "content-range", "retry-after", "location", *_FORMS})
 _SHARED: Final = re.compile(r"\b(public|must-revalidate|s-maxage)\b", re.IGNORECASE)
@@ -66,15 +65,6 @@ def framing_is_consistent(exchange: Exchange) -> Iterator[Finding]:
         framing = [name for name in ("Transfer-Encoding", "Content-Length") if name in headers]
         if framing:
             yield Finding("PRE115", f"a 204 has {framing[0]}", subject=("204",))
-
-
-def a_refused_coding_is_not_sent(exchange: Exchange) -> Iterator[Finding]:
-    """RFC 9110, 12.4.2: a coding with the weight 0 is not acceptable."""
-    accepted = exchange.request.headers.get("Accept-Encoding", "")
-    coding = exchange.response.headers.get("Content-Encoding", "").strip().lower()
-    if coding in [found[1] for found in _REFUSED_CODING.finditer(accepted.lower())]:
-        message = f"Content-Encoding is {coding!r}, which Accept-Encoding: {accepted} refuses"
-        yield Finding("PRE115", message, subject=("coding",))
 
 
 def a_connection_is_closed_on_request(exchange: Exchange) -> Iterator[Finding]:
@@ -151,7 +141,6 @@ def nothing_follows_the_answer(exchange: Exchange) -> Iterator[Finding]:
 HTTP_RULES: Final = (
     single_fields_are_sent_once,
     framing_is_consistent,
-    a_refused_coding_is_not_sent,
     a_connection_is_closed_on_request,
     fields_are_well_formed,
     nothing_was_changed_after_the_answer,

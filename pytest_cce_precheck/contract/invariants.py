@@ -139,7 +139,7 @@ def created_tasks_are_in_init(answer: Answer) -> Iterator[Finding]:
         for risk in task.risks:
             state = state_of(risk)
             other = state not in (TaskState.INIT, None)
-            if other or risk.get("message"):
+            if other or risk.get("message") is not None:
                 fact = f"was just created, and its risk {_name(risk)} {f'is {state}' if other else 'has a message'}"
                 yield _about(task, "PRE321", fact, ".status.riskList")
 

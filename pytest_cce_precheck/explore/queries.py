@@ -105,7 +105,7 @@ def _named_elsewhere(name: Filter, task: AnsweredTask) -> Iterator[tuple[str, st
     if name is Filter.ADDON_INSTANCE_ID:
         for value_class, field in (("the instance's name", "addonInstanceName"), ("the add-on", "addonTemplateName")):
             text = task.metadata.get(field)
-            if isinstance(text, str) and text.isprintable():
+            if isinstance(text, str) and text.strip() and text.isprintable():
                 yield value_class, text
 
 

@@ -179,10 +179,11 @@ def _nobodys_probes(
     # who looks at the one may not look at the other
     both = _with_token(by_type.with_headers(basic), made_up(run, 48))
     yield Probe(2, "PRE602", f"a made-up token, a made-up password and {Filter.TYPE}", both)
-    malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {made_up(run, 48)}")
-    nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
-    # no source says whether what cannot be read is no credentials or no request
-    yield Probe(2, "PRE601", nothing, by_id.with_headers(malformed), malformed=True)
+    if run.client.credentials.access_key is None:
+        malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {made_up(run, 48)}")
+        nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
+        # no source says whether what cannot be read is no credentials or no request
+        yield Probe(2, "PRE601", nothing, by_id.with_headers(malformed), malformed=True)
 
 
 def _token_probes(plain: Request, by_type: Request, by_id: Request, elsewhere: Request, token: str) -> Iterator[Probe]:
@@ -244,7 +245,8 @@ def _tampered(signed: Request, signed_by_id: Request, signed_elsewhere: Request)
     right = _signature_of(signed)
     flipped = _saying(signed, right[:-1] + _flipped(right[-1]))
     yield Probe(1, "PRE604", "a signature whose last digit differs", flipped, hidden=right)
-    yield Probe(3, "PRE604", "an empty signature", _saying(signed, ""), hidden=right)
+    # the beginning of any signature, and none to look at; it may be no request either
+    yield Probe(2, "PRE604", "an empty signature", _saying(signed, ""), hidden=right, malformed=True)
     of_id = _signature_of(signed_by_id)
     middle = len(of_id) // 2
     half = _saying(signed_by_id, _flipped(of_id[:middle]) + of_id[middle:])

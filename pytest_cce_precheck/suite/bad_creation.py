@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_cce_precheck.suite.inspection import Inspection
 
 # the rarer mistakes are left out
-_MOST_BAD: Final = 11
+_MOST_BAD: Final = 10
 # requests without good credentials, and the list after them
 _AFTERWARDS: Final = 6
 # so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster

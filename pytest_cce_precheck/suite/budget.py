@@ -27,7 +27,7 @@ _DRAWN_FROM: Final = 80
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 16, 2
+_ALWAYS, _OF_A_TOKEN, _WITHOUT_KEYS, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 8, 4, 1, 16, 2
 # what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
 _SMALL: Final = 150
 
@@ -138,5 +138,5 @@ def number_of_probes(credentials: Credentials) -> int:
     """Count the ways of bad credentials that can be tried: a token and a key can each be spoilt in their own ways."""
     signed = credentials.access_key is not None and credentials.secret_key is not None
     temporary = signed and credentials.security_token is not None
-    of_keys = _OF_A_SIGNATURE * signed + _OF_TEMPORARY_KEYS * temporary
+    of_keys = (_OF_A_SIGNATURE if signed else _WITHOUT_KEYS) + _OF_TEMPORARY_KEYS * temporary
     return _ALWAYS + (1 if credentials.token is None else _OF_A_TOKEN) + of_keys

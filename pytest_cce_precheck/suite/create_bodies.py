@@ -110,9 +110,9 @@ def bad_bodies(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "no type", changed(lambda _, addon: addon.pop("type"))
     yield "another kind", changed(lambda body, _: body.update(kind="Cluster"))
     yield "a body that is not JSON", b'{"kind": "AddonCheck",'
-    yield "no kind", changed(lambda body, _: body.pop("kind"))
     yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
     yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
+    yield "no kind", changed(lambda body, _: body.pop("kind"))
     yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))
     yield "no spec", changed(lambda body, _: body.pop("spec"))
     yield "a number as addonInstanceID", changed(lambda _, addon: addon.update(addonInstanceID=5))

@@ -82,15 +82,17 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
 
 
 def _create_together(run: Inspection, models: list[AnsweredTask], several: int) -> None:
-    """Send two create requests at the same time: each is answered with its own tasks, and all of these are listed.
+    """Send create requests at the same time: each is answered with its own tasks, and all of these are listed.
 
-    One asks for ``several`` if there are as many other instances: of a longer list, more may be missing at its end.
+    They ask for ``several`` tasks beside one if there are as many other instances: of a longer list, more may be
+    missing at its end. Of three requests, one of two machines gets two.
     """
     first, *others = models
     left = run.settings.max_created - run.created
     number = max(1, min(several, len(others), left - _KEPT))
     addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
-    sent = [[addon_for(first, TaskType.STATIC)], addons or [addon_for(first, TaskType.UPGRADE)]]
+    sent = [[addon_for(first, TaskType.STATIC)], addons[:1] or [addon_for(first, TaskType.UPGRADE)]]
+    sent += [addons[1:]] if addons[1:] else []
     if run.shares.creation < AMPLE or left < 1 + number:
         return
     if any(finding.code == "PRE507" for finding in run.results.findings):
@@ -103,10 +105,10 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
             # it may have made its tasks
             run.created += asked
-            run.results.observe("two create requests at the same time", "one was not answered")
+            run.results.observe("create requests at the same time", "one was not answered")
         elif outcome.status >= 300:
             run.results.report(*check(outcome, expect=OWN_GROUNDS))
-            run.results.observe("two create requests at the same time", f"one was refused with {outcome.status}")
+            run.results.observe("create requests at the same time", f"one was refused with {outcome.status}")
         else:
             run.created += asked
             answer = _judged(run, outcome)

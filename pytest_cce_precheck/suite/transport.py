@@ -42,8 +42,7 @@ _OTHER_CHARSET: Final = "application/json; charset=ISO-8859-1"
 # what clients and proxies send beside it, joined in one request: other languages, a cookie that nobody knows, a trace
 _UNUSUAL: Final = {
     "User-Agent": "Mozilla/5.0",
-    "Accept": "*/*",
-    "Accept-Encoding": "identity, gzip;q=0",
+    "Accept": "application/json, text/html;q=0.5",
     "Accept-Language": "de-DE, x-precheck;q=0.5",
     "X-Language": "x-precheck",
     "Cookie": "precheck_probe=1",
@@ -53,8 +52,6 @@ _UNUSUAL: Final = {
 }
 # texts may be in Chinese then, and nothing else
 _CHINESE: Final = {"Accept-Language": "zh-CN", "X-Language": "zh-cn"}
-# RFC 9110, 15.5.22, 15.6.6: how a server says that it does not talk HTTP/1.0
-_NO_OLD_HTTP: Final = frozenset({HTTPStatus.UPGRADE_REQUIRED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
 # the share that has room for a condition, a range and HEAD too
 _HTTP_FROM: Final = 14
 # three requests, and the list that closes their bracket
@@ -155,7 +152,8 @@ def _as_from_china(run: Inspection, query: Query) -> Iterator[AskedQuery]:
     plain = run.client.list_request(query.query)
     old, languages = plain.in_old_http(), _in_words(_CHINESE)
     variant, exchange = f"HTTP/1.0, {languages}", _asked_with(run, old, _CHINESE)
-    if exchange.status in _NO_OLD_HTTP:
+    if exchange.status == HTTPStatus.UPGRADE_REQUIRED:
+        # RFC 9110, 15.5.22
         run.results.observe("a request in HTTP/1.0", str(exchange.status))
         variant, exchange = languages, _asked_with(run, plain, _CHINESE)
     if 400 <= exchange.status < 500 and exchange.status not in PASSING and variant != languages:

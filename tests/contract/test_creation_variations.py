@@ -76,6 +76,15 @@ def test_one_number_may_be_written_in_two_ways(sent: float, received: float) -> 
     assert codes(created(made, asked)) == []
 
 
+@pytest.mark.parametrize("empty", [None, {}])
+def test_what_was_left_out_of_an_entry_may_come_back_empty(empty: object) -> None:
+    asked, made = creation()
+    for document, entry in ((asked, {}), (made, {"values": empty})):
+        del document["spec"]["addonList"][0]["values"]
+        document["spec"]["addonList"][0].update(entry)
+    assert codes(created(made, asked)) == []
+
+
 @pytest.mark.parametrize("change", CONFORMING.values(), ids=CONFORMING)
 def test_a_create_answer_may_be_so(change: Change) -> None:
     asked, made = creation()

@@ -425,3 +425,19 @@ def test_an_unexpected_status_is_told_with_its_phrase_if_it_has_one() -> None:
 def test_a_token_of_less_than_eight_characters_may_stand_in_an_answer_by_chance(token: str, found: list[str]) -> None:
     exchange = answered(refusal(401, message=token), status=401, request_headers=[("X-Auth-Token", token)])
     assert codes(exchange) == found
+
+
+@pytest.mark.parametrize(
+    ("beside", "codes"),
+    [
+        ({"errorCode": "CCE.01404001", "errorMessage": "not found"}, ["PRE109"]),
+        ({"error_code": "APIG.0301"}, ["PRE109"]),
+        ({"errorCode": None, "error_code": ""}, []),
+        ({"errorCode": "0", "error_code": 0}, []),
+    ],
+)
+def test_a_list_with_the_code_of_an_error_beside_it_is_an_error_as_success(
+    beside: dict[str, object], codes: list[str]
+) -> None:
+    exchange = answered({**listing(), **beside})
+    assert [each.code for each in check(exchange) if each.code != "PRE290"] == codes

@@ -172,6 +172,11 @@ CREATED: list[tuple[str, str, Change]] = [
     ("PRE214", "another call's shape", lambda d: d.update(status={"phase": "Running", "itemsStatus": []})),
     ("PRE320", "values lost", lambda d: d["spec"]["addonList"][0].pop("values")),
     ("PRE321", "Running already", lambda d: d["status"]["items"][0]["status"].update(status="Running")),
+    (
+        "PRE321",
+        "a risk with no text as message",
+        lambda d: d["status"]["items"][0]["status"]["riskList"][0].update(message=""),
+    ),
     ("PRE321", "a risk with message", lambda d: d["status"]["items"][0]["status"]["riskList"][0].update(message="ok")),
     ("PRE322", "one task less", lambda d: d["status"]["items"].pop()),
     ("PRE322", "another instance", lambda d: d["status"]["items"][0]["metadata"].update(addonInstanceID="i-9")),

@@ -136,7 +136,7 @@ def test_without_permission_the_suite_sends_get_and_nothing_else(
         ("live", 1000, 4, 19),
         # each test reads the list for itself, which leaves less for the rest
         ("record", 60, 2, 1),
-        ("record", 250, 3, 16),
+        ("record", 250, 3, 15),
     ],
 )
 def test_with_permission_to_write_other_methods_go_to_a_cluster_that_does_not_exist(

@@ -143,12 +143,11 @@ def test_a_gateway_that_takes_conditions_away_breaks_nothing() -> None:
     assert alarms(run) == []
 
 
-@pytest.mark.parametrize("status", [426, 505])
-def test_a_server_need_not_talk_old_http_and_is_asked_for_chinese_texts_in_newer(status: int) -> None:
-    run = run_of(lambda request, *_: refusal(status) if request.version == "1.0" else None)
+def test_a_server_need_not_talk_old_http_and_is_asked_for_chinese_texts_in_newer() -> None:
+    run = run_of(lambda request, *_: refusal(426) if request.version == "1.0" else None)
     run.run(transport.request_headers_do_not_change_the_answer)
     assert alarms(run) == []
-    assert run.results.observations["a request in HTTP/1.0"] == {str(status)}
+    assert run.results.observations["a request in HTTP/1.0"] == {"426"}
     chinese = [each.version for each in run.client._transport.sent if "zh-CN" in each.headers.values()]  # type: ignore[attr-defined]
     assert chinese == ["1.0", "1.1"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -236,11 +235,9 @@ HOOKS: Final[HookTable] = {
         "chunks-for-http-1-0": on_list(
             _header("Transfer-Encoding", "chunked"), lambda call: call.request.version == "1.0"
         ),
-        "gzip-although-refused": on_list(
-            lambda response: with_header(
-                replace(response, body=gzip.compress(response.body, mtime=0)), "Content-Encoding", "gzip"
-            ),
-            lambda call: "gzip;q=0" in call.request.headers.get("Accept-Encoding", ""),
+        "page-for-browsers": on_list(
+            lambda response: _as("text/html", _HTML, response),
+            lambda call: "text/html" in call.request.headers.get("Accept", ""),
         ),
         "close-not-obeyed": on_list(
             _header("Connection", "keep-alive"), lambda call: call.request.headers.get("Connection") == "close"
