@@ -63,7 +63,7 @@ def _judge_success(exchange: Exchange) -> tuple[Answer | None, Iterable[Finding]
     if envelope.is_error_envelope(document):
         return None, [*findings, Finding("PRE109", f"status {exchange.status} carries the error {_excerpt(exchange)}")]
     if code := envelope.error_in_success(document):
-        message = f"status {exchange.status} carries the error {code} beside what was asked for"
+        message = f"the error {code} is beside what was asked for, with status {exchange.status}"
         findings = [*findings, Finding("PRE109", message, path="$", subject=("beside",))]
     operation: Operation = "create" if exchange.request.method == "POST" else "list"
     normal, deviating = deviations.normalise(document, operation)

@@ -156,7 +156,6 @@ _DOCUMENTS: Final = {
     "timestamps-in-utc": _timestamps(offset_minutes=0),
     "timestamps-without-fraction": _timestamps(nanoseconds=0, digits=0),
     "optional-fields-absent": _WITHOUT_OPTIONAL,
-    "instance-names-empty": in_each(put("metadata.addonInstanceName", "")),
     "risk-messages-absent": in_each(drop("status.riskList.*.message")),
     "risk-lists-empty": in_each(put("status.riskList", [])),
     "spec-empty": in_each(lambda task: task.setdefault("spec", {})),

@@ -105,12 +105,12 @@ def bad_bodies(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "a good add-on and one for an upgrade to null", half_good
     yield "the type addonUpgrade and no targetVersion", changed(lambda _, addon: addon.pop("targetVersion"))
     yield "an unknown type", changed(lambda _, addon: addon.update(type="addonUnknown"))
-    yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))
-    yield "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName"))
     yield "no type", changed(lambda _, addon: addon.pop("type"))
     yield "another kind", changed(lambda body, _: body.update(kind="Cluster"))
-    yield "a body that is not JSON", b'{"kind": "AddonCheck",'
     yield "another apiVersion", changed(lambda body, _: body.update(apiVersion="v1"))
+    yield "a body that is not JSON", b'{"kind": "AddonCheck",'
+    yield "no addonInstanceID", changed(lambda _, addon: addon.pop("addonInstanceID"))
+    yield "no addonTemplateName", changed(lambda _, addon: addon.pop("addonTemplateName"))
     yield "no clusterID", changed(lambda body, _: body["spec"].pop("clusterID"))
     yield "no kind", changed(lambda body, _: body.pop("kind"))
     yield "no apiVersion", changed(lambda body, _: body.pop("apiVersion"))

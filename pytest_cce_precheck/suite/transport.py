@@ -82,8 +82,7 @@ def request_headers_do_not_change_the_answer(run: Inspection) -> None:
         for variant, exchange in _with_other_headers(run, query)
         if run.lists.answered(exchange)
     ]
-    if run.shares.transport > _HEADERS:
-        asked += _as_from_china(run, query)
+    asked += _as_others_ask(run, query)
     head = None
     if run.shares.transport >= _HTTP_FROM:
         asked += _conditions_and_ranges(run, query, before)
@@ -128,7 +127,6 @@ def _judge(run: Inspection, before: Answer, asked: Sequence[AskedQuery]) -> None
 
 def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Exchange]]:
     plain = run.client.list_request(query.query)
-    yield _in_words(_FORM), _asked_with(run, plain, _FORM)
     bare = replace(plain, headers=plain.headers.without("Content-Type"))
     variant, exchange = f"no Content-Type, and unusual {', '.join(_UNUSUAL)}", _asked_with(run, bare, _UNUSUAL)
     if 400 <= exchange.status < 500 and exchange.status not in PASSING:
@@ -147,20 +145,22 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         yield "the token in place of a signature, its header in lower case", by_token
 
 
-def _as_from_china(run: Inspection, query: Query) -> Iterator[AskedQuery]:
-    """Ask for Chinese texts, in HTTP/1.0; without one of the two if it is refused, as it may be."""
+def _as_others_ask(run: Inspection, query: Query) -> Iterator[AskedQuery]:
+    """Ask as another client, in HTTP/1.0 and for Chinese texts; without one of the two if it is refused, as it may be."""
     plain = run.client.list_request(query.query)
-    old, languages = plain.in_old_http(), _in_words(_CHINESE)
-    variant, exchange = f"HTTP/1.0, {languages}", _asked_with(run, old, _CHINESE)
+    asked, headers, old = plain.in_old_http(), {**_FORM, **_CHINESE}, "HTTP/1.0, "
+    exchange = _asked_with(run, asked, headers)
     if exchange.status == HTTPStatus.UPGRADE_REQUIRED:
         # RFC 9110, 15.5.22
         run.results.observe("a request in HTTP/1.0", str(exchange.status))
-        variant, exchange = languages, _asked_with(run, plain, _CHINESE)
-    if 400 <= exchange.status < 500 and exchange.status not in PASSING and variant != languages:
-        variant, exchange = "HTTP/1.0", _asked_with(run, old, {})
-    # no language at all may be refused (RFC 9110, 12.5.4)
-    if run.lists.answered(exchange) and not (variant == languages and exchange.status == HTTPStatus.NOT_ACCEPTABLE):
-        yield AskedQuery(query, exchange, variant, translated=languages in variant)
+        asked, old = plain, ""
+        exchange = _asked_with(run, asked, headers)
+    if exchange.status == HTTPStatus.NOT_ACCEPTABLE:
+        # RFC 9110, 12.5.4
+        headers = _FORM
+        exchange = _asked_with(run, asked, headers)
+    if run.lists.answered(exchange):
+        yield AskedQuery(query, exchange, old + _in_words(headers), translated=headers is not _FORM)
 
 
 def _asked_with(run: Inspection, plain: Request, headers: Mapping[str, str]) -> Exchange:

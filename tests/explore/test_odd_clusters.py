@@ -162,3 +162,14 @@ def test_a_plan_of_no_questions_is_empty() -> None:
     assert plan.asked == ()
     assert plan.classes == frozenset()
     assert plan.classes_left_out
+
+
+@pytest.mark.parametrize(("name", "asked"), [("", False), (" ", False), ("coredns-1", True)])
+def test_a_name_that_is_empty_is_not_asked_for_as_an_id_since_an_empty_filter_may_select_everything(
+    name: str, asked: bool
+) -> None:
+    document = task(1)
+    document["metadata"]["addonInstanceName"] = name
+    tasks = tuple(answer_to(listing([document])).tasks)
+    classes = {pair for planned in covering_plan(tasks, questions=AMPLE).asked for pair in planned.question.classes}
+    assert ((Filter.ADDON_INSTANCE_ID, "the instance's name") in classes) == asked

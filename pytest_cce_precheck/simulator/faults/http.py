@@ -303,7 +303,7 @@ HOOKS: Final[HookTable] = {
                 response, {"error_code": "APIG.0301", "request_id": response.headers["X-Request-Id"]}
             ),
         ),
-        "empty-list-with-an-error-code": when_empty(_with(errorCode="CCE.01404001")),
+        "empty-list-with-an-error-code": when(only(TYPE, TASK_ID), when_empty(_with(errorCode="CCE.01404001"))),
         "not-found-with-the-code-of-500": on_status(404, _with(errorCode="CCE.01500001")),
         "refusal-with-the-code-of-403": on_status(401, _with(errorCode="CCE.01403001")),
         "error-codes-malformed": on_error(_with(errorCode="CCE.Error")),
