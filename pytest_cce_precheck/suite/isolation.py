@@ -52,7 +52,7 @@ def other_places_cannot_be_read(run: Inspection) -> None:
             "no foreign project and cluster are given (--cce-foreign-project-id, …)", part="isolation between accounts"
         )
     statuses = set()
-    for probe in run.chosen(probes, max(3, run.shares.isolation * 5 // 8), lambda probe: probe.what):
+    for probe in run.chosen(probes, max(3, run.shares.isolation * 2 // 3), lambda probe: probe.what):
         exchange = run.sender.ask(probe.request, as_is=probe.as_is)
         statuses.add(exchange.status)
         run.results.judged += exchange.status not in PASSING

@@ -146,7 +146,7 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
 
 
 def _as_others_ask(run: Inspection, query: Query) -> Iterator[AskedQuery]:
-    """Ask as another client, in HTTP/1.0 and for Chinese texts; without one of the two if it is refused, as it may be."""
+    """Ask as another client, in HTTP/1.0 and for Chinese texts; without one of the two if it is refused, as may be."""
     plain = run.client.list_request(query.query)
     asked, headers, old = plain.in_old_http(), {**_FORM, **_CHINESE}, "HTTP/1.0, "
     exchange = _asked_with(run, asked, headers)
