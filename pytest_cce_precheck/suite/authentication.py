@@ -92,7 +92,7 @@ def ask_by_token(
 
 def bad_token(run: Inspection) -> Request:
     """Return a request for the unfiltered list with a token that nobody has."""
-    return _with_token(run.client.list_request(), made_up(run, 48))
+    return _with_token(run.client.list_request(), _made_up(run, 48))
 
 
 def refusal_findings(
@@ -141,14 +141,14 @@ def _probes(run: Inspection) -> Iterator[Probe]:
     yield from _nobodys_probes(run, filtered, by_type, by_id, elsewhere)
     credentials = client.credentials
     if credentials.token is None:
-        yield Probe(1, "PRE602", "a made-up token", _with_token(plain, made_up(run, 48)))
-        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, made_up(run, 48)))
+        yield Probe(1, "PRE602", "a made-up token", _with_token(plain, _made_up(run, 48)))
+        yield Probe(3, "PRE602", "a made-up token, in the other cluster", _with_token(elsewhere, _made_up(run, 48)))
     else:
         # who takes any token also takes the known one with another last character; a client that has none may say so
         yield Probe(2, "PRE602", "the token null", _with_token(plain, "null"))
         yield from _token_probes(plain, by_type, by_id, elsewhere, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
-    nobody = Credentials(access_key=Secret(made_up(run, 20).upper()), secret_key=Secret(""))
+    nobody = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))
     yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, nobody))
     if credentials.access_key is not None and credentials.secret_key is not None:
         keys = replace(credentials, token=None)
@@ -165,11 +165,11 @@ def _nobodys_probes(
     """Yield what looks like credentials and names nobody."""
     # each of the two is enough for some services: whoever looks at the wrong scheme, or at the wrong machine
     forwarded = f"a made-up password, {Filter.TASK_ID} and X-Forwarded-For: {_FORWARDED_FOR}"
-    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{made_up(run, 9)}'.encode()).decode()}")
+    basic = by_id.headers.replacing("Authorization", f"Basic {b64encode(f'a:{_made_up(run, 9)}'.encode()).decode()}")
     yield Probe(2, "PRE601", forwarded, _forwarded(by_id.with_headers(basic)))
     # with every filter, and in the other cluster if there is one: a gap is not only where both are; the header of
     # temporary keys authenticates nobody by itself
-    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, made_up(run, 48))
+    alone = elsewhere.headers.replacing(SECURITY_TOKEN_HEADER, _made_up(run, 48))
     without = replace(elsewhere, query=filtered.query, headers=alone)
     yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
@@ -177,10 +177,10 @@ def _nobodys_probes(
     bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_unsigned_claims(run)}")
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))
     # who looks at the one may not look at the other
-    both = _with_token(by_type.with_headers(basic), made_up(run, 48))
+    both = _with_token(by_type.with_headers(basic), _made_up(run, 48))
     yield Probe(2, "PRE602", f"a made-up token, a made-up password and {Filter.TYPE}", both)
     if run.client.credentials.access_key is None:
-        malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {made_up(run, 48)}")
+        malformed = by_id.headers.replacing("Authorization", f"SDK-HMAC-SHA256 {_made_up(run, 48)}")
         nothing = f"an Authorization that says nothing and {Filter.TASK_ID}"
         # no source says whether what cannot be read is no credentials or no request
         yield Probe(2, "PRE601", nothing, by_id.with_headers(malformed), malformed=True)
@@ -201,7 +201,7 @@ def _key_probes(run: Inspection, by_type: Request, by_id: Request, keys: Credent
     yield Probe(1, "PRE603", f"the signature of an empty secret key and {Filter.TYPE}", empty)
     known = keys.access_key.reveal() if keys.access_key is not None else ""
     # in the other letter case it is no known key either, and is accepted by who takes any too
-    unknown = known.swapcase() if known.swapcase() != known else made_up(run, 20).upper()
+    unknown = known.swapcase() if known.swapcase() != known else _made_up(run, 20).upper()
     borrowed = run.client.authenticated(by_id, replace(keys, access_key=Secret(unknown)))
     yield Probe(2, "PRE603", f"an unknown access key, a known secret key and {Filter.TASK_ID}", borrowed)
 
@@ -237,7 +237,7 @@ def _temporary_probes(run: Inspection, plain: Request, keys: Credentials) -> Ite
     client = run.client
     without = client.authenticated(plain, replace(keys, security_token=None))
     yield Probe(1, "PRE603", "temporary keys without their security token", without)
-    wrong = client.authenticated(plain, replace(keys, security_token=Secret(made_up(run, 48))))
+    wrong = client.authenticated(plain, replace(keys, security_token=Secret(_made_up(run, 48))))
     yield Probe(1, "PRE603", "temporary keys with another security token", wrong)
 
 
@@ -292,10 +292,9 @@ def _unsigned_claims(run: Inspection) -> str:
     """Return a JWT (RFC 7519) that nobody has signed: some services read what it claims, and do not verify it."""
     claims = {"sub": "precheck", "project_id": run.client.project_id, "exp": 1 << 32}
     parts = [json.dumps(each).encode() for each in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in parts), made_up(run, 43)])
+    return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in parts), _made_up(run, 43)])
 
 
-def made_up(run: Inspection, length: int) -> str:
-    """Return a text that is no credential: the same in a rerun."""
+def _made_up(run: Inspection, length: int) -> str:
     letters = random.Random(f"{run.settings.seed}/{length}")  # noqa: S311  repeatable, and meant to be refused
     return "".join(letters.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(length))

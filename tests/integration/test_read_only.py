@@ -132,11 +132,11 @@ def test_without_permission_the_suite_sends_get_and_nothing_else(
     ("mode", "budget", "methods", "creates"),
     [
         ("live", 60, 2, 1),
-        ("live", 250, 4, 19),
-        ("live", 1000, 4, 19),
+        ("live", 250, 4, 18),
+        ("live", 1000, 4, 18),
         # each test reads the list for itself, which leaves less for the rest
         ("record", 60, 2, 1),
-        ("record", 250, 3, 15),
+        ("record", 250, 3, 14),
     ],
 )
 def test_with_permission_to_write_other_methods_go_to_a_cluster_that_does_not_exist(
