@@ -184,8 +184,8 @@ class Sender:
 
     def token_is_refused(self, exchange: Exchange) -> bool:
         """Whether the token is refused for the unfiltered list too, so that nothing tells if it has ended."""
-        plain = self.with_token(self.client.list_request())
-        if exchange.status in REFUSALS and plain is not None:
+        plain = self.with_token(self.client.list_request()) if exchange.status in REFUSALS else None
+        if plain is not None:
             self._token_has_ended = self._ask_whole(plain, as_is=True).status in REFUSALS
             if self._token_has_ended:
                 message = f"the token was refused with {exchange.status}, the access key is accepted"

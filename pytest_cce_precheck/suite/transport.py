@@ -155,8 +155,8 @@ def _as_others_ask(run: Inspection, query: Query) -> Iterator[AskedQuery]:
         run.results.observe("a request in HTTP/1.0", str(exchange.status))
         asked, old = plain, ""
         exchange = _asked_with(run, asked, headers)
-    if exchange.status == HTTPStatus.NOT_ACCEPTABLE:
-        # RFC 9110, 12.5.4
+    if 400 <= exchange.status < 500 and exchange.status not in PASSING:
+        # RFC 9110, 12.5.4, 5.1: a language may be refused, and so may an unknown header
         headers = _FORM
         exchange = _asked_with(run, asked, headers)
     if run.lists.answered(exchange):

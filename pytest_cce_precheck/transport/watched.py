@@ -57,7 +57,7 @@ class Watch:
         self.is_cut = False
         self.target: str | None = None
         """What is sent as the request's target: urllib3 escapes anew what it takes for a mistake."""
-        self.version = "1.1"
+        self.version = ""
         self._held: list[socket.socket] = []
 
     @staticmethod
@@ -279,8 +279,9 @@ class _WatchedConnection(HTTPConnection):
         watch = Watch.current()
         if watch is not None and watch.target and url.startswith("/"):
             url = watch.target
-        # in the request line alone: Host is sent with HTTP/1.0 too
-        self._http_vsn_str = f"HTTP/{watch.version if watch is not None else '1.1'}"
+        if watch is not None and watch.version:
+            # in the request line alone: Host is sent with HTTP/1.0 too
+            self._http_vsn_str = f"HTTP/{watch.version}"
         if watch is not None and self.sock is not None:
             # a connection that was used for another call before
             watch.hold(self.sock)

@@ -119,8 +119,9 @@ def test_a_service_that_knows_no_unsigned_payload_breaks_nothing() -> None:
         # RFC 9110, 12.5.4 and 5.1: an unknown language may be refused, and so may an unknown header
         (lambda request: refusal(406) if "Accept-Language" in request.headers else None, []),
         (lambda request: refusal(400) if "Via" in request.headers else None, []),
+        (lambda request: refusal(400) if "X-Language" in request.headers else None, []),
     ],
-    ids=["no Content-Type", "an unknown language", "not acceptable", "an unknown header"],
+    ids=["no Content-Type", "an unknown language", "not acceptable", "an unknown header", "any X-Language"],
 )
 def test_headers_that_a_client_may_send_or_not_change_nothing(
     answer: Callable[[Request], Response | None], codes: list[str], kind: str
