@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,10 @@ AWKWARD: Final = {
     "numbers": [1, "1", -1, 0, "0", 1.5, 1e-07, 1e21, 2**53],
     "words of JSON": [True, "true", 1, False, "false", 0, None, "null"],
     "long": "0123456789" * 30,
-    "snake_case": {"kebab-case": 1, "PascalCase": 2, "camelCase": 3, "UPPER": 4},
+    "snake_case": {"kebab-case": 1, "PascalCase": 2, "camelCase": 3, "UPPER": 4, "upper": 5},
+    "places": {"0": "a", "1": "b"},
+    "\u540d \u00e9": {"e\u0301": 1, " ": 2},
+    "deep": [[[[[[[[[[[[0]]]]]]]]]]]],
     "number": 10_000_000,
     "part": 0.1,
     "zero": 0,
@@ -45,21 +49,29 @@ AWKWARD: Final = {
 def models_of(answer: Answer | None) -> list[AnsweredTask]:
     """Return a task of each add-on instance that is known with its template, the oldest first.
 
-    Before these, one whose id has capital letters: if it is stored in lower case, it is another one. The newest may be
-    somebody else's, who takes the instance away again.
+    Before these, one whose id has capital letters: if it is stored in lower case, it is another one. Then one with the
+    name of the first: whoever keeps tasks by that name mixes them up. The newest may be somebody else's, who takes the
+    instance away again.
     """
     by_instance: dict[str, AnsweredTask] = {}
-
-    def age(name: str) -> float:
-        created = by_instance[name].created
-        return created.seconds if created else inf
-
     for task in answer.tasks if answer else ():
         instance = task.value_of(Filter.ADDON_INSTANCE_ID)
         if instance and task.metadata.get("addonTemplateName"):
             by_instance.setdefault(instance, task)
-    # `islower` is false of digits alone
-    return [by_instance[name] for name in sorted(by_instance, key=lambda name: (name == name.lower(), age(name)))]
+    names = Counter(map(_name, by_instance.values()))
+
+    def order(instance: str) -> tuple[bool, bool, float]:
+        task = by_instance[instance]
+        # `islower` is false of digits alone
+        return instance != instance.lower(), names[_name(task)] > 1, -(task.created.seconds if task.created else inf)
+
+    ordered = [by_instance[instance] for instance in sorted(by_instance, key=order, reverse=True)]
+    return sorted(ordered, key=lambda task: task is not ordered[0] and _name(task) != _name(ordered[0]))
+
+
+def _name(task: AnsweredTask) -> object:
+    # a task without one is its own namesake alone
+    return task.metadata.get("addonInstanceName") or id(task)
 
 
 def addon_for(task: AnsweredTask, kind: TaskType, version: str | None = None) -> dict[str, Any]:

@@ -43,6 +43,8 @@ _SETTLED: Final = 1.0
 _PAUSES: Final = (_SETTLED, 4.0, 12.0, 43.0)
 OWN_GROUNDS: Final = range(400, 500)
 """E: how the service may refuse to create on grounds of its own."""
+# RFC 8259, 11: a charset has no effect on JSON
+_WITH_CHARSET: Final = "application/json; charset=utf-8"
 # seconds within which one request makes all of its tasks
 _AT_ONCE: Final = 1
 # below this share, only what tells most
@@ -85,21 +87,25 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
     """Send create requests at the same time: each is answered with its own tasks, and all of these are listed.
 
     They ask for ``several`` tasks beside one if there are as many other instances: of a longer list, more may be
-    missing at its end. Of three requests, one of two machines gets two.
+    missing at its end. Of three requests, one of two machines gets two. One of them names a charset, another is for an
+    upgrade and is sent with the token if there are keys too.
     """
     first, *others = models
     left = run.settings.max_created - run.created
     number = max(1, min(several, len(others), left - _KEPT))
     addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
-    sent = [[addon_for(first, TaskType.STATIC)], addons[:1] or [addon_for(first, TaskType.UPGRADE)]]
-    sent += [addons[1:]] if addons[1:] else []
+    sent = [addons[1:]] if addons[1:] else []
+    # among what was created until now, no version is an ordinary one
+    sent += [addons[:1] or [addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
     if run.shares.creation < AMPLE or left < 1 + number:
         return
     if any(finding.code == "PRE507" for finding in run.results.findings):
         # created tasks are not shown, alone or together: nobody waits for them once more
         return
     requests = [run.client.create_request(body_of(run.client.cluster_id, each)) for each in sent]
-    outcomes = run.sender.send_together(requests)
+    requests[0] = replace(requests[0], headers=requests[0].headers.replacing("Content-Type", _WITH_CHARSET))
+    by_token = run.sender.with_token(requests[-1])
+    outcomes = run.sender.send_together(requests[:-1], [by_token]) if by_token else run.sender.send_together(requests)
     made: dict[str, Answer] = {}
     for asked, outcome in zip(map(len, sent), outcomes, strict=True):
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
@@ -107,6 +113,10 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
             run.created += asked
             run.results.observe("create requests at the same time", "one was not answered")
         elif outcome.status >= 300:
+            if outcome.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and outcome is outcomes[0]:
+                # others were accepted without a charset
+                message = f"a create request with Content-Type: {_WITH_CHARSET} was refused with {outcome.status}"
+                run.results.found("PRE414", message, outcome, subject="create")
             run.results.report(*check(outcome, expect=OWN_GROUNDS))
             run.results.observe("create requests at the same time", f"one was refused with {outcome.status}")
         else:

@@ -299,6 +299,7 @@ def _creations(caller: Caller) -> Iterator[Request]:
     *before, last = sent
     yield from before
     yield last.with_headers(caller.signed(replace(last, body=b"", headers=Headers())).headers)
+    yield last.with_headers(last.headers.replacing("Content-Type", "application/json; charset=utf-8"))
     accepted = caller.signed(last.with_headers(Headers()))
     yield accepted
     yield replace(accepted, body=sent[0].body)

@@ -114,6 +114,14 @@ def test_tasks_are_created_for_an_id_with_capital_letters_first_and_then_for_the
     assert [each.value_of(Filter.ADDON_INSTANCE_ID) for each in models_of(answer)] == [ids[2], ids[1], ids[0]]
 
 
+def test_the_second_instance_that_tasks_are_created_for_has_the_name_of_the_first() -> None:
+    items = [task(number, instance=number) for number in (1, 2, 3, 4)]
+    for item, name, day in zip(items, ("a", "b", "c", "b"), (1, 2, 3, 4), strict=True):
+        item["metadata"] |= {"addonInstanceName": name, "createTimeStamp": f"2025-08-0{day}T11:24:37+08:00"}
+    answer, _ = judge(answered(listing(items)))
+    assert [each.metadata["addonInstanceName"] for each in models_of(answer)] == ["b", "b", "a", "c"]
+
+
 def test_texts_in_the_values_of_a_create_come_back_as_sent() -> None:
     run = run_of()
     run.run(creation.created_tasks_are_found_and_finish)

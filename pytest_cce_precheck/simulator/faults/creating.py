@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pytest_cce_precheck.simulator.creation import make_tasks, names_a_cluster, parse_request
 from pytest_cce_precheck.simulator.hooks import (
+    Change,
     accept,
     alter,
     drop,
@@ -29,7 +30,7 @@ from pytest_cce_precheck.simulator.pipeline import Call, Document, Edit, HookTab
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse
 from pytest_cce_precheck.simulator.rendering import timestamp
 from pytest_cce_precheck.simulator.state import Task
-from pytest_cce_precheck.wire.vocabulary import TaskType
+from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER, TaskType
 
 
 def _as_number(version: str) -> str:
@@ -40,7 +41,11 @@ def _as_number(version: str) -> str:
 
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ORDINARY: Final = re.compile(r"(\d+\.\d+)\.\d+")
 _OTHER_TARGET: Final = alter("spec.addonTargetVersion", lambda _: "9.9.9")
+_TWO_PARTS: Final = alter(
+    "spec.addonTargetVersion", lambda version: found[1] if (found := _ORDINARY.fullmatch(version)) else version
+)
 
 
 def _lose_last(call: Call, document: Document) -> None:
@@ -108,10 +113,10 @@ def _make_good_entries(call: Call, refusal: Refusal | None) -> Refusal | None:
     return refusal
 
 
-def _list_with_another_version(call: Call, document: Document) -> None:
+def _list_made(edit: Change, call: Call, document: Document) -> None:
     for item in document["items"]:
         if item["metadata"]["taskID"] in call.created_ids:
-            _OTHER_TARGET(item)
+            edit(item)
 
 
 def _in_values(kind: type | UnionType, change: Callable[[Any], Any]) -> Edit:
@@ -218,13 +223,17 @@ HOOKS: Final[HookTable] = {
             lambda task: timestamp(task.created),
         ),
         "third-entry-of-a-create-is-not-made": partial(_lose_from, 2),
+        "create-by-token-is-lost": when(lambda call: TOKEN_HEADER in call.request.headers, partial(_lose_from, 0)),
         "create-beside-another-is-lost": partial(_beside_another, partial(_lose_from, 0)),
         "create-beside-another-gets-its-id": partial(_beside_another, _id_of_the_one_before),
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
     "select": {"list-ends-after-18-tasks": when(unfiltered, lambda _, tasks: tasks[:18])},
-    "document": {"created-task-listed-with-another-version": _list_with_another_version},
+    "document": {
+        "created-task-listed-with-another-version": partial(_list_made, _OTHER_TARGET),
+        "created-task-listed-with-two-parts-of-three": partial(_list_made, _TWO_PARTS),
+    },
     "respond": {
         "create-answers-200": on_status(201, with_status(200)),
         "create-always-fails": on_status(

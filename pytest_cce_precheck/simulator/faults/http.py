@@ -118,6 +118,11 @@ def _tag_of_the_cluster(call: Call, response: Response) -> Response:
     return with_header(response, "ETag", tag)
 
 
+def _unsupported(refused: Callable[[str], bool]) -> Hook[Refusal | None]:
+    """Refuse what has such a Content-Type."""
+    return when(lambda call: refused(call.request.headers.get("Content-Type", "")), lambda *_: _UNSUPPORTED)
+
+
 def _is_head(call: Call) -> bool:
     return call.request.method == "HEAD"
 
@@ -180,14 +185,10 @@ HOOKS: Final[HookTable] = {
     },
     "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
     "check": {
-        "read-needs-a-json-content-type": when(
-            lambda call: call.request.headers.get("Content-Type") != JSON, lambda _call, _refusal: _UNSUPPORTED
-        ),
-        "read-refuses-another-charset": when(
-            lambda call: "charset=ISO" in call.request.headers.get("Content-Type", ""),
-            lambda _call, _refusal: _UNSUPPORTED,
-        ),
+        "read-needs-a-json-content-type": _unsupported(lambda sent: sent != JSON),
+        "read-refuses-another-charset": _unsupported(lambda sent: "charset=ISO" in sent),
     },
+    "validate": {"create-refuses-a-charset": _unsupported(lambda sent: "charset" in sent)},
     "select": {
         "form-content-type-hides-the-query": when(
             lambda call: call.request.headers.get("Content-Type", "").startswith("application/x-www-form"), everything
