@@ -52,6 +52,7 @@ class Probe:
     request: Request
     hidden: str = ""  # what the refusal must not show
     malformed: bool = False
+    known_path: bool = True  # else it may be refused, or redirected, in any way
 
 
 def bad_credentials_are_refused(run: Inspection) -> None:
@@ -69,6 +70,8 @@ def bad_credentials_are_refused(run: Inspection) -> None:
             in_a_row = 1
         with run.results.asking_with(probe.what):
             exchange = run.sender.ask(probe.request, as_is=True)
+            if not probe.known_path and exchange.status >= 300:
+                continue
             run.results.report(*refusal_findings(exchange, probe.code, probe.what, known, malformed=probe.malformed))
         run.results.judged += exchange.status not in PASSING
         if probe.hidden and probe.hidden in exchange.response.body.decode("utf-8", "replace"):
@@ -173,6 +176,9 @@ def _nobodys_probes(
     without = replace(elsewhere, query=filtered.query, headers=alone)
     yield Probe(2, "PRE601", f"no credentials but {SECURITY_TOKEN_HEADER} and every filter", without)
     yield Probe(2, "PRE601", f"an empty token and {Filter.TYPE}", _with_token(by_type, ""))
+    # a rule of a gateway is for a path, and what is behind it may take others for the same
+    slash = replace(elsewhere, path=f"{elsewhere.path}/")
+    yield Probe(2, "PRE601", "no credentials, and a slash behind the path", slash, known_path=False)
     # another scheme; who takes any token there also takes the known one with more behind it
     bearer = elsewhere.headers.replacing("Authorization", f"Bearer {_unsigned_claims(run)}")
     yield Probe(2, "PRE601", "a made-up bearer token, in the other cluster", elsewhere.with_headers(bearer))

@@ -27,7 +27,7 @@ _DRAWN_FROM: Final = 80
 # so many requests ask every query that is planned
 _WHOLE_PLAN: Final = 500
 # the ways of bad credentials that `suite.authentication` tries: none and made-up ones; each kind's own, spoilt
-_ALWAYS, _OF_A_TOKEN, _WITHOUT_KEYS, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 8, 4, 1, 16, 2
+_ALWAYS, _OF_A_TOKEN, _WITHOUT_KEYS, _OF_A_SIGNATURE, _OF_TEMPORARY_KEYS = 9, 4, 1, 16, 2
 # what a smaller budget leaves out: rarer credentials, filters in other places, what HTTP itself requires
 _SMALL: Final = 150
 
@@ -93,7 +93,7 @@ class Shares:
             raise ConfigurationError(
                 f"a budget of {budget} requests checks nothing: at least {LEAST_BUDGET} are needed"
             )
-        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 14, min(max(probes - 20, 0), 9))
+        authentication = _between(4, budget // 8, min(probes, 20)) + _beyond(budget, 12, min(max(probes - 20, 0), 9))
         isolation = _between(4, budget // 15, 14) + _beyond(budget, 6, 15)
         methods = 0 if writes and budget < _METHODS_FROM else _between(2, budget // 60, 4)
         fewest = BAD_CREATIONS if budget >= _BAD_CREATIONS_FROM else 8

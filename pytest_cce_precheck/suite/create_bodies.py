@@ -22,7 +22,7 @@ LIKE_A_NUMBER: Final = "1.10"
 # all numbers, or leave out what is empty
 AWKWARD: Final = {
     "text": " <a href=\"x\">&amp; 'q' \\ %s ${HOME} {{ .Values }} 1e3 ",
-    "words": ["null", "true", "007", "1.10", ""],
+    "words": ["null", "true", "007", "1.10", "", "yes", "off", "~", "12:30"],
     "letters": "e\u0301 \u00e9 \u63d2\u4ef6 \U0001f9e9 \u2028 \u200f",
     "lines": "a\r\nb\tc",
     "times": ["2025-08-13", "2025-08-13T11:24:37.5+08:00"],
@@ -36,6 +36,9 @@ AWKWARD: Final = {
     "deep": [[[[[[[[[[[[0]]]]]]]]]]]],
     "number": 10_000_000,
     "part": 0.1,
+    "word": "yes",
+    "version": "1.10",
+    "day": "2025-08-13",
     "zero": 0,
     "yes": True,
     "no": False,

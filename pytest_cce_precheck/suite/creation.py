@@ -84,28 +84,9 @@ def created_tasks_are_found_and_finish(run: Inspection) -> None:
 
 
 def _create_together(run: Inspection, models: list[AnsweredTask], several: int) -> None:
-    """Send create requests at the same time: each is answered with its own tasks, and all of these are listed.
-
-    They ask for ``several`` tasks beside one if there are as many other instances: of a longer list, more may be
-    missing at its end. Of three requests, one of two machines gets two. One of them names a charset, another is for an
-    upgrade and is sent with the token if there are keys too.
-    """
-    first, *others = models
-    left = run.settings.max_created - run.created
-    number = max(1, min(several, len(others), left - _KEPT))
-    addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
-    sent = [addons[1:]] if addons[1:] else []
-    # among what was created until now, no version is an ordinary one
-    sent += [addons[:1] or [addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
-    if run.shares.creation < AMPLE or left < 1 + number:
-        return
-    if any(finding.code == "PRE507" for finding in run.results.findings):
-        # created tasks are not shown, alone or together: nobody waits for them once more
-        return
-    requests = [run.client.create_request(body_of(run.client.cluster_id, each)) for each in sent]
-    requests[0] = replace(requests[0], headers=requests[0].headers.replacing("Content-Type", _WITH_CHARSET))
-    by_token = run.sender.with_token(requests[-1])
-    outcomes = run.sender.send_together(requests[:-1], [by_token]) if by_token else run.sender.send_together(requests)
+    """Send create requests at the same time: each is answered with its own tasks, and all of these are listed."""
+    sent = _entries_together(run, models, several)
+    outcomes = _sent_together(run, sent) if sent else []
     made: dict[str, Answer] = {}
     for asked, outcome in zip(map(len, sent), outcomes, strict=True):
         if isinstance(outcome, TransportError) or outcome.status in PASSING or has_failed(outcome):
@@ -130,6 +111,34 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
             made |= dict.fromkeys(answer.by_id, answer)
             run.lists.compare(answer, complete=False)
     _wait_for(run, made)
+
+
+def _entries_together(run: Inspection, models: list[AnsweredTask], several: int) -> list[list[dict[str, Any]]]:
+    """Return the entries of each create request; none if there is no room for these.
+
+    They are ``several`` beside one if there are as many other instances: of a longer list, more may be missing at its
+    end. Of three requests, one of two machines gets two.
+    """
+    first, *others = models
+    left = run.settings.max_created - run.created
+    number = max(1, min(several, len(others), left - _KEPT))
+    if run.shares.creation < AMPLE or left < 1 + number:
+        return []
+    if any(finding.code == "PRE507" for finding in run.results.findings):
+        # created tasks are not shown, alone or together: nobody waits for them once more
+        return []
+    addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
+    sent = [addons[1:]] if addons[1:] else []
+    # among what was created until now, no version is an ordinary one
+    return [*sent, addons[:1] or [addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
+
+
+def _sent_together(run: Inspection, sent: list[list[dict[str, Any]]]) -> list[Exchange | TransportError]:
+    """Send create requests at the same time: the first names a charset, the last has the token if there are keys."""
+    requests = [run.client.create_request(body_of(run.client.cluster_id, each)) for each in sent]
+    requests[0] = replace(requests[0], headers=requests[0].headers.replacing("Content-Type", _WITH_CHARSET))
+    by_token = run.sender.with_token(requests[-1])
+    return run.sender.send_together(requests[:-1], [by_token]) if by_token else run.sender.send_together(requests)
 
 
 def _wait_for(run: Inspection, made: dict[str, Answer]) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 UNFILTERED: Final = ""
 # how soon a created task is shown, no source says; whoever has waited for a minute takes it for lost
 _PATIENCE: Final = 60.0
-_FIRST_WAIT: Final = 0.5
+# most checks end within seconds, and what happens just after the end is seen by who has seen it end
+_WAITS: Final = (0.5, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0)
 _LONGEST_WAIT: Final = 8.0
 # seconds: replicas that are so far behind are ordinary
 _CAUGHT_UP: Final = 1.0
@@ -77,13 +78,12 @@ class Following:
         step = len(self.queries) + 2
         if self._read() is None or not self._look():
             return
-        pause, said = _FIRST_WAIT, self._said()
+        waits, said = iter(_WAITS), self._said()
         while not self._finished() and self._left() > 0:
             if self.waited >= _PATIENCE and not self.states:
                 # no list shows one of them: there is no end to wait for
                 break
-            self._wait(pause)
-            pause = min(pause * 2, _LONGEST_WAIT)
+            self._wait(next(waits, _LONGEST_WAIT))
             if self._read() is None:
                 return
             # the last step, some time after the end, has its share first

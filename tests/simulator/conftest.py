@@ -199,7 +199,7 @@ def _credentials(caller: Caller) -> Iterator[Request]:
     keys = caller.simulator.credentials
     assert keys.token is not None
     token = keys.token.reveal()
-    yield from (plain, filtered)
+    yield from (plain, filtered, replace(plain, path=f"{plain.path}/"))
     for wrong in ("", "wrong", token[:10], f"{token}x", f"{token[:-1]}x", token.lower()):
         yield caller.with_token(plain, wrong)
     signed = caller.signed(filtered)

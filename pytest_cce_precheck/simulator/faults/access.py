@@ -33,6 +33,7 @@ from pytest_cce_precheck.simulator.http1 import format_response
 from pytest_cce_precheck.simulator.pipeline import Call, Hook, HookTable, NoAnswer
 from pytest_cce_precheck.simulator.refusals import INTERNAL_ERROR, Refusal, refuse, unauthorized
 from pytest_cce_precheck.simulator.rendering import list_document
+from pytest_cce_precheck.simulator.routing import Route, admit, find_route
 from pytest_cce_precheck.simulator.selection import field_of
 from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Request, Response, encode_query
@@ -199,7 +200,18 @@ def _declaring(response: Response, length: int) -> bytes:
     return format_response(replace(response, headers=headers), close=False)
 
 
+def _ends_in_a_slash(call: Call) -> bool:
+    return call.request.path.endswith("/")
+
+
+def _without_the_slash(call: Call, _route: Route | Refusal) -> Route | Refusal:
+    request = replace(call.request, path=call.request.path.rstrip("/"))
+    route = find_route(request)
+    return admit(route, request, call.state, call.ids) if isinstance(route, Route) else route
+
+
 HOOKS: Final[HookTable] = {
+    "route": {"no-credentials-needed-before-a-slash": when(_ends_in_a_slash, _without_the_slash)},
     "before": {
         "fails-on-long-values": _fail(_LONG),
         "fails-on-non-ascii": _fail(_any_value(lambda value: not value.isascii())),
@@ -220,6 +232,7 @@ HOOKS: Final[HookTable] = {
         ),
         "empty-token-accepted": accept("no-credentials", where=lambda call: TOKEN_HEADER in call.request.headers),
         "no-credentials-needed-under-a-filter": when(filtered, accept("no-credentials")),
+        "no-credentials-needed-before-a-slash": when(_ends_in_a_slash, accept("no-credentials")),
         "no-credentials-needed-in-the-other-cluster": when(_in_the_other_cluster, accept("no-credentials")),
         "any-token-accepted-in-the-other-cluster": when(_in_the_other_cluster, accept("token")),
         "create-with-other-letters-is-unauthorized": when(
