@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # the rarer mistakes are left out
 _MOST_BAD: Final = 10
 # requests without good credentials, and the list after them
-_AFTERWARDS: Final = 5
+_AFTERWARDS: Final = 4
 # so many new tasks, one for each refused request, are no coincidence if nothing else changes in the cluster
 _ENOUGH: Final = 3
 

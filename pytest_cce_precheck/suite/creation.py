@@ -116,13 +116,14 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
 def _entries_together(run: Inspection, models: list[AnsweredTask], several: int) -> list[list[dict[str, Any]]]:
     """Return the entries of each create request; none if there is no room for these.
 
-    They are ``several`` beside one if there are as many other instances: of a longer list, more may be missing at its
-    end. Of three requests, one of two machines gets two.
+    They are for ``several`` instances beside the first if there are as many: of a longer list, more may be missing at
+    its end. Of three requests, one of two machines gets two. Two are for the first instance: neither may replace the
+    other's tasks.
     """
     first, *others = models
     left = run.settings.max_created - run.created
-    number = max(1, min(several, len(others), left - _KEPT))
-    if run.shares.creation < AMPLE or left < 1 + number:
+    number = max(0, min(several, len(others), left - _KEPT - 1))
+    if run.shares.creation < AMPLE or left < 2 + number:
         return []
     if any(finding.code == "PRE507" for finding in run.results.findings):
         # created tasks are not shown, alone or together: nobody waits for them once more
@@ -130,7 +131,7 @@ def _entries_together(run: Inspection, models: list[AnsweredTask], several: int)
     addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
     sent = [addons[1:]] if addons[1:] else []
     # among what was created until now, no version is an ordinary one
-    return [*sent, addons[:1] or [addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
+    return [*sent, [*addons[:1], addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
 
 
 def _sent_together(run: Inspection, sent: list[list[dict[str, Any]]]) -> list[Exchange | TransportError]:

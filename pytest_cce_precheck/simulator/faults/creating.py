@@ -151,6 +151,15 @@ def _list_in_both(call: Call, document: Document) -> None:
             call.state.add(other, task)
 
 
+def _replace_others(call: Call, document: Document) -> None:
+    """Remove what other requests made for the same instances, and what has not ended yet."""
+    made = {item["metadata"]["taskID"]: item["metadata"]["addonInstanceID"] for item in document["status"]["items"]}
+    for task in [*call.cluster.tasks]:
+        ours = task.id in call.created_ids and task.id not in made
+        if ours and task.instance.id in made.values() and not task.state(call.now).final:
+            call.state.remove(call.cluster.id, task.id)
+
+
 def _beside_another(edit: Edit, call: Call, document: Document) -> None:
     """Edit the answer to a create request that comes within a second of one on another connection."""
     caller, at = call.previous("create", (call.caller, call.now))
@@ -226,6 +235,7 @@ HOOKS: Final[HookTable] = {
         "create-by-token-is-lost": when(lambda call: TOKEN_HEADER in call.request.headers, partial(_lose_from, 0)),
         "create-beside-another-is-lost": partial(_beside_another, partial(_lose_from, 0)),
         "create-beside-another-gets-its-id": partial(_beside_another, _id_of_the_one_before),
+        "create-replaces-those-of-its-instance": _replace_others,
         "create-of-one-task-answers-no-list": _no_list_of_one,
         "create-answers-other-ids": in_each(alter("metadata.taskID", lambda task_id: task_id[::-1])),
     },
