@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_to_bytes
 
 from pytest_cce_precheck.contract.check import judge
 from pytest_cce_precheck.contract.envelope import REFUSALS
@@ -13,6 +12,7 @@ from pytest_cce_precheck.contract.findings import Finding
 from pytest_cce_precheck.contract.occasions import REFUSED
 from pytest_cce_precheck.explore.classes import MATCHING
 from pytest_cce_precheck.wire.exchange import Exchange, TransportError
+from pytest_cce_precheck.wire.signing import is_signed_in_one_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,8 +98,7 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
         message = f"{query.title} with {asked.variant} was refused with {exchange.status}"
         return JudgedQuery(asked, None, (Finding("PRE414", message, subject=(asked.variant,)).seen_in(exchange),))
     statuses = acceptable_statuses(query, bracket)
-    if run.client.credentials.kind == "ak/sk" and not _is_utf8(query):
-        # how a signature covers bytes that are not UTF-8, no source says
+    if "Authorization" in exchange.request.headers and not is_signed_in_one_way(query.query):
         statuses |= REFUSALS
     answer, alone = judge(exchange, expect=statuses)
     if answer is None or not answer.comparable:
@@ -116,14 +115,6 @@ def _judge(run: Inspection, asked: AskedQuery, bracket: Bracket) -> JudgedQuery:
             for each in compared
         )
     return JudgedQuery(asked, answer, tuple(alone), compared, verdict.open_ids)
-
-
-def _is_utf8(query: Query) -> bool:
-    try:
-        unquote_to_bytes(query.query).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def ask_joined(run: Inspection, family: Family, ask: Callable[[Sequence[Query]], object]) -> None:

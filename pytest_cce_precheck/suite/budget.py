@@ -104,7 +104,7 @@ class Shares:
         transport = _between(0, budget // 16, 12) + _beyond(budget, 33, 3) + more
         brackets = (
             _between(5, 5 + budget // 14, max(24, budget // 20))
-            + _beyond(budget, 14, 8)
+            + _beyond(budget, 15, 8)
             + (budget // 25 if rough else 0)
         )
         retries = budget // (8 if rough else 60)

@@ -28,7 +28,7 @@ UNFILTERED: Final = ""
 # how soon a created task is shown, no source says; whoever has waited for a minute takes it for lost
 _PATIENCE: Final = 60.0
 # most checks end within seconds, and what happens just after the end is seen by who has seen it end
-_WAITS: Final = (0.5, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0)
+_WAITS: Final = (0.5, 1.0, 1.5, 1.5, 2.0, 4.0)
 _LONGEST_WAIT: Final = 8.0
 # seconds: replicas that are so far behind are ordinary
 _CAUGHT_UP: Final = 1.0

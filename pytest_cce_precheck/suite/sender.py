@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http import HTTPStatus
 from random import Random
 from threading import Barrier
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -19,6 +20,7 @@ from pytest_cce_precheck.errors import BudgetExhaustedError, CcePrecheckError
 from pytest_cce_precheck.wire.credentials import Credentials
 from pytest_cce_precheck.wire.dates import seconds_to_wait, wait_in_words
 from pytest_cce_precheck.wire.exchange import LARGE, Exchange, RepeatedResponse, Request, Response, TransportError
+from pytest_cce_precheck.wire.signing import is_signed_in_one_way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +102,7 @@ class Sender:
         self._history = history
         self._retries = RetryPolicy(settings.seed, settings.worker)
         self._losses = self._unanswered = 0
-        self._token_has_ended = False
+        self._token_was_accepted = self._token_has_ended = False
         self._list = Response(0)
 
     def stop(self, why: str) -> NoReturn:
@@ -189,7 +191,8 @@ class Sender:
             self._token_has_ended = self._ask_whole(plain, as_is=True).status in REFUSALS
             if self._token_has_ended:
                 message = f"the token was refused with {exchange.status}, the access key is accepted"
-                self._results.give_up(message)
+                # who gives both wants both looked at, and a token that was never accepted has let nobody in
+                (self._results.give_up if self._token_was_accepted else self._results.end_early)(message)
         return self._token_has_ended
 
     def ask(self, request: Request, *, as_is: bool = False, repeat: bool = True) -> Exchange:
@@ -197,12 +200,14 @@ class Sender:
 
         Return the last answer. Without ``repeat``, it is sent again only if it was refused unread. Raise
         `BudgetExhaustedError`, and `TransportError` if no answer came. If the run has a token and keys, each is for
-        half of the queries: the same one each time, in a rerun too.
+        half of the queries: the same one each time, in a rerun too. The token is for what no source says how to sign.
         """
-        is_for_the_token = request.method == "GET" and request.query and crc32(request.target.encode()) % 2
-        by_token = self.with_token(request) if is_for_the_token and not as_is else None
+        is_for_the_token = crc32(request.target.encode()) % 2 or not is_signed_in_one_way(request.query)
+        is_a_query = request.method == "GET" and request.query and not as_is
+        by_token = self.with_token(request) if is_a_query and is_for_the_token else None
         if by_token is not None:
             exchange = self._ask_whole(by_token, as_is=True, repeat=repeat)
+            self._token_was_accepted |= exchange.status < HTTPStatus.BAD_REQUEST
             if not self.token_is_refused(exchange):
                 return exchange
         return self._ask_whole(request, as_is=as_is, repeat=repeat)

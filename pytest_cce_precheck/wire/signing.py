@@ -67,6 +67,23 @@ def authenticate(
     return request.with_headers(request.headers.replacing(TOKEN_HEADER, _as_sent(credentials.token.reveal())))
 
 
+def is_signed_in_one_way(query: str) -> bool:
+    """Whether the sources say how a signature covers a query: pairs of a name and a value, both in UTF-8.
+
+    No source says how it covers other octets, parts that are empty, names without a value, or repeated ones.
+
+    >>> [is_signed_in_one_way(each) for each in ("type=a&task_id=", "type=a&&task_id=b", "type=%FF", "type=a&type=b")]
+    [True, False, False, False]
+    """
+    parts = query.split("&") if query else []
+    try:
+        names = [unquote_to_bytes(part.partition("=")[0]).decode() for part in parts]
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return all("=" in part[1:] for part in parts) and len(set(names)) == len(names)
+
+
 def sign(request: Request, credentials: Credentials, *, now: datetime, project_id: str | None = None) -> Request:
     """Sign ``request`` with an access key, in place of any signature and date that it has.
 

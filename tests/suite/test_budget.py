@@ -35,7 +35,7 @@ ways = st.fixed_dictionaries({"writes": st.booleans(), "rough": st.booleans(), "
         (120, (53, 15, 8, 2, 18, 2, 7, 2, 0)),
         (177, (78, 22, 15, 2, 27, 2, 11, 2, 0)),
         (180, (76, 22, 17, 3, 27, 2, 11, 3, 0)),
-        (250, (104, 25, 29, 4, 38, 2, 15, 4, 0)),
+        (250, (105, 25, 29, 4, 38, 2, 15, 4, 0)),
         (1000, (537, 25, 29, 4, 64, 127, 140, 16, 0)),
     ],
 )
@@ -48,7 +48,7 @@ def test_each_part_of_a_run_has_its_share(budget: int, shares: tuple[int, ...]) 
     [
         (30, (4, 4, 4, 0, 8, 0, 1, 3, 1)),
         (60, (14, 7, 4, 2, 9, 0, 3, 7, 3)),
-        (250, (55, 25, 29, 4, 38, 2, 15, 31, 12)),
+        (250, (56, 25, 29, 4, 38, 2, 15, 31, 12)),
         (1000, (338, 25, 29, 4, 64, 127, 140, 125, 50)),
     ],
 )
@@ -98,7 +98,7 @@ def test_too_small_a_budget_is_refused(budget: int) -> None:
         Shares.of(budget, writes=True)
 
 
-@pytest.mark.parametrize(("budget", "rough", "retries"), [(250, False, [0, 0, 2, 2]), (250, True, [0, 2, 21, 27])])
+@pytest.mark.parametrize(("budget", "rough", "retries"), [(250, False, [0, 0, 2, 2]), (250, True, [0, 2, 20, 27])])
 def test_questions_have_their_part_of_the_retries(budget: int, retries: list[int], *, rough: bool) -> None:
     shares = Shares.of(budget, writes=True, rough=rough)
     of_questions = [shares.of_retries(number) for number in (0, 10, 100, 130)]

@@ -50,6 +50,30 @@ def test_how_bytes_that_are_not_utf_8_are_signed_is_unspecified(kind: str, codes
     assert alarms(run) == codes
 
 
+def is_unclear(query: str) -> bool:
+    names = [part.partition("=")[0] for part in query.split("&")]
+    return "" in names or len(names) > len(set(names))
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("ak/sk", []), ("token", ["PRE102"])])
+def test_how_empty_parts_and_repeated_names_are_signed_is_unspecified(kind: str, codes: list[str]) -> None:
+    run = run_of(lambda request, *_: refusal(401) if request.query and is_unclear(request.query) else None, kind=kind)
+    run.run(filters.the_unfiltered_list_meets_the_contract)
+    run.run(filters.the_same_question_in_other_words_has_the_same_answer)
+    sent = [request.query for request in run.client._transport.sent]  # type: ignore[attr-defined]
+    assert any("&&" in query for query in sent)
+    assert sorted(set(alarms(run))) == codes
+
+
+def test_the_token_asks_what_no_source_says_how_to_sign() -> None:
+    run = run_of(kind="both")
+    run.run(filters.the_same_question_in_other_words_has_the_same_answer)
+    sent = run.client._transport.sent  # type: ignore[attr-defined]
+    unclear = [request for request in sent if request.query and is_unclear(request.query)]
+    assert unclear
+    assert [request.query for request in unclear if TOKEN_HEADER not in request.headers] == []
+
+
 @pytest.mark.parametrize("canonical", [sorted, lambda pairs: sorted(pairs, key=lambda pair: pair.partition("=")[0])])
 def test_how_the_parameters_of_a_signature_are_sorted_is_unspecified(
     canonical: Callable[[list[str]], list[str]],
@@ -153,6 +177,20 @@ def test_a_server_need_not_talk_old_http_and_is_asked_for_chinese_texts_in_newer
     assert chinese == ["1.0", "1.1"]
 
 
+def test_a_token_beside_keys_that_ends_during_a_run_leaves_the_rest_to_the_keys() -> None:
+    sent: list[Request] = []
+
+    def answer(request: Request, *_: object) -> Response | None:
+        sent.extend([request] * (TOKEN_HEADER in request.headers))
+        return refusal(401) if TOKEN_HEADER in request.headers and len(sent) > 3 else None
+
+    run = run_of(answer, kind="both")
+    run.run(filters.each_filter_value_selects_exactly_its_tasks)
+    assert alarms(run) == []
+    assert any("the token was refused with 401" in each for each in run.results.inconclusive)
+    assert run.results.cut_short == []
+
+
 @pytest.mark.parametrize(("refuses", "codes"), [(lambda _: True, []), (lambda each: bool(each.query), ["PRE102"])])
 def test_a_token_beside_keys_may_have_ended_but_is_not_refused_for_filters_alone(
     refuses: Callable[[Request], bool], codes: list[str]
@@ -164,6 +202,7 @@ def test_a_token_beside_keys_may_have_ended_but_is_not_refused_for_filters_alone
     run = run_of(answer, kind="both")
     run.run(filters.each_filter_value_selects_exactly_its_tasks)
     assert sorted({*alarms(run)}) == codes
-    assert any("the token was refused with 401" in each for each in run.results.inconclusive) == (not codes)
+    # it has let nobody in, and who gives a token and keys wants both looked at
+    assert any("the token was refused with 401" in each for each in run.results.cut_short) == (not codes)
     by_token = [each for each in run.client._transport.sent if TOKEN_HEADER in each.headers]  # type: ignore[attr-defined]
     assert len(by_token) == 2 or codes
