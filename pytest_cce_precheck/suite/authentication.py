@@ -151,7 +151,9 @@ def _probes(run: Inspection) -> Iterator[Probe]:
         yield Probe(2, "PRE602", "the token null", _with_token(plain, "null"))
         yield from _token_probes(plain, by_type, by_id, elsewhere, credentials.token.reveal())
     # a lookup that finds nothing may return an empty secret
-    nobody = Credentials(access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""))
+    nobody = Credentials(
+        access_key=Secret(_made_up(run, 20).upper()), secret_key=Secret(""), security_token=credentials.security_token
+    )
     yield Probe(1, "PRE603", "an unknown access key and an empty secret key", _signed(run, plain, nobody))
     if credentials.access_key is not None and credentials.secret_key is not None:
         keys = replace(credentials, token=None)

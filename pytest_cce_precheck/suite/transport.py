@@ -36,6 +36,7 @@ _MIXED: Final[tuple[Family, ...]] = ("combinations", "values")
 _FORM: Final = {
     "Content-Type": "application/x-www-form-urlencoded",
     "User-Agent": "huaweicloud-usdk-python/3.0",
+    "Accept": "*/*",
     "Connection": "close",
 }
 _OTHER_CHARSET: Final = "application/json; charset=ISO-8859-1"
@@ -134,13 +135,14 @@ def _with_other_headers(run: Inspection, query: Query) -> Iterator[tuple[str, Ex
         run.results.observe("unusual request headers", str(exchange.status))
         variant, exchange = "no Content-Type", _asked_with(run, bare, {})
     yield variant, exchange
-    other = replace(plain, headers=plain.headers.replacing("Content-Type", _OTHER_CHARSET))
+    # who accepts nothing in particular accepts everything (RFC 9110, 12.5.1)
+    other = replace(plain, headers=plain.headers.without("Accept").replacing("Content-Type", _OTHER_CHARSET))
     exchange = run.sender.ask(_in_lower_case(run.client.authenticated(other)), as_is=True)
     if exchange.status == HTTPStatus.UNAUTHORIZED:
         # as it is, a request does not get a new token when the old one has just ended
         run.sender.ask(plain)
         exchange = run.sender.ask(_in_lower_case(run.client.authenticated(other)), as_is=True)
-    yield f"header names in lower case, {_OTHER_CHARSET}", exchange
+    yield f"header names in lower case, no Accept, {_OTHER_CHARSET}", exchange
     if run.shares.transport > _HEADERS and (by_token := ask_by_token(run, plain, _in_lower_case)) is not None:
         yield "the token in place of a signature, its header in lower case", by_token
 

@@ -251,6 +251,7 @@ def _methods_and_headers(caller: Caller) -> Iterator[Request]:
     yield plain.with_headers(plain.headers.replacing("Accept-Language", "zh-CN")).in_old_http()
     yield plain.with_headers(plain.headers.replacing("Connection", "close"))
     yield plain.with_headers(plain.headers.replacing("Accept", "application/json, text/html;q=0.5"))
+    yield plain.with_headers(plain.headers.replacing("Accept", "*/*"))
     form = caller.with_token(caller.request("type=addonStatic"))
     yield form.with_headers(form.headers.replacing("Content-Type", "application/x-www-form-urlencoded"))
     yield plain.with_headers(plain.headers.replacing("Content-Type", "application/json; charset=ISO-8859-1"))

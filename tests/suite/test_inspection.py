@@ -18,12 +18,12 @@ from pytest_cce_precheck.suite.checks import CHECKS, inspect
 from pytest_cce_precheck.suite.inspection import Inspection
 from pytest_cce_precheck.suite.run_settings import Neighbours, Settings
 from pytest_cce_precheck.transport.simulate import InProcessTransport
+from pytest_cce_precheck.wire.credentials import Credentials, Secret
 from pytest_cce_precheck.wire.exchange import Headers, Response, TransportError
 from pytest_cce_precheck.wire.vocabulary import TOKEN_HEADER
 
 if TYPE_CHECKING:
     from pytest_cce_precheck.simulator.pipeline import Call
-    from pytest_cce_precheck.wire.credentials import Credentials
     from pytest_cce_precheck.wire.exchange import Exchange, Request
 
 
@@ -108,6 +108,14 @@ def test_the_number_of_ways_to_spoil_credentials_is_known_before_they_are_tried(
         probes = list(authentication._probes(run))
         assert len(probes) == number_of_probes(credentials)
         assert len({probe.what for probe in probes}) == len(probes)
+
+
+def test_an_unknown_access_key_is_tried_with_the_right_security_token_since_one_thing_is_wrong_at_a_time() -> None:
+    run, _ = run_of(Simulator())
+    run.lists.opening()
+    run.client.credentials = replace(run.client.credentials, security_token=Secret("of the keys"))
+    [probe] = [each for each in authentication._probes(run) if each.what.startswith("an unknown access key and")]
+    assert probe.request.headers["X-Security-Token"] == "of the keys"
 
 
 @pytest.mark.parametrize("code", ["PRE601", "PRE602", "PRE603", "PRE604", "PRE605"])

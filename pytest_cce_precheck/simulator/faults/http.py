@@ -54,6 +54,7 @@ _STACK: Final = (
 )
 _IN_CHINESE: Final = {"Failed": "失败", "Success": "成功"}
 _UNSUPPORTED: Final = Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
+_NOT_ACCEPTABLE: Final = Refusal("accept", 406, "CCE.03406001", "Not acceptable.")
 _SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
 
@@ -186,6 +187,9 @@ HOOKS: Final[HookTable] = {
     "observe": {"put-makes-a-task": when(lambda call: call.request.method == "PUT", add_a_task)},
     "check": {
         "read-needs-a-json-content-type": _unsupported(lambda sent: sent != JSON),
+        "read-refuses-who-accepts-everything": when(
+            lambda call: call.request.headers.get("Accept", "*/*") == "*/*", lambda *_: _NOT_ACCEPTABLE
+        ),
         "read-refuses-another-charset": _unsupported(lambda sent: "charset=ISO" in sent),
     },
     "validate": {"create-refuses-a-charset": _unsupported(lambda sent: "charset" in sent)},
