@@ -94,8 +94,7 @@ def _create_together(run: Inspection, models: list[AnsweredTask], several: int) 
             run.created += asked
             run.results.observe("create requests at the same time", "one was not answered")
         elif outcome.status >= 300:
-            if outcome.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and outcome is outcomes[0]:
-                # others were accepted without a charset
+            if outcome is outcomes[0] and _is_refused_for_its_charset(run, outcome, sent[0][:1]):
                 message = f"a create request with Content-Type: {_WITH_CHARSET} was refused with {outcome.status}"
                 run.results.found("PRE414", message, outcome, subject="create")
             run.results.report(*check(outcome, expect=OWN_GROUNDS))
@@ -140,6 +139,25 @@ def _sent_together(run: Inspection, sent: list[list[dict[str, Any]]]) -> list[Ex
     requests[0] = replace(requests[0], headers=requests[0].headers.replacing("Content-Type", _WITH_CHARSET))
     by_token = run.sender.with_token(requests[-1])
     return run.sender.send_together(requests[:-1], [by_token]) if by_token else run.sender.send_together(requests)
+
+
+def _is_refused_for_its_charset(run: Inspection, refused: Exchange, entries: list[dict[str, Any]]) -> bool:
+    """Whether a create request is refused with a charset and accepted without one, two times in turn."""
+    plain = run.client.create_request(body_of(run.client.cluster_id, entries))
+    named = replace(plain, headers=plain.headers.replacing("Content-Type", _WITH_CHARSET))
+    if refused.status in REFUSALS:
+        return False
+    for request in (plain, named, plain):
+        if run.created >= run.settings.max_created:
+            return False
+        try:
+            exchange = run.sender.ask(request, repeat=False)
+        except TransportError:
+            return False
+        run.created += exchange.status < 300
+        if (exchange.status < 300) != (request is plain) or exchange.status in PASSING:
+            return False
+    return True
 
 
 def _wait_for(run: Inspection, made: dict[str, Answer]) -> None:

@@ -54,6 +54,7 @@ _STACK: Final = (
 )
 _IN_CHINESE: Final = {"Failed": "失败", "Success": "成功"}
 _UNSUPPORTED: Final = Refusal("content-type", 415, "CCE.03415001", "Unsupported media type.")
+_MALFORMED: Final = Refusal("content-type", 400, "CCE.03400001", "The request is invalid.")
 _NOT_ACCEPTABLE: Final = Refusal("accept", 406, "CCE.03406001", "Not acceptable.")
 _SQL: Final = "SQLSTATE[42000]: Syntax error near 'addon_precheck_task WHERE type ='"
 
@@ -119,9 +120,9 @@ def _tag_of_the_cluster(call: Call, response: Response) -> Response:
     return with_header(response, "ETag", tag)
 
 
-def _unsupported(refused: Callable[[str], bool]) -> Hook[Refusal | None]:
+def _unsupported(refused: Callable[[str], bool], refusal: Refusal = _UNSUPPORTED) -> Hook[Refusal | None]:
     """Refuse what has such a Content-Type."""
-    return when(lambda call: refused(call.request.headers.get("Content-Type", "")), lambda *_: _UNSUPPORTED)
+    return when(lambda call: refused(call.request.headers.get("Content-Type", "")), lambda *_: refusal)
 
 
 def _is_head(call: Call) -> bool:
@@ -192,7 +193,10 @@ HOOKS: Final[HookTable] = {
         ),
         "read-refuses-another-charset": _unsupported(lambda sent: "charset=ISO" in sent),
     },
-    "validate": {"create-refuses-a-charset": _unsupported(lambda sent: "charset" in sent)},
+    "validate": {
+        "create-refuses-a-charset": _unsupported(lambda sent: "charset" in sent),
+        "create-takes-a-charset-for-a-mistake": _unsupported(lambda sent: "charset" in sent, _MALFORMED),
+    },
     "select": {
         "form-content-type-hides-the-query": when(
             lambda call: call.request.headers.get("Content-Type", "").startswith("application/x-www-form"), everything
