@@ -132,7 +132,7 @@ ID_CLASSES: Final[tuple[Unselective, ...]] = (
     Unselective("suffix", lambda value: value[len(value) // 2 :], 3, joined=True),
     Unselective("with separators", _with_separators, 2, joined=True),
     Unselective("one letter wild _", _one_wild("_"), 3, joined=True),
-    Unselective("null", lambda _: "null", 2),
+    Unselective("null", lambda _: "null", 3),
     # a database that compares it as a number takes every text without digits before it for the same
     Unselective("number", lambda _: "0", 2),
     Unselective(NIL, lambda _: "00000000-0000-0000-0000-000000000000", 3),

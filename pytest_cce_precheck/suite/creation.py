@@ -130,7 +130,7 @@ def _entries_together(run: Inspection, models: list[AnsweredTask], several: int)
     addons = [addon_for(each, TaskType.STATIC) for each in others[:number]]
     sent = [addons[1:]] if addons[1:] else []
     # among what was created until now, no version is an ordinary one
-    return [*sent, [*addons[:1], addon_for(first, TaskType.STATIC)], [addon_for(first, TaskType.UPGRADE)]]
+    return [*sent, [*addons[:1], addon_for(first, TaskType.UPGRADE)], [addon_for(first, TaskType.STATIC)]]
 
 
 def _sent_together(run: Inspection, sent: list[list[dict[str, Any]]]) -> list[Exchange | TransportError]:

@@ -37,8 +37,8 @@ def _is_second(call: Call) -> bool:
 
 
 FAULTS: dict[str, dict[str, Any]] = {
-    "each 263rd request loses a task": {
-        "select": when(lambda call: filtered(call) and call.number % 263 == 0, lambda _, tasks: tasks[:-1])
+    "each 265th request loses a task": {
+        "select": when(lambda call: filtered(call) and call.number % 265 == 0, lambda _, tasks: tasks[:-1])
     },
     "a combination selects nothing the second time": {"select": when(_is_second, nothing)},
     "three filters are ignored under load": {"select": _everything_under_load},

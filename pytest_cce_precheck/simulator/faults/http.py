@@ -189,7 +189,7 @@ HOOKS: Final[HookTable] = {
     "check": {
         "read-needs-a-json-content-type": _unsupported(lambda sent: sent != JSON),
         "read-refuses-who-accepts-everything": when(
-            lambda call: call.request.headers.get("Accept", "*/*") == "*/*", lambda *_: _NOT_ACCEPTABLE
+            lambda call: call.request.headers.get("Accept") == "*/*", lambda *_: _NOT_ACCEPTABLE
         ),
         "read-refuses-another-charset": _unsupported(lambda sent: "charset=ISO" in sent),
     },
